@@ -1,0 +1,44 @@
+# Everything starts here: `make demo`, `make test`, `make check`. Each target sets up what it needs by itself.
+PYTHON ?= python3
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+LOCKS := dev uv cloud lambda sam awscli model
+TOOLS := cloud lambda sam awscli model
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-package tailrace --custom-compile-command "make lock"
+
+export UV_NO_PROGRESS := 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for people, .tools for the local cloud
+
+.tools/uv/.ready: requirements/uv.txt
+	@echo "setting up uv" >&2
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tailrace needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
+	touch $@
+
+.venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
+	@echo "setting up .venv" >&2
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
+	touch $@
+
+.tools/%/.ready: requirements/%.txt .tools/uv/.ready
+	@echo "setting up .tools/$*" >&2
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/$*
+	$(UV) pip sync --quiet --python .tools/$* --require-hashes requirements/$*.txt
+	touch $@
+
+.PHONY: lock
+lock: .tools/uv/.ready ## resolve the locked requirements anew from the .in files
+	for name in $(LOCKS); do $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	$(COMPILE) $(UPGRADE) consumers/requirements.in -o consumers/requirements.txt
