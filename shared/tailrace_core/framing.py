@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
-from tailrace_core.records import count_records, split_records
+from tailrace_core.records import count_records, first_end, last_end, split_records
 
 __all__ = [
     "MAX_RECORD_BYTES",
@@ -125,13 +125,13 @@ class _Framer:
         self._offset = 0
 
     def feed(self, block: bytes) -> Block | None:
-        end, inside_after = _last_end(block, inside=self._inside)
+        end, inside_after = last_end(block, inside=self._inside)
         if not end:
             self._keep(block)
             self._inside = inside_after
             return None
         if self._carried and self._carried + end > self._limit:
-            self._check(self._carried + _first_end(block, inside=self._inside))
+            self._check(self._carried + first_end(block, inside=self._inside))
         rest = block[end:]
         data = block if not self._carry and not rest else b"".join((*self._carry, memoryview(block)[:end]))
         self._carry, self._carried, self._inside = [], 0, inside_after
@@ -273,30 +273,3 @@ class _Measured:
             else:
                 at, wanted = stop, wanted - found
         return limit, rows - wanted + (not self._data.endswith(b"\n", 0, limit))
-
-
-def _last_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
-    """Where the last record that ends in ``data`` ends (0 for none), and whether ``data`` ends inside quotes."""
-    if b'"' not in data:
-        return (0 if inside else data.rfind(b"\n") + 1), inside
-    inside_after = inside ^ (data.count(b'"') % 2 == 1)
-    end, quoted = len(data), inside_after
-    while True:
-        quote = data.rfind(b'"', 0, end)
-        newline = -1 if quoted else data.rfind(b"\n", quote + 1, end)
-        if newline >= 0 or quote < 0:
-            return newline + 1, inside_after
-        end, quoted = quote, not quoted
-
-
-def _first_end(data: bytes, *, inside: bool) -> int:
-    """Where the first record that ends in ``data`` ends; one does."""
-    at = 0
-    while True:
-        if inside:
-            at = data.index(b'"', at) + 1
-        newline = data.index(b"\n", at)
-        quote = data.find(b'"', at, newline)
-        if quote < 0:
-            return newline + 1
-        at, inside = quote + 1, True

@@ -3,7 +3,8 @@
 A record ends at a newline that stands outside of quotes (RFC 4180: quoted fields may hold newlines, commas and doubled
 quotes); a carriage return before it belongs to the line end, one elsewhere is data. A quote toggles the state, so a
 doubled quote toggles it twice and changes nothing. A buffer without a quote, the usual case in numeric data, needs no
-parity at all. Every buffer given here begins outside of quotes.
+parity at all. Buffers begin outside of quotes
+unless ``inside`` says otherwise.
 """
 
 from __future__ import annotations
@@ -47,3 +48,30 @@ def split_fields(record: bytes) -> list[bytes]:
             fields.append(part)
         inside ^= part.count(b'"') % 2 == 1
     return fields
+
+
+def last_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
+    """Where the last record that ends in ``data`` ends (0 for none), and whether ``data`` ends inside quotes."""
+    if b'"' not in data:
+        return (0 if inside else data.rfind(b"\n") + 1), inside
+    inside_after = inside ^ (data.count(b'"') % 2 == 1)
+    end, quoted = len(data), inside_after
+    while True:
+        quote = data.rfind(b'"', 0, end)
+        newline = -1 if quoted else data.rfind(b"\n", quote + 1, end)
+        if newline >= 0 or quote < 0:
+            return newline + 1, inside_after
+        end, quoted = quote, not quoted
+
+
+def first_end(data: bytes, *, inside: bool) -> int:
+    """Where the first record that ends in ``data`` ends; one does."""
+    at = 0
+    while True:
+        if inside:
+            at = data.index(b'"', at) + 1
+        newline = data.index(b"\n", at)
+        quote = data.find(b'"', at, newline)
+        if quote < 0:
+            return newline + 1
+        at, inside = quote + 1, True

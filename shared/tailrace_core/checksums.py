@@ -1,0 +1,29 @@
+"""Checksums as they stand in the ledger, the events and the manifest: ``crc32:<8 hex digits>``."""
+
+from __future__ import annotations
+
+import zlib
+
+
+class Checksum:
+    """The running CRC-32 (the one that S3 itself checks uploads with) of bytes seen so far."""
+
+    def __init__(self) -> None:
+        self._crc = 0
+        self.size_bytes = 0
+
+    def update(self, data: bytes) -> None:
+        """Take more bytes in."""
+        self._crc = zlib.crc32(data, self._crc)
+        self.size_bytes += len(data)
+
+    def __str__(self) -> str:
+        return f"crc32:{self._crc:08x}"
+
+
+def checksum(*pieces: bytes) -> str:
+    """The checksum of the pieces' concatenation."""
+    running = Checksum()
+    for piece in pieces:
+        running.update(piece)
+    return str(running)

@@ -1,0 +1,186 @@
+"""What Tailrace publishes and sends: versioned, frozen, tolerant of fields that a newer version adds.
+
+Every event has an ``event_id`` that follows from what it reports: an effect that is repeated carries the same id, and a
+receiver drops the second one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from tailrace_core.errors import MessageError
+from tailrace_core.failures import FailureClass
+from tailrace_core.jobs import Job, JobState
+from tailrace_core.ranges import RowRange
+
+INLINE_BYTES = 64 * 1024
+"""A part of at most this size, in bytes, travels inside its event."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = 1
+
+    def to_json(self) -> str:
+        """The message as it is sent."""
+        return self.model_dump_json(exclude_none=True)
+
+
+class PartReady(_Message):
+    """The result of one chunk stands in the bucket."""
+
+    type: Literal["PartReady"] = "PartReady"
+    event_id: str
+    job_id: str
+    endpoint: str
+    first_row: int
+    rows: int
+    rejected: int
+    """Rows of the part that hold no prediction; their reasons are in the rejects object."""
+    location: str
+    rejects_location: str | None = None
+    size_bytes: int
+    checksum: str
+    """Of the part's bytes, as ``crc32:<8 hex digits>``."""
+    columns: tuple[str, ...]
+    """The header of the part's lines, which the part itself does not hold."""
+    received_at: str | None = None
+    """When the service took the request, as it said (ISO 8601)."""
+    completed_at: str | None = None
+    """When the service had the answer."""
+    body: str | None = None
+    """The part itself when it is small."""
+
+    @staticmethod
+    def id_of(job_id: str, rows: RowRange) -> str:
+        """The id of the event for this range."""
+        return f"PartReady:{job_id}:{rows.name}"
+
+
+class JobFinished(_Message):
+    """A job has come to its final state."""
+
+    type: Literal["JobFinished"] = "JobFinished"
+    event_id: str
+    job_id: str
+    endpoint: str
+    state: JobState
+    rows_total: int
+    rows_scored: int
+    rows_rejected: int
+    rows_cancelled: int
+    reason: str | None = None
+    manifest_location: str
+    finished_at: float
+    """Seconds since the epoch."""
+
+    @classmethod
+    def of(cls, job: Job, *, endpoint: str, manifest_location: str) -> JobFinished:
+        """The event for a job that is being finished."""
+        if job.rows_total is None or job.finishing_at is None:
+            raise ValueError(f"job {job.job_id} is not being finished: {job.state}")
+        return cls(
+            event_id=f"JobFinished:{job.job_id}",
+            job_id=job.job_id,
+            endpoint=endpoint,
+            state=job.final_state,
+            rows_total=job.rows_total,
+            rows_scored=job.rows_scored,
+            rows_rejected=job.rows_rejected,
+            rows_cancelled=job.rows_cancelled,
+            reason=job.reason,
+            manifest_location=manifest_location,
+            finished_at=job.finishing_at,
+        )
+
+
+class ChunkParked(_Message):
+    """A chunk needs a person; everything to decide with is here."""
+
+    type: Literal["ChunkParked"] = "ChunkParked"
+    event_id: str
+    job_id: str
+    endpoint: str
+    first_row: int
+    rows: int
+    attempt: int
+    redrives: int = 0
+    failure_class: FailureClass
+    reason: str
+    """As the service or the container said it."""
+    input_location: str
+    output_location: str | None = None
+    failure_location: str | None = None
+    advice: str
+    """What a person can do next."""
+
+    @staticmethod
+    def id_of(job_id: str, rows: RowRange, attempt: int) -> str:
+        """The id of the event for this attempt."""
+        return f"ChunkParked:{job_id}:{rows.name}:{attempt}"
+
+
+class RetryDue(_Message):
+    """On the retries queue: invoke this attempt of a chunk when the message becomes visible."""
+
+    type: Literal["RetryDue"] = "RetryDue"
+    job_id: str
+    first_row: int
+    rows: int
+    attempt: int
+    """The attempt to make; the one before must be the chunk's current one."""
+    tries: int
+    """How many attempts will count then."""
+    reason: str
+
+    @property
+    def range(self) -> RowRange:
+        """The chunk's rows."""
+        return RowRange(self.first_row, self.rows)
+
+
+Published = Annotated[PartReady | JobFinished, Field(discriminator="type")]
+"""What stands on the results topic."""
+
+PUBLISHED: TypeAdapter[PartReady | JobFinished] = TypeAdapter(Published)
+
+M = TypeVar("M", bound=_Message)
+
+
+def decode(model: type[M], body: str) -> M:
+    """The message in ``body``.
+
+    Raises:
+        MessageError: it is not one; keeps the bytes.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as exc:
+        raise MessageError(f"not a {model.__name__}: {_first_error(exc)}", raw=body.encode(errors="replace")) from exc
+
+
+def decode_published(body: str) -> PartReady | JobFinished:
+    """The event in a message of the results queue.
+
+    Raises:
+        MessageError: it is not one; keeps the bytes.
+    """
+    try:
+        return PUBLISHED.validate_json(body)
+    except ValidationError as exc:
+        raise MessageError(f"not an event: {_first_error(exc)}", raw=body.encode(errors="replace")) from exc
+
+
+def attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
+    """The SNS message attributes that subscribers filter on."""
+    values = {"type": event.type, "job_id": event.job_id, "endpoint": event.endpoint}
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
+
+
+def _first_error(exc: ValidationError) -> str:
+    error: Any = exc.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where}: {error['msg']}" if where else str(error["msg"])

@@ -1,0 +1,33 @@
+"""Job ids and inference ids: everything a consumer needs to find a chunk stands in the id that the service echoes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tailrace_core.ranges import RowRange
+
+JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+"""A ULID in Crockford's base 32."""
+
+_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9]\d{{0,11}})\.([1-9]\d{{0,11}})\.([1-9]\d{{0,5}})")
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceId:
+    """One attempt for one chunk: ``<job_id>.<first_row>.<rows>.<attempt>``, at most 59 of the 64 characters allowed."""
+
+    job_id: str
+    range: RowRange
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.job_id}.{self.range.first_row}.{self.range.rows}.{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> InferenceId | None:
+        """The parsed id, or None when it is not one of ours: others may use the same endpoint."""
+        match = _INFERENCE_ID.fullmatch(text)
+        if match is None:
+            return None
+        return cls(match[1], RowRange(int(match[2]), int(match[3])), int(match[4]))

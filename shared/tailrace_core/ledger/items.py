@@ -1,0 +1,169 @@
+"""How jobs and chunks stand in the table: plain values, and DynamoDB's typed ones.
+
+One table, keys ``job`` and ``item``. ``item`` is ``job`` (state and counters), ``settings`` (written once, so that the
+counters' item stays small), or ``chunk#<range>``; a job key has an item of its own under ``job = key#<key>``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobState
+from tailrace_core.ranges import RowRange
+
+JOB = "job"
+SETTINGS = "settings"
+CHUNK = "chunk#"
+KEY = "key#"
+DUE_INDEX = "due"
+CREATED_INDEX = "created"
+SHARDS = 8
+"""Of the index of what is due: one partition of an index takes 1,000 writes a second, a chunk costs it a few."""
+
+
+def encode(value: Any) -> dict[str, Any]:
+    """A value as DynamoDB's low-level API wants it."""
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float):
+        return {"N": repr(value)}
+    return {"S": str(value)}
+
+
+def decode(item: dict[str, Any]) -> dict[str, Any]:
+    """The plain values of an item."""
+    return {name: _plain(*next(iter(typed.items()))) for name, typed in item.items()}
+
+
+def _plain(kind: str, value: Any) -> Any:
+    if kind != "N":
+        return value
+    return int(value) if value.lstrip("-").isdigit() else float(value)
+
+
+def item_of(values: dict[str, Any]) -> dict[str, Any]:
+    """The item of plain values; those that are None are left out."""
+    return {name: encode(value) for name, value in values.items() if value is not None}
+
+
+def job_key(job_id: str) -> dict[str, Any]:
+    """The key of a job's item."""
+    return item_of({"job": job_id, "item": JOB})
+
+
+def settings_key(job_id: str) -> dict[str, Any]:
+    """The key of a job's settings."""
+    return item_of({"job": job_id, "item": SETTINGS})
+
+
+def chunk_key(job_id: str, rows: RowRange) -> dict[str, Any]:
+    """The key of a chunk's item."""
+    return item_of({"job": job_id, "item": CHUNK + rows.name})
+
+
+def named_key(key: str) -> dict[str, Any]:
+    """The key of a job key's item."""
+    return item_of({"job": KEY + key, "item": KEY})
+
+
+def shard_of(item: str, job_id: str) -> str:
+    """The shard of the index of what is due that an item belongs to."""
+    return str(zlib.crc32(f"{job_id}/{item}".encode()) % SHARDS)
+
+
+def job_item(job: Job, expires_at: int) -> dict[str, Any]:
+    """The item of a new job."""
+    return item_of(
+        {
+            "job": job.job_id,
+            "item": JOB,
+            "kind": JOB,
+            "state": job.state,
+            "created_at": repr(
+                float(job.created_at)
+            ),  # a string sorts as the numbers do while they have as many digits
+            "deadline_at": job.deadline_at,
+            "rows_scored": job.rows_scored,
+            "rows_rejected": job.rows_rejected,
+            "rows_cancelled": job.rows_cancelled,
+            "rows_settled": job.rows_settled,
+            "split_budget": job.split_budget,
+            "times_parked": job.times_parked,
+            "due_shard": shard_of(JOB, job.job_id),
+            "due_at": job.deadline_at,
+            "expires_at": expires_at,
+        }
+    )
+
+
+def job_of(item: dict[str, Any]) -> Job:
+    """The job of an item."""
+    values = decode(item)
+    return Job(
+        job_id=values["job"],
+        state=JobState(values["state"]),
+        created_at=float(values["created_at"]),
+        deadline_at=values["deadline_at"],
+        rows_total=values.get("rows_total"),
+        rows_scored=values["rows_scored"],
+        rows_rejected=values["rows_rejected"],
+        rows_cancelled=values["rows_cancelled"],
+        split_budget=values["split_budget"],
+        outcome=JobState(values["outcome"]) if "outcome" in values else None,
+        reason=values.get("reason"),
+        times_parked=values["times_parked"],
+        finishing_at=values.get("finishing_at"),
+    )
+
+
+def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
+    """The item of a new chunk."""
+    item = CHUNK + chunk.range.name
+    due = chunk.state is ChunkState.OPEN and chunk.due_at is not None
+    return item_of(
+        {
+            "job": chunk.job_id,
+            "item": item,
+            "state": chunk.state,
+            "attempt": chunk.attempt,
+            "tries": chunk.tries,
+            "inference_id": chunk.inference_id,
+            "invoked": chunk.invoked,
+            "output_location": chunk.output_location,
+            "failure_location": chunk.failure_location,
+            "due_shard": shard_of(item, chunk.job_id) if due else None,
+            "due_at": chunk.due_at if due else None,
+            "reason": chunk.reason,
+            "rejected": chunk.rejected,
+            "input_checksum": chunk.input_checksum,
+            "part_checksum": chunk.part_checksum,
+            "part_bytes": chunk.part_bytes,
+            "parked": chunk.parked,
+            "redrives": chunk.redrives,
+            "expires_at": expires_at,
+        }
+    )
+
+
+def chunk_of(item: dict[str, Any]) -> Chunk:
+    """The chunk of an item."""
+    values = decode(item)
+    return Chunk(
+        job_id=values["job"],
+        range=RowRange.parse(values["item"].removeprefix(CHUNK)),
+        state=ChunkState(values["state"]),
+        attempt=values["attempt"],
+        tries=values["tries"],
+        invoked=values["invoked"],
+        output_location=values.get("output_location"),
+        failure_location=values.get("failure_location"),
+        due_at=values.get("due_at"),
+        reason=values.get("reason") or None,
+        rejected=values["rejected"],
+        input_checksum=values.get("input_checksum"),
+        part_checksum=values.get("part_checksum"),
+        part_bytes=values.get("part_bytes"),
+        parked=values["parked"],
+        redrives=values["redrives"],
+    )

@@ -1,0 +1,204 @@
+"""A ledger in memory: the rules and nothing else. For tests and simulations; one contract suite runs over it and `DynamoLedger`."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.ledger import rules
+from tailrace_core.ledger.port import Due, JobKey
+from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ranges import RowRange
+
+
+class MemoryLedger:
+    """Implements `tailrace_core.ledger.port.Ledger`; safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._settings: dict[str, JobSettings] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._chunks: dict[str, dict[RowRange, Chunk]] = {}
+        self._job_due: dict[str, float] = {}
+        self._lock = threading.RLock()
+
+    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
+        with self._lock:
+            if job.job_id in self._jobs or (key is not None and key.key in self._keys):
+                return False
+            self._jobs[job.job_id] = job
+            self._settings[job.job_id] = settings
+            self._chunks[job.job_id] = {}
+            self._job_due[job.job_id] = job.deadline_at
+            if key is not None:
+                self._keys[key.key] = (job.job_id, key.fingerprint)
+            return True
+
+    def find_key(self, key: str) -> tuple[str, str] | None:
+        return self._keys.get(key)
+
+    def job(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def settings(self, job_id: str) -> JobSettings | None:
+        return self._settings.get(job_id)
+
+    def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
+        return self._chunks.get(job_id, {}).get(rows)
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        with self._lock:
+            return iter([chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items())])
+
+    def jobs(self, limit: int) -> list[Job]:
+        return sorted(self._jobs.values(), key=lambda job: job.created_at, reverse=True)[:limit]
+
+    def open_chunk(self, chunk: Chunk) -> Opened:
+        with self._lock:
+            opened = self._may_add(chunk)
+            if opened is Opened.OPENED:
+                self._put(chunk)
+            return opened
+
+    def add_rejected(self, chunk: Chunk) -> Opened:
+        with self._lock:
+            opened = self._may_add(chunk)
+            if opened is Opened.OPENED:
+                job = self._jobs[chunk.job_id]
+                self._jobs[job.job_id] = dataclasses.replace(job, rows_rejected=job.rows_rejected + chunk.range.rows)
+                self._put(dataclasses.replace(chunk, state=ChunkState.REJECTED, rejected=chunk.range.rows, due_at=None))
+            return opened
+
+    def begin_attempt(self, chunk: Chunk) -> bool:
+        with self._lock:
+            found = self._open_at(chunk, chunk.attempt - 1)
+            if found is not None:
+                self._put(
+                    dataclasses.replace(
+                        found,
+                        attempt=chunk.attempt,
+                        tries=chunk.tries,
+                        due_at=chunk.due_at,
+                        reason=chunk.reason,
+                        redrives=chunk.redrives,
+                        invoked=False,
+                        output_location=None,
+                        failure_location=None,
+                        parked=False,
+                    )
+                )
+            return found is not None
+
+    def confirm(self, chunk: Chunk) -> bool:
+        with self._lock:
+            found = self._open_at(chunk, chunk.attempt)
+            if found is not None:
+                self._put(
+                    dataclasses.replace(
+                        found,
+                        invoked=True,
+                        due_at=chunk.due_at,
+                        output_location=chunk.output_location,
+                        failure_location=chunk.failure_location,
+                    )
+                )
+            return found is not None
+
+    def postpone(self, chunk: Chunk) -> bool:
+        with self._lock:
+            found = self._open_at(chunk, chunk.attempt)
+            if found is not None:
+                self._put(dataclasses.replace(found, due_at=chunk.due_at, reason=chunk.reason))
+            return found is not None
+
+    def park(self, chunk: Chunk) -> bool:
+        with self._lock:
+            found = self._open_at(chunk, chunk.attempt)
+            if found is None or found.parked:
+                return False
+            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=chunk.reason))
+            job = self._jobs[chunk.job_id]
+            self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
+            return True
+
+    def settle(self, end: Settlement) -> Settled:
+        with self._lock:
+            outcome, job, chunk = rules.settle(self.job(end.job_id), self.chunk(end.job_id, end.range), end)
+            if outcome is Settled.SETTLED and job is not None and chunk is not None:
+                self._jobs[job.job_id] = job
+                self._put(chunk)
+            return outcome
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+        rules.check_children(parent.range, left, right)
+        with self._lock:
+            found = self.chunk(parent.job_id, parent.range)
+            outcome, job = rules.split(self.job(parent.job_id), found, parent.attempt)
+            if outcome is Settled.SETTLED and job is not None and found is not None:
+                self._jobs[job.job_id] = job
+                self._put(
+                    dataclasses.replace(found, state=ChunkState.SPLIT, reason=parent.reason, parked=False, due_at=None)
+                )
+                self._put(left)
+                self._put(right)
+            return outcome
+
+    def seal(self, job_id: str, rows_total: int) -> bool:
+        return self._move(rules.seal(self.job(job_id), rows_total))
+
+    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
+        return self._move(rules.close(self.job(job_id), outcome, reason))
+
+    def start_finishing(self, job_id: str, now: float) -> Job | None:
+        with self._lock:
+            job = rules.start_finishing(self.job(job_id), now)
+            self._move(job)
+            return job
+
+    def finish(self, job_id: str) -> bool:
+        with self._lock:
+            return self._move(rules.finish(self.job(job_id)))
+
+    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+        with self._lock:
+            jobs = [
+                Due(job_id, None, due) for job_id, due in self._job_due.items() if not self._jobs[job_id].state.final
+            ]
+            chunks = [
+                Due(chunk.job_id, chunk.range, chunk.due_at)
+                for each in self._chunks.values()
+                for chunk in each.values()
+                if chunk.state is ChunkState.OPEN and chunk.due_at is not None
+            ]
+            due = sorted((each for each in jobs + chunks if each.due_at <= before), key=lambda each: each.due_at)
+            return iter(due[:limit])
+
+    def postpone_job(self, job_id: str, due_at: float) -> bool:
+        with self._lock:
+            job = self.job(job_id)
+            if job is None or job.state.final:
+                return False
+            self._job_due[job_id] = due_at
+            return True
+
+    def _may_add(self, chunk: Chunk) -> Opened:
+        job = self.job(chunk.job_id)
+        if self.chunk(chunk.job_id, chunk.range) is not None:
+            return Opened.EXISTS
+        return Opened.OPENED if job is not None and job.state is JobState.SUBMITTING else Opened.CLOSED
+
+    def _open_at(self, chunk: Chunk, attempt: int) -> Chunk | None:
+        found = self.chunk(chunk.job_id, chunk.range)
+        return found if found is not None and found.state is ChunkState.OPEN and found.attempt == attempt else None
+
+    def _put(self, chunk: Chunk) -> None:
+        self._chunks[chunk.job_id][chunk.range] = chunk
+
+    def _move(self, job: Job | None) -> bool:
+        if job is None:
+            return False
+        with self._lock:
+            self._jobs[job.job_id] = job
+        return True

@@ -1,0 +1,103 @@
+"""What a ledger does, in the words of the services that use it. Adapters: `DynamoLedger`, `MemoryLedger`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ranges import RowRange
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """A name that a producer gives a submit, so that the same submit made again continues the job."""
+
+    key: str
+    fingerprint: str
+    """Of everything that has to be the same for that: settings and endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something that the reconciler has to look at; ``range`` is None for the job itself."""
+
+    job_id: str
+    range: RowRange | None
+    due_at: float
+
+
+class Ledger(Protocol):
+    """Knows each job and each chunk. Every method is atomic; reads are consistent. Times are seconds since the epoch.
+
+    All methods raise `TransientError` when the store does not answer, and `AccessDeniedError` when it may not be used.
+    """
+
+    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
+        """Write a new job in ``submitting``; False when the job or the key exists already."""
+
+    def find_key(self, key: str) -> tuple[str, str] | None:
+        """The job id and the fingerprint that a job key stands for."""
+
+    def job(self, job_id: str) -> Job | None:
+        """The job."""
+
+    def settings(self, job_id: str) -> JobSettings | None:
+        """What the job was submitted with; never changes."""
+
+    def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
+        """The chunk."""
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        """All chunks ever made of a job, split ones included, by range; pages through them."""
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs, newest first."""
+
+    def open_chunk(self, chunk: Chunk) -> Opened:
+        """The intent to invoke: add an open chunk, with its ``due_at``, to a job in ``submitting``."""
+
+    def add_rejected(self, chunk: Chunk) -> Opened:
+        """Add a chunk none of whose rows can be sent, settled as rejected. Needs ``due_at`` too: how long it is
+        remembered counts from there."""
+
+    def begin_attempt(self, chunk: Chunk) -> bool:
+        """The intent to invoke again: ``chunk.attempt`` follows the recorded one. Takes ``tries``, ``due_at``, ``reason`` and
+        ``redrives`` over, clears the locations and the parking. False when the chunk is not open at the attempt before."""
+
+    def confirm(self, chunk: Chunk) -> bool:
+        """Record the locations of the current attempt, and ``due_at``. False when it is not the current one any more."""
+
+    def postpone(self, chunk: Chunk) -> bool:
+        """Move ``due_at`` (and ``reason``) of the current attempt. False when it is not open at this attempt."""
+
+    def park(self, chunk: Chunk) -> bool:
+        """Note that the current attempt needs a person (``reason``); it is not overdue any more, the job's deadline stands.
+        False when it is not open at this attempt, or parked already."""
+
+    def settle(self, end: Settlement) -> Settled:
+        """Move a chunk to its final state and its job's counters, in one transaction."""
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+        """Replace the open ``parent`` (at its current attempt) by two open children, spending one of the job's budget;
+        ``parent.reason`` says why."""
+
+    def seal(self, job_id: str, rows_total: int) -> bool:
+        """Say how many rows the job has; no chunk can be added afterwards. True also when it was sealed so before."""
+
+    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
+        """End a job early: results are refused from now on, open chunks can only be cancelled. False when it is past that."""
+
+    def start_finishing(self, job_id: str, now: float) -> Job | None:
+        """Take a complete job to ``finishing``: the job, for exactly one caller; None for everybody else."""
+
+    def finish(self, job_id: str) -> bool:
+        """Take a job from ``finishing`` to its final state; False when it was there already."""
+
+    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+        """Open chunks and unfinished jobs whose ``due_at`` has passed; at most ``limit`` for each of the index's shards."""
+
+    def postpone_job(self, job_id: str, due_at: float) -> bool:
+        """Say when to look at an unfinished job next. False when it is final."""

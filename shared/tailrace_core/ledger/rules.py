@@ -1,0 +1,164 @@
+"""The ledger's rules as pure functions: whether a change of state may happen, and what it leaves.
+
+The adapters state the same rules in their own terms (conditions of a transaction); one suite of tests holds them together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobState
+from tailrace_core.ranges import RowRange
+
+
+class Opened(StrEnum):
+    """What became of the intent to add a chunk."""
+
+    OPENED = "opened"
+    EXISTS = "exists"
+    CLOSED = "closed"
+    """The job does not take chunks any more (or was never there)."""
+
+
+class Settled(StrEnum):
+    """What became of the wish to settle or to split a chunk."""
+
+    SETTLED = "settled"
+    ALREADY = "already"
+    """Somebody was first, or the attempt is not the current one: acknowledge and stop."""
+    REFUSED = "refused"
+    """The job does not accept this any more."""
+    NO_BUDGET = "no_budget"
+    """The job may not be split any further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The end of one chunk."""
+
+    job_id: str
+    range: RowRange
+    state: ChunkState
+    """``SCORED``, ``REJECTED`` or ``CANCELLED``."""
+    rejected: int = 0
+    """Rows of the range without a prediction (all of them when it is ``REJECTED``)."""
+    attempt: int | None = None
+    """When given, it counts only while this attempt is the current one: a success of any attempt settles, a failure
+    only of the current one."""
+    part_checksum: str | None = None
+    part_bytes: int | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.state not in {ChunkState.SCORED, ChunkState.REJECTED, ChunkState.CANCELLED}:
+            raise ValueError(f"a chunk is not settled as {self.state}")
+        whole = self.range.rows if self.state is ChunkState.REJECTED else self.rejected
+        if self.rejected != whole or not 0 <= self.rejected <= self.range.rows:
+            raise ValueError(f"{self.rejected} of {self.range.rows} rows rejected does not fit a chunk {self.state}")
+
+    @property
+    def scored(self) -> int:
+        """Rows that have a prediction."""
+        return self.range.rows - self.rejected if self.state is ChunkState.SCORED else 0
+
+    @property
+    def cancelled(self) -> int:
+        """Rows given up."""
+        return self.range.rows if self.state is ChunkState.CANCELLED else 0
+
+    @property
+    def counted_rejected(self) -> int:
+        """Rows that the job counts as rejected; a cancelled chunk's rows are cancelled, all of them."""
+        return 0 if self.state is ChunkState.CANCELLED else self.rejected
+
+    @property
+    def job_states(self) -> tuple[JobState, ...]:
+        """The states in which a job accepts this end."""
+        if self.state is ChunkState.CANCELLED:
+            return (JobState.CLOSING,)
+        return (JobState.SUBMITTING, JobState.RUNNING)
+
+
+def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settled, Job | None, Chunk | None]:
+    """Settle ``chunk`` of ``job``: the outcome, and both as they are afterwards."""
+    if chunk is None or chunk.state is not ChunkState.OPEN or end.attempt not in {None, chunk.attempt}:
+        return Settled.ALREADY, job, chunk
+    if job is None or job.state not in end.job_states:
+        return Settled.REFUSED, job, chunk
+    return (
+        Settled.SETTLED,
+        dataclasses.replace(
+            job,
+            rows_scored=job.rows_scored + end.scored,
+            rows_rejected=job.rows_rejected + end.counted_rejected,
+            rows_cancelled=job.rows_cancelled + end.cancelled,
+        ),
+        dataclasses.replace(
+            chunk,
+            state=end.state,
+            rejected=end.rejected,
+            part_checksum=end.part_checksum,
+            part_bytes=end.part_bytes,
+            reason=end.reason or chunk.reason,
+            parked=False,
+            due_at=None,
+        ),
+    )
+
+
+def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[Settled, Job | None]:
+    """Whether ``chunk`` may be split on the failure of ``attempt``, and the job with its budget spent."""
+    if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt:
+        return Settled.ALREADY, job
+    if job is None or not job.state.accepts_results:
+        return Settled.REFUSED, job
+    if job.split_budget < 1:
+        return Settled.NO_BUDGET, job
+    return Settled.SETTLED, dataclasses.replace(job, split_budget=job.split_budget - 1)
+
+
+def check_children(parent: RowRange, left: Chunk, right: Chunk) -> None:
+    """Raise ValueError unless the two children tile their parent."""
+    if (
+        left.range.first_row != parent.first_row
+        or left.range.end != right.range.first_row
+        or right.range.end != parent.end
+    ):
+        raise ValueError(f"{left.range.name} and {right.range.name} do not tile {parent.name}")
+
+
+def seal(job: Job | None, rows_total: int) -> Job | None:
+    """The sealed job; None when it cannot be sealed with this total (any more)."""
+    if job is None:
+        return None
+    if job.rows_total is not None:
+        return job if job.rows_total == rows_total else None
+    if job.state not in {JobState.SUBMITTING, JobState.CLOSING}:
+        return None
+    state = JobState.RUNNING if job.state is JobState.SUBMITTING else job.state
+    return dataclasses.replace(job, rows_total=rows_total, state=state)
+
+
+def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
+    """The job closed early; None when it is past that."""
+    if outcome not in EARLY_ENDS:
+        raise ValueError(f"a job is not closed early as {outcome}")
+    if job is None or not job.state.accepts_results:
+        return None
+    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=reason)
+
+
+def start_finishing(job: Job | None, now: float) -> Job | None:
+    """The job in ``finishing``, for the one caller that moved it there; None for all others."""
+    if job is None or job.state not in {JobState.RUNNING, JobState.CLOSING} or not job.complete:
+        return None
+    return dataclasses.replace(job, state=JobState.FINISHING, finishing_at=now)
+
+
+def finish(job: Job | None) -> Job | None:
+    """The job in its final state; None when it is not being finished."""
+    if job is None or job.state is not JobState.FINISHING:
+        return None
+    return dataclasses.replace(job, state=job.final_state)

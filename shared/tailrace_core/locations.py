@@ -1,0 +1,56 @@
+"""S3 locations as SageMaker writes them, and whether they may be trusted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tailrace_core.errors import ContractError
+
+_S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.DOTALL)
+# The virtual-hosted form, seen instead of s3:// in notifications; China's partition has its own suffix.
+_HTTPS = re.compile(
+    r"https://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3[.-]([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(.+)", re.DOTALL
+)
+_MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A bucket and a key. Keys in SageMaker's messages are not URL-encoded, so none is decoded here."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @classmethod
+    def parse(cls, text: str) -> S3Location:
+        """The location of an ``s3://`` or ``https://bucket.s3.region…`` address.
+
+        Raises:
+            ContractError: it is neither.
+        """
+        if match := _S3_URI.fullmatch(text):
+            return cls(match[1], match[2])
+        if match := _HTTPS.fullmatch(text):
+            return cls(match[1], match[3])
+        raise ContractError(f"not an S3 location: {text[:200]!r}", location=text)
+
+
+def trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
+    """The location, when it lies in ``bucket`` under ``prefix`` and its key plays no tricks. A message may be forged.
+
+    Raises:
+        ContractError: it does not.
+    """
+    location = S3Location.parse(text)
+    if location.bucket != bucket:
+        raise ContractError(f"{text[:200]!r} lies in a foreign bucket; only {bucket!r} is read", location=text)
+    name = location.key.removeprefix(prefix)
+    if name == location.key or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*", name):
+        raise ContractError(f"{text[:200]!r} does not lie under {prefix!r} as the service would name it", location=text)
+    if len(location.key.encode()) > _MAX_KEY_BYTES:
+        raise ContractError(f"the key of {text[:200]!r} is over {_MAX_KEY_BYTES} bytes", location=text)
+    return location

@@ -1,0 +1,60 @@
+"""Row ranges: how chunks are named, ordered and split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_NAME = re.compile(r"(\d{12})-([1-9]\d{0,11})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowRange:
+    """``rows`` rows from ``first_row`` on (0-based, counted over the data records of the whole input)."""
+
+    first_row: int
+    rows: int
+
+    def __post_init__(self) -> None:
+        if self.first_row < 0 or self.rows < 1:
+            raise ValueError(
+                f"a row range starts at 0 or later and holds a row at least: {self.first_row}, {self.rows}"
+            )
+
+    @property
+    def end(self) -> int:
+        """The row after the last one."""
+        return self.first_row + self.rows
+
+    @property
+    def name(self) -> str:
+        """The range as it stands in object keys and in the ledger; names sort as ranges do."""
+        return f"{self.first_row:012d}-{self.rows}"
+
+    @classmethod
+    def parse(cls, name: str) -> RowRange:
+        """The range of a name.
+
+        Raises:
+            ValueError: the text is not such a name.
+        """
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ValueError(f"not a row range: {name!r}")
+        return cls(int(match[1]), int(match[2]))
+
+    def split_at(self, row: int) -> tuple[RowRange, RowRange]:
+        """Two ranges that tile this one, the second from ``row`` on (``first_row < row < end``)."""
+        return RowRange(self.first_row, row - self.first_row), RowRange(row, self.end - row)
+
+
+def first_gap(ranges: Iterable[RowRange], rows_total: int) -> str | None:
+    """What keeps sorted ranges from tiling ``[0, rows_total)`` exactly, in words; None when they do."""
+    expected = 0
+    for each in ranges:
+        if each.first_row != expected:
+            what = "is missing" if each.first_row > expected else "is there twice"
+            return f"row {min(expected, each.first_row)} {what} (before {each.name})"
+        expected = each.end
+    return None if expected == rows_total else f"rows end at {expected}, {rows_total} were expected"
