@@ -1,0 +1,209 @@
+"""Columns: which of them the model sees and which come back beside the prediction, cut out byte for byte.
+
+Fields are copied verbatim with their quotes; nothing is parsed and written anew. NumPy finds the delimiters of a whole
+piece at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tailrace_core.errors import InputError, RecordError
+
+_COMMA, _NEWLINE, _RETURN, _QUOTE = b',\n\r"'
+
+Positions = npt.NDArray[np.int64]
+Octets = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The bytes of a cut's selected columns; ``kept`` is empty when no column is kept."""
+
+    sent: tuple[bytes, ...]
+    kept: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """The columns of an input, and the positions (0-based) of those to send and those to keep, in order of output."""
+
+    columns: tuple[str, ...]
+    sent: tuple[int, ...]
+    kept: tuple[int, ...] = ()
+
+    @classmethod
+    def from_names(
+        cls,
+        columns: Sequence[str],
+        *,
+        keep: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        send: Sequence[str] = (),
+    ) -> ColumnPlan:
+        """Works out the plan: kept columns are not sent unless ``send`` names them.
+
+        ``send`` and ``keep`` give the order of what they name; without ``send`` all columns that are neither kept nor
+        dropped are sent, in the file's order.
+
+        Raises:
+            InputError: an unknown column, one that is named twice, or to be dropped and also kept or sent, or nothing
+                left to send.
+        """
+        kept = _positions(columns, keep, "keep")
+        dropped = _positions(columns, drop, "drop")
+        sent = _positions(columns, send, "send")
+        for wish, chosen in (("keep", kept), ("send", sent)):
+            for position in chosen:
+                if position in dropped:
+                    raise InputError(f"column {columns[position]!r} is both in {wish} and in drop: name it in one")
+        if not send:
+            sent = tuple(position for position in range(len(columns)) if position not in {*kept, *dropped})
+        if not sent:
+            raise InputError(
+                f"no column is left to send: all of {_listed(columns)} are kept or dropped; "
+                "name in send those that the model is to see as well"
+            )
+        return cls(tuple(columns), sent, kept)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether records are sent just as they are and nothing is kept."""
+        return not self.kept and self.sent == tuple(range(len(self.columns)))
+
+    @property
+    def sent_names(self) -> tuple[str, ...]:
+        """The names of the columns that are sent, in order."""
+        return tuple(self.columns[position] for position in self.sent)
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """The names of the columns that are kept, in order."""
+        return tuple(self.columns[position] for position in self.kept)
+
+    def select(self, pieces: Sequence[bytes]) -> Selected:
+        """The sent and the kept bytes of pieces that hold whole records.
+
+        Each sent record keeps its own line end (the last may have none); each kept record ends with a newline. When
+        nothing is to be selected, the pieces pass as they are.
+
+        Raises:
+            RecordError: a record has another number of fields than there are columns (the row counts within pieces).
+        """
+        if self.is_identity:
+            return Selected(tuple(pieces), ())
+        sent: list[bytes] = []
+        kept: list[bytes] = []
+        row = 0
+        for piece in filter(None, pieces):
+            fields = _Fields(piece, len(self.columns), row)
+            row += fields.rows
+            sent.append(fields.gather(self.sent, own_line_ends=True))
+            if self.kept:
+                kept.append(fields.gather(self.kept, own_line_ends=False))
+        return Selected(tuple(sent), tuple(kept))
+
+
+class _Fields:
+    """Where the fields of a piece begin and end.
+
+    ``_starts`` and ``_stops`` have one row for each record and one column for each field, as offsets in ``_values``;
+    the delimiter after field ``i`` stands at its stop. The carriage return of a line end belongs to no field.
+    """
+
+    def __init__(self, piece: bytes, columns: int, first_row: int) -> None:
+        self._unended = not piece.endswith(b"\n")
+        # A newline for the last record spares all that follows a special case; it is taken off again at the end.
+        self._values: Octets = np.frombuffer(piece + b"\n" if self._unended else piece, np.uint8)
+        stops = _delimiters(self._values, quoted=b'"' in piece)
+        self._require_regular(stops, columns, first_row)
+        stops = stops.reshape(-1, columns)
+        self._line_stops = stops[:, -1] + 1
+        starts = np.empty_like(stops)
+        starts[:, 1:] = stops[:, :-1] + 1
+        starts[0, 0] = 0
+        starts[1:, 0] = self._line_stops[:-1]
+        if b"\r\n" in piece or (self._unended and piece.endswith(b"\r")):
+            last = stops[:, -1]
+            stops[:, -1] = last - ((self._values[last - 1] == _RETURN) & (last > starts[:, -1]))
+        self._starts, self._stops = starts, stops
+        self.rows = len(stops)
+
+    def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
+        """The given fields of each record, with commas between them and a line end after them."""
+        if own_line_ends:
+            line_starts = self._stops[:, -1]
+        else:
+            line_starts = self._line_stops - 1
+        if all(one < other for one, other in zip(columns, columns[1:], strict=False)):
+            gathered = self._delete_others(columns, line_starts)
+        else:
+            gathered = self._reorder(columns, line_starts)
+        return gathered[:-1].tobytes() if own_line_ends and self._unended else gathered.tobytes()
+
+    def _delete_others(self, columns: Sequence[int], line_starts: Positions) -> Octets:
+        """Columns in the file's order are what remains when the bytes between them are deleted."""
+        borders: list[Positions] = []
+        for position, column in enumerate(columns):
+            # A field that follows another takes the comma before it along.
+            borders += [self._starts[:, column] - (position > 0), self._stops[:, column]]
+        lengths = np.diff(np.stack([*borders, line_starts, self._line_stops], axis=1).ravel(), prepend=0)
+        wanted = np.zeros(len(lengths), np.bool_)
+        wanted[1::2] = True
+        return self._values[np.repeat(wanted, lengths)]
+
+    def _reorder(self, columns: Sequence[int], line_starts: Positions) -> Octets:
+        """Columns in any order, byte by byte by index; each but the last takes along its delimiter, made a comma."""
+        order = list(columns)
+        starts = np.concatenate([self._starts[:, order], line_starts[:, None]], axis=1)
+        lengths = np.concatenate([self._stops[:, order], self._line_stops[:, None]], axis=1) - starts
+        lengths[:, : len(order) - 1] += 1
+        ends = np.cumsum(lengths.ravel())
+        index = np.arange(ends[-1]) + np.repeat(starts.ravel() - ends + lengths.ravel(), lengths.ravel())
+        gathered = self._values[index]
+        gathered[ends.reshape(lengths.shape)[:, : len(order) - 1] - 1] = _COMMA
+        return gathered
+
+    def _require_regular(self, stops: Positions, columns: int, first_row: int) -> None:
+        newlines = np.flatnonzero(self._values[stops] == _NEWLINE)
+        widths = np.diff(newlines, prepend=-1)
+        ragged = np.flatnonzero(widths != columns)
+        if len(ragged) or len(newlines) * columns != len(stops):
+            at = int(ragged[0]) if len(ragged) else len(newlines)
+            found = f"{widths[at]} fields" if len(ragged) else "a quote that is not closed"
+            raise RecordError(
+                f"row {first_row + at} of a cut has {found} where {columns} fields are expected: "
+                "its columns cannot be told apart; leave it out (the pre-flight check names it)",
+                row=first_row + at,
+            )
+
+
+def _delimiters(values: Octets, *, quoted: bool) -> Positions:
+    """Where the commas and newlines stand that are outside of quotes."""
+    found = np.flatnonzero((values == _COMMA) | (values == _NEWLINE))
+    if not quoted:
+        return found
+    quotes = np.flatnonzero(values == _QUOTE)
+    return found[np.searchsorted(quotes, found) % 2 == 0]
+
+
+def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple[int, ...]:
+    known = {name: position for position, name in enumerate(columns)}
+    found: list[int] = []
+    for name in names:
+        if name not in known:
+            raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")
+        if known[name] in found:
+            raise InputError(f"{wish} names column {name!r} twice: name it once")
+        found.append(known[name])
+    return tuple(found)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = 50
+    more = f" and {len(columns) - shown} more" if len(columns) > shown else ""
+    return ", ".join(map(repr, columns[:shown])) + more

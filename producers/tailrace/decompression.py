@@ -1,0 +1,119 @@
+"""Compression, recognised by a file's first bytes and never by its name, undone in bounded memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from tailrace_core.errors import InputError
+
+BLOCK_BYTES = 1024 * 1024
+
+_GZIP = b"\x1f\x8b\x08"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_REFUSED = {
+    b"PK\x03\x04": "a zip archive (or a spreadsheet)",
+    b"PAR1": "a Parquet file",
+    b"\xfd7zXZ\x00": "compressed with xz",
+    b"BZh91AY&SY": "compressed with bzip2",
+    b"\x50\x2a\x4d\x18": "a zstd file that begins with a skippable frame",
+}
+_SNIFF_BYTES = max(map(len, (_GZIP, _ZSTD, *_REFUSED)))
+_GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+# A block of zstd takes 4 bytes at least and unpacks to 128 KiB at most, and one call unpacks all that it was fed: small
+# bites bound it (1 or 2 MiB for usual data, 256 MiB for a bomb).
+_ZSTD_BITE_BYTES = 8 * 1024
+
+
+def decompressed(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The contents of a file that comes in ``blocks``, in blocks that are never empty.
+
+    Gzip (any number of members) and zstd are undone, others pass as they are.
+
+    Raises:
+        InputError: the data is cut off or damaged (with the offset in the compressed file), is of a kind that holds no
+            CSV, or is zstd and ``zstandard`` is not installed.
+    """
+    head, rest = peek(blocks, _SNIFF_BYTES)
+    if head.startswith(_GZIP):
+        return filter(None, _gunzipped(rest, name))
+    if head.startswith(_ZSTD):
+        return filter(None, _unzstd(rest, name))
+    for magic, what in _REFUSED.items():
+        if head.startswith(magic):
+            raise InputError(f"{name} is {what}, which is not read here: convert it to CSV, plain, gzip or zstd")
+    return rest
+
+
+def peek(blocks: Iterator[bytes], size_bytes: int) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, ``size_bytes`` or more unless the input is shorter, and the whole input again."""
+    head = b""
+    while len(head) < size_bytes:
+        block = next(blocks, b"")
+        if not block:
+            break
+        head += block
+    return head, chain((head,) if head else (), blocks)
+
+
+def _gunzipped(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    member = zlib.decompressobj(_GZIP_WRAPPER)
+    offset = 0
+    for block in blocks:
+        data = block
+        while data:
+            if member.eof:
+                # Padding with zeros after the last member is allowed (tapes); another member goes on.
+                data = data.lstrip(b"\0")
+                if not data:
+                    break
+                member = zlib.decompressobj(_GZIP_WRAPPER)
+            try:
+                yield member.decompress(data, BLOCK_BYTES)
+            except zlib.error as error:
+                at = offset + len(block) - len(data)
+                raise InputError(f"{name} is damaged: gzip data near byte {at} cannot be read ({error})") from error
+            data = member.unused_data if member.eof else member.unconsumed_tail
+        offset += len(block)
+    # What zlib still holds back after the last input is less than a block.
+    yield member.flush()
+    if not member.eof:
+        raise _cut_off(name, "gzip", offset)
+
+
+def _unzstd(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    zstandard = _zstandard(name)
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    offset = 0
+    for block in blocks:
+        for start in range(0, len(block), _ZSTD_BITE_BYTES):
+            data = block[start : start + _ZSTD_BITE_BYTES]
+            while data:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                try:
+                    yield frame.decompress(data)
+                except zstandard.ZstdError as error:
+                    at = offset + start
+                    raise InputError(f"{name} is damaged: zstd data near byte {at} cannot be read ({error})") from error
+                data = frame.unused_data if frame.eof else b""
+        offset += len(block)
+    if not frame.eof:
+        raise _cut_off(name, "zstd", offset)
+
+
+def _cut_off(name: str, kind: str, offset: int) -> InputError:
+    return InputError(
+        f"{name} is cut off: its {kind} data ends at byte {offset}, in the middle; fetch or write the file again",
+        offset=offset,
+    )
+
+
+def _zstandard(name: str) -> Any:
+    try:
+        import zstandard  # noqa: PLC0415 - optional, and only for those who read zstd
+    except ImportError as error:
+        raise InputError(f"{name} is compressed with zstd: install tailrace[zstd], or decompress it first") from error
+    return zstandard

@@ -1,0 +1,124 @@
+"""Origins: what each name that the user gives stands for, and how it is opened."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from tailrace_core.errors import InputError, NotFoundError
+
+STDIN = "-"
+_S3 = "s3://"
+
+
+class Readable(Protocol):
+    """A stream of bytes; ``read`` gives at most so many, and none only at the end."""
+
+    def read(self, size: int, /) -> bytes: ...  # noqa: D102 - the class says it
+    def close(self) -> None: ...  # noqa: D102 - the class says it
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """An opened object: its body, and its size in bytes if that is known."""
+
+    body: Readable
+    size_bytes: int | None
+
+
+OpenObject = Callable[[str, str], RemoteObject]
+"""Opens ``bucket, key`` for streaming; raises ``NotFoundError`` when there is no such object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One file, stream or object. What is not ``reopenable`` can be read once only, so it is not looked at early."""
+
+    name: str
+    open: Callable[[], Readable]
+    size_bytes: int | None
+    reopenable: bool
+
+
+def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list[Origin]:
+    """What a name stands for: one origin, or the files that a pattern matches, sorted by name.
+
+    Raises:
+        InputError: there is no such file or object, it is a directory, it may not be read, or no file matches.
+    """
+    if name == STDIN:
+        return [_standard_input(stdin)]
+    if name.startswith(_S3):
+        return [_remote(name, s3)]
+    if glob.has_magic(name) and not os.path.lexists(name):
+        matches = sorted(path for path in _matches(name) if not Path(path).is_dir())
+        if not matches:
+            raise InputError(f"no file matches {name}; check the pattern and the folder you are in ({Path.cwd()})")
+        return [_file(path) for path in matches]
+    return [_file(name)]
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
+
+
+def _standard_input(stdin: Readable | None) -> Origin:
+    if stdin is None:
+        raise InputError("standard input is not available here: name a file")
+    return Origin("standard input", lambda: _Kept(stdin), None, reopenable=False)
+
+
+def _remote(name: str, s3: OpenObject | None) -> Origin:
+    bucket, _, key = name.removeprefix(_S3).partition("/")
+    if not bucket or not key:
+        raise InputError(f"{name} is not the address of an object: write s3://bucket/key")
+    if s3 is None:
+        raise InputError(f"{name} cannot be read here: no access to S3 was set up")
+    first = _open_remote(name, bucket, key, s3)
+    first.body.close()
+    return Origin(name, lambda: _open_remote(name, bucket, key, s3).body, first.size_bytes, reopenable=True)
+
+
+def _open_remote(name: str, bucket: str, key: str, s3: OpenObject) -> RemoteObject:
+    try:
+        return s3(bucket, key)
+    except NotFoundError as error:
+        raise InputError(f"{name} does not exist (or may not be seen): check the bucket and the key") from error
+
+
+def _file(name: str) -> Origin:
+    try:
+        status = Path(name).stat()
+    except FileNotFoundError as error:
+        raise InputError(f"{name} does not exist: check the path and the folder you are in ({Path.cwd()})") from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{name} is a directory: name the files in it, for instance {Path(name) / '*.csv'}")
+    regular = stat.S_ISREG(status.st_mode)
+    return Origin(name, partial(_open_file, name), status.st_size if regular else None, reopenable=regular)
+
+
+def _open_file(name: str) -> Readable:
+    try:
+        # Unbuffered: blocks are large, and a buffer between would copy each of them.
+        return io.FileIO(name)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+
+
+class _Kept:
+    """A stream that belongs to somebody else, who closes it."""
+
+    def __init__(self, stream: Readable) -> None:
+        self.read = stream.read
+
+    def close(self) -> None:
+        pass
