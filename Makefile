@@ -42,3 +42,41 @@ setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for pe
 lock: .tools/uv/.ready ## resolve the locked requirements anew from the .in files
 	for name in $(LOCKS); do $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	$(COMPILE) $(UPGRADE) consumers/requirements.in -o consumers/requirements.txt
+
+.PHONY: demo
+demo: setup ## deploy the pipeline on this machine and score 200,000 rows (KEEP=1 leaves it up; ROWS=N for another size)
+	@infra/local/demo.sh
+
+.PHONY: check
+check: .venv/.ready .tools/sam/.ready .tools/cloud/.ready ## format, lint, types, templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy shared producers consumers infra/local tests
+	$(BIN)/cfn-lint --regions eu-west-1 cn-north-1 cn-northwest-1 -- template.yaml infra/*.yaml
+
+.PHONY: test
+test: setup ## everything but the benchmarks, the deployed local cloud included
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: .venv/.ready ## only what needs no IO; seconds
+	$(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: build
+build: setup ## the Lambda artifacts (sam build) and the wheel (dist/)
+	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build
+	$(BIN)/python -m hatchling build --target wheel
+
+.PHONY: bench
+bench: setup ## side-by-side benchmarks (ratios)
+	$(BIN)/python -m tests.benchmarks.cutting
+
+.PHONY: clean
+clean: ## take a local cloud down, remove everything that was built; keeps the environments
+	-[ ! -x $(BIN)/tailrace ] || $(BIN)/tailrace local down
+	rm -rf .tailrace .aws-sam dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## the environments too
+	rm -rf .venv .tools
