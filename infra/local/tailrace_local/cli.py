@@ -1,0 +1,192 @@
+"""`tailrace local`: an AWS of one's own, with the real template on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from tailrace_local.errors import LocalCloudError
+from tailrace_local.inspection import inspect
+from tailrace_local.lifecycle import Lifecycle, Plan, Steps
+from tailrace_local.logbook import Logbook
+from tailrace_local.state import CloudFacts, StateDirectory
+from tailrace_local.workspace import Workspace
+
+NOT_UP = 1
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="The local cloud: the whole pipeline on this machine, without an AWS account.",
+)
+_progress = Console(stderr=True)
+
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        envvar="TAILRACE_LOCAL_STATE",
+        help="Where the cloud keeps its state; one cloud for each. Default: .tailrace/local in the checkout.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command()
+def up(
+    *,
+    json_: Json = False,
+    stack: Annotated[str, typer.Option(help="The stack's name.")] = "tailrace",
+    template: Annotated[Path | None, typer.Option(help="The template. Default: the pipeline's.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="A parameter of the template, K=V. Repeatable.")] = None,
+    region: Annotated[str, typer.Option(help="The region that the cloud says it is.")] = "eu-west-1",
+    enforce_iam: Annotated[bool, typer.Option(help="Refuse what the roles' policies do not allow.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
+    state_dir: StateDir = None,
+) -> None:
+    """Start the cloud, build, and deploy the template. A cloud that is up is left alone.
+
+    Example: `tailrace local up && eval "$(tailrace local env)"`
+    """
+    workspace = Workspace.here()
+    plan = Plan(
+        template=template or workspace.template,
+        stack=stack,
+        parameters=_parameters(parameter or []),
+        region=region,
+        timeout_s=timeout,
+        enforce_iam=enforce_iam,
+    )
+    lifecycle = Lifecycle(workspace, _state(state_dir))
+    with _reported():
+        found = lifecycle.running()
+        facts = found or lifecycle.up(plan, Steps(_progress.status))
+    if json_:
+        typer.echo(json.dumps(asdict(facts)))
+    elif found:
+        typer.echo(f"the local cloud is up at {facts.endpoint_url}")
+    else:
+        typer.echo(f"the local cloud is up at {facts.endpoint_url} after {facts.seconds.get('total', 0):.1f} s")
+
+
+@app.command()
+def down(*, state_dir: StateDir = None) -> None:
+    """End every process of the cloud and remove its state. Works after a crash, and twice."""
+    with _reported():
+        ended = Lifecycle(Workspace.here(), _state(state_dir)).down(_say)
+    _say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
+
+
+@app.command()
+def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """What runs: processes, stack, queues and their depths, functions, the endpoint. Exit status 1 when not up."""
+    with _reported():
+        found = inspect(_state(state_dir))
+    if json_:
+        typer.echo(json.dumps(found))
+    else:
+        _print_status(found)
+    if not found["up"]:
+        raise typer.Exit(NOT_UP)
+
+
+@app.command()
+def logs(
+    names: Annotated[list[str] | None, typer.Argument(help="cloud, deploy, a function's logical id, a model.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    state_dir: StateDir = None,
+) -> None:
+    """What the cloud, its functions and its model server have logged.
+
+    Example: `tailrace local logs CollectResults --follow`
+    """
+    with _reported(), contextlib.suppress(KeyboardInterrupt):
+        for name, line in Logbook(_state(state_dir)).lines(names or [], follow=follow):
+            typer.echo(f"{name:<24} {line}")
+
+
+@app.command()
+def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """The variables with which any AWS client, `tailrace` included, uses this cloud.
+
+    Example: `eval "$(tailrace local env)"`
+    """
+    facts = _up_or_exit(state_dir)
+    if json_:
+        typer.echo(json.dumps(facts.credentials))
+        return
+    for name, value in facts.credentials.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
+
+
+def _up_or_exit(state_dir: Path | None) -> CloudFacts:
+    state = _state(state_dir)
+    facts = Lifecycle(Workspace.here(), state).running()
+    if facts is None:
+        _fail(f"no local cloud is up in {state.root}: run `tailrace local up`")
+    return facts
+
+
+def _state(named: Path | None) -> StateDirectory:
+    return StateDirectory(named or Workspace.here().default_state)
+
+
+def _parameters(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            _fail(f"--parameter {text!r} is not of the form NAME=VALUE")
+        found[name] = value
+    return found
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Errors as one message and exit status 1; SIGTERM as an interrupt, so that what was started is taken down."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except LocalCloudError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted: what had been started was taken down", code=130)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fail(message: str, *, code: int = 1) -> NoReturn:
+    typer.echo(f"tailrace local: {message}", err=True)
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    typer.echo(f"{'up' if found['up'] else 'down'}  {found.get('endpoint_url', '')}  {found['state_dir']}")
+    if "stack" in found:
+        typer.echo(f"stack      {found['stack']['name']} {found['stack']['status']}")
+    if found.get("endpoint"):
+        typer.echo(f"endpoint   {found['endpoint']['name']} {found['endpoint'].get('status', '')}")
+    for process in found["processes"]:
+        typer.echo(f"process    {process['pid']:>7} {'alive' if process['alive'] else 'dead '} {process['what']}")
+    for queue in found.get("queues", []):
+        typer.echo(f"queue      {queue['visible']:>7} waiting {queue['in_flight']:>5} in flight  {queue['name']}")
+    for mapping in found.get("mappings", []):
+        typer.echo(f"mapping    {mapping['in_flight']:>7} batches  {mapping['queue']} -> {mapping['function']}")
+    for declared in found.get("declared", []):
+        typer.echo(f"recorded   {declared['type']} {declared['id']} (nothing acts on it)")

@@ -1,0 +1,27 @@
+"""`python -m tailrace_local.cloud SETTINGS`: the cloud's process, started by `tailrace local up`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import sys
+from pathlib import Path
+
+from tailrace_local.cloud.server import run
+from tailrace_local.cloud.settings import CloudSettings
+
+
+def main() -> None:
+    """Serve one cloud until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m tailrace_local.cloud", description=__doc__)
+    parser.add_argument("settings", type=Path, help="the settings file that the launcher wrote")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
+    run(CloudSettings.read(arguments.settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The environment of a function's process: AWS's variables, the function's own, and nothing of ours."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tailrace_local.cloud.functions.specification import FunctionSpec
+
+# Reserved by Lambda: a function's own variables cannot override them.
+_RESERVED_PREFIXES = ("AWS_LAMBDA_",)
+
+
+@dataclass(frozen=True)
+class WorkerEnvironment:
+    """What is the same for every worker of this cloud."""
+
+    endpoint_url: str
+    bytecode: Path
+    temporary: Path
+
+    def variables(
+        self, spec: FunctionSpec, *, task_root: Path, runtime_api: str, credentials: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The complete environment of one worker."""
+        own = {key: value for key, value in spec.variables.items() if not key.startswith(_RESERVED_PREFIXES)}
+        return {
+            **own,
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "LANG": "en_US.UTF-8",
+            "TZ": own.get("TZ", ":UTC"),
+            # Function code sees a writable folder of its own where AWS has /tmp.
+            "TMPDIR": str(self.temporary),
+            # The task root stays as it was deployed; compiled code is kept beside it.
+            "PYTHONPYCACHEPREFIX": str(self.bytecode),
+            "PYTHONUNBUFFERED": "1",
+            "LAMBDA_TASK_ROOT": str(task_root),
+            "_HANDLER": spec.handler,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+            "AWS_LAMBDA_RUNTIME_API": runtime_api,
+            "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{uuid.uuid4().hex}",
+            "AWS_REGION": spec.region,
+            "AWS_DEFAULT_REGION": spec.region,
+            "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self.endpoint_url),
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **credentials,
+        }

@@ -1,0 +1,136 @@
+"""Every function's warm workers: as many at a time as there are events to work on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tailrace_local.cloud.functions.runtime_api import Answer
+from tailrace_local.cloud.functions.specification import FunctionSpec
+from tailrace_local.cloud.functions.worker import Worker
+
+IDLE_S = 300.0
+_log = logging.getLogger("tailrace.cloud.functions")
+
+StartWorker = Callable[[FunctionSpec, bytes], Worker]
+
+
+class Fleet:
+    """Workers by function and version. How many may run at once is bounded by whoever invokes."""
+
+    def __init__(self, start: StartWorker) -> None:
+        self._start = start
+        self._idle: dict[tuple[str, str], list[Worker]] = {}
+        self._busy: set[Worker] = set()
+        self._current: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._reap, name="function-reaper", daemon=True).start()
+
+    def execute(self, record: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        """Invoke a function's record with an event; the result in MiniStack's form."""
+        archive = record.get("code_zip")
+        if not archive:
+            return _error("Runtime.InvalidEntrypoint", "The function has no code: its archive was not found in S3")
+        spec = FunctionSpec.of(record)
+        arn = str((record.get("config") or record).get("FunctionArn", spec.arn))
+        try:
+            worker = self._acquire(spec, archive)
+        except Exception as error:
+            _log.exception("no worker for %s", spec.name)
+            return _error("Runtime.Unknown", f"{type(error).__name__}: {error}")
+        try:
+            answer, log = worker.invoke(json.dumps(event).encode(), request_id, arn)
+        finally:
+            self._release(worker)
+        return _result(answer, log)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Function, pid and whether it is at work, for each worker."""
+        with self._lock:
+            idle = [worker for workers in self._idle.values() for worker in workers]
+            return [
+                {"function": worker.spec.name, "pid": worker.pid, "busy": worker in self._busy}
+                for worker in (*self._busy, *idle)
+            ]
+
+    def close(self) -> None:
+        """End every worker."""
+        self._closed.set()
+        with self._lock:
+            workers = [*self._busy, *(worker for found in self._idle.values() for worker in found)]
+            self._idle.clear()
+        _end(workers)
+
+    def _acquire(self, spec: FunctionSpec, archive: bytes) -> Worker:
+        with self._lock:
+            stale: list[Worker] = []
+            if self._current.get(spec.key) != spec.fingerprint:
+                self._current[spec.key] = spec.fingerprint
+                stale = self._idle.pop(spec.key, [])
+            idle = self._idle.setdefault(spec.key, [])
+            # The last one used is the warmest; the others age until they are reaped.
+            while idle:
+                worker = idle.pop()
+                if worker.usable:
+                    self._busy.add(worker)
+                    break
+                stale.append(worker)
+            else:
+                worker = None
+        if stale:
+            threading.Thread(target=_end, args=(stale,), daemon=True).start()
+        if worker is None:
+            worker = self._start(spec, archive)
+            with self._lock:
+                self._busy.add(worker)
+        return worker
+
+    def _release(self, worker: Worker) -> None:
+        with self._lock:
+            self._busy.discard(worker)
+            current = self._current.get(worker.spec.key) == worker.spec.fingerprint
+            kept = current and worker.usable and not self._closed.is_set()
+            if kept:
+                self._idle.setdefault(worker.spec.key, []).append(worker)
+        if not kept:
+            worker.end()
+
+    def _reap(self) -> None:
+        while not self._closed.wait(10):
+            oldest = time.monotonic() - IDLE_S
+            with self._lock:
+                stale = [w for found in self._idle.values() for w in found if w.last_used < oldest or not w.usable]
+                for key, found in self._idle.items():
+                    self._idle[key] = [worker for worker in found if worker not in stale]
+            _end(stale)
+
+
+def _end(workers: list[Worker]) -> None:
+    if workers:
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            list(pool.map(Worker.end, workers))
+
+
+def _result(answer: Answer, log: str) -> dict[str, Any]:
+    try:
+        body = json.loads(answer.payload) if answer.payload else None
+    except ValueError:
+        return {**_error("Runtime.MarshalError", "The function's answer is not JSON"), "log": log}
+    if answer.failed:
+        return {"body": body, "error": True, "function_error": "Unhandled", "log": log}
+    return {"body": body, "log": log}
+
+
+def _error(error_type: str, message: str) -> dict[str, Any]:
+    return {
+        "body": {"errorType": error_type, "errorMessage": message},
+        "error": True,
+        "function_error": "Unhandled",
+        "log": "",
+    }

@@ -1,0 +1,57 @@
+"""What a worker writes to its standard output: into the function's log file, and to the invocation at work."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from pathlib import Path
+
+# CloudWatch takes 256 KB an event; an invocation that says more than this is cut in the answer, never in the file.
+_KEPT_BYTES = 1024 * 1024
+
+
+class WorkerOutput:
+    """A pipe whose reading end a thread copies."""
+
+    def __init__(self, log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._kept = bytearray()
+        self._lock = threading.Lock()
+        self._open = True
+        threading.Thread(target=self._copy, daemon=True).start()
+
+    def started(self) -> None:
+        """The child has the writing end now; ours is in the way of seeing its end."""
+        os.close(self.writing)
+
+    def take(self) -> str:
+        """What was written since the last time, including what is in the pipe right now."""
+        self._read()
+        with self._lock:
+            kept, self._kept = self._kept, bytearray()
+        return kept.decode(errors="replace")
+
+    def _copy(self) -> None:
+        while self._open:
+            if select.select([self._reading], [], [], 1.0)[0]:
+                self._read()
+        os.close(self._reading)
+
+    def _read(self) -> None:
+        with self._lock:
+            while self._open:
+                try:
+                    block = os.read(self._reading, 65536)
+                except BlockingIOError:
+                    return
+                if not block:
+                    self._open = False
+                    return
+                with self._log.open("ab") as log:
+                    log.write(block)
+                if len(self._kept) < _KEPT_BYTES:
+                    self._kept += block

@@ -1,0 +1,161 @@
+"""MiniStack's private names that the cloud is built on, in one place.
+
+The version is pinned and asserted: a bump has to pass tests/integration/local/test_ministack_contract.py first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PINNED = "1.5.33"
+
+Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What MiniStack reads from the process's environment when it is imported."""
+
+    port: int
+    region: str
+    account_id: str
+    temporary: Path
+    enforce_iam: bool
+
+    def apply(self) -> None:
+        """Set it for this process. Has to happen before MiniStack is imported."""
+        if "ministack.app" in sys.modules:
+            raise RuntimeError("ministack.app was imported before its environment was set")
+        os.environ.update(
+            {
+                "BIND_HOST": "127.0.0.1",
+                "MINISTACK_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(self.port),
+                "MINISTACK_REGION": self.region,
+                "AWS_DEFAULT_REGION": self.region,
+                "MINISTACK_ACCOUNT_ID": self.account_id,
+                "IOT_MTLS_ENABLED": "0",
+                "SFTP_ENABLED": "0",
+                "PERSIST_STATE": "0",
+                "LAMBDA_EXECUTOR": "local",
+                "AUTH": str(self.enforce_iam).lower(),
+                "TMPDIR": str(self.temporary),
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+                "AWS_ACCESS_KEY_ID": self.account_id,
+                "AWS_SECRET_ACCESS_KEY": "local",
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            }
+        )
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE"):
+            os.environ.pop(name, None)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials of a role, as the service that assumed it would hold them."""
+
+    access_key: str
+    secret_key: str
+    token: str
+    expires: float
+
+
+class MiniStack:
+    """The imported emulator; every private name that is read or replaced is named here."""
+
+    def __init__(self) -> None:
+        found = importlib.metadata.version("ministack")
+        if found != PINNED:
+            raise RuntimeError(
+                f"MiniStack {found} is installed where {PINNED} is expected: run `make setup`, or pass the contract "
+                "tests with the new version and change PINNED"
+            )
+        self.app: Any = importlib.import_module("ministack.app").app
+        self._lambda = importlib.import_module("ministack.services.lambda_svc")
+        self._sts = importlib.import_module("ministack.services.sts")
+        self._cloudformation = importlib.import_module("ministack.services.cloudformation.provisioners")
+        self._stacks = importlib.import_module("ministack.services.cloudformation.stacks")
+        importlib.import_module("ministack.core.hypercorn_compat").install()
+
+    def run_functions_with(self, execute: Execute) -> None:
+        """Have every invocation (Invoke, schedules, topics) of a Python function answered by `execute`."""
+        self._replace(self._lambda, "_execute_function_warm", execute)
+
+    def stop_polling_queues(self) -> None:
+        """Take MiniStack's own queue poller out; its pollers of streams stay."""
+        self._replace(self._lambda, "_poll_sqs", lambda: False)
+
+    def invoke(self, function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke with MiniStack's accounting of concurrency and its CloudWatch logs."""
+        result: dict[str, Any] = self._lambda._execute_function(function, event)  # noqa: SLF001 - no public way in
+        return result
+
+    def mappings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """(account, region, mapping) of every event source mapping."""
+        yield from self._lambda._iter_all_esms()  # noqa: SLF001 - no public way in
+
+    def function(self, account_id: str, region: str, name: str, qualifier: str | None) -> dict[str, Any] | None:
+        """The record of a function's version or alias, with its `config` and `code_zip`."""
+        found = self._lambda._functions.get_scoped(account_id, region, name)  # noqa: SLF001 - no public way in
+        record, _ = self._lambda._effective_func_record_for_qualifier(found, qualifier)  # noqa: SLF001 - as above
+        return record if isinstance(record, dict) else None
+
+    def matching(self, records: list[dict[str, Any]], mapping: dict[str, Any]) -> list[dict[str, Any]]:
+        """The records that pass a mapping's FilterCriteria."""
+        kept: list[dict[str, Any]] = self._lambda._apply_filter_criteria(records, mapping)  # noqa: SLF001 - as above
+        return kept
+
+    def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
+        """A session of a role, as Lambda obtains it: by the role's trust in the service, not in the caller."""
+        account_id, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+        session = Session(
+            access_key=f"ASIA{secrets.token_hex(8).upper()}",
+            secret_key=secrets.token_hex(20),
+            token=secrets.token_hex(32),
+            expires=time.time() + duration_s,
+        )
+        self._sts.register_session(
+            session.access_key,
+            {
+                "Arn": f"arn:aws:sts::{account_id}:assumed-role/{role}/{session_name}",
+                "UserId": f"{self._sts._role_id(role_arn)}:{session_name}",  # noqa: SLF001 - no public way in
+                "SecretAccessKey": session.secret_key,
+                "SessionToken": session.token,
+                "Expiration": session.expires,
+                "AccountId": account_id,
+                "PrincipalType": "AssumedRole",
+                "SourceAccessKeyId": account_id,
+                "SourcePrincipalArn": f"arn:aws:iam::{account_id}:root",
+                "SessionTags": [],
+                "SessionPolicies": None,
+            },
+        )
+        return session
+
+    def add_resource_type(self, name: str, handler: dict[str, Callable[..., Any]]) -> None:
+        """Teach CloudFormation a type, whose handlers may block: they run on threads of their own."""
+        self._cloudformation._RESOURCE_HANDLERS[name] = handler  # noqa: SLF001 - no public way in
+        stock = self._stacks._runs_on_worker_thread  # noqa: SLF001 - no public way in
+        self._replace(self._stacks, "_runs_on_worker_thread", lambda found: found == name or stock(found))
+
+    def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
+        """The handlers of a type that CloudFormation knows."""
+        found: dict[str, Callable[..., Any]] | None = self._cloudformation._RESOURCE_HANDLERS.get(name)  # noqa: SLF001
+        return found
+
+    @staticmethod
+    def _replace(module: Any, name: str, value: Callable[..., Any]) -> None:
+        if not callable(getattr(module, name, None)):
+            raise TypeError(f"MiniStack {PINNED} should have {module.__name__}.{name}, and it has not")
+        setattr(module, name, value)

@@ -1,0 +1,61 @@
+"""One event source mapping between a queue and a function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Lambda starts with five concurrent batches; locally it stays there.
+_DEFAULT_CONCURRENCY = 5
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The mapping's settings as they are now; they may differ at the next look."""
+
+    uuid: str
+    account_id: str
+    region: str
+    queue_arn: str
+    function_name: str
+    qualifier: str | None
+    enabled: bool
+    batch_size: int
+    window_s: float
+    maximum_concurrency: int | None
+    reports_failures: bool
+    record: dict[str, Any]
+
+    @classmethod
+    def of(cls, account_id: str, region: str, record: dict[str, Any]) -> Mapping | None:
+        """Read MiniStack's record; None for a mapping of something that is no queue."""
+        queue_arn = str(record.get("EventSourceArn", ""))
+        if ":sqs:" not in queue_arn:
+            return None
+        scaling = record.get("ScalingConfig") or {}
+        return cls(
+            uuid=str(record["UUID"]),
+            account_id=account_id,
+            region=region,
+            queue_arn=queue_arn,
+            function_name=str(record["FunctionName"]),
+            qualifier=record.get("Qualifier"),
+            enabled=bool(record.get("Enabled", True)),
+            batch_size=int(record.get("BatchSize") or 10),
+            window_s=float(record.get("MaximumBatchingWindowInSeconds") or 0),
+            maximum_concurrency=scaling.get("MaximumConcurrency"),
+            reports_failures="ReportBatchItemFailures" in (record.get("FunctionResponseTypes") or []),
+            record=record,
+        )
+
+    @property
+    def fifo(self) -> bool:
+        """Whether order within a message group has to be kept."""
+        return self.queue_arn.endswith(".fifo")
+
+    def concurrency(self, reserved: int | None) -> int:
+        """Batches at a time: never more than the function's reserved concurrency, so that nothing is throttled."""
+        if self.fifo:
+            return 1
+        wanted = self.maximum_concurrency or _DEFAULT_CONCURRENCY
+        return wanted if reserved is None else max(1, min(wanted, reserved))

@@ -1,0 +1,179 @@
+"""A poller: receives from one queue, invokes one function, deletes what succeeded."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from tailrace_local.cloud.queues.events import batches, record
+from tailrace_local.cloud.queues.mapping import Mapping
+from tailrace_local.cloud.queues.verdict import failed_messages
+
+_log = logging.getLogger("tailrace.cloud.queues")
+
+_RECEIVE_AT_MOST = 10
+_WAIT_S = 5
+_PAUSE_S = 1.0
+# How long a throttled batch is tried again before its messages are left to come back by themselves.
+_THROTTLED_S = 20.0
+
+
+class Queue(Protocol):
+    """The queue, with the identity of the function's role."""
+
+    def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]: ...
+
+    def delete(self, receipts: Sequence[str]) -> None: ...
+
+
+class Function(Protocol):
+    """The function, as whoever invokes it sees it."""
+
+    @property
+    def reserved_concurrency(self) -> int | None: ...
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]: ...
+
+    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]: ...
+
+
+class Poller:
+    """One mapping at work, until it is stopped.
+
+    `mapping()` is asked before each batch, so that an update takes effect with the next one; None ends the poller.
+    """
+
+    def __init__(
+        self,
+        mapping: Callable[[], Mapping | None],
+        queue: Queue,
+        function: Function,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._mapping = mapping
+        self._queue = queue
+        self._function = function
+        self._clock = clock
+        self._stopped = threading.Event()
+        self._free = threading.Condition()
+        self.in_flight = 0
+        self._pool = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="batch")
+        self._thread = threading.Thread(target=self._run, name="queue-poller", daemon=True)
+
+    def start(self) -> None:
+        """Begin to receive."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Receive no more; batches at work end by themselves."""
+        self._stopped.set()
+        with self._free:
+            self._free.notify_all()
+        self._pool.shutdown(wait=False)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still polls."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            mapping = self._mapping()
+            if mapping is None:
+                return
+            if not mapping.enabled:
+                self._stopped.wait(_PAUSE_S)
+                continue
+            try:
+                self._poll_once(mapping)
+            except Exception as error:  # noqa: BLE001 - a poller outlives its queue's or its function's trouble
+                _log.warning("polling %s for %s: %s", mapping.queue_arn, mapping.function_name, error)
+                self._stopped.wait(_PAUSE_S)
+
+    def _poll_once(self, mapping: Mapping) -> None:
+        if not self._reserve(mapping.concurrency(self._function.reserved_concurrency)):
+            return
+        handed_over = False
+        try:
+            messages = self.gather(mapping)
+            if messages and not self._stopped.is_set():
+                self._pool.submit(self._work, mapping, messages)
+                handed_over = True
+        finally:
+            if not handed_over:
+                self._give_back()
+
+    def gather(self, mapping: Mapping) -> list[dict[str, Any]]:
+        """A batch: full, or as large as it got when the window closed; without a window, one receive."""
+        messages = self._queue.receive(min(mapping.batch_size, _RECEIVE_AT_MOST), _WAIT_S)
+        if not messages or not mapping.window_s:
+            return messages
+        closes = self._clock() + mapping.window_s
+        while (missing := mapping.batch_size - len(messages)) > 0 and not self._stopped.is_set():
+            left_s = closes - self._clock()
+            if left_s <= 0:
+                break
+            found = self._queue.receive(min(missing, _RECEIVE_AT_MOST), min(_WAIT_S, int(left_s)))
+            if not found and left_s < 1:
+                self._stopped.wait(left_s)
+            messages += found
+        return messages
+
+    def _work(self, mapping: Mapping, messages: list[dict[str, Any]]) -> None:
+        try:
+            records = [record(message, queue_arn=mapping.queue_arn) for message in messages]
+            wanted = self._function.matching(records, mapping)
+            wanted_ids = {found["messageId"] for found in wanted}
+            # What a filter refuses is deleted without the function having seen it, as Lambda does.
+            self._delete([found for found in records if found["messageId"] not in wanted_ids])
+            for batch in batches(wanted, size=mapping.batch_size):
+                self.deliver(mapping, batch)
+        except Exception:
+            _log.exception("a batch of %s failed", mapping.function_name)
+        finally:
+            self._give_back()
+
+    def deliver(self, mapping: Mapping, batch: list[dict[str, Any]]) -> None:
+        """Invoke once, delete what succeeded; what failed comes back when its visibility timeout ends."""
+        ids = [found["messageId"] for found in batch]
+        result = self._invoke({"Records": batch})
+        if result.get("error") or result.get("throttle"):
+            mapping.record["LastProcessingResult"] = "PROBLEM: Function call failed"
+            _log.warning("%s failed a batch of %d: %s", mapping.function_name, len(batch), result.get("body"))
+            return
+        failed = failed_messages(result.get("body"), ids, reports_failures=mapping.reports_failures)
+        mapping.record["LastProcessingResult"] = "OK"
+        if failed:
+            _log.info("%s gave back %d of %d messages", mapping.function_name, len(failed), len(batch))
+        self._delete([found for found in batch if found["messageId"] not in failed])
+
+    def _invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        gives_up = self._clock() + _THROTTLED_S
+        while True:
+            result = self._function.invoke(event)
+            if not result.get("throttle") or self._clock() >= gives_up or self._stopped.wait(0.2):
+                return result
+
+    def _delete(self, records: Sequence[dict[str, Any]]) -> None:
+        receipts = [found["receiptHandle"] for found in records]
+        for first in range(0, len(receipts), 10):
+            self._queue.delete(receipts[first : first + 10])
+
+    def _reserve(self, limit: int) -> bool:
+        with self._free:
+            if self.in_flight >= limit:
+                self._free.wait(_PAUSE_S)
+            if self.in_flight >= limit or self._stopped.is_set():
+                return False
+            self.in_flight += 1
+            return True
+
+    def _give_back(self) -> None:
+        with self._free:
+            self.in_flight -= 1
+            self._free.notify()

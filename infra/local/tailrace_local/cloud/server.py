@@ -1,0 +1,183 @@
+"""The cloud, put together and served until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tailrace_local.cloud.declared import DeclaredResources
+from tailrace_local.cloud.emulators import Emulator, NoEmulator, teach
+from tailrace_local.cloud.front import STATUS_PATH, Front
+from tailrace_local.cloud.functions.artifact import ArtifactStore
+from tailrace_local.cloud.functions.environment import WorkerEnvironment
+from tailrace_local.cloud.functions.fleet import Fleet
+from tailrace_local.cloud.functions.identity import RoleCredentials
+from tailrace_local.cloud.functions.specification import FunctionSpec
+from tailrace_local.cloud.functions.worker import Worker
+from tailrace_local.cloud.ministack import Environment, MiniStack
+from tailrace_local.cloud.queues.mapping import Mapping
+from tailrace_local.cloud.queues.poller import Poller
+from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
+from tailrace_local.cloud.settings import CloudSettings
+from tailrace_local.state import StateDirectory
+
+_log = logging.getLogger("tailrace.cloud")
+_READY_WITHIN_S = 60.0
+_STOP_WITHIN_S = 15.0
+
+
+class Cloud:
+    """Everything that runs in this process. MiniStack's environment has to be set before one is made."""
+
+    def __init__(self, settings: CloudSettings, endpoint_url: str) -> None:
+        self._settings = settings
+        self._endpoint_url = endpoint_url
+        self._state = StateDirectory(Path(settings.state_dir))
+        self._ministack = MiniStack()
+        self._credentials = RoleCredentials(self._ministack)
+        self._artifacts = ArtifactStore(self._state.root / "artifacts")
+        self._environment = WorkerEnvironment(
+            endpoint_url=endpoint_url, bytecode=self._state.root / "bytecode", temporary=self._state.temporary
+        )
+        self._fleet = Fleet(self._start_worker)
+        self._declared = DeclaredResources()
+        self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
+        self._supervisor = Supervisor(self._ministack, self._make_poller)
+        self._install()
+
+    @property
+    def app(self) -> Front:
+        """What the server serves."""
+        return Front(self._ministack.app, self._emulator, self.status)
+
+    async def start(self) -> None:
+        """Start what needs the port to answer."""
+        await self._emulator.start()
+        self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Stop pollers, functions and model servers, in that order."""
+        self._supervisor.stop()
+        await asyncio.to_thread(self._fleet.close)
+        await self._emulator.stop()
+
+    def status(self) -> dict[str, Any]:
+        """What runs in here."""
+        return {
+            "functions": self._fleet.listed(),
+            "mappings": self._supervisor.listed(),
+            "declared": self._declared.listed(),
+        }
+
+    def _install(self) -> None:
+        self._ministack.run_functions_with(self._fleet.execute)
+        self._ministack.stop_polling_queues()
+        self._declared.install(self._ministack)
+        teach(self._ministack, self._emulator)
+
+    def _start_worker(self, spec: FunctionSpec, archive: bytes) -> Worker:
+        return Worker(
+            spec,
+            python=self._settings.lambda_python,
+            task_root=self._artifacts.unpack(archive),
+            environment=self._environment,
+            credentials=self._credentials,
+            records=self._state.processes,
+            log=self._state.logs / "functions" / f"{spec.name}.log",
+        )
+
+    def _make_poller(self, current: Callable[[], Mapping | None], mapping: Mapping) -> Poller:
+        function = MappedFunction(self._ministack, mapping)
+        return Poller(current, RoleQueue(mapping, function, self._credentials, self._endpoint_url), function)
+
+
+def run(settings: CloudSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    port = int(listener.getsockname()[1])
+    state = StateDirectory(Path(settings.state_dir))
+    Environment(port, settings.region, settings.account_id, state.temporary, settings.enforce_iam).apply()
+    asyncio.run(_serve(settings, listener, f"http://127.0.0.1:{port}", state))
+
+
+async def _serve(settings: CloudSettings, listener: socket.socket, endpoint_url: str, state: StateDirectory) -> None:
+    cloud = Cloud(settings, endpoint_url)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    config = importlib.import_module("hypercorn.config").Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.accesslog = None
+    config.errorlog = "-"
+    config.graceful_timeout = 1.0
+    serve = importlib.import_module("hypercorn.asyncio").serve
+    # The server outlives the signal until what uses it has stopped.
+    closed = asyncio.Event()
+    server = asyncio.create_task(serve(cloud.app, config, shutdown_trigger=closed.wait))
+    try:
+        await _answering(endpoint_url, server)
+        await cloud.start()
+        state.write_listening(endpoint_url)
+        _log.info("listening at %s", endpoint_url)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped, server}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        _log.info("stopping")
+        try:
+            await asyncio.wait_for(cloud.stop(), _STOP_WITHIN_S)
+        finally:
+            closed.set()
+            await asyncio.wait({server}, timeout=_STOP_WITHIN_S)
+    if server.done() and (error := server.exception()):
+        raise error
+
+
+async def _answering(endpoint_url: str, server: asyncio.Task[None]) -> None:
+    """Wait until the port answers."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _READY_WITHIN_S
+    while loop.time() < deadline:
+        if server.done():
+            await server
+            raise RuntimeError("the server ended while it started")
+        try:
+            await asyncio.to_thread(_ask, endpoint_url + STATUS_PATH)
+        except (urllib.error.URLError, OSError):
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"{endpoint_url} did not answer within {_READY_WITHIN_S:.0f} s")
+
+
+def _ask(url: str) -> None:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http address
+        answer.read()
+
+
+def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path) -> Emulator:
+    if not settings.sagemaker:
+        return NoEmulator()
+    # Imported here because it uses boto3, which must find MiniStack's environment set.
+    sagemaker: Any = importlib.import_module("tailrace_local.sagemaker")
+    images = {name: sagemaker.ImageCommand(**vars(image)) for name, image in settings.images.items()}
+    emulator: Emulator = sagemaker.build(
+        sagemaker.EmulatorSettings(
+            region=settings.region,
+            account_id=settings.account_id,
+            aws_endpoint_url=endpoint_url,
+            state_dir=state_dir,
+            images=images,
+        )
+    )
+    return emulator

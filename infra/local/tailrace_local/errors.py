@@ -1,0 +1,41 @@
+"""What can go wrong with the local cloud.
+
+LocalCloudError
+├── MissingToolError      an environment under .tools is not there
+├── StateDirectoryError   the state directory is not ours, or somebody else holds it
+├── StartError            the cloud's process did not become ready
+├── BuildError            `sam build` or the training of the demo's model failed
+└── DeployError           `sam deploy` failed
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LocalCloudError(Exception):
+    """The message says where, what and what to do next; `log` is the file that tells more, where there is one."""
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(f"{message} (log: {log})" if log else message)
+        self.log = log
+
+
+class MissingToolError(LocalCloudError):
+    """An environment that `make setup` makes is not there."""
+
+
+class StateDirectoryError(LocalCloudError):
+    """The state directory cannot be used."""
+
+
+class StartError(LocalCloudError):
+    """The cloud's process ended or did not become ready in time."""
+
+
+class BuildError(LocalCloudError):
+    """Something that is deployed could not be built."""
+
+
+class DeployError(LocalCloudError):
+    """The stack could not be put on the cloud."""

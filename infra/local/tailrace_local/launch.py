@@ -1,0 +1,102 @@
+"""Starting the cloud's process, detached, and waiting until it answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from tailrace_local.cloud.settings import CloudSettings, Image
+from tailrace_local.errors import StartError
+from tailrace_local.processes import ProcessGroup
+from tailrace_local.state import StateDirectory
+from tailrace_local.teardown import CLOUD, alive
+from tailrace_local.workspace import Workspace
+
+MODEL_IMAGE = "tailrace-local/demand:1"
+_LOOK_EVERY_S = 0.05
+
+
+def settings_for(
+    workspace: Workspace, state: StateDirectory, *, region: str, account_id: str, enforce_iam: bool
+) -> CloudSettings:
+    """The settings of a cloud that runs from this checkout, with the demo's model behind MODEL_IMAGE."""
+    model = Image(
+        argv=[str(workspace.tool("model")), "-m", "tailrace_local.model", "serve"],
+        environment={"PYTHONPATH": workspace.sources},
+    )
+    return CloudSettings(
+        state_dir=str(state.root),
+        region=region,
+        account_id=account_id,
+        lambda_python=str(workspace.tool("lambda")),
+        enforce_iam=enforce_iam,
+        images={MODEL_IMAGE: model},
+    )
+
+
+class Launcher:
+    """Starts one cloud on a fresh state directory."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        state: StateDirectory,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._workspace = workspace
+        self._state = state
+        self._clock = clock
+        self._pause = pause
+
+    def start(self, settings: CloudSettings, *, timeout_s: float) -> str:
+        """The endpoint URL of the running cloud.
+
+        Raises:
+            StartError: its process ended, or did not answer within `timeout_s`.
+        """
+        python = self._workspace.tool("cloud")
+        file = self._state.root / "settings.json"
+        replace(settings, state_dir=str(self._state.root)).write(file)
+        with self._state.cloud_log.open("ab") as log:
+            group = ProcessGroup.start(
+                [str(python), "-m", "tailrace_local.cloud", str(file)],
+                what=CLOUD,
+                records=self._state.processes,
+                environment=_clean_environment(self._workspace),
+                cwd=self._state.root,
+                output=log.fileno(),
+            )
+        deadline = self._clock() + timeout_s
+        while self._clock() < deadline:
+            if found := self._state.read_listening():
+                return found
+            if not group.running:
+                raise StartError(
+                    f"the cloud's process ended while it started\n{self.tail()}", log=self._state.cloud_log
+                )
+            self._pause(_LOOK_EVERY_S)
+        raise StartError(f"the cloud did not answer within {timeout_s:.0f} s", log=self._state.cloud_log)
+
+    def tail(self, lines: int = 12) -> str:
+        """The end of the cloud's log."""
+        return "\n".join(self._state.cloud_log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def is_up(state: StateDirectory) -> bool:
+    """Whether the cloud's process runs and listens."""
+    running = any(record.what == CLOUD and alive(record) for record in state.records().values())
+    return running and state.read_listening() is not None
+
+
+def _clean_environment(workspace: Workspace) -> dict[str, str]:
+    """Nothing of the caller's AWS, Python or MiniStack settings reaches the cloud."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "PYTHONPATH": workspace.sources,
+        "PYTHONUNBUFFERED": "1",
+    }
