@@ -1,0 +1,98 @@
+"""The emulator on its own, in front of any S3, SNS and STS: `python -m tailrace_local.sagemaker --help`."""
+
+import argparse
+import asyncio
+import json
+import logging
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tailrace_local.sagemaker.emulator import build
+from tailrace_local.sagemaker.server import HttpServer
+from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m tailrace_local.sagemaker",
+        description="A SageMaker emulator with asynchronous endpoints, in front of local model servers.",
+        epilog="example: --aws-endpoint-url http://127.0.0.1:5000 --image 'my-model:*=python serve.py'",
+    )
+    made.add_argument("--aws-endpoint-url", required=True, help="where S3, SNS, STS and CloudWatch are")
+    made.add_argument("--image", action="append", default=[], metavar="IMAGE=COMMAND", help="may be repeated")
+    made.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for every model server")
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    made.add_argument("--region", default="us-east-1")
+    made.add_argument("--account-id", default="000000000000")
+    made.add_argument("--state-dir", type=Path, help="processes, logs, model data; a temporary folder if absent")
+    made.add_argument("--time-scale", type=float, default=1.0, help="factor on TTLs and timeouts, such as 0.01")
+    made.add_argument("--notify-expired", action="store_true", help="tell the error topic of requests that expire")
+    made.add_argument("--allow-serial-pipelines", action="store_true", help="several containers, asynchronously")
+    made.add_argument("--allow-chunked-answers", action="store_true", help="take answers without Content-Length")
+    made.add_argument("--metrics-period", type=float, default=10.0, metavar="SECONDS", help="0 puts none")
+    return made
+
+
+def read_settings(arguments: argparse.Namespace, state_dir: Path) -> EmulatorSettings:
+    """The settings that the command line asks for. Raises ValueError for an `--image` or `--env` without `=`."""
+    environment = dict(_pair(text, "--env") for text in arguments.env)
+    images = dict(_pair(text, "--image") for text in arguments.image)
+    return EmulatorSettings(
+        region=arguments.region,
+        account_id=arguments.account_id,
+        aws_endpoint_url=arguments.aws_endpoint_url,
+        state_dir=state_dir,
+        images={image: ImageCommand(shlex.split(command), environment) for image, command in images.items()},
+        time_scale=arguments.time_scale,
+        notify_expired=arguments.notify_expired,
+        allow_serial_pipelines=arguments.allow_serial_pipelines,
+        require_content_length=not arguments.allow_chunked_answers,
+        metrics_period_s=arguments.metrics_period,
+    )
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise ValueError(f"{option} {text}: write NAME=VALUE")
+    return name, value
+
+
+async def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; the address is told on stdout as one JSON object."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    server = HttpServer(build(settings), host, port)
+    try:
+        await server.start()
+        sys.stdout.write(json.dumps({"url": server.url, "state_dir": str(settings.state_dir)}) + "\n")
+        sys.stdout.flush()
+        await stopping.wait()
+    finally:
+        await server.stop()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; 2 for a wrong command line."""
+    made = parser()
+    arguments = made.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    with tempfile.TemporaryDirectory(prefix="sagemaker-") as temporary:
+        state_dir = (arguments.state_dir or Path(temporary)).absolute()
+        try:
+            settings = read_settings(arguments, state_dir)
+        except ValueError as error:
+            made.error(str(error))
+        asyncio.run(serve(settings, arguments.host, arguments.port))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The little of ASGI that the emulator needs: whole requests in, whole answers out."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.sagemaker.payload import BLOCK_BYTES, Payload
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Headers by lower-case name."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+
+
+async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:
+    """Write the request's body to `into`. Raises ApiError if it is too large or the client leaves."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError("ValidationException", "The client closed the connection before its request was whole.")
+        into.write(message.get("body", b""))
+        if into.size_bytes > limit_bytes:
+            raise ApiError("ValidationError", f"Request size exceeded the limit of {limit_bytes} bytes.", 413)
+        more = message.get("more_body", False)
+
+
+async def read_json(receive: Receive, limit_bytes: int = 4 << 20, spool_dir: Path | None = None) -> Any:
+    """The request's body as JSON; an empty one is an empty object. Raises ApiError."""
+    with Payload(spool_dir) as body:
+        await read_body(receive, body, limit_bytes)
+        raw = body.read()
+    try:
+        return json.loads(raw or b"{}")
+    except ValueError:
+        raise ApiError("SerializationException", "The request is not JSON.") from None
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer whose body is in memory or in a payload, which is closed when it has been sent."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Payload = b""
+
+    @classmethod
+    def of_json(
+        cls, value: Any, *, status: int = 200, kind: str = "application/json", headers: Mapping[str, str] | None = None
+    ) -> "Response":
+        """A JSON answer."""
+        return cls(status, {"content-type": kind, **(headers or {})}, json.dumps(value).encode())
+
+    async def send(self, send: Send, request_id: str) -> None:
+        """Send it."""
+        size = len(self.body) if isinstance(self.body, bytes) else self.body.size_bytes
+        headers = {**self.headers, "content-length": str(size), "x-amzn-requestid": request_id}
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": raw})
+        for block in _blocks(self.body):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if isinstance(self.body, Payload):
+            self.body.close()
+
+
+def _blocks(body: bytes | Payload) -> Iterable[bytes]:
+    if isinstance(body, Payload):
+        return body.blocks()
+    return (body[start : start + BLOCK_BYTES] for start in range(0, len(body), BLOCK_BYTES))

@@ -1,0 +1,207 @@
+"""The emulator as a whole: an ASGI application, its background work, and its composition."""
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from tailrace_local.sagemaker.admin import PREFIX, Admin
+from tailrace_local.sagemaker.artifacts import ModelArtifacts
+from tailrace_local.sagemaker.asgi import Receive, Response, Scope, Send, headers_of, read_json
+from tailrace_local.sagemaker.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, Threads
+from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
+from tailrace_local.sagemaker.cloudformation import Bridge, ResourceHandlers, resource_handlers
+from tailrace_local.sagemaker.containers import HttpModelCaller
+from tailrace_local.sagemaker.control import ControlPlane, Registry
+from tailrace_local.sagemaker.engine import AsyncEngine, EngineTools
+from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
+from tailrace_local.sagemaker.faults import Faults
+from tailrace_local.sagemaker.instances import FleetTools
+from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
+from tailrace_local.sagemaker.locations import Arns
+from tailrace_local.sagemaker.metrics import Measurements, gauges
+from tailrace_local.sagemaker.ports import MetricSink
+from tailrace_local.sagemaker.processes import ProcessLauncher, ProcessRecord
+from tailrace_local.sagemaker.runtime import Runtime
+from tailrace_local.sagemaker.settings import EmulatorSettings
+
+_TARGET = "SageMaker."
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations)")
+_SIGNED_FOR_US = re.compile(r"Credential=[^/]*/\d+/[^/]*/sagemaker/aws4_request")
+_TICK_S = 0.25
+_JSON_1_1 = "application/x-amz-json-1.1"
+_log = logging.getLogger(__name__)
+
+
+class Emulator:
+    """SageMaker's control plane, its runtime and what works behind them.
+
+    Use it on one event loop: `await start()`, hand it the requests that it `handles`, `await stop()`.
+    """
+
+    def __init__(
+        self,
+        settings: EmulatorSettings,
+        *,
+        registry: Registry,
+        control: ControlPlane,
+        runtime: Runtime,
+        engine: AsyncEngine,
+        lifecycle: Lifecycle,
+        metrics: MetricSink,
+        measurements: Measurements,
+        clock: Clock,
+        threads: Threads,
+        new_id: NewId,
+    ) -> None:
+        self.registry = registry
+        self.control = control
+        self.lifecycle = lifecycle
+        self._settings = settings
+        self._runtime = runtime
+        self._engine = engine
+        self._metrics = metrics
+        self._measurements = measurements
+        self._clock = clock
+        self._threads = threads
+        self._new_id = new_id
+        self._admin = Admin(registry.endpoints, clock)
+        self._bridge = Bridge()
+        self._background: list[asyncio.Task[None]] = []
+
+    def handles(self, scope: Scope) -> bool:
+        """Whether an ASGI scope is a request for SageMaker or for the emulator's own surface."""
+        if scope.get("type") != "http":
+            return False
+        headers = headers_of(scope)
+        path = str(scope.get("path", ""))
+        return bool(
+            headers.get("x-amz-target", "").startswith(_TARGET)
+            or _INVOCATION.fullmatch(path)
+            or path.startswith(PREFIX)
+            or _SIGNED_FOR_US.search(headers.get("authorization", ""))
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = self._new_id()
+        headers = headers_of(scope)
+        target = headers.get("x-amz-target", "")
+        try:
+            response = await self._answer(scope, headers, target, receive)
+        except ApiError as error:
+            response = _refusal(error, control=target.startswith(_TARGET))
+        except Exception:  # noqa: BLE001 - a fault of ours is AWS's InternalFailure to the caller
+            _log.exception("%s %s %s", scope.get("method"), scope.get("path"), target)
+            failure = ApiError("InternalFailure", "The emulator failed; its log says why.", 500)
+            response = _refusal(failure, control=target.startswith(_TARGET))
+        await response.send(send, request_id)
+
+    async def _answer(self, scope: Scope, headers: dict[str, str], target: str, receive: Receive) -> Response:
+        path = str(scope["path"])
+        if target.startswith(_TARGET):
+            request = await read_json(receive)
+            return Response.of_json(await self.control.call(target.removeprefix(_TARGET), request), kind=_JSON_1_1)
+        if path.startswith(PREFIX):
+            return Response.of_json(self._admin.answer(str(scope["method"]), path))
+        found = _INVOCATION.fullmatch(path)
+        if found is None or scope["method"] != "POST":
+            raise ApiError("UnknownOperationException", f"{scope['method']} {path}: not emulated.", 404)
+        name = unquote(found[1])
+        if found[2] == "invocations":
+            return await self._runtime.invoke(name, headers, receive)
+        return await self._runtime.invoke_async(name, headers, receive)
+
+    async def start(self) -> None:
+        """Make the folders, end what an emulator that crashed left in them, begin the background work."""
+        for folder in ("processes", "logs", "models", "spool"):
+            (self._settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
+        for record in (self._settings.state_dir / "processes").glob("*.json"):
+            ProcessRecord(record).kill_if_it_is_the_same()
+        self._bridge.loop = asyncio.get_running_loop()
+        self._background = [asyncio.create_task(self._tick(), name="expire requests")]
+        if self._settings.metrics_period_s > 0:
+            self._background.append(asyncio.create_task(self._put_metrics(), name="put metrics"))
+
+    async def stop(self) -> None:
+        """End the background work, every endpoint and every model server."""
+        self._bridge.loop = None
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(self.lifecycle.remove(endpoint) for endpoint in self.registry.endpoints))
+        await self.lifecycle.close()
+        self._threads.close()
+
+    def cloudformation_handlers(self) -> dict[str, ResourceHandlers]:
+        """Handlers by resource type; they are called from threads other than the event loop's."""
+        return resource_handlers(self.control, self.registry, self._bridge, self._new_id)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(_TICK_S)
+            for endpoint in self.registry.endpoints:
+                self._engine.pump(endpoint)
+
+    async def _put_metrics(self) -> None:
+        told = False
+        while True:
+            await self._clock.sleep(self._settings.metrics_period_s)
+            data = [*gauges(self.registry.endpoints, self._clock.time()), *self._measurements.collect()]
+            try:
+                await self._metrics.put(data)
+            except EmulatorError as error:
+                if not told:
+                    _log.warning("%s Further failures are not told.", error)
+                told = True
+
+
+def _refusal(error: ApiError, *, control: bool) -> Response:
+    if control:
+        return Response.of_json({"__type": error.code, "message": error.message}, status=error.status, kind=_JSON_1_1)
+    body: dict[str, object] = {"Message": error.message, "message": error.message}
+    if isinstance(error, ModelError):
+        body |= {
+            "OriginalStatusCode": error.original_status,
+            "OriginalMessage": error.original_message,
+            "LogStreamArn": error.log_stream_arn,
+        }
+    return Response.of_json(body, status=error.status, headers={"x-amzn-errortype": error.code})
+
+
+def build(
+    settings: EmulatorSettings,
+    *,
+    faults: Faults | None = None,
+    clock: Clock | None = None,
+    ids: NewId = new_id,
+) -> Emulator:
+    """Compose an emulator. Nothing is started and no folder is made until `start`."""
+    clock = clock or SystemClock()
+    arns = Arns(settings.region, settings.account_id)
+    registry = Registry(arns)
+    threads = Threads(settings.transfer_threads)
+    clients = RoleClients(settings)
+    store, notifier = S3ObjectStore(clients, threads), SnsNotifier(clients, threads)
+    measurements = Measurements()
+    spool: Path = settings.state_dir / "spool"
+    caller = HttpModelCaller(spool, settings.payload_limit_bytes)
+    engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults or Faults(), measurements, spool))
+    fleets = FleetTools(
+        ProcessLauncher(settings), caller, ModelArtifacts(store, spool), clock, settings.state_dir / "models"
+    )
+    lifecycle = Lifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
+    return Emulator(
+        settings,
+        registry=registry,
+        control=ControlPlane(settings, registry, lifecycle, arns, clock),
+        runtime=Runtime(settings, registry.endpoints, engine, caller, arns, clock=clock, new_id=ids, spool_dir=spool),
+        engine=engine,
+        lifecycle=lifecycle,
+        metrics=CloudWatchMetrics(clients, threads),
+        measurements=measurements,
+        clock=clock,
+        threads=threads,
+        new_id=ids,
+    )

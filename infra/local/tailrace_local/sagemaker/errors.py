@@ -1,0 +1,86 @@
+"""Errors of the emulator.
+
+EmulatorError
+├── ApiError              answered to a caller: a code of AWS's, a message, a status
+│   └── ModelError        a model's refusal of a synchronous invocation, with its own status
+├── StartError            a fleet that cannot serve; becomes an endpoint's FailureReason
+├── StorageError          an object that cannot be read or written
+├── NotifyError           a topic that cannot be published to
+├── RoleError             an execution role that cannot be assumed
+└── NoAnswerError         a model server that closed or refused the connection
+"""
+
+
+class EmulatorError(Exception):
+    """Root of what the emulator raises."""
+
+
+class ApiError(EmulatorError):
+    """An error answer.
+
+    Attributes:
+        code: AWS's name, such as ValidationException.
+        status: HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class ModelError(ApiError):
+    """The model answered a synchronous invocation with something else than 2xx."""
+
+    def __init__(self, message: str, original_status: int, original_message: str, log_stream_arn: str) -> None:
+        super().__init__("ModelError", message, 424)
+        self.original_status = original_status
+        self.original_message = original_message
+        self.log_stream_arn = log_stream_arn
+
+
+class StartError(EmulatorError):
+    """Instances that do not come into service; the message is fit for FailureReason."""
+
+
+class StorageError(EmulatorError):
+    """An object could not be read or written.
+
+    Attributes:
+        too_large: the object exceeds the payload limit.
+    """
+
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+
+
+class NotifyError(EmulatorError):
+    """A topic refused a message or could not be reached."""
+
+
+class RoleError(EmulatorError):
+    """An execution role could not be assumed."""
+
+
+class NoAnswerError(EmulatorError):
+    """A model server gave no whole answer.
+
+    Attributes:
+        connected: False when it did not even take the connection.
+    """
+
+    def __init__(self, message: str, *, connected: bool) -> None:
+        super().__init__(message)
+        self.connected = connected
+
+
+def validation(message: str) -> ApiError:
+    """The control plane's refusal of a request."""
+    return ApiError("ValidationException", message)
+
+
+def runtime_validation(message: str) -> ApiError:
+    """The runtime's refusal, which has another name than the control plane's."""
+    return ApiError("ValidationError", message)

@@ -1,0 +1,155 @@
+"""An instance: the model servers of one copy of a model, kept alive."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailrace_local.sagemaker.clock import Clock
+from tailrace_local.sagemaker.errors import StartError
+from tailrace_local.sagemaker.ports import Launcher, ModelCaller, ModelStore, Server
+from tailrace_local.sagemaker.records import Container
+
+_WATCH_S = 0.2
+_PING_S = 0.05
+_BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FleetTools:
+    """The collaborators of fleets and their instances."""
+
+    launcher: Launcher
+    caller: ModelCaller
+    models: ModelStore
+    clock: Clock
+    models_dir: Path
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """What every instance of a variant runs. `slots` is the number of invocations at once on one instance."""
+
+    name: str
+    variant: str
+    role_arn: str
+    containers: tuple[Container, ...]
+    slots: int
+    startup_timeout_s: float
+    download_timeout_s: float | None = None
+
+
+class Instance:
+    """One copy of the model: a server for each container, in the order of the calls."""
+
+    def __init__(
+        self, name: str, plan: FleetPlan, tools: FleetTools, folders: list[Path], changed: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self.in_flight = 0
+        self.ready = False
+        self._plan = plan
+        self._tools = tools
+        self._folders = folders
+        self._changed = changed
+        self._servers: list[Server] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """Base URLs of the servers."""
+        return [server.url for server in self._servers]
+
+    @property
+    def free(self) -> bool:
+        """Whether it takes another invocation."""
+        return self.ready and self.in_flight < self._plan.slots
+
+    def occupy(self) -> None:
+        """An invocation begins."""
+        self.in_flight += 1
+        self._idle.clear()
+
+    def release(self) -> None:
+        """An invocation has ended."""
+        self.in_flight -= 1
+        if not self.in_flight:
+            self._idle.set()
+
+    async def start(self) -> None:
+        """Launch, wait for /ping, and from then on restart what dies. Raises StartError."""
+        await self._launch()
+        self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take nothing more and wait until nothing runs, or for `timeout_s`."""
+        self.ready = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+
+    async def stop(self) -> None:
+        """End the servers."""
+        self.ready = False
+        if self._watcher:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        await self._end()
+
+    async def _launch(self) -> None:
+        try:
+            for index, (container, folder) in enumerate(zip(self._plan.containers, self._folders, strict=True)):
+                server = await self._tools.launcher.launch(f"{self.name}-{index}", container, folder)
+                self._servers.append(server)
+            async with asyncio.timeout(self._plan.startup_timeout_s):
+                for server in self._servers:
+                    await self._wait_for_ping(server)
+        except TimeoutError:
+            await self._end()
+            raise StartError(self._unhealthy()) from None
+        except BaseException:
+            await self._end()
+            raise
+        self.ready = True
+        self._changed()
+
+    async def _wait_for_ping(self, server: Server) -> None:
+        while not await self._tools.caller.ping(server.url):
+            if not server.alive():
+                raise StartError(self._unhealthy())
+            await asyncio.sleep(_PING_S)
+
+    def _unhealthy(self) -> str:
+        return (
+            f"The primary container for production variant {self._plan.variant} did not pass the ping health check. "
+            f"Please check CloudWatch logs for this endpoint. Locally they are in logs/{self.name}-*.log."
+        )
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if not all(server.alive() for server in self._servers):
+                self.ready = False
+                _log.warning("%s: a model server died; it is started again", self.name)
+                await self._restart()
+
+    async def _restart(self) -> None:
+        attempt = 0
+        while not self.ready:
+            await self._end()
+            try:
+                await self._launch()
+            except StartError as error:
+                wait_s = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
+                _log.warning("%s: %s Next attempt in %s s.", self.name, error, wait_s)
+                await self._tools.clock.sleep(wait_s)
+            attempt += 1
+
+    async def _end(self) -> None:
+        servers, self._servers = self._servers, []
+        await asyncio.gather(*(server.stop() for server in servers))

@@ -1,0 +1,129 @@
+"""What the control plane remembers: models, endpoint configurations, and their parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SUCCESS_TOPIC = "SUCCESS_NOTIFICATION_TOPIC"
+ERROR_TOPIC = "ERROR_NOTIFICATION_TOPIC"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a model."""
+
+    image: str
+    model_data_url: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, definition: Mapping[str, Any]) -> "Container":
+        """From a ContainerDefinition."""
+        source = definition.get("ModelDataSource", {}).get("S3DataSource", {})
+        return cls(
+            definition.get("Image", ""),
+            definition.get("ModelDataUrl") or source.get("S3Uri"),
+            dict(definition.get("Environment", {})),
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """A resource as it was asked for. `created_s` is seconds since the epoch."""
+
+    name: str
+    arn: str
+    request: Mapping[str, Any]
+    created_s: float
+
+
+@dataclass(frozen=True)
+class Model(Record):
+    """A model: one container, or several in a row."""
+
+    @property
+    def role_arn(self) -> str:
+        """The role that downloads the model's data and, behind an endpoint, does all its work."""
+        return str(self.request.get("ExecutionRoleArn", ""))
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """The containers in the order of the calls."""
+        if "PrimaryContainer" in self.request:
+            return (Container.read(self.request["PrimaryContainer"]),)
+        return tuple(Container.read(definition) for definition in self.request.get("Containers", ()))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A production variant."""
+
+    name: str
+    model_name: str
+    instance_type: str
+    initial_count: int
+    weight: float
+    startup_timeout_s: float | None
+    download_timeout_s: float | None
+
+    @classmethod
+    def read(cls, definition: Mapping[str, Any]) -> "Variant":
+        """From a ProductionVariant."""
+        return cls(
+            definition["VariantName"],
+            definition.get("ModelName", ""),
+            definition.get("InstanceType", ""),
+            definition.get("InitialInstanceCount", 0),
+            definition.get("InitialVariantWeight", 1.0),
+            definition.get("ContainerStartupHealthCheckTimeoutInSeconds"),
+            definition.get("ModelDataDownloadTimeoutInSeconds"),
+        )
+
+
+@dataclass(frozen=True)
+class AsyncSettings:
+    """An AsyncInferenceConfig. Paths are locations without a file name; topics are ARNs."""
+
+    output_path: str
+    failure_path: str | None
+    success_topic: str | None
+    error_topic: str | None
+    include_response_in: frozenset[str]
+    max_concurrent: int | None
+    kms_key_id: str | None
+
+    @classmethod
+    def read(cls, definition: Mapping[str, Any]) -> "AsyncSettings":
+        """From an AsyncInferenceConfig that was validated."""
+        output = definition["OutputConfig"]
+        topics = output.get("NotificationConfig", {})
+        return cls(
+            output.get("S3OutputPath", ""),
+            output.get("S3FailurePath"),
+            topics.get("SuccessTopic"),
+            topics.get("ErrorTopic"),
+            frozenset(topics.get("IncludeInferenceResponseIn", ())),
+            definition.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance"),
+            output.get("KmsKeyId"),
+        )
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics, each once."""
+        return tuple(dict.fromkeys(topic for topic in (self.success_topic, self.error_topic) if topic))
+
+
+@dataclass(frozen=True)
+class EndpointConfig(Record):
+    """An endpoint configuration."""
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The production variants."""
+        return tuple(Variant.read(definition) for definition in self.request["ProductionVariants"])
+
+    @property
+    def asynchronous(self) -> AsyncSettings | None:
+        """The asynchronous settings, or None for a real-time configuration."""
+        definition = self.request.get("AsyncInferenceConfig")
+        return AsyncSettings.read(definition) if definition else None

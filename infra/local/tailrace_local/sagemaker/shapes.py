@@ -1,0 +1,111 @@
+"""Requests are validated against botocore's own model of the service, with AWS's wording.
+
+botocore checks types and minima in the client; AWS checks maxima, patterns and enumerations too, and answers
+them all in one ValidationException.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import botocore.session
+from botocore.model import ServiceModel
+
+from tailrace_local.sagemaker.errors import ApiError, validation
+
+_PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool,
+    "integer": int, "long": int, "float": (int, float), "double": (int, float), "timestamp": (int, float, str),
+}  # fmt: skip
+_JAVA_CLASSES = (("\\p{ASCII}", "[\\x00-\\x7F]"), ("[\\p{Print}]", "[\\x20-\\x7E]"), ("\\p{Print}", "[\\x20-\\x7E]"))
+
+
+@lru_cache
+def service_model(service: str) -> ServiceModel:
+    """The model of `sagemaker` or `sagemaker-runtime` in the installed botocore."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+def validate(operation: str, request: Any, *, service: str = "sagemaker") -> dict[str, Any]:
+    """Return `request` without members that the model does not know.
+
+    Raises:
+        ApiError: SerializationException for a wrong type, ValidationException for anything else, listing every fault.
+    """
+    shape = service_model(service).operation_model(operation).input_shape
+    if shape is None:
+        return {}
+    faults = list(_faults(shape, request, ""))
+    if faults:
+        noun = "error" if len(faults) == 1 else "errors"
+        raise validation(f"{len(faults)} validation {noun} detected: {'; '.join(faults)}")
+    return {name: value for name, value in request.items() if name in shape.members and value is not None}
+
+
+def _faults(shape: Any, value: Any, path: str) -> Iterator[str]:
+    wanted = _PYTHON_TYPES.get(shape.type_name)
+    if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and shape.type_name != "boolean")):
+        where = path or "the request"
+        raise ApiError("SerializationException", f"{where} is {type(value).__name__}, expected {shape.type_name}")
+    yield from _constraint_faults(shape, value, path)
+    if shape.type_name == "structure":
+        yield from _member_faults(shape, value, path)
+    elif shape.type_name == "list":
+        for index, item in enumerate(value, 1):
+            yield from _faults(shape.member, item, f"{path}.{index}.member")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from _faults(shape.key, key, f"{path}.key")
+            yield from _faults(shape.value, item, f"{path}.{key}.member")
+
+
+def _member_faults(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
+    for name, member in shape.members.items():
+        inner = f"{path}.{_lower_first(name)}" if path else _lower_first(name)
+        if value.get(name) is not None:
+            yield from _faults(member, value[name], inner)
+        elif name in shape.required_members:
+            yield _fault("null", inner, "Member must not be null")
+
+
+def _constraint_faults(shape: Any, value: Any, path: str) -> Iterator[str]:
+    limits = shape.metadata
+    shown = "***" if limits.get("sensitive") else _shown(value)
+    if shape.type_name == "string":
+        if limits.get("enum") and value not in limits["enum"]:
+            yield _fault(shown, path, f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
+        if "pattern" in limits and not _compiled(limits["pattern"]).fullmatch(value):
+            yield _fault(shown, path, f"Member must satisfy regular expression pattern: {limits['pattern']}")
+    if shape.type_name in {"string", "list", "map"}:
+        yield from _range_faults(limits, len(value), "have length", shown, path)
+    elif shape.type_name in {"integer", "long", "float", "double"}:
+        yield from _range_faults(limits, value, "have value", shown, path)
+
+
+def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, path: str) -> Iterator[str]:
+    if "min" in limits and size < limits["min"]:
+        yield _fault(shown, path, f"Member must {verb} greater than or equal to {limits['min']}")
+    if "max" in limits and size > limits["max"]:
+        yield _fault(shown, path, f"Member must {verb} less than or equal to {limits['max']}")
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _JAVA_CLASSES:
+        pattern = pattern.replace(java, python)
+    # The model's patterns match whole values, but some write a set for a negation: `([^/])` after `://`.
+    return re.compile(pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)"), re.DOTALL)
+
+
+def _fault(shown: str, path: str, constraint: str) -> str:
+    value = f"Value '{shown}'" if shown != "null" else "Value null"
+    return f"{value} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float) else f"[{type(value).__name__}]"
+
+
+def _lower_first(name: str) -> str:
+    return name[:1].lower() + name[1:]

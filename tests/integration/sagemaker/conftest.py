@@ -1,0 +1,40 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tailrace_local.sagemaker import Faults
+
+from .cloud import Lab, RunningEmulator, settings
+
+MakeLab = Callable[..., Lab]
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def make_lab(aws_url: str, tmp_path: Path) -> Iterator[MakeLab]:
+    started: list[RunningEmulator] = []
+
+    def make(*, faults: Faults | None = None, **changes: Any) -> Lab:
+        running = RunningEmulator(settings(tmp_path / f"state{len(started)}", aws_url, **changes), faults).start()
+        started.append(running)
+        return Lab(running, aws_url)
+
+    yield make
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    return make_lab()
