@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -135,11 +136,8 @@ class _Fields:
 
     def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
         """The given fields of each record, with commas between them and a line end after them."""
-        if own_line_ends:
-            line_starts = self._stops[:, -1]
-        else:
-            line_starts = self._line_stops - 1
-        if all(one < other for one, other in zip(columns, columns[1:], strict=False)):
+        line_starts = self._stops[:, -1] if own_line_ends else self._line_stops - 1
+        if all(one < other for one, other in pairwise(columns)):
             gathered = self._delete_others(columns, line_starts)
         else:
             gathered = self._reorder(columns, line_starts)
@@ -164,7 +162,7 @@ class _Fields:
         lengths[:, : len(order) - 1] += 1
         ends = np.cumsum(lengths.ravel())
         index = np.arange(ends[-1]) + np.repeat(starts.ravel() - ends + lengths.ravel(), lengths.ravel())
-        gathered = self._values[index]
+        gathered: Octets = self._values[index]
         gathered[ends.reshape(lengths.shape)[:, : len(order) - 1] - 1] = _COMMA
         return gathered
 
@@ -184,11 +182,12 @@ class _Fields:
 
 def _delimiters(values: Octets, *, quoted: bool) -> Positions:
     """Where the commas and newlines stand that are outside of quotes."""
-    found = np.flatnonzero((values == _COMMA) | (values == _NEWLINE))
+    found: Positions = np.flatnonzero((values == _COMMA) | (values == _NEWLINE))
     if not quoted:
         return found
     quotes = np.flatnonzero(values == _QUOTE)
-    return found[np.searchsorted(quotes, found) % 2 == 0]
+    outside: Positions = found[np.searchsorted(quotes, found) % 2 == 0]
+    return outside
 
 
 def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple[int, ...]:

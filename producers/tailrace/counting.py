@@ -1,4 +1,4 @@
-"""Counting records with NumPy: several times as fast as ``tailrace_core.records.count_records``, with the same result."""
+"""Counting records with NumPy: what ``tailrace_core.records.count_records`` counts, several times as fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def count_records(data: bytes) -> int:
         return 0
     values = np.frombuffer(data, np.uint8)
     if b'"' not in data:
-        return int(np.count_nonzero(values == _NEWLINE)) + (values[-1] != _NEWLINE)
+        return int(np.count_nonzero(values == _NEWLINE)) + (not data.endswith(b"\n"))
     quotes = np.flatnonzero(values == _QUOTE)
     newlines = np.flatnonzero(values == _NEWLINE)
     # A newline after an even number of quotes stands outside of them.

@@ -50,7 +50,7 @@ class Preflight:
         return bad
 
     def clean_rows(self, piece: bytes) -> int | None:
-        """How many records ``piece`` holds (whole ones), if a few passes prove that none is bad; None if they do not."""
+        """How many records ``piece`` holds (whole ones) when a few passes prove none bad, else None."""
         quoted = b'"' in piece
         plain = outside_quotes(piece) if quoted else piece
         suspicious = (
@@ -105,7 +105,7 @@ class Preflight:
         )
 
     def _regular_rows(self, plain: bytes) -> int | None:
-        """The number of records if each has the expected fields: then commas and newlines alone form a known pattern."""
+        """The number of records if each has its fields: then commas and newlines form a known pattern."""
         structure = plain.translate(None, _NOT_STRUCTURE)
         if plain and not plain.endswith(b"\n"):
             structure += b"\n"
