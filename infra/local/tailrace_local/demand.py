@@ -50,7 +50,7 @@ COLUMNS = (
     "timestamp",
 )
 TARGET = "unit_sales"
-_SIZE = re.compile(r"(\d+)\s*(|k|m|g)(i?)b?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+)\s*(|k|m|g|t)(i?)b?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write bytes or, say, 64MB or 1GiB")
-    unit: int = (1024 if match[3] else 1000) ** ("", "k", "m", "g").index(match[2].lower())
+    unit: int = (1024 if match[3] else 1000) ** ("", "k", "m", "g", "t").index(match[2].lower())
     return int(match[1]) * unit
 
 
