@@ -1,0 +1,122 @@
+"""The two templates as plain data, the root as CloudFormation gets it: after SAM's translation."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfnlint.decode import decode  # type: ignore[import-untyped]  # ships no types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+
+# The translator lives in the local cloud's environment, beside a botocore that the project's own cannot have.
+_TRANSLATE = """
+import json, sys
+from samtranslator.translator.transform import transform
+class NoManagedPolicies:
+    def load(self): return {}
+json.dump(transform(json.load(sys.stdin), {}, NoManagedPolicies()), sys.stdout)
+"""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template's body and the questions that the rules ask of it."""
+
+    name: str
+    body: dict[str, Any]
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The resources of one type, by logical id."""
+        return {key: resource for key, resource in self.body["Resources"].items() if resource["Type"] == kind}
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        """The properties of one resource; empty when it has none."""
+        properties: dict[str, Any] = self.body["Resources"][logical_id].get("Properties", {})
+        return properties
+
+    def policy_statements(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each statement of each resource policy of a type, both arms of an If included, with its logical id."""
+        for key, policy in self.of_type(kind).items():
+            for statement in statements(policy["Properties"]["PolicyDocument"]):
+                yield key, statement
+
+    def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each statement of each role's inline policies with the role's logical id."""
+        for key, role in self.of_type("AWS::IAM::Role").items():
+            for policy in role["Properties"]["Policies"]:
+                for statement in statements(policy["PolicyDocument"]):
+                    yield key, statement
+
+    def copy(self) -> Template:
+        """A template to plant flaws in."""
+        return Template(self.name, copy.deepcopy(self.body))
+
+
+def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a policy, those that depend on a condition included."""
+    found: list[dict[str, Any]] = []
+    for entry in document["Statement"]:
+        arms = entry["Fn::If"][1:] if "Fn::If" in entry else [entry]
+        found += [arm for arm in arms if "Effect" in arm]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    """IAM takes one or several: always several here."""
+    return value if isinstance(value, list) else [value]
+
+
+def target(reference: Any) -> str:
+    """The logical id that a Ref or GetAtt names; empty for anything else."""
+    if not isinstance(reference, dict):
+        return ""
+    attribute = reference.get("Fn::GetAtt")
+    name: str = attribute[0] if attribute else reference.get("Ref", "")
+    return name
+
+
+@cache
+def source(path: str) -> Template:
+    """A template as it is written.
+
+    Raises:
+        ValueError: the file is no template.
+    """
+    body, problems = decode(str(ROOT / path))
+    if body is None:
+        raise ValueError(f"{path}: {problems}")
+    # Through JSON, to leave the parser's own dict and str types behind.
+    return Template(path, json.loads(json.dumps(body)))
+
+
+@cache
+def root() -> Template:
+    """template.yaml as CloudFormation gets it."""
+    template = source("template.yaml").copy()
+    template.body["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
+    done = subprocess.run(
+        [ROOT / ".tools/cloud/bin/python", "-c", _TRANSLATE],
+        input=json.dumps(template.body),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={"AWS_DEFAULT_REGION": "eu-west-1"},
+    )
+    return Template("template.yaml", json.loads(done.stdout))
+
+
+@cache
+def endpoint() -> Template:
+    """infra/endpoint.yaml, which has nothing to translate."""
+    return source("infra/endpoint.yaml")

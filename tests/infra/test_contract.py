@@ -1,0 +1,207 @@
+"""The names that clients, functions and the local cloud rely on, and what each role may do."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.templates import ROOT, as_list, endpoint, root, target
+
+EVERY_FUNCTION = {
+    "TAILRACE_BUCKET": "Bucket",
+    "TAILRACE_LEDGER_TABLE": "LedgerTable",
+    "TAILRACE_RESULTS_TOPIC": "ResultsTopic",
+}
+SENDERS = {"TAILRACE_RETRIES_QUEUE": "RetriesQueue", "TAILRACE_PARKED_QUEUE": "ParkedQueue"}
+QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
+
+LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "Query", "ConditionCheckItem")}
+CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"}
+SENDING = {"sqs:SendMessage", "sagemaker:InvokeEndpointAsync"}
+GRANTED = {
+    "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
+    "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
+    "DispatchRetries": LEDGER | CONSUME | LOGS | SENDING,
+}
+SOURCES = {"CollectResults": "SucceededQueue", "HandleFailures": "FailedQueue", "DispatchRetries": "RetriesQueue"}
+
+
+def reachable(role: str, action: str) -> list[str]:
+    return [
+        json.dumps(resource)
+        for owner, statement in root().role_statements()
+        if owner == f"{role}Role" and action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_function_knows_where_its_things_are(function: str) -> None:
+    variables: dict[str, Any] = root().properties(function)["Environment"]["Variables"]
+    assert {name: target(variables[name]) for name in EVERY_FUNCTION | SENDERS} == EVERY_FUNCTION | SENDERS
+    assert variables["TAILRACE_ENDPOINT_NAME"]["Fn::If"] == [
+        "DeploysEndpoint",
+        {"Fn::GetAtt": ["Endpoint", "Outputs.EndpointName"]},
+        {"Ref": "EndpointName"},
+    ]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Tailrace"
+    assert target(variables["POWERTOOLS_LOG_LEVEL"]) == "LogLevel"
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_role_grants_exactly_the_actions_that_its_function_needs(function: str) -> None:
+    actions = {
+        action
+        for owner, statement in root().role_statements()
+        if owner == f"{function}Role"
+        for action in as_list(statement["Action"])
+    }
+    assert actions == GRANTED[function]
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_function_consumes_only_its_own_queue(function: str) -> None:
+    assert reachable(function, "sqs:ReceiveMessage") == [json.dumps({"Fn::GetAtt": [SOURCES[function], "Arn"]})]
+    (mapping,) = [
+        mapping["Properties"]
+        for mapping in root().of_type("AWS::Lambda::EventSourceMapping").values()
+        if target(mapping["Properties"]["FunctionName"]) == function
+    ]
+    assert target(mapping["EventSourceArn"]) == SOURCES[function]
+
+
+def test_each_function_reads_only_what_its_notifications_name() -> None:
+    read = {
+        function: set(re.findall(r"/v1/([^\"]+)", " ".join(reachable(function, "s3:GetObject"))))
+        for function in GRANTED
+    }
+    jobs = {f"jobs/*/{folder}/*" for folder in ("input", "kept", "rejects", "parts")}
+    assert read == {
+        "CollectResults": jobs | {"outputs/*"},
+        "HandleFailures": jobs | {"failures/*"},
+        "DispatchRetries": set(),
+    }
+
+
+def test_no_function_writes_what_the_model_says() -> None:
+    for function in GRANTED:
+        assert not re.search(r"outputs|failures", " ".join(reachable(function, "s3:PutObject")))
+
+
+def test_invoking_is_granted_on_the_one_endpoint() -> None:
+    for function in GRANTED:
+        (resource,) = reachable(function, "sagemaker:InvokeEndpointAsync")
+        assert "*" not in resource
+
+
+def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
+    assert set(root().body["Outputs"]) == {
+        "Bucket", "LedgerTable", "EndpointName", "SucceededTopic", "FailedTopic", "ResultsTopic",
+        *(f"{queue}Queue" for queue in QUEUES),
+        *(f"{queue}DeadLetterQueue" for queue in QUEUES),
+        *(f"{function}Function" for function in GRANTED),
+    }  # fmt: skip
+    for name, output in root().body["Outputs"].items():
+        if name != "EndpointName":
+            assert target(output["Value"]) == name.removesuffix("Function")
+
+
+def test_the_parameters_say_what_they_are_for() -> None:
+    for template in (root(), endpoint()):
+        for name, parameter in template.body["Parameters"].items():
+            assert parameter.get("Description"), name
+
+
+def test_the_model_is_either_given_or_exists() -> None:
+    # What CloudFormation would evaluate, tried with all four ways to fill the two in.
+    (assertion,) = root().body["Rules"]["OneModel"]["Assertions"]
+    accepted = {
+        (image, name): evaluate(assertion["Assert"], {"ModelImage": image, "EndpointName": name})
+        for image in ("", "image")
+        for name in ("", "name")
+    }
+    assert accepted == {("", ""): False, ("image", ""): True, ("", "name"): True, ("image", "name"): False}
+
+
+def evaluate(rule: Any, parameters: dict[str, str]) -> Any:
+    if not isinstance(rule, dict):
+        return rule
+    ((function, arguments),) = rule.items()
+    if function == "Ref":
+        return parameters[arguments]
+    values = [evaluate(argument, parameters) for argument in arguments]
+    if function == "Fn::Equals":
+        return values[0] == values[1]
+    if function == "Fn::Not":
+        return not values[0]
+    return {"Fn::And": all, "Fn::Or": any}[function](values)
+
+
+def test_the_ledger_has_the_keys_and_indexes_that_its_adapter_uses() -> None:
+    table = root().properties("LedgerTable")
+
+    def keys(schema: list[dict[str, str]]) -> list[str]:
+        return [key["AttributeName"] for key in sorted(schema, key=lambda key: key["KeyType"])]
+
+    assert keys(table["KeySchema"]) == ["job", "item"]
+    assert {index["IndexName"]: keys(index["KeySchema"]) for index in table["GlobalSecondaryIndexes"]} == {
+        "due": ["due_shard", "due_at"],
+        "created": ["kind", "created_at"],
+    }
+    assert {index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]} == {"KEYS_ONLY"}
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
+    assert types == {"job": "S", "item": "S", "due_shard": "S", "due_at": "N", "kind": "S", "created_at": "S"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_objects_outlive_every_message_about_them() -> None:
+    rules = root().properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    shortest_job = root().body["Parameters"]["JobRetentionDays"]["MinValue"]
+    longest_message = (4 + 14) * 24 * 3600
+    assert min(days["v1/outputs/"], days["v1/failures/"], shortest_job) * 24 * 3600 > longest_message
+
+
+def test_the_endpoint_writes_and_notifies_where_the_consumers_look() -> None:
+    asynchronous = endpoint().properties("EndpointConfig")["AsyncInferenceConfig"]
+    output = asynchronous["OutputConfig"]
+    assert output["S3OutputPath"] == {"Fn::Sub": "s3://${Bucket}/v1/outputs"}
+    assert output["S3FailurePath"] == {"Fn::Sub": "s3://${Bucket}/v1/failures"}
+    assert output["NotificationConfig"] == {
+        "SuccessTopic": {"Ref": "SucceededTopic"},
+        "ErrorTopic": {"Ref": "FailedTopic"},
+    }
+    assert len(endpoint().properties("EndpointConfig")["ProductionVariants"]) == 1
+
+
+def test_the_root_hands_the_endpoint_every_parameter_and_uses_outputs_that_exist() -> None:
+    nested = root().properties("Endpoint")
+    assert set(nested["Parameters"]) == set(endpoint().body["Parameters"])
+    text = json.dumps(root().body)
+    assert set(re.findall(r"Outputs\.(\w+)", text)) <= set(endpoint().body["Outputs"])
+
+
+def test_the_endpoints_policies_are_part_of_its_role() -> None:
+    # SageMaker tries sns:Publish when it creates the endpoint: a policy of its own might come too late.
+    assert {kind["Type"] for kind in endpoint().body["Resources"].values()} == {
+        "AWS::IAM::Role",
+        "AWS::SageMaker::Model",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Endpoint",
+    }
+
+
+@pytest.mark.parametrize("path", ["template.yaml", "infra/endpoint.yaml"])
+def test_a_template_spells_no_partition_out_even_in_its_outputs(path: str) -> None:
+    assert "arn:aws" not in (ROOT / path).read_text()
+
+
+def test_every_folder_with_a_handler_is_deployed() -> None:
+    folders = {path.parent.name for path in (ROOT / "consumers/tailrace_consumers").glob("*/handler.py")}
+    deployed = {root().properties(key)["Handler"].split(".")[1] for key in root().of_type("AWS::Lambda::Function")}
+    assert folders <= deployed
