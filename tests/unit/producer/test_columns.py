@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace.columns import ColumnPlan
+from tailrace_core.errors import InputError, RecordError
+from tailrace_core.framing import cut
+from tailrace_core.records import split_fields, split_records
+from tests.unit.csv_texts import Table, sliced, tables
+
+_NAMES = ("id", "region", "price", "a,b")
+
+
+@st.composite
+def _cases(draw: st.DrawFn) -> tuple[Table, ColumnPlan, list[bytes]]:
+    """A table, a plan with columns in any order, and the table's bytes in pieces of whole records."""
+    table = draw(tables(min_rows=1))
+    names = [str(position) for position in range(len(table.rows[0]))]
+    sent = tuple(map(int, draw(st.lists(st.sampled_from(names), min_size=1, unique=True))))
+    kept = tuple(map(int, draw(st.lists(st.sampled_from(names), unique=True))))
+    pieces = [
+        piece
+        for each in cut(draw(sliced(table.data)), max_rows=draw(st.integers(1, 9)), max_bytes=10**6)
+        for piece in each.pieces
+    ]
+    return table, ColumnPlan(tuple(names), sent, kept), pieces
+
+
+@given(_cases())
+def test_selected_bytes_are_the_fields_verbatim_with_each_records_line_end(
+    case: tuple[Table, ColumnPlan, list[bytes]],
+) -> None:
+    table, plan, pieces = case
+    sent = kept = b""
+    for record in split_records(table.data):
+        body = record.removesuffix(b"\n").removesuffix(b"\r")
+        fields = split_fields(body)
+        sent += b",".join(fields[column] for column in plan.sent) + record[len(body) :]
+        kept += b",".join(fields[column] for column in plan.kept) + b"\n"
+    selected = plan.select(pieces)
+    assert b"".join(selected.sent) == sent
+    assert b"".join(selected.kept) == (kept if plan.kept else b"")
+
+
+@given(_cases())
+def test_the_csv_module_reads_the_selected_columns(case: tuple[Table, ColumnPlan, list[bytes]]) -> None:
+    table, plan, pieces = case
+    selected = plan.select(pieces)
+    for chosen, parts in ((plan.sent, selected.sent), (plan.kept, selected.kept)):
+        read = list(csv.reader(io.StringIO(b"".join(parts).decode(), newline=""), strict=True))
+        expected = [[row[column] for column in chosen] for row in table.rows] if chosen else []
+        # What is written as nothing between two line ends is no row to the csv module.
+        assert [row or [""] for row in read] == expected or [row for row in read if row] == [
+            row for row in expected if row != [""]
+        ]
+
+
+def test_nothing_to_select_passes_the_pieces_on_without_a_copy() -> None:
+    plan = ColumnPlan.from_names(_NAMES)
+    piece = b"1,2,3,4\n" * 10
+    assert plan.is_identity
+    assert plan.select([piece]).sent[0] is piece
+    assert plan.select([piece]).kept == ()
+
+
+@pytest.mark.parametrize(
+    ("wishes", "sent", "kept"),
+    [
+        ({}, (0, 1, 2, 3), ()),
+        ({"keep": ["id"]}, (1, 2, 3), (0,)),
+        ({"drop": ["region", "id"]}, (2, 3), ()),
+        ({"keep": ["region", "id"], "drop": ["price"]}, (3,), (1, 0)),
+        ({"send": ["price", "id"]}, (2, 0), ()),
+        ({"send": ["a,b", "id"], "keep": ["id"]}, (3, 0), (0,)),
+        ({"send": ["price"], "drop": ["id"]}, (2,), ()),
+    ],
+)
+def test_wishes_become_positions(wishes: dict[str, list[str]], sent: tuple[int, ...], kept: tuple[int, ...]) -> None:
+    plan = ColumnPlan.from_names(_NAMES, **wishes)
+    assert (plan.sent, plan.kept) == (sent, kept)
+    assert plan.sent_names == tuple(_NAMES[column] for column in sent)
+    assert plan.kept_names == tuple(_NAMES[column] for column in kept)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"keep": ["prize"]}, r"no column 'prize', which keep names; the columns are 'id', 'region', 'price', 'a,b'"),
+        ({"keep": ["id"], "drop": ["id"]}, r"column 'id' is both in keep and in drop"),
+        ({"send": ["id"], "drop": ["id"]}, r"column 'id' is both in send and in drop"),
+        ({"send": ["id", "id"]}, r"send names column 'id' twice"),
+        ({"keep": ["id", "region"], "drop": ["price", "a,b"]}, r"no column is left to send"),
+    ],
+)
+def test_wishes_that_cannot_be_met_say_why(wishes: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ColumnPlan.from_names(_NAMES, **wishes)
+
+
+@pytest.mark.parametrize("row", [b"1\n", b"1,2,3\n", b"\n", b'1,"2\n'])
+def test_a_ragged_record_is_named_and_never_shifts_its_neighbours(row: bytes) -> None:
+    plan = ColumnPlan(("a", "b"), (1,), (0,))
+    with pytest.raises(RecordError, match="row 4 of a cut has") as raised:
+        plan.select([b"1,2\n3,4\n", b"5,6\n7,8\n" + row])
+    assert raised.value.row == 4
+
+
+def test_ragged_records_that_make_up_for_each_other_are_refused() -> None:
+    with pytest.raises(RecordError, match="row 0 of a cut has 1 fields"):
+        ColumnPlan(("a", "b"), (1,), ()).select([b"1\n2,3,4\n"])
+
+
+def test_a_single_record_of_empty_fields_keeps_its_shape() -> None:
+    plan = ColumnPlan(("a", "b", "c"), (0, 1), (2,))
+    assert plan.select([b",,\r\n"]).sent == (b",\r\n",)
+    assert plan.select([b",,\r\n"]).kept == (b"\n",)
