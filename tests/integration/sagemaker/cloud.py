@@ -51,16 +51,19 @@ class RunningEmulator:
         self.settings = made
         self.emulator: Emulator = build(made, faults=faults)
         self._server = HttpServer(self.emulator)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="emulator")
+        self.url = ""
 
     def start(self) -> "RunningEmulator":
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="emulator")
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(_WAIT_S)
         self.url = self._server.url
         return self
 
     def stop(self) -> None:
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_WAIT_S)
@@ -164,7 +167,8 @@ class Lab:
     def config(self, model: str, name: str = "config", *, count: int = 1, asynchronous: Json | None = None) -> str:
         name = f"{name}-{self.id}"
         variant = {
-            "VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": count,
+            "VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": count,
         }  # fmt: skip
         extra = {"AsyncInferenceConfig": asynchronous} if asynchronous else {}
         self.sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **extra)

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         self._say(200 if not os.environ.get("SICK") else 500, b"")
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         orders = {k: v[0] for k, v in parse_qs(self.headers.get("X-Amzn-SageMaker-Custom-Attributes", "")).items()}
         time.sleep(float(orders.get("sleep", 0)))

@@ -22,7 +22,10 @@ def test_an_invocation_answers_202_and_its_output_is_the_containers_body(lab: La
 
 @pytest.mark.parametrize(
     ("orders", "reason"),
-    [("status=400", "Received client error (400) from model."), ("status=503", "Received server error (503) from model.")],
+    [
+        ("status=400", "Received client error (400) from model."),
+        ("status=503", "Received server error (503) from model."),
+    ],
 )
 def test_a_containers_refusal_reaches_the_error_topic_with_its_text_in_the_failure_object(
     lab: Lab, endpoint: str, orders: str, reason: str

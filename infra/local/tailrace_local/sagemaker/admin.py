@@ -5,6 +5,7 @@ from typing import Any
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.endpoints import Endpoint
 from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.sagemaker.instances import Instance
 from tailrace_local.sagemaker.registry import Table
 
 PREFIX = "/_tailrace/sagemaker/"
@@ -41,7 +42,7 @@ class Admin:
             "asynchronous": deployment.asynchronous is not None if deployment else None,
             "desired_instances": sum(deployment.desired.values()) if deployment else 0,
             "instances": [
-                {"name": one.name, "variant": name, "ready": one.ready, "in_flight": one.in_flight, "urls": one.urls}
+                _instance(one, name)
                 for name, fleet in (deployment.fleets.items() if deployment else ())
                 for one in fleet.instances
             ],
@@ -50,3 +51,15 @@ class Admin:
             "backlog": endpoint.backlog.size,
             "oldest_age_s": round(endpoint.backlog.oldest_age_s(self._clock.time()), 3),
         }
+
+
+def _instance(instance: Instance, variant: str) -> dict[str, Any]:
+    return {
+        "name": instance.name,
+        "variant": variant,
+        "ready": instance.ready,
+        "in_flight": instance.in_flight,
+        # The first container takes the requests; there are more only in a serial pipeline.
+        "url": next(iter(instance.urls), None),
+        "urls": instance.urls,
+    }

@@ -67,8 +67,8 @@ class Instance:
 
     @property
     def free(self) -> bool:
-        """Whether it takes another invocation."""
-        return self.ready and self.in_flight < self._plan.slots
+        """Whether it takes another invocation; a server that died is noticed at once, not at the next look."""
+        return self.ready and self.in_flight < self._plan.slots and self._alive()
 
     def occupy(self) -> None:
         """An invocation begins."""
@@ -100,6 +100,9 @@ class Instance:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         await self._end()
+
+    def _alive(self) -> bool:
+        return all(server.alive() for server in self._servers)
 
     async def _launch(self) -> None:
         try:
@@ -133,7 +136,7 @@ class Instance:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_S)
-            if not all(server.alive() for server in self._servers):
+            if not self._alive():
                 self.ready = False
                 _log.warning("%s: a model server died; it is started again", self.name)
                 await self._restart()
