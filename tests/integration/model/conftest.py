@@ -1,4 +1,4 @@
-"""A model, trained on little, and its server in a process of its own, in the environment that a container would have."""
+"""A model, trained on little, and its server in a process of its own, in the environment that a container has."""
 
 import json
 import os
@@ -36,7 +36,17 @@ class Trained:
 
 
 def trained_at(python: Path, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "tailrace_local.model", "train", "--output", archive, "--rows", "20000", *options]
+    command = [
+        str(python),
+        "-m",
+        "tailrace_local.model",
+        "train",
+        "--output",
+        str(archive),
+        "--rows",
+        "20000",
+        *options,
+    ]
     return subprocess.run(command, env=environment(), check=True, capture_output=True, text=True, timeout=120)
 
 
@@ -95,31 +105,30 @@ def start(model_python: Path, trained: Trained) -> Iterator[Start]:
                 stderr=subprocess.PIPE,
                 text=True,
             )
+            server, lines = Server(process), Queue[str]()
+            reader = threading.Thread(target=_read, args=(server, lines), daemon=True)
+            reader.start()
+            stack.callback(reader.join, 10)  # which ends when the process has
             stack.callback(process.wait, 10)
             stack.callback(process.kill)
-            server = Server(process)
-            server.port = _port(server, stack)
+            server.port = _port(server, lines)
             return server
 
         yield started
 
 
-def _port(server: Server, stack: ExitStack) -> int:
-    """Waits for the line that names the port, then keeps reading so that the server never blocks on its log."""
-    lines: Queue[str] = Queue()
+def _read(server: Server, lines: Queue[str]) -> None:
+    """Reads the log to its end, so that the server never blocks on it; an empty line is the end."""
     stderr = server.process.stderr
     assert stderr
+    with stderr:
+        for line in stderr:
+            server.log.append(line)
+            lines.put(line)
+    lines.put("")
 
-    def read() -> None:
-        with stderr:
-            for line in stderr:
-                server.log.append(line)
-                lines.put(line)
-        lines.put("")
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    stack.callback(reader.join, 10)
+def _port(server: Server, lines: Queue[str]) -> int:
     try:
         while line := lines.get(timeout=START_S):
             if "listening on" in line:

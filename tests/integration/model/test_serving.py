@@ -236,7 +236,7 @@ def test_a_request_under_way_is_answered_before_the_end(start: Start) -> None:
         connection.sendall(ONE[:10])
         ending.process.send_signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
-            ending.process.wait(1)
+            ending.process.wait(0.5)
         connection.sendall(ONE[10:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -256,7 +256,7 @@ def test_a_server_that_cannot_serve_says_why_and_ends(
     model_python: Path, trained: Trained, variables: dict[str, str], message: str
 ) -> None:
     variables = {"SM_MODEL_DIR": str(trained.folder), "SAGEMAKER_BIND_TO_PORT": "0", **variables}
-    command = [model_python, "-m", "tailrace_local.model", "serve"]
+    command = [str(model_python), "-m", "tailrace_local.model", "serve"]
     ended = subprocess.run(
         command, env=environment(**variables), check=False, capture_output=True, text=True, timeout=60
     )

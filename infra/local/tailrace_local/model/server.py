@@ -168,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
         except body.BodyError as error:
             self._send(scoring.refused(error.status, str(error)), close=True)
             return False
-        return super().handle_expect_100()
+        invited = super().handle_expect_100()
+        self.wfile.flush()  # the body comes only after it has arrived
+        return invited
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the base class's name
         _LOG.debug(format, *arguments)
