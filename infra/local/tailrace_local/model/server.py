@@ -210,7 +210,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_and_close(self, answer: Answer, allowed: str | None = None) -> None:
         self._send(answer, close=True, allowed=allowed)
-        self.wfile.flush()
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(_DISCARD_SECONDS)
         body.discard(self.rfile, _DISCARD_BYTES, _DISCARD_SECONDS)
@@ -226,6 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")  # which also ends the loop of this connection
         self.end_headers()
         self.wfile.write(answer.body)
+        self.wfile.flush()  # now: the server may end once the request no longer counts as open
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
