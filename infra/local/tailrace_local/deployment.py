@@ -119,11 +119,11 @@ class Deployment:
             events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         except Exception as error:  # noqa: BLE001 - the deployment's own error matters more
             return [f"the stack's events cannot be read: {error}"]
-        found = []
-        for event in reversed(events):
-            if event["ResourceStatus"].endswith("_FAILED"):
-                found.append(f"  {stack}/{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}")
-        return found
+        return [
+            f"  {stack}/{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+            for event in reversed(events)
+            if event["ResourceStatus"].endswith("_FAILED")
+        ]
 
     def _resources(self, resource_type: str, stack: str | None = None) -> dict[str, str]:
         """Physical ids by logical id, of this stack and of those nested in it."""
@@ -143,7 +143,7 @@ class Deployment:
 def model_url(endpoint_url: str, endpoint: str) -> str | None:
     """The base URL of a model server behind an endpoint, or None when no instance runs."""
     instances = (ask(f"{endpoint_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
-    urls = [str(found["url"]) for found in instances if found.get("url")]
+    urls = [str(url) for found in instances for url in found.get("urls", [])]
     return urls[0] if urls else None
 
 

@@ -120,8 +120,8 @@ class Lifecycle:
         if unknown:
             known = ", ".join(sorted(declared)) or "none"
             raise StartError(f"the template has no parameter {', '.join(unknown)}: it has {known}")
-        wanted = {"ModelImage", "ModelDataUrl"}
-        if not wanted <= declared or wanted & set(plan.parameters):
+        ours = {"ModelImage", "ModelDataUrl"}
+        if not ours <= declared or plan.parameters.keys() & {*ours, "EndpointName"}:
             return dict(plan.parameters)
         archive, _ = builder.model()
         return {**deployment.model_parameters(archive), **plan.parameters}

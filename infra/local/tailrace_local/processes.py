@@ -85,10 +85,8 @@ class ProcessGroup:
     def end(self, *, grace_s: float = 2.0) -> int:
         """SIGTERM to the group, SIGKILL after `grace_s`; the leader's exit status."""
         self._signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            pass
         return self.kill()
 
     def kill(self) -> int:

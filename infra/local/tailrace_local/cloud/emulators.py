@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from tailrace_local.cloud.ministack import MiniStack
-
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -20,7 +18,9 @@ class ResourceHandlers(Protocol):
     update succeeded, and the replacement when it is rolled back.
     """
 
-    def create(self, logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]: ...
+    def create(self, logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        """Make one."""
+        ...
 
     def update(
         self,
@@ -28,34 +28,49 @@ class ResourceHandlers(Protocol):
         old_properties: Mapping[str, Any],
         new_properties: Mapping[str, Any],
         stack_name: str,
-    ) -> tuple[str, dict[str, Any]]: ...
+    ) -> tuple[str, dict[str, Any]]:
+        """Change one, or make its replacement."""
+        ...
 
-    def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None: ...
+    def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None:
+        """Remove one."""
+        ...
 
 
 class Emulator(Protocol):
     """A service beside MiniStack on the same port."""
 
-    def handles(self, scope: Scope) -> bool: ...
+    def handles(self, scope: Scope) -> bool:
+        """Whether a connection is for it."""
+        ...
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Start what it does by itself; the port answers already."""
+        ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """Stop it, and the processes that it started."""
+        ...
 
-    def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]: ...
+    def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
+        """Its types."""
+        ...
 
 
 class NoEmulator:
     """A cloud of MiniStack alone."""
 
-    def handles(self, _scope: Scope) -> bool:
+    def handles(self, scope: Scope) -> bool:  # noqa: ARG002 - the protocol's signature
         """Nothing is for it."""
         return False
 
-    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never called."""
+        del receive, send
         raise RuntimeError(f"there is no SageMaker in this cloud to answer {scope['path']}")
 
     async def start(self) -> None:
@@ -67,11 +82,3 @@ class NoEmulator:
     def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
         """No type."""
         return {}
-
-
-def teach(ministack: MiniStack, emulator: Emulator) -> None:
-    """Have CloudFormation provision the emulator's types."""
-    for name, handlers in emulator.cloudformation_handlers().items():
-        ministack.add_resource_type(
-            name, {"create": handlers.create, "update": handlers.update, "delete": handlers.delete}
-        )

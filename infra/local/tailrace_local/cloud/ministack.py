@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 PINNED = "1.5.33"
+NESTED_STACK = "AWS::CloudFormation::Stack"
 
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 
@@ -86,6 +87,7 @@ class MiniStack:
         self._sts = importlib.import_module("ministack.services.sts")
         self._cloudformation = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks = importlib.import_module("ministack.services.cloudformation.stacks")
+        self._stack_store = importlib.import_module("ministack.services.cloudformation")._stacks  # noqa: SLF001 - as below
         importlib.import_module("ministack.core.hypercorn_compat").install()
 
     def run_functions_with(self, execute: Execute) -> None:
@@ -153,6 +155,37 @@ class MiniStack:
         """The handlers of a type that CloudFormation knows."""
         found: dict[str, Callable[..., Any]] | None = self._cloudformation._RESOURCE_HANDLERS.get(name)  # noqa: SLF001
         return found
+
+    def keep_attributes_in_nested_stacks(self) -> None:
+        """Have an update leave the attributes of unchanged resources as they were, in nested stacks too."""
+        stock = self._cloudformation._update_resource  # noqa: SLF001 - no public way in
+
+        def update(
+            resource_type: str,
+            physical_id: str,
+            old: dict[str, Any],
+            new: dict[str, Any],
+            stack: str,
+            logical_id: str | None = None,
+            attributes: dict[str, Any] | None = None,
+        ) -> Any:
+            if attributes is None:
+                resources = (self._stack_store.get(stack) or {}).get("_resources") or {}
+                attributes = (resources.get(logical_id) or {}).get("Attributes")
+            return stock(resource_type, physical_id, old, new, stack, logical_id, attributes)
+
+        self._replace(self._cloudformation, "_update_resource", update)
+
+    def deletes_predecessors_itself(self) -> bool:
+        """Whether the update at work has to delete what it replaces: in nested stacks, unless it is retained."""
+        deferred = self._cloudformation._DEFERRED_PREDECESSOR_DELETES.get()  # noqa: SLF001 - no public way in
+        return deferred is None and not self._cloudformation._RETAIN_REPLACED.get()  # noqa: SLF001 - as above
+
+    def nested_stack(self, physical_id: str) -> tuple[str, frozenset[str]]:
+        """The name of a nested stack, and the physical ids of what it holds."""
+        name = str(self._cloudformation._nested_stack_lookup_name(physical_id))  # noqa: SLF001 - no public way in
+        resources = (self._stack_store.get(name) or {}).get("_resources") or {}
+        return name, frozenset(str(found["PhysicalResourceId"]) for found in resources.values())
 
     @staticmethod
     def _replace(module: Any, name: str, value: Callable[..., Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tailrace_local.cloud.declared import DeclaredResources
-from tailrace_local.cloud.emulators import Emulator, NoEmulator, teach
+from tailrace_local.cloud.emulators import Emulator, NoEmulator
 from tailrace_local.cloud.front import STATUS_PATH, Front
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
@@ -26,6 +26,7 @@ from tailrace_local.cloud.ministack import Environment, MiniStack
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
+from tailrace_local.cloud.replacements import Replacements
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.state import StateDirectory
 
@@ -44,9 +45,7 @@ class Cloud:
         self._ministack = MiniStack()
         self._credentials = RoleCredentials(self._ministack)
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
-        self._environment = WorkerEnvironment(
-            endpoint_url=endpoint_url, bytecode=self._state.root / "bytecode", temporary=self._state.temporary
-        )
+        self._environment = WorkerEnvironment(endpoint_url=endpoint_url, temporary=self._state.temporary)
         self._fleet = Fleet(self._start_worker)
         self._declared = DeclaredResources()
         self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
@@ -81,7 +80,7 @@ class Cloud:
         self._ministack.run_functions_with(self._fleet.execute)
         self._ministack.stop_polling_queues()
         self._declared.install(self._ministack)
-        teach(self._ministack, self._emulator)
+        Replacements(self._ministack).teach(self._emulator)
 
     def _start_worker(self, spec: FunctionSpec, archive: bytes) -> Worker:
         return Worker(

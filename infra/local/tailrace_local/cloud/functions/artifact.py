@@ -25,7 +25,7 @@ class ArtifactStore:
                 scratch = target.with_suffix(".partial")
                 scratch.mkdir(parents=True, exist_ok=True)
                 with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-                    opened.extractall(scratch)  # noqa: S202 - our own deployment's archive; zipfile drops ".."
+                    opened.extractall(scratch)
                 _protect(scratch)
                 scratch.rename(target)
         return target

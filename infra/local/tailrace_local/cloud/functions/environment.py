@@ -20,7 +20,6 @@ class WorkerEnvironment:
     """What is the same for every worker of this cloud."""
 
     endpoint_url: str
-    bytecode: Path
     temporary: Path
 
     def variables(
@@ -35,8 +34,6 @@ class WorkerEnvironment:
             "TZ": own.get("TZ", ":UTC"),
             # Function code sees a writable folder of its own where AWS has /tmp.
             "TMPDIR": str(self.temporary),
-            # The task root stays as it was deployed; compiled code is kept beside it.
-            "PYTHONPYCACHEPREFIX": str(self.bytecode),
             "PYTHONUNBUFFERED": "1",
             "LAMBDA_TASK_ROOT": str(task_root),
             "_HANDLER": spec.handler,

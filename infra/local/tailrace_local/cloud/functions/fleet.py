@@ -41,7 +41,7 @@ class Fleet:
         arn = str((record.get("config") or record).get("FunctionArn", spec.arn))
         try:
             worker = self._acquire(spec, archive)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the invoker gets it as an error of the runtime
             _log.exception("no worker for %s", spec.name)
             return _error("Runtime.Unknown", f"{type(error).__name__}: {error}")
         try:

@@ -17,7 +17,9 @@ RENEW_BEFORE_S = 2 * 3600.0
 class Assumes(Protocol):
     """Whoever hands out sessions of roles."""
 
-    def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session: ...
+    def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
+        """A session of the role that lives for `duration_s`."""
+        ...
 
 
 class RoleCredentials:

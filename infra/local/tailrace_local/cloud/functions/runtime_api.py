@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
     # Headers and body go out in two writes, and Nagle would hold the second one back for 40 ms.
     disable_nagle_algorithm = True
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         if self.path != f"{_ROOT}/invocation/next":
             self._reply(HTTPStatus.NOT_FOUND, b"{}")
             return
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._reply(HTTPStatus.OK, invocation.payload, invocation.headers)
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+    def do_POST(self) -> None:
         payload = self._body()
         match self.path.removeprefix(_ROOT).strip("/").split("/"):
             case ["init", "error"]:

@@ -25,20 +25,30 @@ _THROTTLED_S = 20.0
 class Queue(Protocol):
     """The queue, with the identity of the function's role."""
 
-    def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]: ...
+    def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]:
+        """Up to `maximum` messages (at most ten), waited for `wait_s` seconds."""
+        ...
 
-    def delete(self, receipts: Sequence[str]) -> None: ...
+    def delete(self, receipts: Sequence[str]) -> None:
+        """Delete up to ten messages."""
+        ...
 
 
 class Function(Protocol):
     """The function, as whoever invokes it sees it."""
 
     @property
-    def reserved_concurrency(self) -> int | None: ...
+    def reserved_concurrency(self) -> int | None:
+        """How many may run at once, when that is set."""
+        ...
 
-    def invoke(self, event: dict[str, Any]) -> dict[str, Any]: ...
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """MiniStack's result: `body`, and `error` or `throttle`."""
+        ...
 
-    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]: ...
+    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]:
+        """The records that the mapping's filter lets through."""
+        ...
 
 
 class Poller:
@@ -96,17 +106,13 @@ class Poller:
                 self._stopped.wait(_PAUSE_S)
 
     def _poll_once(self, mapping: Mapping) -> None:
-        if not self._reserve(mapping.concurrency(self._function.reserved_concurrency)):
+        if not self._wait_for_place(mapping.concurrency(self._function.reserved_concurrency)):
             return
-        handed_over = False
-        try:
-            messages = self.gather(mapping)
-            if messages and not self._stopped.is_set():
-                self._pool.submit(self._work, mapping, messages)
-                handed_over = True
-        finally:
-            if not handed_over:
-                self._give_back()
+        messages = self.gather(mapping)
+        if messages and not self._stopped.is_set():
+            with self._free:
+                self.in_flight += 1
+            self._pool.submit(self._work, mapping, messages)
 
     def gather(self, mapping: Mapping) -> list[dict[str, Any]]:
         """A batch: full, or as large as it got when the window closed; without a window, one receive."""
@@ -133,10 +139,12 @@ class Poller:
             self._delete([found for found in records if found["messageId"] not in wanted_ids])
             for batch in batches(wanted, size=mapping.batch_size):
                 self.deliver(mapping, batch)
-        except Exception:
+        except Exception:  # noqa: BLE001 - its messages come back by themselves
             _log.exception("a batch of %s failed", mapping.function_name)
         finally:
-            self._give_back()
+            with self._free:
+                self.in_flight -= 1
+                self._free.notify()
 
     def deliver(self, mapping: Mapping, batch: list[dict[str, Any]]) -> None:
         """Invoke once, delete what succeeded; what failed comes back when its visibility timeout ends."""
@@ -164,16 +172,9 @@ class Poller:
         for first in range(0, len(receipts), 10):
             self._queue.delete(receipts[first : first + 10])
 
-    def _reserve(self, limit: int) -> bool:
+    def _wait_for_place(self, limit: int) -> bool:
+        """Receive only what can be worked on at once: messages that wait in here would be invisible for nothing."""
         with self._free:
             if self.in_flight >= limit:
                 self._free.wait(_PAUSE_S)
-            if self.in_flight >= limit or self._stopped.is_set():
-                return False
-            self.in_flight += 1
-            return True
-
-    def _give_back(self) -> None:
-        with self._free:
-            self.in_flight -= 1
-            self._free.notify()
+            return self.in_flight < limit and not self._stopped.is_set()

@@ -146,7 +146,7 @@ class Supervisor:
         while not self._stopped.wait(_LOOK_EVERY_S):
             try:
                 self.look()
-            except Exception:
+            except Exception:  # noqa: BLE001 - looks again half a second later
                 _log.exception("looking at the event source mappings")
 
     def look(self) -> None:
