@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tailrace.sources import Source
+from tailrace_core.errors import InputError
+from tailrace_core.headers import HeaderPolicy
+
+STRIP = HeaderPolicy.STRIP
+
+
+def test_a_pattern_joins_its_files_sorted_by_name_whatever_their_compression(tmp_path: Path) -> None:
+    (tmp_path / "part-2.csv").write_bytes(gzip.compress(b"id\n2\n"))
+    (tmp_path / "part-1.csv").write_bytes(b"id\n1")
+    (tmp_path / "part-3.csv").write_bytes(b"id\n3\n")
+    (tmp_path / "other.csv").write_bytes(b"no\n0\n")
+    (tmp_path / "part-x.csv").mkdir()
+    with Source.open([str(tmp_path / "part-*.csv")], header=STRIP) as source:
+        assert [Path(name).name for name in source.names] == ["part-1.csv", "part-2.csv", "part-3.csv"]
+        assert source.size_hint_bytes == sum((tmp_path / f"part-{n}.csv").stat().st_size for n in (1, 2, 3))
+        assert b"".join(source.blocks()) == b"1\n2\n3\n"
+        assert source.bytes_read == source.size_hint_bytes
+
+
+def test_a_name_that_looks_like_a_pattern_but_exists_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "a[1].csv").write_bytes(b"id\n1\n")
+    (tmp_path / "a1.csv").write_bytes(b"id\n2\n")
+    with Source.open([str(tmp_path / "a[1].csv")], header=STRIP) as source:
+        assert b"".join(source.blocks()) == b"1\n"
+
+
+def test_a_large_file_comes_in_bounded_blocks_and_whole(tmp_path: Path) -> None:
+    content = b"".join(b"%d,%d\n" % (number, number * 7) for number in range(400_000))
+    (tmp_path / "large.csv").write_bytes(b"id,x\n" + content)
+    with Source.open([str(tmp_path / "large.csv")], header=STRIP) as source:
+        blocks = list(source.blocks())
+    assert b"".join(blocks) == content
+    assert max(map(len, blocks)) <= 1024 * 1024
+
+
+def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"id\n1\n2\n",), daemon=True)
+    writer.start()
+    with Source.open([str(pipe)], header=STRIP) as source:
+        assert source.size_hint_bytes is None
+        assert b"".join(source.blocks()) == b"1\n2\n"
+    writer.join(timeout=10)
+    assert not writer.is_alive()
+
+
+def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.csv does not exist: check the path"):
+        Source.open([str(tmp_path / "gone.csv")], header=STRIP)
+    with pytest.raises(InputError, match="is a directory: name the files in it"):
+        Source.open([str(tmp_path)], header=STRIP)
+    with pytest.raises(InputError, match=r"no file matches .*\*\.csv"):
+        Source.open([str(tmp_path / "*.csv")], header=STRIP)
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.csv").write_bytes(b"id\n1\n")
+    before = set(Path("/proc/self/fd").iterdir())
+    with Source.open([str(tmp_path / "*.csv")], header=STRIP) as source:
+        list(source.blocks())
+    with pytest.raises(InputError):
+        Source.open([str(tmp_path / "0.csv"), str(tmp_path / "gone.csv")], header=STRIP)
+    assert set(Path("/proc/self/fd").iterdir()) == before
