@@ -16,7 +16,8 @@ def test_the_command_serves_tells_its_address_and_ends_on_sigterm_with_its_model
     server = Path(__file__).with_name("model_server.py")
     command = [
         sys.executable, "-m", "tailrace_local.sagemaker", "--aws-endpoint-url", aws_url, "--region", REGION,
-        "--account-id", ACCOUNT, "--state-dir", str(tmp_path / "state"), "--image", f"*/doubler:*={sys.executable} {server}",
+        "--account-id", ACCOUNT, "--state-dir", str(tmp_path / "state"),
+        "--image", f"*/doubler:*={sys.executable} {server}",
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(Path(tailrace_local.__file__).parents[1])}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

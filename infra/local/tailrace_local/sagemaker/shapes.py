@@ -18,7 +18,12 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool,
     "integer": int, "long": int, "float": (int, float), "double": (int, float), "timestamp": (int, float, str),
 }  # fmt: skip
-_JAVA_CLASSES = (("\\p{ASCII}", "[\\x00-\\x7F]"), ("[\\p{Print}]", "[\\x20-\\x7E]"), ("\\p{Print}", "[\\x20-\\x7E]"))
+# What Java's character classes are inside Python's brackets; letters and marks are a little wider here.
+_JAVA_CLASSES = {
+    "ASCII": r"\x00-\x7F", "Print": r"\x20-\x7E", "Alnum": "0-9A-Za-z", "L": r"\w", "M": r"\u0300-\u036F", "Z": r"\s",
+    "N": r"\d", "S": r"$+<=>^`|~\u00A2-\u00BF\u2000-\u2BFF", "P": r"!-#%-*,-/:;?@\[-\]_{}\u00A1-\u00BF\u2010-\u2E7F",
+}  # fmt: skip
+_ANYTHING = re.compile(".*", re.DOTALL)
 
 
 @lru_cache
@@ -75,7 +80,7 @@ def _constraint_faults(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape.type_name == "string":
         if limits.get("enum") and value not in limits["enum"]:
             yield _fault(shown, path, f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
-        if "pattern" in limits and not _compiled(limits["pattern"]).fullmatch(value):
+        if "pattern" in limits and not compiled(limits["pattern"]).fullmatch(value):
             yield _fault(shown, path, f"Member must satisfy regular expression pattern: {limits['pattern']}")
     if shape.type_name in {"string", "list", "map"}:
         yield from _range_faults(limits, len(value), "have length", shown, path)
@@ -91,11 +96,16 @@ def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, pa
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    for java, python in _JAVA_CLASSES:
-        pattern = pattern.replace(java, python)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of the service model, which is Java's, as Python's; one that Python cannot express takes anything."""
     # The model's patterns match whole values, but some write a set for a negation: `([^/])` after `://`.
-    return re.compile(pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)"), re.DOTALL)
+    text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")
+    bare = re.sub(r"(?<!\[)\\p\{ASCII\}", lambda _: rf"[{_JAVA_CLASSES['ASCII']}]", text)
+    inside = re.sub(r"\\p\{(\w+)\}", lambda found: _JAVA_CLASSES[found[1]], bare)
+    try:
+        return re.compile(inside, re.DOTALL)
+    except re.error:
+        return _ANYTHING
 
 
 def _fault(shown: str, path: str, constraint: str) -> str:
