@@ -110,10 +110,9 @@ class ColumnPlan:
 
 
 class _Fields:
-    """Where the fields of a piece begin and end.
+    """Where the fields of a piece begin and end, as offsets with one entry for each record.
 
-    ``_starts`` and ``_stops`` have one row for each record and one column for each field, as offsets in ``_values``;
-    the delimiter after field ``i`` stands at its stop. The carriage return of a line end belongs to no field.
+    The delimiter after a field stands at the field's stop. The carriage return of a line end belongs to no field.
     """
 
     def __init__(self, piece: bytes, columns: int, first_row: int) -> None:
@@ -121,63 +120,88 @@ class _Fields:
         # A newline for the last record spares all that follows a special case; it is taken off again at the end.
         self._values: Octets = np.frombuffer(piece + b"\n" if self._unended else piece, np.uint8)
         stops = _delimiters(self._values, quoted=b'"' in piece)
-        self._require_regular(stops, columns, first_row)
-        stops = stops.reshape(-1, columns)
-        self._line_stops = stops[:, -1] + 1
-        starts = np.empty_like(stops)
-        starts[:, 1:] = stops[:, :-1] + 1
-        starts[0, 0] = 0
-        starts[1:, 0] = self._line_stops[:-1]
-        if b"\r\n" in piece or (self._unended and piece.endswith(b"\r")):
-            last = stops[:, -1]
-            stops[:, -1] = last - ((self._values[last - 1] == _RETURN) & (last > starts[:, -1]))
-        self._starts, self._stops = starts, stops
-        self.rows = len(stops)
+        _require_regular(self._values[stops] == _NEWLINE, columns, first_row)
+        self._stops = stops.reshape(-1, columns)
+        self._line_stops = self._stops[:, -1] + 1
+        self._line_starts = np.concatenate([[0], self._line_stops[:-1]])
+        self.rows = len(self._stops)
+        if b"\r" in piece:
+            self._leave_out_carriage_returns()
 
     def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
         """The given fields of each record, with commas between them and a line end after them."""
-        line_starts = self._stops[:, -1] if own_line_ends else self._line_stops - 1
-        if all(one < other for one, other in pairwise(columns)):
-            gathered = self._delete_others(columns, line_starts)
-        else:
-            gathered = self._reorder(columns, line_starts)
+        in_order = all(one < other for one, other in pairwise(columns))
+        gather = self._delete_others if in_order else self._reorder
+        gathered = gather(columns, own_line_ends=own_line_ends)
         return gathered[:-1].tobytes() if own_line_ends and self._unended else gathered.tobytes()
 
-    def _delete_others(self, columns: Sequence[int], line_starts: Positions) -> Octets:
+    def _start(self, column: int) -> Positions:
+        return self._stops[:, column - 1] + 1 if column else self._line_starts
+
+    def _stop(self, column: int) -> Positions:
+        return self._stops[:, column]
+
+    def _line_ends(self, *, own: bool) -> Positions:
+        """Where the line ends begin that are written: each record's own, or the newline in it."""
+        return self._stop(-1) if own else self._line_stops - 1
+
+    def _leave_out_carriage_returns(self) -> None:
+        stops = self._stop(-1)
+        stops -= (self._values[stops - 1] == _RETURN) & (stops > self._start(self._stops.shape[1] - 1))
+
+    def _delete_others(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
         """Columns in the file's order are what remains when the bytes between them are deleted."""
         borders: list[Positions] = []
-        for position, column in enumerate(columns):
+        for first, last in _runs(columns):
             # A field that follows another takes the comma before it along.
-            borders += [self._starts[:, column] - (position > 0), self._stops[:, column]]
-        lengths = np.diff(np.stack([*borders, line_starts, self._line_stops], axis=1).ravel(), prepend=0)
+            borders += [self._start(first) - bool(borders), self._stop(last)]
+        if own_line_ends and columns[-1] == self._stops.shape[1] - 1:
+            borders[-1] = self._line_stops
+        else:
+            borders += [self._line_ends(own=own_line_ends), self._line_stops]
+        lengths = np.diff(np.stack(borders, axis=1).ravel(), prepend=0)
         wanted = np.zeros(len(lengths), np.bool_)
         wanted[1::2] = True
         return self._values[np.repeat(wanted, lengths)]
 
-    def _reorder(self, columns: Sequence[int], line_starts: Positions) -> Octets:
+    def _reorder(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
         """Columns in any order, byte by byte by index; each but the last takes along its delimiter, made a comma."""
-        order = list(columns)
-        starts = np.concatenate([self._starts[:, order], line_starts[:, None]], axis=1)
-        lengths = np.concatenate([self._stops[:, order], self._line_stops[:, None]], axis=1) - starts
-        lengths[:, : len(order) - 1] += 1
+        starts = np.stack([*map(self._start, columns), self._line_ends(own=own_line_ends)], axis=1)
+        lengths = np.stack([*map(self._stop, columns), self._line_stops], axis=1) - starts
+        inner = len(columns) - 1
+        lengths[:, :inner] += 1
         ends = np.cumsum(lengths.ravel())
         index = np.arange(ends[-1]) + np.repeat(starts.ravel() - ends + lengths.ravel(), lengths.ravel())
         gathered: Octets = self._values[index]
-        gathered[ends.reshape(lengths.shape)[:, : len(order) - 1] - 1] = _COMMA
+        gathered[ends.reshape(lengths.shape)[:, :inner] - 1] = _COMMA
         return gathered
 
-    def _require_regular(self, stops: Positions, columns: int, first_row: int) -> None:
-        newlines = np.flatnonzero(self._values[stops] == _NEWLINE)
-        widths = np.diff(newlines, prepend=-1)
-        ragged = np.flatnonzero(widths != columns)
-        if len(ragged) or len(newlines) * columns != len(stops):
-            at = int(ragged[0]) if len(ragged) else len(newlines)
-            found = f"{widths[at]} fields" if len(ragged) else "a quote that is not closed"
-            raise RecordError(
-                f"row {first_row + at} of a cut has {found} where {columns} fields are expected: "
-                "its columns cannot be told apart; leave it out (the pre-flight check names it)",
-                row=first_row + at,
-            )
+
+def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last of each run of neighbours: 1, 2, 3, 7 is 1 to 3 and 7 to 7."""
+    runs: list[tuple[int, int]] = []
+    for column in columns:
+        if runs and runs[-1][1] == column - 1:
+            runs[-1] = (runs[-1][0], column)
+        else:
+            runs.append((column, column))
+    return runs
+
+
+def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row: int) -> None:
+    """Each record has its number of delimiters, of which the last and no other is a newline."""
+    rows, over = divmod(len(is_newline), columns)
+    if not over and np.count_nonzero(is_newline) == rows and is_newline[columns - 1 :: columns].all():
+        return
+    widths = np.diff(np.flatnonzero(is_newline), prepend=-1)
+    ragged = np.flatnonzero(widths != columns)
+    at = int(ragged[0]) if len(ragged) else len(widths)
+    found = f"{widths[at]} fields" if len(ragged) else "a quote that is not closed"
+    raise RecordError(
+        f"row {first_row + at} of a cut has {found} where {columns} fields are expected: "
+        "its columns cannot be told apart; leave it out (the pre-flight check names it)",
+        row=first_row + at,
+    )
 
 
 def _delimiters(values: Octets, *, quoted: bool) -> Positions:

@@ -84,7 +84,7 @@ class Source:
         return self._read_before + self._current.bytes_read
 
     def blocks(self) -> Iterator[bytes]:
-        """The data records' bytes in blocks of about 1 MiB that end anywhere, headers left out (strip, repeat).
+        """The data records' bytes in blocks of about 256 KiB that end anywhere, headers left out (strip, repeat).
 
         Where a file lacks its last newline and another follows, a line end like that of its first record is put in.
 
