@@ -1,0 +1,56 @@
+"""The command `tailrace`, run as people run it: in a process of its own, against the deployed cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tailrace_local.testing import RunningCloud
+
+TIMEOUT_S = 180
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout."""
+        return json.loads(self.stdout)
+
+
+def tailrace(
+    cloud: RunningCloud, *arguments: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
+) -> Finished:
+    """Run ``tailrace`` with the cloud's credentials; ends after `TIMEOUT_S` seconds whatever happens."""
+    program = Path(sys.executable).with_name("tailrace")
+    done = subprocess.run(
+        [program, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, **cloud.environment, **(environment or {})},
+    )
+    return Finished(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def submit(cloud: RunningCloud, *arguments: str | Path, stdin: bytes = b"") -> Finished:
+    """``tailrace submit … --stack … --json``."""
+    return tailrace(cloud, "submit", *arguments, "--stack", cloud.facts.stack, "--json", stdin=stdin)
+
+
+def counts(finished: Finished) -> Sequence[int]:
+    """Rows in all, scored, rejected and cancelled, of a ``submit --json``."""
+    return [finished.json[name] for name in ("rows_total", "rows_scored", "rows_rejected", "rows_cancelled")]
