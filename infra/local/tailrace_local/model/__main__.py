@@ -44,8 +44,6 @@ def _train(output: Path, *, rows: int, seed: int, keep: bool) -> int:
 
 
 def _serve(host: str) -> int:
-    # One thread for each prediction: requests run side by side, and several servers share the machine.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from tailrace_local.model import artefact, server  # noqa: PLC0415  after the line above, which they read
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
@@ -60,6 +58,10 @@ def _serve(host: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; answers its exit code."""
     arguments = _arguments(argv)
+    # Before scikit-learn is imported, which reads it. Requests run side by side already, and several servers share the
+    # machine; OpenMP's threads spin while they wait for each other, which made training ten times slower on a busy one.
+    # And the trained model's bytes depend on the number of threads, which must not be that of the machine's cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments.command == "serve":
         return _serve(arguments.host)
     return _train(arguments.output, rows=arguments.rows, seed=arguments.seed, keep=arguments.keep)
