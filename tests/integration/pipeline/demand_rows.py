@@ -12,7 +12,7 @@ from tailrace_local.demand import COLUMNS
 
 Row = list[str]
 
-AWKWARD = ("Juice, Mango", 'so-called "Juice"', "Juice\nMango", "Juice\r\nMango", "果汁 🥭𝒥", '"', "", " Juice ")
+AWKWARD = ("Juice, Mango", 'so-called "Juice"', "Juice\nMango", "Juice\r\nMango", "果汁 🥭🧃", '"', "", " Juice ")
 
 
 def demand_rows(count: int, seed: int = 0, *, awkward: bool = False) -> list[Row]:

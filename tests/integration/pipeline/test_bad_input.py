@@ -104,7 +104,7 @@ def test_bad_rows_are_rejected_and_all_others_scored(cloud: RunningCloud, tmp_pa
 
 
 def test_an_endpoint_that_was_deleted_is_named_and_no_job_stays_open(cloud: RunningCloud, tmp_path: Path) -> None:
-    """The stack's endpoint is another one here: a stack made of outputs alone, as `EndpointName` of a wrong name gives it."""
+    """A stack of outputs alone, as one whose `EndpointName` is wrong (or was deleted since) shows itself."""
     outputs = cloud.outputs
     template = {
         "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
