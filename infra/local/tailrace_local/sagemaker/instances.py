@@ -147,7 +147,7 @@ class Instance:
             await self._end()
             try:
                 await self._launch()
-            except StartError as error:
+            except (StartError, OSError) as error:
                 wait_s = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
                 _log.warning("%s: %s Next attempt in %s s.", self.name, error, wait_s)
                 await self._tools.clock.sleep(wait_s)

@@ -29,6 +29,11 @@ class Payload:
         self._file.write(block)
         self.size_bytes += len(block)
 
+    def truncate(self, size_bytes: int) -> None:
+        """Keep the first `size_bytes`."""
+        self._file.truncate(size_bytes)
+        self.size_bytes = size_bytes
+
     def blocks(self) -> Iterator[bytes]:
         """The bytes from the start, in blocks."""
         self._file.seek(0)

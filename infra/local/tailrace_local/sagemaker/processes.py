@@ -119,7 +119,8 @@ class ProcessLauncher:
         url = f"http://127.0.0.1:{port}"
         argv = [part.replace("{port}", str(port)).replace("{model_dir}", str(model_dir)) for part in command.argv]
         environment = self._environment(container, port, model_dir) | dict(command.environment)
-        process = await asyncio.to_thread(self._spawn, argv, environment | _own(container), command.cwd, name)
+        # Not in a thread: were this cancelled meanwhile, nobody would know of the process.
+        process = self._spawn(argv, environment | _own(container), command.cwd, name)
         record = ProcessRecord(self._records / f"{name}.json")
         record.write(process.pid, url)
         return ModelProcess(process, url, record, self._settings.stop_timeout_s)
