@@ -28,14 +28,14 @@ setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for pe
 .venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
 	@echo "setting up .venv" >&2
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
+	$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
 	touch $@
 
 .tools/%/.ready: requirements/%.txt .tools/uv/.ready
 	@echo "setting up .tools/$*" >&2
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/$*
-	$(UV) pip sync --quiet --python .tools/$* --require-hashes requirements/$*.txt
+	$(UV) pip sync --quiet --compile-bytecode --python .tools/$* --require-hashes requirements/$*.txt
 	touch $@
 
 .PHONY: lock

@@ -103,7 +103,7 @@ def test_an_empty_body_has_no_content_and_the_connection_goes_on(server: Server)
         (ONE + ONE.replace(b"0.878183107", b"n/a"), b"line 2, column scaled_price: 'n/a' is not a number"),
         (ONE.replace(b"2018-01-01", b"soon"), b"line 1, column timestamp: 'soon' is not a date"),
         (ONE * 3 + b"1,2\n", b"line 4: 2 fields; the model takes 8"),
-        (",".join(COLUMNS).encode() + b"\n" + ONE, b"line 1, column product_code: this is a header"),
+        (ONE + ",".join(COLUMNS).encode(), b"line 2, column product_code: this is a header"),
         (ONE + b'"', b"line 2: not CSV"),
         (b"\xff\xfe", b"line 1: byte 0xff is not UTF-8"),
     ],

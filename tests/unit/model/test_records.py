@@ -100,8 +100,18 @@ def test_a_ragged_row_is_named_with_its_number_of_fields(row: str) -> None:
     assert f"{len(row.split(','))} fields; the model takes 8" in str(error)
 
 
-def test_a_header_is_named_as_one() -> None:
-    assert "header" in str(failure(",".join(COLUMNS) + f"\r\n{ROW}\r\n"))
+HEADER = ",".join(COLUMNS)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("rows", [f"{ROW}", f"{ROW}\n \n{ROW}"])
+def test_a_header_at_the_start_is_not_scored(rows: str, end: str) -> None:
+    text = rows.replace("\n", end)
+    assert parse(f"{HEADER}{end}{text}".encode()) == parse(text.encode())
+
+
+def test_a_header_anywhere_else_is_named_as_one() -> None:
+    assert "header" in str(failure(f"{ROW}\r\n{HEADER}\r\n{ROW}\r\n"))
 
 
 def test_the_line_is_where_the_record_starts_behind_quoted_newlines() -> None:

@@ -1,4 +1,6 @@
-"""Reading a request: CSV without a header to columns, or the first row that cannot be read, and why.
+"""Reading a request: CSV to columns, or the first row that cannot be read, and why.
+
+A first record that names the model's columns is a header and is not scored; anywhere else it is a row, and a bad one.
 
 RFC 4180: quoted fields may hold commas, newlines and doubled quotes; records end with LF or CR LF. A blank line is
 skipped without a word, and the answer then has one prediction fewer. That is deliberate: scikit-learn's SageMaker
@@ -64,7 +66,7 @@ def parse(body: bytes) -> Columns:
     """
     text = _text(body)
     try:
-        return _columns(record for record in _reader(text) if record)
+        return _columns(record for record in _without_header(_reader(text)) if record)
     except (csv.Error, ValueError):
         # Something is wrong, or a line holds only spaces: look again, slowly, line by line.
         return _columns(_checked(text))
@@ -96,6 +98,15 @@ def _text(body: bytes) -> str:
 def _reader(text: str) -> Iterator[list[str]]:
     # Only LF ends a line here: csv takes the CR before it, and refuses a CR that stands alone.
     return csv.reader(io.StringIO(text, newline="\n"), strict=True)
+
+
+def _without_header(records: Iterator[list[str]]) -> Iterator[list[str]]:
+    first = next(records, [])
+    return records if _is_header(first) else itertools.chain([first], records)
+
+
+def _is_header(record: list[str]) -> bool:
+    return tuple(cell.strip() for cell in record) == COLUMNS
 
 
 def _columns(records: Iterable[list[str]]) -> Columns:
@@ -133,7 +144,7 @@ def _checked(text: str) -> Iterator[list[str]]:
             raise RowError(line, None, problem) from error
         if record is None:
             return
-        if not _is_blank(record):
+        if not _is_blank(record) and not (line == 1 and _is_header(record)):
             _check(line, record)
             yield record
         line = reader.line_num + 1  # type: ignore[attr-defined]  # csv's own reader counts lines
@@ -144,8 +155,8 @@ def _is_blank(record: list[str]) -> bool:
 
 
 def _check(line: int, record: list[str]) -> None:
-    if tuple(cell.strip() for cell in record) == COLUMNS:
-        raise RowError(line, COLUMNS[0], "this is a header; the model takes rows only, send the data without it")
+    if _is_header(record):
+        raise RowError(line, COLUMNS[0], "this is a header; the model takes one at the start of a request only")
     if len(record) != len(COLUMNS):
         raise RowError(line, None, f"{len(record)} fields; the model takes {len(COLUMNS)}: {','.join(COLUMNS)}")
     for column, cell in zip(COLUMNS, record, strict=True):
