@@ -206,11 +206,12 @@ def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row:
 
 def _delimiters(values: Octets, *, quoted: bool) -> Positions:
     """Where the commas and newlines stand that are outside of quotes."""
-    found: Positions = np.flatnonzero((values == _COMMA) | (values == _NEWLINE))
+    marked = (values == _COMMA) | (values == _NEWLINE)
     if not quoted:
-        return found
-    quotes = np.flatnonzero(values == _QUOTE)
-    outside: Positions = found[np.searchsorted(quotes, found) % 2 == 0]
+        return np.flatnonzero(marked)
+    found: Positions = np.flatnonzero(marked | (values == _QUOTE))
+    quotes = values[found] == _QUOTE
+    outside: Positions = found[~(quotes | np.bitwise_xor.accumulate(quotes))]
     return outside
 
 

@@ -15,8 +15,9 @@ def count_records(data: bytes) -> int:
     values = np.frombuffer(data, np.uint8)
     if b'"' not in data:
         return int(np.count_nonzero(values == _NEWLINE)) + (not data.endswith(b"\n"))
-    quotes = np.flatnonzero(values == _QUOTE)
-    newlines = np.flatnonzero(values == _NEWLINE)
-    # A newline after an even number of quotes stands outside of them.
-    ends = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
-    return len(ends) + bool(len(ends) == 0 or ends[-1] != len(data) - 1)
+    marks = values[(values == _QUOTE) | (values == _NEWLINE)]
+    quotes = marks == _QUOTE
+    # After an odd number of quotes a newline stands inside them.
+    inside = np.bitwise_xor.accumulate(quotes)
+    unfinished = bool(inside[-1]) or not data.endswith(b"\n")
+    return int(np.count_nonzero(~(quotes | inside))) + unfinished

@@ -103,7 +103,7 @@ def _select_all(path: Path, *, reverse: bool = False) -> None:
 
 
 def _write(path: Path, size_bytes: int, field: Callable[[random.Random], str]) -> None:
-    randomness = random.Random(7)  # noqa: S311 - the same file each time, nothing secret
+    randomness = random.Random(7)
     rows = (",".join(field(randomness) for _ in range(_COLUMNS)) for _ in range(_SAMPLE_ROWS))
     sample = "".join(f"{row}\n" for row in rows).encode()
     with path.open("wb") as file:
