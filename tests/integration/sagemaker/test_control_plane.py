@@ -65,7 +65,7 @@ def test_lists_come_in_pages_filtered_and_sorted(lab: Lab) -> None:
     pages = lab.sm.get_paginator("list_models").paginate(NameContains="M-", SortBy="Name", SortOrder="Ascending")
     names = [[one["ModelName"] for one in page["Models"]] for page in pages]
     assert [len(page) for page in names] == [10, 10, 3]
-    assert sum(names, []) == [f"m-{number:02d}" for number in range(23)]
+    assert [name for page in names for name in page] == [f"m-{number:02d}" for number in range(23)]
     assert len(lab.sm.list_models(MaxResults=100)["Models"]) == 24
 
 
