@@ -51,6 +51,7 @@ class Launcher:
         self._state = state
         self._clock = clock
         self._pause = pause
+        self._group: ProcessGroup | None = None
 
     def start(self, settings: CloudSettings, *, timeout_s: float) -> str:
         """The endpoint URL of the running cloud.
@@ -70,6 +71,7 @@ class Launcher:
                 cwd=self._state.root,
                 output=log.fileno(),
             )
+        self._group = group
         deadline = self._clock() + timeout_s
         while self._clock() < deadline:
             if found := self._state.read_listening():
@@ -80,6 +82,11 @@ class Launcher:
                 )
             self._pause(_LOOK_EVERY_S)
         raise StartError(f"the cloud did not answer within {timeout_s:.0f} s", log=self._state.cloud_log)
+
+    def reap(self) -> None:
+        """Take the exit status of the cloud that was started here, if it has ended: it would stay a zombie."""
+        if self._group:
+            self._group.child.poll()
 
     def tail(self, lines: int = 12) -> str:
         """The end of the cloud's log."""

@@ -53,6 +53,7 @@ class Lifecycle:
     def __init__(self, workspace: Workspace, state: StateDirectory) -> None:
         self._workspace = workspace
         self._state = state
+        self._launcher = Launcher(workspace, state)
 
     def running(self) -> CloudFacts | None:
         """The facts of the cloud, when it is up and deployed."""
@@ -95,7 +96,7 @@ class Lifecycle:
                 enforce_iam=plan.enforce_iam,
             )
             settings = replace(settings, sagemaker=plan.sagemaker)
-            url = Launcher(self._workspace, self._state).start(settings, timeout_s=_left(deadline))
+            url = self._launcher.start(settings, timeout_s=_left(deadline))
         facts = CloudFacts(url, plan.region, plan.account_id, str(self._state.root), plan.stack)
         deployment = Deployment(self._workspace, self._state, facts)
         builder = Builder(self._workspace)
@@ -130,6 +131,7 @@ class Lifecycle:
         if not self._state.exists:
             return 0
         ended = end_all(self._state, say=say)
+        self._launcher.reap()
         self._state.remove()
         return ended
 

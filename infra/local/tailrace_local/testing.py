@@ -1,0 +1,89 @@
+"""A cloud for tests: started on a state directory of its own, and taken down whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tailrace_local.deployment import client, session
+from tailrace_local.lifecycle import Lifecycle, Plan, Steps
+from tailrace_local.state import CloudFacts, StateDirectory
+from tailrace_local.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RunningCloud:
+    """A cloud that is up, with a stack on it."""
+
+    facts: CloudFacts
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every AWS client finds it."""
+        return self.facts.endpoint_url
+
+    @property
+    def region(self) -> str:
+        """The region that it says it is."""
+        return self.facts.region
+
+    @property
+    def state_dir(self) -> Path:
+        """Where it keeps its processes' records and its logs."""
+        return Path(self.facts.state_dir)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        return self.facts.outputs
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """Function names by logical id."""
+        return self.facts.functions
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which another process uses it."""
+        return self.facts.credentials
+
+    def session(self) -> boto3.Session:
+        """A boto3 session with its credentials; pass `endpoint_url` to the clients."""
+        return session(self.facts)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of one service of it."""
+        return client(self.facts, service)
+
+
+@contextlib.contextmanager
+def running_cloud(
+    state_dir: Path,
+    *,
+    template: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+    sagemaker: bool = True,
+    timeout_s: float = 300.0,
+) -> Iterator[RunningCloud]:
+    """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
+
+    Raises:
+        LocalCloudError: it did not come up; nothing of it is left then.
+    """
+    workspace = Workspace.here()
+    lifecycle = Lifecycle(workspace, StateDirectory(state_dir))
+    plan = Plan(
+        template=template or workspace.template,
+        parameters=parameters or {},
+        sagemaker=sagemaker,
+        timeout_s=timeout_s,
+    )
+    try:
+        yield RunningCloud(lifecycle.up(plan, Steps(contextlib.nullcontext)))
+    finally:
+        lifecycle.down(lambda _: None)

@@ -1,0 +1,20 @@
+"""Waiting for a condition, with a bound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], *, within_s: float = 30.0, what: str = "the condition") -> T:
+    """The first truthy thing that `look` finds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {within_s:.0f} s; last seen: {found!r}")
+        time.sleep(0.05)

@@ -1,0 +1,129 @@
+"""Functions of a deployed stack, under the real runtime client."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tailrace_local.testing import RunningCloud
+from tests.integration.local.polling import eventually
+
+pytestmark = pytest.mark.cloud
+
+
+def invoke(cloud: RunningCloud, event: dict[str, Any], name: str = "Tick") -> tuple[str | None, Any]:
+    answer = cloud.client("lambda").invoke(FunctionName=cloud.functions[name], Payload=json.dumps(event))
+    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def test_a_function_runs_with_its_own_role(cloud: RunningCloud) -> None:
+    _, answer = invoke(cloud, {})
+    role = cloud.client("lambda").get_function_configuration(FunctionName=cloud.functions["Tick"])["Role"]
+    assert answer["identity"].split("/")[1:] == [role.rsplit("/", 1)[-1], cloud.functions["Tick"]]
+
+
+def test_a_function_sees_awss_variables_and_its_own_and_no_others(cloud: RunningCloud) -> None:
+    _, answer = invoke(cloud, {})
+    variables = set(answer["variables"])
+    assert {"AWS_LAMBDA_FUNCTION_NAME", "LAMBDA_TASK_ROOT", "_HANDLER", "AWS_SESSION_TOKEN", "TABLE"} <= variables
+    assert not {name for name in variables if name.startswith(("MINISTACK", "TAILRACE", "PYTHONPATH", "GATEWAY"))}
+
+
+def test_a_warm_process_serves_the_next_event(cloud: RunningCloud) -> None:
+    assert invoke(cloud, {})[1]["pid"] == invoke(cloud, {})[1]["pid"]
+
+
+def test_events_at_the_same_time_get_processes_of_their_own(cloud: RunningCloud) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: invoke(cloud, {"sleep_s": 0.7}), range(3)))
+    assert len({answer["pid"] for _, answer in answers}) == 3
+
+
+def test_an_exception_is_answered_as_lambda_does(cloud: RunningCloud) -> None:
+    error, answer = invoke(cloud, {"raise": "no such row"})
+    assert error == "Unhandled"
+    assert answer["errorType"] == "ValueError"
+    assert answer["errorMessage"] == "no such row"
+    assert answer["stackTrace"]
+
+
+def test_a_function_that_takes_too_long_is_killed(cloud: RunningCloud) -> None:
+    before = invoke(cloud, {})[1]["pid"]
+    error, answer = invoke(cloud, {"sleep_s": 30})
+    assert (error, answer["errorType"]) == ("Unhandled", "Sandbox.Timedout")
+    assert answer["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert invoke(cloud, {})[1]["pid"] != before
+
+
+def test_a_process_that_exits_fails_its_event_alone(cloud: RunningCloud) -> None:
+    error, answer = invoke(cloud, {"exit": 7})
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert "exited with status 7" in answer["errorMessage"]
+    assert invoke(cloud, {})[0] is None
+
+
+def test_what_a_function_logs_is_in_its_log_group_and_in_its_file(cloud: RunningCloud) -> None:
+    invoke(cloud, {"raise": "a line for the log"})
+    group = f"/aws/lambda/{cloud.functions['Tick']}"
+    events = cloud.client("logs").filter_log_events(logGroupName=group)["events"]
+    assert any("a line for the log" in event["message"] for event in events)
+    log = cloud.state_dir / "logs" / "functions" / f"{cloud.functions['Tick']}.log"
+    assert "a line for the log" in log.read_text()
+
+
+def test_new_code_replaces_the_old_at_once(cloud: RunningCloud) -> None:
+    functions = cloud.client("lambda")
+    role = functions.get_function_configuration(FunctionName=cloud.functions["Tick"])["Role"]
+    functions.create_function(
+        FunctionName="changing", Runtime="python3.13", Role=role, Handler="h.handle", Code={"ZipFile": archive("1")}
+    )
+    try:
+        functions.get_waiter("function_active_v2").wait(FunctionName="changing", WaiterConfig={"Delay": 1})
+        first = functions.invoke(FunctionName="changing")["Payload"].read()
+        functions.update_function_code(FunctionName="changing", ZipFile=archive("2"))
+        functions.get_waiter("function_updated_v2").wait(FunctionName="changing", WaiterConfig={"Delay": 1})
+        assert (first, functions.invoke(FunctionName="changing")["Payload"].read()) == (b"1", b"2")
+    finally:
+        functions.delete_function(FunctionName="changing")
+
+
+def test_a_handler_that_cannot_be_imported_is_an_error_of_the_function(cloud: RunningCloud) -> None:
+    functions = cloud.client("lambda")
+    role = functions.get_function_configuration(FunctionName=cloud.functions["Tick"])["Role"]
+    functions.create_function(
+        FunctionName="broken", Runtime="python3.13", Role=role, Handler="nowhere.handle", Code={"ZipFile": archive("1")}
+    )
+    try:
+        functions.get_waiter("function_active_v2").wait(FunctionName="broken", WaiterConfig={"Delay": 1})
+        answer = functions.invoke(FunctionName="broken")
+        assert answer["FunctionError"] == "Unhandled"
+        assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ImportModuleError"
+    finally:
+        functions.delete_function(FunctionName="broken")
+
+
+def test_a_schedule_invokes_its_function(cloud: RunningCloud) -> None:
+    scheduler, table = cloud.client("scheduler"), cloud.client("dynamodb")
+    arn = cloud.client("lambda").get_function_configuration(FunctionName=cloud.functions["Tick"])["FunctionArn"]
+    scheduler.create_schedule(
+        Name="once",
+        ScheduleExpression="at(2020-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": cloud.outputs["CountWordsRole"], "Input": '{"word": "scheduled"}'},
+    )
+    eventually(
+        lambda: table.get_item(TableName=cloud.outputs["TableName"], Key={"word": {"S": "scheduled"}}).get("Item"),
+        what="the scheduled word in the table",
+    )
+
+
+def archive(answer: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as opened:
+        opened.writestr("h.py", f"def handle(event, context):\n    return {answer}\n")
+    return buffer.getvalue()

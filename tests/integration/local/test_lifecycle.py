@@ -1,0 +1,194 @@
+"""Up and down: what is started ends, whoever dies first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tailrace_local.cloud.settings import CloudSettings
+from tailrace_local.errors import BuildError, LocalCloudError, MissingToolError, StartError, StateDirectoryError
+from tailrace_local.launch import Launcher, is_up, settings_for
+from tailrace_local.lifecycle import Lifecycle, Plan, Steps
+from tailrace_local.processes import ProcessGroup, ProcessRecord
+from tailrace_local.state import StateDirectory
+from tailrace_local.teardown import end_all, members
+from tailrace_local.testing import RunningCloud
+from tailrace_local.workspace import Workspace
+from tests.integration.local.polling import eventually
+
+FUNCTIONS = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[StateDirectory]:
+    found = StateDirectory(tmp_path / "state")
+    found.create()
+    yield found
+    end_all(found, grace_s=1)
+
+
+def sleeper(state: StateDirectory, *, program: str = "import time; time.sleep(60)") -> ProcessGroup:
+    return ProcessGroup.start(
+        [sys.executable, "-c", program],
+        what="sleeper",
+        records=state.processes,
+        environment={},
+        cwd=state.root,
+        output=subprocess.DEVNULL,
+    )
+
+
+def bare(state: StateDirectory) -> tuple[Launcher, CloudSettings]:
+    try:
+        settings = settings_for(
+            Workspace.here(), state, region="eu-west-1", account_id="123456789012", enforce_iam=False
+        )
+    except MissingToolError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    return Launcher(Workspace.here(), state), settings
+
+
+def test_a_recorded_process_is_ended(state: StateDirectory) -> None:
+    group = sleeper(state)
+    assert end_all(state, grace_s=5) == 1
+    assert group.child.wait(5) == -signal.SIGTERM
+
+
+def test_a_process_that_ignores_sigterm_is_killed(state: StateDirectory) -> None:
+    program = (
+        "import signal, time, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "pathlib.Path('ready').touch(); time.sleep(60)"
+    )
+    group = sleeper(state, program=program)
+    eventually((state.root / "ready").exists, what="the sleeper ignoring SIGTERM")
+    end_all(state, grace_s=0.3)
+    assert group.child.wait(5) == -signal.SIGKILL
+
+
+def test_children_of_a_leader_that_died_are_ended(state: StateDirectory) -> None:
+    program = (
+        "import subprocess, sys; "
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "open('forked', 'w').close()"
+    )
+    group = sleeper(state, program=program)
+    group.child.wait(10)
+    assert members(group.record)
+    end_all(state, grace_s=5)
+    assert not members(group.record)
+
+
+def test_a_stranger_that_got_the_pid_is_left_alone(state: StateDirectory) -> None:
+    group = sleeper(state)
+    for path in state.records():
+        path.unlink()
+    ProcessRecord(group.record.pid, group.record.pgid, time.time() - 3600, "long gone").write(state.processes)
+    try:
+        assert end_all(state, grace_s=0.3) == 0
+        assert group.running
+    finally:
+        group.kill()
+
+
+def test_a_folder_of_somebody_else_is_neither_used_nor_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    theirs = StateDirectory(tmp_path)
+    with pytest.raises(StateDirectoryError, match="not empty"):
+        theirs.create()
+    theirs.remove()
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_two_commands_do_not_work_on_one_state_at_once(state: StateDirectory) -> None:
+    with (
+        state.held(),
+        pytest.raises(StateDirectoryError, match="another `tailrace local` command"),
+        StateDirectory(state.root).held(),
+    ):
+        pass
+
+
+@pytest.mark.cloud
+def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> None:
+    launcher, settings = bare(state)
+    url = launcher.start(settings, timeout_s=60)
+    with urllib.request.urlopen(f"{url}/_tailrace/status", timeout=5) as answer:  # noqa: S310 - our own http address
+        assert answer.status == 200
+    orphan = sleeper(state)
+    (cloud,) = (record for record in state.records().values() if record.what == "cloud")
+    os.killpg(cloud.pgid, signal.SIGKILL)
+    eventually(lambda: not is_up(state), what="the death of the cloud")
+    assert Lifecycle(Workspace.here(), state).down(lambda _: None) == 1
+    launcher.reap()
+    assert orphan.child.wait(5) == -signal.SIGTERM
+    assert not state.root.exists()
+
+
+@pytest.mark.cloud
+def test_a_cloud_ends_its_own_children_when_it_is_told_to_stop(state: StateDirectory) -> None:
+    launcher, settings = bare(state)
+    launcher.start(settings, timeout_s=60)
+    (cloud,) = (record for record in state.records().values() if record.what == "cloud")
+    end_all(state)
+    launcher.reap()
+    assert not psutil.pid_exists(cloud.pid)
+
+
+def test_down_of_nothing_is_fine_twice(tmp_path: Path) -> None:
+    lifecycle = Lifecycle(Workspace.here(), StateDirectory(tmp_path / "never"))
+    assert [lifecycle.down(lambda _: None), lifecycle.down(lambda _: None)] == [0, 0]
+
+
+@pytest.mark.cloud
+def test_a_failed_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    bare(state)
+    broken = tmp_path / "template.yaml"
+    broken.write_text("Resources: {Function: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: nowhere/}}}")
+    before = {process.pid for process in psutil.process_iter() if _ours(process, state)}
+    with pytest.raises(BuildError, match="sam build failed"):
+        Lifecycle(Workspace.here(), state).up(Plan(template=broken), Steps(contextlib.nullcontext))
+    assert not state.root.exists()
+    assert {process.pid for process in psutil.process_iter() if _ours(process, state)} == before == set()
+
+
+@pytest.mark.cloud
+def test_an_unknown_parameter_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    bare(state)
+    plan = Plan(template=FUNCTIONS, parameters={"Greetings": "x"}, sagemaker=False)
+    with pytest.raises(StartError, match=r"no parameter Greetings: it has .*Greeting"):
+        Lifecycle(Workspace.here(), state).up(plan, Steps(contextlib.nullcontext))
+    assert not state.root.exists()
+
+
+@pytest.mark.cloud
+def test_a_second_up_finds_the_first(cloud: RunningCloud) -> None:
+    lifecycle = Lifecycle(Workspace.here(), StateDirectory(cloud.state_dir))
+    assert lifecycle.up(Plan(template=FUNCTIONS), Steps(contextlib.nullcontext)) == cloud.facts
+
+
+def test_a_cloud_that_cannot_start_says_why(state: StateDirectory) -> None:
+    launcher, settings = bare(state)
+    nothing = CloudSettings(str(state.root), "eu-west-1", "123456789012", settings.lambda_python)
+    (state.root / "listening.json").unlink(missing_ok=True)
+    with pytest.raises(LocalCloudError, match="did not answer within"):
+        launcher.start(nothing, timeout_s=0.0)
+
+
+def _ours(process: psutil.Process, state: StateDirectory) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(str(state.root) in argument for argument in process.cmdline())
+    return False

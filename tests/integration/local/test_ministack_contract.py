@@ -1,0 +1,75 @@
+"""MiniStack's private names are what the cloud takes them for; a bump of the pin fails here first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tailrace_local.errors import MissingToolError
+from tailrace_local.workspace import Workspace
+
+CHECKS = {
+    "the version is the pinned one": "MiniStack()",
+    "a function is executed with its record, the event and the request's id": (
+        "assert parameters(lambda_svc._execute_function_warm) == ['func', 'event', 'request_id']"
+    ),
+    "an invocation takes a record and an event": "assert parameters(lambda_svc._execute_function) == ['func', 'event']",
+    "the queue poller takes nothing": "assert parameters(lambda_svc._poll_sqs) == []",
+    "mappings come with account and region": "assert list(MiniStack().mappings()) == []",
+    "a function that is not there is not found": (
+        "assert MiniStack().function('123456789012', 'eu-west-1', 'nobody', None) is None"
+    ),
+    "filters take records and a mapping": "assert MiniStack().matching([{'body': 'x'}], {}) == [{'body': 'x'}]",
+    "an update is told the previous attributes last": (
+        "assert parameters(provisioners._update_resource) == "
+        "['resource_type', 'physical_id', 'old_props', 'new_props', 'stack_name', 'logical_id', 'old_attrs']"
+    ),
+    "nested stacks are updated with four arguments": (
+        "assert len(parameters(provisioners._cfn_nested_stack_update)) == 4"
+    ),
+    "which resources may block is asked by type": (
+        "assert parameters(stacks._runs_on_worker_thread) == ['resource_type']"
+    ),
+    "deferred deletions are None outside a root stack's update": "assert MiniStack().deletes_predecessors_itself()",
+    "a session is found by its access key": (
+        "found = MiniStack().assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
+        "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
+    ),
+}
+PRELUDE = """
+import inspect
+from pathlib import Path
+from tailrace_local.cloud.ministack import Environment, MiniStack
+Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
+from ministack.services import lambda_svc, sts
+from ministack.services.cloudformation import provisioners, stacks
+parameters = lambda function: list(inspect.signature(function).parameters)
+"""
+
+
+@pytest.mark.cloud
+def test_every_private_name_is_as_expected(tmp_path: Path) -> None:
+    workspace = Workspace.here()
+    try:
+        python = workspace.tool("cloud")
+    except MissingToolError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    script = PRELUDE + "failed = []\n"
+    for name, check in CHECKS.items():
+        script += f"try:\n    {check}\nexcept Exception as error:\n    failed.append(({name!r}, repr(error)))\n"
+    script += "print(failed)\n"
+    done = subprocess.run(
+        [python, "-c", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": workspace.sources},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:], done.stderr[-500:]) == (0, ["[]"], "")
