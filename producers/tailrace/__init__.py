@@ -1,0 +1,70 @@
+"""Tailrace: every row of a big CSV through a SageMaker asynchronous endpoint: exactly once, in order, accounted for.
+
+``Tailrace`` is the client. Names are loaded on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tailrace.client import Submission, Tailrace
+    from tailrace.options import OnBadRow, SubmitOptions
+    from tailrace.progress import DownloadProgress, JobProgress, Progress
+    from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
+    from tailrace_core.headers import HeaderPolicy
+    from tailrace_core.jobs import Job, JobSettings, JobState
+    from tailrace_core.rejects import Reject
+
+_HOMES = {
+    "DownloadProgress": "tailrace.progress",
+    "HeaderPolicy": "tailrace_core.headers",
+    "InputError": "tailrace_core.errors",
+    "Job": "tailrace_core.jobs",
+    "JobKeyError": "tailrace_core.errors",
+    "JobProgress": "tailrace.progress",
+    "JobSettings": "tailrace_core.jobs",
+    "JobState": "tailrace_core.jobs",
+    "OnBadRow": "tailrace.options",
+    "Progress": "tailrace.progress",
+    "Reject": "tailrace_core.rejects",
+    "Submission": "tailrace.client",
+    "SubmitOptions": "tailrace.options",
+    "Tailrace": "tailrace.client",
+    "TailraceError": "tailrace_core.errors",
+    "TimedOutError": "tailrace_core.errors",
+    "TransientError": "tailrace_core.errors",
+}
+
+__all__ = [
+    "DownloadProgress",
+    "HeaderPolicy",
+    "InputError",
+    "Job",
+    "JobKeyError",
+    "JobProgress",
+    "JobSettings",
+    "JobState",
+    "OnBadRow",
+    "Progress",
+    "Reject",
+    "Submission",
+    "SubmitOptions",
+    "Tailrace",
+    "TailraceError",
+    "TimedOutError",
+    "TransientError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

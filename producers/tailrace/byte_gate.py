@@ -1,0 +1,50 @@
+"""The bound on bytes in flight: what keeps memory flat however large the file is."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+DEFAULT_BYTES = 64 * 1024 * 1024
+
+
+class ByteGate:
+    """Lets bytes in while they fit under the limit, and one thing of any size while there is nothing else."""
+
+    def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._held = 0
+        self._changed = threading.Condition()
+
+    def enter(self, size_bytes: int) -> None:
+        """Wait until ``size_bytes`` fit; bounded by what is in flight, each call of which has its own time limit."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
+            self._held += size_bytes
+
+    def leave(self, size_bytes: int) -> None:
+        """Give ``size_bytes`` back."""
+        with self._changed:
+            self._held -= size_bytes
+            self._changed.notify_all()
+
+
+class AsyncByteGate:
+    """`ByteGate` for tasks of one event loop."""
+
+    def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._held = 0
+        self._changed = asyncio.Condition()
+
+    async def enter(self, size_bytes: int) -> None:
+        """Wait until ``size_bytes`` fit."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
+            self._held += size_bytes
+
+    async def leave(self, size_bytes: int) -> None:
+        """Give ``size_bytes`` back."""
+        async with self._changed:
+            self._held -= size_bytes
+            self._changed.notify_all()

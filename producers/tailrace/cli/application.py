@@ -1,0 +1,89 @@
+"""The application: its commands, and those that other packages add."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import jobs, submitting
+from tailrace.cli.environment import Environment
+from tailrace.cli.exit_codes import ExitCode
+
+PLUGINS = "tailrace.commands"
+_HELP = """Every row of a big CSV through a SageMaker asynchronous endpoint: in order, and accounted for.
+
+Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, 5 cancelled or
+expired, 130 interrupted, 1 anything else. Data goes to standard output, messages to standard error."""
+
+
+def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
+    """The application; of the plugins only the one that is ``wanted`` is imported."""
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    app.command("submit")(submitting.submit)
+    for name in ("status", "wait", "download", "jobs", "rejects", "cancel"):
+        app.command(name)(getattr(jobs, name))
+    for plugin in plugins:
+        _mount(app, plugin, wanted)
+    return app
+
+
+def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
+    """Carry out a command line; the exit code."""
+    wanted = next((each for each in arguments if not each.startswith("-")), None)
+    app = build(tuple(entry_points(group=PLUGINS)), wanted)
+    try:
+        app(list(arguments), prog_name="tailrace", obj=environment or Environment())
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else ExitCode.ERROR
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def _root(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=lambda on: _show(on=on)),
+    ] = False,
+) -> None:
+    """Options of the application itself; its help is given where it is built."""
+
+
+def _show(*, on: bool) -> None:
+    if on:
+        typer.echo(f"tailrace {version('tailrace')}")
+        raise typer.Exit
+
+
+def _mount(app: typer.Typer, plugin: EntryPoint, wanted: str | None) -> None:
+    help_text = "The local cloud: try and test without an AWS account." if plugin.name == "local" else plugin.value
+    if plugin.name != wanted:
+        app.command(plugin.name, help=help_text)(_nothing)
+        return
+    try:
+        app.add_typer(plugin.load(), name=plugin.name)
+    except ImportError as exc:
+        reason = str(exc)
+
+        @app.command(plugin.name, help=help_text, context_settings={"ignore_unknown_options": True})
+        def explain(_: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+            sys.stderr.write(
+                f"tailrace: `tailrace {plugin.name}` cannot be loaded ({reason}); "
+                "the local cloud runs from a checkout of the project: clone it and run `make setup` there\n"
+            )
+            raise typer.Exit(ExitCode.ERROR)
+
+
+def _nothing() -> None:
+    """Stands in the help for a command that was not asked for."""

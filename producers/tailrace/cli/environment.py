@@ -1,0 +1,120 @@
+"""What the commands reach the world through; tests hand in another one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, ParamSpec, TextIO
+
+import typer
+
+from tailrace.cli.exit_codes import of_error
+from tailrace.client import Tailrace
+from tailrace.connections import explained
+from tailrace_core.aws_errors import translated
+from tailrace_core.errors import InputError, TailraceError
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Which stack is meant, and how to reach it."""
+
+    stack: str | None
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    concurrency: int = 8
+
+
+def connect(target: Target) -> Tailrace:
+    """A client of the target.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    import boto3  # noqa: PLC0415 - slow to import, and `--help` does not need it
+    import botocore.exceptions  # noqa: PLC0415 - the same
+
+    try:
+        session = boto3.Session(profile_name=target.profile, region_name=target.region)
+    except botocore.exceptions.BotoCoreError as exc:
+        raise explained(translated(exc, "session")) from exc
+    return Tailrace(
+        target.stack or "",
+        session=session,
+        endpoint_url=target.endpoint_url,
+        region=target.region,
+        concurrency=target.concurrency,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where commands read, write and connect to."""
+
+    connect: Callable[[Target], Tailrace] = connect
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    clock: Callable[[], float] = time.monotonic
+
+    @contextlib.contextmanager
+    def client(self, target: Target) -> Iterator[Tailrace]:
+        """A client of the target, closed afterwards.
+
+        Raises:
+            InputError: no stack is named.
+        """
+        if not target.stack:
+            raise InputError("no stack is named: give --stack NAME, or set TAILRACE_STACK")
+        with self.connect(target) as client:
+            yield client
+
+    def say(self, text: str) -> None:
+        """A message for people."""
+        self.stderr.write(text + "\n")
+        self.stderr.flush()
+
+    def put(self, text: str) -> None:
+        """A line of data."""
+        self.stdout.write(text.encode(errors="surrogateescape") + b"\n")
+        self.stdout.flush()
+
+
+def of(context: typer.Context) -> Environment:
+    """The environment that the command runs in."""
+    environment: Environment = context.obj
+    return environment
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose errors become one clear line and an exit code; with ``--debug`` the traceback as well."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        context: Any = kwargs.get("context")
+        try:
+            command(*args, **kwargs)
+        except (TailraceError, KeyboardInterrupt, OSError) as exc:
+            _explain(of(context), exc, debug=bool(kwargs.get("debug")))
+            raise typer.Exit(of_error(exc)) from exc
+
+    return run
+
+
+def _explain(environment: Environment, error: BaseException, *, debug: bool) -> None:
+    if debug:
+        environment.say("".join(traceback.format_exception(error)).rstrip())
+    elif isinstance(error, KeyboardInterrupt):
+        environment.say("tailrace: interrupted")
+    else:
+        environment.say(f"tailrace: {error}")
+    for note in () if debug else getattr(error, "__notes__", ()):
+        environment.say(f"tailrace: {note}")

@@ -1,0 +1,46 @@
+"""Exit codes of the command line, one for each kind of end."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from tailrace_core.errors import InputError
+from tailrace_core.jobs import Job, JobState
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    """Done: completed, or submitted and not waited for."""
+    ERROR = 1
+    """Anything that has no code of its own: no connection, no credentials, a wait that timed out."""
+    USAGE = 2
+    """The input or the usage is wrong."""
+    COMPLETED_WITH_REJECTS = 3
+    FAILED = 4
+    """The job failed."""
+    ENDED_EARLY = 5
+    """The job was cancelled, or expired."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+_OF_STATES = {
+    JobState.COMPLETED_WITH_REJECTS: ExitCode.COMPLETED_WITH_REJECTS,
+    JobState.FAILED: ExitCode.FAILED,
+    JobState.CANCELLED: ExitCode.ENDED_EARLY,
+    JobState.EXPIRED: ExitCode.ENDED_EARLY,
+}
+
+
+def of_job(job: Job) -> ExitCode:
+    """The code for a job; one that is being closed counts as what it will end as."""
+    return _OF_STATES.get(job.outcome or job.state, ExitCode.OK)
+
+
+def of_error(error: BaseException) -> ExitCode:
+    """The code for an error that ended a command."""
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    return ExitCode.USAGE if isinstance(error, InputError) else ExitCode.ERROR

@@ -1,0 +1,197 @@
+"""The commands about jobs that were submitted: status, wait, download, jobs, rejects, cancel."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import arguments, exit_codes, reports
+from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.progress_lines import reporting
+from tailrace.cli.quantities import duration_s
+from tailrace.client import Tailrace
+from tailrace_core.errors import TimedOutError
+from tailrace_core.jobs import Job
+
+
+def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s: float | None, *, quiet: bool) -> Job:
+    """Wait with progress; an interruption is told apart from the end of the job."""
+    try:
+        with reporting(environment, quiet=quiet) as report:
+            return client.wait(job_id, timeout_s=timeout_s, on_progress=report)
+    except (KeyboardInterrupt, TimedOutError) as exc:
+        exc.add_note(f"job {job_id} goes on; wait again with `tailrace wait {job_id}`")
+        raise
+
+
+def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, quiet: bool) -> None:
+    """Download with progress; ``-`` is the environment's standard output."""
+    with reporting(environment, quiet=quiet) as report:
+        client.download(job_id, environment.stdout if target == "-" else target, on_progress=report)
+    environment.stdout.flush()
+
+
+@guarded
+def status(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Show how far a job is; exits with 0 whatever its state.
+
+    Example:
+      tailrace status 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        job = client.status(job_id)
+    environment.put(reports.as_json(reports.fields(job)) if json_ else reports.as_text(job))
+
+
+@guarded
+def wait(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    stack: arguments.Stack = None,
+    timeout: arguments.Timeout = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    quiet: arguments.Quiet = False,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Wait until a job has come to its end; the exit code says which.
+
+    Example:
+      tailrace wait 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --timeout 2h
+    """
+    environment = of(context)
+    timeout_s = None if timeout is None else duration_s(timeout)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        job = wait_for(environment, client, job_id, timeout_s, quiet=quiet)
+    environment.put(reports.as_json(reports.fields(job)) if json_ else reports.summary(job))
+    raise typer.Exit(exit_codes.of_job(job))
+
+
+@guarded
+def download(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to; - is standard output, a name in .gz is compressed."
+        ),
+    ] = "-",
+    stack: arguments.Stack = None,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    quiet: arguments.Quiet = False,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Write the result of a completed job: a header, and a row for each row of the input, in its order.
+
+    Example:
+      tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output scored.csv.gz
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        fetch(environment, client, job_id, output, quiet=quiet)
+
+
+@guarded
+def jobs(
+    *,
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many.")] = 20,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """List the newest jobs of a stack, newest first.
+
+    Example:
+      tailrace jobs --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        found = client.jobs(limit)
+    if json_:
+        for job in found:
+            environment.put(reports.as_json(reports.fields(job)))
+    else:
+        environment.put(reports.table(found))
+
+
+@guarded
+def rejects(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    stack: arguments.Stack = None,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Print the rejected rows of a finished job as CSV: row (from 0), reason, original record.
+
+    Example:
+      tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand > rejects.csv
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        found = client.rejects(job_id)
+        first = next(found, None)
+        environment.put("row,reason,original")
+        if first is not None:
+            environment.put(_line(first.row, first.reason, first.record))
+        for each in found:
+            environment.put(_line(each.row, each.reason, each.record))
+
+
+@guarded
+def cancel(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "cancelled by its owner",
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Cancel a job that is under way; rows that are scored already stay so.
+
+    Example:
+      tailrace cancel 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --reason "wrong file"
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        job = client.cancel(job_id, reason)
+    environment.put(reports.as_json(reports.fields(job)) if json_ else reports.summary(job))
+
+
+def _line(row: int, reason: str, record: bytes) -> str:
+    text = io.StringIO()
+    # Bytes that are not UTF-8 come out as they went in.
+    csv.writer(text, lineterminator="").writerow((row, reason, record.decode(errors="surrogateescape")))
+    return text.getvalue()

@@ -1,0 +1,46 @@
+"""Sizes and durations as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from tailrace_core.errors import InputError
+
+_SIZES = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
+          "g": 10**9, "gb": 10**9, "gib": 2**30}  # fmt: skip
+_TIMES = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of a size such as ``4MiB``, ``500kB`` or ``1048576``.
+
+    Raises:
+        InputError: it is not one.
+    """
+    return int(_parse(text, _SIZES, "a size, for instance 4MiB"))
+
+
+def duration_s(text: str) -> float:
+    """Seconds of a duration such as ``90``, ``15m``, ``24h`` or ``7d``.
+
+    Raises:
+        InputError: it is not one.
+    """
+    return _parse(text, _TIMES, "a duration, for instance 90s, 15m, 24h or 7d")
+
+
+def shown_bytes(size: float) -> str:
+    """A size for people."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004 - the step between binary units
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def _parse(text: str, units: dict[str, int], what: str) -> float:
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2].lower() not in units:
+        raise InputError(f"{text!r} is not {what}")
+    return float(match[1]) * units[match[2].lower()]

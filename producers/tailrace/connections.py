@@ -1,0 +1,155 @@
+"""The sync executor: carries out calls with boto3, in any thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from tailrace.origins import RemoteObject
+from tailrace_core.aws_errors import translated
+from tailrace_core.calls import Call
+from tailrace_core.errors import ConfigurationError, TailraceError
+from tailrace_core.retrying import RetryPolicy, retrying
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+PATIENT = RetryPolicy(tries=8, first_s=0.2, cap_s=10.0)
+"""For what a whole job hangs on; waits 25 s at most in all, half of that on average."""
+QUICK = RetryPolicy(tries=3, first_s=0.2, cap_s=2.0)
+"""For what somebody waits for who has just typed a command."""
+_QUICK_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
+
+
+def client_settings(concurrency: int) -> dict[str, Any]:
+    """How clients connect: bounded times, as many connections as there is concurrency, and retries left to us."""
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_pool_connections": concurrency + 2,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+        "user_agent_extra": "tailrace",
+    }
+
+
+def policy_of(call: Call) -> RetryPolicy:
+    """How patiently a call is tried again."""
+    return QUICK if call.service in _QUICK_SERVICES else PATIENT
+
+
+class Connection:
+    """Executes `Call`s with boto3 clients made on first use; ``execute`` raises our errors and retries transient ones.
+
+    Give a ``session`` of your own for other credentials; ``endpoint_url`` sends all services to one address.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: boto3.Session | None = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        concurrency: int = 8,
+        retry: Callable[..., Callable[[Call], Any]] = retrying,
+    ) -> None:
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._concurrency = concurrency
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._quick = retry(self._once, policy=QUICK)
+        self._patient = retry(self._once, policy=PATIENT)
+        self._whole = retry(self._once_whole, policy=PATIENT)
+
+    @property
+    def where(self) -> str:
+        """The region or the address that is asked, for messages."""
+        if self._endpoint_url:
+            return self._endpoint_url
+        return f"region {self._region or self._own_session().region_name}"
+
+    def execute(self, call: Call) -> Any:
+        """The answer to a call.
+
+        Raises:
+            TailraceError: by `tailrace_core.aws_errors`.
+        """
+        return (self._quick if policy_of(call) is QUICK else self._patient)(call)
+
+    def read_body(self, call: Call) -> bytes:
+        """The whole body of the answer to a call of S3; a connection that breaks while reading is tried again too.
+
+        Raises:
+            TailraceError: by `tailrace_core.aws_errors`.
+        """
+        body: bytes = self._whole(call)
+        return body
+
+    def open_object(self, bucket: str, key: str) -> RemoteObject:
+        """An object of S3, opened for streaming."""
+        answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
+        return RemoteObject(answer["Body"], answer["ContentLength"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _once(self, call: Call) -> Any:
+        with translating(call):
+            return getattr(self._client(call.service), call.operation)(**call.params)
+
+    def _once_whole(self, call: Call) -> bytes:
+        with translating(call):
+            answer = getattr(self._client(call.service), call.operation)(**call.params)
+            with contextlib.closing(answer["Body"]) as body:
+                data: bytes = body.read()
+                return data
+
+    def _client(self, service: str) -> Any:
+        # Making a client is not safe in two threads at once; using it is.
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._own_session().client(
+                    service,
+                    region_name=self._region,
+                    endpoint_url=self._endpoint_url,
+                    config=botocore.config.Config(**client_settings(self._concurrency)),
+                )
+            return self._clients[service]
+
+    def _own_session(self) -> boto3.Session:
+        if self._session is None:
+            self._session = boto3.Session(region_name=self._region)
+        return self._session
+
+
+@contextlib.contextmanager
+def translating(call: Call) -> Iterator[None]:
+    """Raises botocore's errors as ours."""
+    try:
+        yield
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
+        raise explained(translated(exc, f"{call.service}.{call.operation}")) from exc
+
+
+def explained(error: TailraceError) -> TailraceError:
+    """A configuration error that also says what to do."""
+    if not isinstance(error, ConfigurationError):
+        return error
+    text = error.message
+    if "region" in text.lower():
+        advice = "name one with --region (or AWS_REGION)"
+    elif "profile" in text.lower():
+        advice = "list those that there are with `aws configure list-profiles`"
+    else:
+        advice = "set up credentials (a profile, SSO or environment variables) or renew the ones in use"
+    return ConfigurationError(f"{text}; {advice}", **error.details)

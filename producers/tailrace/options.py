@@ -1,0 +1,139 @@
+"""What a job is submitted with: the choices of the person who submits, and the settings of the job that follow."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from tailrace.columns import ColumnPlan
+from tailrace_core.errors import InputError
+from tailrace_core.headers import HeaderPolicy
+from tailrace_core.jobs import JobSettings
+
+DAY_S = 86_400
+MAX_DEADLINE_S = 14 * DAY_S
+_MAX_KEY_CHARS = 256
+
+
+class OnBadRow(StrEnum):
+    """What to do with a row that no container should see."""
+
+    REJECT = "reject"
+    """Record it as rejected, with the reason, and go on."""
+    STOP = "stop"
+    """Refuse the input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOptions:
+    """How to submit an input. Columns go by name; sizes are in bytes, times in seconds.
+
+    ``max_rejects`` is a number of rows (``10``) or a share of them (``"2.5%"``). The same input submitted again
+    with the same options and the same ``job_key`` continues the job instead of starting another.
+    """
+
+    header: HeaderPolicy = HeaderPolicy.STRIP
+    keep: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    send: Sequence[str] = ()
+    output_columns: Sequence[str] = ("prediction",)
+    chunk_rows: int = 50_000
+    chunk_bytes: int = 4 * 1024 * 1024
+    job_key: str | None = None
+    on_bad_row: OnBadRow = OnBadRow.REJECT
+    max_attempts: int = 3
+    max_rejects: int | str | None = None
+    split_budget: int = 10_000
+    deadline_s: float = DAY_S
+    request_ttl_s: int = 21_600
+    invocation_timeout_s: int = 900
+    content_type: str = "text/csv"
+    accept: str = "text/csv"
+    endpoint_name: str | None = None
+    """Another endpoint than the stack's; it has to notify the stack's topics."""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.deadline_s <= MAX_DEADLINE_S):
+            raise InputError(
+                f"the deadline is {self.deadline_s} s; it lies between 1 s and 14 days ({MAX_DEADLINE_S} s)"
+            )
+        if self.job_key is not None and not 0 < len(self.job_key) <= _MAX_KEY_CHARS:
+            raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
+        if isinstance(self.output_columns, str) or not self.output_columns:
+            raise InputError("output_columns is a list of names, at least one: the columns that the model answers with")
+
+    def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
+        """What becomes of each column of an input with these names.
+
+        Raises:
+            InputError: an unknown column, or a contradiction.
+        """
+        return ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
+
+    def settings(self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str) -> JobSettings:
+        """The settings of the job; ``header`` is the input's first record when it is one.
+
+        Raises:
+            InputError: a value is out of its bounds.
+        """
+        count, percent = _rejects(self.max_rejects)
+        try:
+            return JobSettings(
+                endpoint_name=endpoint_name,
+                header=self.header,
+                header_record=_sent_header(plan, header) if self.header is HeaderPolicy.REPEAT else None,
+                source_columns=plan.columns,
+                sent_columns=plan.sent,
+                kept_columns=plan.kept,
+                output_columns=tuple(self.output_columns),
+                content_type=self.content_type,
+                accept=self.accept,
+                chunk_rows=self.chunk_rows,
+                chunk_bytes=self.chunk_bytes,
+                max_attempts=self.max_attempts,
+                max_rejects=count,
+                max_rejects_percent=percent,
+                split_budget=self.split_budget,
+                request_ttl_s=self.request_ttl_s,
+                invocation_timeout_s=self.invocation_timeout_s,
+            )
+        except ValidationError as exc:
+            error = exc.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in error["loc"])
+            raise InputError(f"{where} is {error['input']!r}: {error['msg']}") from exc
+
+
+def fingerprint(settings: JobSettings) -> str:
+    """Of everything that has to be the same for a submit to continue a job: settings, columns, limits, endpoint."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+
+
+def differences(one: JobSettings, other: JobSettings) -> str:
+    """The names of the settings that differ, for people."""
+    return ", ".join(name for name in type(one).model_fields if getattr(one, name) != getattr(other, name))
+
+
+def _sent_header(plan: ColumnPlan, header: bytes | None) -> str:
+    if header is None:
+        raise InputError("a header to repeat needs an input that has one")
+    return b"".join(plan.select((header + b"\n",)).sent).removesuffix(b"\n").decode()
+
+
+def _rejects(limit: int | str | None) -> tuple[int | None, float | None]:
+    if limit is None or isinstance(limit, int):
+        return limit, None
+    text = limit.strip()
+    try:
+        if not text.endswith("%"):
+            return int(text), None
+        percent = float(text.removesuffix("%"))
+    except ValueError as exc:
+        raise InputError(f"max_rejects is {limit!r}; write a number of rows (10) or a share (2.5%)") from exc
+    if not math.isfinite(percent):
+        raise InputError(f"max_rejects is {limit!r}; write a share between 0% and 100%")
+    return None, percent

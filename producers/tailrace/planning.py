@@ -1,0 +1,187 @@
+"""The plan of a submit, as values: what each chunk consists of, computed lazily and without any effect.
+
+It follows from the bytes of the input and the rules alone. That is what the sync client, the async client and the dry
+run share, and what lets a submit that was interrupted go on: planning the same input again gives the same chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tailrace.columns import ColumnPlan
+from tailrace.counting import count_records
+from tailrace.options import OnBadRow, SubmitOptions
+from tailrace.preflight import Preflight
+from tailrace_core.checksums import checksum
+from tailrace_core.errors import RecordError, RecordTooLargeError
+from tailrace_core.framing import Cut, cut
+from tailrace_core.jobs import JobSettings
+from tailrace_core.ranges import RowRange
+from tailrace_core.records import split_fields, split_records
+from tailrace_core.rejects import Reject
+
+_CHUNK_OVERHEAD_BYTES = 16 * 1024
+"""What a chunk in flight takes beside its rows; matters when chunks are tiny."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPlan:
+    """One chunk. ``input`` is what the model gets, without the rejected rows; empty when no row can be sent."""
+
+    range: RowRange
+    source_checksum: str
+    """Of the rows as read, for proving later that the input is the same."""
+    source_bytes: int
+    input: tuple[bytes, ...]
+    kept: tuple[bytes, ...] = ()
+    """The kept columns of all rows, one record a row, LF ends; empty when nothing is kept."""
+    rejected: tuple[Reject, ...] = ()
+    """The rows that are not sent, in order."""
+
+    @property
+    def rows_sent(self) -> int:
+        """Rows that the model is to answer for."""
+        return self.range.rows - len(self.rejected)
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the chunk holds until it is sent."""
+        rejected = sum(len(each.record) for each in self.rejected)
+        copies = max(self.source_bytes, sum(map(len, self.input))) + sum(map(len, self.kept)) + rejected
+        return copies + _CHUNK_OVERHEAD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The end of the plan: how many rows there are."""
+
+    rows_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans chunks from the data records of an input."""
+
+    columns: ColumnPlan
+    settings: JobSettings
+    preflight: Preflight
+    on_bad_row: OnBadRow = OnBadRow.REJECT
+
+    def check_limits(self) -> None:
+        """Refuse chunk limits that cannot hold the repeated header and a record.
+
+        Raises:
+            InputError: they cannot.
+        """
+        if self._max_bytes < 1:
+            raise RecordTooLargeError(
+                f"chunk_bytes is {self.settings.chunk_bytes}, and the header that goes with each chunk takes "
+                f"{len(self._header)}: allow larger chunks",
+                row=0,
+                limit_bytes=self.settings.chunk_bytes,
+            )
+
+    def plan(self, blocks: Iterable[bytes]) -> Iterator[ChunkPlan | Seal]:
+        """The chunks in order, then the seal.
+
+        Raises:
+            RecordError: a record that is over a limit; with ``OnBadRow.STOP``, the first bad row.
+        """
+        rows_total = 0
+        # An unclosed quote at the end of the input is a bad row like others: the pre-flight check names it.
+        for each in cut(
+            blocks,
+            max_rows=self.settings.chunk_rows,
+            max_bytes=self._max_bytes,
+            allow_unclosed=True,
+            count=count_records,
+        ):
+            rows_total += each.rows
+            yield self._chunk(each)
+        yield Seal(rows_total)
+
+    @property
+    def _header(self) -> bytes:
+        header = self.settings.header_record
+        return b"" if header is None else header.encode() + b"\n"
+
+    @property
+    def _max_bytes(self) -> int:
+        return self.settings.chunk_bytes - len(self._header)
+
+    def _chunk(self, each: Cut) -> ChunkPlan:
+        reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
+        if reasons and self.on_bad_row is OnBadRow.STOP:
+            row, reason = next(iter(reasons.items()))
+            raise RecordError(
+                f"row {row} cannot be scored: {reason} (rows count from 0, the header not included); mend it, or have "
+                "such rows rejected with --on-bad-row reject",
+                row=row,
+                reason=reason,
+            )
+        sent, kept, rejected = self._parts(each, reasons)
+        if sent and self._header:
+            sent = (self._header, *sent)
+        return ChunkPlan(
+            range=RowRange(each.first_row, each.rows),
+            source_checksum=checksum(*each.pieces),
+            source_bytes=each.size_bytes,
+            input=sent,
+            kept=kept,
+            rejected=rejected,
+        )
+
+    def _parts(
+        self, each: Cut, reasons: dict[int, str]
+    ) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[Reject, ...]]:
+        if not reasons:
+            selected = self.columns.select(each.pieces)
+            return selected.sent, selected.kept, ()
+        records = [record for piece in each.pieces for record in split_records(piece)]
+        rows = range(each.first_row, each.first_row + each.rows)
+        good = b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons)
+        selected = self.columns.select((good,) if good else ())
+        rejected = tuple(Reject(row, reason, _body(records[row - each.first_row])) for row, reason in reasons.items())
+        if not self.columns.kept:
+            return selected.sent, (), rejected
+        kept_good = iter(split_records(b"".join(selected.kept)))
+        kept = b"".join(
+            self._kept_of(record) if row in reasons else next(kept_good)
+            for row, record in zip(rows, records, strict=True)
+        )
+        return selected.sent, (kept,), rejected
+
+    def _kept_of(self, record: bytes) -> bytes:
+        """The kept columns of a rejected row; empty fields where the record does not say for certain what they are."""
+        body = _body(record)
+        fields = split_fields(body)
+        certain = len(fields) == len(self.columns.columns) and body.count(b'"') % 2 == 0
+        return b",".join(_clean(fields[index]) if certain else b"" for index in self.columns.kept) + b"\n"
+
+
+def _body(record: bytes) -> bytes:
+    return record.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _clean(field: bytes) -> bytes:
+    try:
+        field.decode()
+    except UnicodeDecodeError:
+        return b""
+    return b"" if b"\0" in field else field
+
+
+def planner_for(
+    columns: tuple[str, ...], header: bytes | None, options: SubmitOptions, *, endpoint_name: str
+) -> Planner:
+    """The planner of an input with these columns and this header record (None when it has none).
+
+    Raises:
+        InputError: the options do not fit the input.
+    """
+    plan = options.column_plan(columns)
+    settings = options.settings(plan, header=header, endpoint_name=endpoint_name)
+    planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
+    planner.check_limits()
+    return planner

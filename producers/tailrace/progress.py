@@ -1,0 +1,46 @@
+"""Progress: what a submit, a wait or a download says of itself while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tailrace_core.jobs import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A moment of a submit: rows, chunks and stored bytes of the source read, and chunks that need nothing more."""
+
+    job_id: str
+    rows_read: int = 0
+    bytes_read: int = 0
+    bytes_total: int | None = None
+    chunks_planned: int = 0
+    chunks_sent: int = 0
+    chunks_skipped: int = 0
+    """Chunks that an earlier submit had sent already."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A moment of a wait."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadProgress:
+    """A moment of a download, in rows and bytes written."""
+
+    job_id: str
+    rows: int
+    rows_total: int
+    size_bytes: int
+
+
+OnProgress = Callable[[Progress | JobProgress | DownloadProgress], None]
+
+
+def silent(_: Progress | JobProgress | DownloadProgress) -> None:
+    """Report nothing."""

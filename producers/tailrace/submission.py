@@ -1,0 +1,231 @@
+"""The calls that a submit makes, as steps: each chunk's objects, its intent, its invocation, and the job around them.
+
+Three phases for a chunk, because executors overlap them differently: `upload` may run for many chunks at once; `record`
+runs in the order of the input, so that what the ledger knows is always the input up to some row, without a gap;
+`invoke` again runs for many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tailrace.effects import publish_call
+from tailrace.options import differences, fingerprint
+from tailrace.planning import ChunkPlan
+from tailrace.recorded import RecordedChunks
+from tailrace.stacks import Stack
+from tailrace_core import keys
+from tailrace_core.calls import Call, Steps
+from tailrace_core.checksums import checksum
+from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
+from tailrace_core.events import INLINE_BYTES, PartReady
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ledger.port import JobKey
+from tailrace_core.ledger.rules import Opened
+from tailrace_core.records import split_records
+from tailrace_core.rejects import write_rejects
+
+DUE_S = 300.0
+"""When the reconciler first looks at a chunk, counted from the intent and again from the invocation."""
+
+
+class Todo(StrEnum):
+    """What a planned chunk still needs, given what is recorded of it."""
+
+    NOTHING = "nothing"
+    INVOKE_AGAIN = "invoke_again"
+    """It was recorded, and whoever did so died before it was known to be invoked."""
+    EVERYTHING = "everything"
+
+
+class JobClosedError(TailraceError):
+    """The job takes no chunks any more: somebody closed it while it was being submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A job that is being submitted, and what is recorded of it."""
+
+    job: Job
+    settings: JobSettings
+    recorded: RecordedChunks
+    continued: bool = False
+
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether the job still takes chunks; otherwise the input is only compared."""
+        return self.job.state is JobState.SUBMITTING
+
+
+def todo(recorded: Chunk | None) -> Todo:
+    """What a planned chunk still needs."""
+    if recorded is None:
+        return Todo.EVERYTHING
+    if recorded.state is ChunkState.OPEN and not recorded.invoked and not recorded.parked:
+        return Todo.INVOKE_AGAIN
+    return Todo.NOTHING
+
+
+def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[Opening]:
+    """Create the job, or find the one that the key was used for.
+
+    Raises:
+        JobKeyError: the key was used with other settings, or its job is gone.
+    """
+    named = None if key is None else JobKey(key, fingerprint(settings))
+    if (yield from ledger.create_job(job, settings, named)):
+        return Opening(job, settings, RecordedChunks(()))
+    if named is None:
+        raise InputError(f"job {job.job_id} exists already; submit again")
+    return (yield from _continue(ledger, named, settings))
+
+
+def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[Opening]:
+    found = yield from ledger.find_key(key.key)
+    job = None if found is None else (yield from ledger.job(found[0]))
+    before = None if found is None else (yield from ledger.settings(found[0]))
+    if found is None or job is None or before is None:
+        raise JobKeyError(f"the job of key {key.key!r} is not in the ledger any more; use another key", key=key.key)
+    if found[1] != key.fingerprint:
+        raise JobKeyError(
+            f"job key {key.key!r} was used for job {job.job_id} with other settings ({differences(before, settings)}); "
+            "submit with the same ones to continue it, or use another key",
+            key=key.key,
+            job_id=job.job_id,
+        )
+    chunks: list[Chunk] = []
+    after = None
+    while True:
+        page, after = yield from ledger.chunks_page(job.job_id, after)
+        chunks += page
+        if not after:
+            return Opening(job, before, RecordedChunks(chunks, rows_total=job.rows_total), continued=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSteps:
+    """The steps of one job's chunks. ``now`` gives seconds since the epoch."""
+
+    stack: Stack
+    ledger: DynamoSteps
+    job_id: str
+    settings: JobSettings
+    now: Callable[[], float]
+
+    def upload(self, plan: ChunkPlan) -> Steps[None]:
+        """Put what the chunk consists of into the bucket; repeating it writes the same bytes."""
+        rows = plan.range
+        if plan.input:
+            yield self._put(keys.input_key(self.job_id, rows), b"".join(plan.input), self.settings.content_type)
+        if plan.kept:
+            yield self._put(keys.kept_key(self.job_id, rows), b"".join(plan.kept))
+        if plan.rejected:
+            yield self._put(keys.rejects_key(self.job_id, rows), write_rejects(plan.rejected))
+        if not plan.rows_sent:
+            yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
+
+    def record(self, plan: ChunkPlan, recorded: Chunk | None) -> Steps[Chunk | None]:
+        """Write the intent; the chunk to invoke, or None when there is nothing to invoke.
+
+        Raises:
+            JobClosedError: the job takes no chunks any more.
+        """
+        if recorded is not None:
+            again = replace(recorded, attempt=recorded.attempt + 1, due_at=self.now() + DUE_S)
+            return again if (yield from self.ledger.begin_attempt(again)) else None
+        chunk = Chunk(
+            job_id=self.job_id,
+            range=plan.range,
+            due_at=self.now() + DUE_S,
+            rejected=len(plan.rejected),
+            input_checksum=plan.source_checksum,
+        )
+        if not plan.rows_sent:
+            part = self._part(plan)
+            chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
+            # Effects come before the settling, so that a crash repeats them; the event's id is always the same.
+            yield self._publish(self._part_ready(chunk, part))
+            self._require((yield from self.ledger.add_rejected(chunk)))
+            return None
+        self._require((yield from self.ledger.open_chunk(chunk)))
+        return chunk
+
+    def invoke(self, chunk: Chunk) -> Steps[None]:
+        """Invoke the endpoint for a recorded chunk and record where its answer will be.
+
+        Raises:
+            InputError: the endpoint is not there (any more).
+        """
+        settings = self.settings
+        params = {
+            "EndpointName": settings.endpoint_name,
+            "InputLocation": self._location(keys.input_key(self.job_id, chunk.range)),
+            "InferenceId": str(chunk.inference_id),
+            "ContentType": settings.content_type,
+            "Accept": settings.accept,
+            "RequestTTLSeconds": settings.request_ttl_s,
+            "InvocationTimeoutSeconds": settings.invocation_timeout_s,
+        }
+        try:
+            answer = yield Call("sagemaker-runtime", "invoke_endpoint_async", params)
+        except PermanentError as exc:
+            if "not found" in exc.message.lower() or "could not find" in exc.message.lower():
+                raise InputError(
+                    f"endpoint {settings.endpoint_name!r} is not there ({exc.message}); deploy it, or name another",
+                    endpoint=settings.endpoint_name,
+                ) from exc
+            raise
+        yield from self.ledger.confirm(
+            replace(
+                chunk,
+                output_location=answer.get("OutputLocation"),
+                failure_location=answer.get("FailureLocation"),
+                due_at=self.now() + DUE_S,
+            )
+        )
+
+    def _put(self, key: str, body: bytes, content_type: str = "text/csv") -> Call:
+        params = {"Bucket": self.stack.bucket, "Key": key, "Body": body, "ContentType": content_type}
+        return Call("s3", "put_object", params)
+
+    def _part(self, plan: ChunkPlan) -> bytes:
+        return unscored_part(plan, len(self.settings.output_columns))
+
+    def _part_ready(self, chunk: Chunk, part: bytes) -> PartReady:
+        return PartReady(
+            event_id=PartReady.id_of(self.job_id, chunk.range),
+            job_id=self.job_id,
+            endpoint=self.settings.endpoint_name,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            rejected=chunk.rejected,
+            location=self._location(keys.part_key(self.job_id, chunk.range)),
+            rejects_location=self._location(keys.rejects_key(self.job_id, chunk.range)),
+            size_bytes=len(part),
+            checksum=checksum(part),
+            columns=self.settings.result_columns,
+            body=part.decode() if len(part) <= INLINE_BYTES else None,
+        )
+
+    def _publish(self, event: PartReady) -> Call:
+        return publish_call(self.stack.results_topic, event)
+
+    def _location(self, key: str) -> str:
+        return f"s3://{self.stack.bucket}/{key}"
+
+    def _require(self, opened: Opened) -> None:
+        # EXISTS: another submit with the same key is ahead; invoking twice is harmless, not invoking is not.
+        if opened is Opened.CLOSED:
+            raise JobClosedError(f"job {self.job_id} was closed while it was being submitted", job_id=self.job_id)
+
+
+def unscored_part(plan: ChunkPlan, outputs: int) -> bytes:
+    """The part of a chunk of which no row can be sent: a line for each row, its prediction empty."""
+    empty = b"," * (outputs - 1)
+    if plan.kept:
+        return b"".join(kept.removesuffix(b"\n") + b"," + empty + b"\n" for kept in split_records(b"".join(plan.kept)))
+    # Readers of CSV would skip a line of nothing.
+    return ((empty or b'""') + b"\n") * plan.range.rows
