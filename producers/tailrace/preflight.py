@@ -7,7 +7,9 @@ it prove so; only a block that they cannot clear is looked at record by record.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -114,6 +116,23 @@ class Preflight:
             return None
         # With two columns and more, a blank line lacks a comma and has been seen just now.
         return None if self.columns == 1 and _may_hold_blank_line(plain) else rows
+
+
+def separate(cut: Cut, bad: Collection[BadRow]) -> list[Cut]:
+    """The cut in smaller ones that tile it, in order: each holds only bad rows or none.
+
+    What is bad can so be recorded under its own range, and what is left is sent as it stands.
+    """
+    if not bad:
+        return [cut]
+    rows = {each.row for each in bad}
+    records = (record for piece in cut.pieces for record in split_records(piece))
+    separated: list[Cut] = []
+    for _, group in groupby(enumerate(records, start=cut.first_row), key=lambda numbered: numbered[0] in rows):
+        numbered = list(group)
+        data = b"".join(record for _, record in numbered)
+        separated.append(Cut(numbered[0][0], len(numbered), len(data), (data,)))
+    return separated
 
 
 def _not_utf8(data: bytes) -> int | None:

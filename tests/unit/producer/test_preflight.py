@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tailrace.preflight import BadRow, Preflight
+from tailrace.preflight import BadRow, Preflight, separate
 from tailrace_core.framing import Cut, cut
 from tests.unit.csv_texts import Table, reference_records, sliced, soup, tables
 
@@ -44,6 +44,23 @@ def test_well_formed_tables_hold_no_ragged_rows_and_no_open_quotes(table: Table)
     preflight = Preflight(len(table.rows[0]))
     (whole,) = cut([table.data], max_rows=100, max_bytes=10**6)
     assert {bad.reason for bad in preflight.check(whole)} <= {"blank line", "starts with '#'"}
+
+
+@given(st.data(), st.integers(1, 3))
+def test_separated_cuts_tile_the_cut_and_hold_only_bad_rows_or_none(data: st.DataObject, columns: int) -> None:
+    preflight = Preflight(columns)
+    for each in cut(data.draw(sliced(data.draw(soup(_SPOILERS)))), max_rows=9, max_bytes=10**6, allow_unclosed=True):
+        bad = preflight.check(each)
+        parts = separate(each, bad)
+        assert b"".join(piece for part in parts for piece in part.pieces) == b"".join(each.pieces)
+        assert sum(part.rows for part in parts) == each.rows
+        row = each.first_row
+        for part in parts:
+            assert part.first_row == row
+            assert part.size_bytes == sum(map(len, part.pieces))
+            assert preflight.check(part) == [found for found in bad if row <= found.row < row + part.rows]
+            assert len(preflight.check(part)) in {0, part.rows}
+            row += part.rows
 
 
 @pytest.mark.parametrize(
