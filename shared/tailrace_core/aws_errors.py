@@ -1,13 +1,16 @@
-"""The one table that turns an AWS error into Tailrace's own; botocore's exceptions are told apart by what they carry."""
+"""The one place that turns AWS's errors into Tailrace's own, by what botocore's exceptions carry."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from tailrace_core.errors import (
     AccessDeniedError,
     ConditionFailedError,
     ConfigurationError,
+    ConflictError,
     NotFoundError,
     PermanentError,
     TailraceError,
@@ -23,8 +26,8 @@ BY_CODE: dict[str, type[TailraceError]] = {
     # S3 answers 409 while another conditional write of the same key is under way: it is settled a moment later
     "ConditionalRequestConflict": TransientError,
     "OperationAborted": TransientError,
-    "TransactionConflictException": TransientError,
-    "TransactionInProgressException": TransientError,
+    "TransactionConflictException": ConflictError,
+    "TransactionInProgressException": ConflictError,
     "NoSuchKey": NotFoundError,
     "NoSuchBucket": NotFoundError,
     "NoSuchUpload": NotFoundError,
@@ -41,7 +44,14 @@ BY_CODE: dict[str, type[TailraceError]] = {
     "AuthorizationErrorException": AccessDeniedError,
     "KMSAccessDeniedException": AccessDeniedError,
     "403": AccessDeniedError,
+    "KmsAccessDenied": AccessDeniedError,
+    "KMS.AccessDeniedException": AccessDeniedError,
     "UnrecognizedClientException": ConfigurationError,
+    "IncompleteSignature": ConfigurationError,
+    "InvalidSignatureException": ConfigurationError,
+    "MissingAuthenticationToken": ConfigurationError,
+    "MissingAuthenticationTokenException": ConfigurationError,
+    "RequestExpired": ConfigurationError,
     "InvalidClientTokenId": ConfigurationError,
     "InvalidAccessKeyId": ConfigurationError,
     "SignatureDoesNotMatch": ConfigurationError,
@@ -56,49 +66,103 @@ BY_CODE: dict[str, type[TailraceError]] = {
     "ProvisionedThroughputExceededException": ThrottledError,
     "LimitExceededException": ThrottledError,
     "SlowDown": ThrottledError,
+    "RequestThrottledException": ThrottledError,
+    "BandwidthLimitExceeded": ThrottledError,
+    "OverLimit": ThrottledError,
+    "KMSThrottling": ThrottledError,
+    "KmsThrottled": ThrottledError,
+    "KMSThrottlingException": ThrottledError,
     "InternalError": TransientError,
     "InternalFailure": TransientError,
     "InternalServerError": TransientError,
     "ServiceUnavailable": TransientError,
     "RequestTimeout": TransientError,
+    "RequestTimeoutException": TransientError,
+    "PriorRequestNotComplete": TransientError,
     "RequestTimeTooSkewed": ConfigurationError,
 }
 
-_CONFLICTS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+BY_STATUS: dict[int, type[TailraceError]] = {
+    403: AccessDeniedError,
+    404: NotFoundError,
+    408: TransientError,
+    412: ConditionFailedError,
+    429: ThrottledError,
+}
+"""For codes that the table does not know, and answers without a body (HEAD) that carry none."""
+
+BY_REASON: dict[str, type[TailraceError]] = {
+    "ConditionalCheckFailed": ConditionFailedError,
+    "ValidationError": PermanentError,
+    "ItemCollectionSizeLimitExceeded": PermanentError,
+    "ThrottlingError": ThrottledError,
+    "ProvisionedThroughputExceeded": ThrottledError,
+    "TransactionConflict": ConflictError,
+}
+"""Why a transaction was cancelled, the most telling reason first: a condition that failed is an answer."""
+
+_REASONS_IN_MESSAGE = re.compile(r"\[([A-Za-z]+(?:, ?[A-Za-z]+)*)\]")
 _SERVER_ERRORS = 500
+
+_NO_ANSWER = frozenset(
+    {
+        "HTTPClientError",
+        "ConnectionError",
+        "ChecksumError",
+        "FlexibleChecksumError",
+        "IncompleteReadError",
+        "MetadataRetrievalError",
+        "CapacityNotAvailableError",
+    }
+)
+"""Roots of those of botocore's exceptions that another try may mend; all its others tell of settings or usage."""
 
 
 def translate(response: dict[str, Any], operation: str) -> TailraceError:
     """The error for the ``response`` of a botocore ClientError raised by ``operation``."""
     error = response.get("Error", {})
+    metadata = response.get("ResponseMetadata", {})
     code = str(error.get("Code", ""))
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = int(metadata.get("HTTPStatusCode", 0))
     message = f"{operation}: {code or status}: {error.get('Message') or 'no message'}"
     details: dict[str, Any] = {"code": code, "status": status, "operation": operation}
+    kind = _kind(code, status)
     if code == "TransactionCanceledException":
-        reasons = tuple(str(each.get("Code", "None")) for each in response.get("CancellationReasons", ()))
-        if "ConditionalCheckFailed" not in reasons and _CONFLICTS & set(reasons):
-            return TransientError(message, **details)
-        return ConditionFailedError(message, reasons=reasons, **details)
-    kind = BY_CODE.get(code)
-    if kind is None:
-        kind = TransientError if status >= _SERVER_ERRORS else PermanentError
+        details["reasons"] = _reasons(response, message)
+        kind = next((kind for reason, kind in BY_REASON.items() if reason in details["reasons"]), PermanentError)
+    if issubclass(kind, TransientError):
+        details["retry_after_s"] = _retry_after_s(metadata.get("HTTPHeaders", {}))
     return kind(message, **details)
 
 
+def _kind(code: str, status: int) -> type[TailraceError]:
+    fallback = TransientError if status >= _SERVER_ERRORS else PermanentError
+    return BY_CODE.get(code) or BY_STATUS.get(status, fallback)
+
+
+def _reasons(response: dict[str, Any], message: str) -> tuple[str, ...]:
+    """One code for each item of a cancelled transaction; they stand in the answer, and again in its message."""
+    if stated := response.get("CancellationReasons"):
+        return tuple(str(each.get("Code", "None")) for each in stated)
+    match = _REASONS_IN_MESSAGE.search(message)
+    return tuple(re.split(", ?", match[1])) if match else ()
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header; its other form, a date, is not honoured."""
+    value = headers.get("retry-after", "")
+    return float(value) if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", value) else None
+
+
 def unreachable(exc: Exception, operation: str) -> TailraceError:
-    """The error for a botocore exception that no answer came with (connection, timeout, credentials)."""
-    name = type(exc).__name__
-    if (
-        "Credential" in name
-        or "Profile" in name
-        or name in {"NoRegionError", "ParamValidationError", "UnknownServiceError"}
-    ):
+    """The error for an exception that no answer came with (connection, timeout, credentials, settings)."""
+    names = {each.__name__ for each in type(exc).__mro__}
+    if "BotoCoreError" in names and not _NO_ANSWER & names:
         return ConfigurationError(f"{operation}: {exc}", operation=operation)
     return TransientError(f"{operation}: {exc}", operation=operation)
 
 
 def translated(exc: Exception, operation: str) -> TailraceError:
-    """The error for any exception of botocore: told apart by its ``response``, so that this package needs no botocore."""
+    """The error for any exception of botocore, told apart by its ``response``: this package does not need botocore."""
     response = getattr(exc, "response", None)
     return translate(response, operation) if isinstance(response, dict) else unreachable(exc, operation)

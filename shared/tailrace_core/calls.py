@@ -42,6 +42,8 @@ def run(steps: Steps[T], execute: Callable[[Call], Any]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
+    finally:
+        steps.close()
 
 
 async def run_async(steps: Steps[T], execute: Callable[[Call], Awaitable[Any]]) -> T:
@@ -58,3 +60,5 @@ async def run_async(steps: Steps[T], execute: Callable[[Call], Awaitable[Any]]) 
     except StopIteration as stop:
         result: T = stop.value
         return result
+    finally:
+        steps.close()

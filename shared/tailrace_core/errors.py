@@ -14,7 +14,9 @@ TailraceError
 │   ├── AccessDeniedError      the caller's identity may not do this
 │   └── ConditionFailedError   somebody was first: a conditional write lost
 ├── TransientError             it may work later: let the queue deliver it again
-│   └── ThrottledError         too fast, or no capacity: later, and it does not count as an attempt
+│   ├── ConflictError          it collided with a concurrent write: again at once, more often than the others
+│   ├── ThrottledError         too fast, or no capacity: later, and it does not count as an attempt
+│   └── TimedOutError          a wait reached its bound; what was waited for goes on
 └── ConfigurationError         the deployment or the environment is wrong: fail loudly at the start
 
 The class answers one question: what should the queue (or the caller) do next? Attributes carry the data.
@@ -108,8 +110,16 @@ class TransientError(TailraceError):
         self.retry_after_s = retry_after_s
 
 
+class ConflictError(TransientError):
+    """It collided with a concurrent write of the same item, and neither says what the outcome would have been."""
+
+
 class ThrottledError(TransientError):
     """The service asks to slow down or has no capacity."""
+
+
+class TimedOutError(TransientError):
+    """A wait reached its bound; what was waited for may still come."""
 
 
 class ConfigurationError(TailraceError):

@@ -1,4 +1,4 @@
-"""Finishing a job: manifest, final event, final state. Whoever settles or seals last does it, exactly one of them wins."""
+"""Finishing a job: manifest, final event, final state. Whoever settles or seals last does it; exactly one wins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def finish_if_complete(
 
 
 def take_over(job: Job, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher) -> None:
-    """Carry out (again) what finishing a job in ``finishing`` takes. Every effect is idempotent by its key or its id."""
+    """Carry out (again) what finishing a job in ``finishing`` takes; every effect is idempotent by its key or its id.
+
+    Raises:
+        ValueError: the ledger holds no settings of the job, or its chunks do not tile and add up (`build_manifest`).
+    """
     settings = ledger.settings(job.job_id)
     if settings is None:
         raise ValueError(f"job {job.job_id} has no settings in the ledger")

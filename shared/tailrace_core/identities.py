@@ -10,7 +10,11 @@ from tailrace_core.ranges import RowRange
 JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 """A ULID in Crockford's base 32."""
 
-_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9]\d{{0,11}})\.([1-9]\d{{0,11}})\.([1-9]\d{{0,5}})")
+_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,5}})")
+
+
+MOST_ATTEMPTS = 999_999
+"""Of one chunk; the job's deadline comes long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,10 @@ class InferenceId:
     range: RowRange
     attempt: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempt <= MOST_ATTEMPTS:
+            raise ValueError(f"attempts are counted from 1 to {MOST_ATTEMPTS}: {self.attempt}")
+
     def __str__(self) -> str:
         return f"{self.job_id}.{self.range.first_row}.{self.range.rows}.{self.attempt}"
 
@@ -30,4 +38,7 @@ class InferenceId:
         match = _INFERENCE_ID.fullmatch(text)
         if match is None:
             return None
-        return cls(match[1], RowRange(int(match[2]), int(match[3])), int(match[4]))
+        try:
+            return cls(match[1], RowRange(int(match[2]), int(match[3])), int(match[4]))
+        except ValueError:  # a range that ends where none of ours can
+            return None

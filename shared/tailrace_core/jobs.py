@@ -122,7 +122,8 @@ class Job:
     times_parked: int = 0
     """How often a chunk of this job was parked; some may have been redriven since."""
     finishing_at: float | None = None
-    """When the current finisher took the job; also the time that the manifest and the final event carry."""
+    """When the job was taken to ``finishing``: the time that the manifest and the final event carry, whoever writes
+    them in the end."""
 
     @property
     def rows_settled(self) -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from tailrace_core.errors import ContractError
 
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.DOTALL)
-# The virtual-hosted form, seen instead of s3:// in notifications; China's partition has its own suffix.
-_HTTPS = re.compile(
-    r"https://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3[.-]([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(.+)", re.DOTALL
-)
+# The virtual-hosted form, seen instead of s3:// in notifications, and the older path-style one. The region may be
+# missing, and China's partition has its own suffix.
+_HOST = r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
+_VIRTUAL = re.compile(rf"https://([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])\.{_HOST}/(.+)", re.DOTALL)
+_PATH = re.compile(rf"https://{_HOST}/([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])/(.+)", re.DOTALL)
 _MAX_KEY_BYTES = 1024
 
 
@@ -27,20 +28,22 @@ class S3Location:
 
     @classmethod
     def parse(cls, text: str) -> S3Location:
-        """The location of an ``s3://`` or ``https://bucket.s3.region…`` address.
+        """The location of an ``s3://`` address, or of an ``https://`` one with the bucket in its host or path.
 
         Raises:
             ContractError: it is neither.
         """
-        if match := _S3_URI.fullmatch(text):
-            return cls(match[1], match[2])
-        if match := _HTTPS.fullmatch(text):
-            return cls(match[1], match[3])
+        for form in (_S3_URI, _VIRTUAL, _PATH):
+            if match := form.fullmatch(text):
+                return cls(match[1], match[2])
         raise ContractError(f"not an S3 location: {text[:200]!r}", location=text)
 
 
 def trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
     """The location, when it lies in ``bucket`` under ``prefix`` and its key plays no tricks. A message may be forged.
+
+    ``prefix`` ends with a slash. What follows it has segments of letters, digits, dots, dashes and underscores that
+    start with a letter or a digit, as the names that the service makes do.
 
     Raises:
         ContractError: it does not.

@@ -60,7 +60,8 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
     The result follows from the ledger alone, so that two finishers write the same bytes.
 
     Raises:
-        ValueError: the leaf chunks do not tile the job's rows; the ledger's invariant is broken and nothing is written.
+        ValueError: the leaf chunks do not tile the job's rows, or do not add up to its counters; the ledger's invariant
+            is broken and nothing is written.
     """
     if job.rows_total is None or job.finishing_at is None:
         raise ValueError(f"job {job.job_id} is not being finished: {job.state}")
@@ -68,6 +69,11 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
     gap = first_gap((chunk.range for chunk in leaves), job.rows_total)
     if gap is not None:
         raise ValueError(f"job {job.job_id}: the ledger's chunks do not tile its {job.rows_total} rows: {gap}")
+    counted = (job.rows_scored, job.rows_rejected, job.rows_cancelled)
+    if (found := _sums(leaves)) != counted:
+        raise ValueError(
+            f"job {job.job_id}: its chunks hold {found} rows scored, rejected, cancelled; its counters say {counted}"
+        )
     return Manifest(
         job_id=job.job_id,
         state=job.final_state,
@@ -82,6 +88,17 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
         columns=settings.result_columns,
         parts=tuple(_part(chunk) for chunk in leaves),
     )
+
+
+def _sums(leaves: Iterable[Chunk]) -> tuple[int, int, int]:
+    scored = rejected = cancelled = 0
+    for chunk in leaves:
+        if chunk.state is ChunkState.CANCELLED:
+            cancelled += chunk.range.rows
+        elif chunk.state in {ChunkState.SCORED, ChunkState.REJECTED}:
+            scored += chunk.range.rows - chunk.rejected
+            rejected += chunk.rejected
+    return scored, rejected, cancelled
 
 
 def _part(chunk: Chunk) -> ManifestPart:

@@ -1,6 +1,6 @@
 """The notification that SageMaker sends for an asynchronous request, read as tolerantly as it is written.
 
-Only ``eventName``, ``invocationStatus`` and ``inferenceId`` can be relied on in a result; everything else may be missing.
+Only ``eventName``, ``invocationStatus`` and ``inferenceId`` can be relied on in a result; all else may be missing.
 """
 
 from __future__ import annotations

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_NAME = re.compile(r"(\d{12})-([1-9]\d{0,11})")
+_NAME = re.compile(r"([0-9]{12})-([1-9][0-9]{0,11})")
+
+MOST_ROWS = 10**12
+"""No range ends after this row: names have room for twelve digits."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,9 +20,10 @@ class RowRange:
     rows: int
 
     def __post_init__(self) -> None:
-        if self.first_row < 0 or self.rows < 1:
+        if self.first_row < 0 or self.rows < 1 or self.first_row + self.rows > MOST_ROWS:
             raise ValueError(
-                f"a row range starts at 0 or later and holds a row at least: {self.first_row}, {self.rows}"
+                f"a row range starts at 0 or later, holds a row at least and ends by row {MOST_ROWS}: "
+                f"{self.first_row}, {self.rows}"
             )
 
     @property
@@ -29,7 +33,7 @@ class RowRange:
 
     @property
     def name(self) -> str:
-        """The range as it stands in object keys and in the ledger; names sort as ranges do."""
+        """The range as it stands in object keys and in the ledger; names of disjoint ranges sort as the ranges do."""
         return f"{self.first_row:012d}-{self.rows}"
 
     @classmethod
@@ -45,7 +49,11 @@ class RowRange:
         return cls(int(match[1]), int(match[2]))
 
     def split_at(self, row: int) -> tuple[RowRange, RowRange]:
-        """Two ranges that tile this one, the second from ``row`` on (``first_row < row < end``)."""
+        """Two ranges that tile this one, the second from ``row`` on (``first_row < row < end``).
+
+        Raises:
+            ValueError: ``row`` is not inside.
+        """
         return RowRange(self.first_row, row - self.first_row), RowRange(row, self.end - row)
 
 

@@ -15,19 +15,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace_core.calls import Call
-from tailrace_core.errors import TransientError
+from tailrace_core.errors import ConflictError, TransientError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long: at most ``tries`` calls in all, waiting up to ``first_s``, doubled up to ``cap_s``."""
+    """How often and how long: at most ``tries`` calls in all, waiting up to ``first_s``, doubled up to ``cap_s``.
+
+    A `ConflictError` is tried ``conflict_tries`` times: all transactions of a job meet in its counters, a few
+    milliseconds each, so that a collision is likely, says nothing of the service's health, and is over soon.
+    """
 
     tries: int = 5
+    conflict_tries: int = 10
     first_s: float = 0.1
     cap_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.tries < 1 or not 0 <= self.first_s <= self.cap_s:
+        if min(self.tries, self.conflict_tries) < 1 or not 0 <= self.first_s <= self.cap_s:
             raise ValueError(f"at least one try, and 0 <= first_s <= cap_s: {self}")
 
     def wait_s(self, failed: int, error: TransientError, draw: float) -> float | None:
@@ -37,7 +42,8 @@ class RetryPolicy:
         left to the caller, so that no call blocks for longer than the policy says.
         """
         hint_s = error.retry_after_s or 0.0
-        if failed >= self.tries or hint_s > self.cap_s:
+        tries = self.conflict_tries if isinstance(error, ConflictError) else self.tries
+        if failed >= tries or hint_s > self.cap_s:
             return None
         # 2.0 ** 1024 overflows; no wait is still doubling by then.
         return hint_s + draw * min(self.cap_s, self.first_s * 2.0 ** min(failed - 1, 64))

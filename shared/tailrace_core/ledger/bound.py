@@ -57,6 +57,9 @@ class DynamoLedger:
     def add_rejected(self, chunk: Chunk) -> Opened:
         return self._run(self._steps.add_rejected(chunk))
 
+    def add_cancelled(self, chunk: Chunk) -> Opened:
+        return self._run(self._steps.add_cancelled(chunk))
+
     def begin_attempt(self, chunk: Chunk) -> bool:
         return self._run(self._steps.begin_attempt(chunk))
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from tailrace_core.errors import InputError
 from tailrace_core.jobs import Chunk, ChunkState, Job, JobState
+from tailrace_core.ledger import rules
 from tailrace_core.ranges import RowRange
 
 JOB = "job"
@@ -20,6 +22,13 @@ DUE_INDEX = "due"
 CREATED_INDEX = "created"
 SHARDS = 8
 """Of the index of what is due: one partition of an index takes 1,000 writes a second, a chunk costs it a few."""
+
+
+MOST_ITEM_BYTES = 400_000
+"""DynamoDB's limit is 400 KB, of 1,024 bytes."""
+
+MOST_KEY_BYTES = 1_024
+"""DynamoDB's limit for a partition key is 2,048 bytes."""
 
 
 def encode(value: Any) -> dict[str, Any]:
@@ -45,6 +54,23 @@ def _plain(kind: str, value: Any) -> Any:
 def item_of(values: dict[str, Any]) -> dict[str, Any]:
     """The item of plain values; those that are None are left out."""
     return {name: encode(value) for name, value in values.items() if value is not None}
+
+
+def check_size(item: dict[str, Any], what: str) -> None:
+    """Raise InputError for an item that is too big; sizes of items are those of their names and values in UTF-8."""
+    size_bytes = sum(
+        len(name.encode()) + len(str(value).encode()) for name, typed in item.items() for value in typed.values()
+    )
+    if size_bytes > MOST_ITEM_BYTES:
+        raise InputError(
+            f"{what} takes {size_bytes} bytes, the ledger has room for {MOST_ITEM_BYTES}", size_bytes=size_bytes
+        )
+
+
+def check_job_key(key: str) -> None:
+    """Raise InputError for a job key that cannot be a key of the table."""
+    if not 1 <= len(key.encode()) <= MOST_KEY_BYTES:
+        raise InputError(f"a job key takes 1 to {MOST_KEY_BYTES} bytes: {key[:100]!r}", job_key=key)
 
 
 def job_key(job_id: str) -> dict[str, Any]:
@@ -80,9 +106,8 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "item": JOB,
             "kind": JOB,
             "state": job.state,
-            "created_at": repr(
-                float(job.created_at)
-            ),  # a string sorts as the numbers do while they have as many digits
+            # A string, the key of an index: of one width, so that it sorts as the numbers do.
+            "created_at": f"{job.created_at:020.9f}",
             "deadline_at": job.deadline_at,
             "rows_scored": job.rows_scored,
             "rows_rejected": job.rows_rejected,
@@ -91,7 +116,7 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "split_budget": job.split_budget,
             "times_parked": job.times_parked,
             "due_shard": shard_of(JOB, job.job_id),
-            "due_at": job.deadline_at,
+            "due_at": rules.first_look(job),
             "expires_at": expires_at,
         }
     )
@@ -104,7 +129,7 @@ def job_of(item: dict[str, Any]) -> Job:
         job_id=values["job"],
         state=JobState(values["state"]),
         created_at=float(values["created_at"]),
-        deadline_at=values["deadline_at"],
+        deadline_at=float(values["deadline_at"]),
         rows_total=values.get("rows_total"),
         rows_scored=values["rows_scored"],
         rows_rejected=values["rows_rejected"],
@@ -113,8 +138,12 @@ def job_of(item: dict[str, Any]) -> Job:
         outcome=JobState(values["outcome"]) if "outcome" in values else None,
         reason=values.get("reason"),
         times_parked=values["times_parked"],
-        finishing_at=values.get("finishing_at"),
+        finishing_at=_time(values.get("finishing_at")),
     )
+
+
+def _time(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
@@ -134,7 +163,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "failure_location": chunk.failure_location,
             "due_shard": shard_of(item, chunk.job_id) if due else None,
             "due_at": chunk.due_at if due else None,
-            "reason": chunk.reason,
+            "reason": rules.brief(chunk.reason),
             "rejected": chunk.rejected,
             "input_checksum": chunk.input_checksum,
             "part_checksum": chunk.part_checksum,
@@ -158,7 +187,7 @@ def chunk_of(item: dict[str, Any]) -> Chunk:
         invoked=values["invoked"],
         output_location=values.get("output_location"),
         failure_location=values.get("failure_location"),
-        due_at=values.get("due_at"),
+        due_at=_time(values.get("due_at")),
         reason=values.get("reason") or None,
         rejected=values["rejected"],
         input_checksum=values.get("input_checksum"),

@@ -1,4 +1,4 @@
-"""A ledger in memory: the rules and nothing else. For tests and simulations; one contract suite runs over it and `DynamoLedger`."""
+"""A ledger in memory: the rules and nothing else, for tests and simulations. One suite tests it and `DynamoLedger`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MemoryLedger:
             self._jobs[job.job_id] = job
             self._settings[job.job_id] = settings
             self._chunks[job.job_id] = {}
-            self._job_due[job.job_id] = job.deadline_at
+            self._job_due[job.job_id] = rules.first_look(job)
             if key is not None:
                 self._keys[key.key] = (job.job_id, key.fingerprint)
             return True
@@ -53,9 +53,11 @@ class MemoryLedger:
             return iter([chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items())])
 
     def jobs(self, limit: int) -> list[Job]:
-        return sorted(self._jobs.values(), key=lambda job: job.created_at, reverse=True)[:limit]
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda job: job.created_at, reverse=True)[:limit]
 
     def open_chunk(self, chunk: Chunk) -> Opened:
+        rules.check_new(chunk)
         with self._lock:
             opened = self._may_add(chunk)
             if opened is Opened.OPENED:
@@ -63,12 +65,23 @@ class MemoryLedger:
             return opened
 
     def add_rejected(self, chunk: Chunk) -> Opened:
+        rules.due_at(chunk)
         with self._lock:
             opened = self._may_add(chunk)
             if opened is Opened.OPENED:
                 job = self._jobs[chunk.job_id]
                 self._jobs[job.job_id] = dataclasses.replace(job, rows_rejected=job.rows_rejected + chunk.range.rows)
-                self._put(dataclasses.replace(chunk, state=ChunkState.REJECTED, rejected=chunk.range.rows, due_at=None))
+                self._put(rules.all_rejected(chunk))
+            return opened
+
+    def add_cancelled(self, chunk: Chunk) -> Opened:
+        rules.due_at(chunk)
+        with self._lock:
+            opened = self._may_add(chunk, JobState.CLOSING)
+            if opened is Opened.OPENED:
+                job = self._jobs[chunk.job_id]
+                self._jobs[job.job_id] = dataclasses.replace(job, rows_cancelled=job.rows_cancelled + chunk.range.rows)
+                self._put(rules.all_cancelled(chunk))
             return opened
 
     def begin_attempt(self, chunk: Chunk) -> bool:
@@ -80,8 +93,8 @@ class MemoryLedger:
                         found,
                         attempt=chunk.attempt,
                         tries=chunk.tries,
-                        due_at=chunk.due_at,
-                        reason=chunk.reason,
+                        due_at=rules.due_at(chunk),
+                        reason=rules.brief(chunk.reason),
                         redrives=chunk.redrives,
                         invoked=False,
                         output_location=None,
@@ -99,9 +112,9 @@ class MemoryLedger:
                     dataclasses.replace(
                         found,
                         invoked=True,
-                        due_at=chunk.due_at,
-                        output_location=chunk.output_location,
-                        failure_location=chunk.failure_location,
+                        due_at=None if found.parked else rules.due_at(chunk),
+                        output_location=chunk.output_location or found.output_location,
+                        failure_location=chunk.failure_location or found.failure_location,
                     )
                 )
             return found is not None
@@ -109,16 +122,17 @@ class MemoryLedger:
     def postpone(self, chunk: Chunk) -> bool:
         with self._lock:
             found = self._open_at(chunk, chunk.attempt)
-            if found is not None:
-                self._put(dataclasses.replace(found, due_at=chunk.due_at, reason=chunk.reason))
-            return found is not None
+            if found is None or found.parked:
+                return False
+            self._put(dataclasses.replace(found, due_at=rules.due_at(chunk), reason=rules.brief(chunk.reason)))
+            return True
 
     def park(self, chunk: Chunk) -> bool:
         with self._lock:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
                 return False
-            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=chunk.reason))
+            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=rules.brief(chunk.reason)))
             job = self._jobs[chunk.job_id]
             self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
             return True
@@ -132,29 +146,36 @@ class MemoryLedger:
             return outcome
 
     def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
-        rules.check_children(parent.range, left, right)
+        rules.check_children(parent, left, right)
         with self._lock:
             found = self.chunk(parent.job_id, parent.range)
             outcome, job = rules.split(self.job(parent.job_id), found, parent.attempt)
+            if outcome is Settled.SETTLED and (self._has(left) or self._has(right)):
+                return Settled.REFUSED
             if outcome is Settled.SETTLED and job is not None and found is not None:
                 self._jobs[job.job_id] = job
                 self._put(
-                    dataclasses.replace(found, state=ChunkState.SPLIT, reason=parent.reason, parked=False, due_at=None)
+                    dataclasses.replace(
+                        found, state=ChunkState.SPLIT, reason=rules.brief(parent.reason), parked=False, due_at=None
+                    )
                 )
                 self._put(left)
                 self._put(right)
             return outcome
 
     def seal(self, job_id: str, rows_total: int) -> bool:
-        return self._move(rules.seal(self.job(job_id), rows_total))
+        with self._lock:
+            return self._move(rules.seal(self.job(job_id), rows_total))
 
     def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
-        return self._move(rules.close(self.job(job_id), outcome, reason))
+        with self._lock:
+            return self._move(rules.close(self.job(job_id), outcome, reason))
 
     def start_finishing(self, job_id: str, now: float) -> Job | None:
         with self._lock:
             job = rules.start_finishing(self.job(job_id), now)
-            self._move(job)
+            if self._move(job):
+                self._job_due[job_id] = now + rules.FINISHING_LEASE_S
             return job
 
     def finish(self, job_id: str) -> bool:
@@ -183,15 +204,18 @@ class MemoryLedger:
             self._job_due[job_id] = due_at
             return True
 
-    def _may_add(self, chunk: Chunk) -> Opened:
+    def _may_add(self, chunk: Chunk, state: JobState = JobState.SUBMITTING) -> Opened:
         job = self.job(chunk.job_id)
-        if self.chunk(chunk.job_id, chunk.range) is not None:
+        if self._has(chunk):
             return Opened.EXISTS
-        return Opened.OPENED if job is not None and job.state is JobState.SUBMITTING else Opened.CLOSED
+        return Opened.OPENED if job is not None and job.state is state else Opened.CLOSED
 
     def _open_at(self, chunk: Chunk, attempt: int) -> Chunk | None:
         found = self.chunk(chunk.job_id, chunk.range)
         return found if found is not None and found.state is ChunkState.OPEN and found.attempt == attempt else None
+
+    def _has(self, chunk: Chunk) -> bool:
+        return self.chunk(chunk.job_id, chunk.range) is not None
 
     def _put(self, chunk: Chunk) -> None:
         self._chunks[chunk.job_id][chunk.range] = chunk
@@ -199,6 +223,5 @@ class MemoryLedger:
     def _move(self, job: Job | None) -> bool:
         if job is None:
             return False
-        with self._lock:
-            self._jobs[job.job_id] = job
+        self._jobs[job.job_id] = job
         return True

@@ -33,10 +33,15 @@ class Ledger(Protocol):
     """Knows each job and each chunk. Every method is atomic; reads are consistent. Times are seconds since the epoch.
 
     All methods raise `TransientError` when the store does not answer, and `AccessDeniedError` when it may not be used.
+    Reasons are kept up to `rules.REASON_CHARS` characters.
     """
 
     def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
-        """Write a new job in ``submitting``; False when the job or the key exists already."""
+        """Write a new job in ``submitting``; False when the job or the key exists already.
+
+        Raises:
+            InputError: the settings or the key are too big for the store.
+        """
 
     def find_key(self, key: str) -> tuple[str, str] | None:
         """The job id and the fingerprint that a job key stands for."""
@@ -60,35 +65,63 @@ class Ledger(Protocol):
         """The intent to invoke: add an open chunk, with its ``due_at``, to a job in ``submitting``."""
 
     def add_rejected(self, chunk: Chunk) -> Opened:
-        """Add a chunk none of whose rows can be sent, settled as rejected. Needs ``due_at`` too: how long it is
-        remembered counts from there."""
+        """Add a chunk none of whose rows can be sent, settled as rejected.
+
+        Needs ``due_at`` too: how long it is remembered counts from there.
+        """
+
+    def add_cancelled(self, chunk: Chunk) -> Opened:
+        """Add a range that nobody submitted to a job in ``closing``, settled as cancelled; needs ``due_at`` too."""
 
     def begin_attempt(self, chunk: Chunk) -> bool:
-        """The intent to invoke again: ``chunk.attempt`` follows the recorded one. Takes ``tries``, ``due_at``, ``reason`` and
-        ``redrives`` over, clears the locations and the parking. False when the chunk is not open at the attempt before."""
+        """The intent to invoke again: ``chunk.attempt`` follows the recorded one.
+
+        Takes ``tries``, ``due_at``, ``reason`` and ``redrives`` over, clears the locations and the parking. False when
+        the chunk is not open at the attempt before.
+        """
 
     def confirm(self, chunk: Chunk) -> bool:
-        """Record the locations of the current attempt, and ``due_at``. False when it is not the current one any more."""
+        """Record the locations of the current attempt, and ``due_at`` unless it was parked meanwhile.
+
+        False when it is not the current one any more.
+        """
 
     def postpone(self, chunk: Chunk) -> bool:
-        """Move ``due_at`` (and ``reason``) of the current attempt. False when it is not open at this attempt."""
+        """Move ``due_at`` (and ``reason``) of the current attempt.
+
+        False when it is not open at this attempt, or parked: a person decides then.
+        """
 
     def park(self, chunk: Chunk) -> bool:
-        """Note that the current attempt needs a person (``reason``); it is not overdue any more, the job's deadline stands.
-        False when it is not open at this attempt, or parked already."""
+        """Note that the current attempt needs a person (``reason``); it is not overdue any more, the deadline stands.
+
+        False when it is not open at this attempt, or parked already.
+        """
 
     def settle(self, end: Settlement) -> Settled:
         """Move a chunk to its final state and its job's counters, in one transaction."""
 
     def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
-        """Replace the open ``parent`` (at its current attempt) by two open children, spending one of the job's budget;
-        ``parent.reason`` says why."""
+        """Replace the open ``parent``, at its current attempt, by two open children that tile it.
+
+        Spends one of the job's budget; ``parent.reason`` says why.
+
+        Raises:
+            ValueError: the children do not tile the parent, or are not open and due.
+        """
 
     def seal(self, job_id: str, rows_total: int) -> bool:
-        """Say how many rows the job has; no chunk can be added afterwards. True also when it was sealed so before."""
+        """Say how many rows the job has; no chunk can be added afterwards.
+
+        True also when it was sealed so before; False when it was sealed with another total, or is final without one, or
+        has settled more rows already.
+        """
 
     def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
-        """End a job early: results are refused from now on, open chunks can only be cancelled. False when it is past that."""
+        """End a job early: results are refused from now on, open chunks can only be cancelled.
+
+        ``outcome`` is one of ``EARLY_ENDS``. False when the job is past that.
+        """
 
     def start_finishing(self, job_id: str, now: float) -> Job | None:
         """Take a complete job to ``finishing``: the job, for exactly one caller; None for everybody else."""
@@ -97,7 +130,11 @@ class Ledger(Protocol):
         """Take a job from ``finishing`` to its final state; False when it was there already."""
 
     def overdue(self, before: float, limit: int) -> Iterator[Due]:
-        """Open chunks and unfinished jobs whose ``due_at`` has passed; at most ``limit`` for each of the index's shards."""
+        """Open chunks and unfinished jobs whose ``due_at`` has passed; at most ``limit`` of each of the index's shards.
+
+        A job is due first some minutes after it was created, not only at its deadline, and then when `postpone_job`
+        says; one in ``finishing`` when its finisher's lease is over. What was found may have changed: look at it anew.
+        """
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:
         """Say when to look at an unfinished job next. False when it is final."""

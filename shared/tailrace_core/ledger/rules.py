@@ -1,6 +1,6 @@
 """The ledger's rules as pure functions: whether a change of state may happen, and what it leaves.
 
-The adapters state the same rules in their own terms (conditions of a transaction); one suite of tests holds them together.
+The adapters state the same rules in their own terms (conditions of a transaction); one suite holds them together.
 """
 
 from __future__ import annotations
@@ -11,6 +11,15 @@ from enum import StrEnum
 
 from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobState
 from tailrace_core.ranges import RowRange
+
+FINISHING_LEASE_S = 180.0
+"""How long a finisher may take before the reconciler finishes in its place; doing it twice is harmless."""
+
+FIRST_LOOK_S = 900.0
+"""When the reconciler first looks at a job: one whose last settler or producer died must not wait for its deadline."""
+
+REASON_CHARS = 2_000
+"""Of a reason that the ledger keeps; an item holds 400 KB at most, and events carry the reason verbatim."""
 
 
 class Opened(StrEnum):
@@ -101,7 +110,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             rejected=end.rejected,
             part_checksum=end.part_checksum,
             part_bytes=end.part_bytes,
-            reason=end.reason or chunk.reason,
+            reason=brief(end.reason) or chunk.reason,
             parked=False,
             due_at=None,
         ),
@@ -119,8 +128,61 @@ def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[Settled, 
     return Settled.SETTLED, dataclasses.replace(job, split_budget=job.split_budget - 1)
 
 
-def check_children(parent: RowRange, left: Chunk, right: Chunk) -> None:
-    """Raise ValueError unless the two children tile their parent."""
+def brief(reason: str | None) -> str | None:
+    """A reason as the ledger keeps it."""
+    if reason is None or len(reason) <= REASON_CHARS:
+        return reason or None
+    return reason[: REASON_CHARS - 1] + "…"
+
+
+def due_at(chunk: Chunk) -> float:
+    """When to look at an open chunk; ValueError when it does not say."""
+    if chunk.due_at is None:
+        raise ValueError(f"an open chunk says when it is due: {chunk.job_id} {chunk.range.name}")
+    return chunk.due_at
+
+
+def first_look(job: Job) -> float:
+    """When the reconciler first looks at a new job."""
+    return min(job.deadline_at, job.created_at + FIRST_LOOK_S)
+
+
+def check_new(chunk: Chunk) -> None:
+    """Raise ValueError unless the chunk can be added: open, and due at some time."""
+    if chunk.state is not ChunkState.OPEN or chunk.parked:
+        raise ValueError(f"a chunk begins open, not {chunk.state}: {chunk.job_id} {chunk.range.name}")
+    due_at(chunk)
+
+
+def all_rejected(chunk: Chunk) -> Chunk:
+    """The settled chunk for ``chunk``, none of whose rows can be sent."""
+    return Chunk(
+        job_id=chunk.job_id,
+        range=chunk.range,
+        state=ChunkState.REJECTED,
+        rejected=chunk.range.rows,
+        reason=brief(chunk.reason),
+        input_checksum=chunk.input_checksum,
+        part_checksum=chunk.part_checksum,
+        part_bytes=chunk.part_bytes,
+    )
+
+
+def all_cancelled(chunk: Chunk) -> Chunk:
+    """The settled chunk for a range that nobody submitted."""
+    return Chunk(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=brief(chunk.reason))
+
+
+def check_children(parent: Chunk, left: Chunk, right: Chunk) -> None:
+    """Raise ValueError unless the two children are open chunks of their parent's job that tile it."""
+    for child in (left, right):
+        check_new(child)
+    if left.job_id != parent.job_id or right.job_id != parent.job_id:
+        raise ValueError(f"children of another job: {parent.job_id}, {left.job_id}, {right.job_id}")
+    _check_tiling(parent.range, left, right)
+
+
+def _check_tiling(parent: RowRange, left: Chunk, right: Chunk) -> None:
     if (
         left.range.first_row != parent.first_row
         or left.range.end != right.range.first_row
@@ -131,7 +193,8 @@ def check_children(parent: RowRange, left: Chunk, right: Chunk) -> None:
 
 def seal(job: Job | None, rows_total: int) -> Job | None:
     """The sealed job; None when it cannot be sealed with this total (any more)."""
-    if job is None:
+    check_total(rows_total)
+    if job is None or job.rows_settled > rows_total:
         return None
     if job.rows_total is not None:
         return job if job.rows_total == rows_total else None
@@ -141,13 +204,19 @@ def seal(job: Job | None, rows_total: int) -> Job | None:
     return dataclasses.replace(job, rows_total=rows_total, state=state)
 
 
+def check_total(rows_total: int) -> None:
+    """Raise ValueError for a total that no job can have."""
+    if rows_total < 0:
+        raise ValueError(f"a job has 0 rows or more: {rows_total}")
+
+
 def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
     """The job closed early; None when it is past that."""
     if outcome not in EARLY_ENDS:
         raise ValueError(f"a job is not closed early as {outcome}")
     if job is None or not job.state.accepts_results:
         return None
-    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=reason)
+    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=brief(reason))
 
 
 def start_finishing(job: Job | None, now: float) -> Job | None:

@@ -1,0 +1,37 @@
+"""Conditional writes of the ledger's table, as parts of a transaction."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tailrace_core.ledger import items
+
+_VALUE = re.compile(r":\w+")
+
+
+def put_new(table: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Add an item that is not there yet."""
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(job)"}}
+
+
+def condition_check(table: str, key: dict[str, Any], condition: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Let the transaction take place only while ``condition`` holds for the item."""
+    return {"ConditionCheck": _request(table, key, condition, values, condition)}
+
+
+def update(table: str, key: dict[str, Any], expression: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Change an item while ``condition`` holds; ``#s`` is its state, a reserved word."""
+    request = _request(table, key, condition, values, f"{expression} {condition}")
+    return {"Update": {**request, "UpdateExpression": expression}}
+
+
+def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, Any], text: str) -> dict[str, Any]:
+    # A name or a value that no expression uses is an error, like one that is used and not given.
+    used = items.item_of({name: values[name] for name in _VALUE.findall(text)})
+    request = {"TableName": table, "Key": key, "ConditionExpression": condition}
+    return {
+        **request,
+        **({"ExpressionAttributeNames": {"#s": "state"}} if "#s" in text else {}),
+        **({"ExpressionAttributeValues": used} if used else {}),
+    }

@@ -1,0 +1,66 @@
+"""The ledger's table on an emulator, and an executor that talks to it as the real ones do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tailrace_core.aws_errors import translated
+from tailrace_core.calls import Call
+from tailrace_core.ledger import items
+
+NAME = "ledger"
+
+
+def create(client: Any, name: str = NAME) -> None:
+    """The table as the template describes it."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "job", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "job", "AttributeType": "S"},
+            {"AttributeName": "item", "AttributeType": "S"},
+            {"AttributeName": "due_shard", "AttributeType": "S"},
+            {"AttributeName": "due_at", "AttributeType": "N"},
+            {"AttributeName": "kind", "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            _index(items.DUE_INDEX, "due_shard", "due_at"),
+            _index(items.CREATED_INDEX, "kind", "created_at"),
+        ],
+    )
+
+
+def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+def executor(client: Any) -> Callable[[Call], Any]:
+    """Carries calls out, and turns errors into ours.
+
+    One call at a time: DynamoDB's are atomic, but moto undoes a failed transaction by putting back a copy of the whole
+    table that it took before, and with it what others wrote meanwhile. Between calls, threads interleave as they like.
+    """
+    lock = threading.Lock()
+
+    def execute(call: Call) -> Any:
+        assert call.service == "dynamodb"
+        try:
+            with lock:
+                return getattr(client, call.operation)(**call.params)
+        except (BotoCoreError, ClientError) as exc:
+            raise translated(exc, call.operation) from exc
+
+    return execute
