@@ -1,0 +1,1 @@
+"""A chunk was answered: prove the alignment, write the part, publish, settle, finish the job."""

@@ -1,0 +1,41 @@
+"""The endpoint's successes, from their queue."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+from tailrace_consumers.collect_results.service import CollectResults
+from tailrace_consumers.composition import Composition
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.telemetry import process
+from tailrace_core.notifications import decode_notification
+
+
+@cache
+def build() -> CollectResults:
+    """The service, from the function's environment; its first message pays for it."""
+    return assemble(Composition.of_environment())
+
+
+def assemble(made: Composition) -> CollectResults:
+    """The service, of what is made for it."""
+    return CollectResults(
+        settings=made.settings,
+        intake=made.intake,
+        store=made.store,
+        parts=made.parts,
+        delivery=made.delivery,
+        policy=made.policy,
+    )
+
+
+def handle(body: str, service: CollectResults) -> tuple[Outcome, str]:
+    """One message."""
+    notification = decode_notification(body)
+    return service.handle(notification), notification.inference_id or notification.event_name
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """A batch of them."""
+    return process(event, context, partial(handle, service=build()))

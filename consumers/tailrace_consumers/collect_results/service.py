@@ -1,0 +1,119 @@
+"""What a success leads to: the part, its event, the chunk's end and perhaps the job's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tailrace_consumers.chunk_rows import read_chunk_rejects
+from tailrace_consumers.delivery import Delivery, Timings
+from tailrace_consumers.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.intake import Intake, Known, identify
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.parts import Part, Parts
+from tailrace_consumers.ports import ObjectStore
+from tailrace_consumers.settings import Settings
+from tailrace_consumers.weaving import blank_prediction, kept_lines, with_blanks, woven
+from tailrace_core import keys
+from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
+from tailrace_core.failures import FailureClass
+from tailrace_core.headers import HeaderPolicy
+from tailrace_core.identities import InferenceId
+from tailrace_core.jobs import Chunk, ChunkState, JobSettings, JobState
+from tailrace_core.locations import S3Location, trusted
+from tailrace_core.notifications import Notification
+from tailrace_core.predictions import Expected, aligned
+
+HEADER_SCORED = "the model scored the header; its prediction was dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectResults:
+    """Handles one notification of success at a time; the same one again, or others in any order, change nothing."""
+
+    settings: Settings
+    intake: Intake
+    store: ObjectStore
+    parts: Parts
+    delivery: Delivery
+    policy: FailurePolicy
+
+    def handle(self, notification: Notification) -> Outcome:
+        """What became of the notification.
+
+        Raises:
+            TransientError: something did not answer, or the output is not there (yet): let the queue deliver it again.
+            ContractError: a location outside of what the endpoint writes, or objects that contradict the ledger.
+        """
+        inference = identify(notification, self.settings.endpoint_name, succeeded=True)
+        if isinstance(inference, Outcome):
+            return inference
+        known = self.intake.look_up(inference)
+        if known is None:
+            return Outcome.STRANGER
+        if known.chunk.state is not ChunkState.OPEN:
+            return self.delivery.stop(inference.job_id, Outcome.STALE)
+        if known.job.state is JobState.CLOSING:
+            return self.delivery.cancel(known.chunk)
+        if not known.job.state.accepts_results:
+            return self.delivery.stop(inference.job_id, Outcome.CLOSED)
+        key = self._output_key(notification, inference, known.chunk)
+        return Outcome.REFUSED if key is None else self._collect(known, inference, key, _timings(notification))
+
+    def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:
+        """Where the output lies; None when the ledger knows better: forged, or of an invocation that was replaced."""
+        current = inference.attempt == chunk.attempt
+        recorded = chunk.output_location if current else None
+        named = notification.response.output_location or recorded
+        if named is None:
+            raise TransientError(f"{inference}: neither the notification nor the ledger (yet) says where the output is")
+        location = trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS)
+        return location.key if recorded is None or location == S3Location.parse(recorded) else None
+
+    def _collect(self, known: Known, inference: InferenceId, key: str, timings: Timings) -> Outcome:
+        chunk, settings = known.chunk, known.settings
+        try:
+            part, reason = self._write(chunk, settings, key)
+        except AlignmentError as exc:
+            if inference.attempt != chunk.attempt:
+                return self.delivery.stop(chunk.job_id, Outcome.STALE)
+            return self.policy.apply(known.job, settings, chunk, Failure(FailureClass.DATA, exc.message))
+        if part.rejected == chunk.range.rows:
+            # A failure was first and is being recorded; its own message carries it to the end.
+            return self.delivery.stop(chunk.job_id, Outcome.STALE)
+        return self.delivery.deliver(chunk, settings, part, timings=timings, reason=reason)
+
+    def _write(self, chunk: Chunk, settings: JobSettings, key: str) -> tuple[Part, str | None]:
+        # A rejection under way has written its part before its rejects object, which then no longer says what was sent.
+        found = self.parts.find(chunk) if chunk.rejected else None
+        if found is not None:
+            return found, None
+        try:
+            return self._weave(chunk, settings, key, skip=0), None
+        except AlignmentError as exc:
+            if settings.header is not HeaderPolicy.REPEAT or exc.answered != chunk.rows_sent + 1:
+                raise
+        return self._weave(chunk, settings, key, skip=1), HEADER_SCORED
+
+    def _weave(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
+        expected = Expected(chunk.rows_sent, settings.output_columns, settings.accept)
+        predictions = aligned(self._output(key), expected, skip=skip)
+        if chunk.rejected:
+            rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
+            blank = blank_prediction(len(settings.output_columns), kept=settings.keeps)
+            predictions = with_blanks(predictions, rejected, chunk.range.rows, blank)
+        kept = None
+        if settings.keeps:
+            kept_key = keys.kept_key(chunk.job_id, chunk.range)
+            kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
+        return self.parts.write(chunk, woven(predictions, kept), rejected=chunk.rejected)
+
+    def _output(self, key: str) -> Iterator[bytes]:
+        try:
+            yield from self.store.read(key)
+        except NotFoundError as exc:
+            raise TransientError(f"{self.store.locate(key)} was announced and is not there (yet)") from exc
+
+
+def _timings(notification: Notification) -> Timings:
+    return Timings(received_at=notification.received_time, completed_at=notification.event_time)

@@ -1,0 +1,112 @@
+"""Delivery: a part is published, its chunk settled by what the part holds, the job finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.completion import Completion
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.parts import Part
+from tailrace_consumers.ports import ObjectStore, Publisher
+from tailrace_core import keys
+from tailrace_core.events import PartReady
+from tailrace_core.jobs import Chunk, ChunkState, JobSettings
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.ledger.rules import Settled, Settlement
+
+MAX_EVENT_BYTES = 200 * 1024
+"""SNS takes 256 KiB, attributes included; escaping can make a small body of odd bytes larger than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """When the service took the request and when it had the answer, as it said."""
+
+    received_at: str | None = None
+    completed_at: str | None = None
+
+
+class Delivery:
+    """The last steps of a chunk, the same for whoever wrote its part."""
+
+    def __init__(self, *, ledger: Ledger, store: ObjectStore, publisher: Publisher, completion: Completion) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._publisher = publisher
+        self._completion = completion
+
+    def deliver(
+        self,
+        chunk: Chunk,
+        settings: JobSettings,
+        part: Part,
+        *,
+        timings: Timings | None = None,
+        reason: str | None = None,
+    ) -> Outcome:
+        """Publish, settle, and finish the job if that was its last chunk.
+
+        The part decides: it was written by whoever was first, and everybody reports what it holds. A chunk that was
+        settled meanwhile (split, say) is left alone.
+        """
+        current = self._ledger.chunk(chunk.job_id, chunk.range)
+        if current is None or current.state is not ChunkState.OPEN:
+            return self.stop(chunk.job_id, Outcome.STALE)
+        self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
+        whole = part.rejected == chunk.range.rows
+        settled = self._ledger.settle(
+            Settlement(
+                job_id=chunk.job_id,
+                range=chunk.range,
+                state=ChunkState.REJECTED if whole else ChunkState.SCORED,
+                rejected=part.rejected,
+                part_checksum=part.checksum,
+                part_bytes=part.size_bytes,
+                reason=reason,
+            )
+        )
+        if settled is Settled.REFUSED:
+            return self.cancel(chunk)
+        if settled is Settled.ALREADY:
+            return self.stop(chunk.job_id, Outcome.STALE)
+        return self.stop(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
+
+    def cancel(self, chunk: Chunk) -> Outcome:
+        """Settle a chunk that comes back to a job which was closed."""
+        self._ledger.settle(Settlement(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED))
+        return self.stop(chunk.job_id, Outcome.CLOSED)
+
+    def stop(self, job_id: str, outcome: Outcome) -> Outcome:
+        """Finish the job if it is complete: whoever settled last may have died before looking."""
+        self._completion.look(job_id)
+        return outcome
+
+    def _event(self, chunk: Chunk, settings: JobSettings, part: Part, timings: Timings) -> PartReady:
+        event = PartReady(
+            event_id=PartReady.id_of(chunk.job_id, chunk.range),
+            job_id=chunk.job_id,
+            endpoint=settings.endpoint_name,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            rejected=part.rejected,
+            location=self._store.locate(keys.part_key(chunk.job_id, chunk.range)),
+            rejects_location=self._store.locate(keys.rejects_key(chunk.job_id, chunk.range)) if part.rejected else None,
+            size_bytes=part.size_bytes,
+            checksum=part.checksum,
+            columns=settings.result_columns,
+            received_at=timings.received_at,
+            completed_at=timings.completed_at,
+            body=_text(part.body),
+        )
+        fits = len(event.to_json().encode()) <= MAX_EVENT_BYTES
+        return event if fits else event.model_copy(update={"body": None})
+
+
+def _text(body: bytes | None) -> str | None:
+    """The part as text; bytes that are not UTF-8 cannot stand in JSON, and the part is fetched then."""
+    if body is None:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,1 @@
+"""A retry's delay is over: invoke the chunk's next attempt."""

@@ -1,0 +1,68 @@
+"""What a retry that is due leads to: intent, invocation, confirmation."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from tailrace_consumers.attempts import Attempts
+from tailrace_consumers.intake import Intake, Known
+from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import RetryQueue
+from tailrace_core.errors import ThrottledError
+from tailrace_core.events import RetryDue
+from tailrace_core.failures import backoff_s
+from tailrace_core.identities import InferenceId
+from tailrace_core.jobs import Chunk, ChunkState
+
+THROTTLED_BASE_S = 30.0
+"""Of the wait after the service asked to slow down: one step longer than an ordinary retry's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchRetries:
+    """Handles one due retry at a time; a second copy of the same message finds the attempt made and stops."""
+
+    intake: Intake
+    attempts: Attempts
+    invocations: Invocations
+    retries: RetryQueue
+    random_source: random.Random
+
+    def handle(self, message: RetryDue) -> Outcome:
+        """What became of the message.
+
+        Raises:
+            TransientError: something did not answer: let the queue deliver it again.
+        """
+        known = self.intake.look_up(InferenceId(message.job_id, message.range, message.attempt))
+        if known is None:
+            return Outcome.STRANGER
+        if not known.job.state.accepts_results or self.attempts.now() >= known.job.deadline_at:
+            return Outcome.CLOSED
+        intended = self._intended(known.chunk, message)
+        return Outcome.STALE if intended is None else self._invoke(known, intended, message)
+
+    def _intended(self, chunk: Chunk, message: RetryDue) -> Chunk | None:
+        """The chunk with the message's attempt intended, now or by an earlier delivery that did not get to invoke."""
+        if chunk.state is not ChunkState.OPEN:
+            return None
+        if chunk.attempt == message.attempt:
+            return None if chunk.invoked or chunk.parked else chunk
+        if chunk.attempt != message.attempt - 1:
+            return None
+        return self.attempts.begin(chunk, tries=message.tries, reason=message.reason)
+
+    def _invoke(self, known: Known, chunk: Chunk, message: RetryDue) -> Outcome:
+        try:
+            return self.invocations.invoke_or_park(chunk, known.settings)
+        except ThrottledError as exc:
+            wait_s = max(
+                exc.retry_after_s or 0.0, backoff_s(chunk.attempt, self.random_source, base_s=THROTTLED_BASE_S)
+            )
+        delay_s = math.ceil(wait_s)
+        self.retries.send(message, delay_s)
+        self.attempts.postpone(chunk, delay_s, message.reason)
+        return Outcome.POSTPONED

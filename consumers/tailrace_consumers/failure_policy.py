@@ -1,0 +1,142 @@
+"""What a failed attempt of an open chunk leads to: another attempt, two smaller chunks, a rejected row, or a person."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from dataclasses import dataclass
+
+from tailrace_consumers.attempts import Attempts
+from tailrace_consumers.chunk_rows import read_chunk_rows
+from tailrace_consumers.delivery import Delivery
+from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.parking import Parking
+from tailrace_consumers.parts import Parts
+from tailrace_consumers.ports import ObjectStore, RetryQueue
+from tailrace_consumers.rejection import Rejection
+from tailrace_consumers.splitting import child, halves, write_half
+from tailrace_core.errors import NotFoundError
+from tailrace_core.events import RetryDue
+from tailrace_core.failures import POLICIES, Action, FailureClass, backoff_s
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.ledger.rules import Settled
+
+MAX_DELAY_S = 900.0
+MAX_REASON_CHARS = 2000
+"""Of a reason, in the ledger and in events; the failure object holds the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed: the class decides, the text is for people."""
+
+    failure_class: FailureClass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailurePolicy:
+    """Applies ``tailrace_core.failures.POLICIES``. Effects come before the ledger; each may happen twice."""
+
+    ledger: Ledger
+    store: ObjectStore
+    retries: RetryQueue
+    parts: Parts
+    delivery: Delivery
+    rejection: Rejection
+    parking: Parking
+    attempts: Attempts
+    invocations: Invocations
+    random_source: random.Random
+
+    def apply(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+        """Act on the failure of the chunk's current attempt; ``chunk`` is open and ``job`` accepts results.
+
+        Raises:
+            TransientError: something did not answer; the same message may be handled again.
+            ContractError: the chunk's objects do not hold what the ledger says.
+        """
+        short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
+        match self._action(job, settings, chunk, short.failure_class):
+            case Action.RETRY:
+                return self._retry(chunk, short)
+            case Action.SPLIT:
+                return self._isolate(settings, chunk, short)
+            case Action.PARK:
+                self.parking.park(chunk, settings, short.failure_class, short.reason)
+                return Outcome.PARKED
+
+    def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
+        """Invoke what a split that died half-way left open and not invoked."""
+        open_parent = dataclasses.replace(parent, state=ChunkState.OPEN)
+        for half in halves(read_chunk_rows(self.store, open_parent, settings)):
+            found = self.ledger.chunk(parent.job_id, half.range)
+            if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
+                self.invocations.invoke_or_park(found, settings)
+        return self.delivery.stop(parent.job_id, Outcome.STALE)
+
+    def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: FailureClass) -> Action:
+        policy = POLICIES[failure]
+        exhausted = policy.counted and chunk.tries >= settings.max_attempts
+        if policy.first is not Action.RETRY or not exhausted:
+            return policy.first
+        # Nothing of this job was ever scored: it is the model or the endpoint, and splitting would only multiply it.
+        return Action.PARK if policy.last is Action.SPLIT and not job.rows_scored else policy.last
+
+    def _retry(self, chunk: Chunk, failure: Failure) -> Outcome:
+        counted = POLICIES[failure.failure_class].counted
+        delay_s = math.ceil(backoff_s(chunk.attempt, self.random_source, cap_s=MAX_DELAY_S))
+        message = RetryDue(
+            job_id=chunk.job_id,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            attempt=chunk.attempt + 1,
+            tries=chunk.tries + counted,
+            reason=failure.reason,
+        )
+        self.retries.send(message, delay_s)
+        self.attempts.postpone(chunk, delay_s, failure.reason)
+        return Outcome.RETRYING
+
+    def _isolate(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+        if chunk.rows_sent == 1:
+            return self.rejection.reject(chunk, settings, failure.reason)
+        part = self.parts.find(chunk)
+        if part is not None:
+            # Another attempt has succeeded, or a rejection is half done: what stands there is to be delivered.
+            if part.rejected == chunk.range.rows:
+                return self.rejection.reject(chunk, settings, failure.reason)
+            return self.delivery.deliver(chunk, settings, part)
+        return self._split(settings, chunk, failure)
+
+    def _split(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+        try:
+            rows = read_chunk_rows(self.store, chunk, settings)
+        except NotFoundError as exc:
+            reason = f"{failure.reason} (and the chunk cannot be split: {exc.message})"
+            self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
+            return Outcome.PARKED
+        both = halves(rows)
+        for half in both:
+            write_half(self.store, chunk.job_id, half)
+        left, right = (child(half, chunk.job_id, self.attempts) for half in both)
+        match self.ledger.split(dataclasses.replace(chunk, reason=failure.reason), left, right):
+            case Settled.SETTLED:
+                for each in (left, right):
+                    self.invocations.invoke_or_park(each, settings)
+                return Outcome.SPLIT
+            case Settled.NO_BUDGET:
+                return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
+            case Settled.REFUSED:
+                return self.delivery.cancel(chunk)
+            case Settled.ALREADY:
+                return self._already(settings, chunk)
+
+    def _already(self, settings: JobSettings, chunk: Chunk) -> Outcome:
+        found = self.ledger.chunk(chunk.job_id, chunk.range)
+        if found is not None and found.state is ChunkState.SPLIT:
+            return self.resume_split(settings, found)
+        return self.delivery.stop(chunk.job_id, Outcome.STALE)

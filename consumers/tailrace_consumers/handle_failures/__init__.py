@@ -1,0 +1,1 @@
+"""A chunk failed: classify the reason; retry, split, reject the row or park."""

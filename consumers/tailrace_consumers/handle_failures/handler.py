@@ -1,0 +1,40 @@
+"""The endpoint's failures, from their queue."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+from tailrace_consumers.composition import Composition
+from tailrace_consumers.handle_failures.service import HandleFailures
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.telemetry import process
+from tailrace_core.notifications import decode_notification
+
+
+@cache
+def build() -> HandleFailures:
+    """The service, from the function's environment; its first message pays for it."""
+    return assemble(Composition.of_environment())
+
+
+def assemble(made: Composition) -> HandleFailures:
+    """The service, of what is made for it."""
+    return HandleFailures(
+        settings=made.settings,
+        intake=made.intake,
+        store=made.store,
+        delivery=made.delivery,
+        policy=made.policy,
+    )
+
+
+def handle(body: str, service: HandleFailures) -> tuple[Outcome, str]:
+    """One message."""
+    notification = decode_notification(body)
+    return service.handle(notification), notification.inference_id or notification.event_name
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """A batch of them."""
+    return process(event, context, partial(handle, service=build()))

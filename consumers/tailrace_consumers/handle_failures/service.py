@@ -1,0 +1,94 @@
+"""What a notification of failure leads to: its reason classified, and the policy applied to the chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.delivery import Delivery
+from tailrace_consumers.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.intake import Intake, Known, identify
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import ObjectStore
+from tailrace_consumers.settings import Settings
+from tailrace_core import keys
+from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError
+from tailrace_core.failures import FailureClass, classify
+from tailrace_core.identities import InferenceId
+from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.locations import S3Location, trusted
+from tailrace_core.notifications import Notification
+
+MAX_DETAIL_BYTES = 64 * 1024
+"""Of a failure object; the container may have written anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandleFailures:
+    """Handles one notification of failure at a time. Only the current attempt's failure counts, and it counts once."""
+
+    settings: Settings
+    intake: Intake
+    store: ObjectStore
+    delivery: Delivery
+    policy: FailurePolicy
+
+    def handle(self, notification: Notification) -> Outcome:
+        """What became of the notification.
+
+        Raises:
+            TransientError: something did not answer: let the queue deliver it again.
+            ContractError: the chunk's objects contradict the ledger.
+        """
+        inference = identify(notification, self.settings.endpoint_name, succeeded=False)
+        if isinstance(inference, Outcome):
+            return inference
+        known = self.intake.look_up(inference)
+        if known is None:
+            return Outcome.STRANGER
+        return self._stopped(known, inference) or self._fail(known, notification)
+
+    def _stopped(self, known: Known, inference: InferenceId) -> Outcome | None:
+        """The outcome when this failure does not count (any more)."""
+        chunk, job = known.chunk, known.job
+        if chunk.state is ChunkState.SPLIT and chunk.attempt == inference.attempt and job.state.accepts_results:
+            return self.policy.resume_split(known.settings, chunk)
+        if chunk.state is ChunkState.OPEN and job.state is JobState.CLOSING:
+            return self.delivery.cancel(chunk)
+        if chunk.state is not ChunkState.OPEN or chunk.attempt != inference.attempt or chunk.parked:
+            return self.delivery.stop(chunk.job_id, Outcome.STALE)
+        return None if job.state.accepts_results else self.delivery.stop(chunk.job_id, Outcome.CLOSED)
+
+    def _fail(self, known: Known, notification: Notification) -> Outcome:
+        named, recorded = notification.response.failure_location, known.chunk.failure_location
+        if named and recorded and not _same(named, recorded):
+            return Outcome.REFUSED
+        said = notification.failure_reason or "no reason was given"
+        failure_class = classify(notification.failure_reason)
+        detail = self._detail(named or recorded)
+        if failure_class is FailureClass.UNKNOWN and detail:
+            failure_class = classify(detail)
+        reason = f"{said} {detail}" if detail and detail not in said else said
+        return self.policy.apply(known.job, known.settings, known.chunk, Failure(failure_class, reason))
+
+    def _detail(self, location: str | None) -> str:
+        """What the container said, for people; the failure counts without it as well."""
+        if location is None:
+            return ""
+        try:
+            key = trusted(location, bucket=self.settings.bucket, prefix=keys.FAILURES).key
+            body = b""
+            for block in self.store.read(key):
+                body += block
+                if len(body) >= MAX_DETAIL_BYTES:
+                    break
+        except (NotFoundError, AccessDeniedError, ContractError):
+            return ""
+        text = body[:MAX_DETAIL_BYTES].decode(errors="replace")
+        return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return S3Location.parse(one) == S3Location.parse(other)
+    except ContractError:
+        return False

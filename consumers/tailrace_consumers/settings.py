@@ -1,0 +1,38 @@
+"""What a function is told by its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tailrace_core.errors import ConfigurationError
+
+_PREFIX = "TAILRACE_"
+
+
+class Settings(BaseModel):
+    """The stack's resources, each from the variable ``TAILRACE_<NAME>``. Queues are URLs, the topic is an ARN."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    results_topic: str = Field(min_length=1)
+    retries_queue: str = Field(min_length=1)
+    parked_queue: str = Field(min_length=1)
+    endpoint_name: str = Field(min_length=1)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Settings:
+        """The settings in ``environment``.
+
+        Raises:
+            ConfigurationError: a variable is missing or empty; names all that are.
+        """
+        values = {name: environment.get(_PREFIX + name.upper()) for name in cls.model_fields}
+        try:
+            return cls.model_validate({name: value for name, value in values.items() if value is not None})
+        except ValidationError as exc:
+            missing = ", ".join(_PREFIX + str(error["loc"][0]).upper() for error in exc.errors())
+            raise ConfigurationError(f"the function's environment lacks {missing}; template.yaml sets them") from exc

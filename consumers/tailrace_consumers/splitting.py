@@ -1,0 +1,55 @@
+"""Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.attempts import Attempts
+from tailrace_consumers.chunk_rows import ChunkRows
+from tailrace_consumers.ports import ObjectStore
+from tailrace_core import keys
+from tailrace_core.jobs import Chunk
+from tailrace_core.ranges import RowRange
+from tailrace_core.rejects import Reject, write_rejects
+
+
+@dataclass(frozen=True)
+class Half:
+    """One child: its range and its objects' contents."""
+
+    range: RowRange
+    input: bytes
+    kept: bytes | None
+    rejects: list[Reject]
+
+
+def halves(rows: ChunkRows) -> tuple[Half, Half]:
+    """The two halves of a chunk of which two rows at least were sent. The same objects give the same halves."""
+    middle = len(rows.sent) // 2
+    whole = rows.chunk.range
+    left, right = whole.split_at(rows.sent_rows[middle])
+    return _half(rows, left, rows.sent[:middle]), _half(rows, right, rows.sent[middle:])
+
+
+def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> Half:
+    first = part.first_row - rows.chunk.range.first_row
+    return Half(
+        range=part,
+        input=b"".join((rows.header, *sent)),
+        kept=None if rows.kept is None else b"".join(rows.kept[first : first + part.rows]),
+        rejects=[each for each in rows.rejects if part.first_row <= each.row < part.end],
+    )
+
+
+def write_half(store: ObjectStore, job_id: str, half: Half) -> None:
+    """Write a child's objects; idempotent by their keys."""
+    store.put(keys.input_key(job_id, half.range), half.input)
+    if half.kept is not None:
+        store.put(keys.kept_key(job_id, half.range), half.kept)
+    if half.rejects:
+        store.put(keys.rejects_key(job_id, half.range), write_rejects(half.rejects))
+
+
+def child(half: Half, job_id: str, attempts: Attempts) -> Chunk:
+    """A child as it is opened: a first attempt is intended."""
+    return Chunk(job_id=job_id, range=half.range, rejected=len(half.rejects), due_at=attempts.due_at())

@@ -1,0 +1,63 @@
+"""Logs and metrics of one function: what became of each message, and why those failed that did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from tailrace_consumers.outcomes import Outcome
+from tailrace_core.errors import ContractError, TailraceError
+
+FAILED = "MessagesFailed"
+UNDECODABLE = "MessagesUndecodable"
+LOUD = frozenset({Outcome.STRANGER, Outcome.REFUSED, Outcome.PARKED})
+"""What somebody may want to look into."""
+
+
+@cache
+def logger() -> Logger:
+    """The function's logger; service and level come from Powertools' environment variables."""
+    return Logger()
+
+
+@cache
+def metrics() -> Metrics:
+    """The function's metrics, in the embedded format."""
+    return Metrics()
+
+
+def process(event: dict[str, Any], context: Any, handle: Callable[[str], tuple[Outcome, str]]) -> Any:
+    """Hand each message's body to ``handle``, which says what became of it and what it was about.
+
+    Returns the partial response: those that raised are delivered again, and go to the dead-letter queue in the end.
+    """
+
+    def one(record: Any) -> None:
+        try:
+            outcome, subject = handle(record.body)
+        except Exception as exc:
+            _report_failure(exc, record)
+            raise
+        metrics().add_metric(name=outcome.value, unit=MetricUnit.Count, value=1)
+        log = logger().warning if outcome in LOUD else logger().info
+        log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
+
+    # Every message failing is no different from one failing: the answer says which, and the queue counts.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    try:
+        return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+    finally:
+        metrics().flush_metrics()
+
+
+def _report_failure(exc: Exception, record: Any) -> None:
+    name = UNDECODABLE if isinstance(exc, ContractError) else FAILED
+    metrics().add_metric(name=name, unit=MetricUnit.Count, value=1)
+    details = {"message_id": record.message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
+    # A stack trace says something only where none was foreseen.
+    logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))

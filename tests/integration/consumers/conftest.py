@@ -1,0 +1,17 @@
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.integration.consumers.aws import REGION, Stack, make_stack
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    for name, value in {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_METRICS_NAMESPACE": "Tailrace"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        made = make_stack()
+        for name, value in made.settings.model_dump().items():
+            monkeypatch.setenv(f"TAILRACE_{name.upper()}", value)
+        yield made

@@ -1,0 +1,113 @@
+"""The three functions' handlers, end to end over moto: messages in, objects, events and ledger out."""
+
+import json
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from tailrace_consumers.collect_results import handler as collect_results
+from tailrace_consumers.dispatch_retries import handler as dispatch_retries
+from tailrace_consumers.handle_failures import handler as handle_failures
+from tailrace_consumers.telemetry import process
+from tailrace_core import keys
+from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.ranges import RowRange
+from tailrace_core.rejects import Reject, read_rejects
+from tests.integration.consumers.aws import JOB_ID, Stack
+
+WHOLE = RowRange(0, 4)
+
+
+def batch(*bodies: object) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": "r",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def send(stack: Stack, function: ModuleType, *bodies: object) -> list[str]:
+    """The ids of the messages that failed."""
+    service = function.assemble(stack.composition())
+    answer = process(batch(*bodies), None, partial(function.handle, service=service))
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def test_an_answered_chunk_becomes_a_part_an_event_and_a_finished_job(stack: Stack) -> None:
+    stack.add_job(source_columns=("id", "x"), sent_columns=(1,), kept_columns=(0,))
+    chunk = stack.add_chunk(WHOLE, b"10\n20\n40\n", b'a\n"b\n,"\nc\nd\n', (Reject(2, "blank", b"c,"),))
+    ledger = stack.composition().ledger
+    assert ledger.seal(JOB_ID, 4)
+
+    assert send(stack, collect_results, stack.answer(str(chunk.inference_id), b"0.1\n0.2\n0.4")) == []
+
+    assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b'a,0.1\n"b\n,",0.2\nc,\nd,0.4\n'
+    job = ledger.job(JOB_ID)
+    assert job is not None
+    assert (job.state, job.rows_scored, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 3, 1)
+    part, finished = sorted(stack.received(stack.results_queue), key=lambda event: event["type"], reverse=True)
+    assert (part["type"], part["rows"], part["rejected"]) == ("PartReady", 4, 1)
+    assert part["body"].encode() == stack.get(keys.part_key(JOB_ID, WHOLE))
+    assert finished["state"] == "completed_with_rejects"
+
+
+def test_a_bad_row_is_isolated_by_splitting_and_costs_one_row(stack: Stack) -> None:
+    stack.add_job(source_columns=("x",), sent_columns=(0,))
+    stack.add_chunk(WHOLE, b"1\n2\nbad\n4\n")
+    ledger = stack.composition().ledger
+    assert ledger.seal(JOB_ID, 4)
+
+    done = 0
+    while done < len(stack.invoked):
+        request = stack.invoked[done]
+        done += 1
+        rows = stack.get(request["InputLocation"].split("/", 3)[3])
+        name = request["InferenceId"]
+        if b"bad" in rows:
+            said = stack.failure(name, "ClientError: Received client error (400) from model. See the logs.")
+            assert send(stack, handle_failures, said) == []
+        else:
+            assert send(stack, collect_results, stack.answer(name, rows)) == []
+
+    job = ledger.job(JOB_ID)
+    assert job is not None
+    assert (job.state, job.rows_scored, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 3, 1)
+    leaves = [chunk for chunk in ledger.chunks(JOB_ID) if chunk.state.leaf]
+    assert b"".join(stack.get(keys.part_key(JOB_ID, each.range)) for each in leaves) == b'1\n2\n""\n4\n'
+    (reject,) = read_rejects(stack.get(keys.rejects_key(JOB_ID, RowRange(2, 1))))
+    assert (reject.row, reject.record) == (2, b"bad")
+
+
+def test_a_failure_that_may_pass_is_tried_again_after_a_delay(stack: Stack) -> None:
+    stack.add_job()
+    chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
+    said = stack.failure(str(chunk.inference_id), "ClientError: Received server error (500) from model.")
+
+    assert send(stack, handle_failures, said) == []
+    (due,) = stack.received(stack.settings.retries_queue)
+    assert send(stack, dispatch_retries, due, due) == []
+
+    assert [request["InferenceId"][-2:] for request in stack.invoked] == [".1", ".2"]
+    found = stack.composition().ledger.chunk(JOB_ID, WHOLE)
+    assert found is not None
+    assert (found.attempt, found.tries, found.invoked, found.state) == (2, 2, True, ChunkState.OPEN)
+
+
+def test_what_cannot_be_decoded_fails_alone(stack: Stack) -> None:
+    stack.add_job()
+    chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
+    good = stack.answer(str(chunk.inference_id), b"1\n2\n3\n4\n")
+    test = {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}
+
+    assert send(
+        stack, collect_results, "not JSON", good, test, {"Type": "Notification", "Message": json.dumps(good)}
+    ) == ["m0"]
+    assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b"1\n2\n3\n4\n"
