@@ -26,8 +26,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 
 class TailraceError(Exception):
     """Root of the tree; ``details`` holds what a machine may want to read of the message."""
@@ -122,13 +120,6 @@ class ThrottledError(TransientError):
 
 class TimedOutError(TransientError):
     """A wait reached its bound; what was waited for may still come."""
-
-
-def first_error(exc: ValidationError) -> str:
-    """The first complaint of pydantic, in one line and without the value: that may be large, or somebody's data."""
-    error: Any = exc.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
 class ConfigurationError(TailraceError):

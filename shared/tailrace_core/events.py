@@ -6,17 +6,27 @@ receiver drops the second one.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tailrace_core.errors import MessageError
 from tailrace_core.failures import FailureClass
 from tailrace_core.jobs import Job, JobState
-from tailrace_core.ranges import RowRange
+from tailrace_core.messages import first_error, raw_of, read_json
+from tailrace_core.ranges import MOST_ROWS, RowRange
 
 INLINE_BYTES = 64 * 1024
 """A part of at most this size, in bytes, travels inside its event."""
+
+
+EVENT_BYTES = 256 * 1024 - 4 * 1024
+"""What an event may take as it is sent: SNS's limit, less its attributes."""
+
+FirstRow = Annotated[int, Field(ge=0, lt=MOST_ROWS)]
+Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+Count = Annotated[int, Field(ge=0, le=MOST_ROWS)]
+Attempt = Annotated[int, Field(ge=1)]
 
 
 class _Message(BaseModel):
@@ -36,13 +46,13 @@ class PartReady(_Message):
     event_id: str
     job_id: str
     endpoint: str
-    first_row: int
-    rows: int
-    rejected: int
+    first_row: FirstRow
+    rows: Rows
+    rejected: Count
     """Rows of the part that hold no prediction; their reasons are in the rejects object."""
     location: str
     rejects_location: str | None = None
-    size_bytes: int
+    size_bytes: Annotated[int, Field(ge=0)]
     checksum: str
     """Of the part's bytes, as ``crc32:<8 hex digits>``."""
     columns: tuple[str, ...]
@@ -53,6 +63,12 @@ class PartReady(_Message):
     """When the service had the answer."""
     body: str | None = None
     """The part itself when it is small."""
+
+    def fitting(self) -> PartReady:
+        """The event as the topic takes it: without its body, when that (escaped as JSON) makes it too large."""
+        if self.body is None or len(self.to_json().encode()) <= EVENT_BYTES:
+            return self
+        return self.model_copy(update={"body": None})
 
     @staticmethod
     def id_of(job_id: str, rows: RowRange) -> str:
@@ -68,10 +84,10 @@ class JobFinished(_Message):
     job_id: str
     endpoint: str
     state: JobState
-    rows_total: int
-    rows_scored: int
-    rows_rejected: int
-    rows_cancelled: int
+    rows_total: Count
+    rows_scored: Count
+    rows_rejected: Count
+    rows_cancelled: Count
     reason: str | None = None
     manifest_location: str
     finished_at: float
@@ -104,10 +120,10 @@ class ChunkParked(_Message):
     event_id: str
     job_id: str
     endpoint: str
-    first_row: int
-    rows: int
-    attempt: int
-    redrives: int = 0
+    first_row: FirstRow
+    rows: Rows
+    attempt: Attempt
+    redrives: Annotated[int, Field(ge=0)] = 0
     failure_class: FailureClass
     reason: str
     """As the service or the container said it."""
@@ -128,11 +144,11 @@ class RetryDue(_Message):
 
     type: Literal["RetryDue"] = "RetryDue"
     job_id: str
-    first_row: int
-    rows: int
-    attempt: int
+    first_row: FirstRow
+    rows: Rows
+    attempt: Attempt
     """The attempt to make; the one before must be the chunk's current one."""
-    tries: int
+    tries: Annotated[int, Field(ge=0)]
     """How many attempts will count then."""
     reason: str
 
@@ -151,36 +167,30 @@ M = TypeVar("M", bound=_Message)
 
 
 def decode(model: type[M], body: str) -> M:
-    """The message in ``body``.
+    """The message in ``body``, bare or in SNS's envelope.
 
     Raises:
         MessageError: it is not one; keeps the bytes.
     """
     try:
-        return model.model_validate_json(body)
+        return model.model_validate(read_json(body))
     except ValidationError as exc:
-        raise MessageError(f"not a {model.__name__}: {_first_error(exc)}", raw=body.encode(errors="replace")) from exc
+        raise MessageError(f"not a {model.__name__}: {first_error(exc)}", raw=raw_of(body)) from exc
 
 
 def decode_published(body: str) -> PartReady | JobFinished:
-    """The event in a message of the results queue.
+    """The event in a message of the results queue, bare or in SNS's envelope.
 
     Raises:
         MessageError: it is not one; keeps the bytes.
     """
     try:
-        return PUBLISHED.validate_json(body)
+        return PUBLISHED.validate_python(read_json(body))
     except ValidationError as exc:
-        raise MessageError(f"not an event: {_first_error(exc)}", raw=body.encode(errors="replace")) from exc
+        raise MessageError(f"not an event: {first_error(exc)}", raw=raw_of(body)) from exc
 
 
 def attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
     """The SNS message attributes that subscribers filter on."""
     values = {"type": event.type, "job_id": event.job_id, "endpoint": event.endpoint}
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
-
-
-def _first_error(exc: ValidationError) -> str:
-    error: Any = exc.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {error['msg']}" if where else str(error["msg"])

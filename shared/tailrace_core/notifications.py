@@ -5,15 +5,27 @@ Only ``eventName``, ``invocationStatus`` and ``inferenceId`` can be relied on in
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from tailrace_core.errors import MessageError
+from tailrace_core.messages import first_error, raw_of, read_json
 
 TEST = "TestNotification"
 RESULT = "InferenceResult"
+
+
+def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+T = TypeVar("T")
+Tolerant = Annotated[T | None, WrapValidator(_or_nothing)]
+"""What may be missing may be of another type as well: it counts as missing, and does not cost the whole message."""
 
 
 class ResponseParameters(BaseModel):
@@ -21,9 +33,9 @@ class ResponseParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    content_type: str | None = Field(default=None, alias="contentType")
-    output_location: str | None = Field(default=None, alias="outputLocation")
-    failure_location: str | None = Field(default=None, alias="failureLocation")
+    content_type: Tolerant[str] = Field(default=None, alias="contentType")
+    output_location: Tolerant[str] = Field(default=None, alias="outputLocation")
+    failure_location: Tolerant[str] = Field(default=None, alias="failureLocation")
 
 
 class RequestParameters(BaseModel):
@@ -31,9 +43,9 @@ class RequestParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    endpoint_name: str | None = Field(default=None, alias="endpointName")
-    input_location: str | None = Field(default=None, alias="inputLocation")
-    custom_attributes: str | None = Field(default=None, alias="customAttributes")
+    endpoint_name: Tolerant[str] = Field(default=None, alias="endpointName")
+    input_location: Tolerant[str] = Field(default=None, alias="inputLocation")
+    custom_attributes: Tolerant[str] = Field(default=None, alias="customAttributes")
 
 
 class Notification(BaseModel):
@@ -42,14 +54,24 @@ class Notification(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event_name: str = Field(alias="eventName")
-    event_source: str | None = Field(default=None, alias="eventSource")
-    invocation_status: str | None = Field(default=None, alias="invocationStatus")
-    inference_id: str | None = Field(default=None, alias="inferenceId")
-    failure_reason: str | None = Field(default=None, alias="failureReason")
-    event_time: str | None = Field(default=None, alias="eventTime")
-    received_time: str | None = Field(default=None, alias="receivedTime")
-    request: RequestParameters = Field(default=RequestParameters(), alias="requestParameters")
-    response: ResponseParameters = Field(default=ResponseParameters(), alias="responseParameters")
+    event_source: Tolerant[str] = Field(default=None, alias="eventSource")
+    invocation_status: Tolerant[str] = Field(default=None, alias="invocationStatus")
+    inference_id: Tolerant[str] = Field(default=None, alias="inferenceId")
+    failure_reason: Tolerant[str] = Field(default=None, alias="failureReason")
+    event_time: Tolerant[str] = Field(default=None, alias="eventTime")
+    received_time: Tolerant[str] = Field(default=None, alias="receivedTime")
+    request_parameters: Tolerant[RequestParameters] = Field(default=None, alias="requestParameters")
+    response_parameters: Tolerant[ResponseParameters] = Field(default=None, alias="responseParameters")
+
+    @property
+    def request(self) -> RequestParameters:
+        """What was asked for, as far as the message says."""
+        return self.request_parameters or RequestParameters()
+
+    @property
+    def response(self) -> ResponseParameters:
+        """Where the answer or the failure lies, as far as the message says."""
+        return self.response_parameters or ResponseParameters()
 
     @property
     def is_test(self) -> bool:
@@ -58,8 +80,8 @@ class Notification(BaseModel):
 
     @property
     def is_result(self) -> bool:
-        """Whether this reports on a request."""
-        return self.event_name == RESULT and self.inference_id is not None
+        """Whether this reports on a request: it has all that is required of a result."""
+        return self.event_name == RESULT and self.inference_id is not None and self.invocation_status is not None
 
     @property
     def succeeded(self) -> bool:
@@ -73,20 +95,7 @@ def decode_notification(body: str) -> Notification:
     Raises:
         MessageError: it is neither; keeps the bytes.
     """
-    raw = body.encode(errors="replace")
     try:
-        data: Any = json.loads(body)
-        if isinstance(data, dict) and data.get("Type") == "Notification" and isinstance(data.get("Message"), str):
-            data = json.loads(data["Message"])
-    except (ValueError, RecursionError) as exc:
-        raise MessageError(f"not JSON: {exc}", raw=raw) from exc
-    try:
-        return Notification.model_validate(_without_nulls(data))
+        return Notification.model_validate(read_json(body))
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        raise MessageError(f"not a notification of the service: {first['loc']}: {first['msg']}", raw=raw) from exc
-
-
-def _without_nulls(data: Any) -> Any:
-    """Optional parts may be absent or null; both mean the same."""
-    return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+        raise MessageError(f"not a notification of the service: {first_error(exc)}", raw=raw_of(body)) from exc
