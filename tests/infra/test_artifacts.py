@@ -25,11 +25,7 @@ LOCKED = {
     "typing_inspection",
 }
 OURS = {"tailrace_core", "tailrace_consumers"}
-HANDLERS = {
-    key: resource["Properties"]["Handler"]
-    for key, resource in root().of_type("AWS::Lambda::Function").items()
-    if (ROOT / "consumers" / resource["Properties"]["Handler"].replace(".", "/")).with_name("handler.py").exists()
-}
+HANDLERS = {key: resource["Properties"]["Handler"] for key, resource in root().of_type("AWS::Lambda::Function").items()}
 # Unzipped; Lambda takes 250 MB, and every one of them is loaded in a cold start.
 SIZE_LIMIT_BYTES = 32 * 1024 * 1024
 
