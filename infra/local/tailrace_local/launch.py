@@ -72,6 +72,13 @@ class Launcher:
                 output=log.fileno(),
             )
         self._group = group
+        try:
+            return self._wait(group, timeout_s)
+        except BaseException:
+            group.end()
+            raise
+
+    def _wait(self, group: ProcessGroup, timeout_s: float) -> str:
         deadline = self._clock() + timeout_s
         while self._clock() < deadline:
             if found := self._state.read_listening():
