@@ -272,4 +272,4 @@ class _Measured:
                 width = (stop - at) // 2
             else:
                 at, wanted = stop, wanted - found
-        return limit, rows - wanted + (not self._data.endswith(b"\n", 0, limit))
+        return limit, rows - wanted
