@@ -18,6 +18,7 @@ from tailrace_local.sagemaker.metrics import Measurements
 from tailrace_local.sagemaker.payload import Payload
 from tailrace_local.sagemaker.ports import Answer, ModelCaller, Notifier, ObjectStore
 from tailrace_local.sagemaker.records import ERROR_TOPIC, SUCCESS_TOPIC, AsyncSettings
+from tailrace_local.sagemaker.series import call_in_series
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _log = logging.getLogger(__name__)
@@ -147,7 +148,9 @@ class AsyncEngine:
             async with asyncio.timeout(errand.invocation.timeout_s):
                 answer = await self._tools.faults.around_model(
                     errand.invocation,
-                    lambda: call_in_series(self._tools.caller, errand.instance, errand.invocation, body),
+                    lambda: call_in_series(
+                        self._tools.caller, errand.instance.urls, model_headers(errand.invocation), body
+                    ),
                 )
         except TimeoutError:
             raise Failure(notifications.timed_out(), "InvocationFailures") from None
@@ -237,22 +240,6 @@ class AsyncEngine:
 
     def _took(self, errand: Errand, name: str, seconds: float) -> None:
         self._tools.measurements.took(errand.endpoint.name, errand.variant, name, seconds)
-
-
-async def call_in_series(caller: ModelCaller, instance: Instance, invocation: Invocation, body: Payload) -> Answer:
-    """Call the instance's containers in a row, each with the answer of the one before."""
-    headers = model_headers(invocation)
-    urls = instance.urls
-    if not urls:
-        raise NoAnswerError(f"{instance.name}: no server", connected=False)
-    answer = await caller.invoke(urls[0], headers, body)
-    for url in urls[1:]:
-        if not answer.ok:
-            break
-        with answer.body as between:
-            typed = headers | ({"Content-Type": between.content_type} if between.content_type else {})
-            answer = await caller.invoke(url, typed, between)
-    return answer
 
 
 def model_headers(invocation: Invocation) -> dict[str, str]:

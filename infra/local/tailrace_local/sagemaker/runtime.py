@@ -13,6 +13,7 @@ from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.payload import Payload
 from tailrace_local.sagemaker.ports import Answer, ModelCaller
 from tailrace_local.sagemaker.registry import Table
+from tailrace_local.sagemaker.series import call_in_series
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TIMEOUT_S = 60.0
@@ -105,21 +106,11 @@ class Runtime:
         instance.occupy()
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                return variant, await self._in_series(instance.urls, _passed_on(headers), body)
+                return variant, await call_in_series(self._caller, instance.urls, _passed_on(headers), body)
         except (TimeoutError, NoAnswerError) as error:
             raise self._unanswered(name, timed_out=isinstance(error, TimeoutError)) from error
         finally:
             instance.release()
-
-    async def _in_series(self, urls: list[str], headers: dict[str, str], body: Payload) -> Answer:
-        answer = await self._caller.invoke(urls[0], headers, body)
-        for url in urls[1:]:
-            if not answer.ok:
-                break
-            with answer.body as between:
-                typed = headers | ({"Content-Type": between.content_type} if between.content_type else {})
-                answer = await self._caller.invoke(url, typed, between)
-        return answer
 
     def _deployed(self, name: str) -> tuple[Endpoint, Deployment]:
         endpoint = self._endpoints.find(name)

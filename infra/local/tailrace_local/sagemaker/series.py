@@ -1,0 +1,25 @@
+"""The containers of one instance, called in a row."""
+
+from collections.abc import Mapping, Sequence
+
+from tailrace_local.sagemaker.errors import NoAnswerError
+from tailrace_local.sagemaker.payload import Payload
+from tailrace_local.sagemaker.ports import Answer, ModelCaller
+
+
+async def call_in_series(caller: ModelCaller, urls: Sequence[str], headers: Mapping[str, str], body: Payload) -> Answer:
+    """Call each container with the answer of the one before, typed as that one said; the first refusal ends it.
+
+    Raises:
+        NoAnswerError: one gave no whole answer, or there is none to call.
+    """
+    if not urls:
+        raise NoAnswerError("the instance has no model server now", connected=False)
+    answer = await caller.invoke(urls[0], headers, body)
+    for url in urls[1:]:
+        if not answer.ok:
+            break
+        with answer.body as between:
+            kind = {"Content-Type": between.content_type} if between.content_type else {}
+            answer = await caller.invoke(url, {**headers, **kind}, between)
+    return answer
