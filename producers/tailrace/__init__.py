@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tailrace.client import Submission, Tailrace
+    from tailrace.client import Tailrace
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress
+    from tailrace.submitter import Submission
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
     from tailrace_core.headers import HeaderPolicy
     from tailrace_core.jobs import Job, JobSettings, JobState
@@ -29,7 +30,7 @@ _HOMES = {
     "OnBadRow": "tailrace.options",
     "Progress": "tailrace.progress",
     "Reject": "tailrace_core.rejects",
-    "Submission": "tailrace.client",
+    "Submission": "tailrace.submitter",
     "SubmitOptions": "tailrace.options",
     "Tailrace": "tailrace.client",
     "TailraceError": "tailrace_core.errors",

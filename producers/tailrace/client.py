@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import IO, Any, Self
 
 from ulid import ULID
 
 from tailrace import parts, targets
 from tailrace.byte_gate import DEFAULT_BYTES
-from tailrace.connections import Connection
-from tailrace.early_ends import end_early
-from tailrace.effects import CallEffects
+from tailrace.connections import Connecting, Connection
 from tailrace.estimates import Estimate, estimate
 from tailrace.options import SubmitOptions
-from tailrace.planning import Planner, planner_for
+from tailrace.planning import planner_for
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, silent
+from tailrace.reading_ahead import read_ahead
 from tailrace.sending import ThreadedSender
 from tailrace.sources import Source
 from tailrace.stacks import Stack, check_endpoint, find_stack
-from tailrace.submission import ChunkSteps, JobClosedError, Opening, open_job
+from tailrace.submitter import Sender, Submission, Submitter
 from tailrace.waiting import Patience
-from tailrace.worklist import WorkList
 from tailrace_core.calls import Call, run
-from tailrace_core.errors import InputError, NotFoundError, TailraceError
-from tailrace_core.finishing import finish_if_complete
+from tailrace_core.errors import InputError, NotFoundError
 from tailrace_core.jobs import Job, JobSettings, JobState
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
@@ -39,22 +34,6 @@ from tailrace_core.manifest import Manifest
 from tailrace_core.rejects import Reject, read_rejects
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a submit did: the job as it is afterwards, and how many chunks were sent or had been sent before."""
-
-    job: Job
-    continued: bool
-    chunks_sent: int
-    chunks_skipped: int
-    bytes_read: int
-
-    @property
-    def job_id(self) -> str:
-        """The job's id."""
-        return self.job.job_id
 
 
 class Tailrace:
@@ -74,7 +53,8 @@ class Tailrace:
         region: str | None = None,
         concurrency: int = 8,
         bytes_in_flight: int = DEFAULT_BYTES,
-        connection: Connection | None = None,
+        connection: Connecting | None = None,
+        sender: Sender | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
         new_id: Callable[[], str] = lambda: str(ULID()),
@@ -83,22 +63,23 @@ class Tailrace:
         self._connection = connection or Connection(
             session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency
         )
+        self._sender = sender or ThreadedSender(self._execute, concurrency=concurrency, bytes_in_flight=bytes_in_flight)
         self._concurrency = concurrency
         self._bytes_in_flight = bytes_in_flight
         self._now = now
         self._sleep = sleep
         self._new_id = new_id
 
-    @cached_property
+    @functools.cached_property
     def stack(self) -> Stack:
         """The stack, looked up once by its outputs."""
         return run(find_stack(self._name, self._connection.where), self._execute)
 
-    @cached_property
+    @functools.cached_property
     def _steps(self) -> DynamoSteps:
         return DynamoSteps(self.stack.table)
 
-    @cached_property
+    @functools.cached_property
     def _ledger(self) -> DynamoLedger:
         return DynamoLedger(self._steps, self._execute)
 
@@ -121,10 +102,7 @@ class Tailrace:
             endpoint = options.endpoint_name or self.stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
             run(check_endpoint(endpoint), self._execute)
-            opening = self._open_job(planner.settings, options)
-            if opening.job.outcome is not None:
-                return Submission(opening.job, True, 0, 0, 0)  # noqa: FBT003 - the fields in order
-            return self._submit(source, planner, opening, options, on_progress)
+            return self._submitter().submit(source, planner, options, on_progress)
 
     def estimate(
         self,
@@ -175,7 +153,7 @@ class Tailrace:
     def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """Close a job that is under way: open chunks are cancelled, late results refused. The job as it is then."""
         if not self.status(job_id).state.final:
-            self._close(job_id, JobState.CANCELLED, reason)
+            self._submitter().close(job_id, JobState.CANCELLED, reason)
         return self.status(job_id)
 
     def manifest(self, job_id: str) -> Manifest:
@@ -232,7 +210,7 @@ class Tailrace:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # -- submitting
+    # -- inside
 
     def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
         names = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
@@ -243,77 +221,8 @@ class Tailrace:
             s3=self._connection.open_object,
         )
 
-    def _open_job(self, settings: JobSettings, options: SubmitOptions) -> Opening:
-        now = self._now()
-        job = Job(
-            job_id=self._new_id(),
-            state=JobState.SUBMITTING,
-            created_at=now,
-            deadline_at=now + options.deadline_s,
-            split_budget=settings.split_budget,
-        )
-        return run(open_job(self._steps, job, settings, options.job_key), self._execute)
-
-    def _submit(
-        self, source: Source, planner: Planner, opening: Opening, options: SubmitOptions, on_progress: OnProgress
-    ) -> Submission:
-        job_id = opening.job.job_id
-        works = WorkList(
-            planner.plan(source.blocks()),
-            opening,
-            bytes_read=lambda: source.bytes_read,
-            bytes_total=source.size_hint_bytes,
-            on_progress=on_progress,
-        )
-        sender = ThreadedSender(
-            ChunkSteps(self.stack, self._steps, job_id, opening.settings, self._now),
-            self._execute,
-            concurrency=self._concurrency,
-            bytes_in_flight=self._bytes_in_flight,
-            on_sent=works.sent,
-        )
-        try:
-            sender.send_all(works)
-            self._seal(opening, works.rows_total)
-        except JobClosedError:
-            pass
-        except BaseException as exc:
-            self._abandon(job_id, options.job_key, exc)
-            raise
-        done = works.progress
-        return Submission(
-            self.status(job_id), opening.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read
-        )
-
-    def _seal(self, opening: Opening, rows_total: int | None) -> None:
-        job_id = opening.job.job_id
-        if rows_total is not None and opening.takes_chunks:
-            self._ledger.seal(job_id, rows_total)
-        effects = CallEffects(self.stack, self._execute)
-        finish_if_complete(job_id, ledger=self._ledger, store=effects, publisher=effects, now=self._now())
-
-    def _abandon(self, job_id: str, key: str | None, exc: BaseException) -> None:
-        """Leave no half-made job open, unless it can be continued; ``exc`` gets a note that says what became of it."""
-        if key is not None:
-            exc.add_note(
-                f"job {job_id} stays open; submit the same input with the job key {key!r} again to continue it"
-            )
-            return
-        interrupted = not isinstance(exc, Exception)
-        outcome = JobState.CANCELLED if interrupted else JobState.FAILED
-        reason = "submit was interrupted" if interrupted else f"submit failed: {exc}"
-        try:
-            self._close(job_id, outcome, reason[:1000])
-        except TailraceError as closing:
-            exc.add_note(f"job {job_id} could not be closed ({closing}); cancel it with `tailrace cancel {job_id}`")
-        else:
-            exc.add_note(f"job {job_id} was closed as {outcome}")
-
-    def _close(self, job_id: str, outcome: JobState, reason: str) -> None:
-        effects = CallEffects(self.stack, self._execute)
-        end_early(job_id, outcome, reason, ledger=self._ledger, effects=effects, now=self._now())
-
-    # -- reading
+    def _submitter(self) -> Submitter:
+        return Submitter(self.stack, self._execute, self._sender, now=self._now, new_id=self._new_id)
 
     def _execute(self, call: Call) -> Any:
         return self._connection.execute(call)
@@ -322,23 +231,8 @@ class Tailrace:
         return self._connection.read_body(call)
 
     def _slices(self, manifest: Manifest) -> Iterator[tuple[parts.Slice, bytes]]:
-        """The slices in order, several of them on their way at once."""
-        ahead: deque[tuple[parts.Slice, Future[bytes]]] = deque()
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="tailrace-read")
-        in_flight = 0
-        try:
-            for piece in parts.slices(manifest):
-                while ahead and (in_flight + piece.size_bytes > self._bytes_in_flight or len(ahead) > _READ_AHEAD):
-                    done, future = ahead.popleft()
-                    yield done, future.result()
-                    in_flight -= done.size_bytes
-                ahead.append((piece, pool.submit(self._read, piece.call(self.stack.bucket))))
-                in_flight += piece.size_bytes
-            while ahead:
-                done, future = ahead.popleft()
-                yield done, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-_READ_AHEAD = 64
+        reads = (
+            (piece, piece.size_bytes, functools.partial(self._read, piece.call(self.stack.bucket)))
+            for piece in parts.slices(manifest)
+        )
+        return read_ahead(reads, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)

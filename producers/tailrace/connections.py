@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 import botocore.config
@@ -40,6 +40,26 @@ def client_settings(concurrency: int) -> dict[str, Any]:
 def policy_of(call: Call) -> RetryPolicy:
     """How patiently a call is tried again."""
     return QUICK if call.service in _QUICK_SERVICES else PATIENT
+
+
+class Connecting(Protocol):
+    """What the client needs of a connection; every method raises by `tailrace_core.aws_errors`."""
+
+    @property
+    def where(self) -> str:
+        """The region or the address that is asked, for messages."""
+
+    def execute(self, call: Call) -> Any:
+        """The answer to a call."""
+
+    def read_body(self, call: Call) -> bytes:
+        """The whole body of the answer to a call of S3."""
+
+    def open_object(self, bucket: str, key: str) -> RemoteObject:
+        """An object of S3, opened for streaming."""
+
+    def close(self) -> None:
+        """Close the connections."""
 
 
 class Connection:

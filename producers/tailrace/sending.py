@@ -21,29 +21,34 @@ class _StoppedError(Exception):
 class ThreadedSender:
     """Carries out work with ``concurrency`` threads and at most about ``bytes_in_flight`` bytes held."""
 
+    def __init__(self, execute: Callable[[Call], Any], *, concurrency: int, bytes_in_flight: int) -> None:
+        self._execute = execute
+        self._concurrency = concurrency
+        self._bytes_in_flight = bytes_in_flight
+
+    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+        """Send everything; raises the first error after what was under way has come to an end."""
+        _Sending(steps, self._execute, ByteGate(self._bytes_in_flight), on_sent).run(works, self._concurrency)
+
+
+class _Sending:
+    """The sending of one job."""
+
     def __init__(
-        self,
-        steps: ChunkSteps,
-        execute: Callable[[Call], Any],
-        *,
-        concurrency: int,
-        bytes_in_flight: int,
-        on_sent: Callable[[Work], None],
+        self, steps: ChunkSteps, execute: Callable[[Call], Any], gate: ByteGate, on_sent: Callable[[Work], None]
     ) -> None:
         self._steps = steps
         self._execute = execute
-        self._concurrency = concurrency
-        self._gate = ByteGate(bytes_in_flight)
+        self._gate = gate
         self._on_sent = on_sent
         self._stop = Event()
         self._lock = Lock()
         self._error: BaseException | None = None
 
-    def send_all(self, works: Iterable[Work]) -> None:
-        """Send everything; raises the first error after what was under way has come to an end."""
+    def run(self, works: Iterable[Work], concurrency: int) -> None:
         before: Future[None] = Future()
         before.set_result(None)
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="tailrace-send")
+        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-send")
         try:
             for work in works:
                 size_bytes = work.plan.held_bytes

@@ -13,8 +13,8 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.jobs import fetch, wait_for
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
-from tailrace.client import Submission
 from tailrace.options import OnBadRow, SubmitOptions
+from tailrace.submitter import Submission
 from tailrace_core.headers import HeaderPolicy, parse_names
 from tailrace_core.jobs import Job, JobState
 
