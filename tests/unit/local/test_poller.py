@@ -136,6 +136,16 @@ def test_concurrency_is_the_mappings_bounded_by_the_functions() -> None:
     assert [wide.concurrency(None), wide.concurrency(3), wide.concurrency(20)] == [8, 3, 8]
 
 
+def test_settings_that_came_from_a_templates_parameters_are_understood() -> None:
+    found = mapping(
+        BatchSize="5",
+        MaximumBatchingWindowInSeconds="2",
+        Enabled="false",
+        ScalingConfig={"MaximumConcurrency": "8"},
+    )
+    assert (found.batch_size, found.window_s, found.enabled, found.concurrency(None)) == (5, 2.0, False, 8)
+
+
 def test_a_fifo_queue_is_worked_on_one_batch_at_a_time() -> None:
     found = mapping(EventSourceArn=f"{ARN}.fifo", ScalingConfig={"MaximumConcurrency": 8})
     assert found.concurrency(None) == 1

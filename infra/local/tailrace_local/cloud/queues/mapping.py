@@ -28,7 +28,10 @@ class Mapping:
 
     @classmethod
     def of(cls, account_id: str, region: str, record: dict[str, Any]) -> Mapping | None:
-        """Read MiniStack's record; None for a mapping of something that is no queue."""
+        """Read MiniStack's record; None for a mapping of something that is no queue.
+
+        What a template took from a parameter is text there, numbers and booleans too.
+        """
         queue_arn = str(record.get("EventSourceArn", ""))
         if ":sqs:" not in queue_arn:
             return None
@@ -40,10 +43,10 @@ class Mapping:
             queue_arn=queue_arn,
             function_name=str(record["FunctionName"]),
             qualifier=record.get("Qualifier"),
-            enabled=bool(record.get("Enabled", True)),
+            enabled=str(record.get("Enabled", True)).lower() != "false",
             batch_size=int(record.get("BatchSize") or 10),
             window_s=float(record.get("MaximumBatchingWindowInSeconds") or 0),
-            maximum_concurrency=scaling.get("MaximumConcurrency"),
+            maximum_concurrency=int(scaling["MaximumConcurrency"]) if scaling.get("MaximumConcurrency") else None,
             reports_failures="ReportBatchItemFailures" in (record.get("FunctionResponseTypes") or []),
             record=record,
         )
