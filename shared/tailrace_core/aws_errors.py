@@ -21,7 +21,6 @@ from tailrace_core.errors import (
 BY_CODE: dict[str, type[TailraceError]] = {
     # conditional writes: DynamoDB, then S3's If-None-Match
     "ConditionalCheckFailedException": ConditionFailedError,
-    "TransactionCanceledException": ConditionFailedError,
     "PreconditionFailed": ConditionFailedError,
     # S3 answers 409 while another conditional write of the same key is under way: it is settled a moment later
     "ConditionalRequestConflict": TransientError,

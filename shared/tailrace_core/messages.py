@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import ValidationError
 
 from tailrace_core.errors import MessageError
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def read_json(body: str) -> Any:
@@ -20,8 +23,19 @@ def read_json(body: str) -> Any:
         data: Any = json.loads(body)
         if isinstance(data, dict) and data.get("Type") == "Notification" and isinstance(data.get("Message"), str):
             data = json.loads(data["Message"])
+        return _encodable(data) if _SURROGATE.search(body) else data
     except (ValueError, RecursionError) as exc:
         raise MessageError(f"not JSON: {exc}", raw=raw_of(body)) from exc
+
+
+def _encodable(data: Any) -> Any:
+    """``data`` with halves of surrogate pairs replaced: JSON can escape them alone, but nothing can be written then."""
+    if isinstance(data, str):
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(data, list):
+        return [_encodable(each) for each in data]
+    if isinstance(data, dict):
+        return {_encodable(name): _encodable(value) for name, value in data.items()}
     return data
 
 
