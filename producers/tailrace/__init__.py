@@ -1,6 +1,7 @@
 """Tailrace: every row of a big CSV through a SageMaker asynchronous endpoint: exactly once, in order, accounted for.
 
-``Tailrace`` is the client. Names are loaded on first use, so that importing the package costs next to nothing.
+``Tailrace`` is the client, ``AsyncTailrace`` the same with coroutines. Names are loaded on first use, so that importing
+the package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tailrace.aio import AsyncTailrace
     from tailrace.client import Tailrace
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tailrace_core.rejects import Reject
 
 _HOMES = {
+    "AsyncTailrace": "tailrace.aio",
     "DownloadProgress": "tailrace.progress",
     "HeaderPolicy": "tailrace_core.headers",
     "InputError": "tailrace_core.errors",
@@ -39,6 +42,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AsyncTailrace",
     "DownloadProgress",
     "HeaderPolicy",
     "InputError",

@@ -7,13 +7,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from tailrace.columns import ColumnPlan
 from tailrace_core.errors import InputError
-from tailrace_core.headers import HeaderPolicy
+from tailrace_core.headers import HeaderPolicy, parse_names
 from tailrace_core.jobs import JobSettings
+
+E = TypeVar("E", bound=StrEnum)
 
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S
@@ -31,7 +34,7 @@ class OnBadRow(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitOptions:
-    """How to submit an input. Columns go by name; sizes are in bytes, times in seconds.
+    """How to submit an input. Columns go by name (a list, or one line of CSV); sizes are in bytes, times in seconds.
 
     ``max_rejects`` is a number of rows (``10``) or a share of them (``"2.5%"``). The same input submitted again
     with the same options and the same ``job_key`` continues the job instead of starting another.
@@ -58,14 +61,22 @@ class SubmitOptions:
     """Another endpoint than the stack's; it has to notify the stack's topics."""
 
     def __post_init__(self) -> None:
+        self._settle("header", _member(HeaderPolicy, self.header, "header"))
+        self._settle("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
+        for name in ("keep", "drop", "send", "output_columns"):
+            value = getattr(self, name)
+            self._settle(name, parse_names(value) if isinstance(value, str) else tuple(value))
         if not (0 < self.deadline_s <= MAX_DEADLINE_S):
             raise InputError(
                 f"the deadline is {self.deadline_s} s; it lies between 1 s and 14 days ({MAX_DEADLINE_S} s)"
             )
         if self.job_key is not None and not 0 < len(self.job_key) <= _MAX_KEY_CHARS:
             raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
-        if isinstance(self.output_columns, str) or not self.output_columns:
-            raise InputError("output_columns is a list of names, at least one: the columns that the model answers with")
+        if not self.output_columns:
+            raise InputError("output_columns is empty: name what the model answers with, one column at least")
+
+    def _settle(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
 
     def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
         """What becomes of each column of an input with these names.
@@ -106,6 +117,13 @@ class SubmitOptions:
             error = exc.errors(include_url=False)[0]
             where = ".".join(str(part) for part in error["loc"])
             raise InputError(f"{where} is {error['input']!r}: {error['msg']}") from exc
+
+
+def _member(kind: type[E], value: str, name: str) -> E:
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise InputError(f"{name} is {value!r}; it is one of {', '.join(kind)}") from exc
 
 
 def fingerprint(settings: JobSettings) -> str:

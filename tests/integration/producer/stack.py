@@ -46,17 +46,8 @@ def template() -> str:
         "ResultsTopic": {"Type": "AWS::SNS::Topic"},
         "ResultsQueue": {"Type": "AWS::SQS::Queue"},
         "ParkedQueue": {"Type": "AWS::SQS::Queue"},
-        "Subscription": {
-            "Type": "AWS::SNS::Subscription",
-            "Properties": {
-                "TopicArn": {"Ref": "ResultsTopic"},
-                "Protocol": "sqs",
-                "Endpoint": {"Fn::GetAtt": ["ResultsQueue", "Arn"]},
-                "RawMessageDelivery": True,
-            },
-        },
     }
-    outputs = {name: {"Value": {"Ref": name}} for name in resources if name != "Subscription"}
+    outputs = {name: {"Value": {"Ref": name}} for name in resources}
     outputs["EndpointName"] = {"Value": "model"}
     return json.dumps({"Resources": resources, "Outputs": outputs})
 
