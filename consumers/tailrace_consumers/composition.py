@@ -1,4 +1,4 @@
-"""The composition root: how services, rules and adapters fit together. Each thing is made when it is first needed."""
+"""The composition root: how services, rules and adapters fit together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
-from tailrace_consumers.ports import Clock
+from tailrace_consumers.ports import Clock, Invoker, ObjectStore, ParkedQueue, Publisher, RetryQueue
 from tailrace_consumers.rejection import Rejection
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.sagemaker_invoker import SageMakerInvoker
@@ -28,44 +29,53 @@ from tailrace_consumers.sqs_queues import SqsParkedQueue, SqsRetryQueue
 from tailrace_core.calls import Call
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.retrying import retrying
 
 
-class Composition:
-    """What the functions are made of; ``execute`` carries out one call and raises our errors."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is outside: adapters in the functions, fakes in tests."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        execute: Callable[[Call], Any],
-        *,
-        clock: Clock = time.time,
-        random_source: random.Random | None = None,
-    ) -> None:
+    ledger: Ledger
+    store: ObjectStore
+    publisher: Publisher
+    retries: RetryQueue
+    parked: ParkedQueue
+    invoker: Invoker
+    clock: Clock = time.time
+    random_source: random.Random = field(default_factory=random.SystemRandom)
+
+
+def aws(settings: Settings, execute: Callable[[Call], Any], clock: Clock = time.time) -> World:
+    """The stack in AWS; ``execute`` carries out one call and raises our errors. No call is made here."""
+    return World(
+        ledger=DynamoLedger(DynamoSteps(settings.ledger_table), execute),
+        store=S3ObjectStore(settings.bucket, execute),
+        publisher=SnsPublisher(settings.results_topic, execute),
+        retries=SqsRetryQueue(settings.retries_queue, execute),
+        parked=SqsParkedQueue(settings.parked_queue, execute),
+        invoker=SageMakerInvoker(settings.bucket, execute),
+        clock=clock,
+    )
+
+
+class Composition:
+    """What the functions are made of; each part is made when it is first asked for."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
         self.settings = settings
-        self.execute = execute
-        self.clock = clock
-        self.random_source = random_source or random.SystemRandom()
+        self.world = world
+        self.ledger = world.ledger
+        self.store = world.store
+        self.retries = world.retries
+        self.random_source = world.random_source
 
     @classmethod
     def of_environment(cls) -> Composition:
         """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
-        return cls(Settings.of(os.environ), retrying(Boto3Executor()))
-
-    @cached_property
-    def ledger(self) -> DynamoLedger:
-        """The table."""
-        return DynamoLedger(DynamoSteps(self.settings.ledger_table), self.execute)
-
-    @cached_property
-    def store(self) -> S3ObjectStore:
-        """The bucket."""
-        return S3ObjectStore(self.settings.bucket, self.execute)
-
-    @cached_property
-    def retries(self) -> SqsRetryQueue:
-        """The queue of attempts to come."""
-        return SqsRetryQueue(self.settings.retries_queue, self.execute)
+        settings = Settings.of(os.environ)
+        return cls(settings, aws(settings, retrying(Boto3Executor())))
 
     @cached_property
     def intake(self) -> Intake:
@@ -80,26 +90,24 @@ class Composition:
     @cached_property
     def completion(self) -> Completion:
         """The ends of jobs."""
-        publisher = SnsPublisher(self.settings.results_topic, self.execute)
-        return Completion(ledger=self.ledger, store=self.store, publisher=publisher, clock=self.clock)
+        world = self.world
+        return Completion(ledger=self.ledger, store=self.store, publisher=world.publisher, clock=world.clock)
 
     @cached_property
     def delivery(self) -> Delivery:
         """The ends of chunks."""
-        publisher = SnsPublisher(self.settings.results_topic, self.execute)
+        publisher = self.world.publisher
         return Delivery(ledger=self.ledger, store=self.store, publisher=publisher, completion=self.completion)
 
     @cached_property
     def parking(self) -> Parking:
         """What needs a person."""
-        queue = SqsParkedQueue(self.settings.parked_queue, self.execute)
-        return Parking(ledger=self.ledger, queue=queue, bucket=self.settings.bucket)
+        return Parking(ledger=self.ledger, queue=self.world.parked, bucket=self.settings.bucket)
 
     @cached_property
     def attempts(self) -> Attempts:
         """Invocations, by the ledger."""
-        invoker = SageMakerInvoker(self.settings.bucket, self.execute)
-        return Attempts(ledger=self.ledger, invoker=invoker, clock=self.clock)
+        return Attempts(ledger=self.ledger, invoker=self.world.invoker, clock=self.world.clock)
 
     @cached_property
     def invocations(self) -> Invocations:

@@ -13,6 +13,9 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import ContractError, TailraceError
 
+Handled = tuple[Outcome, str]
+"""What became of a message, and what it was about."""
+
 FAILED = "MessagesFailed"
 UNDECODABLE = "MessagesUndecodable"
 LOUD = frozenset({Outcome.STRANGER, Outcome.REFUSED, Outcome.PARKED})
@@ -31,7 +34,7 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def process(event: dict[str, Any], context: Any, handle: Callable[[str], tuple[Outcome, str]]) -> Any:
+def process(event: dict[str, Any], context: Any, handle: Callable[[str], Handled]) -> Any:
     """Hand each message's body to ``handle``, which says what became of it and what it was about.
 
     Returns the partial response: those that raised are delivered again, and go to the dead-letter queue in the end.

@@ -7,8 +7,7 @@ from typing import Any
 
 from tailrace_consumers.collect_results.service import CollectResults
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.telemetry import process
+from tailrace_consumers.telemetry import Handled, process
 from tailrace_core.notifications import decode_notification
 
 
@@ -30,7 +29,7 @@ def assemble(made: Composition) -> CollectResults:
     )
 
 
-def handle(body: str, service: CollectResults) -> tuple[Outcome, str]:
+def handle(body: str, service: CollectResults) -> Handled:
     """One message."""
     notification = decode_notification(body)
     return service.handle(notification), notification.inference_id or notification.event_name

@@ -7,8 +7,7 @@ from typing import Any
 
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.dispatch_retries.service import DispatchRetries
-from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.telemetry import process
+from tailrace_consumers.telemetry import Handled, process
 from tailrace_core.events import RetryDue, decode
 
 
@@ -29,7 +28,7 @@ def assemble(made: Composition) -> DispatchRetries:
     )
 
 
-def handle(body: str, service: DispatchRetries) -> tuple[Outcome, str]:
+def handle(body: str, service: DispatchRetries) -> Handled:
     """One message."""
     message = decode(RetryDue, body)
     return service.handle(message), f"{message.job_id}.{message.range.name}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
 
-from tailrace_consumers.composition import Composition
+from tailrace_consumers.composition import Composition, aws
 from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.settings import Settings
 from tailrace_core import keys
@@ -56,7 +55,7 @@ class Stack:
         }
 
     def composition(self) -> Composition:
-        return Composition(self.settings, self.execute, clock=lambda: self.now, random_source=random.Random(1))
+        return Composition(self.settings, aws(self.settings, self.execute, clock=lambda: self.now))
 
     def put(self, key: str, body: bytes) -> None:
         self.execute(Call("s3", "put_object", {"Bucket": BUCKET, "Key": key, "Body": body}))

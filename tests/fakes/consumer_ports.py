@@ -1,0 +1,99 @@
+"""The consumers' ports kept in memory; one contract suite runs over these and the adapters, so that none drifts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tailrace_consumers.ports import Invocation, StoredObject
+from tailrace_core import keys
+from tailrace_core.errors import NotFoundError, TailraceError
+from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.jobs import Chunk, JobSettings
+
+BUCKET = "tailrace-test"
+
+
+@dataclass
+class MemoryObjectStore:
+    bucket: str = BUCKET
+    block_bytes: int = 1024 * 1024
+    piece_bytes: int = 8 * 1024 * 1024
+    objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+
+    def locate(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    def read(self, key: str) -> Iterator[bytes]:
+        if key not in self.objects:
+            raise NotFoundError(f"{key} is not there")
+        body = self.objects[key][0]
+        for start in range(0, len(body), self.block_bytes):
+            yield body[start : start + self.block_bytes]
+
+    def head(self, key: str) -> StoredObject | None:
+        found = self.objects.get(key)
+        return None if found is None else StoredObject(len(found[0]), found[1])
+
+    def put(self, key: str, body: bytes) -> None:
+        self.objects[key] = (body, {})
+
+    def put_new(self, key: str, blocks: Iterable[bytes], metadata: Callable[[], Mapping[str, str]]) -> bool:
+        kept: list[bytes] = []
+        early: Mapping[str, str] | None = None
+        for block in blocks:
+            kept.append(block)
+            if early is None and sum(map(len, kept)) > self.piece_bytes:
+                early = metadata()
+        if key in self.objects:
+            return False
+        self.objects[key] = (b"".join(kept), dict(metadata() if early is None else early))
+        return True
+
+    def put_manifest(self, key: str, body: bytes) -> str:
+        self.put(key, body)
+        return self.locate(key)
+
+
+@dataclass
+class MemoryPublisher:
+    events: list[PartReady | JobFinished] = field(default_factory=list)
+
+    def publish(self, event: PartReady | JobFinished) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class MemoryRetryQueue:
+    sent: list[tuple[RetryDue, int]] = field(default_factory=list)
+
+    def send(self, message: RetryDue, delay_s: int) -> None:
+        self.sent.append((message, delay_s))
+
+
+@dataclass
+class MemoryParkedQueue:
+    events: list[ChunkParked] = field(default_factory=list)
+
+    def send(self, event: ChunkParked) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class MemoryInvoker:
+    """An endpoint that takes note, and names locations as the service does: by an id of its own."""
+
+    bucket: str = BUCKET
+    invoked: list[Chunk] = field(default_factory=list)
+    refusals: list[TailraceError] = field(default_factory=list)
+    """Raised by the next invocations, in order."""
+
+    def invoke(self, chunk: Chunk, settings: JobSettings) -> Invocation:
+        assert settings.endpoint_name
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.invoked.append(chunk)
+        name = f"u{len(self.invoked)}"
+        return Invocation(
+            f"s3://{self.bucket}/{keys.OUTPUTS}{name}.out", f"s3://{self.bucket}/{keys.FAILURES}{name}-error.out"
+        )
