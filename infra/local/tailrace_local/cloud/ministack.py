@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import os
 import secrets
 import sys
@@ -145,6 +146,33 @@ class MiniStack:
         )
         return session
 
+    def correct_condition_keys(self) -> None:
+        """Two keys of policies' conditions.
+
+        aws:SecureTransport is true although the port is plain HTTP: it is on the loopback, nobody else's to hear.
+        aws:PrincipalArn of a session is its role's ARN, as AWS documents, not the session's.
+        """
+        evaluator = importlib.import_module("ministack.core.iam_evaluator")
+        stock = evaluator._resolve_condition_key  # noqa: SLF001 - no public way in
+
+        def resolve(key: str, context: Any) -> Any:
+            if key.lower() == "aws:securetransport":
+                return "true"
+            found = stock(key, context)
+            return _role_arn(found) if key.lower() == "aws:principalarn" else found
+
+        self._replace(evaluator, "_resolve_condition_key", resolve)
+
+    def let_the_account_stand_for(self, service: str) -> None:
+        """Let the account's root assume the roles that trust `service`: an emulator has no other way to be it."""
+        evaluator = importlib.import_module("ministack.core.iam_evaluator")
+        stock = evaluator.evaluate_trust_policy
+
+        def evaluate(document: Any, caller: str, context: Any) -> bool:
+            return bool(stock(document, caller, context)) or (caller.endswith(":root") and _trusts(document, service))
+
+        self._replace(evaluator, "evaluate_trust_policy", evaluate)
+
     def add_resource_type(self, name: str, handler: dict[str, Callable[..., Any]]) -> None:
         """Teach CloudFormation a type, whose handlers may block: they run on threads of their own."""
         self._cloudformation._RESOURCE_HANDLERS[name] = handler  # noqa: SLF001 - no public way in
@@ -192,3 +220,22 @@ class MiniStack:
         if not callable(getattr(module, name, None)):
             raise TypeError(f"MiniStack {PINNED} should have {module.__name__}.{name}, and it has not")
         setattr(module, name, value)
+
+
+def _role_arn(principal: Any) -> Any:
+    """The role of a session; any other principal as it is."""
+    match str(principal).split(":", 5):
+        case [_, partition, "sts", _, account_id, resource] if resource.startswith("assumed-role/"):
+            return f"arn:{partition}:iam::{account_id}:role/{resource.split('/')[1]}"
+    return principal
+
+
+def _trusts(document: Any, service: str) -> bool:
+    policy = json.loads(document) if isinstance(document, str) else document
+    statements = policy.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal")
+        named = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement.get("Effect") == "Allow" and service in ([named] if isinstance(named, str) else named):
+            return True
+    return False
