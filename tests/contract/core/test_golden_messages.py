@@ -1,0 +1,60 @@
+"""Messages as version 1 wrote them: they must be read for as long as queues may hold them, and written so again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue, decode
+from tailrace_core.manifest import Manifest
+from tailrace_core.notifications import decode_notification
+
+GOLDEN = Path(__file__).parent / "golden"
+MODELS: dict[str, Any] = {model.__name__: model for model in (ChunkParked, JobFinished, Manifest, PartReady, RetryDue)}
+OURS = sorted(path for path in GOLDEN.glob("*.json") if path.stem.split("-")[0] in MODELS)
+SERVICE = sorted(GOLDEN.glob("notification-*.json"))
+
+
+def model_of(path: Path) -> Any:
+    return MODELS[path.stem.split("-")[0]]
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_a_message_of_version_1_is_read_and_written_as_it_was(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    message = model_of(path).model_validate_json(text)
+    assert json.loads(message.to_json()) == json.loads(text)
+
+
+@pytest.mark.parametrize("path", [path for path in OURS if "Manifest" not in path.stem], ids=lambda path: path.stem)
+def test_a_message_is_read_in_its_envelope_too(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    envelope = json.dumps({"Type": "Notification", "Message": text})
+    assert decode(model_of(path), envelope) == decode(model_of(path), text)
+
+
+def test_every_kind_of_message_has_a_golden_one() -> None:
+    assert {path.stem.split("-")[0] for path in OURS} == set(MODELS)
+    assert len(SERVICE) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "is_test", "is_result", "succeeded", "location"),
+    [
+        ("notification-success", False, True, True, "s3://tailrace-bucket/v1/outputs/1c9a3d2e.out"),
+        ("notification-success-https-china", False, True, True,
+         "https://tailrace-bucket.s3.cn-north-1.amazonaws.com.cn/v1/outputs/1c9a3d2e.out"),
+        ("notification-failure", False, True, False, None),
+        ("notification-failure-without-response", False, True, False, None),
+        ("notification-test", True, False, False, None),
+    ],
+)  # fmt: skip
+def test_the_services_messages_are_read(
+    name: str, *, is_test: bool, is_result: bool, succeeded: bool, location: str | None
+) -> None:
+    read = decode_notification((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    assert (read.is_test, read.is_result, read.succeeded) == (is_test, is_result, succeeded)
+    assert read.response.output_location == location
