@@ -179,6 +179,12 @@ def test_the_endpoint_writes_and_notifies_where_the_consumers_look() -> None:
     assert len(endpoint().properties("EndpointConfig")["ProductionVariants"]) == 1
 
 
+def test_somebody_listens_before_the_endpoint_speaks() -> None:
+    subscriptions = root().of_type("AWS::SNS::Subscription")
+    heard = {key for key, found in subscriptions.items() if target(found["Properties"]["TopicArn"]) != "ResultsTopic"}
+    assert set(root().body["Resources"]["Endpoint"]["DependsOn"]) == heard
+
+
 def test_the_root_hands_the_endpoint_every_parameter_and_uses_outputs_that_exist() -> None:
     nested = root().properties("Endpoint")
     assert set(nested["Parameters"]) == set(endpoint().body["Parameters"])
