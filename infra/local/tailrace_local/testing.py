@@ -68,6 +68,7 @@ def running_cloud(
     template: Path | None = None,
     parameters: Mapping[str, str] | None = None,
     sagemaker: bool = True,
+    enforce_iam: bool = False,
     timeout_s: float = 300.0,
 ) -> Iterator[RunningCloud]:
     """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
@@ -81,6 +82,7 @@ def running_cloud(
         template=template or workspace.template,
         parameters=parameters or {},
         sagemaker=sagemaker,
+        enforce_iam=enforce_iam,
         timeout_s=timeout_s,
     )
     try:

@@ -34,6 +34,11 @@ CHECKS = {
         "assert parameters(stacks._runs_on_worker_thread) == ['resource_type']"
     ),
     "deferred deletions are None outside a root stack's update": "assert MiniStack().deletes_predecessors_itself()",
+    "policies' conditions ask for a key in a context": (
+        "assert parameters(iam_evaluator._resolve_condition_key) == ['key', 'ctx']"
+    ),
+    "a trust policy is judged with the caller": ("assert len(parameters(iam_evaluator.evaluate_trust_policy)) == 3"),
+    "the action of a request is extracted by one function": "assert callable(iam_actions.extract_iam_action)",
     "a session is found by its access key": (
         "found = MiniStack().assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
         "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
@@ -44,6 +49,7 @@ import inspect
 from pathlib import Path
 from tailrace_local.cloud.ministack import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, sts
 from ministack.services.cloudformation import provisioners, stacks
 parameters = lambda function: list(inspect.signature(function).parameters)

@@ -163,6 +163,18 @@ class MiniStack:
 
         self._replace(evaluator, "_resolve_condition_key", resolve)
 
+    def correct_actions(self) -> None:
+        """Have a batch of messages need the permission that one message needs, as on AWS."""
+        actions = importlib.import_module("ministack.core.iam_actions")
+        stock = actions.extract_iam_action
+
+        def extract(*arguments: Any, **named: Any) -> Any:
+            found = stock(*arguments, **named)
+            batch = isinstance(found, str) and found.startswith(("sqs:", "sns:"))
+            return found.removesuffix("Batch") if batch else found
+
+        self._replace(actions, "extract_iam_action", extract)
+
     def let_the_account_stand_for(self, service: str) -> None:
         """Let the account's root assume the roles that trust `service`: an emulator has no other way to be it."""
         evaluator = importlib.import_module("ministack.core.iam_evaluator")

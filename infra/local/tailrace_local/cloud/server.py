@@ -80,6 +80,7 @@ class Cloud:
         self._ministack.run_functions_with(self._fleet.execute)
         self._ministack.stop_polling_queues()
         self._ministack.correct_condition_keys()
+        self._ministack.correct_actions()
         self._ministack.let_the_account_stand_for("sagemaker.amazonaws.com")
         self._declared.install(self._ministack)
         Replacements(self._ministack).teach(self._emulator)
