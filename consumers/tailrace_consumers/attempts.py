@@ -42,6 +42,7 @@ class Attempts:
             reason=reason,
             redrives=chunk.redrives if redrives is None else redrives,
             invoked=False,
+            invoked_at=None,
             output_location=None,
             failure_location=None,
             parked=False,
@@ -58,6 +59,7 @@ class Attempts:
             dataclasses.replace(
                 chunk,
                 invoked=True,
+                invoked_at=self._clock(),
                 output_location=answer.output_location,
                 failure_location=answer.failure_location,
                 due_at=self.due_at(),

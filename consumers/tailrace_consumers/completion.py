@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tailrace_consumers.ports import Clock
 from tailrace_core.closing import cancel_open, close
-from tailrace_core.finishing import EventPublisher, ManifestStore, finish_if_complete
-from tailrace_core.jobs import JobState
+from tailrace_core.finishing import EventPublisher, ManifestStore, finish_if_complete, take_over
+from tailrace_core.jobs import Job, JobState
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.limits import excess
 
@@ -40,6 +40,13 @@ class Completion:
         done = cancel_open(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
         self._finish(job_id)
         return done
+
+    def finish(self, job: Job) -> None:
+        """Finish a complete job, or carry on where a finisher died."""
+        if job.state is JobState.FINISHING:
+            take_over(job, ledger=self._ledger, store=self._store, publisher=self._publisher)
+        else:
+            self.look(job.job_id)
 
     def _finish(self, job_id: str) -> None:
         finish_if_complete(job_id, ledger=self._ledger, store=self._store, publisher=self._publisher, now=self._clock())

@@ -19,13 +19,13 @@ from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
-from tailrace_consumers.ports import Clock, Invoker, ObjectStore, ParkedQueue, Publisher, RetryQueue
+from tailrace_consumers.ports import Clock, Invoker, NotificationQueues, ObjectStore, ParkedQueue, Publisher, RetryQueue
 from tailrace_consumers.rejection import Rejection
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.settings import Settings
 from tailrace_consumers.sns_publisher import SnsPublisher
-from tailrace_consumers.sqs_queues import SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
 from tailrace_core.calls import Call
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
@@ -43,6 +43,8 @@ class World:
     retries: RetryQueue
     parked: ParkedQueue
     invoker: Invoker
+    notifications: NotificationQueues | None = None
+    """Where the reconciler puts what was lost."""
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
 
@@ -56,8 +58,15 @@ def aws(settings: Settings, execute: Callable[[Call], Any], clock: Clock = time.
         retries=SqsRetryQueue(settings.retries_queue, execute),
         parked=SqsParkedQueue(settings.parked_queue, execute),
         invoker=SageMakerInvoker(settings.bucket, execute),
+        notifications=_notifications(settings, execute),
         clock=clock,
     )
+
+
+def _notifications(settings: Settings, execute: Callable[[Call], Any]) -> NotificationQueues | None:
+    if settings.succeeded_queue is None or settings.failed_queue is None:
+        return None
+    return SqsNotificationQueues(settings.succeeded_queue, settings.failed_queue, execute)
 
 
 class Composition:

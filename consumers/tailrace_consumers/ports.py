@@ -68,6 +68,13 @@ class ParkedQueue(Protocol):
         """Put the event there; at least once."""
 
 
+class NotificationQueues(Protocol):
+    """The queues that the endpoint's notifications arrive in."""
+
+    def send(self, body: str, *, succeeded: bool) -> None:
+        """Put a notification there that the endpoint should have sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What the service answered: where the answer, or the failure, will lie."""

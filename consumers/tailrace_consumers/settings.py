@@ -22,6 +22,9 @@ class Settings(BaseModel):
     retries_queue: str = Field(min_length=1)
     parked_queue: str = Field(min_length=1)
     endpoint_name: str = Field(min_length=1)
+    succeeded_queue: str | None = None
+    """Of the endpoint's notifications, this one and the next; only the reconciler sends there."""
+    failed_queue: str | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:

@@ -29,6 +29,20 @@ class SqsRetryQueue:
         self._execute(Call("sqs", "send_message", params))
 
 
+class SqsNotificationQueues:
+    """Implements `tailrace_consumers.ports.NotificationQueues`."""
+
+    def __init__(self, succeeded: str, failed: str, execute: Callable[[Call], Mapping[str, Any]]) -> None:
+        self._succeeded = succeeded
+        self._failed = failed
+        self._execute = execute
+
+    def send(self, body: str, *, succeeded: bool) -> None:
+        """Put a notification where the endpoint's own arrive."""
+        url = self._succeeded if succeeded else self._failed
+        self._execute(Call("sqs", "send_message", {"QueueUrl": url, "MessageBody": body}))
+
+
 class SqsParkedQueue:
     """Implements `tailrace_consumers.ports.ParkedQueue`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -56,6 +56,19 @@ def process(event: dict[str, Any], context: Any, handle: Callable[[str], Handled
         return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
     finally:
         metrics().flush_metrics()
+
+
+def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
+    """Count what a run found, and log it with its errors; the counts by name."""
+    counts = {str(name): count for name, count in found.items()}
+    for name, count in counts.items():
+        metrics().add_metric(name=name, unit=MetricUnit.Count, value=count)
+    for error in errors:
+        logger().error("overdue and not mended", extra={"reason": error[:2000]})
+    logger().info("looked at what is overdue", extra={"found": counts})
+    if counts:
+        metrics().flush_metrics()
+    return counts
 
 
 def _report_failure(exc: Exception, record: Any) -> None:

@@ -161,6 +161,8 @@ class Chunk:
     """How many attempts count against ``max_attempts``: expiry and throttling do not."""
     invoked: bool = False
     """Whether the current attempt is known to have reached the service: its locations are recorded."""
+    invoked_at: float | None = None
+    """When the current attempt was invoked, if whoever confirmed it said so."""
     output_location: str | None = None
     failure_location: str | None = None
     due_at: float | None = None

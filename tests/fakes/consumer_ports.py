@@ -80,6 +80,14 @@ class MemoryParkedQueue:
 
 
 @dataclass
+class MemoryNotificationQueues:
+    sent: list[tuple[str, bool]] = field(default_factory=list)
+
+    def send(self, body: str, *, succeeded: bool) -> None:
+        self.sent.append((body, succeeded))
+
+
+@dataclass
 class MemoryInvoker:
     """An endpoint that takes note, and names locations as the service does: by an id of its own."""
 

@@ -149,17 +149,18 @@ class DynamoSteps(Lookups):
             yield from self._update_open(
                 chunk,
                 "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
-                "redrives = :v, due_at = :d, due_shard = :x REMOVE output_location, failure_location",
+                "redrives = :v, due_at = :d, due_shard = :x REMOVE output_location, failure_location, invoked_at",
                 values,
                 attempt=chunk.attempt - 1,
             )
         )
 
     def confirm(self, chunk: Chunk) -> Steps[bool]:
-        values = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location}
+        values = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location, ":at": chunk.invoked_at}
         sets = "SET invoked = :i"
         sets += ", output_location = :o" if chunk.output_location else ""
         sets += ", failure_location = :l" if chunk.failure_location else ""
+        sets += ", invoked_at = :at" if chunk.invoked_at is not None else ""
         due = {":d": rules.due_at(chunk), ":np": False}
         if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
             return True

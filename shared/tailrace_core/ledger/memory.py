@@ -97,6 +97,7 @@ class MemoryLedger:
                         reason=rules.brief(chunk.reason),
                         redrives=chunk.redrives,
                         invoked=False,
+                        invoked_at=None,
                         output_location=None,
                         failure_location=None,
                         parked=False,
@@ -112,6 +113,7 @@ class MemoryLedger:
                     dataclasses.replace(
                         found,
                         invoked=True,
+                        invoked_at=found.invoked_at if chunk.invoked_at is None else chunk.invoked_at,
                         due_at=None if found.parked else rules.due_at(chunk),
                         output_location=chunk.output_location or found.output_location,
                         failure_location=chunk.failure_location or found.failure_location,

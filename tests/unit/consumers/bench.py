@@ -13,6 +13,8 @@ from tailrace_consumers.dispatch_retries.handler import assemble as assemble_dis
 from tailrace_consumers.dispatch_retries.service import DispatchRetries
 from tailrace_consumers.handle_failures.handler import assemble as assemble_failures
 from tailrace_consumers.handle_failures.service import HandleFailures
+from tailrace_consumers.reconcile_jobs.handler import assemble as assemble_reconcile
+from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
 from tailrace_consumers.settings import Settings
 from tailrace_core import keys
 from tailrace_core.headers import HeaderPolicy
@@ -25,6 +27,7 @@ from tailrace_core.rejects import Reject, read_rejects, write_rejects
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryInvoker,
+    MemoryNotificationQueues,
     MemoryObjectStore,
     MemoryParkedQueue,
     MemoryPublisher,
@@ -48,6 +51,7 @@ class Bench:
     retries: MemoryRetryQueue = field(default_factory=MemoryRetryQueue)
     parked: MemoryParkedQueue = field(default_factory=MemoryParkedQueue)
     invoker: MemoryInvoker = field(default_factory=MemoryInvoker)
+    notifications: MemoryNotificationQueues = field(default_factory=MemoryNotificationQueues)
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -66,12 +70,14 @@ class Bench:
             retries=self.retries,
             parked=self.parked,
             invoker=self.invoker,
+            notifications=self.notifications,
             clock=lambda: self.now,
             random_source=random.Random(7),
         )
         self.made = Composition(settings, world)
         self.collect: CollectResults = assemble_collect(self.made)
         self.failures: HandleFailures = assemble_failures(self.made)
+        self.reconcile: ReconcileJobs = assemble_reconcile(self.made)
         self.dispatch: DispatchRetries = assemble_dispatch(self.made)
 
     # -- the producer's side

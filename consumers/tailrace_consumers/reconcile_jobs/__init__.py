@@ -1,0 +1,1 @@
+"""Every few minutes: what is overdue is looked up, invoked again, expired or finished."""

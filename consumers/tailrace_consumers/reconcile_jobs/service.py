@@ -1,0 +1,191 @@
+"""What is overdue: lost notifications, attempts nobody knows of, jobs past their deadline, finishers that died."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tailrace_consumers.attempts import Attempts
+from tailrace_consumers.completion import Completion
+from tailrace_consumers.delivery import Delivery
+from tailrace_consumers.intake import Intake
+from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import NotificationQueues, ObjectStore, RetryQueue
+from tailrace_core import keys
+from tailrace_core.errors import ContractError, TailraceError
+from tailrace_core.events import RetryDue
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.ledger.port import Due, Ledger
+from tailrace_core.locations import trusted
+from tailrace_core.notifications import RESULT
+
+LOOK_AGAIN_S = 300.0
+LOOK_AT_LEAST_EVERY_S = 3_600.0
+SLACK_S = 900.0
+"""Beyond an attempt's TTL and timeout, before it is given up."""
+PER_SHARD = 50
+"""What is looked at in one run, of each shard of the index."""
+CANCELLED_PER_RUN = 2_000
+NO_CONFIRMATION = "nobody recorded that the attempt before was invoked"
+NO_ANSWER = "no answer within the request's time to live and the invocation's timeout"
+
+
+class Found(StrEnum):
+    """What became of something overdue: the name of the metric that counts it."""
+
+    SETTLED = "OverdueSettled"
+    """Nothing to do any more: the index is a moment late."""
+    WAITING = "OverdueWaiting"
+    LOST_SUCCESS = "NotificationsLostSuccess"
+    LOST_FAILURE = "NotificationsLostFailure"
+    UNCONFIRMED = "AttemptsUnconfirmed"
+    UNANSWERED = "AttemptsUnanswered"
+    PARKED = "ChunksParked"
+    CANCELLED = "ChunksCancelled"
+    EXPIRED = "JobsExpired"
+    CLOSING = "JobsClosing"
+    FINISHED = "JobsFinishedLate"
+    FAILED = "OverdueFailed"
+    """An error; it stays overdue and is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileJobs:
+    """Looks at what is due, bounded in number and time. Two at once are harmless: every step may happen twice."""
+
+    bucket: str
+    ledger: Ledger
+    intake: Intake
+    store: ObjectStore
+    attempts: Attempts
+    invocations: Invocations
+    delivery: Delivery
+    completion: Completion
+    retries: RetryQueue
+    notifications: NotificationQueues
+
+    def run(self, seconds: float) -> tuple[Counter[Found], list[str]]:
+        """Look at what is due for ``seconds`` at most; what was found, and the errors as text."""
+        found: Counter[Found] = Counter()
+        errors: list[str] = []
+        started = self.attempts.now()
+        for due in self.ledger.overdue(started, PER_SHARD):
+            if self.attempts.now() - started >= seconds:
+                break
+            try:
+                found[self._look(due)] += 1
+            except (TailraceError, ValueError) as exc:
+                # One thing that cannot be mended must not keep the rest waiting.
+                found[Found.FAILED] += 1
+                errors.append(f"{due.job_id} {due.range.name if due.range else ''}: {exc}")
+        return found, errors
+
+    def _look(self, due: Due) -> Found:
+        job, settings = self.ledger.job(due.job_id), self.intake.settings(due.job_id)
+        if job is None or settings is None or job.state.final:
+            return Found.SETTLED
+        if job.state.accepts_results and self.attempts.now() >= job.deadline_at:
+            self.completion.end_early(job.job_id, JobState.EXPIRED, "the deadline passed", limit=CANCELLED_PER_RUN)
+            return Found.EXPIRED
+        return self._look_at_job(job) if due.range is None else self._look_at_chunk(job, settings, due)
+
+    def _look_at_job(self, job: Job) -> Found:
+        now = self.attempts.now()
+        if job.state is JobState.CLOSING:
+            outcome = job.outcome or JobState.FAILED
+            reason = job.reason or ""
+            if not self.completion.end_early(job.job_id, outcome, reason, limit=CANCELLED_PER_RUN):
+                self.ledger.postpone_job(job.job_id, now)
+            return Found.CLOSING
+        if job.state is JobState.FINISHING or job.complete:
+            self.completion.finish(job)
+            return Found.FINISHED
+        self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + LOOK_AT_LEAST_EVERY_S))
+        return Found.WAITING
+
+    def _look_at_chunk(self, job: Job, settings: JobSettings, due: Due) -> Found:
+        chunk = None if due.range is None else self.ledger.chunk(job.job_id, due.range)
+        if chunk is None or chunk.state is not ChunkState.OPEN or chunk.parked:
+            return Found.SETTLED
+        if job.state is JobState.CLOSING:
+            self.delivery.cancel(chunk)
+            return Found.CANCELLED
+        if not chunk.invoked:
+            return self._invoke_next(chunk, settings)
+        return self._find_answer(chunk) or self._wait(chunk, settings)
+
+    def _invoke_next(self, chunk: Chunk, settings: JobSettings) -> Found:
+        """Whether the attempt reached the service nobody knows; its success would still count."""
+        following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION)
+        if following is None:
+            return Found.SETTLED
+        parked = self.invocations.invoke_or_park(following, settings) is Outcome.PARKED
+        return Found.PARKED if parked else Found.UNCONFIRMED
+
+    def _find_answer(self, chunk: Chunk) -> Found | None:
+        """Send the notification that never came, if there is an answer; it is handled as if it had."""
+        for location, prefix, succeeded in (
+            (chunk.output_location, keys.OUTPUTS, True),
+            (chunk.failure_location, keys.FAILURES, False),
+        ):
+            if location is not None and self._is_there(location, prefix):
+                self.notifications.send(_notification(chunk, location, succeeded=succeeded), succeeded=succeeded)
+                # Again and again if need be, ever more seldom: what cannot be collected stays visible.
+                self.attempts.postpone(chunk, self._patience_s(chunk), chunk.reason or "")
+                return Found.LOST_SUCCESS if succeeded else Found.LOST_FAILURE
+        return None
+
+    def _is_there(self, location: str, prefix: str) -> bool:
+        try:
+            key = trusted(location, bucket=self.bucket, prefix=prefix).key
+        except ContractError:
+            return False
+        return self.store.head(key) is not None
+
+    def _wait(self, chunk: Chunk, settings: JobSettings) -> Found:
+        now = self.attempts.now()
+        if chunk.invoked_at is None:
+            # Whoever confirmed it did not say when; from now on it is known to be no later than this.
+            self.ledger.confirm(dataclasses.replace(chunk, invoked_at=now, due_at=now + LOOK_AGAIN_S))
+            return Found.WAITING
+        give_up_at = chunk.invoked_at + settings.request_ttl_s + settings.invocation_timeout_s + SLACK_S
+        if now >= give_up_at:
+            self._retry(chunk)
+            return Found.UNANSWERED
+        due_at = min(now + self._patience_s(chunk), give_up_at)
+        self.ledger.postpone(dataclasses.replace(chunk, due_at=due_at))
+        return Found.WAITING
+
+    def _patience_s(self, chunk: Chunk) -> float:
+        """How long to wait before the next look: half of the attempt's age, within bounds."""
+        age_s = 0.0 if chunk.invoked_at is None else self.attempts.now() - chunk.invoked_at
+        return min(max(age_s / 2, LOOK_AGAIN_S), LOOK_AT_LEAST_EVERY_S)
+
+    def _retry(self, chunk: Chunk) -> None:
+        """As for an expired request: not counted, bounded by the job's deadline."""
+        message = RetryDue(
+            job_id=chunk.job_id,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            attempt=chunk.attempt + 1,
+            tries=chunk.tries,
+            reason=NO_ANSWER,
+        )
+        self.retries.send(message, 0)
+        self.attempts.postpone(chunk, 0.0, NO_ANSWER)
+
+
+def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:
+    """What the endpoint would have sent, as far as it is known."""
+    return json.dumps(
+        {
+            "eventName": RESULT,
+            "invocationStatus": "Completed" if succeeded else "Failed",
+            "inferenceId": str(chunk.inference_id),
+            "responseParameters": {"outputLocation" if succeeded else "failureLocation": location},
+        }
+    )

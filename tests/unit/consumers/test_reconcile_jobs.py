@@ -1,0 +1,195 @@
+import dataclasses
+
+import pytest
+
+from tailrace_consumers.reconcile_jobs.service import Found
+from tailrace_core import keys
+from tailrace_core.errors import PermanentError, TransientError
+from tailrace_core.jobs import Chunk, ChunkState, JobState
+from tailrace_core.ledger.rules import Settlement
+from tailrace_core.notifications import decode_notification
+from tests.unit.consumers.bench import BAD_REQUEST, JOB_ID, NOW, Bench
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.add_job(request_ttl_s=600, invocation_timeout_s=60)
+    return made
+
+
+def run(bench: Bench, *, later_s: float = 0.0) -> dict[Found, int]:
+    """What was found of chunks and jobs that needed something."""
+    bench.now += later_s
+    found, errors = bench.reconcile.run(60)
+    assert bool(errors) is (Found.FAILED in found)
+    return {name: count for name, count in found.items() if name is not Found.WAITING}
+
+
+def key_of(location: str | None) -> str:
+    return (location or "").split("/", 3)[3]
+
+
+def test_nothing_is_done_before_it_is_due(bench: Bench) -> None:
+    bench.add_chunk(0, [b"1"])
+    assert run(bench, later_s=299) == {}
+    assert run(bench, later_s=2) == {}
+    assert len(bench.invoker.invoked) == 1
+
+
+def test_a_lost_success_is_handled_as_if_it_had_been_notified(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.store.put(key_of(chunk.output_location), b"5\n")
+
+    assert run(bench, later_s=301) == {Found.LOST_SUCCESS: 1}
+    ((body, succeeded),) = bench.notifications.sent
+    assert succeeded
+    bench.collect.handle(decode_notification(body))
+
+    assert bench.part(chunk.range) == b"5\n"
+    assert run(bench, later_s=4_000) == {}
+
+
+def test_a_lost_failure_is_handled_as_if_it_had_been_notified(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1", b"2"])
+    bench.store.put(key_of(chunk.failure_location), BAD_REQUEST.encode())
+
+    assert run(bench, later_s=301) == {Found.LOST_FAILURE: 1}
+    ((body, succeeded),) = bench.notifications.sent
+    assert not succeeded
+    bench.failures.handle(decode_notification(body))
+
+    assert bench.chunk(chunk.range).state is ChunkState.SPLIT
+
+
+def test_an_answer_that_cannot_be_collected_is_announced_ever_more_seldom(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.store.put(key_of(chunk.output_location), b"5\n")
+    for _ in range(24 * 12):
+        run(bench, later_s=300 - 1e-6)
+        if bench.job().state is not JobState.SUBMITTING:
+            break
+    assert 1 < len(bench.notifications.sent) < 40
+
+
+def test_an_attempt_that_nobody_confirmed_is_followed_by_the_next(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    begun = bench.made.attempts.begin(chunk, tries=2, reason="500")
+    assert begun is not None  # and then its invoker died
+
+    assert run(bench, later_s=301) == {Found.UNCONFIRMED: 1}
+    found = bench.chunk(chunk.range)
+    assert (found.attempt, found.tries, found.invoked, found.invoked_at) == (3, 2, True, bench.now)
+
+
+def test_an_attempt_is_given_up_only_after_its_time_to_live_its_timeout_and_slack(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    while not bench.retries.sent:
+        run(bench, later_s=60)
+        assert bench.now < NOW + 4_000
+    assert bench.now - NOW >= 600 + 60 + 900
+    ((message, delay_s),) = bench.retries.sent
+    assert (message.attempt, message.tries, delay_s) == (2, 1, 0)
+    bench.dispatch.handle(message)
+    assert bench.chunk(chunk.range).attempt == 2
+
+
+def test_a_confirmation_without_a_time_counts_from_the_first_look(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    without = Chunk(job_id=JOB_ID, range=chunk.range, due_at=NOW + 300)
+    bench.ledger._put(dataclasses.replace(chunk, invoked_at=None, due_at=without.due_at))
+
+    run(bench, later_s=301)
+
+    assert bench.chunk(chunk.range).invoked_at == bench.now
+    assert not bench.retries.sent
+
+
+def test_what_the_service_refuses_is_parked(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.made.attempts.begin(chunk, tries=1, reason="")
+    bench.invoker.refusals = [PermanentError("endpoint not found")]
+
+    assert run(bench, later_s=301) == {Found.PARKED: 1}
+    assert run(bench, later_s=4_000) == {}
+
+
+def test_one_thing_that_fails_does_not_keep_the_rest_waiting(bench: Bench) -> None:
+    for row in (0, 1):
+        bench.made.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
+    bench.invoker.refusals = [TransientError("no answer")]
+
+    assert run(bench, later_s=301) == {Found.FAILED: 1, Found.UNCONFIRMED: 1}
+
+
+def test_a_job_past_its_deadline_expires_with_what_is_open(bench: Bench) -> None:
+    scored, parked, waiting = (bench.add_chunk(row, [b"1"]) for row in range(3))
+    bench.collect.handle(bench.answer(scored, b"1"))
+    bench.ledger.park(parked)
+    bench.ledger.seal(JOB_ID, 3)
+
+    assert run(bench, later_s=86_400).get(Found.EXPIRED) == 1
+
+    job = bench.job()
+    assert (job.state, job.rows_scored, job.rows_cancelled) == (JobState.EXPIRED, 1, 2)
+    assert bench.chunk(waiting.range).state is ChunkState.CANCELLED
+
+
+def test_a_producer_that_died_leaves_a_job_that_expires(bench: Bench) -> None:
+    bench.add_chunk(5, [b"1"])  # the first five rows were never added, and nothing was sealed
+    run(bench, later_s=86_400)
+    assert (bench.job().state, bench.job().rows_total) == (JobState.EXPIRED, 6)
+
+
+def test_a_closed_job_is_brought_to_its_end(bench: Bench) -> None:
+    bench.add_chunk(0, [b"1"])
+    bench.made.completion.end_early(JOB_ID, JobState.CANCELLED, "asked for", limit=0)
+    assert bench.job().state is JobState.CLOSING
+
+    assert run(bench) == {Found.CLOSING: 1}
+    assert bench.job().state is JobState.CANCELLED
+
+
+def test_a_finisher_that_died_is_replaced(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.ledger.settle(Settlement(job_id=JOB_ID, range=chunk.range, state=ChunkState.SCORED))
+    bench.ledger.seal(JOB_ID, 1)
+    bench.ledger.start_finishing(JOB_ID, NOW)
+
+    assert run(bench, later_s=301) == {Found.FINISHED: 1}
+    assert bench.job().state is JobState.COMPLETED
+    assert keys.manifest_key(JOB_ID) in bench.store.objects
+
+
+def test_a_complete_job_that_nobody_looked_at_is_finished(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.ledger.settle(Settlement(job_id=JOB_ID, range=chunk.range, state=ChunkState.SCORED))
+    bench.ledger.seal(JOB_ID, 1)
+
+    assert run(bench, later_s=3_700).get(Found.FINISHED) == 1
+    assert bench.job().state is JobState.COMPLETED
+
+
+def test_a_run_ends_in_time(bench: Bench) -> None:
+    for row in range(3):
+        bench.made.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
+    bench.now += 301
+
+    found, _ = bench.reconcile.run(0.0)
+
+    assert not found
+    assert len(bench.invoker.invoked) == 3
+
+
+def test_two_runs_at_once_do_nothing_twice(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.made.attempts.begin(chunk, tries=1, reason="")
+    bench.now += 301
+    due = list(bench.ledger.overdue(bench.now, 10))
+
+    first = [bench.reconcile._look(each) for each in due]
+    second = [bench.reconcile._look(each) for each in due]
+
+    assert first.count(Found.UNCONFIRMED) == 1
+    assert second.count(Found.UNCONFIRMED) == 0
+    assert len(bench.invoker.invoked) == 2
