@@ -58,8 +58,8 @@ POLICIES: dict[FailureClass, Policy] = {
 # stand in accounts, paths and row counts as well: none of them reads like one of these.
 _STATUS = re.compile(
     r"\b(?:client|server) error \(([0-9]{1,3})\)"
-    r"|\b(?:status|error)(?: ?code)?(?: ?[:=] ?| is | )\(?([0-9]{3})\b(?![\w-])"
-    r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b(?![\w-])",
+    r"|\b(?:status|error)(?: ?code)?(?: ?[:=] ?| is | )\(?([0-9]{3})\b"
+    r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b",
     re.IGNORECASE,
 )
 

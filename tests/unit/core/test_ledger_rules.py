@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobState
 from tailrace_core.ledger.memory import MemoryLedger
@@ -17,6 +17,8 @@ from .jobs import NOW, SETTINGS, chunk_of, end_of, new_job
 from .strategies import JOB
 
 ORDER = [JobState.SUBMITTING, JobState.RUNNING, JobState.CLOSING, JobState.FINISHING]
+RARELY = st.integers(0, 4)
+"""What ends a job happens when this is 0, so that much happens before."""
 ENDS = st.sampled_from([ChunkState.SCORED, ChunkState.REJECTED, ChunkState.CANCELLED])
 
 
@@ -44,8 +46,16 @@ class Ledgers(RuleBasedStateMachine):
         return list(self.ledger.chunks(JOB))
 
     def some(self, data: st.DataObject) -> Chunk:
-        """A chunk that was once added, in whatever state."""
-        return data.draw(st.sampled_from(self.chunks))
+        """A chunk that was once added, in whatever state, more often an open one."""
+        chunks = self.chunks
+        still_open = [chunk for chunk in chunks if chunk.state is ChunkState.OPEN]
+        return data.draw(st.sampled_from(still_open or chunks) | st.sampled_from(chunks))
+
+    @initialize(sizes=st.lists(st.integers(2, 9), min_size=2, max_size=6))
+    def begin(self, sizes: list[int]) -> None:
+        for rows in sizes:
+            assert self.ledger.open_chunk(chunk_of(self.next_row, rows)) is Opened.OPENED
+            self.next_row += rows
 
     @rule(rows=st.integers(1, 9), rejected=st.booleans())
     def add(self, rows: int, rejected: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name
@@ -99,17 +109,21 @@ class Ledgers(RuleBasedStateMachine):
         chunk = self.some(data)
         getattr(self.ledger, what)(chunk_of(*_range(chunk), attempt=chunk.attempt, output_location="s3://b/o"))
 
-    @rule(extra=st.sampled_from([0, 0, 0, 1]))
-    def seal(self, extra: int) -> None:
+    @rule(extra=st.sampled_from([0, 0, 0, 1]), seldom=RARELY)
+    def seal(self, extra: int, seldom: int) -> None:
         before = self.job
+        if seldom:
+            return
         if before.rows_total is None and extra:
             return  # a producer that lies about its total is not modelled; a second total is
         sealed = self.ledger.seal(JOB, self.next_row + extra)
         assert sealed == (extra == 0)
 
-    @rule(outcome=st.sampled_from(sorted(EARLY_ENDS)))
-    def close(self, outcome: JobState) -> None:
+    @rule(outcome=st.sampled_from(sorted(EARLY_ENDS)), seldom=RARELY)
+    def close(self, outcome: JobState, seldom: int) -> None:
         before = self.job
+        if seldom:
+            return
         assert self.ledger.close(JOB, outcome, "why") == before.state.accepts_results
 
     @rule()
@@ -184,7 +198,7 @@ def _rank(state: JobState) -> int:
 
 
 TestLedgers = pytest.mark.timeout(120)(Ledgers.TestCase)
-TestLedgers.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLedgers.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize("state", [ChunkState.OPEN, ChunkState.SPLIT])
