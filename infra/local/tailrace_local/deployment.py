@@ -96,7 +96,7 @@ class Deployment:
             )
         except DeployError as error:
             reasons = "\n".join(self.failures(self._facts.stack))
-            raise DeployError(f"{error}\n{reasons}" if reasons else str(error)) from None
+            raise DeployError(f"{error.reason}\n{reasons}".rstrip(), log=error.log) from None
         return self.facts()
 
     def facts(self) -> CloudFacts:

@@ -18,6 +18,7 @@ class LocalCloudError(Exception):
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(f"{message} (log: {log})" if log else message)
+        self.reason = message
         self.log = log
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,7 +95,9 @@ class Launcher:
     def reap(self) -> None:
         """Take the exit status of the cloud that was started here, if it has ended: it would stay a zombie."""
         if self._group:
-            self._group.child.poll()
+            # A leader can look dead while its threads still end; only then has it a status.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._group.child.wait(10)
 
     def tail(self, lines: int = 12) -> str:
         """The end of the cloud's log."""

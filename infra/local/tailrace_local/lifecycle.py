@@ -76,7 +76,7 @@ class Lifecycle:
                 log = self._keep_log(error)
                 self._clear()
                 if log and isinstance(error, LocalCloudError):
-                    raise type(error)(str(error).replace(str(error.log), str(log))) from error
+                    raise type(error)(error.reason, log=log) from error
                 raise
 
     def down(self, say: Callable[[str], None]) -> int:
