@@ -21,8 +21,6 @@ RETENTION_S = 45 * 86_400
 """How long items stay, from when they are first due: the longest deadline (14 days), and then longer than any message
 can wait (4 days, then 14 in a dead-letter queue)."""
 
-_FAILED = "ConditionalCheckFailed"
-
 
 class DynamoSteps(Lookups):
     """`Ledger` as steps over one table."""
@@ -112,7 +110,7 @@ class DynamoSteps(Lookups):
             "#s = :submitting",
             {":submitting": JobState.SUBMITTING},
         )
-        return _opened((yield from self._transact([put, check])))
+        return expressions.opened((yield from self._transact([put, check])))
 
     def add_rejected(self, chunk: Chunk) -> Steps[Opened]:
         count = self._write(
@@ -122,7 +120,7 @@ class DynamoSteps(Lookups):
             {":n": chunk.range.rows, ":submitting": JobState.SUBMITTING},
         )
         put = self._put_new(items.chunk_item(rules.all_rejected(chunk), _expiry(chunk)))
-        return _opened((yield from self._transact([put, count])))
+        return expressions.opened((yield from self._transact([put, count])))
 
     def add_cancelled(self, chunk: Chunk) -> Steps[Opened]:
         count = self._write(
@@ -132,7 +130,7 @@ class DynamoSteps(Lookups):
             {":n": chunk.range.rows, ":closing": JobState.CLOSING},
         )
         put = self._put_new(items.chunk_item(rules.all_cancelled(chunk), _expiry(chunk)))
-        return _opened((yield from self._transact([put, count])))
+        return expressions.opened((yield from self._transact([put, count])))
 
     def begin_attempt(self, chunk: Chunk) -> Steps[bool]:
         values = {
@@ -227,7 +225,7 @@ class DynamoSteps(Lookups):
                 ":all": end.range.rows,
             },
         )
-        return _settled((yield from self._transact([chunk, job])))
+        return expressions.settled((yield from self._transact([chunk, job])))
 
     def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Steps[Settled]:
         rules.check_children(parent, left, right)
@@ -253,7 +251,7 @@ class DynamoSteps(Lookups):
             self._put_new(items.chunk_item(left, _expiry(left))),
             self._put_new(items.chunk_item(right, _expiry(right))),
         ]
-        outcome = _settled((yield from self._transact(writes)))
+        outcome = expressions.settled((yield from self._transact(writes)))
         if outcome is Settled.REFUSED:
             job = yield from self.job(parent.job_id)
             if job is not None and job.state.accepts_results and job.split_budget < 1:
@@ -288,23 +286,11 @@ class DynamoSteps(Lookups):
         try:
             yield Call("dynamodb", "transact_write_items", {"TransactItems": list(writes)})
         except ConditionFailedError as exc:
-            return exc.reasons or (_FAILED,)
+            return exc.reasons or (expressions.FAILED,)
         return ()
 
 
 _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}
-
-
-def _opened(reasons: tuple[str, ...]) -> Opened:
-    if not reasons:
-        return Opened.OPENED
-    return Opened.EXISTS if reasons[0] == _FAILED else Opened.CLOSED
-
-
-def _settled(reasons: tuple[str, ...]) -> Settled:
-    if not reasons:
-        return Settled.SETTLED
-    return Settled.ALREADY if reasons[0] == _FAILED else Settled.REFUSED
 
 
 def _expiry(chunk: Chunk) -> int:

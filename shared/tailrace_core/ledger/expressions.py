@@ -6,6 +6,10 @@ import re
 from typing import Any
 
 from tailrace_core.ledger import items
+from tailrace_core.ledger.rules import Opened, Settled
+
+FAILED = "ConditionalCheckFailed"
+"""The reason, one of a cancelled transaction's, that is an answer."""
 
 _VALUE = re.compile(r":\w+")
 
@@ -35,3 +39,17 @@ def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, 
         **({"ExpressionAttributeNames": {"#s": "state"}} if "#s" in text else {}),
         **({"ExpressionAttributeValues": used} if used else {}),
     }
+
+
+def opened(reasons: tuple[str, ...]) -> Opened:
+    """What the reasons of a transaction whose first write adds a chunk say; none when it was carried out."""
+    if not reasons:
+        return Opened.OPENED
+    return Opened.EXISTS if reasons[0] == FAILED else Opened.CLOSED
+
+
+def settled(reasons: tuple[str, ...]) -> Settled:
+    """What the reasons of a transaction whose first write ends a chunk say; none when it was carried out."""
+    if not reasons:
+        return Settled.SETTLED
+    return Settled.ALREADY if reasons[0] == FAILED else Settled.REFUSED
