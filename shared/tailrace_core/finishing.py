@@ -8,6 +8,7 @@ from tailrace_core import keys
 from tailrace_core.events import JobFinished
 from tailrace_core.jobs import Job, JobState
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.limits import excess
 from tailrace_core.manifest import build_manifest
 
 
@@ -35,11 +36,22 @@ def finish_if_complete(
     job = ledger.job(job_id)
     if job is None or not job.complete or job.state not in {JobState.RUNNING, JobState.CLOSING}:
         return None
+    _fail_over_limit(job, ledger)
     finishing = ledger.start_finishing(job_id, now)
     if finishing is None:
         return None
     take_over(finishing, ledger=ledger, store=store, publisher=publisher)
     return finishing
+
+
+def _fail_over_limit(job: Job, ledger: Ledger) -> None:
+    """A limit in per cent holds only once the job is sealed; whoever seals it last has to look as well."""
+    if job.state is not JobState.RUNNING or not job.rows_rejected:
+        return
+    settings = ledger.settings(job.job_id)
+    reason = None if settings is None else excess(job, settings)
+    if reason is not None:
+        ledger.close(job.job_id, JobState.FAILED, reason)
 
 
 def take_over(job: Job, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher) -> None:

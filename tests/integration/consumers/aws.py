@@ -125,7 +125,10 @@ def make_stack() -> Stack:
     """The resources, as template.yaml has them as far as functions see them. Needs moto to be active."""
     s3, sqs, sns, dynamodb = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs", "sns", "dynamodb"))
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("retries", "parked", "results")}
+    urls = {
+        name: sqs.create_queue(QueueName=name)["QueueUrl"]
+        for name in ("retries", "parked", "results", "succeeded", "failed")
+    }
     topic = sns.create_topic(Name="results")["TopicArn"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=urls["results"], AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
@@ -157,5 +160,7 @@ def make_stack() -> Stack:
         retries_queue=urls["retries"],
         parked_queue=urls["parked"],
         endpoint_name="demand",
+        succeeded_queue=urls["succeeded"],
+        failed_queue=urls["failed"],
     )
     return Stack(settings, urls["results"])

@@ -12,6 +12,6 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         monkeypatch.setenv(name, value)
     with mock_aws():
         made = make_stack()
-        for name, value in made.settings.model_dump().items():
+        for name, value in made.settings.model_dump(exclude_none=True).items():
             monkeypatch.setenv(f"TAILRACE_{name.upper()}", value)
         yield made

@@ -8,6 +8,8 @@ from typing import Any
 from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
+from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
+from tailrace_consumers.reconcile_jobs.service import Found
 from tailrace_consumers.telemetry import process
 from tailrace_core import keys
 from tailrace_core.jobs import ChunkState, JobState
@@ -110,4 +112,37 @@ def test_what_cannot_be_decoded_fails_alone(stack: Stack) -> None:
     assert send(
         stack, collect_results, "not JSON", good, test, {"Type": "Notification", "Message": json.dumps(good)}
     ) == ["m0"]
+    assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b"1\n2\n3\n4\n"
+
+
+def test_functions_build_themselves_from_their_environment(stack: Stack) -> None:
+    stack.add_job()
+    chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
+    try:
+        said = batch(stack.answer(str(chunk.inference_id), b"1\n2\n3\n4\n"), "nonsense")
+        assert collect_results.handler(said, None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+        late = stack.failure(str(chunk.inference_id), "late")
+        assert handle_failures.handler(batch(late), None) == {"batchItemFailures": []}
+        assert dispatch_retries.handler(batch("nonsense"), None) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+        assert reconcile_jobs.handler({}, None) == {"JobsExpired": 1}  # the job is of 2023
+    finally:
+        for module in (collect_results, handle_failures, dispatch_retries, reconcile_jobs):
+            module.build.cache_clear()
+    assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b"1\n2\n3\n4\n"
+    job = stack.composition().ledger.job(JOB_ID)
+    assert job is not None
+    assert (job.state, job.rows_scored) == (JobState.EXPIRED, 4)
+
+
+def test_a_lost_notification_is_found_and_handled(stack: Stack) -> None:
+    stack.add_job()
+    chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
+    stack.answer(str(chunk.inference_id), b"1\n2\n3\n4\n")  # and nobody hears of it
+    stack.now += 301
+
+    found, errors = reconcile_jobs.assemble(stack.composition()).run(60)
+    assert (found[Found.LOST_SUCCESS], errors) == (1, [])
+    (said,) = stack.received(str(stack.settings.succeeded_queue))
+    assert send(stack, collect_results, said) == []
+
     assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b"1\n2\n3\n4\n"

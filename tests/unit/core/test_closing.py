@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace_core.closing import cancel_open, close
+from tailrace_core.events import JobFinished
+from tailrace_core.finishing import finish_if_complete
 from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import Settlement
@@ -110,3 +112,25 @@ def test_limits_of_rejected_rows(limits: dict[str, Any], total: int | None, reje
         job_id=JOB_ID, state=JobState.RUNNING, created_at=0, deadline_at=1, rows_total=total, rows_rejected=rejected
     )
     assert (excess(job, settings) is not None) is over
+
+
+class Outside:
+    def put_manifest(self, key: str, body: bytes) -> str:
+        assert body
+        return f"s3://bucket/{key}"
+
+    def publish(self, event: JobFinished) -> None:
+        assert event.state is JobState.FAILED
+
+
+def test_a_job_sealed_after_its_last_reject_fails_by_its_limit_in_per_cent() -> None:
+    ledger = MemoryLedger()
+    job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=NOW, deadline_at=NOW + 86_400)
+    ledger.create_job(job, JobSettings(endpoint_name="demand", max_rejects_percent=10))
+    ledger.add_rejected(Chunk(job_id=JOB_ID, range=RowRange(0, 4), due_at=NOW))
+    assert ledger.seal(JOB_ID, 4)
+
+    assert finish_if_complete(JOB_ID, ledger=ledger, store=Outside(), publisher=Outside(), now=NOW) is not None
+
+    assert job_of(ledger).state is JobState.FAILED
+    assert "10 % are allowed" in (job_of(ledger).reason or "")

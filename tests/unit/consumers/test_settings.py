@@ -1,0 +1,23 @@
+import pytest
+
+from tailrace_consumers.settings import Settings
+from tailrace_core.errors import ConfigurationError
+
+FULL = {
+    f"TAILRACE_{name}": name.lower()
+    for name in ("BUCKET", "LEDGER_TABLE", "RESULTS_TOPIC", "RETRIES_QUEUE", "PARKED_QUEUE", "ENDPOINT_NAME")
+}
+
+
+def test_settings_come_from_the_environment() -> None:
+    assert Settings.of({**FULL, "OTHER": "x"}).model_dump(exclude_none=True) == {
+        name.removeprefix("TAILRACE_").lower(): value for name, value in FULL.items()
+    }
+
+
+@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_is_named(name: str, value: str | None) -> None:
+    environment = {**FULL, name: value or ""} if value is not None else {n: v for n, v in FULL.items() if n != name}
+    with pytest.raises(ConfigurationError, match=f"lacks {name};"):
+        Settings.of(environment)
