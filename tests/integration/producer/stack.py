@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 
+from tailrace.connections import translating
 from tailrace_core import keys
 from tailrace_core.calls import Call
 from tailrace_core.checksums import checksum
@@ -40,14 +41,14 @@ def template() -> str:
         "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in _KEYS.items()],
         "GlobalSecondaryIndexes": [index("due", "due_shard", "due_at"), index("created", "kind", "created_at")],
     }
-    resources = {
+    resources: dict[str, dict[str, Any]] = {
         "Bucket": {"Type": "AWS::S3::Bucket"},
         "LedgerTable": {"Type": "AWS::DynamoDB::Table", "Properties": table},
         "ResultsTopic": {"Type": "AWS::SNS::Topic"},
         "ResultsQueue": {"Type": "AWS::SQS::Queue"},
         "ParkedQueue": {"Type": "AWS::SQS::Queue"},
     }
-    outputs = {name: {"Value": {"Ref": name}} for name in resources}
+    outputs: dict[str, Any] = {name: {"Value": {"Ref": name}} for name in resources}
     outputs["EndpointName"] = {"Value": "model"}
     return json.dumps({"Resources": resources, "Outputs": outputs})
 
@@ -96,7 +97,7 @@ class Pipeline:
         body: bytes = self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return body
 
-    def keys(self) -> list[str]:
+    def object_keys(self) -> list[str]:
         """All objects."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket)
         return [each["Key"] for each in listed.get("Contents", ())]
@@ -128,7 +129,8 @@ class Pipeline:
         ledger.settle(end)
 
     def _execute(self, call: Call) -> Any:
-        return getattr(self.client(call.service), call.operation)(**call.params)
+        with translating(call):
+            return getattr(self.client(call.service), call.operation)(**call.params)
 
 
 def pipeline(client: Callable[[str], Any]) -> Pipeline:

@@ -1,0 +1,144 @@
+"""A producer that dies at any call, and is started again: the end is that of a submit that nothing befell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tailrace import JobState, Tailrace
+from tailrace.connections import Connection
+from tailrace.origins import RemoteObject
+from tailrace_core.calls import Call
+from tailrace_core.jobs import ChunkState
+from tests.integration.producer.stack import NAME, Pipeline
+
+_SOURCE = b"id,x\n1,10\n2,20\n#3,30\n4,40\n5\n6\n7,70\n"
+"""In chunks of two rows: a clean one, one with a bad row, one of bad rows only, and a short one."""
+
+
+class Crash(BaseException):
+    """The process dies: nothing after it happens, no matter who catches what."""
+
+
+class MortalConnection:
+    """Dies at one call, before it is sent or after it took effect; and stays dead."""
+
+    def __init__(self, connection: Connection, dies_at: int | None, *, after: bool) -> None:
+        self._connection = connection
+        self._dies_at = dies_at
+        self._after = after
+        self.calls: list[Call] = []
+        self.where = connection.where
+
+    def execute(self, call: Call) -> Any:
+        if self._dies_at is not None and len(self.calls) > self._dies_at:
+            raise Crash
+        self.calls.append(call)
+        dies = len(self.calls) - 1 == self._dies_at
+        if dies and not self._after:
+            raise Crash
+        answer = self._connection.execute(call)
+        if dies:
+            raise Crash
+        return answer
+
+    def read_body(self, call: Call) -> bytes:
+        return self._connection.read_body(call)
+
+    def open_object(self, bucket: str, key: str) -> RemoteObject:
+        return self._connection.open_object(bucket, key)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="module")
+def connection(moto_url: str) -> Connection:
+    session = boto3.Session("t", "t", region_name="eu-west-1")
+    return Connection(session=session, endpoint_url=moto_url, concurrency=1)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    path = tmp_path / "in.csv"
+    path.write_bytes(_SOURCE)
+    return str(path)
+
+
+def submit(mortal: MortalConnection, source: str, key: str) -> str:
+    client = Tailrace(NAME, connection=mortal, concurrency=1)
+    return client.submit(source, job_key=key, keep=["id"], chunk_rows=2).job_id
+
+
+def end_state(stack: Pipeline, job_id: str) -> object:
+    """Everything that a job leaves, but for what says how often it was tried and when."""
+    job = stack.ledger().job(job_id)
+    assert job is not None
+    chunks = [
+        (chunk.range, chunk.state, chunk.rejected, chunk.input_checksum, chunk.invoked or chunk.state)
+        for chunk in stack.ledger().chunks(job_id)
+    ]
+    objects = {key.replace(job_id, "JOB"): stack.read(key) for key in stack.object_keys() if job_id in key}
+    counters = (job.state, job.rows_total, job.rows_scored, job.rows_rejected, job.rows_cancelled)
+    return counters, chunks, {key: body for key, body in objects.items() if "manifest" not in key}
+
+
+def invocations(mortal: MortalConnection) -> list[str]:
+    return [call.params["InputLocation"] for call in mortal.calls if call.operation == "invoke_endpoint_async"]
+
+
+def test_a_submit_that_died_at_any_call_is_continued_to_the_same_end(
+    stack: Pipeline, connection: Connection, source: str
+) -> None:
+    clean = MortalConnection(connection, None, after=False)
+    expected = end_state(stack, submit(clean, source, "clean"))
+    assert len(invocations(clean)) == 3
+    for dies_at in range(len(clean.calls)):
+        for after in (False, True):
+            key = f"{dies_at}-{after}"
+            first, second = (
+                MortalConnection(connection, dies_at, after=after),
+                MortalConnection(connection, None, after=after),
+            )
+            with pytest.raises(Crash):
+                submit(first, source, key)
+            job_id = submit(second, source, key)
+            where = f"died {'after' if after else 'before'} call {dies_at}: {first.calls[-1].operation}"
+            assert end_state(stack, job_id) == expected, where
+            invoked = invocations(first) + invocations(second)
+            # What is known to be invoked is not invoked again; between the call and its confirmation nobody knows.
+            assert len(invoked) - len(set(invoked)) <= 1, where
+            assert len(set(invoked)) == 3, where
+    jobs = stack.ledger().jobs(1000)
+    assert all(job.state is JobState.RUNNING for job in jobs)
+
+
+def test_without_a_key_a_submit_that_fails_at_any_call_leaves_no_job_open(
+    stack: Pipeline, connection: Connection, source: str
+) -> None:
+    class Failing(MortalConnection):
+        """One call is interrupted as by Ctrl-C; what follows works."""
+
+        def execute(self, call: Call) -> Any:
+            self.calls.append(call)
+            if len(self.calls) - 1 == self._dies_at:
+                raise KeyboardInterrupt
+            return self._connection.execute(call)
+
+    clean = MortalConnection(connection, None, after=False)
+    Tailrace(NAME, connection=clean, concurrency=1).submit(source, chunk_rows=2)
+    last = next(at for at, call in enumerate(clean.calls) if "rows_total = :t" in str(call.params))
+    for dies_at in range(last):
+        with pytest.raises(KeyboardInterrupt):
+            Tailrace(NAME, connection=Failing(connection, dies_at, after=False), concurrency=1).submit(
+                source, chunk_rows=2
+            )
+    (finished, *others) = sorted(stack.ledger().jobs(1000), key=lambda job: job.created_at)
+    assert finished.state is JobState.RUNNING
+    assert {job.state for job in others} == {JobState.CANCELLED}
+    for job in others:
+        assert job.rows_open == 0
+        assert all(chunk.state is not ChunkState.OPEN for chunk in stack.ledger().chunks(job.job_id))

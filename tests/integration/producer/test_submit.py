@@ -1,0 +1,286 @@
+"""The whole way of an input through both clients, with moto as the AWS and a stand-in for the consumers."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+import aioboto3
+import boto3
+import pytest
+
+from tailrace import AsyncTailrace, InputError, Job, JobKeyError, JobState, Reject, Submission, Tailrace, TimedOutError
+from tailrace.progress import Progress
+from tailrace_core import keys
+from tailrace_core.checksums import checksum
+from tailrace_core.errors import ContractError
+from tailrace_core.jobs import ChunkState
+from tests.integration.producer.stack import NAME, Pipeline
+
+ROWS = 250
+_SOURCE = b"id,x\n" + b"".join(b"%d,%d\n" % (row, row * 7) for row in range(ROWS - 2)) + b"#no,1\nlonely\n"
+
+
+class Client(Protocol):
+    """What the tests do with either client."""
+
+    def submit(self, *names: str, **options: Any) -> Submission: ...
+    def wait(self, job_id: str, **options: Any) -> Job: ...
+    def status(self, job_id: str) -> Job: ...
+    def cancel(self, job_id: str) -> Job: ...
+    def jobs(self) -> list[Job]: ...
+    def download(self, job_id: str, target: Any) -> int: ...
+    def rejects(self, job_id: str) -> list[Reject]: ...
+
+
+class SyncClient:
+    def __init__(self, **options: Any) -> None:
+        self._client = Tailrace(NAME, session=boto3.Session("t", "t", region_name="eu-west-1"), **options)
+
+    def submit(self, *names: str, **options: Any) -> Submission:
+        return self._client.submit(names, **options)
+
+    def rejects(self, job_id: str) -> list[Reject]:
+        return list(self._client.rejects(job_id))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class AsyncClient:
+    """Each operation in a loop and with a client of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def submit(self, *names: str, **options: Any) -> Submission:
+        done: Submission = self._run(lambda client: client.submit(names, **options))
+        return done
+
+    def rejects(self, job_id: str) -> list[Reject]:
+        async def collect(client: AsyncTailrace) -> list[Reject]:
+            return [each async for each in client.rejects(job_id)]
+
+        found: list[Reject] = self._run(collect)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **options: self._run(lambda client: getattr(client, name)(*args, **options))
+
+    def _run(self, operation: Callable[[AsyncTailrace], Coroutine[Any, Any, Any]]) -> Any:
+        async def enclosed() -> Any:
+            session = aioboto3.Session("t", "t", region_name="eu-west-1")
+            async with AsyncTailrace(NAME, session=session, **self._options) as client:
+                return await operation(client)
+
+        return asyncio.run(enclosed())
+
+
+@pytest.fixture(params=[SyncClient, AsyncClient], ids=["sync", "async"])
+def tailrace(request: pytest.FixtureRequest, moto_url: str) -> Client:
+    made: Client = request.param(endpoint_url=moto_url)
+    return made
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    path = tmp_path / "input.csv"
+    path.write_bytes(_SOURCE)
+    return str(path)
+
+
+def test_every_row_comes_back_in_order_beside_its_kept_columns(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    submitted = tailrace.submit(source, keep=["id"], chunk_rows=20)
+    assert submitted.job.state is JobState.RUNNING
+    assert submitted.job.rows_total == ROWS
+    assert submitted.chunks_sent == 13
+    stack.score(submitted.job_id)
+    job = tailrace.wait(submitted.job_id, timeout_s=5)
+    assert (job.state, job.rows_scored, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, ROWS - 2, 2)
+    assert tailrace.download(job.job_id, tmp_path / "out.csv") == ROWS
+    expected = [f"{row},{str(row * 7)[::-1]}" for row in range(ROWS - 2)]
+    assert (tmp_path / "out.csv").read_text().splitlines() == ["id,prediction", *expected, "#no,", ","]
+    assert [(each.row, each.record) for each in tailrace.rejects(job.job_id)] == [(248, b"#no,1"), (249, b"lonely")]
+    assert [each.job_id for each in tailrace.jobs()] == [job.job_id]
+
+
+def test_every_chunk_is_invoked_once_and_its_locations_are_recorded(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    submitted = tailrace.submit(source, chunk_rows=100)
+    chunks = list(stack.ledger().chunks(submitted.job_id))
+    records = _SOURCE.splitlines(keepends=True)[1:]
+    assert [chunk.range.rows for chunk in chunks] == [100, 100, 50]
+    for chunk in chunks:
+        assert chunk.invoked
+        assert chunk.output_location is not None
+        assert chunk.input_checksum == checksum(*records[chunk.range.first_row : chunk.range.end])
+
+
+def test_a_job_none_of_whose_rows_can_be_sent_is_finished_by_its_submit(
+    tailrace: Client, stack: Pipeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(b"a,b\n1\n#2,3\n")
+    submitted = tailrace.submit(str(path))
+    assert submitted.job.state is JobState.COMPLETED_WITH_REJECTS
+    assert submitted.job.rows_rejected == 2
+    target = tmp_path / "out.csv"
+    tailrace.download(submitted.job_id, target)
+    assert target.read_bytes() == b'prediction\n""\n""\n'
+    assert not [key for key in stack.object_keys() if "/input/" in key]
+
+
+def test_an_input_of_several_compressed_files_and_objects_is_one_job(
+    tailrace: Client, stack: Pipeline, tmp_path: Path
+) -> None:
+    (tmp_path / "1.csv").write_bytes(gzip.compress(b"a\n1\n2"))
+    stack.client("s3").put_object(Bucket=stack.bucket, Key="in/2.csv", Body=b"a\n3\n4\n")
+    submitted = tailrace.submit(str(tmp_path / "*.csv"), f"s3://{stack.bucket}/in/2.csv", chunk_rows=3)
+    assert submitted.job.rows_total == 4
+    bodies = [stack.read(key) for key in sorted(stack.object_keys()) if "/input/" in key]
+    assert bodies == [b"1\n2\n3\n", b"4\n"]
+
+
+def test_submitting_again_with_the_key_sends_nothing_and_reports_the_job(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    first = tailrace.submit(source, job_key="k", chunk_rows=100)
+    stack.score(first.job_id)
+    again = tailrace.submit(source, job_key="k", chunk_rows=100)
+    assert again.continued
+    assert (again.chunks_sent, again.chunks_skipped) == (0, 3)
+    assert again.job.state is JobState.COMPLETED_WITH_REJECTS
+    assert again.job_id == first.job_id
+
+
+def test_a_key_with_other_settings_or_another_input_is_refused(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    tailrace.submit(source, job_key="k", chunk_rows=100)
+    with pytest.raises(JobKeyError, match="chunk_rows"):
+        tailrace.submit(source, job_key="k", chunk_rows=99)
+    other = tmp_path / "other.csv"
+    other.write_bytes(_SOURCE.replace(b"120,840", b"120,841"))
+    with pytest.raises(JobKeyError, match="from row 100 on"):
+        tailrace.submit(str(other), job_key="k", chunk_rows=100)
+    other.write_bytes(_SOURCE + b"1,1\n")
+    with pytest.raises(JobKeyError):
+        tailrace.submit(str(other), job_key="k", chunk_rows=100)
+    assert len(list(stack.ledger().jobs(9))) == 1
+
+
+def test_an_input_that_turns_out_bad_midway_leaves_no_open_job(
+    tailrace: Client, stack: Pipeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(gzip.compress(b"a\n" + b"".join(b"%d\n" % (row * row) for row in range(20_000)))[:-2000])
+    with pytest.raises(InputError, match="cut off") as caught:
+        tailrace.submit(str(path), chunk_rows=4_000)
+    assert "was closed as failed" in caught.value.__notes__[0]
+    (job,) = stack.ledger().jobs(9)
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert "cut off" in job.reason
+    assert job.rows_total == job.rows_cancelled
+
+
+def test_with_a_key_a_failed_submit_stays_open_and_the_mended_input_continues_it(
+    tailrace: Client, stack: Pipeline, tmp_path: Path
+) -> None:
+    whole = gzip.compress(b"a\n" + b"".join(b"%d\n" % (row * row) for row in range(20_000)))
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(whole[:-2000])
+    with pytest.raises(InputError) as caught:
+        tailrace.submit(str(path), chunk_rows=5_000, job_key="k")
+    assert "stays open" in caught.value.__notes__[0]
+    (job,) = stack.ledger().jobs(9)
+    assert job.state is JobState.SUBMITTING
+    path.write_bytes(whole)
+    done = tailrace.submit(str(path), chunk_rows=5_000, job_key="k")
+    assert done.job_id == job.job_id
+    assert done.job.rows_total == 20_000
+    assert done.chunks_skipped == len(list(stack.ledger().chunks(job.job_id))) - done.chunks_sent
+
+
+def test_a_missing_endpoint_is_named_before_a_job_is_made(tailrace: Client, stack: Pipeline, source: str) -> None:
+    with pytest.raises(InputError, match="'nowhere' is not there"):
+        tailrace.submit(source, endpoint_name="nowhere")
+    assert stack.ledger().jobs(9) == []
+
+
+def test_a_missing_stack_is_named_with_those_that_there_are(stack: Pipeline, moto_url: str, source: str) -> None:
+    client = Tailrace("other", session=boto3.Session("t", "t", region_name="eu-west-1"), endpoint_url=moto_url)
+    with pytest.raises(InputError, match=f"no stack 'other' in {moto_url}.*: {NAME}"):
+        client.submit(source)
+    assert stack.ledger().jobs(9) == []
+
+
+def test_cancelling_settles_every_row_and_the_job_takes_no_chunks(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    submitted = tailrace.submit(source, chunk_rows=100, job_key="k")
+    job = tailrace.cancel(submitted.job_id)
+    assert job.state is JobState.CANCELLED
+    assert job.rows_cancelled == ROWS
+    assert all(chunk.state is ChunkState.CANCELLED for chunk in stack.ledger().chunks(job.job_id))
+    again = tailrace.submit(source, chunk_rows=100, job_key="k")
+    assert again.job.state is JobState.CANCELLED
+    with pytest.raises(InputError, match="cancelled"):
+        tailrace.download(job.job_id, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_job_that_is_closed_while_it_is_submitted_stops_taking_chunks(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    def cancel_at_once(moment: Progress) -> None:
+        if moment.chunks_sent == 1 and stack.ledger().close(moment.job_id, JobState.CANCELLED, "by another"):
+            pass
+
+    submitted = tailrace.submit(source, chunk_rows=2, on_progress=cancel_at_once)
+    assert submitted.job.outcome is JobState.CANCELLED
+    assert submitted.job.state is JobState.CLOSING
+    assert submitted.chunks_sent < 125
+
+
+def test_a_damaged_part_is_found_and_no_file_appears(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    submitted = tailrace.submit(source, chunk_rows=100)
+    stack.score(submitted.job_id)
+    key = keys.part_key(submitted.job_id, list(stack.ledger().chunks(submitted.job_id))[1].range)
+    stack.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=stack.read(key)[:-1] + b"!")
+    with pytest.raises(ContractError, match="damaged"):
+        tailrace.download(submitted.job_id, tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["input.csv"]
+
+
+def test_a_download_goes_to_a_stream_or_is_compressed_by_its_name(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    submitted = tailrace.submit(source, chunk_rows=100)
+    stack.score(submitted.job_id)
+    stream = io.BytesIO()
+    tailrace.download(submitted.job_id, stream)
+    tailrace.download(submitted.job_id, tmp_path / "out.csv.gz")
+    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == stream.getvalue()
+
+
+def test_a_job_under_way_is_not_downloaded_and_a_wait_for_it_ends(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    submitted = tailrace.submit(source)
+    with pytest.raises(InputError, match="wait for it first"):
+        tailrace.download(submitted.job_id, tmp_path / "out.csv")
+    with pytest.raises(TimedOutError, match="0 of 250 rows settled"):
+        tailrace.wait(submitted.job_id, timeout_s=0)
+    with pytest.raises(InputError, match="has no job"):
+        tailrace.status("01JD0WAWQSRPH4P5HK2ZTF1J2N")
+    assert stack.ledger().job(submitted.job_id) is not None

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, cast
+
+import pytest
+
+from tailrace.cli.application import run
+from tailrace.cli.environment import Environment, Target
+from tailrace.client import Tailrace
+from tailrace.estimates import Estimate
+from tailrace.options import SubmitOptions
+from tailrace.progress import OnProgress, Progress
+from tailrace.submitter import Submission
+from tailrace_core.errors import ConfigurationError, InputError, TimedOutError, TransientError
+from tailrace_core.headers import HeaderPolicy
+from tailrace_core.jobs import Job, JobState
+from tailrace_core.rejects import Reject
+
+_JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
+
+
+def job(state: JobState = JobState.RUNNING, **changes: Any) -> Job:
+    return Job(job_id=_JOB, state=state, created_at=0, deadline_at=100, rows_total=10, **changes)
+
+
+@dataclass
+class FakeClient:
+    """A client that does what the test says, and remembers what it was asked."""
+
+    ends_as: Job = field(default_factory=lambda: job(JobState.COMPLETED, rows_scored=10))
+    raises: BaseException | None = None
+    wait_raises: BaseException | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.asked["closed"] = True
+
+    def submit(self, sources: list[str], options: SubmitOptions, *, on_progress: OnProgress, stdin: Any) -> Submission:
+        self.asked.update(sources=sources, options=options, stdin=stdin)
+        on_progress(Progress(job_id=_JOB, rows_read=10))
+        if self.raises is not None:
+            raise self.raises
+        return Submission(job(), chunks_sent=1)
+
+    def estimate(self, sources: list[str], options: SubmitOptions, *, stdin: Any) -> Estimate:
+        self.asked.update(sources=sources, options=options, stdin=stdin)
+        return Estimate(rows=10, chunks=1)
+
+    def status(self, _: str) -> Job:
+        if self.raises is not None:
+            raise self.raises
+        return self.ends_as
+
+    def wait(self, _: str, *, timeout_s: float | None, on_progress: OnProgress) -> Job:
+        self.asked.update(timeout_s=timeout_s)
+        on_progress(Progress(job_id=_JOB))
+        if self.wait_raises is not None:
+            raise self.wait_raises
+        return self.ends_as
+
+    def download(self, _: str, target: Any, *, on_progress: OnProgress) -> int:
+        on_progress(Progress(job_id=_JOB))
+        if isinstance(target, str):
+            Path(target).write_bytes(b"prediction\n1\n")
+        else:
+            target.write(b"prediction\n1\n")
+        return 1
+
+    def rejects(self, _: str) -> Iterator[Reject]:
+        yield Reject(3, 'said "no"', b"a,\xff,1")
+
+    def jobs(self, limit: int) -> list[Job]:
+        return [self.ends_as][:limit]
+
+    def cancel(self, _: str, reason: str) -> Job:
+        return job(JobState.CANCELLED, rows_cancelled=10, outcome=JobState.CANCELLED, reason=reason)
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+    target: Target | None
+
+
+@pytest.fixture
+def invoke() -> Callable[..., Result]:
+    def invoked(client: FakeClient, *arguments: str, stack: str | None = "demo") -> Result:
+        targets: list[Target] = []
+
+        def connect(target: Target) -> Tailrace:
+            targets.append(target)
+            return cast("Tailrace", client)
+
+        out, err = io.BytesIO(), io.StringIO()
+        environment = Environment(
+            connect=connect, stdin=io.BytesIO(b"a\n1\n"), stdout=out, stderr=err, clock=lambda: 0.0
+        )
+        named = () if stack is None else ("--stack", stack)
+        code = run([*arguments, *named], environment)
+        return Result(code, out.getvalue().decode(errors="replace"), err.getvalue(), targets[0] if targets else None)
+
+    return invoked
+
+
+_ENDS = [
+    (job(JobState.COMPLETED, rows_scored=10), 0),
+    (job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1), 3),
+    (job(JobState.FAILED, rows_cancelled=10, outcome=JobState.FAILED), 4),
+    (job(JobState.CANCELLED, rows_cancelled=10, outcome=JobState.CANCELLED), 5),
+    (job(JobState.EXPIRED, rows_cancelled=10, outcome=JobState.EXPIRED), 5),
+]
+
+
+def test_submit_prints_the_job_id_alone_on_standard_output(invoke: Callable[..., Result]) -> None:
+    result = invoke(FakeClient(), "submit", "a.csv", "b.csv")
+    assert (result.code, result.out) == (0, f"{_JOB}\n")
+    assert "running" in result.err
+
+
+@pytest.mark.parametrize(("end", "code"), _ENDS)
+def test_the_exit_code_of_a_waited_for_job_says_how_it_ended(
+    invoke: Callable[..., Result], end: Job, code: int
+) -> None:
+    assert invoke(FakeClient(end), "submit", "a.csv", "--wait").code == code
+    assert invoke(FakeClient(end), "wait", _JOB).code == code
+    assert invoke(FakeClient(end), "status", _JOB).code == 0
+
+
+@pytest.mark.parametrize(("end", "code"), _ENDS)
+def test_submit_as_json_is_one_object_with_the_counts(invoke: Callable[..., Result], end: Job, code: int) -> None:
+    result = invoke(FakeClient(end), "submit", "a.csv", "--wait", "--json")
+    found = json.loads(result.out)
+    assert result.code == code
+    assert found["job_id"] == _JOB
+    assert found["state"] == end.state
+    assert {name: found[name] for name in ("rows_total", "rows_scored", "rows_rejected", "rows_cancelled")} == {
+        "rows_total": 10,
+        "rows_scored": end.rows_scored,
+        "rows_rejected": end.rows_rejected,
+        "rows_cancelled": end.rows_cancelled,
+    }
+
+
+def test_options_reach_the_client_in_its_own_units(invoke: Callable[..., Result]) -> None:
+    client = FakeClient()
+    result = invoke(
+        client, "submit", "a.csv", "--keep", '"x,y",z', "--header", "repeat", "--chunk-bytes", "2MiB",
+        "--chunk-rows", "7",
+        "--deadline", "7d", "--max-rejects", "1%", "--job-key", "k", "--region", "eu-west-1", "--concurrency", "3",
+    )  # fmt: skip
+    options = client.asked["options"]
+    assert result.code == 0
+    assert options.keep == ("x,y", "z")
+    assert options.header is HeaderPolicy.REPEAT
+    assert (options.chunk_bytes, options.chunk_rows, options.deadline_s) == (2 * 1024 * 1024, 7, 7 * 86_400)
+    assert (options.max_rejects, options.job_key) == ("1%", "k")
+    assert result.target == Target(stack="demo", region="eu-west-1", concurrency=3)
+    assert client.asked["closed"]
+
+
+def test_output_waits_and_writes_the_result(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    result = invoke(FakeClient(), "submit", "a.csv", "--output", str(tmp_path / "out.csv"), "--timeout", "2h")
+    assert result.code == 0
+    assert (tmp_path / "out.csv").read_bytes() == b"prediction\n1\n"
+
+
+def test_output_to_standard_output_is_nothing_but_the_result(invoke: Callable[..., Result]) -> None:
+    result = invoke(FakeClient(), "submit", "-", "--output", "-", "--json")
+    assert result.out == "prediction\n1\n"
+    assert json.loads(result.err.splitlines()[0])["job_id"] == _JOB
+
+
+def test_nothing_is_downloaded_of_a_job_that_failed(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    end = job(JobState.FAILED, outcome=JobState.FAILED, reason="too many rejects")
+    result = invoke(FakeClient(end), "submit", "a.csv", "--output", str(tmp_path / "out.csv"))
+    assert result.code == 4
+    assert "too many rejects" in result.err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_submitting(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    client = FakeClient()
+    assert invoke(client, "submit", "a.csv", "--output", str(tmp_path / "no" / "out.csv")).code == 2
+    assert not client.asked
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("row 7 is odd"), 2),
+        (TransientError("no route"), 1),
+        (ConfigurationError("no credentials"), 1),
+        (OSError("disk full"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_an_error_is_one_line_and_a_code_and_says_what_became_of_the_job(
+    invoke: Callable[..., Result], error: BaseException, code: int
+) -> None:
+    error.add_note("job X was closed")
+    result = invoke(FakeClient(raises=error), "submit", "a.csv")
+    assert result.code == code
+    assert result.out == ""
+    first = f"tailrace: {str(error) or 'interrupted'}"
+    assert result.err.splitlines() == [first, "tailrace: job X was closed"]
+
+
+def test_debug_shows_the_traceback(invoke: Callable[..., Result]) -> None:
+    result = invoke(FakeClient(raises=InputError("odd")), "submit", "a.csv", "--debug")
+    assert result.code == 2
+    assert "Traceback" in result.err
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (TimedOutError("late"), 1)])
+def test_a_wait_that_ends_early_says_that_the_job_goes_on(
+    invoke: Callable[..., Result], error: BaseException, code: int
+) -> None:
+    result = invoke(FakeClient(wait_raises=error), "wait", _JOB, "--timeout", "90s")
+    assert result.code == code
+    assert "goes on" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("frobnicate",),
+        ("submit",),
+        ("submit", "a.csv", "--chunk-rows", "0"),
+        ("submit", "a.csv", "--chunk-bytes", "4xB"),
+        ("submit", "a.csv", "--deadline", "soon"),
+        ("submit", "a.csv", "--header", "maybe"),
+        ("wait", _JOB, "--timeout", "x"),
+    ],
+)
+def test_wrong_usage_exits_with_2(invoke: Callable[..., Result], arguments: tuple[str, ...]) -> None:
+    assert invoke(FakeClient(), *arguments).code == 2
+
+
+def test_a_command_without_a_stack_says_how_to_name_one(invoke: Callable[..., Result]) -> None:
+    result = invoke(FakeClient(), "status", _JOB, stack=None)
+    assert result.code == 2
+    assert "--stack" in result.err
+    assert "TAILRACE_STACK" in result.err
+
+
+def test_a_dry_run_needs_no_stack_and_submits_nothing(invoke: Callable[..., Result]) -> None:
+    client = FakeClient()
+    result = invoke(client, "submit", "a.csv", "--dry-run", "--json", stack=None)
+    assert result.code == 0
+    assert json.loads(result.out)["rows"] == 10
+
+
+def test_quiet_says_nothing(invoke: Callable[..., Result]) -> None:
+    assert invoke(FakeClient(), "submit", "a.csv", "--quiet").err == ""
+
+
+def test_rejects_are_csv_and_bytes_come_out_as_they_went_in(invoke: Callable[..., Result]) -> None:
+    out = invoke(FakeClient(), "rejects", _JOB).out
+    assert out.splitlines() == ["row,reason,original", '3,"said ""no""","a,�,1"']
+
+
+def test_jobs_are_listed_one_a_line(invoke: Callable[..., Result]) -> None:
+    assert [line.split()[:2] for line in invoke(FakeClient(), "jobs").out.splitlines()] == [
+        ["JOB", "STATE"],
+        [_JOB, "completed"],
+    ]
+    assert json.loads(invoke(FakeClient(), "jobs", "--json").out)["job_id"] == _JOB
+
+
+def test_cancel_reports_the_job(invoke: Callable[..., Result]) -> None:
+    result = invoke(FakeClient(), "cancel", _JOB, "--reason", "wrong file", "--json")
+    assert json.loads(result.out)["reason"] == "wrong file"
+
+
+def test_download_writes_to_standard_output_by_default(invoke: Callable[..., Result]) -> None:
+    assert invoke(FakeClient(), "download", _JOB).out == "prediction\n1\n"

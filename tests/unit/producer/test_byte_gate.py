@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from tailrace.byte_gate import AsyncByteGate, ByteGate
+
+
+def test_what_fits_enters_and_what_does_not_waits_until_there_is_room() -> None:
+    gate = ByteGate(10)
+    gate.enter(6)
+    entered = threading.Event()
+
+    def enter() -> None:
+        gate.enter(5)
+        entered.set()
+
+    waiting = threading.Thread(target=enter)
+    waiting.start()
+    assert not entered.wait(0.05)
+    gate.leave(6)
+    assert entered.wait(5)
+    waiting.join(5)
+
+
+def test_something_larger_than_the_gate_enters_alone() -> None:
+    gate = ByteGate(10)
+    gate.enter(100)
+    gate.leave(100)
+    gate.enter(1)
+
+
+def test_the_async_gate_does_the_same() -> None:
+    async def scenario() -> None:
+        gate = AsyncByteGate(10)
+        await gate.enter(100)
+        waiting = asyncio.ensure_future(gate.enter(1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await gate.leave(100)
+        await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(scenario())

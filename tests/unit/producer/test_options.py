@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from tailrace.options import MAX_DEADLINE_S, SubmitOptions, differences, fingerprint
+from tailrace_core.errors import InputError
+from tailrace_core.jobs import JobSettings
+
+
+def settings(**options: object) -> JobSettings:
+    chosen = SubmitOptions(**options)  # type: ignore[arg-type]  # what people write in a notebook
+    return chosen.settings(chosen.column_plan(("a", "b")), header=b"a,b", endpoint_name="m")
+
+
+@pytest.mark.parametrize(
+    ("wish", "count", "percent"),
+    [(None, None, None), (0, 0, None), ("10", 10, None), ("2.5%", None, 2.5), (" 0% ", None, 0)],
+)
+def test_a_limit_of_rejects_is_a_count_or_a_share(
+    wish: int | str | None, count: int | None, percent: float | None
+) -> None:
+    found = settings(max_rejects=wish)
+    assert (found.max_rejects, found.max_rejects_percent) == (count, percent)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_rejects": "many"},
+        {"max_rejects": "nan%"},
+        {"max_rejects": "101%"},
+        {"max_rejects": -1},
+        {"chunk_rows": 0},
+        {"deadline_s": 0},
+        {"deadline_s": MAX_DEADLINE_S + 1},
+        {"job_key": ""},
+        {"job_key": "k" * 257},
+        {"header": "maybe"},
+        {"on_bad_row": "sigh"},
+        {"output_columns": ()},
+        {"keep": ["c"]},
+        {"invocation_timeout_s": 3601},
+    ],
+)
+def test_what_makes_no_sense_is_refused_as_input(options: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        settings(**options)
+
+
+def test_lists_of_columns_may_be_written_as_one_line() -> None:
+    assert settings(keep="b", output_columns="p,q").result_columns == ("b", "p", "q")
+
+
+def test_a_repeated_header_names_the_columns_that_are_sent() -> None:
+    assert settings(header="repeat", keep="a").header_record == "b"
+
+
+@pytest.mark.parametrize("change", [{"chunk_rows": 7}, {"keep": "a"}, {"header": "none"}, {"output_columns": "q"}])
+def test_the_fingerprint_tells_settings_apart_and_says_which(change: dict[str, object]) -> None:
+    assert fingerprint(settings()) == fingerprint(settings())
+    assert fingerprint(settings()) != fingerprint(settings(**change))
+    assert differences(settings(), settings(**change))
+
+
+def test_the_deadline_is_no_part_of_the_fingerprint() -> None:
+    assert fingerprint(settings(deadline_s=5)) == fingerprint(settings())
