@@ -56,7 +56,7 @@ def test_predictions_are_near_what_is_sold(server: Server) -> None:
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(1, 59), max_size=8))
 def test_a_prediction_depends_on_its_row_alone(server: Server, seed: int, cuts: list[int]) -> None:
-    shuffled = random.Random(seed).sample(RECORDS, len(RECORDS))  # noqa: S311  no secret
+    shuffled = random.Random(seed).sample(RECORDS, len(RECORDS))
     alone = {record: server.invoke(record)[1] for record in shuffled[:4]}
     bounds = sorted({0, *cuts, len(shuffled)})
     pieces = [server.invoke(b"".join(shuffled[first:last]))[1] for first, last in pairwise(bounds)]

@@ -29,6 +29,11 @@ class Finished:
         """The one object on stdout."""
         return json.loads(self.stdout)
 
+    @property
+    def json_lines(self) -> list[Any]:
+        """The objects on stdout, one a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
 
 def tailrace(
     cloud: RunningCloud, *arguments: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None

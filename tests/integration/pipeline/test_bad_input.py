@@ -20,7 +20,7 @@ ROWS = demand_rows(40, seed=5)
 def open_jobs(cloud: RunningCloud) -> list[str]:
     listed = tailrace(cloud, "jobs", "--stack", cloud.facts.stack, "--json")
     assert listed.code == 0, listed.stderr
-    return [job["job_id"] for job in json.loads(listed.stdout) if not JobState(job["state"]).final]
+    return [job["job_id"] for job in listed.json_lines if not JobState(job["state"]).final]
 
 
 def submit_bytes(cloud: RunningCloud, folder: Path, content: bytes, *arguments: str) -> Finished:
@@ -95,7 +95,7 @@ def test_bad_rows_are_rejected_and_all_others_scored(cloud: RunningCloud, tmp_pa
 
     rejects = tailrace(cloud, "rejects", finished.json["job_id"], "--stack", cloud.facts.stack, "--json")
     assert rejects.code == 0, rejects.stderr
-    reasons = {entry["row"]: entry["reason"] for entry in json.loads(rejects.stdout)}
+    reasons = {entry["row"]: entry["reason"] for entry in rejects.json_lines}
     assert set(reasons) == set(bad)
     assert "blank" in reasons[3]
     assert "8 fields expected" in reasons[7]
