@@ -315,6 +315,13 @@ def test_a_closed_job_refuses_results_and_takes_cancellations(ledger: Ledger) ->
     assert known(ledger.job(JOB)).rows_cancelled == 10
 
 
+def test_no_chunk_is_cancelled_while_its_job_runs(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.seal(JOB, 10)
+    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is Settled.REFUSED
+    assert known(ledger.job(JOB)).rows_cancelled == 0
+
+
 # -- splitting
 
 
