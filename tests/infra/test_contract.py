@@ -27,6 +27,7 @@ GRANTED = {
     "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "DispatchRetries": LEDGER | CONSUME | LOGS | SENDING,
+    "ReconcileJobs": LEDGER | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
 }
 SOURCES = {"CollectResults": "SucceededQueue", "HandleFailures": "FailedQueue", "DispatchRetries": "RetriesQueue"}
 
@@ -64,7 +65,7 @@ def test_a_role_grants_exactly_the_actions_that_its_function_needs(function: str
     assert actions == GRANTED[function]
 
 
-@pytest.mark.parametrize("function", GRANTED)
+@pytest.mark.parametrize("function", SOURCES)
 def test_a_function_consumes_only_its_own_queue(function: str) -> None:
     assert reachable(function, "sqs:ReceiveMessage") == [json.dumps({"Fn::GetAtt": [SOURCES[function], "Arn"]})]
     (mapping,) = [
@@ -85,6 +86,7 @@ def test_each_function_reads_only_what_its_notifications_name() -> None:
         "CollectResults": jobs | {"outputs/*"},
         "HandleFailures": jobs | {"failures/*"},
         "DispatchRetries": set(),
+        "ReconcileJobs": {"outputs/*", "failures/*"},
     }
 
 
@@ -105,6 +107,7 @@ def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
         *(f"{queue}Queue" for queue in QUEUES),
         *(f"{queue}DeadLetterQueue" for queue in QUEUES),
         *(f"{function}Function" for function in GRANTED),
+        "ReconcileJobsDeadLetterQueue",
     }  # fmt: skip
     for name, output in root().body["Outputs"].items():
         if name != "EndpointName":

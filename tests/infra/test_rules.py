@@ -84,6 +84,10 @@ ROOT_FLAWS: list[tuple[str, Callable[[Template], None]]] = [
             {"deadLetterTargetArn": arn("RetriesDeadLetterQueue"), "maxReceiveCount": 2},
         ),
     ),
+    (
+        "every_schedule_has_a_dead_letter_queue",
+        drop(lambda template: properties("ReconcileJobsSchedule")(template)["Target"], "DeadLetterConfig"),
+    ),
     ("visibility_covers_the_function", put(properties("SucceededQueue"), "VisibilityTimeout", 719)),
     ("visibility_covers_the_function", put(properties("DispatchRetries"), "Timeout", 61)),
     ("visibility_covers_the_function", put(properties("HandleFailuresFailed"), "MaximumBatchingWindowInSeconds", 1)),
@@ -120,7 +124,7 @@ ROOT_FLAWS: list[tuple[str, Callable[[Template], None]]] = [
     ("subscriptions_can_deliver_and_lose_nothing", drop(properties("FailedSubscription"), "RawMessageDelivery")),
     (
         "topics_take_messages_only_from_named_roles",
-        drop(statement("ResultsTopicPolicy", "DenyForgedResults"), "Condition"),
+        drop(statement("FailedTopicPolicy", "DenyForgedNotifications"), "Condition"),
     ),
     (
         "topics_take_messages_only_from_named_roles",
