@@ -1,0 +1,68 @@
+"""Inputs of which everybody knows what has to come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailrace_core.jobs import JobState
+from tailrace_core.ranges import RowRange
+from tests.faults import model
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the column that is kept, and the rest of the record, which is sent."""
+
+    kept: bytes
+    value: bytes
+
+    @property
+    def record(self) -> bytes:
+        return self.kept + b"," + self.value
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the producer rejects it before sending."""
+        return b"," in self.value
+
+    @property
+    def bad(self) -> bool:
+        return self.ragged or model.is_bad(self.value)
+
+    @property
+    def line(self) -> bytes:
+        """The row's line in the result; which of a ragged record's fields was to be kept nobody knows."""
+        if self.ragged:
+            return b",\n"
+        return self.kept + b"," + (b"" if self.bad else model.prediction(self.value)) + b"\n"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The input's rows after its header, ``id,x``; ``id`` is kept."""
+
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def of(cls, *values: bytes) -> Dataset:
+        return cls(tuple(Row(b"r%d" % number, value) for number, value in enumerate(values)))
+
+    @cached_property
+    def text(self) -> bytes:
+        return b"id,x\n" + b"".join(row.record + b"\n" for row in self.rows)
+
+    @cached_property
+    def result(self) -> bytes:
+        return b"id,prediction\n" + b"".join(row.line for row in self.rows)
+
+    @cached_property
+    def rejected(self) -> list[tuple[int, bytes]]:
+        return [(number, row.record) for number, row in enumerate(self.rows) if row.bad]
+
+    @property
+    def final_state(self) -> JobState:
+        return JobState.COMPLETED_WITH_REJECTS if self.rejected else JobState.COMPLETED
+
+    def part(self, rows: RowRange) -> bytes:
+        return b"".join(row.line for row in self.rows[rows.first_row : rows.end])

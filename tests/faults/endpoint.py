@@ -1,0 +1,102 @@
+"""The asynchronous endpoint: takes requests, answers them when told to, and notifies as its messages say."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace_core import keys
+from tests.faults import model
+from tests.faults.memory_aws.cloud import BUCKET, ENDPOINT, FAILED, SUCCEEDED, Cloud
+from tests.faults.memory_aws.errors import refusal
+
+
+@dataclass(frozen=True)
+class Request:
+    number: int
+    inference_id: str
+    input_key: str
+    received_at: float
+
+    @property
+    def attempt(self) -> int:
+        return int(self.inference_id.rpartition(".")[2])
+
+    @property
+    def output_key(self) -> str:
+        return f"{keys.OUTPUTS}{self.number:08x}.out"
+
+    @property
+    def failure_key(self) -> str:
+        return f"{keys.FAILURES}{self.number:08x}-error.out"
+
+
+@dataclass
+class Endpoint:
+    """The client's method of ``sagemaker-runtime``, and the service behind it."""
+
+    cloud: Cloud
+    backlog: list[Request] = field(default_factory=list)
+    accepted: list[Request] = field(default_factory=list)
+    down: bool = False
+    """Every request fails with 500."""
+    gone: bool = False
+    """The endpoint does not exist any more."""
+
+    def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
+        if self.gone or request["EndpointName"] != ENDPOINT:
+            message = f"Endpoint {request['EndpointName']} of account 123456789012 not found."
+            raise refusal("ValidationError", message, "InvokeEndpointAsync")
+        match = re.fullmatch(rf"s3://{BUCKET}/(.+)", request["InputLocation"])
+        assert match is not None
+        assert 1 <= len(request["InferenceId"]) <= 64
+        taken = Request(len(self.accepted) + 1, request["InferenceId"], match[1], self.cloud.clock())
+        self.accepted.append(taken)
+        self.backlog.append(taken)
+        return {
+            "InferenceId": taken.inference_id,
+            "OutputLocation": f"s3://{BUCKET}/{taken.output_key}",
+            "FailureLocation": f"s3://{BUCKET}/{taken.failure_key}",
+        }
+
+    def process(self, at: int = 0, *, notifications: int = 1) -> Request:
+        """Answer one request of the backlog; say so that many times."""
+        request = self.backlog.pop(at)
+        message = self._answer(request)
+        topic = SUCCEEDED if message["invocationStatus"] == "Completed" else FAILED
+        for _ in range(notifications):
+            self.cloud.sns.publish(TopicArn=topic, Message=json.dumps(message))
+        return request
+
+    def _answer(self, request: Request) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "awsRegion": "eu-west-1",
+            "eventTime": "2026-01-25T22:46:00.608Z",
+            "receivedTime": "2026-01-25T22:46:00.455Z",
+            "requestParameters": {
+                "accept": "text/csv",
+                "contentType": "text/csv",
+                "endpointName": ENDPOINT,
+                "inputLocation": f"s3://{BUCKET}/{request.input_key}",
+            },
+            "inferenceId": request.inference_id,
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "InferenceResult",
+        }
+        said = self._score(request)
+        if isinstance(said, model.Answered):
+            self.cloud.s3.write(request.output_key, said.body, {})
+            parameters = {"contentType": "text/csv", "outputLocation": f"s3://{BUCKET}/{request.output_key}"}
+            return {**message, "invocationStatus": "Completed", "responseParameters": parameters}
+        self.cloud.s3.write(request.failure_key, said.body, {})
+        parameters = {"failureLocation": f"s3://{BUCKET}/{request.failure_key}"}
+        failed = {"invocationStatus": "Failed", "failureReason": said.reason, "responseParameters": parameters}
+        return {**message, **failed}
+
+    def _score(self, request: Request) -> model.Answered | model.Refused:
+        if self.down:
+            return model.Refused(model.SERVER_ERROR, b"no worker")
+        return model.score(self.cloud.s3.objects[request.input_key].body, request.attempt)

@@ -1,0 +1,204 @@
+"""Faults: what may happen at each call that a process makes, and a process to which it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import EndpointConnectionError, IncompleteReadError, ReadTimeoutError
+
+from tailrace_core.aws_errors import translate, translated
+from tailrace_core.calls import Call
+from tailrace_core.errors import TailraceError
+from tailrace_core.retrying import DEFAULT_POLICY, RetryPolicy, retrying
+from tests.faults.memory_aws.cloud import Cloud
+
+READ = "read_body"
+
+
+class Crash(BaseException):
+    """The process dies; nothing that handles errors gets to see it."""
+
+
+class Kind(StrEnum):
+    """What happens at a call."""
+
+    REFUSED = "refused, then tried again"
+    REPLY_LOST = "reply lost, then tried again"
+    CONFLICT = "conflict, then tried again"
+    UNREACHABLE = "refused until the caller gives up"
+    REPLY_GONE = "reply lost, and the caller gives up"
+    THROTTLED = "throttled until the caller gives up"
+    DEATH_BEFORE = "death before"
+    DEATH_AFTER = "death after"
+
+
+_INNER = frozenset({Kind.REFUSED, Kind.REPLY_LOST, Kind.CONFLICT})
+_WRITES = frozenset({"update_item", "transact_write_items"})
+
+
+def kinds_of(call: str) -> tuple[Kind, ...]:
+    """What may happen at a call, named ``service.operation``."""
+    service, _, operation = call.partition(".")
+    if operation == READ:
+        return (Kind.UNREACHABLE, Kind.DEATH_BEFORE)
+    reads = operation.startswith(("get_", "head_", "describe_", "query", "batch_get_"))
+    kinds = [Kind.REFUSED, Kind.UNREACHABLE, Kind.DEATH_BEFORE]
+    if not reads:
+        kinds += [Kind.REPLY_LOST, Kind.REPLY_GONE, Kind.DEATH_AFTER]
+    if operation in _WRITES:
+        kinds.append(Kind.CONFLICT)
+    if service == "sagemaker-runtime":
+        kinds.append(Kind.THROTTLED)
+    return tuple(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Of the calls that matching processes make, the one numbered ``at`` (from 0)."""
+
+    at: int
+    kind: Kind
+
+
+@dataclass
+class Schedule:
+    """Numbers the calls of the processes whose role is ``role`` (all if None), and says what happens at each."""
+
+    faults: tuple[Fault, ...] = ()
+    role: str | None = None
+    calls: list[str] = field(default_factory=list)
+    fired: list[Fault] = field(default_factory=list)
+    before_call: Callable[[str, str], None] | None = None
+    """Told of each call about to be made (role, call); may block, run other things, or raise `Crash`."""
+
+    def next(self, role: str, call: str) -> Kind | None:
+        """What happens at this call."""
+        if self.before_call is not None:
+            self.before_call(role, call)
+        if self.role is not None and role != self.role:
+            return None
+        number = len(self.calls)
+        self.calls.append(call)
+        for fault in self.faults:
+            # A call that is made only after an earlier fault need not be open to what this one says.
+            if fault.at == number and fault.kind in kinds_of(call):
+                self.fired.append(fault)
+                return fault.kind
+        return None
+
+
+class Process:
+    """A running function, or a producer. Once dead, none of its calls reaches anything."""
+
+    def __init__(self, cloud: Cloud, role: str, schedule: Schedule) -> None:
+        self._cloud = cloud
+        self.role = role
+        self._schedule = schedule
+        self._pending: Kind | None = None
+        self.dead = False
+
+    def persistent(
+        self, execute: Callable[[Call], Any], *, policy: RetryPolicy = DEFAULT_POLICY
+    ) -> Callable[[Call], Any]:
+        """The executor that the process uses: retries included, faults on both sides of them."""
+        retried = retrying(
+            lambda call: self._once(execute, call), policy=policy, sleep=lambda _: None, draw=lambda: 0.5
+        )
+
+        def perform(call: Call) -> Any:
+            self._check()
+            name = f"{call.service}.{call.operation}"
+            kind = self._schedule.next(self.role, name)
+            return self._with_body(call, self._perform(kind, retried, call, name))
+
+        return perform
+
+    def _perform(self, kind: Kind | None, execute: Callable[[Call], Any], call: Call, name: str) -> Any:
+        if kind is None:
+            return execute(call)
+        if kind in _INNER:
+            self._pending = kind
+            return execute(call)
+        if kind is Kind.DEATH_BEFORE:
+            self._die()
+        if kind is Kind.UNREACHABLE:
+            raise _unreachable(name)
+        if kind is Kind.THROTTLED:
+            raise translate(_answer("ThrottlingException", 429), name)
+        answer = execute(call)
+        if kind is Kind.DEATH_AFTER:
+            self._die()
+        raise _no_reply(name) if kind is Kind.REPLY_GONE else AssertionError(f"{answer} of {kind}")
+
+    def _once(self, execute: Callable[[Call], Any], call: Call) -> Any:
+        kind, self._pending = self._pending, None
+        name = f"{call.service}.{call.operation}"
+        if kind is Kind.REFUSED:
+            raise _unreachable(name)
+        if kind is Kind.CONFLICT:
+            raise _conflict(call, name)
+        answer = execute(call)
+        if kind is Kind.REPLY_LOST:
+            raise _no_reply(name)
+        return answer
+
+    def _with_body(self, call: Call, answer: Any) -> Any:
+        if call.operation != "get_object" or not isinstance(answer, dict):
+            return answer
+        return {**answer, "Body": _Body(answer["Body"], self._read)}
+
+    def _read(self, body: Any, size: int | None) -> bytes:
+        self._check()
+        kind = self._schedule.next(self.role, f"s3.{READ}")
+        if kind is Kind.DEATH_BEFORE:
+            self._die()
+        if kind is Kind.UNREACHABLE:
+            raise IncompleteReadError(actual_bytes=0, expected_bytes=1)
+        data: bytes = body.read(size)
+        return data
+
+    def _check(self) -> None:
+        if self.dead:
+            raise Crash
+
+    def _die(self) -> None:
+        self.dead = True
+        raise Crash
+
+
+@dataclass(frozen=True)
+class _Body:
+    body: Any
+    read_through: Callable[[Any, int | None], bytes]
+
+    def read(self, size: int | None = None) -> bytes:
+        return self.read_through(self.body, size)
+
+    def close(self) -> None:
+        self.body.close()
+
+
+def _unreachable(name: str) -> TailraceError:
+    return translated(EndpointConnectionError(endpoint_url="https://memory"), name)
+
+
+def _no_reply(name: str) -> TailraceError:
+    return translated(ReadTimeoutError(endpoint_url="https://memory"), name)
+
+
+def _answer(code: str, status: int, **extra: Any) -> dict[str, Any]:
+    return {
+        "Error": {"Code": code, "Message": "injected"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
+        **extra,
+    }
+
+
+def _conflict(call: Call, name: str) -> TailraceError:
+    if call.operation == "update_item":
+        return translate(_answer("TransactionConflictException", 400), name)
+    reasons = [{"Code": "TransactionConflict"}, *({"Code": "None"} for _ in call.params["TransactItems"][1:])]
+    return translate(_answer("TransactionCanceledException", 400, CancellationReasons=reasons), name)

@@ -1,0 +1,1 @@
+"""AWS in memory, at the level of boto3's client methods; a conformance suite holds it against moto."""

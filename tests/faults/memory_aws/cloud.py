@@ -1,0 +1,110 @@
+"""The stack in memory: its resources, its clock, and a client for each service."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.memory_aws.dynamodb import DynamoDb
+from tests.faults.memory_aws.s3 import S3
+from tests.faults.memory_aws.sqs import Queue, Sns, Sqs
+
+BUCKET = "bucket"
+TABLE = "ledger"
+ENDPOINT = "demand"
+RESULTS_TOPIC = "results-topic"
+SUCCEEDED, FAILED, RETRIES, PARKED, RESULTS = "succeeded", "failed", "retries", "parked", "results"
+_VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0}
+"""As in template.yaml."""
+_MAX_RECEIVES = {PARKED: 1000}
+START = 1_800_000_000.0
+
+
+@dataclass
+class Clock:
+    """The world's time: it moves when somebody moves it."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+
+
+@dataclass
+class Cloud:
+    """Everything that lasts; whoever dies, this stays."""
+
+    clock: Clock = field(default_factory=Clock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    region_name: str = "memory-1"
+    """It serves as a boto3 session too."""
+
+    def __post_init__(self) -> None:
+        self.dynamodb = DynamoDb(TABLE, self.clock)
+        self.s3 = S3(BUCKET)
+        self.sqs = Sqs(self.clock)
+        for name, visibility_s in _VISIBILITY_S.items():
+            dead = Queue(f"{name}-dead")
+            self.sqs.queues[dead.name] = dead
+            self.sqs.queues[name] = Queue(name, visibility_s, _MAX_RECEIVES.get(name, 5), dead)
+        self.sns = Sns(self.sqs, {RESULTS_TOPIC: [RESULTS], SUCCEEDED: [SUCCEEDED], FAILED: [FAILED]})
+        self._services: dict[str, Any] = {
+            "dynamodb": self.dynamodb,
+            "s3": self.s3,
+            "sqs": self.sqs,
+            "sns": self.sns,
+            "cloudformation": _CloudFormation(),
+            "sagemaker": _SageMaker(),
+        }
+
+    def add_service(self, name: str, service: Any) -> None:
+        self._services[name] = service
+
+    def client(self, service: str, **_: Any) -> Any:
+        """A client of a service, as ``boto3.client`` gives it."""
+        return _Client(self._services[service], self.lock)
+
+    def queue(self, name: str) -> Queue:
+        return self.sqs.queues[name]
+
+
+@dataclass(frozen=True)
+class _Client:
+    service: Any
+    lock: threading.RLock
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        method = getattr(self.service, operation)
+
+        def call(**params: Any) -> Any:
+            with self.lock:
+                return method(**params)
+
+        return call
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _CloudFormation:
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        outputs = {
+            "Bucket": BUCKET,
+            "LedgerTable": TABLE,
+            "EndpointName": ENDPOINT,
+            "ResultsTopic": RESULTS_TOPIC,
+            "ResultsQueue": RESULTS,
+            "ParkedQueue": PARKED,
+        }
+        listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+        return {"Stacks": [{"StackName": "stack", "StackStatus": "CREATE_COMPLETE", "Outputs": listed}]}
+
+
+class _SageMaker:
+    def describe_endpoint(self, **_: Any) -> dict[str, Any]:
+        return {"EndpointStatus": "InService"}

@@ -1,0 +1,16 @@
+"""botocore's errors, as the services answer them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+def refusal(code: str, message: str, operation: str, status: int = 400, **extra: Any) -> ClientError:
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
+        **extra,
+    }
+    return ClientError(response, operation)

@@ -1,0 +1,89 @@
+"""S3 in memory: one bucket; conditional writes and multipart uploads."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.memory_aws.errors import refusal
+
+
+@dataclass(frozen=True)
+class Stored:
+    body: bytes
+    metadata: Mapping[str, str]
+
+
+@dataclass
+class S3:
+    """The client's methods. ``overwritten`` remembers keys whose bytes were replaced by other bytes."""
+
+    bucket: str
+    objects: dict[str, Stored] = field(default_factory=dict)
+    overwritten: list[str] = field(default_factory=list)
+    uploads: dict[str, tuple[str, Mapping[str, str], dict[int, bytes]]] = field(default_factory=dict)
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        self._check(request["Bucket"], "PutObject")
+        key = request["Key"]
+        self._check_absent(request, "PutObject")
+        self.write(key, bytes(request["Body"]), request.get("Metadata", {}))
+        return {"ETag": f'"{zlib.crc32(self.objects[key].body):08x}"'}
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:  # noqa: N803 boto3's names
+        self._check(Bucket, "GetObject")
+        found = self._find(Key, "NoSuchKey", "GetObject")
+        body = found.body
+        if Range is not None:
+            first, last = Range.removeprefix("bytes=").split("-")
+            body = body[int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(body), "ContentLength": len(body), "Metadata": dict(found.metadata)}
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 boto3's names
+        self._check(Bucket, "HeadObject")
+        found = self._find(Key, "404", "HeadObject")
+        return {"ContentLength": len(found.body), "Metadata": dict(found.metadata)}
+
+    def create_multipart_upload(self, **request: Any) -> dict[str, Any]:
+        upload = f"upload-{len(self.uploads)}"
+        self.uploads[upload] = (request["Key"], request.get("Metadata", {}), {})
+        return {"UploadId": upload}
+
+    def upload_part(self, **request: Any) -> dict[str, Any]:
+        self.uploads[request["UploadId"]][2][request["PartNumber"]] = bytes(request["Body"])
+        return {"ETag": f'"{request["PartNumber"]}"'}
+
+    def complete_multipart_upload(self, **request: Any) -> dict[str, Any]:
+        self._check_absent(request, "CompleteMultipartUpload")
+        key, metadata, parts = self.uploads.pop(request["UploadId"])
+        numbers = [each["PartNumber"] for each in request["MultipartUpload"]["Parts"]]
+        self.write(key, b"".join(parts[number] for number in numbers), metadata)
+        return {}
+
+    def abort_multipart_upload(self, **request: Any) -> dict[str, Any]:
+        if self.uploads.pop(request["UploadId"], None) is None:
+            raise refusal("NoSuchUpload", "no such upload", "AbortMultipartUpload", 404)
+        return {}
+
+    def write(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Put an object there, as the service itself does with outputs."""
+        before = self.objects.get(key)
+        if before is not None and before.body != body:
+            self.overwritten.append(key)
+        self.objects[key] = Stored(body, dict(metadata))
+
+    def _check(self, bucket: str, operation: str) -> None:
+        if bucket != self.bucket:
+            raise refusal("NoSuchBucket", f"no bucket {bucket}", operation, 404)
+
+    def _check_absent(self, request: Mapping[str, Any], operation: str) -> None:
+        if request.get("IfNoneMatch") == "*" and request["Key"] in self.objects:
+            raise refusal("PreconditionFailed", "At least one of the pre-conditions did not hold", operation, 412)
+
+    def _find(self, key: str, code: str, operation: str) -> Stored:
+        if key not in self.objects:
+            raise refusal(code, "The specified key does not exist." if code == "NoSuchKey" else "Not Found", operation, 404)
+        return self.objects[key]

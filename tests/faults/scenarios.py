@@ -1,0 +1,48 @@
+"""Jobs small enough to break at every call, which together make every call there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tailrace.options import SubmitOptions
+from tailrace_core.jobs import JobState
+from tests.faults.checker import Report, check
+from tests.faults.dataset import Dataset
+from tests.faults.functions import Rewire, as_it_is
+from tests.faults.injection import Schedule
+from tests.faults.world import World
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A dataset, how it is submitted, and how the job has to end."""
+
+    data: Dataset
+    options: SubmitOptions = field(default_factory=lambda: SubmitOptions(keep="id", chunk_rows=3, job_key="k"))
+    state: JobState | None = None
+    """None: as the dataset says."""
+
+    def run(self, schedule: Schedule, *, meanwhile: bool = False, rewire: Rewire = as_it_is) -> tuple[World, Report]:
+        """Submit (again, if need be), let everything come to rest, and judge."""
+        world = World(schedule, rewire)
+        job_id = world.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
+        world.drain()
+        return world, check(world, job_id, self.data, expected=self.state)
+
+
+def _with(**changes: object) -> SubmitOptions:
+    return SubmitOptions(**{"keep": "id", "chunk_rows": 3, "job_key": "k", **changes})  # type: ignore[arg-type]  # by name
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "all good": Scenario(Dataset.of(b"1", b"2", b"3", b"4")),
+    "one poison row": Scenario(Dataset.of(b"1", b"poison", b"3")),
+    "misaligned output": Scenario(Dataset.of(b"1", b"2", b"swallow")),
+    "transient errors": Scenario(Dataset.of(b"1", b"flaky", b"3")),
+    "rejected before sending": Scenario(Dataset.of(b"1", b"2,2", b"3", b"4,4", b"5,5"), _with(chunk_rows=3)),
+    "all rejected before sending": Scenario(Dataset.of(b"1,1", b"2,2")),
+    "rejected here and there": Scenario(Dataset.of(b"1,1", b"poison", b"3")),
+    "server errors for good": Scenario(Dataset.of(b"1", b"fatal", b"3"), _with(chunk_rows=2)),
+    "no split budget": Scenario(Dataset.of(b"poison", b"poison"), _with(split_budget=0)),
+    "over the limit": Scenario(Dataset.of(b"poison", b"2", b"3"), _with(max_rejects=0), JobState.FAILED),
+}

@@ -1,0 +1,187 @@
+"""A world in one process in which whole jobs run: the real producer, the real functions, a cloud in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace.client import Tailrace
+from tailrace.connections import Connection
+from tailrace.options import SubmitOptions
+from tailrace.submission import ChunkSteps
+from tailrace.submitter import Sender
+from tailrace.worklist import Work
+from tailrace_core.calls import Call, run
+from tailrace_core.errors import TailraceError
+from tailrace_core.jobs import Chunk, Job
+from tailrace_core.ledger.bound import DynamoLedger
+from tailrace_core.ledger.dynamo import DynamoSteps
+from tests.faults.endpoint import Endpoint
+from tests.faults.functions import CONSUMERS, EVERY_S, Functions, Rewire, as_it_is
+from tests.faults.injection import Crash, Process, Schedule
+from tests.faults.invariants import Invariants
+from tests.faults.memory_aws import cloud as names
+from tests.faults.memory_aws.cloud import Cloud
+
+PRODUCER = "producer"
+PATIENCE_S = 40 * 86_400.0
+"""When a world that has not come to rest counts as stuck: beyond the longest deadline."""
+MOST_STEPS = 200_000
+
+
+class StuckError(AssertionError):
+    """The world does not come to rest."""
+
+
+class SerialSender:
+    """Sends one chunk after the other in the submitting thread, so that calls have one order."""
+
+    def __init__(self, execute: Callable[[Call], Any]) -> None:
+        self._execute = execute
+
+    def send_all(self, steps: ChunkSteps, works: Any, on_sent: Callable[[Work], None]) -> None:
+        for work in works:
+            run(steps.upload(work.plan), self._execute)
+            chunk = run(steps.record(work.plan, work.recorded), self._execute)
+            if chunk is not None:
+                run(steps.invoke(chunk), self._execute)
+            on_sent(work)
+
+
+@dataclass
+class World:
+    """Cloud, endpoint, functions and producers; one schedule of faults for all processes."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    rewire: Rewire = as_it_is
+    threads: int = 0
+    """Of the producer; 0 sends in one thread."""
+    watch: bool = True
+    """Check the ledger's invariants at every write."""
+
+    def __post_init__(self) -> None:
+        self.cloud = Cloud()
+        self.endpoint = Endpoint(self.cloud)
+        self.cloud.add_service("sagemaker-runtime", self.endpoint)
+        self.functions = Functions(self.cloud, self.schedule, self.rewire, ticked_at=self.cloud.clock())
+        self.invariants = Invariants(self.cloud.dynamodb)
+        if self.watch:
+            self.cloud.dynamodb.on_change.append(self.invariants.check)
+        self.jobs: list[str] = []
+        self._ids = 0
+
+    # -- producers
+
+    def producer(self, role: str = PRODUCER) -> tuple[Process, Tailrace]:
+        """A new producer's process and its client."""
+        process = Process(self.cloud, role, self.schedule)
+        connection = Connection(session=self.cloud, retry=process.persistent)
+        sender: Sender | None = None if self.threads else SerialSender(connection.execute)
+        client = Tailrace(
+            "stack",
+            connection=connection,
+            sender=sender,
+            concurrency=self.threads or 1,
+            now=self.cloud.clock,
+            sleep=self.cloud.clock.advance,
+            new_id=self._new_id,
+        )
+        return process, client
+
+    def submit(self, text: bytes, options: SubmitOptions) -> str | None:
+        """Submit once; the job's id, or None when the producer died or gave up."""
+        _, client = self.producer()
+        try:
+            done = client.submit("-", options, stdin=io.BytesIO(text))
+        except Crash:
+            return None
+        except TailraceError as exc:
+            self.functions.errors.append((PRODUCER, exc))
+            return None
+        if done.job_id not in self.jobs:
+            self.jobs.append(done.job_id)
+        return done.job_id
+
+    def submit_until_done(self, text: bytes, options: SubmitOptions, *, meanwhile: bool) -> str:
+        """Submit again and again, as somebody does whose producer fails; ``meanwhile`` the others go on."""
+        for _ in range(6):
+            job_id = self.submit(text, options)
+            if job_id is not None:
+                return job_id
+            if meanwhile:
+                self.pump()
+        raise StuckError("the producer never gets through")
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"01ARZ3NDEKTSV4RRFFQ69G{self._ids:04d}"
+
+    # -- time
+
+    def pump(self) -> bool:
+        """Let the endpoint and the functions do all they can without time going by; whether they did anything."""
+        moved = False
+        for _ in range(MOST_STEPS):
+            busy = bool(self.endpoint.backlog)
+            while self.endpoint.backlog:
+                self.endpoint.process()
+            for role in CONSUMERS:
+                while self.functions.deliver(role):
+                    busy = True
+            if not busy:
+                return moved
+            moved = True
+        raise StuckError("messages go round in circles")
+
+    def wait(self) -> None:
+        """Let time go by until something is due: a message, or the reconciler's tick."""
+        due = [self.functions.ticked_at + EVERY_S]
+        due += [at for queue, _ in CONSUMERS.values() if (at := self.cloud.queue(queue).next_visible_at()) is not None]
+        self.cloud.clock.advance(min(due) - self.cloud.clock())
+        if self.cloud.clock() >= self.functions.ticked_at + EVERY_S:
+            self.functions.tick()
+
+    def drain(self) -> None:
+        """Let everything come to rest: every job final, no message on its way."""
+        until = self.cloud.clock() + PATIENCE_S
+        while True:
+            self.pump()
+            if self.at_rest():
+                return
+            if self.cloud.clock() > until:
+                raise StuckError(f"not at rest: {[self.job(each) for each in self.jobs]}")
+            self.wait()
+
+    def at_rest(self) -> bool:
+        """Whether nothing will happen any more."""
+        queues = any(self.cloud.queue(queue).messages for queue, _ in CONSUMERS.values())
+        jobs = all(job.state.final for job in self.ledger.jobs(100))
+        return jobs and not queues and not self.endpoint.backlog
+
+    # -- looking in
+
+    @property
+    def ledger(self) -> DynamoLedger:
+        """The ledger, looked at by no process: nothing happens to these calls."""
+        return DynamoLedger(
+            DynamoSteps(names.TABLE), lambda call: getattr(self.cloud.dynamodb, call.operation)(**call.params)
+        )
+
+    def job(self, job_id: str) -> Job:
+        """A job as it is."""
+        job = self.ledger.job(job_id)
+        assert job is not None, job_id
+        return job
+
+    def leaves(self, job_id: str) -> list[Chunk]:
+        """The chunks whose rows are their own, in order."""
+        return sorted((each for each in self.ledger.chunks(job_id) if each.state.leaf), key=lambda each: each.range)
+
+    def reader(self) -> Tailrace:
+        """A client to whose calls nothing happens."""
+        process = Process(self.cloud, "reader", Schedule())
+        return Tailrace(
+            "stack", connection=Connection(session=self.cloud, retry=process.persistent), now=self.cloud.clock
+        )
