@@ -84,6 +84,9 @@ class FakeServer:
     def alive(self) -> bool:
         return self.running
 
+    def kill(self) -> None:
+        self.running = False
+
     async def stop(self) -> None:
         self.running = False
 

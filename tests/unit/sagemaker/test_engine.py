@@ -241,8 +241,8 @@ def test_gauges_tell_a_backlog_without_capacity() -> None:
 class Mischief(Faults):
     """Loses request 1, notifies twice of request 2, stores half of the output of request 3."""
 
-    def accepts(self, invocation: Invocation) -> bool:
-        return invocation.id != "1"
+    def admit(self, invocation: Invocation) -> Invocation | None:
+        return None if invocation.id == "1" else invocation
 
     async def around_notify(self, invocation: Invocation, message: str, publish: Publish) -> None:
         await publish(message)

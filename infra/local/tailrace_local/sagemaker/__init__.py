@@ -3,7 +3,9 @@
 from tailrace_local.sagemaker.cloudformation import ResourceError, ResourceHandlers
 from tailrace_local.sagemaker.emulator import Emulator, build
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError
-from tailrace_local.sagemaker.faults import Faults
+from tailrace_local.sagemaker.fault_plan import FaultPlan
+from tailrace_local.sagemaker.faults import Faults, ModelCall
+from tailrace_local.sagemaker.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
 __all__ = [
@@ -11,8 +13,11 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "EmulatorSettings",
+    "FaultPlan",
     "Faults",
     "ImageCommand",
+    "ModelCall",
+    "PlannedFaults",
     "ResourceError",
     "ResourceHandlers",
     "build",

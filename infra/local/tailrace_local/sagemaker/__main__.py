@@ -11,7 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
+from tailrace_local.sagemaker.fault_plan import FaultPlan
+from tailrace_local.sagemaker.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.server import HttpServer
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
@@ -35,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--notify-expired", action="store_true", help="tell the error topic of requests that expire")
     made.add_argument("--allow-serial-pipelines", action="store_true", help="several containers, asynchronously")
     made.add_argument("--allow-chunked-answers", action="store_true", help="take answers without Content-Length")
+    made.add_argument("--faults", type=Path, metavar="PLAN.json", help="misbehave by this plan from the start")
     made.add_argument("--metrics-period", type=float, default=10.0, metavar="SECONDS", help="0 puts none")
     return made
 
@@ -64,12 +70,22 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     return name, value
 
 
-async def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+def read_plan(path: Path | None) -> FaultPlan:
+    """The fault plan in a file; an empty one without. Raises ValueError."""
+    if path is None:
+        return FaultPlan()
+    try:
+        return FaultPlan.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ValueError(f"--faults {path}: {error}") from error
+
+
+async def serve(settings: EmulatorSettings, plan: FaultPlan, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; the address is told on stdout as one JSON object."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    server = HttpServer(build(settings), host, port)
+    server = HttpServer(build(settings, faults=PlannedFaults(SystemClock(), plan)), host, port)
     try:
         await server.start()
         sys.stdout.write(json.dumps({"url": server.url, "state_dir": str(settings.state_dir)}) + "\n")
@@ -87,10 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="sagemaker-") as temporary:
         state_dir = (arguments.state_dir or Path(temporary)).absolute()
         try:
-            settings = read_settings(arguments, state_dir)
+            settings, plan = read_settings(arguments, state_dir), read_plan(arguments.faults)
         except ValueError as error:
             made.error(str(error))
-        asyncio.run(serve(settings, arguments.host, arguments.port))
+        asyncio.run(serve(settings, plan, arguments.host, arguments.port))
     return 0
 
 

@@ -1,36 +1,109 @@
-"""What tools and tests may ask that AWS does not tell: instances, their URLs, the queue."""
+"""What tools and tests may ask and order that AWS has no API for: instances, the queue, faults."""
 
+import json
 from typing import Any
+
+from pydantic import ValidationError
 
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.endpoints import Endpoint
-from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.sagemaker.errors import ApiError, EmulatorError
+from tailrace_local.sagemaker.fault_plan import FaultPlan
+from tailrace_local.sagemaker.faults import Faults
 from tailrace_local.sagemaker.instances import Instance
+from tailrace_local.sagemaker.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.ports import Notifier
 from tailrace_local.sagemaker.registry import Table
 
 PREFIX = "/_tailrace/sagemaker/"
+_PATHS = ("endpoints", "endpoints/<name>", "endpoints/<name>/kill", "endpoints/<name>/notifications", "faults[/log]")
 
 
 class Admin:
-    """`GET /_tailrace/sagemaker/endpoints` and `…/endpoints/<name>`."""
+    """The emulator's own surface.
 
-    def __init__(self, endpoints: Table[Endpoint], clock: Clock) -> None:
+    - `GET endpoints`, `GET endpoints/<name>`: instances, their URLs, the queue;
+    - `POST endpoints/<name>/kill`: SIGKILL to its model servers;
+    - `POST endpoints/<name>/notifications`: publishes `message` (any JSON) on its `topic` (success, error);
+    - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, what was done to whom.
+    """
+
+    def __init__(self, endpoints: Table[Endpoint], clock: Clock, notifier: Notifier, faults: Faults) -> None:
         self._endpoints = endpoints
         self._clock = clock
+        self._notifier = notifier
+        self._faults = faults
 
-    def answer(self, method: str, path: str) -> Any:
-        """The JSON value for a path. Raises ApiError (404, 405)."""
-        if method not in {"GET", "HEAD"}:
-            raise ApiError("MethodNotAllowed", f"{method} is not possible here, only GET.", 405)
-        kind, _, name = path.removeprefix(PREFIX).partition("/")
-        if kind != "endpoints":
-            raise ApiError("NotFound", f"{path}: there are {PREFIX}endpoints and {PREFIX}endpoints/<name>.", 404)
-        if not name:
-            return {"endpoints": [self._shown(endpoint) for endpoint in self._endpoints]}
+    async def answer(self, method: str, path: str, request: Any) -> Any:
+        """The JSON value for a request. Raises ApiError (400, 404, 405, 409, 502)."""
+        parts = path.removeprefix(PREFIX).strip("/").split("/")
+        match method, parts:
+            case "GET" | "HEAD", ["endpoints"]:
+                return {"endpoints": [self._shown(endpoint) for endpoint in self._endpoints]}
+            case "GET" | "HEAD", ["endpoints", name]:
+                return self._shown(self._named(name))
+            case "POST", ["endpoints", name, "kill"]:
+                return self._kill(self._named(name))
+            case "POST", ["endpoints", name, "notifications"]:
+                return await self._publish(self._named(name), request)
+            case "GET" | "PUT" | "DELETE", ["faults"]:
+                return self._plan(method, request)
+            case "GET", ["faults", "log"]:
+                return {"log": self._planned().log.entries()}
+            case _, ["endpoints" | "faults", *_]:
+                raise ApiError("MethodNotAllowed", f"{method} {path}: not possible here.", 405)
+        known = ", ".join(PREFIX + one for one in _PATHS)
+        raise ApiError("NotFound", f"{path}: there are {known}.", 404)
+
+    def _named(self, name: str) -> Endpoint:
         endpoint = self._endpoints.find(name)
         if endpoint is None:
             raise ApiError("NotFound", f"{name}: no such endpoint.", 404)
-        return self._shown(endpoint)
+        return endpoint
+
+    def _plan(self, method: str, request: Any) -> Any:
+        planned = self._planned()
+        if method == "PUT":
+            try:
+                planned.set(FaultPlan.model_validate(request))
+            except ValidationError as error:
+                raise ApiError("ValidationException", f"The fault plan is not valid: {error}") from None
+        elif method == "DELETE":
+            planned.clear()
+        return planned.shown()
+
+    def _planned(self) -> PlannedFaults:
+        if not isinstance(self._faults, PlannedFaults):
+            raise ApiError("Conflict", "This emulator was built with faults of its own and follows no plan.", 409)
+        return self._faults
+
+    def _kill(self, endpoint: Endpoint) -> Any:
+        fleets = endpoint.deployment.fleets.values() if endpoint.deployment else ()
+        killed = [instance for fleet in fleets for instance in fleet.instances]
+        for instance in killed:
+            instance.kill_servers()
+        return {"killed": [instance.name for instance in killed]}
+
+    async def _publish(self, endpoint: Endpoint, request: Any) -> Any:
+        deployment = endpoint.deployment
+        asked = request if isinstance(request, dict) else {}
+        if deployment is None or deployment.asynchronous is None or "message" not in asked:
+            said = 'Send {"topic": "success" or "error", "message": …} to an endpoint that is asynchronous.'
+            raise ApiError("ValidationException", said)
+        topics = {"success": deployment.asynchronous.success_topic, "error": deployment.asynchronous.error_topic}
+        topic = topics.get(str(asked.get("topic", "success")))
+        if topic is None:
+            raise ApiError("ValidationException", f"{asked.get('topic')}: the endpoint has no such topic.")
+        message = asked["message"]
+        text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+        try:
+            await self._notifier.publish(deployment.role_arn, topic, text)
+        except EmulatorError as error:
+            raise ApiError("NotPublished", str(error), 502) from error
+        if isinstance(self._faults, PlannedFaults):
+            told = str(message.get("inferenceId", "")) if isinstance(message, dict) else ""
+            self._faults.log.record("by hand", "inject", endpoint.name, told)
+        return {"published": topic}
 
     def _shown(self, endpoint: Endpoint) -> dict[str, Any]:
         deployment = endpoint.deployment

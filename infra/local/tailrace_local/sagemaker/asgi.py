@@ -72,6 +72,15 @@ class Response:
             self.body.close()
 
 
+class BrokenOff(Response):
+    """An answer that the connection does not survive: the caller cannot know what became of its request."""
+
+    async def send(self, send: Send, request_id: str) -> None:
+        """Announce a body and end without it, whereupon servers close the connection. No header says anything."""
+        del request_id
+        await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-length", b"1")]})
+
+
 def _blocks(body: bytes | Payload) -> Iterable[bytes]:
     if isinstance(body, Payload):
         return body.blocks()

@@ -21,6 +21,7 @@ from tailrace_local.sagemaker.instances import FleetTools
 from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.metrics import Measurements, gauges
+from tailrace_local.sagemaker.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.ports import MetricSink
 from tailrace_local.sagemaker.processes import ProcessLauncher, ProcessRecord
 from tailrace_local.sagemaker.runtime import Runtime
@@ -54,6 +55,8 @@ class Emulator:
         clock: Clock,
         threads: Threads,
         new_id: NewId,
+        admin: Admin,
+        faults: Faults,
     ) -> None:
         self.registry = registry
         self.control = control
@@ -66,7 +69,8 @@ class Emulator:
         self._clock = clock
         self._threads = threads
         self._new_id = new_id
-        self._admin = Admin(registry.endpoints, clock)
+        self._admin = admin
+        self._faults = faults
         self._bridge = Bridge()
         self._background: list[asyncio.Task[None]] = []
 
@@ -104,7 +108,8 @@ class Emulator:
             request = await read_json(receive)
             return Response.of_json(await self.control.call(target.removeprefix(_TARGET), request), kind=_JSON_1_1)
         if path.startswith(PREFIX):
-            return Response.of_json(self._admin.answer(str(scope["method"]), path))
+            request = await read_json(receive)
+            return Response.of_json(await self._admin.answer(str(scope["method"]), path, request))
         found = _INVOCATION.fullmatch(path)
         if found is None or scope["method"] != "POST":
             raise ApiError("UnknownOperationException", f"{scope['method']} {path}: not emulated.", 404)
@@ -132,6 +137,7 @@ class Emulator:
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(self.lifecycle.remove(endpoint) for endpoint in self.registry.endpoints))
         await self.lifecycle.close()
+        await self._faults.close()
         self._threads.close()
 
     def cloudformation_handlers(self) -> dict[str, ResourceHandlers]:
@@ -177,8 +183,12 @@ def build(
     clock: Clock | None = None,
     ids: NewId = new_id,
 ) -> Emulator:
-    """Compose an emulator. Nothing is started and no folder is made until `start`."""
+    """Compose an emulator. Nothing is started and no folder is made until `start`.
+
+    `faults` is who misbehaves; without, one that follows the plans that are set over HTTP, and none at first.
+    """
     clock = clock or SystemClock()
+    faults = faults or PlannedFaults(clock)
     arns = Arns(settings.region, settings.account_id)
     registry = Registry(arns)
     threads = Threads(settings.transfer_threads)
@@ -187,7 +197,7 @@ def build(
     measurements = Measurements()
     spool: Path = settings.state_dir / "spool"
     caller = HttpModelCaller(spool, settings.payload_limit_bytes)
-    engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults or Faults(), measurements, spool))
+    engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults, measurements, spool))
     fleets = FleetTools(
         ProcessLauncher(settings), caller, ModelArtifacts(store, spool), clock, settings.state_dir / "models"
     )
@@ -196,7 +206,9 @@ def build(
         settings,
         registry=registry,
         control=ControlPlane(settings, registry, lifecycle, arns, clock),
-        runtime=Runtime(settings, registry.endpoints, engine, caller, arns, clock=clock, new_id=ids, spool_dir=spool),
+        runtime=Runtime(
+            settings, registry.endpoints, engine, caller, arns, clock=clock, new_id=ids, spool_dir=spool, faults=faults
+        ),
         engine=engine,
         lifecycle=lifecycle,
         metrics=CloudWatchMetrics(clients, threads),
@@ -204,4 +216,6 @@ def build(
         clock=clock,
         threads=threads,
         new_id=ids,
+        admin=Admin(registry.endpoints, clock, notifier, faults),
+        faults=faults,
     )

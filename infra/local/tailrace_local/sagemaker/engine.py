@@ -11,7 +11,7 @@ from tailrace_local.sagemaker import notifications
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.errors import NoAnswerError, NotifyError, RoleError, StorageError
-from tailrace_local.sagemaker.faults import Faults
+from tailrace_local.sagemaker.faults import Faults, ModelCall
 from tailrace_local.sagemaker.instances import Instance
 from tailrace_local.sagemaker.invocations import Invocation
 from tailrace_local.sagemaker.metrics import Measurements
@@ -68,8 +68,8 @@ class AsyncEngine:
 
     def submit(self, endpoint: Endpoint, invocation: Invocation) -> None:
         """Queue an invocation and start it if there is room."""
-        if self._tools.faults.accepts(invocation):
-            endpoint.backlog.add(invocation)
+        if admitted := self._tools.faults.admit(invocation):
+            endpoint.backlog.add(admitted)
             self.pump(endpoint)
 
     def pump(self, endpoint: Endpoint) -> None:
@@ -121,14 +121,22 @@ class AsyncEngine:
             if not answer.ok:
                 self._count(errand, f"Invocation{answer.status // 100}XXErrors")
                 raise Failure(notifications.model_error(answer.status), "InvocationFailures", answer.body)
-            output = await self._upload(errand, answer.body)
+            return await self._store(errand, answer.body)
+        finally:
+            if answer.ok:
+                answer.body.close()
+
+    async def _store(self, errand: Errand, body: Payload) -> str:
+        output = body
+        try:
+            output = await self._upload(errand, body)
             include = SUCCESS_TOPIC in errand.settings.include_response_in
             return notifications.completed(
                 errand.invocation, self._settings.region, self._now(), output, include=include
             )
         finally:
-            if answer.ok:
-                answer.body.close()
+            if output is not body:
+                output.close()
 
     async def _download(self, errand: Errand, body: Payload) -> None:
         begun = self._now()
@@ -146,12 +154,7 @@ class AsyncEngine:
         begun = self._now()
         try:
             async with asyncio.timeout(errand.invocation.timeout_s):
-                answer = await self._tools.faults.around_model(
-                    errand.invocation,
-                    lambda: call_in_series(
-                        self._tools.caller, errand.instance.urls, model_headers(errand.invocation), body
-                    ),
-                )
+                answer = await self._tools.faults.around_model(errand.invocation, self._call(errand, body))
         except TimeoutError:
             raise Failure(notifications.timed_out(), "InvocationFailures") from None
         except NoAnswerError as error:
@@ -162,6 +165,12 @@ class AsyncEngine:
             raise Failure(unheard, "InvocationFailures") from error
         self._took(errand, "ModelLatency", self._now() - begun)
         return self._with_length(answer)
+
+    def _call(self, errand: Errand, body: Payload) -> ModelCall:
+        instance, headers = errand.instance, model_headers(errand.invocation)
+        return ModelCall(
+            body, lambda: call_in_series(self._tools.caller, instance.urls, headers, body), instance.kill_servers
+        )
 
     def _with_length(self, answer: Answer) -> Answer:
         lacks = "content-length" not in answer.headers and answer.body.size_bytes > 0
@@ -228,7 +237,11 @@ class AsyncEngine:
             invocation, self._settings.region, self._now(), notifications.expired(), error=None, include=False
         )
         try:
-            await self._tools.notifier.publish(deployment.role_arn, settings.error_topic, message)
+            await self._tools.faults.around_notify(
+                invocation,
+                message,
+                lambda text: self._tools.notifier.publish(deployment.role_arn, str(settings.error_topic), text),
+            )
         except (NotifyError, RoleError):
             self._tools.measurements.count(endpoint.name, variant, "NotificationFailures")
 

@@ -86,6 +86,11 @@ class Instance:
         await self._launch()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
+    def kill_servers(self) -> None:
+        """SIGKILL to the servers: what a machine does that dies. They are started again as after any death."""
+        for server in self._servers:
+            server.kill()
+
     async def drain(self, timeout_s: float) -> None:
         """Take nothing more and wait until nothing runs, or for `timeout_s`."""
         self.ready = False

@@ -1,7 +1,7 @@
 """One asynchronous invocation, and how it is read from a request's headers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace_local.sagemaker.clock import NewId
@@ -38,6 +38,10 @@ class Invocation:
     content_type: str | None = None
     accept: str | None = None
     custom_attributes: str | None = None
+
+    def expired(self) -> "Invocation":
+        """The same with its TTL over from the beginning."""
+        return replace(self, expires_s=self.received_s)
 
 
 def read_invocation(

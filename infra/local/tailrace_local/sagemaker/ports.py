@@ -85,6 +85,10 @@ class Server(Protocol):
         """Whether its process still runs."""
         ...
 
+    def kill(self) -> None:
+        """SIGKILL, and do not wait."""
+        ...
+
     async def stop(self) -> None:
         """End it and all its children, within a bound."""
         ...

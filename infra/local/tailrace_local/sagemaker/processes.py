@@ -82,6 +82,11 @@ class ModelProcess:
         """Whether its process still runs."""
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """SIGKILL to the group."""
+        if self.alive():
+            signal_group(self._process.pid, signal.SIGKILL)
+
     async def stop(self) -> None:
         """SIGTERM to the group, SIGKILL to what is left of it after the timeout."""
         signal_group(self._process.pid, signal.SIGTERM)

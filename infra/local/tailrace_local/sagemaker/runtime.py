@@ -3,11 +3,12 @@
 import asyncio
 from pathlib import Path
 
-from tailrace_local.sagemaker.asgi import Receive, Response, read_body
+from tailrace_local.sagemaker.asgi import BrokenOff, Receive, Response, read_body
 from tailrace_local.sagemaker.clock import Clock, NewId
 from tailrace_local.sagemaker.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.engine import AsyncEngine
 from tailrace_local.sagemaker.errors import ApiError, ModelError, NoAnswerError, runtime_validation
+from tailrace_local.sagemaker.faults import Faults
 from tailrace_local.sagemaker.invocations import read_invocation
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.payload import Payload
@@ -37,6 +38,7 @@ class Runtime:
         clock: Clock,
         new_id: NewId,
         spool_dir: Path,
+        faults: Faults,
     ) -> None:
         self._settings = settings
         self._endpoints = endpoints
@@ -46,6 +48,7 @@ class Runtime:
         self._clock = clock
         self._new_id = new_id
         self._spool_dir = spool_dir
+        self._faults = faults
 
     async def invoke_async(self, name: str, headers: dict[str, str], receive: Receive) -> Response:
         """202 with the locations where the result will be. Raises ApiError."""
@@ -66,7 +69,10 @@ class Runtime:
             now_s=self._clock.time(),
             time_scale=self._settings.time_scale,
         )
+        self._faults.before_acceptance(invocation)
         self._engine.submit(endpoint, invocation)
+        if not self._faults.answers(invocation):
+            return BrokenOff(202)
         located = {"X-Amzn-SageMaker-OutputLocation": invocation.output_location}
         if invocation.failure_location:
             located["X-Amzn-SageMaker-FailureLocation"] = invocation.failure_location

@@ -75,7 +75,7 @@ class HttpServer:
             await exchange.refuse()
         async for _ in body:
             pass  # what the emulator did not want stands before the next request
-        return version == "HTTP/1.1" and headers.get("Connection", "").lower() != "close"
+        return exchange.whole and version == "HTTP/1.1" and headers.get("Connection", "").lower() != "close"
 
 
 class _Exchange:
@@ -84,6 +84,7 @@ class _Exchange:
     def __init__(self, body: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> None:
         self._body = body
         self._writer = writer
+        self.whole = False
 
     async def receive(self) -> Message:
         block = await anext(self._body, b"")
@@ -97,6 +98,7 @@ class _Exchange:
             self._writer.write(b"\r\n".join([*head, b"", b""]))
         else:
             self._writer.write(message["body"])
+            self.whole = not message.get("more_body", False)
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
 

@@ -1,0 +1,267 @@
+"""A plan of misbehaviour: which requests are meant, and what happens to them."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class Step(StrEnum):
+    """Where in an invocation's life a fault acts."""
+
+    REQUEST = "request"
+    QUEUE = "queue"
+    REPLY = "reply"
+    DOWNLOAD = "download"
+    MODEL = "model"
+    OUTPUT = "output"
+    NOTIFICATION = "notification"
+
+
+# The input is known once it has been downloaded.
+_ROWS_ARE_KNOWN = {Step.MODEL, Step.OUTPUT, Step.NOTIFICATION}
+
+
+class _Strict(BaseModel):
+    """A word that is not known is a mistake in the plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Refuse(_Strict):
+    """InvokeEndpointAsync answers an error and queues nothing."""
+
+    step: ClassVar[Step] = Step.REQUEST
+    kind: Literal["refuse"]
+    code: str = "ThrottlingException"
+    status: int = Field(default=400, ge=400, le=599)
+    message: str = "Rate exceeded"
+
+
+class Lose(_Strict):
+    """The request is accepted and never processed."""
+
+    step: ClassVar[Step] = Step.QUEUE
+    kind: Literal["lose"]
+
+
+class Expire(_Strict):
+    """The request's TTL passes in the queue."""
+
+    step: ClassVar[Step] = Step.QUEUE
+    kind: Literal["expire"]
+
+
+class LoseAnswer(_Strict):
+    """The request is queued, and the connection breaks off before its 202 arrives."""
+
+    step: ClassVar[Step] = Step.REPLY
+    kind: Literal["lose_answer"]
+
+
+class FailDownload(_Strict):
+    """The input cannot be read."""
+
+    step: ClassVar[Step] = Step.DOWNLOAD
+    kind: Literal["fail_download"]
+    message: str = "the fault plan says so"
+
+
+class Status(_Strict):
+    """The container answers an error of its own; it is not asked."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["status"]
+    status: int = Field(ge=400, le=599)
+    body: str = "the fault plan says so"
+
+
+class NoResponse(_Strict):
+    """No server takes the connection."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["no_response"]
+
+
+class HangUp(_Strict):
+    """The server closes the connection without an answer."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["hang_up"]
+
+
+class TimeOut(_Strict):
+    """The invocation's timeout passes; `at_once` does not wait for it."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["time_out"]
+    at_once: bool = True
+
+
+class Slow(_Strict):
+    """The container is asked later; this one goes together with others."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["slow"]
+    seconds: Seconds
+
+
+class KillInstance(_Strict):
+    """The instance's model servers get SIGKILL `after_s` after the request reached them; they are started again."""
+
+    step: ClassVar[Step] = Step.MODEL
+    kind: Literal["kill_instance"]
+    after_s: Seconds = 0.0
+
+
+class SpoilOutput(_Strict):
+    """The output is stored with lines that are missing, cut or too many. `cut_line` halves the last `lines`-th line."""
+
+    step: ClassVar[Step] = Step.OUTPUT
+    kind: Literal["spoil_output"]
+    how: Literal["drop_last", "drop_middle", "cut_line", "add_line", "empty"]
+    lines: int = Field(default=1, ge=1)
+
+
+class FailUpload(_Strict):
+    """The output cannot be stored."""
+
+    step: ClassVar[Step] = Step.OUTPUT
+    kind: Literal["fail_upload"]
+    message: str = "the fault plan says so"
+
+
+class Drop(_Strict):
+    """The notification is never published."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["drop"]
+
+
+class Duplicate(_Strict):
+    """The notification is published `times` more, `after_s` after one another."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["duplicate"]
+    times: int = Field(default=1, ge=1, le=100)
+    after_s: Seconds = 0.0
+
+
+class Delay(_Strict):
+    """The notification is published after `seconds`, and up to `spread_s` more."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["delay"]
+    seconds: Seconds
+    spread_s: Seconds = 0.0
+
+
+class Reorder(_Strict):
+    """Notifications are held until `window` of them, or `within_s`, have come together, and leave shuffled."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["reorder"]
+    window: int = Field(default=4, ge=2, le=1000)
+    within_s: Seconds = 5.0
+
+
+class Replay(_Strict):
+    """Beside the notification, an old one of another request is published once more."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["replay"]
+
+
+class Forge(_Strict):
+    """Beside the notification, or instead of it, one is published in which `changes` (dotted path: value) are made."""
+
+    step: ClassVar[Step] = Step.NOTIFICATION
+    kind: Literal["forge"]
+    changes: dict[str, Any] = Field(min_length=1)
+    instead: bool = False
+
+
+Fault = Annotated[
+    Refuse
+    | Lose
+    | Expire
+    | LoseAnswer
+    | FailDownload
+    | Status
+    | NoResponse
+    | HangUp
+    | TimeOut
+    | Slow
+    | KillInstance
+    | SpoilOutput
+    | FailUpload
+    | Drop
+    | Duplicate
+    | Delay
+    | Reorder
+    | Replay
+    | Forge,
+    Field(discriminator="kind"),
+]
+
+
+class Selection(_Strict):
+    """Which requests a rule is for: those for which everything that is given is true."""
+
+    endpoint: str = "*"
+    """The endpoint's name; * and ? stand for any characters."""
+    inference_id: re.Pattern[str] | None = None
+    """A regular expression that is found in the inference id."""
+    row: re.Pattern[str] | None = None
+    """A regular expression that is found in a line of the input."""
+    outcome: Literal["Completed", "Failed"] | None = None
+    """The invocationStatus of the notification."""
+    every: int | None = Field(default=None, ge=1)
+    """Every n-th of the requests that match so far, by their order."""
+    rate: float | None = Field(default=None, gt=0, le=1)
+    """The share of the requests that match so far; drawn from seed, rule and request, whatever their order."""
+    after: int = Field(default=0, ge=0)
+    """So many matching requests go free first."""
+    limit: int | None = Field(default=None, ge=1)
+    """How often the rule acts at most."""
+
+
+class Rule(_Strict):
+    """When a request is meant, this is done to it."""
+
+    name: str = ""
+    when: Selection = Selection()
+    do: Fault
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rule":
+        step = self.do.step
+        if self.when.row and step not in _ROWS_ARE_KNOWN:
+            raise ValueError(f"{self.do.kind} acts before the input is read: select without `row`")
+        if self.when.outcome and step is not Step.NOTIFICATION:
+            raise ValueError(f"{self.do.kind} acts before there is an outcome: select without `outcome`")
+        return self
+
+
+class FaultPlan(_Strict):
+    """Rules in the order in which they are asked at each step; the same plan does the same to the same requests."""
+
+    seed: int = 0
+    identity: re.Pattern[str] = re.compile(r"(?<=\.).+")
+    """What of an inference id tells a request from others, for `rate`. The default leaves out what stands before the
+    first dot, such as a job's id that is new at every run. Where nothing is found the whole id counts."""
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _named(self) -> "FaultPlan":
+        names = [rule.name for rule in self.rules if rule.name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules have the name {', '.join(twice)}")
+        return self
+
+    def named_rules(self) -> list[tuple[str, Rule]]:
+        """The rules with their names; one without has its number and kind."""
+        return [(rule.name or f"{number}-{rule.do.kind}", rule) for number, rule in enumerate(self.rules, 1)]
