@@ -20,23 +20,23 @@ setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for pe
 
 .tools/uv/.ready: requirements/uv.txt
 	@echo "setting up uv" >&2
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tailrace needs Python 3.11 or newer")'
-	$(PYTHON) -m venv .tools/uv
-	.tools/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tailrace needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
 
 .venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
 	@echo "setting up .venv" >&2
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
-	touch $@
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
+	@touch $@
 
 .tools/%/.ready: requirements/%.txt .tools/uv/.ready
 	@echo "setting up .tools/$*" >&2
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/$*
-	$(UV) pip sync --quiet --compile-bytecode --python .tools/$* --require-hashes requirements/$*.txt
-	touch $@
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/$*
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/$* --require-hashes requirements/$*.txt
+	@touch $@
 
 .PHONY: lock
 lock: .tools/uv/.ready ## resolve the locked requirements anew from the .in files

@@ -10,7 +10,9 @@ folder=.tailrace/demo
 tailrace=.venv/bin/tailrace
 mkdir -p "$folder"
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
+bold='' plain=''
+if [ -t 2 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain" >&2; }
 
 already_up=no
 if $tailrace local status >/dev/null 2>&1; then already_up=yes; fi
