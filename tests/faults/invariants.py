@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tailrace_core.jobs import ChunkState, Job, JobState
 from tailrace_core.ledger import items
-from tailrace_core.ranges import first_gap
+from tailrace_core.ranges import RowRange, first_gap
 from tests.faults.memory_aws.dynamodb import DynamoDb
+from tests.faults.memory_aws.expressions import Item
 
 _FOLLOWING: dict[JobState, frozenset[JobState]] = {
     JobState.SUBMITTING: frozenset({JobState.RUNNING, JobState.CLOSING}),
@@ -23,7 +24,7 @@ class Invariants:
     def __init__(self, table: DynamoDb) -> None:
         self._table = table
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[tuple[str, str], ChunkState] = {}
+        self._chunks: dict[tuple[str, str], tuple[Item, tuple[RowRange, ChunkState, int]]] = {}
         self.looks = 0
         self.ordered = True
         """Whether what is submitted has no gap at any moment; the order of the intents promises it."""
@@ -39,20 +40,16 @@ class Invariants:
         names = self._table.names(job_id)
         job = items.job_of(self._table.items[job_id, items.JOB])
         self._states(job)
-        leaves = []
-        counted = {state: 0 for state in ChunkState}
+        leaves: list[RowRange] = []
+        counted = dict.fromkeys(ChunkState, 0)
         rejected = 0
         for name in names:
             if not name.startswith(items.CHUNK):
                 continue
-            chunk = items.chunk_of(self._table.items[job_id, name])
-            before = self._chunks.get((job_id, name), ChunkState.OPEN)
-            assert before in {ChunkState.OPEN, chunk.state}, f"{name} went from {before} to {chunk.state}"
-            self._chunks[job_id, name] = chunk.state
-            if chunk.state.leaf:
-                leaves.append(chunk.range)
-                partly = chunk.rejected if chunk.state is ChunkState.SCORED else 0
-                counted[chunk.state] += chunk.range.rows - partly
+            rows, state, partly = self._chunk(job_id, name)
+            if state.leaf:
+                leaves.append(rows)
+                counted[state] += rows.rows - partly
                 rejected += partly
         # 1. The rows always add up.
         found = counted[ChunkState.SCORED], counted[ChunkState.REJECTED] + rejected, counted[ChunkState.CANCELLED]
@@ -66,6 +63,21 @@ class Invariants:
             total = end if job.rows_total is None or job.state is JobState.CLOSING else job.rows_total
             gap = first_gap(leaves, total)
             assert gap is None, gap
+
+    def _chunk(self, job_id: str, name: str) -> tuple[RowRange, ChunkState, int]:
+        """A chunk's range, its state, and its rejected rows if others of it are scored."""
+        item = self._table.items[job_id, name]
+        known = self._chunks.get((job_id, name))
+        if known is not None and known[0] is item:
+            return known[1]
+        state = ChunkState(item["state"]["S"])
+        if known is not None:
+            before = known[1][1]
+            assert before in {ChunkState.OPEN, state}, f"{name} went from {before} to {state}"
+        partly = int(item["rejected"]["N"]) if state is ChunkState.SCORED else 0
+        found = RowRange.parse(name.removeprefix(items.CHUNK)), state, partly
+        self._chunks[job_id, name] = item, found
+        return found
 
     def _states(self, job: Job) -> None:
         before = self._jobs.get(job.job_id)

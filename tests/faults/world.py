@@ -15,9 +15,11 @@ from tailrace.submitter import Sender
 from tailrace.worklist import Work
 from tailrace_core.calls import Call, run
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs import Chunk, Job
+from tailrace_core.events import ChunkParked, RetryDue, decode
+from tailrace_core.jobs import Chunk, ChunkState, Job
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ranges import RowRange
 from tests.faults.endpoint import Endpoint
 from tests.faults.functions import CONSUMERS, EVERY_S, Functions, Rewire, as_it_is
 from tests.faults.injection import Crash, Process, Schedule
@@ -58,6 +60,8 @@ class World:
     rewire: Rewire = as_it_is
     threads: int = 0
     """Of the producer; 0 sends in one thread."""
+    person: bool = True
+    """Whether somebody looks after the parked queue."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
 
@@ -70,6 +74,7 @@ class World:
         if self.watch:
             self.cloud.dynamodb.on_change.append(self.invariants.check)
         self.jobs: list[str] = []
+        self.redriven = 0
         self._ids = 0
 
     # -- producers
@@ -118,6 +123,35 @@ class World:
         self._ids += 1
         return f"01ARZ3NDEKTSV4RRFFQ69G{self._ids:04d}"
 
+    # -- people
+
+    def redrive_parked(self) -> bool:
+        """What a person does who has mended the cause: each parked chunk is to be invoked again; whether any was."""
+        parked = self.cloud.sqs.receive_message(QueueUrl=names.PARKED, MaxNumberOfMessages=10).get("Messages", ())
+        for message in parked:
+            self._redrive(decode(ChunkParked, message["Body"]))
+            self.cloud.sqs.delete_message(QueueUrl=names.PARKED, ReceiptHandle=message["ReceiptHandle"])
+        return bool(parked)
+
+    def _redrive(self, event: ChunkParked) -> None:
+        chunk = self.ledger.chunk(event.job_id, RowRange(event.first_row, event.rows))
+        if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != event.attempt:
+            return
+        if not chunk.parked:
+            # Told, and not noted yet: whoever parks it is to be given time.
+            self.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody=event.to_json(), DelaySeconds=900)
+            return
+        self.redriven += 1
+        again = RetryDue(
+            job_id=event.job_id,
+            first_row=event.first_row,
+            rows=event.rows,
+            attempt=event.attempt + 1,
+            tries=1,
+            reason="redriven",
+        )
+        self.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=again.to_json())
+
     # -- time
 
     def pump(self) -> bool:
@@ -150,6 +184,8 @@ class World:
             self.pump()
             if self.at_rest():
                 return
+            if self.person and self.redrive_parked():
+                continue
             if self.cloud.clock() > until:
                 raise StuckError(f"not at rest: {[self.job(each) for each in self.jobs]}")
             self.wait()
