@@ -6,7 +6,7 @@ run share, and what lets a submit that was interrupted go on: planning the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.columns import ColumnPlan
@@ -112,15 +112,15 @@ class Planner:
 
     def _chunk(self, each: Cut) -> ChunkPlan:
         reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
-        if reasons and self.on_bad_row is OnBadRow.STOP:
-            row, reason = next(iter(reasons.items()))
-            raise RecordError(
-                f"row {row} cannot be scored: {reason} (rows count from 0, the header not included); mend it, or have "
-                "such rows rejected with --on-bad-row reject",
-                row=row,
-                reason=reason,
-            )
         sent, kept, rejected = self._parts(each, reasons)
+        if rejected and self.on_bad_row is OnBadRow.STOP:
+            first = rejected[0]
+            raise RecordError(
+                f"row {first.row} cannot be scored: {first.reason} (rows count from 0, the header not included); mend "
+                "it, or have such rows rejected with --on-bad-row reject",
+                row=first.row,
+                reason=first.reason,
+            )
         if sent and self._header:
             sent = (self._header, *sent)
         return ChunkPlan(
@@ -135,13 +135,18 @@ class Planner:
     def _parts(
         self, each: Cut, reasons: dict[int, str]
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[Reject, ...]]:
-        if not reasons:
-            selected = self.columns.select(each.pieces)
-            return selected.sent, selected.kept, ()
-        records = [record for piece in each.pieces for record in split_records(piece)]
         rows = range(each.first_row, each.first_row + each.rows)
-        good = b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons)
-        selected = self.columns.select((good,) if good else ())
+        records = [record for piece in each.pieces for record in split_records(piece)] if reasons else []
+        good = each.pieces
+        if reasons:
+            joined = b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons)
+            good = (joined,) if joined else ()
+        selected = self.columns.select(good if self.columns.is_identity else _ended(good))
+        unsendable = self._unsendable(selected.sent, [row for row in rows if row not in reasons])
+        if unsendable:
+            return self._parts(each, dict(sorted({**reasons, **unsendable}.items())))
+        if not reasons:
+            return selected.sent, selected.kept, ()
         rejected = tuple(Reject(row, reason, _body(records[row - each.first_row])) for row, reason in reasons.items())
         if not self.columns.kept:
             return selected.sent, (), rejected
@@ -151,6 +156,14 @@ class Planner:
             for row, record in zip(rows, records, strict=True)
         )
         return selected.sent, (kept,), rejected
+
+    def _unsendable(self, sent: tuple[bytes, ...], rows: Sequence[int]) -> dict[int, str]:
+        """Rows that are sound in the input and no longer so once other columns are taken away: blank, a comment."""
+        if self.columns.is_identity:
+            return {}
+        check = Preflight(len(self.columns.sent))
+        whole = Cut(0, len(rows), sum(map(len, sent)), sent)
+        return {rows[bad.row]: f"of the sent columns: {bad.reason}" for bad in check.check(whole)}
 
     def _kept_of(self, record: bytes) -> bytes:
         """The kept columns of a rejected row; empty fields where the record does not say for certain what they are."""
@@ -162,6 +175,13 @@ class Planner:
 
 def _body(record: bytes) -> bytes:
     return record.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _ended(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The pieces with a line end after the last record: one whose sent column is empty would be no record without it."""
+    if not pieces or pieces[-1].endswith(b"\n"):
+        return pieces
+    return (*pieces[:-1], pieces[-1] + b"\n")
 
 
 def _clean(field: bytes) -> bytes:

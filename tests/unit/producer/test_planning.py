@@ -134,3 +134,16 @@ def test_the_part_of_an_unsent_chunk_has_a_line_for_each_row(
     (chunk, _) = planner(("a", "b"), SubmitOptions(keep=keep)).plan([b"1\n#x,2\n"])
     assert isinstance(chunk, ChunkPlan)
     assert unscored_part(chunk, outputs) == expected
+
+
+def test_a_row_that_becomes_blank_or_a_comment_once_columns_are_taken_away_is_rejected() -> None:
+    options = SubmitOptions(keep=["a"])
+    (chunk, _) = planner(("a", "b"), options).plan([b"1,x\n2,\n3,#y\n4,z\n5,"])
+    assert isinstance(chunk, ChunkPlan)
+    assert b"".join(chunk.input) == b"x\nz\n"
+    assert b"".join(chunk.kept) == b"1\n2\n3\n4\n5\n"
+    assert [(each.row, each.reason) for each in chunk.rejected] == [
+        (1, "of the sent columns: blank line"),
+        (2, "of the sent columns: starts with '#'"),
+        (4, "of the sent columns: blank line"),
+    ]
