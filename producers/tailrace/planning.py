@@ -178,7 +178,7 @@ def _body(record: bytes) -> bytes:
 
 
 def _ended(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """The pieces with a line end after the last record: one whose sent column is empty would be no record without it."""
+    """The pieces with a line end after the last record: one whose sent column is empty is else no record."""
     if not pieces or pieces[-1].endswith(b"\n"):
         return pieces
     return (*pieces[:-1], pieces[-1] + b"\n")
