@@ -37,8 +37,8 @@ class ResourceHandlers(Protocol):
         ...
 
 
-class Emulator(Protocol):
-    """A service beside MiniStack on the same port."""
+class Service(Protocol):
+    """What answers requests beside MiniStack on the same port."""
 
     def handles(self, scope: Scope) -> bool:
         """Whether a connection is for it."""
@@ -47,6 +47,10 @@ class Emulator(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         ...
+
+
+class Emulator(Service, Protocol):
+    """Such a service, with what it does by itself and its CloudFormation types."""
 
     async def start(self) -> None:
         """Start what it does by itself; the port answers already."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tailrace_local.cloud.emulators import App, Emulator, Receive, Scope, Send
+from tailrace_local.cloud.emulators import App, Receive, Scope, Send, Service
 
 STATUS_PATH = "/_tailrace/status"
 
@@ -14,7 +14,7 @@ STATUS_PATH = "/_tailrace/status"
 class Front:
     """The ASGI application that the server runs."""
 
-    def __init__(self, ministack: App, emulator: Emulator, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, ministack: App, emulator: Service, status: Callable[[], dict[str, Any]]) -> None:
         self._ministack = ministack
         self._emulator = emulator
         self._status = status

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tailrace_local.cloud.access import AccessLog, Decision
+
 PINNED = "1.5.33"
 NESTED_STACK = "AWS::CloudFormation::Stack"
 
@@ -174,6 +176,51 @@ class MiniStack:
             return found.removesuffix("Batch") if batch else found
 
         self._replace(actions, "extract_iam_action", extract)
+
+    def log_decisions(self, log: AccessLog) -> None:
+        """Have every decision about a role's or a user's request written down."""
+        evaluator = importlib.import_module("ministack.core.iam_evaluator")
+        responses = importlib.import_module("ministack.core.responses")
+        stock = evaluator.enforce
+
+        def enforce(
+            access_key: str,
+            action: str,
+            service: str,
+            region: str,
+            resource_arn: str = "*",
+            service_context: dict[str, Any] | None = None,
+        ) -> Any:
+            refused = stock(access_key, action, service, region, resource_arn, service_context)
+            principal = evaluator.resolve_principal(access_key or "", responses.get_account_id())
+            if getattr(principal, "policies", None) is not None:
+                arn = _role_arn(principal.arn)
+                log.write(Decision(arn, action, resource_arn, service_context or {}, allowed=refused is None))
+            return refused
+
+        self._replace(evaluator, "enforce", enforce)
+
+    def refusal(
+        self, scope: dict[str, Any], query: dict[str, Any], body: bytes, action: str, resource: str
+    ) -> str | None:
+        """Why IAM refuses a signed request for a service that MiniStack does not have; None when it allows it."""
+        evaluator = importlib.import_module("ministack.core.iam_evaluator")
+        router = importlib.import_module("ministack.core.router")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        access_key = router.extract_access_key_id(headers, query)
+        account = importlib.import_module("ministack.app")._request_account_scope(access_key)  # noqa: SLF001 - as above
+        importlib.import_module("ministack.core.responses").set_request_account_id(account)
+        path = scope.get("raw_path") or str(scope["path"]).encode()
+        evaluator.pin_signed_request(scope["method"], path.decode("latin-1"), query, scope["headers"])
+        evaluator.pin_signed_body(body)
+        region = router.extract_region(headers, query)
+        refused = evaluator.enforce(access_key, action, "sagemaker", region, resource)
+        if refused is None:
+            return None
+        if message := getattr(refused, "message", ""):
+            return str(message)
+        why = "with an explicit deny" if refused.decision == "Deny" else "because no identity-based policy allows it"
+        return f"User: {refused.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
 
     def let_the_account_stand_for(self, service: str) -> None:
         """Let the account's root assume the roles that trust `service`: an emulator has no other way to be it."""

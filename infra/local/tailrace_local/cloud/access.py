@@ -1,0 +1,51 @@
+"""What identities asked to be allowed, and what they were told: a line for each decision of the enforced IAM."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = "access.jsonl"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One request by a role or a user. The account's root is asked for nothing and leaves no decision."""
+
+    principal: str
+    """ARN of the user, or of the role whose session it was."""
+    action: str
+    resource: str
+    context: Mapping[str, Any]
+    """The condition keys that came with the request."""
+    allowed: bool
+
+
+class AccessLog:
+    """Appends decisions to a file, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def write(self, decision: Decision) -> None:
+        """Append one."""
+        line = json.dumps(asdict(decision), default=str) + "\n"
+        with self._lock, self._path.open("a") as file:
+            file.write(line)
+
+
+def read_decisions(state_dir: Path, offset: int = 0) -> tuple[list[Decision], int]:
+    """The decisions from a position in the file on, and where the next ones will stand."""
+    path = state_dir / FILE
+    if not path.exists():
+        return [], 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    whole = data[: data.rfind(b"\n") + 1]
+    return [Decision(**json.loads(line)) for line in whole.splitlines()], offset + len(whole)
