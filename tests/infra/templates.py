@@ -51,11 +51,14 @@ class Template:
                 yield key, statement
 
     def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement of each role's inline policies with the role's logical id."""
+        """Each statement that grants: of each role's inline policies and of each managed policy, with its logical id."""
         for key, role in self.of_type("AWS::IAM::Role").items():
             for policy in role["Properties"]["Policies"]:
                 for statement in statements(policy["PolicyDocument"]):
                     yield key, statement
+        for key, policy in self.of_type("AWS::IAM::ManagedPolicy").items():
+            for statement in statements(policy["Properties"]["PolicyDocument"]):
+                yield key, statement
 
     def copy(self) -> Template:
         """A template to plant flaws in."""

@@ -108,6 +108,7 @@ def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
         *(f"{queue}DeadLetterQueue" for queue in QUEUES),
         *(f"{function}Function" for function in GRANTED),
         "ReconcileJobsDeadLetterQueue",
+        "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
     }  # fmt: skip
     for name, output in root().body["Outputs"].items():
         if name != "EndpointName":
