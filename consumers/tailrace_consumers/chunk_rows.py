@@ -8,7 +8,7 @@ from functools import cached_property
 from tailrace_consumers.originals import original_record
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core import keys
-from tailrace_core.errors import ContractError
+from tailrace_core.errors import ContractError, NotFoundError
 from tailrace_core.headers import HeaderPolicy
 from tailrace_core.jobs import Chunk, JobSettings
 from tailrace_core.records import split_records
@@ -54,14 +54,17 @@ def without_end(record: bytes) -> bytes:
     return record[:-2] if record.endswith(b"\r\n") else record.removesuffix(b"\n")
 
 
-def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> ChunkRows:
+def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, lost_input: bool = False) -> ChunkRows:
     """The rows of an open chunk.
+
+    With ``lost_input`` an input that is missing, or does not hold the rows that the ledger says, counts as that many
+    rows of empty fields: whoever gives a chunk up may do so because its input is lost.
 
     Raises:
         NotFoundError: an object is missing.
         ContractError: the objects do not hold the rows that the ledger says.
     """
-    sent = split_records(_body(store, keys.input_key(chunk.job_id, chunk.range)))
+    sent = _lost_or_sent(store, chunk, settings) if lost_input else _sent(store, chunk)
     repeated = settings.header is HeaderPolicy.REPEAT
     header = sent[0] if repeated and sent else b""
     rows = ChunkRows(
@@ -101,6 +104,21 @@ def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
             "submit the job again"
         )
     return found
+
+
+def _sent(store: ObjectStore, chunk: Chunk) -> list[bytes]:
+    return split_records(_body(store, keys.input_key(chunk.job_id, chunk.range)))
+
+
+def _lost_or_sent(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> list[bytes]:
+    header = [(settings.header_record or "").encode() + b"\n"] if settings.header is HeaderPolicy.REPEAT else []
+    try:
+        sent = _sent(store, chunk)
+    except NotFoundError:
+        sent = []
+    if len(sent) == chunk.rows_sent + len(header):
+        return sent
+    return header + [b"," * (len(settings.sent_columns) - 1) + b"\n"] * chunk.rows_sent
 
 
 def _body(store: ObjectStore, key: str) -> bytes:

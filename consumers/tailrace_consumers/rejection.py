@@ -24,15 +24,15 @@ class Rejection:
         self._parts = parts
         self._delivery = delivery
 
-    def reject(self, chunk: Chunk, settings: JobSettings, reason: str) -> Outcome:
-        """Reject all rows of the chunk that were sent.
+    def reject(self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False) -> Outcome:
+        """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
 
         The part comes first: it is what decides between this and a late success. The rejects object follows it, over
         the one of the rows rejected before sending; a crash in between leaves that one to be read again.
         """
         part = self._parts.find(chunk)
         if part is None or (part.rejected == chunk.range.rows and not self._recorded(chunk)):
-            rows = read_chunk_rows(self._store, chunk, settings)
+            rows = read_chunk_rows(self._store, chunk, settings, lost_input=lost_input)
             part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows)
             self._record(rows, part, reason)
         return self._delivery.deliver(chunk, settings, part, reason=reason)

@@ -150,6 +150,25 @@ class RetryDue(_Message):
     """The attempt to make; the one before must be the chunk's current one."""
     tries: Annotated[int, Field(ge=0)]
     """How many attempts will count then."""
+    redrives: Annotated[int, Field(ge=0)] | None = None
+    """How often a person will have redriven the chunk then; null when no person asked for this attempt."""
+    reason: str
+
+    @property
+    def range(self) -> RowRange:
+        """The chunk's rows."""
+        return RowRange(self.first_row, self.rows)
+
+
+class DiscardDue(_Message):
+    """On the failed queue: a person gives a parked chunk up; its rows are to be rejected with the reason."""
+
+    type: Literal["DiscardDue"] = "DiscardDue"
+    job_id: str
+    first_row: FirstRow
+    rows: Rows
+    attempt: Attempt
+    """The attempt at which the chunk was parked; at another one the message does not count any more."""
     reason: str
 
     @property

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue
 from tailrace_core.manifest import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: tuple[type[BaseModel], ...] = (ChunkParked, JobFinished, Manifest, PartReady, RetryDue)
+MODELS: tuple[type[BaseModel], ...] = (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue)
 
 
 def schemas() -> dict[str, str]:

@@ -53,7 +53,7 @@ class DispatchRetries:
             return None if chunk.invoked or chunk.parked else chunk
         if chunk.attempt != message.attempt - 1:
             return None
-        return self.attempts.begin(chunk, tries=message.tries, reason=message.reason)
+        return self.attempts.begin(chunk, tries=message.tries, reason=message.reason, redrives=message.redrives)
 
     def _invoke(self, known: Known, chunk: Chunk, message: RetryDue) -> Outcome:
         try:

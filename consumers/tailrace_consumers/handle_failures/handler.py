@@ -6,8 +6,10 @@ from functools import cache, partial
 from typing import Any
 
 from tailrace_consumers.composition import Composition
+from tailrace_consumers.handle_failures.discards import Discards, is_discard
 from tailrace_consumers.handle_failures.service import HandleFailures
 from tailrace_consumers.telemetry import Handled, process
+from tailrace_core.events import DiscardDue, decode
 from tailrace_core.notifications import decode_notification
 
 
@@ -25,11 +27,15 @@ def assemble(made: Composition) -> HandleFailures:
         store=made.store,
         delivery=made.delivery,
         policy=made.policy,
+        discards=Discards(intake=made.intake, delivery=made.delivery, rejection=made.policy.rejection),
     )
 
 
 def handle(body: str, service: HandleFailures) -> Handled:
-    """One message."""
+    """One message: what the endpoint says, or what a person decided."""
+    if is_discard(body):
+        message = decode(DiscardDue, body)
+        return service.discards.handle(message), f"{message.job_id}.{message.range.name}"
     notification = decode_notification(body)
     return service.handle(notification), notification.inference_id or notification.event_name
 

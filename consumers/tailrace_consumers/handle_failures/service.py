@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tailrace_consumers.delivery import Delivery
 from tailrace_consumers.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.handle_failures.discards import Discards
 from tailrace_consumers.intake import Intake, Known, identify
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
@@ -31,6 +32,7 @@ class HandleFailures:
     store: ObjectStore
     delivery: Delivery
     policy: FailurePolicy
+    discards: Discards
 
     def handle(self, notification: Notification) -> Outcome:
         """What became of the notification.

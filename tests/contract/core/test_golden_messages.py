@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue, decode
+from tailrace_core.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, decode
 from tailrace_core.manifest import Manifest
 from tailrace_core.notifications import decode_notification
 
 GOLDEN = Path(__file__).parent / "golden"
-MODELS: dict[str, Any] = {model.__name__: model for model in (ChunkParked, JobFinished, Manifest, PartReady, RetryDue)}
+MODELS: dict[str, Any] = {
+    model.__name__: model for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue)
+}
 OURS = sorted(path for path in GOLDEN.glob("*.json") if path.stem.split("-")[0] in MODELS)
 SERVICE = sorted(GOLDEN.glob("notification-*.json"))
 

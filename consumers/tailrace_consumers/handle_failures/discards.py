@@ -1,0 +1,52 @@
+"""What a person's decision to give a parked chunk up leads to: its rows are rejected with the reason given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.delivery import Delivery
+from tailrace_consumers.intake import Intake
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.rejection import Rejection
+from tailrace_core.events import DiscardDue
+from tailrace_core.identities import InferenceId
+from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.messages import read_json
+
+
+def is_discard(body: str) -> bool:
+    """Whether a message of the failed queue is such a decision, and not the endpoint's.
+
+    Raises:
+        MessageError: it is not JSON.
+    """
+    data = read_json(body)
+    return isinstance(data, dict) and data.get("type") == "DiscardDue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discards:
+    """Handles one decision at a time; a second copy, or one that a redrive or a late success overtook, does nothing."""
+
+    intake: Intake
+    delivery: Delivery
+    rejection: Rejection
+
+    def handle(self, message: DiscardDue) -> Outcome:
+        """What became of the message.
+
+        Raises:
+            TransientError: something did not answer: let the queue deliver it again.
+            ContractError: the chunk's objects contradict the ledger.
+        """
+        known = self.intake.look_up(InferenceId(message.job_id, message.range, message.attempt))
+        if known is None:
+            return Outcome.STRANGER
+        chunk, job = known.chunk, known.job
+        if chunk.state is ChunkState.OPEN and job.state is JobState.CLOSING:
+            return self.delivery.cancel(chunk)
+        if chunk.state is not ChunkState.OPEN or chunk.attempt != message.attempt or not chunk.parked:
+            return self.delivery.stop(chunk.job_id, Outcome.STALE)
+        if not job.state.accepts_results:
+            return self.delivery.stop(chunk.job_id, Outcome.CLOSED)
+        return self.rejection.reject(chunk, known.settings, message.reason, lost_input=True)
