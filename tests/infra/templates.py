@@ -51,7 +51,7 @@ class Template:
                 yield key, statement
 
     def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement that grants: of each role's inline policies and of each managed policy, with its logical id."""
+        """Each statement of each role's inline policies and of each managed policy, with its logical id."""
         for key, role in self.of_type("AWS::IAM::Role").items():
             for policy in role["Properties"]["Policies"]:
                 for statement in statements(policy["PolicyDocument"]):
