@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-import signal
-import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from tailrace_local.errors import LocalCloudError
+from tailrace_local.fault_commands import faults
 from tailrace_local.inspection import inspect
 from tailrace_local.lifecycle import Lifecycle, Plan, Steps
 from tailrace_local.logbook import Logbook
-from tailrace_local.state import CloudFacts, StateDirectory
+from tailrace_local.reporting import Json, StateDir, fail, reported, say, state, up_or_exit
 from tailrace_local.workspace import Workspace
 
 NOT_UP = 1
@@ -29,17 +26,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="The local cloud: the whole pipeline on this machine, without an AWS account.",
 )
+app.add_typer(faults, name="faults")
 _progress = Console(stderr=True)
-
-StateDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--state-dir",
-        envvar="TAILRACE_LOCAL_STATE",
-        help="Where the cloud keeps its state; one cloud for each. Default: .tailrace/local in the checkout.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.command()
@@ -67,8 +55,8 @@ def up(
         timeout_s=timeout,
         enforce_iam=enforce_iam,
     )
-    lifecycle = Lifecycle(workspace, _state(state_dir))
-    with _reported():
+    lifecycle = Lifecycle(workspace, state(state_dir))
+    with reported():
         found = lifecycle.running()
         facts = found or lifecycle.up(plan, Steps(_progress.status))
     if json_:
@@ -82,16 +70,16 @@ def up(
 @app.command()
 def down(*, state_dir: StateDir = None) -> None:
     """End every process of the cloud and remove its state. Works after a crash, and twice."""
-    with _reported():
-        ended = Lifecycle(Workspace.here(), _state(state_dir)).down(_say)
-    _say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
+    with reported():
+        ended = Lifecycle(Workspace.here(), state(state_dir)).down(say)
+    say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
 
 
 @app.command()
 def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """What runs: processes, stack, queues and their depths, functions, the endpoint. Exit status 1 when not up."""
-    with _reported():
-        found = inspect(_state(state_dir))
+    with reported():
+        found = inspect(state(state_dir))
     if json_:
         typer.echo(json.dumps(found))
     else:
@@ -111,8 +99,8 @@ def logs(
 
     Example: `tailrace local logs CollectResults --follow`
     """
-    with _reported(), contextlib.suppress(KeyboardInterrupt):
-        for name, line in Logbook(_state(state_dir)).lines(names or [], follow=follow):
+    with reported(), contextlib.suppress(KeyboardInterrupt):
+        for name, line in Logbook(state(state_dir)).lines(names or [], follow=follow):
             typer.echo(f"{name:<24} {line}")
 
 
@@ -122,7 +110,7 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
 
     Example: `eval "$(tailrace local env)"`
     """
-    facts = _up_or_exit(state_dir)
+    facts = up_or_exit(state_dir)
     if json_:
         typer.echo(json.dumps(facts.credentials))
         return
@@ -131,49 +119,14 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
     typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
 
 
-def _up_or_exit(state_dir: Path | None) -> CloudFacts:
-    state = _state(state_dir)
-    facts = Lifecycle(Workspace.here(), state).running()
-    if facts is None:
-        _fail(f"no local cloud is up in {state.root}: run `tailrace local up`")
-    return facts
-
-
-def _state(named: Path | None) -> StateDirectory:
-    return StateDirectory(named or Workspace.here().default_state)
-
-
 def _parameters(texts: list[str]) -> dict[str, str]:
     found = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            _fail(f"--parameter {text!r} is not of the form NAME=VALUE")
+            fail(f"--parameter {text!r} is not of the form NAME=VALUE")
         found[name] = value
     return found
-
-
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """Errors as one message and exit status 1; SIGTERM as an interrupt, so that what was started is taken down."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except LocalCloudError as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted: what had been started was taken down", code=130)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _fail(message: str, *, code: int = 1) -> NoReturn:
-    typer.echo(f"tailrace local: {message}", err=True)
-    sys.exit(code)
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 def _print_status(found: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ LocalCloudError
 ├── StateDirectoryError   the state directory is not ours, or somebody else holds it
 ├── StartError            the cloud's process did not become ready
 ├── BuildError            `sam build` or the training of the demo's model failed
-└── DeployError           `sam deploy` failed
+├── DeployError           `sam deploy` failed
+└── FaultPlanError        a fault plan that is not valid, or that the cloud did not take
 """
 
 from __future__ import annotations
@@ -40,3 +41,7 @@ class BuildError(LocalCloudError):
 
 class DeployError(LocalCloudError):
     """The stack could not be put on the cloud."""
+
+
+class FaultPlanError(LocalCloudError):
+    """A fault plan is not valid, or the cloud did not take it."""

@@ -13,15 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tailrace_local.cloud.access import FILE, AccessLog
 from tailrace_local.cloud.declared import DeclaredResources
-from tailrace_local.cloud.emulators import Emulator, NoEmulator
+from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service
 from tailrace_local.cloud.front import STATUS_PATH, Front
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
+from tailrace_local.cloud.functions.fault_surface import FaultSurface
+from tailrace_local.cloud.functions.faults import FunctionFaults
 from tailrace_local.cloud.functions.fleet import Fleet
 from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
+from tailrace_local.cloud.guard import GuardedEmulator
 from tailrace_local.cloud.ministack import Environment, MiniStack
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.poller import Poller
@@ -47,6 +51,7 @@ class Cloud:
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
         self._environment = WorkerEnvironment(endpoint_url=endpoint_url, temporary=self._state.temporary)
         self._fleet = Fleet(self._start_worker)
+        self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
         self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
         self._supervisor = Supervisor(self._ministack, self._make_poller)
@@ -55,7 +60,7 @@ class Cloud:
     @property
     def app(self) -> Front:
         """What the server serves."""
-        return Front(self._ministack.app, self._emulator, self.status)
+        return Front(self._ministack.app, FaultSurface(self._faults, self._guarded()), self.status)
 
     async def start(self) -> None:
         """Start what needs the port to answer."""
@@ -76,12 +81,20 @@ class Cloud:
             "declared": self._declared.listed(),
         }
 
+    def _guarded(self) -> Service:
+        if not self._settings.enforce_iam:
+            return self._emulator
+        region, account_id = self._settings.region, self._settings.account_id
+        return GuardedEmulator(self._emulator, self._ministack, region=region, account_id=account_id)
+
     def _install(self) -> None:
         self._ministack.run_functions_with(self._fleet.execute)
         self._ministack.stop_polling_queues()
         self._ministack.correct_condition_keys()
         self._ministack.correct_actions()
         self._ministack.let_the_account_stand_for("sagemaker.amazonaws.com")
+        if self._settings.enforce_iam:
+            self._ministack.log_decisions(AccessLog(self._state.root / FILE))
         self._declared.install(self._ministack)
         Replacements(self._ministack).teach(self._emulator)
 
@@ -89,6 +102,7 @@ class Cloud:
         return Worker(
             spec,
             python=self._settings.lambda_python,
+            command=self._faults.command(spec.handler),
             task_root=self._artifacts.unpack(archive),
             environment=self._environment,
             credentials=self._credentials,

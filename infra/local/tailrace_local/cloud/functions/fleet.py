@@ -27,6 +27,8 @@ class Fleet:
         self._start = start
         self._idle: dict[tuple[str, str], list[Worker]] = {}
         self._busy: set[Worker] = set()
+        self._leaving: set[Worker] = set()
+        self._renewals = 0
         self._current: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -59,6 +61,15 @@ class Fleet:
                 for worker in (*self._busy, *idle)
             ]
 
+    def renew(self) -> None:
+        """Serve every event from now on with a new worker; one at work finishes its event and goes."""
+        with self._lock:
+            self._renewals += 1
+            self._leaving |= self._busy
+            idle = [worker for workers in self._idle.values() for worker in workers]
+            self._idle.clear()
+        threading.Thread(target=_end, args=(idle,), daemon=True).start()
+
     def close(self) -> None:
         """End every worker."""
         self._closed.set()
@@ -83,19 +94,23 @@ class Fleet:
                 stale.append(worker)
             else:
                 worker = None
+            renewals = self._renewals
         if stale:
             threading.Thread(target=_end, args=(stale,), daemon=True).start()
         if worker is None:
             worker = self._start(spec, archive)
             with self._lock:
                 self._busy.add(worker)
+                if renewals != self._renewals:
+                    self._leaving.add(worker)
         return worker
 
     def _release(self, worker: Worker) -> None:
         with self._lock:
             self._busy.discard(worker)
             current = self._current.get(worker.spec.key) == worker.spec.fingerprint
-            kept = current and worker.usable and not self._closed.is_set()
+            kept = current and worker.usable and worker not in self._leaving and not self._closed.is_set()
+            self._leaving.discard(worker)
             if kept:
                 self._idle.setdefault(worker.spec.key, []).append(worker)
         if not kept:

@@ -8,6 +8,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
+from tailrace_local.cloud.functions.faults import RuntimeCommand
 from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.output import WorkerOutput
 from tailrace_local.cloud.functions.runtime_api import Answer, Invocation, RuntimeApi, failure
@@ -28,6 +29,7 @@ class Worker:
         spec: FunctionSpec,
         *,
         python: str,
+        command: RuntimeCommand,
         task_root: Path,
         environment: WorkerEnvironment,
         credentials: RoleCredentials,
@@ -40,16 +42,17 @@ class Worker:
         self._api = RuntimeApi()
         self._output = WorkerOutput(log)
         try:
+            variables = environment.variables(
+                spec,
+                task_root=task_root,
+                runtime_api=self._api.address,
+                credentials=credentials.environment(spec.role, spec.name),
+            )
             self._group = ProcessGroup.start(
-                [python, "-m", "awslambdaric", spec.handler],
+                [python, *command.arguments],
                 what=f"function {spec.name}",
                 records=records,
-                environment=environment.variables(
-                    spec,
-                    task_root=task_root,
-                    runtime_api=self._api.address,
-                    credentials=credentials.environment(spec.role, spec.name),
-                ),
+                environment={**variables, **command.environment},
                 cwd=task_root,
                 output=self._output.writing,
             )

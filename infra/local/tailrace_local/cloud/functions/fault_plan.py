@@ -1,0 +1,95 @@
+"""A plan of misbehaviour for functions: which of their AWS calls are meant, and what happens there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Strict(BaseModel):
+    """A word that is not known is a mistake in the plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Kill(_Strict):
+    """SIGKILL to the function's process: before the call goes out, or after its effect and before its answer."""
+
+    kind: Literal["kill_before", "kill_after"]
+
+
+class KillDuring(_Strict):
+    """SIGKILL at a moment between `from_s` and `to_s` after the event arrived, if it is still being worked on."""
+
+    kind: Literal["kill_during"]
+    from_s: float = Field(default=0.0, ge=0)
+    to_s: float = Field(default=1.0, ge=0)
+
+
+class Unreachable(_Strict):
+    """The call fails with EndpointConnectionError and has no effect."""
+
+    kind: Literal["unreachable"]
+
+
+class LoseReply(_Strict):
+    """The call has its effect and fails with ReadTimeoutError."""
+
+    kind: Literal["lose_reply"]
+
+
+class Refuse(_Strict):
+    """The call is answered with an error of AWS's and has no effect."""
+
+    kind: Literal["refuse"]
+    code: str = "ThrottlingException"
+    status: int = Field(default=400, ge=400, le=599)
+    message: str = "Rate exceeded"
+
+
+class Selection(_Strict):
+    """Which calls a rule is for: those for which everything that is given is true."""
+
+    function: str = "*"
+    """The function's name; * and ? stand for any characters: `*CollectResults*` for a deployed logical id."""
+    call: str = "*"
+    """Service and operation, such as `dynamodb.TransactWriteItems`, `s3.*`. Not for kill_during."""
+    number: int | None = Field(default=None, ge=1)
+    """The n-th AWS call since the event arrived. Not for kill_during."""
+    every: int | None = Field(default=None, ge=1)
+    """Every n-th of the calls that match so far, over all processes."""
+    rate: float | None = Field(default=None, gt=0, le=1)
+    """The share of the calls that match so far, drawn from the seed, the rule and the call's place among them."""
+    after: int = Field(default=0, ge=0)
+    """So many matching calls go free first."""
+    limit: int | None = Field(default=None, ge=1)
+    """How often the rule acts at most, over all processes. Without it nothing that always fails ever succeeds."""
+
+
+class FunctionRule(_Strict):
+    """When a call is meant, this is done to it. For kill_during, "call" is the arrival of an event."""
+
+    name: str = ""
+    when: Selection = Selection()
+    do: Annotated[Kill | KillDuring | Unreachable | LoseReply | Refuse, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _possible(self) -> FunctionRule:
+        if self.do.kind == "kill_during" and (self.when.call != "*" or self.when.number):
+            raise ValueError("kill_during is about events: select without `call` and `number`")
+        return self
+
+
+class FunctionFaultPlan(_Strict):
+    """Rules in the order in which they are asked at each call; the first that acts ends the row."""
+
+    seed: int = 0
+    rules: tuple[FunctionRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _named(self) -> FunctionFaultPlan:
+        names = [rule.name for rule in self.rules if rule.name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules have the name {', '.join(twice)}")
+        return self

@@ -1,0 +1,126 @@
+"""`python -m tailrace_local.cloud.functions.faulty_runtime FOLDER HANDLER`: awslambdaric, with faults.
+
+It runs in place of `python -m awslambdaric HANDLER` while a fault plan for functions is set. The function's code and
+artifact are the same: the faults come from botocore's own events, and from signals.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import runpy
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tailrace_local.cloud.functions.fault_rules import Fault, FaultRules
+
+
+class Interruptions:
+    """Asks the rules at every event and every AWS call of this process, and does what they say."""
+
+    def __init__(self, rules: FaultRules, exceptions: Any, response: Callable[[int], Any]) -> None:
+        self._rules = rules
+        self._exceptions = exceptions
+        self._response = response
+        self._lock = threading.Lock()
+        self._request_id = ""
+        self._calls = 0
+        self._timer: threading.Timer | None = None
+
+    def around_event(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        """`awslambdaric.bootstrap.handle_event_request`, whose third argument is the request's id."""
+
+        def interrupted(client: Any, handler: Any, request_id: str, *rest: Any, **named: Any) -> Any:
+            self._begin(request_id)
+            try:
+                return work(client, handler, request_id, *rest, **named)
+            finally:
+                self._end()
+
+        return interrupted
+
+    def before_call(self, model: Any, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> Any:
+        """Botocore's event before-call: raising ends the call, an answer stands for AWS's."""
+        with self._lock:
+            self._calls += 1
+            context["tailrace_call"] = self._calls
+        fault = self._rules.at_call("before", _name(model), context["tailrace_call"], self._request_id)
+        if fault is None:
+            return None
+        if fault["kind"] == "kill_before":
+            die()
+        if fault["kind"] == "unreachable":
+            raise self._exceptions.EndpointConnectionError(endpoint_url=params.get("url", ""))
+        return self._refusal(fault)
+
+    def after_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
+        """Botocore's event after-call: AWS has done it, the caller does not know yet."""
+        number = context.get("tailrace_call", self._calls)
+        match self._rules.at_call("after", _name(model), number, self._request_id):
+            case {"kind": "kill_after"}:
+                die()
+            case {"kind": "lose_reply"}:
+                raise self._exceptions.ReadTimeoutError(endpoint_url=_name(model))
+
+    def _begin(self, request_id: str) -> None:
+        self._request_id, self._calls = request_id, 0
+        if found := self._rules.at_event(request_id):
+            fault, share = found
+            moment = fault["from_s"] + share * max(0.0, fault["to_s"] - fault["from_s"])
+            self._timer = threading.Timer(moment, die)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refusal(self, fault: Fault) -> tuple[Any, dict[str, Any]]:
+        error = {"Code": fault["code"], "Message": fault["message"]}
+        metadata = {"HTTPStatusCode": fault["status"], "HTTPHeaders": {}, "RequestId": "refused-by-the-fault-plan"}
+        return self._response(fault["status"]), {"Error": error, "ResponseMetadata": metadata}
+
+
+def die() -> NoReturn:
+    """What a machine does that is lost: no clean-up, no answer, in the middle of whatever."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise SystemExit(1)  # never reached
+
+
+def _name(model: Any) -> str:
+    return f"{model.service_model.service_name}.{model.name}"
+
+
+def main(folder: str, handler: str) -> None:
+    """Become awslambdaric with the function's handler."""
+    interruptions = _interruptions(FaultRules(Path(folder), os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
+    handlers = importlib.import_module("botocore.handlers").BUILTIN_HANDLERS
+    # First, so that nothing of botocore's own has a say before us; every session registers this list.
+    handlers.insert(0, ("before-call", interruptions.before_call))
+    handlers.append(("after-call", interruptions.after_call))
+    bootstrap: Any = importlib.import_module("awslambdaric.bootstrap")
+    bootstrap.handle_event_request = interruptions.around_event(bootstrap.handle_event_request)
+    sys.argv = ["awslambdaric", handler]
+    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+
+
+def _interruptions(rules: FaultRules) -> Interruptions:
+    exceptions = importlib.import_module("botocore.exceptions")
+    aws_response = importlib.import_module("botocore.awsrequest").AWSResponse
+    return Interruptions(rules, exceptions, lambda status: aws_response("", status, {}, None))
+
+
+def _forget_the_way_here() -> None:
+    """The function finds its own modules and the runtime's, and not the local cloud's."""
+    here = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [path for path in sys.path if path not in here]
+
+
+if __name__ == "__main__":
+    _forget_the_way_here()
+    main(sys.argv[1], sys.argv[2])
