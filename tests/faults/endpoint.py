@@ -42,6 +42,8 @@ class Endpoint:
     accepted: list[Request] = field(default_factory=list)
     down: bool = False
     """Every request fails with 500."""
+    fail_with: str | None = None
+    """Every request fails with this reason."""
     gone: bool = False
     """The endpoint does not exist any more."""
 
@@ -97,6 +99,8 @@ class Endpoint:
         return {**message, **failed}
 
     def _score(self, request: Request) -> model.Answered | model.Refused:
+        if self.fail_with is not None:
+            return model.Refused(self.fail_with, b"told to fail")
         if self.down:
             return model.Refused(model.SERVER_ERROR, b"no worker")
         return model.score(self.cloud.s3.objects[request.input_key].body, request.attempt)

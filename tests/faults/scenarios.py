@@ -21,10 +21,12 @@ class Scenario:
     options: SubmitOptions = field(default_factory=lambda: SubmitOptions(keep="id", chunk_rows=3, job_key="k"))
     state: JobState | None = None
     """None: as the dataset says."""
+    mishaps: tuple[int | None, ...] = ()
+    """Of the first requests, see `World`."""
 
     def run(self, schedule: Schedule, *, meanwhile: bool = False, rewire: Rewire = as_it_is) -> tuple[World, Report]:
         """Submit (again, if need be), let everything come to rest, and judge."""
-        world = World(schedule, rewire)
+        world = World(schedule, rewire, mishaps=list(self.mishaps))
         job_id = world.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
         world.drain()
         return world, check(world, job_id, self.data, expected=self.state)
@@ -45,4 +47,8 @@ SCENARIOS: dict[str, Scenario] = {
     "server errors for good": Scenario(Dataset.of(b"1", b"fatal", b"3"), _with(chunk_rows=2)),
     "no split budget": Scenario(Dataset.of(b"poison", b"poison"), _with(split_budget=0)),
     "over the limit": Scenario(Dataset.of(b"poison", b"2", b"3"), _with(max_rejects=0), JobState.FAILED),
+    "notified twice": Scenario(Dataset.of(b"1", b"poison", b"3"), mishaps=(2, 3, 2)),
+    "notifications lost": Scenario(Dataset.of(b"1", b"poison"), mishaps=(0, 0, 0)),
+    "request lost": Scenario(Dataset.of(b"1", b"2"), mishaps=(None,)),
+    "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,)),
 }

@@ -62,6 +62,8 @@ class World:
     """Of the producer; 0 sends in one thread."""
     person: bool = True
     """Whether somebody looks after the parked queue."""
+    mishaps: list[int | None] = field(default_factory=list)
+    """For each of the first requests: how often its answer is notified; None for a request that is lost."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
 
@@ -160,7 +162,7 @@ class World:
         for _ in range(MOST_STEPS):
             busy = bool(self.endpoint.backlog)
             while self.endpoint.backlog:
-                self.endpoint.process()
+                self._answer_next()
             for role in CONSUMERS:
                 while self.functions.deliver(role):
                     busy = True
@@ -168,6 +170,13 @@ class World:
                 return moved
             moved = True
         raise StuckError("messages go round in circles")
+
+    def _answer_next(self) -> None:
+        notifications = self.mishaps.pop(0) if self.mishaps else 1
+        if notifications is None:
+            self.endpoint.backlog.pop(0)
+        else:
+            self.endpoint.process(notifications=notifications)
 
     def wait(self) -> None:
         """Let time go by until something is due: a message, or the reconciler's tick."""

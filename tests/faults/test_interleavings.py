@@ -1,0 +1,260 @@
+"""Two at once, cut at every pair of their calls: whoever is first, the end is the same."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tailrace.options import SubmitOptions
+from tailrace_core.errors import TailraceError
+from tailrace_core.events import RetryDue
+from tailrace_core.jobs import JobState
+from tests.faults import model
+from tests.faults.checker import check
+from tests.faults.dataset import Dataset
+from tests.faults.functions import CONSUMERS
+from tests.faults.injection import Schedule
+from tests.faults.interleaving import interleaved, take_turns
+from tests.faults.memory_aws import cloud as names
+from tests.faults.world import World
+
+OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
+Act = Callable[[], object]
+
+
+@dataclass
+class Scene:
+    """A world at the moment before two things happen at once."""
+
+    world: World
+    job_id: str | None
+    data: Dataset
+    one: Act
+    other: Act
+    ends: tuple[JobState, ...] = ()
+    """How the job may end; empty: as the dataset says."""
+
+
+def opened(data: Dataset, options: SubmitOptions = OPTIONS) -> tuple[World, str]:
+    world = World(Schedule(before_call=take_turns))
+    job_id = world.submit(data.text, options)
+    assert job_id is not None
+    return world, job_id
+
+
+def taken(world: World, queue: str) -> list[str]:
+    """The bodies of a queue's messages, which are gone then."""
+    messages = world.cloud.queue(queue).messages
+    bodies = [each.body for each in messages.values()]
+    messages.clear()
+    return bodies
+
+
+def handling(world: World, role: str, body: str) -> Act:
+    """What a function does with a message; when it raises, the message comes again."""
+    process, made = world.functions.composition(role)
+    module = CONSUMERS[role][1]
+    service = module.assemble(made)
+
+    def act() -> None:
+        try:
+            module.handle(body, service)
+        except TailraceError:
+            world.cloud.sqs.send_message(QueueUrl=CONSUMERS[role][0], MessageBody=body, DelaySeconds=60)
+
+    return act
+
+
+def same_success_twice() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (body,) = taken(world, names.SUCCEEDED)
+    return Scene(world, job_id, data, *(handling(world, "collect_results", body) for _ in range(2)))
+
+
+def same_failure_twice() -> Scene:
+    data = Dataset.of(b"1", b"poison")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (body,) = taken(world, names.FAILED)
+    return Scene(world, job_id, data, *(handling(world, "handle_failures", body) for _ in range(2)))
+
+
+def same_rejection_twice() -> Scene:
+    data = Dataset.of(b"poison")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (body,) = taken(world, names.FAILED)
+    return Scene(world, job_id, data, *(handling(world, "handle_failures", body) for _ in range(2)))
+
+
+def second_attempt(world: World, job_id: str) -> None:
+    """Have the first chunk invoked again, as after an answer that did not come."""
+    (chunk,) = world.leaves(job_id)
+    due = RetryDue(
+        job_id=job_id, first_row=chunk.range.first_row, rows=chunk.range.rows, attempt=2, tries=1, reason="late"
+    )
+    world.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=due.to_json())
+    world.functions.deliver("dispatch_retries")
+
+
+def successes_of_two_attempts() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    second_attempt(world, job_id)
+    world.endpoint.process()
+    world.endpoint.process()
+    bodies = taken(world, names.SUCCEEDED)
+    return Scene(world, job_id, data, *(handling(world, "collect_results", body) for body in bodies))
+
+
+def success_and_failure_of_two_attempts() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    second_attempt(world, job_id)
+    world.endpoint.process()
+    world.endpoint.fail_with = model.BAD_REQUEST
+    world.endpoint.process()
+    world.endpoint.fail_with = None
+    (success,), (failure,) = taken(world, names.SUCCEEDED), taken(world, names.FAILED)
+    acts = handling(world, "collect_results", success), handling(world, "handle_failures", failure)
+    return Scene(world, job_id, data, *acts)
+
+
+def last_two_chunks() -> Scene:
+    data = Dataset.of(b"1", b"2", b"3")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    world.endpoint.process()
+    bodies = taken(world, names.SUCCEEDED)
+    return Scene(world, job_id, data, *(handling(world, "collect_results", body) for body in bodies))
+
+
+def retry_twice() -> Scene:
+    data = Dataset.of(b"1", b"flaky")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    world.functions.deliver("handle_failures")
+    (body,) = taken(world, names.RETRIES)
+    return Scene(world, job_id, data, *(handling(world, "dispatch_retries", body) for _ in range(2)))
+
+
+def retry_and_late_success() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (success,) = taken(world, names.SUCCEEDED)
+    due = RetryDue(job_id=job_id, first_row=0, rows=2, attempt=2, tries=1, reason="late").to_json()
+    acts = handling(world, "collect_results", success), handling(world, "dispatch_retries", due)
+    return Scene(world, job_id, data, *acts)
+
+
+def success_and_reconciler() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (success,) = taken(world, names.SUCCEEDED)
+    world.cloud.clock.advance(1_000)
+    return Scene(world, job_id, data, handling(world, "collect_results", success), world.functions.tick)
+
+
+def two_reconcilers() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process(notifications=0)
+    world.cloud.clock.advance(1_000)
+    _, other = world.functions.composition("reconcile_jobs")
+    service = reconciler(world)
+    return Scene(world, job_id, data, world.functions.tick, lambda: service.run(60.0))
+
+
+def reconciler(world: World) -> object:
+    from tailrace_consumers.reconcile_jobs.handler import assemble  # noqa: PLC0415
+
+    return assemble(world.functions.composition("reconcile_jobs")[1])
+
+
+def success_and_cancel() -> Scene:
+    data = Dataset.of(b"1", b"2", b"3")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    world.endpoint.process()
+    success, rest = taken(world, names.SUCCEEDED)
+    world.cloud.sqs.send_message(QueueUrl=names.SUCCEEDED, MessageBody=rest)
+    _, client = world.producer()
+    assert client.stack
+    ends = JobState.CANCELLED, JobState.COMPLETED
+    act = handling(world, "collect_results", success)
+    return Scene(world, job_id, data, act, lambda: client.cancel(job_id), ends)
+
+
+def two_producers() -> Scene:
+    data = Dataset.of(b"1", b"2,2", b"3")
+    world = World(Schedule(before_call=take_turns))
+    world.invariants.ordered = False
+
+    def submitting() -> Act:
+        _, client = world.producer()
+        # Python 3.11 looks a cached property up under a lock of its class: two actors would wait for each other.
+        assert client.stack
+        return lambda: world.jobs.append(client.submit("-", OPTIONS, stdin=io.BytesIO(data.text)).job_id)
+
+    return Scene(world, None, data, submitting(), submitting())
+
+
+SCENES: dict[str, Callable[[], Scene]] = {
+    each.__name__.replace("_", " "): each
+    for each in (
+        same_success_twice,
+        same_failure_twice,
+        same_rejection_twice,
+        successes_of_two_attempts,
+        success_and_failure_of_two_attempts,
+        last_two_chunks,
+        retry_twice,
+        retry_and_late_success,
+        success_and_reconciler,
+        two_reconcilers,
+        success_and_cancel,
+        two_producers,
+    )
+}
+
+
+def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) -> tuple[int, int]:
+    scene = build()
+    acts = (scene.other, scene.one) if swapped else (scene.one, scene.other)
+    counts = interleaved(*acts, first=first, second=second)
+    scene.world.drain()
+    assert len(set(scene.world.jobs)) == 1
+    job_id = scene.world.jobs[0]
+    state = scene.world.job(job_id).state
+    expected = state if state in scene.ends else None
+    check(scene.world, job_id, scene.data, expected=expected)
+    return counts
+
+
+ALIKE = frozenset({"same success twice", "same failure twice", "same rejection twice", "retry twice", "two producers"})
+"""Whoever is first is the same."""
+ORDERS = [(name, swapped) for name in SCENES for swapped in ((False,) if name in ALIKE else (False, True))]
+
+
+def calls_when_first(name: str, *, swapped: bool) -> int:
+    return play(SCENES[name], 10**6, 0, swapped=swapped)[0]
+
+
+@pytest.mark.parametrize(("name", "swapped"), ORDERS)
+def test_two_at_once_end_as_one_after_the_other(name: str, *, swapped: bool) -> None:
+    one, other = calls_when_first(name, swapped=swapped), calls_when_first(name, swapped=not swapped)
+    broken: list[str] = []
+    for first, second in itertools.product(range(one), range(other + 1)):
+        try:
+            play(SCENES[name], first, second, swapped=swapped)
+        except AssertionError as exc:
+            broken.append(f"after {first} and {second} calls: {exc}")
+    assert not broken, f"{len(broken)} of {one * (other + 1)}:\n" + "\n".join(broken[:8])
