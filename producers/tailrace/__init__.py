@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tailrace.client import Tailrace
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress
+    from tailrace.results import ResultsReader
     from tailrace.submitter import Submission
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
     from tailrace_core.headers import HeaderPolicy
@@ -33,6 +34,7 @@ _HOMES = {
     "OnBadRow": "tailrace.options",
     "Progress": "tailrace.progress",
     "Reject": "tailrace_core.rejects",
+    "ResultsReader": "tailrace.results",
     "Submission": "tailrace.submitter",
     "SubmitOptions": "tailrace.options",
     "Tailrace": "tailrace.client",
@@ -54,6 +56,7 @@ __all__ = [
     "OnBadRow",
     "Progress",
     "Reject",
+    "ResultsReader",
     "Submission",
     "SubmitOptions",
     "Tailrace",

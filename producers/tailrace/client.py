@@ -16,10 +16,13 @@ from tailrace import parts, targets
 from tailrace.byte_gate import DEFAULT_BYTES
 from tailrace.connections import Connecting, Connection
 from tailrace.estimates import Estimate, estimate
+from tailrace.operations import Operations
 from tailrace.options import SubmitOptions
 from tailrace.planning import planner_for
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, silent
 from tailrace.reading_ahead import read_ahead
+from tailrace.results import ResultsReader
+from tailrace.safe_csv import safe_if
 from tailrace.sending import ThreadedSender
 from tailrace.sources import Source
 from tailrace.stacks import Stack, check_endpoint, find_stack
@@ -168,11 +171,17 @@ class Tailrace:
         return parts.read_manifest(body, job)
 
     def download(
-        self, job_id: str, target: str | os.PathLike[str] | IO[bytes], *, on_progress: OnProgress = silent
+        self,
+        job_id: str,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        safe_csv: bool = False,
+        on_progress: OnProgress = silent,
     ) -> int:
         """Write the result of a completed job, header and rows in the input's order; how many rows there are.
 
-        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is standard output.
+        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is standard output. With
+        ``safe_csv`` it is for a spreadsheet: see `tailrace.safe_csv`.
 
         Raises:
             ContractError: a part is not what the manifest says.
@@ -182,7 +191,7 @@ class Tailrace:
         parts.require_delivered(self.status(job_id))
         manifest = self.manifest(job_id)
         proof = parts.PartsProof(job_id)
-        with targets.opened(target) as file:
+        with targets.opened(target) as opened, safe_if(opened, wanted=safe_csv) as file:
             file.write(parts.header_line(manifest.columns))
             for piece, data in self._slices(manifest):
                 proof.take(piece, data)
@@ -199,6 +208,17 @@ class Tailrace:
         """The rejected rows of a finished job in order: position, reason, record as it stood in the input."""
         for key in parts.rejects_keys(self.manifest(job_id)):
             yield from read_rejects(self._read(Call("s3", "get_object", {"Bucket": self.stack.bucket, "Key": key})))
+
+    @functools.cached_property
+    def operations(self) -> Operations:
+        """What operators do: parked chunks, dead letters."""
+        return Operations(
+            self.stack, self._ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
+        )
+
+    def results(self, **options: Any) -> ResultsReader:
+        """A reader of the stack's results queue, a context manager; ``options`` are those of `ResultsReader`."""
+        return self.operations.results(**options)
 
     def close(self) -> None:
         """Close the connections."""
