@@ -83,14 +83,15 @@ class FaultRules:
 
     @contextmanager
     def _memory(self) -> Iterator[dict[str, Any]]:
-        with (self._folder / _MEMORY).open("a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            memory = json.loads(file.read() or "{}")
+        path = self._folder / _MEMORY
+        with path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            memory = json.loads(path.read_text()) if path.exists() else {}
             yield memory
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(memory))
+            # Replaced, not rewritten: this process may be killed at any moment, by a rule of this very plan.
+            scratch = path.with_suffix(".partial")
+            scratch.write_text(json.dumps(memory))
+            scratch.replace(path)
 
     def _log(self, name: str, do: Fault, call: str, number: int | None, request_id: str) -> None:
         entry = {
