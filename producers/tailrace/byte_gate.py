@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
-DEFAULT_BYTES = 64 * 1024 * 1024
+DEFAULT_BYTES = 32 * 1024 * 1024
+"""As much as the default chunks of the default number of threads hold."""
 
 
 class ByteGate:
