@@ -18,7 +18,7 @@ EVERY_FUNCTION = {
 SENDERS = {"TAILRACE_RETRIES_QUEUE": "RetriesQueue", "TAILRACE_PARKED_QUEUE": "ParkedQueue"}
 QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
 
-LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "Query", "ConditionCheckItem")}
+LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "Query")}
 CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"}
@@ -26,7 +26,7 @@ SENDING = {"sqs:SendMessage", "sagemaker:InvokeEndpointAsync"}
 GRANTED = {
     "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
-    "DispatchRetries": LEDGER | CONSUME | LOGS | SENDING,
+    "DispatchRetries": {"dynamodb:GetItem", "dynamodb:UpdateItem"} | CONSUME | LOGS | SENDING,
     "ReconcileJobs": LEDGER | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
 }
 SOURCES = {"CollectResults": "SucceededQueue", "HandleFailures": "FailedQueue", "DispatchRetries": "RetriesQueue"}

@@ -1,0 +1,89 @@
+"""What the deployed stack grants, read from IAM: one grant for each action on each resource of each statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace_local.testing import RunningCloud
+from tests.integration.access.policies import Request, as_list, matches
+
+ROLE, MANAGED, NESTED = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::CloudFormation::Stack"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A role or a managed policy of the stack, by the logical id that it has in its template."""
+
+    name: str
+    arn: str
+    kind: str
+    document: Mapping[str, Any] = field(hash=False, compare=False)
+
+    def grants(self) -> Iterator[Grant]:
+        """Each of its grants."""
+        for statement in self.document["Statement"]:
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    yield Grant(self.name, statement["Sid"], action, resource, statement.get("Condition", {}))
+
+    def without(self, action: str) -> dict[str, Any]:
+        """Its policy less one action, wherever it is granted."""
+        kept = []
+        for statement in self.document["Statement"]:
+            left = [each for each in as_list(statement["Action"]) if each != action]
+            kept += [{**statement, "Action": left}] if left else []
+        return {**self.document, "Statement": kept}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action on one resource."""
+
+    holder: str
+    sid: str
+    action: str
+    resource: str
+    condition: Mapping[str, Any] = field(hash=False)
+
+    def __str__(self) -> str:
+        return f"{self.holder}: {self.sid}: {self.action} on {self.resource}"
+
+    def allows(self, request: Request) -> bool:
+        """Whether this grant alone would allow the request."""
+        statement = {"Action": self.action, "Resource": self.resource, "Condition": self.condition}
+        return matches(statement, request)
+
+
+def holders(cloud: RunningCloud) -> dict[str, Holder]:
+    """Every role and managed policy of the stack and of those nested in it."""
+    found = [_read(cloud, *each) for each in _resources(cloud, cloud.facts.stack, "")]
+    return {holder.name: holder for holder in found}
+
+
+def _resources(cloud: RunningCloud, stack: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    answer = cloud.client("cloudformation").list_stack_resources(StackName=stack)
+    for resource in answer["StackResourceSummaries"]:
+        kind, name, physical = (resource[key] for key in ("ResourceType", "LogicalResourceId", "PhysicalResourceId"))
+        if kind == NESTED:
+            yield from _resources(cloud, physical, f"{prefix}{name}")
+        elif kind in (ROLE, MANAGED):
+            yield f"{prefix}{name}", kind, physical
+
+
+def _read(cloud: RunningCloud, name: str, kind: str, physical: str) -> Holder:
+    iam = cloud.client("iam")
+    if kind == MANAGED:
+        version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=physical, VersionId=version)["PolicyVersion"]["Document"]
+        return Holder(name, physical, kind, _parsed(document))
+    (policy,) = iam.list_role_policies(RoleName=physical)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=physical, PolicyName=policy)["PolicyDocument"]
+    return Holder(name, iam.get_role(RoleName=physical)["Role"]["Arn"], kind, _parsed(document))
+
+
+def _parsed(document: Any) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
+    return found

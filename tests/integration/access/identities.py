@@ -1,0 +1,43 @@
+"""Users of the enforcing cloud who hold one of the stack's managed policies, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from tailrace_local.testing import RunningCloud
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user, and how any AWS client becomes that user."""
+
+    name: str
+    arn: str
+    environment: dict[str, str]
+    session: boto3.Session
+
+    def client(self, service: str) -> Any:
+        """A boto3 client with the user's keys."""
+        return self.session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+
+
+@contextmanager
+def person(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[Person]:
+    """A user with one policy, for as long as the block runs."""
+    iam = cloud.client("iam")
+    arn = iam.create_user(UserName=name)["User"]["Arn"]
+    iam.attach_user_policy(UserName=name, PolicyArn=policy_arn)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=cloud.region)
+    try:
+        yield Person(name, arn, {**cloud.environment, **keys}, session)
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.detach_user_policy(UserName=name, PolicyArn=policy_arn)
+        iam.delete_user(UserName=name)

@@ -1,0 +1,112 @@
+"""IAM's evaluation of policies, as far as the template uses it: what it does not know it refuses to judge.
+
+Source of the rules: AWS's "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for what. ``context`` are the request's condition keys, in small letters."""
+
+    principal: str
+    action: str
+    resource: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def as_list(value: Any) -> list[Any]:
+    """IAM takes one or several: always several here."""
+    return value if isinstance(value, list) else [value]
+
+
+def matches(statement: Statement, request: Request) -> bool:
+    """Whether a statement is about the request, its principal apart.
+
+    Raises:
+        ValueError: it has an element or a condition that this evaluator does not know.
+    """
+    unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+    if unknown:
+        raise ValueError(f"{statement.get('Sid')}: {sorted(unknown)} cannot be judged here")
+    return (
+        any(_like(pattern.lower(), request.action.lower()) for pattern in as_list(statement["Action"]))
+        and any(_like(pattern, request.resource) for pattern in as_list(statement["Resource"]))
+        and _met(statement.get("Condition", {}), request)
+    )
+
+
+def identity_allows(statements: Iterable[Statement], request: Request) -> bool:
+    """Whether identity policies alone allow the request."""
+    return decide(statements, (), request)
+
+
+def decide(identity: Iterable[Statement], resource: Sequence[Statement], request: Request) -> bool:
+    """Whether a request within the account is allowed, given the caller's and the resource's own policies.
+
+    A resource's Allow for a service is for that service: it lets no identity in.
+    """
+    about = [statement for statement in resource if _names(statement["Principal"], request.principal)]
+    applying = [statement for statement in (*identity, *about) if matches(statement, request)]
+    effects = {statement["Effect"] for statement in applying}
+    return effects == {"Allow"}
+
+
+def _names(principal: Any, caller: str) -> bool:
+    if principal == "*":
+        return True
+    if set(principal) != {"Service"}:
+        raise ValueError(f"the principal {principal} cannot be judged here")
+    return caller in as_list(principal["Service"])
+
+
+def _like(pattern: str, value: str) -> bool:
+    expression = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
+    return re.fullmatch(expression, value, re.DOTALL) is not None
+
+
+def _any(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None], bool]:
+    return lambda expected, actual: actual is not None and any(test(each, actual) for each in expected)
+
+
+def _none(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None], bool]:
+    # A key that the request lacks meets a negated condition.
+    return lambda expected, actual: actual is None or not any(test(each, actual) for each in expected)
+
+
+_OPERATORS: dict[str, Callable[[list[str], str | None], bool]] = {
+    "StringEquals": _any(str.__eq__),
+    "StringLike": _any(_like),
+    "ArnEquals": _any(_like),
+    "ArnLike": _any(_like),
+    "ArnNotEquals": _none(_like),
+    "Bool": _any(lambda expected, actual: expected.lower() == actual.lower()),
+}
+
+
+def _met(conditions: Mapping[str, Mapping[str, Any]], request: Request) -> bool:
+    for operator, keys in conditions.items():
+        if operator not in _OPERATORS:
+            raise ValueError(f"the condition operator {operator} cannot be judged here")
+        for key, expected in keys.items():
+            actual = _value(key.lower(), request)
+            if not _OPERATORS[operator]([str(each) for each in as_list(expected)], actual):
+                return False
+    return True
+
+
+def _value(key: str, request: Request) -> str | None:
+    if key == "aws:principalarn":
+        return request.principal
+    if key == "aws:securetransport":
+        return str(request.context.get(key, "true"))
+    found = request.context.get(key)
+    return None if found is None else str(found)
