@@ -47,18 +47,19 @@ class Exercise:
         self._producer = producer
         self._folder = folder
 
-    def everything(self) -> None:
-        """Each path once."""
+    def everything(self) -> str:
+        """Each path once; the id of a finished job with rejected rows."""
         with self.faults(_PLAN):
-            self.scored_and_rejected()
+            finished = self.scored_and_rejected()
             self.misaligned()
             self.retried()
             self.listed_and_cancelled()
             self.reconciled()
             self.expired()
             self.parked()
+        return finished
 
-    def scored_and_rejected(self) -> None:
+    def scored_and_rejected(self) -> str:
         """A file with kept columns, rows that cannot be sent, one that the model refuses; submitted twice."""
         rows = [[f"k{index}", *row] for index, row in enumerate(demand_rows(24, seed=5))]
         rows[20][5] = _REFUSED_BY_MODEL
@@ -72,6 +73,8 @@ class Exercise:
         rejects = self.run("rejects", done.json["job_id"])
         assert rejects.code == 0, rejects.stderr
         assert len(rejects.stdout.splitlines()) == 1 + 9
+        job: str = done.json["job_id"]
+        return job
 
     def misaligned(self) -> None:
         """Outputs that lack a line, down to the single row."""
@@ -104,12 +107,7 @@ class Exercise:
     def expired(self) -> None:
         """A job that nobody answers and whose deadline has passed, ended by the reconciler."""
         job = self.submitted(self.rows("expired.csv", _LOST))
-        self._cloud.client("dynamodb").update_item(
-            TableName=self._cloud.outputs["LedgerTable"],
-            Key={"job": {"S": job}, "item": {"S": "job"}},
-            UpdateExpression="SET deadline_at = :past",
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
+        self.pass_deadline(job)
         self.eventually(lambda: self.overdue(job), "the chunk's confirmation")
         self.eventually(lambda: self.tick() and self.state(job) == JobState.EXPIRED, "the expired job")
 
@@ -139,6 +137,15 @@ class Exercise:
     def state(self, job: str) -> str:
         """The job's state."""
         return str(self.status(job)["state"])
+
+    def pass_deadline(self, job: str) -> None:
+        """Set the job's deadline back."""
+        self._cloud.client("dynamodb").update_item(
+            TableName=self._cloud.outputs["LedgerTable"],
+            Key={"job": {"S": job}, "item": {"S": "job"}},
+            UpdateExpression="SET deadline_at = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
 
     def overdue(self, job: str) -> bool:
         """Set the time at which the job's chunks are looked at back; False while one waits for its confirmation."""

@@ -1,0 +1,58 @@
+"""A deployed cloud in which IAM is enforced, and everything done on it once with the producer's policy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tailrace_local.cloud.access import Decision, read_decisions
+from tailrace_local.errors import MissingToolError
+from tailrace_local.testing import RunningCloud, running_cloud
+from tests.integration.access.exercise import Exercise
+from tests.integration.access.grants import Holder, holders
+from tests.integration.access.identities import Person, person
+
+
+@dataclass(frozen=True)
+class Exercised:
+    """What was asked while everything was done, by whom."""
+
+    holders: dict[str, Holder]
+    decisions: list[Decision]
+    producer: Person
+    finished_job: str
+
+    def asked(self, holder: Holder) -> list[Decision]:
+        """What a role asked, or the holder of a managed policy."""
+        arn = self.producer.arn if holder.name == "ProducerPolicy" else holder.arn
+        return [decision for decision in self.decisions if decision.principal == arn]
+
+
+@pytest.fixture(scope="session")
+def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """The pipeline on a cloud of its own. Skips without tools, but not in CI."""
+    try:
+        with running_cloud(tmp_path_factory.mktemp("access") / "state", enforce_iam=True) as running:
+            yield running
+    except MissingToolError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def producer(enforcing: RunningCloud) -> Iterator[Person]:
+    """A user with the producer's policy and no other."""
+    with person(enforcing, "producer", enforcing.outputs["ProducerPolicy"]) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def exercised(enforcing: RunningCloud, producer: Person, tmp_path_factory: pytest.TempPathFactory) -> Exercised:
+    """Everything done once; any step that fails fails the tests that ask for this."""
+    finished = Exercise(enforcing, producer, tmp_path_factory.mktemp("exercise")).everything()
+    decisions, _ = read_decisions(enforcing.state_dir)
+    return Exercised(holders(enforcing), decisions, producer, finished)

@@ -1,0 +1,137 @@
+"""Least privilege, seen in what was asked: nothing needed is missing, nothing granted is superfluous."""
+
+from __future__ import annotations
+
+import pytest
+
+from tailrace_local.cloud.access import Decision
+from tailrace_local.testing import RunningCloud
+from tests.integration.access.conftest import Exercised
+from tests.integration.access.grants import Grant, Holder
+from tests.integration.access.policies import Request, identity_allows
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(420)]
+
+# Grants that nothing asks for here, and why they are there all the same. A grant that is asked for after all has to
+# leave this list, and a new one has to be asked for or be explained here.
+_LOGS = "Lambda writes a function's logs with the function's role; the local cloud keeps them without asking"
+_MAPPING = "Lambda refuses an event source mapping whose role lacks it; the local poller never asks"
+_MISSING = "S3 asks it itself, to answer 404 and not 403 for an object that is missing; the local S3 does not"
+_ABORT = "a part above 8 MiB whose upload breaks off; tests of the adapter take that path"
+_SERVICE = "SageMaker pulls the image and writes logs and metrics with the role; the local one has no such services"
+_RARE = "taken only in a coincidence of faults; the sweep of the functions' calls takes that path in memory"
+_OVERDUE = "hours after a request was lost, or for a finisher that died; the functions' own tests take that path"
+_SCHEDULER = "the local scheduler fires without its role"
+UNASKED = {
+    **{(f"{function}Role", "WriteLogs", f"logs:{action}"): _LOGS
+       for function in ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+       for action in ("CreateLogStream", "PutLogEvents")},
+    ("CollectResultsRole", "ConsumeSucceeded", "sqs:GetQueueAttributes"): _MAPPING,
+    ("HandleFailuresRole", "ConsumeFailed", "sqs:GetQueueAttributes"): _MAPPING,
+    ("DispatchRetriesRole", "ConsumeRetries", "sqs:GetQueueAttributes"): _MAPPING,
+    **{(f"{name}Role", "LearnWhatIsMissing", "s3:ListBucket"): _MISSING
+       for name in ("CollectResults", "HandleFailures", "ReconcileJobs", "Endpoint")},
+    ("CollectResultsRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
+    ("HandleFailuresRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
+    ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): "SageMaker uploads large outputs in parts",
+    **{("EndpointRole", "PullImage", f"ecr:{action}"): _SERVICE
+       for action in ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")},
+    ("EndpointRole", "LogInToEcr", "ecr:GetAuthorizationToken"): _SERVICE,
+    **{("EndpointRole", "WriteLogs", f"logs:{action}"): _SERVICE
+       for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents", "DescribeLogStreams")},
+    ("EndpointRole", "WriteMetrics", "cloudwatch:PutMetricData"): _SERVICE,
+    ("ReconcileJobsScheduleRole", "Tick", "lambda:InvokeFunction"): _SCHEDULER,
+    ("ReconcileJobsScheduleRole", "GiveUp", "sqs:SendMessage"): _SCHEDULER,
+}  # fmt: skip
+# The same for one resource among several.
+RARE = {
+    ("CollectResultsRole", "SendOn", "sqs:SendMessage", "RetriesQueue"): _RARE,
+    ("CollectResultsRole", "SendOn", "sqs:SendMessage", "ParkedQueue"): _RARE,
+    ("DispatchRetriesRole", "SendOn", "sqs:SendMessage", "RetriesQueue"): _RARE,
+    ("DispatchRetriesRole", "SendOn", "sqs:SendMessage", "ParkedQueue"): _RARE,
+    ("HandleFailuresRole", "ReadAndWriteJobs", "s3:GetObject", "jobs/*/rejects/*"): _RARE,
+    ("ReconcileJobsRole", "KeepLedger", "dynamodb:PutItem", "LedgerTable"): _RARE,
+    ("ReconcileJobsRole", "LookForAnswers", "s3:GetObject", "failures/*"): _OVERDUE,
+    ("ReconcileJobsRole", "SendOn", "sqs:SendMessage", "RetriesQueue"): _OVERDUE,
+    ("ReconcileJobsRole", "SendOn", "sqs:SendMessage", "ParkedQueue"): _OVERDUE,
+    ("ReconcileJobsRole", "SendOn", "sqs:SendMessage", "FailedQueue"): _OVERDUE,
+    ("ReconcileJobsRole", "InvokeModel", "sagemaker:InvokeEndpointAsync", "Endpoint"): _OVERDUE,
+}
+
+
+def request_of(decision: Decision) -> Request:
+    context = {key.lower(): value for key, value in decision.context.items()}
+    return Request(decision.principal, decision.action, decision.resource, context)
+
+
+def only_grant_of_some_request(grant: Grant, holder: Holder, asked: list[Request]) -> bool:
+    """Whether something was asked that this grant allows, and none of the holder's others."""
+    others = [other for other in holder.grants() if other is not grant and other != grant]
+    return any(grant.allows(each) and not any(other.allows(each) for other in others) for each in asked)
+
+
+def exercised_holders(exercised: Exercised) -> list[Holder]:
+    """Those whose work the exercise is: readers and operators have none in it."""
+    return [holder for name, holder in exercised.holders.items() if name not in {"ReaderPolicy", "OperatorPolicy"}]
+
+
+def test_nothing_that_is_needed_is_refused(exercised: Exercised) -> None:
+    refused = {
+        (name, decision.action, decision.resource)
+        for name, holder in exercised.holders.items()
+        for decision in exercised.asked(holder)
+        if not decision.allowed
+    }
+    assert refused == set()
+
+
+def test_every_role_and_the_producer_were_at_work(exercised: Exercised) -> None:
+    silent = {holder.name for holder in exercised_holders(exercised) if not exercised.asked(holder)}
+    assert silent == {"ReconcileJobsScheduleRole"}
+
+
+def test_each_grant_is_the_only_one_that_allows_something_that_is_asked(exercised: Exercised) -> None:
+    superfluous = {}
+    for holder in exercised_holders(exercised):
+        asked = list({str(request): request for request in map(request_of, exercised.asked(holder))}.values())
+        for grant in holder.grants():
+            if not only_grant_of_some_request(grant, holder, asked):
+                superfluous[(grant.holder, grant.sid, grant.action, resource_name(grant.resource))] = str(grant)
+    explained = {key: text for key, text in superfluous.items() if key[:3] in UNASKED or key in RARE}
+
+    assert sorted(superfluous.keys() - explained.keys()) == []
+    assert {key for key in UNASKED if not any(key == found[:3] for found in superfluous)} == set()
+    assert RARE.keys() - superfluous.keys() == set()
+
+
+def test_the_emulator_decides_as_the_policies_read(exercised: Exercised) -> None:
+    """Both evaluators agree on everything that was asked; resource policies only ever deny here."""
+    for holder in exercised_holders(exercised):
+        for decision in exercised.asked(holder):
+            assert identity_allows(holder.document["Statement"], request_of(decision)) == decision.allowed, decision
+
+
+def resource_name(resource: str) -> str:
+    """A resource without what differs between deployments."""
+    last = resource.rsplit(":", 1)[-1]
+    if "/v1/" in last:
+        return last[last.index("/v1/") + 4 :]
+    parts = last.split("/")[-1].split("-")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def test_the_endpoint_is_enforced_like_aws_own_services(enforcing: RunningCloud) -> None:
+    """A user without policies may not even look at it."""
+    iam = enforcing.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    session = enforcing.session().__class__(key["AccessKeyId"], key["SecretAccessKey"], region_name=enforcing.region)
+    client = session.client("sagemaker", endpoint_url=enforcing.endpoint_url)
+    try:
+        with pytest.raises(
+            client.exceptions.ClientError, match="not authorized to perform: sagemaker:DescribeEndpoint"
+        ):
+            client.describe_endpoint(EndpointName=enforcing.facts.endpoint_name)
+    finally:
+        iam.delete_access_key(UserName="nobody", AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(UserName="nobody")
