@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -117,7 +118,7 @@ class ParkedQueue:
         """One chunk, by the ledger.
 
         Raises:
-            InputError: the ledger has no such chunk, or it was never parked.
+            InputError: the ledger has no such chunk.
         """
         job = self._ledger.job(name.job_id)
         chunk = self._ledger.chunk(name.job_id, name.range)
@@ -127,8 +128,19 @@ class ParkedQueue:
             )
         return self._of_chunk(job, chunk)
 
-    def details(self, parked: ParkedChunk) -> Details:
-        """All there is about a chunk."""
+    def details(self, name: ParkedName) -> Details:
+        """All there is about a chunk, from the ledger, from its message if the queue holds one, and from the bucket.
+
+        Raises:
+            InputError: the ledger has no such chunk.
+        """
+        parked = self.find(name)
+        said = [
+            each.event
+            for each in self.list().chunks
+            if (each.job_id, each.range) == (name.job_id, name.range) and each.attempt == parked.attempt
+        ]
+        parked = dataclasses.replace(parked, event=said[0] if said else None)
         key = keys.input_key(parked.job_id, parked.range)
         body = self._text(key)
         rows = None if body is None else "\n".join(body.splitlines()[:_SHOWN_ROWS])

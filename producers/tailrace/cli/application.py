@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tailrace.cli import jobs, submitting
+from tailrace.cli import dead_letters, jobs, parked_chunks, rejected_rows, results, submitting
 from tailrace.cli.environment import Environment
 from tailrace.cli.exit_codes import ExitCode
 
@@ -30,8 +30,12 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
     )
     app.callback()(_root)
     app.command("submit")(submitting.submit)
-    for name in ("status", "wait", "download", "jobs", "rejects", "cancel"):
+    for name in ("status", "wait", "download", "jobs", "cancel"):
         app.command(name)(getattr(jobs, name))
+    app.command("rejects")(rejected_rows.rejects)
+    app.command("results")(results.results)
+    app.add_typer(parked_chunks.build(), name="parked")
+    app.add_typer(dead_letters.build(), name="dlq")
     for plugin in plugins:
         _mount(app, plugin, wanted)
     return app

@@ -20,6 +20,10 @@ EndpointUrl = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (or one a line) instead of text.")]
+SafeCsv = Annotated[
+    bool,
+    typer.Option("--safe-csv", help="For spreadsheets: put ' in front of cells that look like formulas."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; errors are still reported.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Timeout = Annotated[

@@ -1,9 +1,7 @@
-"""The commands about jobs that were submitted: status, wait, download, jobs, rejects, cancel."""
+"""The commands about jobs that were submitted: status, wait, download, jobs, cancel."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Annotated
 
 import typer
@@ -27,10 +25,11 @@ def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s:
         raise
 
 
-def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, quiet: bool) -> None:
+def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
     """Download with progress; ``-`` is the environment's standard output."""
     with reporting(environment, quiet=quiet) as report:
-        client.download(job_id, environment.stdout if target == "-" else target, on_progress=report)
+        where = environment.stdout if target == "-" else target
+        client.download(job_id, where, safe_csv=safe_csv, on_progress=report)
     environment.stdout.flush()
 
 
@@ -95,6 +94,7 @@ def download(
             "--output", "-o", metavar="FILE", help="Where to; - is standard output, a name in .gz is compressed."
         ),
     ] = "-",
+    safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
     profile: arguments.Profile = None,
     region: arguments.Region = None,
@@ -109,7 +109,7 @@ def download(
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        fetch(environment, client, job_id, output, quiet=quiet)
+        fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
 
 
 @guarded
@@ -140,33 +140,6 @@ def jobs(
 
 
 @guarded
-def rejects(
-    *,
-    context: typer.Context,
-    job_id: arguments.JobId,
-    stack: arguments.Stack = None,
-    profile: arguments.Profile = None,
-    region: arguments.Region = None,
-    endpoint_url: arguments.EndpointUrl = None,
-    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
-) -> None:
-    """Print the rejected rows of a finished job as CSV: row (from 0), reason, original record.
-
-    Example:
-      tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand > rejects.csv
-    """
-    environment = of(context)
-    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        found = client.rejects(job_id)
-        first = next(found, None)
-        environment.put("row,reason,original")
-        if first is not None:
-            environment.put(_line(first.row, first.reason, first.record))
-        for each in found:
-            environment.put(_line(each.row, each.reason, each.record))
-
-
-@guarded
 def cancel(
     *,
     context: typer.Context,
@@ -188,10 +161,3 @@ def cancel(
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         job = client.cancel(job_id, reason)
     environment.put(reports.as_json(reports.fields(job)) if json_ else reports.summary(job))
-
-
-def _line(row: int, reason: str, record: bytes) -> str:
-    text = io.StringIO()
-    # Bytes that are not UTF-8 come out as they went in.
-    csv.writer(text, lineterminator="").writerow((row, reason, record.decode(errors="surrogateescape")))
-    return text.getvalue()

@@ -40,6 +40,7 @@ def submit(
             "--output", "-o", metavar="FILE", help="Wait, and write the result there (- for standard output)."
         ),
     ] = None,
+    safe_csv: arguments.SafeCsv = False,
     json_: arguments.Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     job_key: Annotated[
@@ -158,7 +159,7 @@ def submit(
         if wait or output is not None:
             job = wait_for(environment, client, job.job_id, timeout_s, quiet=quiet)
         if output is not None and job.state in _DELIVERED:
-            fetch(environment, client, job.job_id, output, quiet=quiet)
+            fetch(environment, client, job.job_id, output, safe_csv=safe_csv, quiet=quiet)
     if json_:
         stream = environment.say if output == targets.STDOUT else environment.put
         stream(reports.as_json(_fields(submission, job, output)))

@@ -100,6 +100,9 @@ class _CloudFormation:
             "ResultsTopic": RESULTS_TOPIC,
             "ResultsQueue": RESULTS,
             "ParkedQueue": PARKED,
+            "RetriesQueue": RETRIES,
+            "FailedQueue": FAILED,
+            **{f"{name.capitalize()}DeadLetterQueue": f"{name}-dead" for name in (PARKED, RETRIES, FAILED, RESULTS)},
         }
         listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
         return {"Stacks": [{"StackName": "stack", "StackStatus": "CREATE_COMPLETE", "Outputs": listed}]}

@@ -15,6 +15,7 @@ class Message:
     message_id: int
     body: str
     visible_at: float
+    attributes: Any = None
     receives: int = 0
     receipt: str = ""
 
@@ -40,11 +41,18 @@ class Sqs:
     queues: dict[str, Queue] = field(default_factory=dict)
     _ids: Any = field(default_factory=itertools.count)
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:  # noqa: N803 boto3's names
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803 boto3's names
+        MessageBody: str,  # noqa: N803 boto3's names
+        DelaySeconds: int = 0,  # noqa: N803 boto3's names
+        MessageAttributes: Any = None,  # noqa: N803 boto3's names
+    ) -> dict[str, Any]:
         queue = self._queue(QueueUrl, "SendMessage")
         if not 0 <= DelaySeconds <= 900:
             raise refusal("InvalidParameterValue", f"DelaySeconds {DelaySeconds}", "SendMessage")
-        message = Message(next(self._ids), MessageBody, self.clock() + DelaySeconds)
+        message = Message(next(self._ids), MessageBody, self.clock() + DelaySeconds, MessageAttributes)
         queue.messages[message.message_id] = message
         queue.sent += 1
         return {"MessageId": str(message.message_id)}
@@ -54,6 +62,7 @@ class Sqs:
         *,
         QueueUrl: str,  # noqa: N803 boto3's names
         MaxNumberOfMessages: int = 1,  # noqa: N803 boto3's names
+        VisibilityTimeout: int | None = None,  # noqa: N803 boto3's names
         **_: Any,
     ) -> dict[str, Any]:
         queue = self._queue(QueueUrl, "ReceiveMessage")
@@ -67,10 +76,16 @@ class Sqs:
                 queue.dead_letters.messages[message.message_id] = message
                 continue
             message.receives += 1
-            message.visible_at = self.clock() + queue.visibility_s
+            hidden_s = queue.visibility_s if VisibilityTimeout is None else VisibilityTimeout
+            message.visible_at = self.clock() + hidden_s
             message.receipt = f"{message.message_id}:{message.receives}"
             received.append(
-                {"MessageId": str(message.message_id), "Body": message.body, "ReceiptHandle": message.receipt}
+                {
+                    "MessageId": str(message.message_id),
+                    "Body": message.body,
+                    "ReceiptHandle": message.receipt,
+                    "MessageAttributes": message.attributes or {},
+                }
             )
         return {"Messages": received} if received else {}
 
@@ -93,6 +108,21 @@ class Sqs:
         if found is not None:
             found.visible_at = self.clock() + VisibilityTimeout
         return {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 boto3's names
+        if not 1 <= len(Entries) <= 10:
+            raise refusal("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", "1 to 10", "ChangeMessageVisibility")
+        for each in Entries:
+            entry = {name: value for name, value in each.items() if name != "Id"}
+            self.change_message_visibility(QueueUrl=QueueUrl, **entry)
+        return {}
+
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
+        return {
+            "Attributes": {
+                "ApproximateNumberOfMessages": str(len(self._queue(QueueUrl, "GetQueueAttributes").messages))
+            }
+        }
 
     def _queue(self, url: str, operation: str) -> Queue:
         if url not in self.queues:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from tailrace.progress import OnProgress, Progress
 from tailrace.submitter import Submission
 from tailrace_core.errors import ConfigurationError, InputError, TimedOutError, TransientError
 from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Job, JobState
+from tailrace_core.jobs import Job, JobSettings, JobState
 from tailrace_core.rejects import Reject
 
 _JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
@@ -66,7 +67,11 @@ class FakeClient:
             raise self.wait_raises
         return self.ends_as
 
-    def download(self, _: str, target: Any, *, on_progress: OnProgress) -> int:
+    def settings(self, _: str) -> JobSettings:
+        return JobSettings(endpoint_name="model", source_columns=("a", "b", "c"))
+
+    def download(self, _: str, target: Any, *, safe_csv: bool, on_progress: OnProgress) -> int:
+        self.asked.update(safe_csv=safe_csv)
         on_progress(Progress(job_id=_JOB))
         if isinstance(target, str):
             Path(target).write_bytes(b"prediction\n1\n")
@@ -266,9 +271,29 @@ def test_quiet_says_nothing(invoke: Callable[..., Result]) -> None:
     assert invoke(FakeClient(), "submit", "a.csv", "--quiet").err == ""
 
 
-def test_rejects_are_csv_and_bytes_come_out_as_they_went_in(invoke: Callable[..., Result]) -> None:
-    out = invoke(FakeClient(), "rejects", _JOB).out
-    assert out.splitlines() == ["row,reason,original", '3,"said ""no""","a,�,1"']
+def test_rejects_are_csv_with_the_inputs_columns_and_bytes_come_out_as_they_went_in(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    result = invoke(FakeClient(), "rejects", _JOB, "--output", str(tmp_path / "rejects.csv"))
+    assert (result.code, result.out) == (0, "")
+    assert (tmp_path / "rejects.csv").read_bytes() == b'row,reason,a,b,c\n3,"said ""no""",a,\xff,1\n'
+    assert invoke(FakeClient(), "rejects", _JOB).out.splitlines()[0] == "row,reason,a,b,c"
+
+
+def test_rejects_as_json_are_one_object_a_line(invoke: Callable[..., Result]) -> None:
+    out = invoke(FakeClient(), "rejects", _JOB, "--json").out
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"row": 3, "reason": 'said "no"', "record_base64": base64.b64encode(b"a,\xff,1").decode()}
+    ]
+
+
+@pytest.mark.parametrize(("flags", "safe"), [((), False), (("--safe-csv",), True)])
+def test_only_who_asks_gets_csv_for_spreadsheets(
+    invoke: Callable[..., Result], flags: tuple[str, ...], *, safe: bool
+) -> None:
+    client = FakeClient()
+    invoke(client, "download", _JOB, *flags)
+    assert client.asked["safe_csv"] is safe
 
 
 def test_jobs_are_listed_one_a_line(invoke: Callable[..., Result]) -> None:
