@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tailrace_core import keys
 from tailrace_core.checksums import checksum
+from tailrace_core.errors import TailraceError
 from tailrace_core.events import JobFinished, PartReady, decode_published
 from tailrace_core.jobs import Chunk, ChunkState, JobState
 from tailrace_core.ranges import first_gap
@@ -76,14 +77,21 @@ def _check_parts(world: World, job_id: str, data: Dataset, report: Report) -> No
     report.faults += [f"{key} was overwritten" for key in objects.overwritten if "/parts/" in key]
     report.faults += [f"upload {name} was left behind" for name in objects.uploads]
     if world.job(job_id).state in {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS}:
-        result = io.BytesIO()
-        with world.reader() as client:
-            client.download(job_id, result)
-            rejected = [(each.row, each.record) for each in client.rejects(job_id)]
-        if result.getvalue() != data.result:
-            report.faults.append("the downloaded result is not the model's answers in order")
-        if rejected != data.rejected:
-            report.faults.append(f"rejected were {rejected[:5]}, bad are {data.rejected[:5]}")
+        try:
+            _check_download(world, job_id, data, report)
+        except TailraceError as exc:
+            report.faults.append(f"the result cannot be had: {exc}")
+
+
+def _check_download(world: World, job_id: str, data: Dataset, report: Report) -> None:
+    result = io.BytesIO()
+    with world.reader() as client:
+        client.download(job_id, result)
+        rejected = [(each.row, each.record) for each in client.rejects(job_id)]
+    if result.getvalue() != data.result:
+        report.faults.append("the downloaded result is not the model's answers in order")
+    if rejected != data.rejected:
+        report.faults.append(f"rejected were {rejected[:5]}, bad are {data.rejected[:5]}")
 
 
 def _check_part(world: World, chunk: Chunk, data: Dataset, report: Report) -> None:

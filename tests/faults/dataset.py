@@ -16,6 +16,8 @@ class Row:
 
     kept: bytes
     value: bytes
+    refused: bool = False
+    """Rejected although the model would have scored it, had it been asked again."""
 
     @property
     def record(self) -> bytes:
@@ -28,7 +30,7 @@ class Row:
 
     @property
     def bad(self) -> bool:
-        return self.ragged or model.is_bad(self.value)
+        return self.ragged or self.refused or model.is_bad(self.value)
 
     @property
     def line(self) -> bytes:

@@ -103,4 +103,6 @@ class Endpoint:
             return model.Refused(self.fail_with, b"told to fail")
         if self.down:
             return model.Refused(model.SERVER_ERROR, b"no worker")
+        if request.input_key not in self.cloud.s3.objects:
+            return model.Refused("Unable to download the input object", b"")
         return model.score(self.cloud.s3.objects[request.input_key].body, request.attempt)

@@ -45,9 +45,9 @@ def kinds_of(call: str) -> tuple[Kind, ...]:
     if operation == READ:
         return (Kind.UNREACHABLE, Kind.DEATH_BEFORE)
     reads = operation.startswith(("get_", "head_", "describe_", "query", "batch_get_"))
-    kinds = [Kind.REFUSED, Kind.UNREACHABLE, Kind.DEATH_BEFORE]
+    kinds = [Kind.UNREACHABLE, Kind.DEATH_BEFORE]
     if not reads:
-        kinds += [Kind.REPLY_LOST, Kind.REPLY_GONE, Kind.DEATH_AFTER]
+        kinds += [Kind.REFUSED, Kind.REPLY_LOST, Kind.REPLY_GONE, Kind.DEATH_AFTER]
     if operation in _WRITES:
         kinds.append(Kind.CONFLICT)
     if service == "sagemaker-runtime":

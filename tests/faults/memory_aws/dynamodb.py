@@ -154,7 +154,9 @@ class DynamoDb:
         return updated(request, before or dict(request["Key"]))
 
     def _cancelled(self, reasons: list[str]) -> NoReturn:
-        message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(reasons)}]"
+        message = (
+            f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(reasons)}]"
+        )
         raise refusal(
             "TransactionCanceledException",
             message,

@@ -85,5 +85,7 @@ class S3:
 
     def _find(self, key: str, code: str, operation: str) -> Stored:
         if key not in self.objects:
-            raise refusal(code, "The specified key does not exist." if code == "NoSuchKey" else "Not Found", operation, 404)
+            raise refusal(
+                code, "The specified key does not exist." if code == "NoSuchKey" else "Not Found", operation, 404
+            )
         return self.objects[key]

@@ -1,0 +1,159 @@
+"""Bugs planted on purpose, each in what a function is made of: the suite has to object to every one."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from tailrace_consumers.composition import Composition
+from tailrace_consumers.delivery import Delivery, Timings
+from tailrace_consumers.intake import Intake, Known
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.parts import Part
+from tailrace_core.errors import TransientError
+from tailrace_core.events import PartReady
+from tailrace_core.identities import InferenceId
+from tailrace_core.jobs import Chunk, ChunkState, JobSettings
+from tailrace_core.ledger.rules import Settled, Settlement
+
+_NUMBERS = itertools.count()
+
+
+class Wrapped:
+    """A collaborator of which some methods are replaced."""
+
+    def __init__(self, inner: Any, **methods: Callable[..., Any]) -> None:
+        self._inner = inner
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        return self._methods.get(name) or getattr(self._inner, name)
+
+
+def with_port(made: Composition, port: str, **methods: Callable[..., Any]) -> Composition:
+    """What ``made`` is, over a port of which some methods are replaced."""
+    wrapped: Any = Wrapped(getattr(made.world, port), **methods)
+    return Composition(made.settings, dataclasses.replace(made.world, **{port: wrapped}))
+
+
+def with_part(made: Composition, name: str, part: object) -> Composition:
+    """What ``made`` is, with one of its parts made already."""
+    made.__dict__[name] = part
+    return made
+
+
+def unstable_event_ids(made: Composition) -> Composition:
+    def publish(event: Any) -> None:
+        changed = {"event_id": f"{event.event_id}:{next(_NUMBERS)}"} if isinstance(event, PartReady) else {}
+        made.world.publisher.publish(event.model_copy(update=changed))
+
+    return with_port(made, "publisher", publish=publish)
+
+
+def settled_before_published(made: Composition) -> Composition:
+    class Hasty(Delivery):
+        def deliver(
+            self,
+            chunk: Chunk,
+            settings: JobSettings,
+            part: Part,
+            *,
+            timings: Timings | None = None,
+            reason: str | None = None,
+        ) -> Outcome:
+            whole = part.rejected == chunk.range.rows
+            state = ChunkState.REJECTED if whole else ChunkState.SCORED
+            settled = self._ledger.settle(
+                Settlement(
+                    job_id=chunk.job_id,
+                    range=chunk.range,
+                    state=state,
+                    rejected=part.rejected,
+                    part_checksum=part.checksum,
+                    part_bytes=part.size_bytes,
+                    reason=reason,
+                )
+            )
+            if settled is Settled.SETTLED:
+                self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
+            return self.stop(chunk.job_id, Outcome.SCORED)
+
+    world = made.world
+    hasty = Hasty(ledger=world.ledger, store=world.store, publisher=world.publisher, completion=made.completion)
+    return with_part(made, "delivery", hasty)
+
+
+def publishing_errors_swallowed(made: Composition) -> Composition:
+    def publish(event: Any) -> None:
+        try:
+            made.world.publisher.publish(event)
+        except TransientError:
+            return
+
+    return with_port(made, "publisher", publish=publish)
+
+
+def writing_errors_swallowed(made: Composition) -> Composition:
+    def put(key: str, body: bytes) -> None:
+        try:
+            made.world.store.put(key, body)
+        except TransientError:
+            return
+
+    return with_port(made, "store", put=put)
+
+
+def retries_swallowed(made: Composition) -> Composition:
+    def send(message: Any, delay_s: int) -> None:
+        try:
+            made.world.retries.send(message, delay_s)
+        except TransientError:
+            return
+
+    def postpone(chunk: Chunk) -> bool:
+        # And nobody looks again before the deadline.
+        return made.world.ledger.postpone(dataclasses.replace(chunk, due_at=made.world.clock() + 10**6))
+
+    return with_port(with_port(made, "retries", send=send), "ledger", postpone=postpone)
+
+
+def parts_overwritten(made: Composition) -> Composition:
+    def put_new(key: str, blocks: Any, metadata: Any) -> bool:
+        body = b"".join(blocks)
+        call: Any = made.world.store
+        call._call("put_object", Key=key, Body=body, ContentType="text/csv", Metadata=dict(metadata()))
+        return True
+
+    return with_port(made, "store", put_new=put_new)
+
+
+def stale_failures_counted(made: Composition) -> Composition:
+    class Gullible(Intake):
+        def look_up(self, inference: InferenceId) -> Known | None:
+            known = super().look_up(inference)
+            if known is None:
+                return None
+            return dataclasses.replace(known, chunk=dataclasses.replace(known.chunk, attempt=inference.attempt))
+
+    return with_part(made, "intake", Gullible(made.ledger))
+
+
+def finishers_not_replaced(made: Composition) -> Composition:
+    def overdue(before: float, limit: int) -> Any:
+        return (due for due in made.world.ledger.overdue(before, limit) if due.range is not None)
+
+    return with_port(made, "ledger", overdue=overdue)
+
+
+BUGS = (
+    unstable_event_ids,
+    settled_before_published,
+    publishing_errors_swallowed,
+    writing_errors_swallowed,
+    retries_swallowed,
+    parts_overwritten,
+    stale_failures_counted,
+    finishers_not_replaced,
+)

@@ -1,0 +1,62 @@
+"""Many bad rows among very many good ones, and how many invocations finding them takes."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from tailrace.options import SubmitOptions
+from tailrace_core.jobs import JobState
+from tests.faults.checker import Report, check
+from tests.faults.dataset import Dataset
+from tests.faults.world import World
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What a run found and took."""
+
+    report: Report
+    chunks: int
+    invocations: int
+    nodes: int
+    """Of the binary split trees that somebody would walk who splits each failing range in its middle."""
+    splits: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.chunks} chunks, {self.invocations} invocations, {self.splits} splits, {self.nodes} nodes; {self.report}"
+        )
+
+
+def nodes(bad: list[int], first: int, rows: int) -> int:
+    """Nodes of the split tree of a range, of whose rows those in ``bad`` (sorted) are bad."""
+    at = bisect_left(bad, first)
+    if rows == 1 or at == len(bad) or bad[at] >= first + rows:
+        return 1
+    half = rows // 2
+    return 1 + nodes(bad, first, half) + nodes(bad, first + half, rows - half)
+
+
+def hunt(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int = 10**6) -> Hunt:
+    """Run a job of ``rows`` rows, ``poison`` of them bad, and judge it."""
+    bad = sorted(random.Random(seed).sample(range(rows), poison))
+    values = [b"%d" % row for row in range(rows)]
+    for row in bad:
+        values[row] = b"poison%d" % row
+    data = Dataset.of(*values)
+    world = World(watch=False)
+    options = SubmitOptions(keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400)
+    job_id = world.submit(data.text, options)
+    assert job_id is not None
+    world.drain()
+    report = check(world, job_id, data, expected=JobState.COMPLETED_WITH_REJECTS if bad else None)
+    starts = range(0, rows, chunk_rows)
+    return Hunt(
+        report=report,
+        chunks=len(starts),
+        invocations=len(world.endpoint.accepted),
+        nodes=sum(nodes(bad, first, min(chunk_rows, rows - first)) for first in starts),
+        splits=split_budget - world.job(job_id).split_budget,
+    )

@@ -1,0 +1,48 @@
+"""One bad row costs one row, and about as many invocations as finding it takes; the budget ends what has no end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tailrace.options import SubmitOptions
+from tailrace_core.jobs import ChunkState, JobState
+from tests.faults.dataset import Dataset
+from tests.faults.poison import hunt
+from tests.faults.world import World
+
+MOST = 1.3
+"""Invocations beyond one for each chunk, over those that a walk down the split trees makes."""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_exactly_the_bad_rows_are_rejected_with_few_more_invocations_than_the_trees_have_nodes(seed: int) -> None:
+    found = hunt(20_000, 20, 2_000, seed=seed)
+    assert found.invocations - found.chunks <= MOST * found.nodes
+
+
+def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:
+    budget = 20
+    world = World()
+    data = Dataset.of(*[b"poison"] * 300)
+    job_id = world.submit(data.text, SubmitOptions(keep="id", chunk_rows=100, split_budget=budget))
+    assert job_id is not None
+    world.drain()
+    job = world.job(job_id)
+    assert (job.state, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 300)
+    assert job.split_budget == 0
+    assert len(world.endpoint.accepted) == 3 + 2 * budget
+
+
+def test_an_endpoint_that_is_down_is_not_asked_for_ever_and_nothing_is_rejected() -> None:
+    world = World(person=False)
+    world.endpoint.down = True
+    data = Dataset.of(*[b"1"] * 8)
+    options = SubmitOptions(keep="id", chunk_rows=2, max_attempts=3, deadline_s=20_000)
+    job_id = world.submit(data.text, options)
+    assert job_id is not None
+    world.drain()
+    job = world.job(job_id)
+    assert (job.state, job.rows_rejected, job.rows_cancelled) == (JobState.EXPIRED, 0, 8)
+    assert len(world.endpoint.accepted) == 4 * options.max_attempts
+    assert len(world.cloud.queue("parked").messages) == 4
+    assert {each.state for each in world.leaves(job_id)} == {ChunkState.CANCELLED}
