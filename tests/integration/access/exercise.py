@@ -22,6 +22,7 @@ _REFUSED_BY_MODEL = "cheap"  # a price that is no number
 _MISALIGNED = "Misaligned"
 _FAILS_ONCE = "Fails Once"
 _UNREADABLE = "Unreadable"
+_REFUSED_LATE = "Refused Late"
 _LOST = "Lost"
 _UNHEARD = "Unheard"
 _PLAN = {
@@ -34,6 +35,7 @@ _PLAN = {
             "do": {"kind": "fail_upload", "message": "Access denied"},
         },
         {"name": "unheard", "when": {"row": _UNHEARD, "limit": 1}, "do": {"kind": "drop"}},
+        {"name": "refused late", "when": {"row": _REFUSED_LATE}, "do": {"kind": "slow", "seconds": 2}},
         {"name": "lost", "when": {"row": _LOST}, "do": {"kind": "drop"}},
     ]
 }  # fmt: skip
@@ -53,6 +55,7 @@ class Exercise:
             finished = self.scored_and_rejected()
             self.misaligned()
             self.retried()
+            self.refused_late()
             self.listed_and_cancelled()
             self.reconciled()
             self.expired()
@@ -89,6 +92,13 @@ class Exercise:
         """A container that fails once."""
         done = self.run("submit", self.rows("retried.csv", _FAILS_ONCE), *_WAIT)
         assert done.code == 0, done.stderr
+
+    def refused_late(self) -> None:
+        """A job whose last row is refused when its producer is done: nobody else is left to finish it."""
+        source = self.rows("late.csv", _REFUSED_LATE, 1)
+        source.write_bytes(source.read_bytes().replace(b".", b"cheap"))
+        done = self.run("submit", source, *_WAIT)
+        assert done.code == 3, done.stderr
 
     def listed_and_cancelled(self) -> None:
         """A job whose answer never comes, listed, then cancelled by its producer."""

@@ -117,7 +117,7 @@ def resource_name(resource: str) -> str:
     if "/v1/" in last:
         return last[last.index("/v1/") + 4 :]
     parts = last.split("/")[-1].split("-")
-    return parts[1] if len(parts) > 1 else parts[0]
+    return parts[-2] if len(parts) > 1 else parts[0]
 
 
 def test_the_endpoint_is_enforced_like_aws_own_services(enforcing: RunningCloud) -> None:
