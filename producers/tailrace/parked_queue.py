@@ -10,7 +10,7 @@ from tailrace.parked import ParkedChunk, ParkedName, Standing, standing_of
 from tailrace.queues import Held, Queue, release, scan
 from tailrace_core import keys
 from tailrace_core.calls import Call
-from tailrace_core.errors import ContractError, InputError, MessageError, NotFoundError
+from tailrace_core.errors import AccessDeniedError, ContractError, InputError, MessageError, NotFoundError
 from tailrace_core.events import ChunkParked, decode
 from tailrace_core.jobs import Chunk, Job
 from tailrace_core.ledger.port import Ledger
@@ -194,5 +194,6 @@ class ParkedQueue:
         params = {"Bucket": self._bucket, "Key": key, "Range": f"bytes=0-{SHOWN_BYTES - 1}"}
         try:
             return self._read(Call("s3", "get_object", params)).decode(errors="replace")
-        except NotFoundError:
+        except (NotFoundError, AccessDeniedError):
+            # Whoever may not list is not told that an object is missing.
             return None

@@ -19,7 +19,7 @@ from tailrace.queues import Queue
 from tailrace_core import keys
 from tailrace_core.calls import Call
 from tailrace_core.checksums import checksum
-from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tailrace_core.events import DiscardDue, RetryDue
 from tailrace_core.jobs import JobSettings
 from tailrace_core.ledger.port import Ledger
@@ -192,6 +192,9 @@ class Redriving:
             found = self._execute(Call("s3", "head_object", {"Bucket": self._bucket, "Key": key}))
         except NotFoundError:
             return "there was none"
+        except AccessDeniedError:
+            # Whoever may not list is not told that an object is missing.
+            return "there was none, or it may not be read"
         version = found.get("VersionId")
         return "the former one is not kept" if version is None else f"the former one is version {version}"
 

@@ -84,7 +84,7 @@ def detail_text(details: Details) -> str:
     shown = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, shown)) + 1
     lines = [f"{name + ':':{width}} {value}" for name, value in shown.items()]
-    lines += ["", "first rows of the input:", *_indented(rows, "the input object is missing")]
+    lines += ["", "first rows of the input:", *_indented(rows, "the input object is missing, or may not be read")]
     if failure is not None:
         lines += ["", "the failure object says:", *_indented(failure, "")]
     return "\n".join(lines)

@@ -1,0 +1,252 @@
+"""A person redrives, corrects or discards what is parked, and dies at any call: done again, the end is the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tailrace.client import Tailrace
+from tailrace.options import SubmitOptions
+from tailrace.parked import ParkedName, Standing
+from tailrace_core.errors import InputError, TransientError
+from tailrace_core.jobs import Chunk, ChunkState, JobState
+from tests.faults.checker import check
+from tests.faults.dataset import Dataset
+from tests.faults.injection import Crash, Fault, Schedule, kinds_of
+from tests.faults.memory_aws import cloud as names
+from tests.faults.world import World
+
+OPERATOR = "operator"
+_OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
+_TRIES = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the person does, and what has to come out."""
+
+    act: Callable[[Tailrace, str, list[Chunk]], None]
+    expected: Dataset
+    before: Dataset
+    redrives: int = 1
+
+
+def _redrive_all(client: Tailrace, job_id: str, _: list[Chunk]) -> None:
+    for _done in client.operations.redriving.redrive_all(job_id, confirmed=True).chunks:
+        pass
+
+
+def _redrive_queue(client: Tailrace, _: str, __: list[Chunk]) -> None:
+    found = client.operations.redriving.redrive_all(confirmed=True)
+    for _done in found.chunks:
+        pass
+    if not found.complete:
+        raise TransientError("the person was told to do it again")
+
+
+def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedName], object]) -> None:
+    for chunk in chunks:
+        name = ParkedName(job_id, chunk.range)
+        if client.operations.parked.find(name).standing is Standing.PARKED:
+            act(name)
+
+
+def _redrive_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    _each(client, job_id, chunks, client.operations.redriving.redrive)
+
+
+def _correct_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    def correct(name: ParkedName) -> None:
+        rows = client.operations.parked.input(client.operations.parked.find(name))
+        mended = rows.replace(b"fatal", b"7").replace(b"flaky", b"8")
+        client.operations.redriving.redrive(name, edit=mended)
+
+    _each(client, job_id, chunks, correct)
+
+
+def _discard_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    _each(client, job_id, chunks, lambda name: client.operations.redriving.discard(name, "not worth it"))
+
+
+_GOOD = Dataset.of(b"1", b"2", b"3")
+_DISCARDED = Dataset(tuple(dataclasses.replace(row, refused=True) for row in _GOOD.rows))
+
+CASES = {
+    "all of a job": Case(_redrive_all, _GOOD, _GOOD),
+    "all of the queue": Case(_redrive_queue, _GOOD, _GOOD),
+    "one by one": Case(_redrive_each, _GOOD, _GOOD),
+    "corrected": Case(_correct_each, Dataset.of(b"1", b"7", b"7"), Dataset.of(b"1", b"fatal", b"fatal")),
+    "discarded": Case(_discard_each, _DISCARDED, _GOOD, redrives=0),
+}
+
+
+def parked_world(data: Dataset, schedule: Schedule) -> tuple[World, str, list[Chunk]]:
+    """A job of which every chunk is parked, because the endpoint fails."""
+    world = World(schedule, person=False)
+    world.endpoint.down = True
+    job_id = world.submit_until_done(data.text, _OPTIONS, meanwhile=False)
+    for _ in range(200):
+        world.pump()
+        chunks = [each for each in world.leaves(job_id) if each.parked]
+        if len(chunks) == len(world.leaves(job_id)):
+            return world, job_id, chunks
+        world.wait()
+    raise AssertionError("the chunks are never parked")
+
+
+def run(case: Case, schedule: Schedule) -> World:
+    """Park, mend, let the person act (again, when it fails), and judge."""
+    world, job_id, chunks = parked_world(case.before, schedule)
+    world.endpoint.down = False
+    for _ in range(_TRIES):
+        _, client = world.producer(OPERATOR)
+        try:
+            case.act(client, job_id, chunks)
+        except (Crash, TransientError):
+            # They come back after the messages that they held are visible again; meanwhile the world goes on.
+            world.pump()
+            world.cloud.clock.advance(700)
+        else:
+            break
+    else:
+        raise AssertionError("the person never gets through")
+    world.drain()
+    _check(world, job_id, case, chunks)
+    return world
+
+
+def _check(world: World, job_id: str, case: Case, chunks: list[Chunk]) -> None:
+    corrected = case.expected.rows != case.before.rows and not case.expected.rejected
+    if not corrected:
+        check(world, job_id, case.expected)
+    with world.reader() as client:
+        assert world.job(job_id).state is case.expected.final_state
+        for chunk in chunks:
+            found = world.ledger.chunk(job_id, chunk.range)
+            assert found is not None
+            assert found.redrives == case.redrives
+            assert found.attempt == chunk.attempt + case.redrives
+            made = [each for each in world.endpoint.accepted if each.inference_id == str(found.inference_id)]
+            assert len(made) == 1 or case.redrives == 0
+        body = b"".join(
+            world.cloud.s3.objects[key].body for key in sorted(world.cloud.s3.objects) if f"{job_id}/parts/" in key
+        )
+        assert body == case.expected.result.partition(b"\n")[2]
+        world.cloud.clock.advance(700)
+        for _done in client.operations.redriving.redrive_all(confirmed=True).chunks:
+            assert _done.parked.standing.stale
+        assert not world.cloud.queue(names.PARKED).messages
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_person_does_is_done_once_whatever_happens_at_one_of_their_calls(name: str) -> None:
+    case, clean = CASES[name], Schedule(role=OPERATOR)
+    run(case, clean)
+    faults = [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in kinds_of(call)]
+    broken: list[str] = []
+    for fault in faults:
+        try:
+            run(case, Schedule((fault,), OPERATOR))
+        except AssertionError as exc:
+            broken.append(f"{fault} at {clean.calls[fault.at]}: {exc}")
+    assert not broken, f"{len(broken)} of {len(faults)}:\n" + "\n".join(broken[:10])
+
+
+def test_two_people_who_redrive_at_once_make_one_attempt() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    world.endpoint.down = False
+    names_ = [ParkedName(job_id, each.range) for each in chunks]
+    for _ in range(2):
+        _, client = world.producer(OPERATOR)
+        client.operations.redriving.redrive(names_[0])
+    world.pump()
+    _, client = world.producer(OPERATOR)
+    with pytest.raises(InputError, match="does not need a person"):
+        client.operations.redriving.redrive(names_[0])
+    found = world.ledger.chunk(job_id, chunks[0].range)
+    assert found is not None
+    assert (found.state, found.redrives, found.attempt) == (ChunkState.SCORED, 1, chunks[0].attempt + 1)
+
+
+def test_what_was_redriven_three_times_needs_force() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    name = ParkedName(job_id, chunks[0].range)
+    _, client = world.producer(OPERATOR)
+    for count in range(1, 4):
+        client.operations.redriving.redrive(name, note="tried again")
+        _park_again(world, name)
+        found = world.ledger.chunk(job_id, name.range)
+        assert found is not None
+        assert found.redrives == count
+    with pytest.raises(InputError, match="redriven 3 times already"):
+        client.operations.redriving.redrive(name)
+    left = [each for each in client.operations.redriving.redrive_all(confirmed=True).chunks if each.action == "left"]
+    assert [each.parked.range for each in left] == [name.range]
+    client.operations.redriving.redrive(name, force=True)
+
+
+def _park_again(world: World, name: ParkedName) -> None:
+    for _ in range(200):
+        world.pump()
+        found = world.ledger.chunk(name.job_id, name.range)
+        if found is not None and found.parked:
+            return
+        world.wait()
+    raise AssertionError("the chunk is not parked again")
+
+
+def test_listing_keeps_nothing_from_others_and_names_what_is_stale() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    _, client = world.producer(OPERATOR)
+    first = client.operations.parked.list()
+    assert [(each.range, each.standing) for each in first.chunks] == [(each.range, Standing.PARKED) for each in chunks]
+    assert first.complete
+    assert all(each.visible_at <= world.cloud.clock() for each in world.cloud.queue(names.PARKED).messages.values())
+    client.cancel(job_id)
+    assert world.job(job_id).state is JobState.CANCELLED
+    assert {each.standing for each in client.operations.parked.list().chunks} == {Standing.SETTLED}
+    assert client.operations.parked.list(job_id).chunks == ()
+
+
+def test_a_message_that_was_lost_is_made_up_for_by_the_ledger() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    world.cloud.queue(names.PARKED).messages.clear()
+    world.endpoint.down = False
+    _, client = world.producer(OPERATOR)
+    assert [each.range for each in client.operations.parked.list(job_id).chunks] == [each.range for each in chunks]
+    assert len(list(client.operations.redriving.redrive_all(job_id, confirmed=True).chunks)) == len(chunks)
+    world.drain()
+    check(world, job_id, _GOOD)
+
+
+def test_without_a_yes_nothing_is_sent_and_nothing_deleted() -> None:
+    world, _, chunks = parked_world(_GOOD, Schedule())
+    _, client = world.producer(OPERATOR)
+    shown = list(client.operations.redriving.redrive_all().chunks)
+    assert [each.parked.range for each in shown] == [each.range for each in chunks]
+    assert len(world.cloud.queue(names.PARKED).messages) == len(chunks)
+    assert not world.cloud.queue(names.RETRIES).messages
+
+
+def test_a_chunk_is_shown_with_its_rows_and_what_the_container_said() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    _, client = world.producer(OPERATOR)
+    details = client.operations.parked.details(ParkedName(job_id, chunks[0].range))
+    assert details.first_rows == "1\n2"
+    assert details.failure == "no worker"
+    assert details.parked.event is not None
+    assert "redrive" in details.parked.event.advice
+    world.cloud.s3.objects.clear()
+    details = client.operations.parked.details(ParkedName(job_id, chunks[0].range))
+    assert (details.first_rows, details.failure) == (None, None)
+
+
+def test_nothing_is_redriven_past_the_deadline() -> None:
+    world, job_id, chunks = parked_world(_GOOD, Schedule())
+    world.cloud.clock.advance(86_400)
+    _, client = world.producer(OPERATOR)
+    with pytest.raises(InputError, match="deadline"):
+        client.operations.redriving.redrive(ParkedName(job_id, chunks[0].range))
