@@ -128,13 +128,13 @@ class ResultsReader:
 
 
 class Keeper:
-    """Calls ``beat`` every ``every_s`` seconds in a thread of its own, until it is stopped."""
+    """Calls ``beat`` every ``every_s`` seconds in a thread of its own, until ``stopped`` is set."""
 
     def __init__(self, beat: Callable[[], None], every_s: float) -> None:
         self._beat = beat
         self._every_s = every_s
-        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self.stopped = threading.Event()
 
     def start(self) -> None:
         """Begin."""
@@ -142,11 +142,15 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the beat that is under way."""
-        self._stopped.set()
+        """End, and wait for the beat that is under way; its calls are bounded."""
+        self.stopped.set()
+        self.join()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the thread's end."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._every_s):
+        while not self.stopped.wait(self._every_s):
             self._beat()
