@@ -178,10 +178,9 @@ class Exercise:
         return True
 
     def tick(self) -> bool:
-        """Let the reconciler look."""
+        """Let the reconciler look; whether it got through."""
         answer = self._cloud.client("lambda").invoke(FunctionName=self._cloud.outputs["ReconcileJobsFunction"])
-        assert "FunctionError" not in answer, answer["Payload"].read()
-        return True
+        return "FunctionError" not in answer
 
     def rows(self, name: str, subcategory: str, count: int = 4) -> Path:
         """A file of rows in which a fault's rule finds its word."""
