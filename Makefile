@@ -62,6 +62,10 @@ test: setup ## everything but the benchmarks, the deployed local cloud included
 test-unit: .venv/.ready ## only what needs no IO; seconds
 	$(BIN)/pytest tests/unit $(ARGS)
 
+.PHONY: torture
+torture: .venv/.ready ## random worlds with faults until one ends wrongly (SECONDS=600 SEED=1; ONLY=N plays one again)
+	$(BIN)/python -m tests.faults.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY)) $(if $(POISON),--poison)
+
 .PHONY: build
 build: setup ## the Lambda artifacts (sam build) and the wheel (dist/)
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build

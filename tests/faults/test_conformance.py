@@ -139,7 +139,7 @@ def _objects(client: Client) -> Iterator[Any]:
 
     yield tried("get_object", Key="a")
     yield tried("head_object", Key="a")
-    yield len(tried("put_object", Key="a", Body=b"one", Metadata={"x": "1"}, IfNoneMatch="*"))
+    yield "ETag" in tried("put_object", Key="a", Body=b"one", Metadata={"x": "1"}, IfNoneMatch="*")
     yield tried("put_object", Key="a", Body=b"two", IfNoneMatch="*")
     found = tried("get_object", Key="a")
     yield found["Body"].read(), found["ContentLength"], found["Metadata"]

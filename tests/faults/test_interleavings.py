@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from tailrace.options import SubmitOptions
+from tailrace_consumers.reconcile_jobs.handler import assemble
+from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
 from tailrace_core.errors import TailraceError
 from tailrace_core.events import RetryDue
 from tailrace_core.jobs import JobState
@@ -183,14 +185,11 @@ def two_reconcilers() -> Scene:
     world, job_id = opened(data)
     world.endpoint.process(notifications=0)
     world.cloud.clock.advance(1_000)
-    _, other = world.functions.composition("reconcile_jobs")
     service = reconciler(world)
     return Scene(world, job_id, data, world.functions.tick, lambda: service.run(60.0))
 
 
-def reconciler(world: World) -> object:
-    from tailrace_consumers.reconcile_jobs.handler import assemble  # noqa: PLC0415
-
+def reconciler(world: World) -> ReconcileJobs:
     return assemble(world.functions.composition("reconcile_jobs")[1])
 
 

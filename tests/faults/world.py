@@ -31,6 +31,8 @@ PRODUCER = "producer"
 PATIENCE_S = 40 * 86_400.0
 """When a world that has not come to rest counts as stuck: beyond the longest deadline."""
 MOST_STEPS = 200_000
+MOST_REDRIVES = 10
+"""In one world; then people give up, and the deadline ends the job."""
 
 
 class StuckError(AssertionError):
@@ -144,6 +146,8 @@ class World:
             self.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody=event.to_json(), DelaySeconds=900)
             return
         self.redriven += 1
+        if self.redriven > MOST_REDRIVES:
+            return
         again = RetryDue(
             job_id=event.job_id,
             first_row=event.first_row,
@@ -152,7 +156,7 @@ class World:
             tries=1,
             reason="redriven",
         )
-        self.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=again.to_json())
+        self.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=again.to_json(), DelaySeconds=900)
 
     # -- time
 

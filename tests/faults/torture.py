@@ -1,0 +1,121 @@
+"""Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``; ``--only N`` plays one again."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from tailrace.options import SubmitOptions
+from tailrace_core.jobs import JobState
+from tests.faults.checker import Report, check
+from tests.faults.dataset import Dataset
+from tests.faults.injection import Fault, Kind, Schedule
+from tests.faults.poison import hunt
+from tests.faults.world import World
+
+_VALUES = (b"1", b"22", b"333", b"4444", b"poison", b"swallow", b"flaky", b"5,5", b"fatal")
+_WEIGHTS = (8, 8, 8, 8, 2, 2, 2, 2, 1)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One random world, which follows from its seed."""
+
+    seed: str
+    data: Dataset
+    options: SubmitOptions
+    faults: tuple[Fault, ...]
+    mishaps: tuple[int | None, ...]
+    meanwhile: bool
+
+    @classmethod
+    def of(cls, seed: str) -> Trial:
+        source = random.Random(seed)
+        values = source.choices(_VALUES, _WEIGHTS, k=source.randint(1, 12))
+        options = SubmitOptions(
+            keep="id",
+            chunk_rows=source.randint(1, 6),
+            job_key="k",
+            split_budget=source.choice((0, 1, 100, 100, 100)),
+            request_ttl_s=600,
+            invocation_timeout_s=60,
+        )
+        kinds = list(Kind)
+        faults = tuple(Fault(source.randrange(300), source.choice(kinds)) for _ in range(source.randint(0, 6)))
+        mishaps = tuple(source.choice((None, 0, 1, 1, 1, 2, 3)) for _ in range(source.randint(0, 6)))
+        return cls(seed, Dataset.of(*values), options, faults, mishaps, source.random() < 0.5)
+
+    @property
+    def ends(self) -> frozenset[JobState]:
+        """How the job may end besides what its rows say: an endpoint that fails for good may exhaust people too."""
+        fatal = any(b"fatal" in row.value for row in self.data.rows)
+        return frozenset({JobState.EXPIRED}) if fatal else frozenset()
+
+    def run(self) -> tuple[World, Report | None]:
+        """Raise AssertionError when the world ends otherwise than it must; no report for a job that may end early or
+        whose budget was spent, of which only what was delivered is known."""
+        world = World(Schedule(self.faults), mishaps=list(self.mishaps))
+        job_id = world.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
+        world.drain()
+        job = world.job(job_id)
+        if not job.split_budget and self.options.split_budget < len(self.data.rows):
+            # Good rows were rejected with their chunk; which ones follows from the order of events.
+            assert job.complete, job
+            assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS, *self.ends}, job
+            return world, None
+        if job.state in self.ends:
+            return world, check(world, job_id, self.data, expected=job.state)
+        return world, check(world, job_id, self.data)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until the time is over or a world ends wrongly; 1 then."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--only", type=int, help="the number of one world to play again")
+    parser.add_argument("--poison", action="store_true", help="1,000 poison rows among 1,000,000 instead")
+    chosen = parser.parse_args(arguments)
+    if chosen.poison:
+        print(hunt(1_000_000, 1_000, 10_000))
+        return 0
+    until = time.monotonic() + chosen.seconds
+    totals: Counter[str] = Counter()
+    number = 0 if chosen.only is None else chosen.only
+    while time.monotonic() < until:
+        if not _play(f"{chosen.seed}:{number}", number, chosen.seed, totals):
+            return 1
+        if chosen.only is not None:
+            break
+        number += 1
+    print(", ".join(f"{name} {count}" for name, count in totals.items()))
+    return 0
+
+
+def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:
+    trial = Trial.of(seed)
+    try:
+        world, report = trial.run()
+    except AssertionError as exc:
+        print(f"world {number} ended wrongly: {exc}\n{trial}\nplay it again: make torture SEED={base} ONLY={number}")
+        return False
+    totals.update(worlds=1, deaths=world.functions.deaths, faults=len(world.schedule.fired), redriven=world.redriven)
+    if report is not None:
+        totals.update(
+            submitted=report.submitted,
+            ok=report.ok,
+            lost=report.lost,
+            duplicated=report.duplicated,
+            unexpected=report.unexpected,
+            recovered=report.recovered,
+            cancelled=report.cancelled,
+        )
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
