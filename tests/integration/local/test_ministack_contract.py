@@ -39,6 +39,15 @@ CHECKS = {
     ),
     "a trust policy is judged with the caller": ("assert len(parameters(iam_evaluator.evaluate_trust_policy)) == 3"),
     "the action of a request is extracted by one function": "assert callable(iam_actions.extract_iam_action)",
+    "every decision is taken by one function": (
+        "assert parameters(iam_evaluator.enforce) == "
+        "['access_key_id', 'iam_action', 'service', 'region', 'resource_arn', 'service_context']"
+    ),
+    "a request can be pinned for its signature's check": (
+        "assert parameters(iam_evaluator.pin_signed_request)[:4] == "
+        "['method', 'raw_path', 'query_params', 'raw_headers'] "
+        "and parameters(iam_evaluator.pin_signed_body) == ['body']"
+    ),
     "a session is found by its access key": (
         "found = MiniStack().assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
         "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
