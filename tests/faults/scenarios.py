@@ -44,6 +44,7 @@ SCENARIOS: dict[str, Scenario] = {
     "rejected before sending": Scenario(Dataset.of(b"1", b"2,2", b"3", b"4,4", b"5,5"), _with(chunk_rows=3)),
     "all rejected before sending": Scenario(Dataset.of(b"1,1", b"2,2")),
     "rejected here and there": Scenario(Dataset.of(b"1,1", b"poison", b"3")),
+    "rejected before sending, then misaligned": Scenario(Dataset.of(b"swallow", b"2,2")),
     "server errors for good": Scenario(Dataset.of(b"1", b"fatal", b"3"), _with(chunk_rows=2)),
     "no split budget": Scenario(Dataset.of(b"poison", b"poison"), _with(split_budget=0)),
     "over the limit": Scenario(Dataset.of(b"poison", b"2", b"3"), _with(max_rejects=0), JobState.FAILED),

@@ -24,6 +24,7 @@ from tailrace_core.locations import S3Location, trusted
 from tailrace_core.notifications import Notification
 from tailrace_core.predictions import Expected, aligned
 
+REJECTED_BEFORE = "an earlier attempt failed, and whoever was rejecting the rows died before saying why"
 HEADER_SCORED = "the model scored the header; its prediction was dropped"
 
 
@@ -79,9 +80,30 @@ class CollectResults:
                 return self.delivery.stop(chunk.job_id, Outcome.STALE)
             return self.policy.apply(known.job, settings, chunk, Failure(FailureClass.DATA, exc.message))
         if part.rejected == chunk.range.rows:
-            # A failure was first and is being recorded; its own message carries it to the end.
-            return self.delivery.stop(chunk.job_id, Outcome.STALE)
+            return self._rejected_before(known, inference, key)
         return self.delivery.deliver(chunk, settings, part, timings=timings, reason=reason)
+
+    def _rejected_before(self, known: Known, inference: InferenceId, key: str) -> Outcome:
+        """Carry a rejection on that died half-way, when no other message will."""
+        chunk = known.chunk
+        if inference.attempt == chunk.attempt:
+            misaligned = self._misaligned(chunk, known.settings, key)
+            if misaligned is not None or chunk.attempt > 1:
+                # It began with this very message, or maybe with a failure of an attempt that is over.
+                reason = REJECTED_BEFORE if misaligned is None else misaligned.message
+                return self.policy.apply(known.job, known.settings, chunk, Failure(FailureClass.DATA, reason))
+        # A failure was first and is being recorded; its own message carries it to the end.
+        return self.delivery.stop(chunk.job_id, Outcome.STALE)
+
+    def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
+        expected = Expected(chunk.rows_sent, settings.output_columns, settings.accept)
+        try:
+            for _ in aligned(self._output(key), expected):
+                pass
+        except AlignmentError as exc:
+            header_scored = settings.header is HeaderPolicy.REPEAT and exc.answered == chunk.rows_sent + 1
+            return None if header_scored else exc
+        return None
 
     def _write(self, chunk: Chunk, settings: JobSettings, key: str) -> tuple[Part, str | None]:
         # A rejection under way has written its part before its rejects object, which then no longer says what was sent.

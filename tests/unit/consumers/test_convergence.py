@@ -69,7 +69,8 @@ def deliver(bench: Bench, said: Notification) -> None:
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
     marks=st.lists(st.sampled_from(["fine", "fine", "fine", "unsent", "bad"]), min_size=24, max_size=24),
-    hiccups=st.sets(st.integers(0, 12), max_size=3),
+    # Three might all be of one chunk, and its attempts be used up.
+    hiccups=st.sets(st.integers(0, 12), max_size=2),
     data=st.data(),
 )
 def test_every_order_and_repetition_ends_in_the_same_result(
