@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -192,9 +193,7 @@ def _put(environment: Environment, done: Done, *, json_: bool, confirmed: bool =
 def _read(environment: Environment, name: str) -> bytes:
     if name != "-":
         return Path(name).read_bytes()
-    if environment.stdin is None:
-        raise InputError("there is nothing on standard input: name a file")
-    return environment.stdin.read()
+    return (environment.stdin or sys.stdin.buffer).read()
 
 
 def build() -> typer.Typer:
