@@ -14,7 +14,7 @@ from typing import Any
 
 from tailrace.queues import EMPTY_ANSWERS, Held, Queue, release, scan
 from tailrace.stacks import Stack
-from tailrace_core.errors import ConfigurationError, InputError, MessageError
+from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
 from tailrace_core.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
 from tailrace_core.messages import read_json
 from tailrace_core.notifications import decode_notification
@@ -70,9 +70,9 @@ class DeadLetters:
         self._now = now
         self._new_id = new_id
 
-    def queues(self) -> list[tuple[DeadLetterQueue, int]]:
-        """Each dead-letter queue, and about how many letters it holds."""
-        return [(each, self._queue(each.url).size()) for each in _queues_of(self._stack)]
+    def queues(self) -> list[tuple[DeadLetterQueue, int | None]]:
+        """Each dead-letter queue, and about how many letters it holds: None where the identity may not ask."""
+        return [(each, self._size(each)) for each in _queues_of(self._stack)]
 
     def find(self, name: str) -> DeadLetterQueue:
         """The queue of that name.
@@ -115,6 +115,12 @@ class DeadLetters:
                     return
                 yield self._send_again(letter, queue, source, run)
                 done += 1
+
+    def _size(self, dead: DeadLetterQueue) -> int | None:
+        try:
+            return self._queue(dead.url).size()
+        except AccessDeniedError:
+            return None
 
     def _send_again(self, held: Held, queue: Queue, source: Queue, run: str) -> Redriven:
         before = _provenance(held)

@@ -35,7 +35,7 @@ def list_(
         for queue, letters in found:
             environment.put(reports.as_json({"queue": queue.name, "letters": letters, "url": queue.url}))
     else:
-        rows = [("QUEUE", "LETTERS"), *((queue.name, str(letters)) for queue, letters in found)]
+        rows = [("QUEUE", "LETTERS"), *((queue.name, _shown(letters)) for queue, letters in found)]
         environment.put(parked_reports.columns(rows))
 
 
@@ -95,7 +95,8 @@ def redrive(
         if not yes:
             known = {each.name: letters for each, letters in dead.queues()}
             letters = known[dead.find(queue).name]
-            environment.put(f"about {letters if most is None else min(most, letters)} letters of {queue} would be sent")
+            bounded = letters if most is None or letters is None else min(most, letters)
+            environment.put(f"about {_shown(bounded)} letters of {queue} would be sent")
             environment.say("nothing was done yet: give --yes to do it")
             return
         sent = 0
@@ -108,6 +109,10 @@ def redrive(
                 environment.put(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")
     if not quiet:
         environment.say(f"{sent} letters of {queue} were sent again")
+
+
+def _shown(letters: int | None) -> str:
+    return "?" if letters is None else str(letters)
 
 
 def build() -> typer.Typer:
