@@ -100,7 +100,9 @@ def _check_part(world: World, chunk: Chunk, data: Dataset, report: Report) -> No
         report.faults.append(f"{chunk.range.name} is {chunk.state} and has no part")
         return
     if stored.body != data.part(chunk.range):
-        report.faults.append(f"the part {chunk.range.name} is {stored.body[:80]!r}, not {data.part(chunk.range)[:80]!r}")
+        report.faults.append(
+            f"the part {chunk.range.name} is {stored.body[:80]!r}, not {data.part(chunk.range)[:80]!r}"
+        )
     if chunk.part_checksum != checksum(stored.body) or chunk.part_bytes != len(stored.body):
         report.faults.append(f"the ledger's checksum of {chunk.range.name} is not its part's")
     bad = sum(data.rows[row].bad for row in range(chunk.range.first_row, chunk.range.end))
@@ -136,10 +138,14 @@ def _check_events(world: World, job_id: str, data: Dataset, report: Report) -> N
                 report.recovered += first.rows
     for row in range(len(data.rows)):
         count = covered[row]
-        cancelled = any(
-            each.state is ChunkState.CANCELLED and each.range.first_row <= row < each.range.end
-            for each in leaves.values()
-        ) if report.cancelled else False
+        cancelled = (
+            any(
+                each.state is ChunkState.CANCELLED and each.range.first_row <= row < each.range.end
+                for each in leaves.values()
+            )
+            if report.cancelled
+            else False
+        )
         report.ok += count == 1 and not cancelled
         report.lost += count == 0 and not cancelled
         report.duplicated += count > 1
@@ -150,9 +156,7 @@ def _check_events(world: World, job_id: str, data: Dataset, report: Report) -> N
 
 def _check_copies(world: World, chunk: Chunk, copies: list[PartReady], report: Report) -> None:
     stored = world.cloud.s3.objects[keys.part_key(chunk.job_id, chunk.range)]
-    said = {
-        each.model_dump_json(exclude={"received_at", "completed_at"}) for each in copies
-    }
+    said = {each.model_dump_json(exclude={"received_at", "completed_at"}) for each in copies}
     if len(said) > 1:
         report.faults.append(f"{copies[0].event_id} says different things: {said}")
     for each in copies:

@@ -85,9 +85,7 @@ class Functions:
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
         done: list[str] = []
         try:
-            for message in messages:
-                if self._handle(role, module, message["Body"]):
-                    done.append(message["ReceiptHandle"])
+            done += [each["ReceiptHandle"] for each in messages if self._handle(role, module, each["Body"])]
         except Crash:
             # Nobody learns which messages of the batch were done: all of them come again.
             self.deaths += 1
@@ -112,7 +110,7 @@ class Functions:
     def tick(self) -> None:
         """One run of the reconciler."""
         self.ticked_at = self.cloud.clock()
-        process, service = self.service(RECONCILER)
+        _, service = self.service(RECONCILER)
         try:
             found, errors = service.run(reconcile_jobs.SECONDS)
         except Crash:
@@ -124,4 +122,3 @@ class Functions:
         else:
             self.outcomes += [(RECONCILER, str(each)) for each in found.elements()]
             self.errors += [(RECONCILER, TailraceError(each)) for each in errors]
-        del process

@@ -50,8 +50,6 @@ SCENARIOS: dict[str, Scenario] = {
     "over the limit": Scenario(Dataset.of(b"poison", b"2", b"3"), _with(max_rejects=0), JobState.FAILED),
     "notified twice": Scenario(Dataset.of(b"1", b"poison", b"3"), mishaps=(2, 3, 2)),
     "notifications lost": Scenario(Dataset.of(b"1", b"poison"), mishaps=(0, 0, 0)),
-    "request lost": Scenario(
-        Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), mishaps=(None,)
-    ),
+    "request lost": Scenario(Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), mishaps=(None,)),
     "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,)),
 }

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.faults.injection import Fault, Schedule
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.scenarios import SCENARIOS
 from tests.faults.test_crash_points import faults_of
 
 SAMPLE = 60
@@ -15,7 +15,7 @@ RECOVERY_CALLS = 60
 """How many calls after the first fault the second may come."""
 
 
-def pair(scenario: Scenario, source: random.Random, singles: list[Fault]) -> tuple[Fault, Fault]:
+def pair(source: random.Random, singles: list[Fault]) -> tuple[Fault, Fault]:
     first = source.choice(singles)
     return first, Fault(first.at + 1 + source.randrange(RECOVERY_CALLS), source.choice(singles).kind)
 
@@ -26,7 +26,7 @@ def test_a_second_fault_during_the_recovery_changes_nothing(name: str) -> None:
     singles = faults_of(scenario)
     broken, both = [], 0
     for _ in range(SAMPLE):
-        faults = pair(scenario, source, singles)
+        faults = pair(source, singles)
         schedule = Schedule(faults)
         try:
             scenario.run(schedule, meanwhile=source.random() < 0.5)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tailrace.options import SubmitOptions
+from tailrace_core.errors import TailraceError
 from tailrace_core.jobs import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
@@ -17,7 +18,9 @@ from tests.faults.injection import Crash, Fault, Kind, Schedule
 from tests.faults.memory_aws import cloud as names
 from tests.faults.world import World
 
-VALUES = st.lists(st.sampled_from([b"1", b"22", b"333", b"poison", b"swallow", b"flaky", b"5,5"]), min_size=1, max_size=6)
+VALUES = st.lists(
+    st.sampled_from([b"1", b"22", b"333", b"poison", b"swallow", b"flaky", b"5,5"]), min_size=1, max_size=6
+)
 FORGED = st.sampled_from(["stranger", "elsewhere", "garbage", "huge", "no location", "test"])
 ROLES = st.sampled_from(sorted(CONSUMERS))
 MOST_JOBS = 3
@@ -58,8 +61,10 @@ class Steps(RuleBasedStateMachine):
         _, client = self.world.producer()
         try:
             client.cancel(self.found[key])
-        except (Crash, Exception) as exc:  # noqa: BLE001 whatever an injected fault makes of it
-            assert self.world.schedule.fired, exc
+        except (Crash, TailraceError):
+            # Whoever cancels fails at an injected fault only, and does it again.
+            if not self.world.schedule.fired:
+                raise
 
     def _submit(self, key: str) -> None:
         options = SubmitOptions(keep="id", chunk_rows=3, job_key=key, request_ttl_s=600, invocation_timeout_s=60)

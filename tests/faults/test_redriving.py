@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 
 from tailrace.client import Tailrace
-from tailrace.options import SubmitOptions
 from tailrace.parked import ParkedName, Standing
 from tailrace_core.errors import InputError, TransientError
 from tailrace_core.jobs import Chunk, ChunkState, JobState
@@ -17,10 +16,10 @@ from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Crash, Fault, Schedule, kinds_of
 from tests.faults.memory_aws import cloud as names
+from tests.faults.parked_world import parked_world
 from tests.faults.world import World
 
 OPERATOR = "operator"
-_OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
 _TRIES = 6
 
 
@@ -81,20 +80,6 @@ CASES = {
     "corrected": Case(_correct_each, Dataset.of(b"1", b"7", b"7"), Dataset.of(b"1", b"fatal", b"fatal")),
     "discarded": Case(_discard_each, _DISCARDED, _GOOD, redrives=0),
 }
-
-
-def parked_world(data: Dataset, schedule: Schedule) -> tuple[World, str, list[Chunk]]:
-    """A job of which every chunk is parked, because the endpoint fails."""
-    world = World(schedule, person=False)
-    world.endpoint.down = True
-    job_id = world.submit_until_done(data.text, _OPTIONS, meanwhile=False)
-    for _ in range(200):
-        world.pump()
-        chunks = [each for each in world.leaves(job_id) if each.parked]
-        if len(chunks) == len(world.leaves(job_id)):
-            return world, job_id, chunks
-        world.wait()
-    raise AssertionError("the chunks are never parked")
 
 
 def run(case: Case, schedule: Schedule) -> World:

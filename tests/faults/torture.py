@@ -1,4 +1,7 @@
-"""Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``; ``--only N`` plays one again."""
+"""Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
+
+``--only N`` plays world N of a seed again.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 
 def refusal(code: str, message: str, operation: str, status: int = 400, **extra: Any) -> ClientError:
-    response = {
+    response: Any = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
         **extra,

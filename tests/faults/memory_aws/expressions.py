@@ -163,7 +163,7 @@ def updated(request: Mapping[str, Any], item: Item) -> Item:
     return result
 
 
-def _apply(clause: str, path: str, tokens: list[str], names: Names, item: Item, result: Item) -> None:  # noqa: PLR0917 the state of a small interpreter
+def _apply(clause: str, path: str, tokens: list[str], names: Names, item: Item, result: Item) -> None:
     if clause == "REMOVE":
         result.pop(path, None)
         return
