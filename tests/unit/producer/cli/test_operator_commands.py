@@ -1,0 +1,184 @@
+"""The commands of operators, over a stack in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace.cli.application import run
+from tailrace.cli.environment import Environment
+from tailrace_core.events import RetryDue
+from tests.faults.dataset import Dataset, Row
+from tests.faults.injection import Schedule
+from tests.faults.memory_aws import cloud as names
+from tests.faults.parked_world import parked_world
+from tests.faults.world import World
+
+_DATA = Dataset.of(b"1", b"2", b"3")
+
+
+@dataclass
+class Bench:
+    world: World
+    job_id: str
+    err: str = ""
+    code: int = 0
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Standard output of a command."""
+        out, err = io.BytesIO(), io.StringIO()
+        environment = Environment(
+            connect=lambda _: self.world.producer("operator")[1], stdin=io.BytesIO(stdin), stdout=out, stderr=err
+        )
+        self.code = run([*arguments, "--stack", "stack"], environment)
+        self.err = err.getvalue()
+        return out.getvalue().decode()
+
+    def lines(self, *arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.run(*arguments, "--json").splitlines()]
+
+    def sent(self, queue: str) -> list[dict[str, Any]]:
+        return [json.loads(each.body) for each in self.world.cloud.queue(queue).messages.values()]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    world, job_id, _ = parked_world(_DATA, Schedule())
+    return Bench(world, job_id)
+
+
+def test_parked_chunks_are_a_table_for_people_and_objects_for_machines(bench: Bench) -> None:
+    text = bench.run("parked", "list").splitlines()
+    assert text[0].split() == ["JOB", "RANGE", "ATTEMPT", "REDRIVES", "STATE", "REASON"]
+    assert [line.split()[:3] for line in text[1:]] == [
+        [bench.job_id, "000000000000-2", "3"],
+        [bench.job_id, "000000000002-1", "3"],
+    ]
+    found = bench.lines("parked", "list")
+    assert [(each["range"], each["state"], each["stale"], each["failure_class"]) for each in found] == [
+        ("000000000000-2", "parked", False, "transient"),
+        ("000000000002-1", "parked", False, "transient"),
+    ]
+    assert bench.err == ""
+
+
+def test_a_message_that_is_none_of_ours_is_named(bench: Bench) -> None:
+    bench.world.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody="hello")
+    assert len(bench.lines("parked", "list")) == 2
+    assert "hello" in bench.err
+
+
+def test_a_list_that_may_lack_something_says_so(bench: Bench) -> None:
+    bench.run("parked", "list", "--max", "1")
+    assert "may hold more" in bench.err
+
+
+def test_showing_a_chunk_shows_why_and_what_to_do(bench: Bench) -> None:
+    text = bench.run("parked", "show", bench.job_id, "0-2")
+    for said in ("server error (500)", "redrive", "s3://", "  1\n  2", "no worker"):
+        assert said in text
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n2\n"
+
+
+def test_one_chunk_is_redriven_at_once_with_its_note(bench: Bench) -> None:
+    assert "redriven" in bench.run("parked", "redrive", bench.job_id, "0-2", "--note", "more memory")
+    (message,) = bench.sent(names.RETRIES)
+    assert (message["attempt"], message["tries"], message["redrives"]) == (4, 1, 1)
+    assert message["reason"].startswith("redriven (1): more memory; parked for: ")
+    assert [each["first_row"] for each in bench.sent(names.PARKED)] == [2]
+
+
+def test_all_are_redriven_only_with_a_yes(bench: Bench) -> None:
+    shown = bench.lines("parked", "redrive", "--all")
+    assert [(each["action"], each["done"]) for each in shown] == [("redriven", False)] * 2
+    assert "--yes" in bench.err
+    assert bench.sent(names.RETRIES) == []
+    done = bench.lines("parked", "redrive", "--all", "--yes")
+    assert [(each["action"], each["done"]) for each in done] == [("redriven", True)] * 2
+    assert len(bench.sent(names.RETRIES)) == 2
+    assert bench.sent(names.PARKED) == []
+
+
+def test_corrected_rows_come_from_a_file_or_standard_input(bench: Bench, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(b"x\n8\n9\n")
+    bench.run("parked", "redrive", bench.job_id, "0-2", "--edit", str(rows))
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "8\n9\n"
+    bench.run("parked", "redrive", bench.job_id, "2-1", "--edit", "-", stdin=b"7\n")
+    assert bench.run("parked", "show", bench.job_id, "2-1", "--input") == "7\n"
+    assert all("input replaced by crc32:" in each["reason"] for each in bench.sent(names.RETRIES))
+
+
+def test_rows_that_do_not_fit_change_nothing(bench: Bench) -> None:
+    bench.run("parked", "redrive", bench.job_id, "0-2", "--edit", "-", stdin=b"8\n")
+    assert bench.code == 2
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n2\n"
+    assert bench.sent(names.RETRIES) == []
+
+
+def test_a_chunk_is_discarded_only_with_a_yes(bench: Bench) -> None:
+    bench.run("parked", "discard", bench.job_id, "0-2", "--reason", "closed")
+    assert "2 rows for good" in bench.err
+    assert bench.sent(names.FAILED) == []
+    bench.run("parked", "discard", bench.job_id, "0-2", "--reason", "closed", "--yes")
+    (message,) = bench.sent(names.FAILED)
+    assert (message["type"], message["attempt"]) == ("DiscardDue", 3)
+    assert message["reason"].startswith("discarded: closed; parked for: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("redrive",),
+        ("redrive", "--all", "J", "0-1"),
+        ("redrive", "J", "0-1", "--job", "J"),
+        ("redrive", "--all", "--edit", "-"),
+        ("redrive", "J", "zero"),
+        ("show", "J", "0-1"),
+        ("discard",),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_does_nothing(bench: Bench, arguments: tuple[str, ...]) -> None:
+    bench.run("parked", *arguments)
+    assert bench.code == 2
+    assert bench.sent(names.RETRIES) == []
+
+
+def test_dead_letters_are_sent_only_with_a_yes(bench: Bench) -> None:
+    body = RetryDue(job_id=bench.job_id, first_row=0, rows=2, attempt=2, tries=2, reason="x").to_json()
+    bench.world.cloud.sqs.send_message(QueueUrl="retries-dead", MessageBody=body)
+    assert {each["queue"]: each["letters"] for each in bench.lines("dlq", "list")}["retries"] == 1
+    assert "RetryDue" in bench.run("dlq", "peek", "retries")
+    assert "about 1 letters" in bench.run("dlq", "redrive", "retries")
+    assert bench.sent(names.RETRIES) == []
+    assert [each["times"] for each in bench.lines("dlq", "redrive", "retries", "--yes")] == [1]
+    assert bench.sent(names.RETRIES) == [json.loads(body)]
+    assert bench.sent("retries-dead") == []
+
+
+def test_results_are_printed_once(bench: Bench) -> None:
+    bench.world.endpoint.down = False
+    bench.run("parked", "redrive", "--all", "--yes")
+    bench.world.drain()
+    first = bench.lines("results", "--max", "2")
+    rest = bench.lines("results")
+    assert sorted(each["type"] for each in [*first, *rest]) == ["JobFinished", "PartReady", "PartReady"]
+    assert bench.run("results") == ""
+
+
+def test_what_is_for_a_spreadsheet_holds_no_formula_and_the_parts_stay_as_they_are() -> None:
+    data = Dataset((Row(b"=1+1", b"1"), Row(b"-2", b"3,3")))
+    world, job_id, _ = parked_world(data, Schedule())
+    world.endpoint.down = False
+    bench = Bench(world, job_id)
+    bench.run("parked", "redrive", "--all", "--yes")
+    world.drain()
+    safe = bench.run("download", job_id, "--safe-csv", "--quiet")
+    assert safe == data.result.decode().replace("=1+1", "'=1+1")
+    assert bench.run("download", job_id, "--quiet") == data.result.decode()
+    assert bench.run("rejects", job_id) == 'row,reason,id,x\n1,"2 fields expected, 3 found",-2,3,3\n'
