@@ -25,8 +25,8 @@ class Hunt:
     splits: int
 
     def __str__(self) -> str:
-        return f"{self.chunks} chunks, {self.invocations} invocations, {self.splits} splits, {self.nodes} nodes; "
-            f"{self.report}"
+        counts = f"{self.chunks} chunks, {self.invocations} invocations, {self.splits} splits, {self.nodes} nodes"
+        return f"{counts}; {self.report}"
 
 
 def nodes(bad: list[int], first: int, rows: int) -> int:
