@@ -7,7 +7,7 @@ from tailrace_core.closing import cancel_open, close
 from tailrace_core.finishing import EventPublisher, ManifestStore, finish_if_complete, take_over
 from tailrace_core.jobs import Job, JobState
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.limits import excess
+from tailrace_core.limits import excess, hopeless
 
 CANCELLED_AT_ONCE = 300
 """How many chunks of a job that fails are cancelled by the message that made it fail; the reconciler does the rest."""
@@ -23,11 +23,13 @@ class Completion:
         self._clock = clock
 
     def look(self, job_id: str) -> None:
-        """Fail the job if it is over its limit of rejected rows; finish it if it is complete."""
+        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete."""
         job = self._ledger.job(job_id)
         if job is not None and job.rows_rejected and job.state.accepts_results:
             settings = self._ledger.settings(job_id)
             reason = excess(job, settings) if settings is not None else None
+            if reason is None and not (job.complete or job.rows_scored):
+                reason = hopeless(job, self._ledger.chunks(job_id))
             if reason is not None:
                 self.end_early(job_id, JobState.FAILED, reason)
                 return

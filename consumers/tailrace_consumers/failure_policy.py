@@ -16,7 +16,7 @@ from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
 from tailrace_consumers.ports import ObjectStore, RetryQueue
 from tailrace_consumers.rejection import Rejection
-from tailrace_consumers.splitting import child, halves, write_half
+from tailrace_consumers.splitting import child, halves, probe, write_half
 from tailrace_core.errors import NotFoundError
 from tailrace_core.events import RetryDue
 from tailrace_core.failures import POLICIES, Action, FailureClass, backoff_s
@@ -64,16 +64,16 @@ class FailurePolicy:
             case Action.RETRY:
                 return self._retry(chunk, short)
             case Action.SPLIT:
-                return self._isolate(settings, chunk, short)
+                return self._isolate(job, settings, chunk, short)
             case Action.PARK:
                 self.parking.park(chunk, settings, short.failure_class, short.reason)
                 return Outcome.PARKED
 
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
         """Invoke what a split that died half-way left open and not invoked."""
-        open_parent = dataclasses.replace(parent, state=ChunkState.OPEN)
-        for half in halves(read_chunk_rows(self.store, open_parent, settings)):
-            found = self.ledger.chunk(parent.job_id, half.range)
+        rows = read_chunk_rows(self.store, dataclasses.replace(parent, state=ChunkState.OPEN), settings)
+        for half in {each.range: each for both in (halves(rows), probe(rows)) for each in both}:
+            found = self.ledger.chunk(parent.job_id, half)
             if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
                 self.invocations.invoke_or_park(found, settings)
         return self.delivery.stop(parent.job_id, Outcome.STALE)
@@ -101,7 +101,7 @@ class FailurePolicy:
         self.attempts.postpone(chunk, delay_s, failure.reason)
         return Outcome.RETRYING
 
-    def _isolate(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+    def _isolate(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         if chunk.rows_sent == 1:
             return self.rejection.reject(chunk, settings, failure.reason)
         part = self.parts.find(chunk)
@@ -110,16 +110,16 @@ class FailurePolicy:
             if part.rejected == chunk.range.rows:
                 return self.rejection.reject(chunk, settings, failure.reason)
             return self.delivery.deliver(chunk, settings, part)
-        return self._split(settings, chunk, failure)
+        return self._split(job, settings, chunk, failure)
 
-    def _split(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+    def _split(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         try:
             rows = read_chunk_rows(self.store, chunk, settings)
         except NotFoundError as exc:
             reason = f"{failure.reason} (and the chunk cannot be split: {exc.message})"
             self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
             return Outcome.PARKED
-        both = halves(rows)
+        both = halves(rows) if job.rows_scored else probe(rows)
         for half in both:
             write_half(self.store, chunk.job_id, half)
         left, right = (child(half, chunk.job_id, self.attempts) for half in both)

@@ -1,4 +1,8 @@
-"""Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps."""
+"""Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps.
+
+While nothing of a job was ever scored, one row is parted from the rest instead: either it is scored, and halving is
+worth its invocations, or it is one more sign that the input does not fit the model (`tailrace_core.limits.hopeless`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from tailrace_core.rejects import Reject, write_rejects
 
 @dataclass(frozen=True)
 class Half:
-    """One child: its range and its objects' contents."""
+    """One child, of whatever size: its range and its objects' contents."""
 
     range: RowRange
     input: bytes
@@ -25,7 +29,15 @@ class Half:
 
 def halves(rows: ChunkRows) -> tuple[Half, Half]:
     """The two halves of a chunk of which two rows at least were sent. The same objects give the same halves."""
-    middle = len(rows.sent) // 2
+    return _divided(rows, len(rows.sent) // 2)
+
+
+def probe(rows: ChunkRows) -> tuple[Half, Half]:
+    """The first row sent, alone, and the rest: whether the model can score anything of this job is soon known."""
+    return _divided(rows, 1)
+
+
+def _divided(rows: ChunkRows, middle: int) -> tuple[Half, Half]:
     whole = rows.chunk.range
     left, right = whole.split_at(rows.sent_rows[middle])
     return _half(rows, left, rows.sent[:middle]), _half(rows, right, rows.sent[middle:])

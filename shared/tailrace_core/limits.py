@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tailrace_core.jobs import Job, JobSettings
+from collections.abc import Iterable
+
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
+HOPELESS = 32
+"""So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in ten
+are bad, one file in thirty starts like that."""
 
 
 def excess(job: Job, settings: JobSettings) -> str | None:
@@ -21,3 +26,19 @@ def excess(job: Job, settings: JobSettings) -> str | None:
         counts = f"{job.rows_rejected} of {job.rows_total} rows were rejected"
         return f"{counts}, {percent:g} % are allowed (max_rejects_percent)"
     return None
+
+
+def hopeless(job: Job, chunks: Iterable[Chunk]) -> str | None:
+    """Why the job has to fail, in words, when the model refused whatever it was given; else None.
+
+    Splitting on would spend the whole budget to learn the same of every row. Rows rejected before sending do not count.
+    """
+    if job.rows_scored or job.rows_rejected < HOPELESS:
+        return None
+    refused = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.invoked]
+    if len(refused) < HOPELESS:
+        return None
+    last = refused[-1].reason or "no reason was given"
+    return (
+        f"no row was scored, and the model refused each of {len(refused)} that were tried alone; it said last: {last}"
+    )

@@ -13,7 +13,7 @@ from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core import keys
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError
-from tailrace_core.failures import FailureClass, classify
+from tailrace_core.failures import UNREPORTED, FailureClass, classify
 from tailrace_core.identities import InferenceId
 from tailrace_core.jobs import ChunkState, JobState
 from tailrace_core.locations import S3Location, trusted
@@ -69,6 +69,9 @@ class HandleFailures:
         detail = self._detail(named or recorded)
         if failure_class is FailureClass.UNKNOWN and detail:
             failure_class = classify(detail)
+        if failure_class is FailureClass.UNKNOWN and said == UNREPORTED:
+            # The model did answer. As after a server error, no row is rejected at the first try.
+            failure_class = FailureClass.TRANSIENT
         reason = f"{said} {detail}" if detail and detail not in said else said
         return self.policy.apply(known.job, known.settings, known.chunk, Failure(failure_class, reason))
 

@@ -18,6 +18,7 @@ from tailrace_consumers.ports import NotificationQueues, ObjectStore, RetryQueue
 from tailrace_core import keys
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.events import RetryDue
+from tailrace_core.failures import UNREPORTED
 from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.port import Due, Ledger
 from tailrace_core.locations import trusted
@@ -181,11 +182,10 @@ class ReconcileJobs:
 
 def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:
     """What the endpoint would have sent, as far as it is known."""
-    return json.dumps(
-        {
-            "eventName": RESULT,
-            "invocationStatus": "Completed" if succeeded else "Failed",
-            "inferenceId": str(chunk.inference_id),
-            "responseParameters": {"outputLocation" if succeeded else "failureLocation": location},
-        }
-    )
+    known = {
+        "eventName": RESULT,
+        "invocationStatus": "Completed" if succeeded else "Failed",
+        "inferenceId": str(chunk.inference_id),
+        "responseParameters": {"outputLocation" if succeeded else "failureLocation": location},
+    }
+    return json.dumps(known if succeeded else {**known, "failureReason": UNREPORTED})

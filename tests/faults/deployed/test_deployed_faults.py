@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,10 @@ UNCONFIRMED_S = 400.0
 
 def bad_row() -> Row:
     return ["1062", "Beverages", "no price", "110", "cheap", "0", "0", "2018-01-01"]
+
+
+def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
+    return {"when": when, "do": {"kind": what} if isinstance(what, str) else what}
 
 
 def expected(watch: Watch, rows: list[Row], bad: set[int]) -> list[list[str]]:
@@ -46,7 +51,7 @@ def check(watch: Watch, job_id: str, rows: list[Row], bad: set[int], folder: Pat
 
 
 def split_tree_nodes(rows: RowRange, bad: set[int]) -> int:
-    """Invocations of an oracle that knows the bad rows and halves whatever holds one, beyond the first for the range."""
+    """What an oracle that knows the bad rows invokes, halving whatever holds one, beyond the first for the range."""
     if rows.rows == 1 or not any(rows.first_row <= row < rows.end for row in bad):
         return 0
     halves = rows.split_at(rows.first_row + rows.rows // 2)
@@ -76,18 +81,18 @@ def test_fifty_bad_rows_in_fifty_thousand_cost_fifty_rows(watch: Watch, tmp_path
 def test_without_any_notification_the_reconciler_alone_finishes_the_job(
     watch: Watch, faults: FaultAdmin, tmp_path: Path
 ) -> None:
-    rows = demand_rows(400, SEED + 1)
-    rows[123] = bad_row()
+    rows = demand_rows(12, SEED + 1)
+    rows[5] = bad_row()
     source = tmp_path / "input.csv"
     source.write_bytes(csv_bytes(rows))
-    faults.set(CloudFaultPlan.model_validate({"sagemaker": {"rules": [{"do": {"kind": "drop"}}]}}))
+    faults.set(CloudFaultPlan.model_validate({"sagemaker": {"rules": [rule("drop")]}}))
 
-    job_id = watch.client.submit(str(source), chunk_rows=100).job_id
+    job_id = watch.client.submit(str(source), chunk_rows=4).job_id
     # Minutes, not the time to live: each round is one look of the reconciler, five minutes after the one before.
     job = watch.until_final(job_id, timeout_s=240, aging_s=300.0, every_s=3.0)
 
     assert job.state is JobState.COMPLETED_WITH_REJECTS
-    check(watch, job_id, rows, {123}, tmp_path)
+    check(watch, job_id, rows, {5}, tmp_path)
 
 
 def test_a_job_comes_out_right_while_everything_misbehaves(watch: Watch, faults: FaultAdmin, tmp_path: Path) -> None:
@@ -97,29 +102,24 @@ def test_a_job_comes_out_right_while_everything_misbehaves(watch: Watch, faults:
         rows[index] = bad_row()
     source = tmp_path / "input.csv"
     source.write_bytes(csv_bytes(rows))
-    plan = {
-        "seed": SEED,
-        "sagemaker": {
-            "rules": [
-                {"name": "busy", "when": {"rate": 0.1}, "do": {"kind": "refuse"}},
-                {"name": "lost", "when": {"rate": 0.05}, "do": {"kind": "lose"}},
-                {"name": "broken", "when": {"rate": 0.1}, "do": {"kind": "status", "status": 503}},
-                {"name": "short", "when": {"rate": 0.05}, "do": {"kind": "spoil_output", "how": "drop_middle"}},
-                {"name": "silent", "when": {"rate": 0.1}, "do": {"kind": "drop"}},
-                {"name": "twice", "when": {"rate": 0.3}, "do": {"kind": "duplicate", "times": 2, "after_s": 0.5}},
-                {"name": "late", "when": {"rate": 0.3}, "do": {"kind": "delay", "seconds": 0.5, "spread_s": 2.0}},
-                {"name": "old", "when": {"rate": 0.1}, "do": {"kind": "replay"}},
-            ]
-        },
-        "functions": {
-            "rules": [
-                {"name": "killed", "when": {"rate": 0.01, "limit": 4}, "do": {"kind": "kill_after"}},
-                {"name": "died", "when": {"rate": 0.01, "limit": 4}, "do": {"kind": "kill_before"}},
-                {"name": "torn", "when": {"rate": 0.02, "limit": 10}, "do": {"kind": "lose_reply"}},
-                {"name": "cut", "when": {"rate": 0.02, "limit": 10}, "do": {"kind": "unreachable"}},
-            ]
-        },
-    }  # fmt: skip
+    endpoint = [
+        rule("refuse", rate=0.1),
+        rule("lose", rate=0.05),
+        rule({"kind": "status", "status": 503}, rate=0.1, inference_id=r"\.1$"),
+        # A spoilt output of one row alone would be that row's rejection, and rightly so.
+        rule({"kind": "spoil_output", "how": "drop_middle"}, rate=0.1, inference_id=r"\.100\.\d+$"),
+        rule("drop", rate=0.1),
+        rule({"kind": "duplicate", "times": 2, "after_s": 0.5}, rate=0.3),
+        rule({"kind": "delay", "seconds": 0.5, "spread_s": 2.0}, rate=0.3),
+        rule("replay", rate=0.1),
+    ]
+    functions = [
+        rule("kill_after", rate=0.01, limit=4),
+        rule("kill_before", rate=0.01, limit=4),
+        rule("lose_reply", rate=0.02, limit=10),
+        rule("unreachable", rate=0.02, limit=10),
+    ]
+    plan = {"seed": SEED, "sagemaker": {"rules": endpoint}, "functions": {"rules": functions}}
     faults.set(CloudFaultPlan.model_validate(plan))
 
     job_id = watch.client.submit(str(source), chunk_rows=100).job_id

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.reconcile_jobs.service import Found
 from tailrace_core import keys
 from tailrace_core.errors import PermanentError, TransientError
@@ -60,6 +61,19 @@ def test_a_lost_failure_is_handled_as_if_it_had_been_notified(bench: Bench) -> N
     bench.failures.handle(decode_notification(body))
 
     assert bench.chunk(chunk.range).state is ChunkState.SPLIT
+
+
+def test_a_lost_failure_of_an_unknown_status_is_tried_again_before_anything_is_split_or_parked(bench: Bench) -> None:
+    chunk = bench.add_chunk(0, [b"1", b"2"])
+    bench.store.put(key_of(chunk.failure_location), b"line 2: cheap is not a price")
+
+    assert run(bench, later_s=301) == {Found.LOST_FAILURE: 1}
+    ((body, _),) = bench.notifications.sent
+    assert bench.failures.handle(decode_notification(body)) is Outcome.RETRYING
+
+    found = bench.chunk(chunk.range)
+    assert found.state is ChunkState.OPEN
+    assert "cheap is not a price" in (found.reason or "")
 
 
 def test_an_answer_that_cannot_be_collected_is_announced_ever_more_seldom(bench: Bench) -> None:
