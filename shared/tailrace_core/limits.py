@@ -8,8 +8,8 @@ from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
 HOPELESS = 32
-"""So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in ten
-are bad, one file in thirty starts like that."""
+"""So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in
+ten are bad, one file in thirty starts like that."""
 
 
 def excess(job: Job, settings: JobSettings) -> str | None:

@@ -18,7 +18,7 @@ POLL_S = 1.0
 
 @dataclass(frozen=True)
 class Watch:
-    """Looks at jobs of one cloud, lets hours pass for their open chunks, and ticks the reconciler as a schedule does."""
+    """Looks at jobs of a cloud, lets hours pass for their open chunks, ticks the reconciler as the schedule does."""
 
     cloud: RunningCloud
     client: Tailrace
