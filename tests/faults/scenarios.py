@@ -51,5 +51,5 @@ SCENARIOS: dict[str, Scenario] = {
     "notified twice": Scenario(Dataset.of(b"1", b"poison", b"3"), mishaps=(2, 3, 2)),
     "notifications lost": Scenario(Dataset.of(b"1", b"poison"), mishaps=(0, 0, 0)),
     "request lost": Scenario(Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), mishaps=(None,)),
-    "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,)),
+    "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,) * 6),
 }

@@ -10,7 +10,7 @@ from tests.faults.injection import Fault, Schedule
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.test_crash_points import faults_of
 
-SAMPLE = 60
+SAMPLE = 30
 RECOVERY_CALLS = 60
 """How many calls after the first fault the second may come."""
 

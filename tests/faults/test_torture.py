@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.torture import Trial
 
-WORLDS = 40
+WORLDS = 25
 
 
 @pytest.mark.parametrize("seed", ["a", "b", "c"])
