@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ STDOUT = "-"
 def opened(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
     """A stream to write to. A file is renamed to its name when the block ends well, and removed when it does not.
 
+    What exists and is no regular file (a device, a FIFO) is written to as the bytes come, and stays what it is; opening
+    a FIFO waits for its reader. Of a symbolic link the file that it leads to is written.
+
     Raises:
         InputError: the folder is not there, or may not be written to.
     """
@@ -31,9 +35,9 @@ def opened(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(target)
-    with _temporary(path) as file:
-        if path.suffix == ".gz":
+    path = Path(os.path.realpath(target))
+    with _device(path) if _is_device(path) else _temporary(path) as file:
+        if Path(target).suffix == ".gz":
             # Without a name and a time in it the same result gives the same file.
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressed:
                 yield cast("IO[bytes]", compressed)
@@ -42,32 +46,84 @@ def opened(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def check(target: str | os.PathLike[str]) -> None:
-    """Refuse early a target that cannot be written in the end.
+    """Refuse early a target that cannot be written in the end; leaves nothing behind.
 
     Raises:
-        InputError: it is a directory, or its folder is not there.
+        InputError: it is a directory, or may not be written to, or its folder is not there or may not be written to.
     """
     if target == STDOUT:
         return
-    path = Path(target)
-    if path.is_dir():
+    path = Path(os.path.realpath(target))
+    if _is_device(path):
+        if not os.access(path, os.W_OK):
+            raise InputError(f"{path} may not be written to: write elsewhere")
+        return
+    _require_folder(path)
+    # Permission bits say too little: of the superuser, of read-only and of virtual file systems. A trial tells.
+    descriptor, name = _reserve(path)
+    os.close(descriptor)
+    Path(name).unlink()
+
+
+def _mode(path: Path) -> int | None:
+    """What is at the path; None if nothing is, or if it cannot be seen."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return None
+
+
+def _is_device(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _is_folder(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and stat.S_ISDIR(mode)
+
+
+def _require_folder(path: Path) -> None:
+    if _is_folder(path):
         raise InputError(f"{path} is a directory: name a file in it")
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent):
         raise InputError(f"{path.parent} is not a directory: make it first, or write elsewhere")
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written ({exc.strerror}): write elsewhere") from exc
+
+
+def _reserve(path: Path) -> tuple[int, str]:
+    try:
+        # Not the whole name: with what is added it might be longer than names may be.
+        return tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written ({exc.strerror}): write elsewhere") from exc
+
+
+@contextmanager
+def _device(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = path.open("wb")
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written ({exc.strerror}): write elsewhere") from exc
+    with file:
+        yield file
 
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[IO[bytes]]:
-    check(path)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
+    _require_folder(path)
+    descriptor, name = _reserve(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        # mkstemp makes it private; a result is as readable as other files.
-        Path(name).chmod(0o666 & ~_umask())
+        # mkstemp makes it private; a result is as readable as the file that it replaces, or as other files.
+        mode = _mode(path)
+        Path(name).chmod(0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
