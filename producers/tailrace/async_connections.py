@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
 
-from tailrace.connections import PATIENT, QUICK, client_settings, policy_of, translating
+from tailrace.connections import PATIENT, QUICK, checked_address, client_settings, policy_of, translating
 from tailrace.origins import RemoteObject
 from tailrace_core.calls import Call
 from tailrace_core.errors import ConfigurationError
@@ -23,7 +23,7 @@ class AsyncConnection:
         self, *, session: Any = None, endpoint_url: str | None = None, region: str | None = None, concurrency: int = 32
     ) -> None:
         self._session = session
-        self._endpoint_url = endpoint_url
+        self._endpoint_url = checked_address(endpoint_url)
         self._region = region
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}

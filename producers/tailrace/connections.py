@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
@@ -14,7 +15,7 @@ import botocore.exceptions
 from tailrace.origins import RemoteObject
 from tailrace_core.aws_errors import translated
 from tailrace_core.calls import Call
-from tailrace_core.errors import ConfigurationError, TailraceError
+from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 from tailrace_core.retrying import RetryPolicy, retrying
 
 CONNECT_TIMEOUT_S = 5
@@ -35,6 +36,24 @@ def client_settings(concurrency: int) -> dict[str, Any]:
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         "user_agent_extra": "tailrace",
     }
+
+
+def checked_address(url: str | None) -> str | None:
+    """The address that all requests are to go to; None when there is none.
+
+    Raises:
+        InputError: it is not one.
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise InputError(f"endpoint URL {url!r} is not an address; write one such as http://127.0.0.1:4566")
+    return url
 
 
 def policy_of(call: Call) -> RetryPolicy:
@@ -78,7 +97,7 @@ class Connection:
         retry: Callable[..., Callable[[Call], Any]] = retrying,
     ) -> None:
         self._session = session
-        self._endpoint_url = endpoint_url
+        self._endpoint_url = checked_address(endpoint_url)
         self._region = region
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}

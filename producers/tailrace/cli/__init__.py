@@ -13,6 +13,13 @@ def main() -> None:
     except ImportError:
         print("tailrace: the command line needs the extra [cli]: pip install 'tailrace[cli]'", file=sys.stderr)  # noqa: T201 - nothing else is there to print with
         sys.exit(1)
-    from tailrace.cli.application import run  # noqa: PLC0415 - it needs what was just looked for
+    from tailrace.cli import streams  # noqa: PLC0415 - they need what was just looked for
+    from tailrace.cli.application import run  # noqa: PLC0415 - the same
 
-    sys.exit(run(sys.argv[1:]))
+    streams.open_stderr()
+    if not streams.stdout_is_open():
+        # Said before anything is done: a job's id or a result would be lost.
+        sys.stderr.write("tailrace: standard output is closed; open it, or redirect it to a file or to /dev/null\n")
+        sys.exit(1)
+    code = run(sys.argv[1:])
+    sys.exit(code if streams.flush() or code else 1)

@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from tailrace.cli import dead_letters, jobs, parked_chunks, rejected_rows, results, submitting
-from tailrace.cli.environment import Environment
-from tailrace.cli.exit_codes import ExitCode
+from tailrace.cli.environment import Environment, error_text
+from tailrace.cli.exit_codes import ExitCode, of_error
+from tailrace.cli.termination import unwinding
 
 PLUGINS = "tailrace.commands"
 _HELP = """Every row of a big CSV through a SageMaker asynchronous endpoint: in order, and accounted for.
 
 Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, 5 cancelled or
-expired, 130 interrupted, 1 anything else. Data goes to standard output, messages to standard error."""
+expired, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard output, messages to standard error."""
 
 
 def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
@@ -45,12 +46,18 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
     """Carry out a command line; the exit code."""
     wanted = next((each for each in arguments if not each.startswith("-")), None)
     app = build(tuple(entry_points(group=PLUGINS)), wanted)
+    environment = environment or Environment()
     try:
-        app(list(arguments), prog_name="tailrace", obj=environment or Environment())
+        with unwinding():
+            app(list(arguments), prog_name="tailrace", obj=environment)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else ExitCode.ERROR
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt as exc:
+        return of_error(exc)
+    except OSError as exc:
+        # From what is not guarded, such as the help text: nowhere to write to.
+        environment.say(f"tailrace: {error_text(exc)}")
+        return ExitCode.ERROR
     return ExitCode.OK
 
 

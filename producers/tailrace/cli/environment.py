@@ -14,6 +14,7 @@ from typing import IO, Any, ParamSpec, TextIO
 import typer
 
 from tailrace.cli.exit_codes import of_error
+from tailrace.cli.termination import TerminationError
 from tailrace.client import Tailrace
 from tailrace.connections import explained
 from tailrace_core.aws_errors import translated
@@ -78,9 +79,10 @@ class Environment:
             yield client
 
     def say(self, text: str) -> None:
-        """A message for people."""
-        self.stderr.write(text + "\n")
-        self.stderr.flush()
+        """A message for people; that nobody reads them is no reason to stop."""
+        with contextlib.suppress(OSError):
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
 
     def put(self, text: str) -> None:
         """A line of data."""
@@ -109,12 +111,24 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
+def error_text(error: BaseException) -> str:
+    """An error in words."""
+    if isinstance(error, TerminationError):
+        return "terminated"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def _explain(environment: Environment, error: BaseException, *, debug: bool) -> None:
+    if isinstance(error, BrokenPipeError) and not debug:
+        # Whoever reads has enough, as in `… | head`.
+        return
     if debug:
         environment.say("".join(traceback.format_exception(error)).rstrip())
-    elif isinstance(error, KeyboardInterrupt):
-        environment.say("tailrace: interrupted")
     else:
-        environment.say(f"tailrace: {error}")
+        environment.say(f"tailrace: {error_text(error)}")
     for note in () if debug else getattr(error, "__notes__", ()):
         environment.say(f"tailrace: {note}")

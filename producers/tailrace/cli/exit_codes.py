@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from tailrace.cli.termination import TerminationError
 from tailrace_core.errors import InputError
 from tailrace_core.jobs import Job, JobState
 
@@ -24,6 +25,8 @@ class ExitCode(IntEnum):
     """The job was cancelled, or expired."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
 
 
 _OF_STATES = {
@@ -41,6 +44,8 @@ def of_job(job: Job) -> ExitCode:
 
 def of_error(error: BaseException) -> ExitCode:
     """The code for an error that ended a command."""
+    if isinstance(error, TerminationError):
+        return ExitCode.TERMINATED
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     return ExitCode.USAGE if isinstance(error, InputError) else ExitCode.ERROR

@@ -26,11 +26,21 @@ def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s:
 
 
 def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
-    """Download with progress; ``-`` is the environment's standard output."""
-    with reporting(environment, quiet=quiet) as report:
-        where = environment.stdout if target == "-" else target
-        client.download(job_id, where, safe_csv=safe_csv, on_progress=report)
-    environment.stdout.flush()
+    """Download with progress; ``-`` is the environment's standard output.
+
+    Raises:
+        OSError: it cannot be written; says where.
+    """
+    try:
+        with reporting(environment, quiet=quiet) as report:
+            where = environment.stdout if target == "-" else target
+            client.download(job_id, where, safe_csv=safe_csv, on_progress=report)
+        environment.stdout.flush()
+    except OSError as exc:
+        if target == "-" and isinstance(exc, BrokenPipeError):
+            raise
+        name = "standard output" if target == "-" else target
+        raise OSError(f"the result cannot be written to {name}: {exc.strerror or exc}") from exc
 
 
 @guarded
@@ -78,7 +88,12 @@ def wait(
     environment = of(context)
     timeout_s = None if timeout is None else duration_s(timeout)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        job = wait_for(environment, client, job_id, timeout_s, quiet=quiet)
+        try:
+            job = wait_for(environment, client, job_id, timeout_s, quiet=quiet)
+        except TimedOutError:
+            if json_:
+                environment.put(reports.as_json(reports.fields(client.status(job_id))))
+            raise
     environment.put(reports.as_json(reports.fields(job)) if json_ else reports.summary(job))
     raise typer.Exit(exit_codes.of_job(job))
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import contextlib
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
 from tailrace import targets
 from tailrace.cli import arguments, exit_codes, reports
-from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.jobs import fetch, wait_for
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
+from tailrace.client import Tailrace
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.submitter import Submission
+from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.headers import HeaderPolicy, parse_names
 from tailrace_core.jobs import Job, JobState
 
@@ -153,22 +156,63 @@ def submit(
             return
         with reporting(environment, quiet=quiet) as report:
             submission = client.submit(sources, options, on_progress=report, stdin=environment.stdin)
-        if not json_ and output != targets.STDOUT:
-            environment.put(submission.job_id)
-        job = submission.job
-        if wait or output is not None:
-            job = wait_for(environment, client, job.job_id, timeout_s, quiet=quiet)
-        if output is not None and job.state in _DELIVERED:
-            fetch(environment, client, job.job_id, output, safe_csv=safe_csv, quiet=quiet)
-    if json_:
-        stream = environment.say if output == targets.STDOUT else environment.put
-        stream(reports.as_json(_fields(submission, job, output)))
+        follow = _Follow(environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet)
+        job = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:
         environment.say(_summary(submission, job))
     raise typer.Exit(exit_codes.of_job(job))
 
 
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
+
+
+@dataclass(frozen=True)
+class _Follow:
+    """What comes after a submit. Whatever goes wrong in it, the job's id is told."""
+
+    environment: Environment
+    client: Tailrace
+    submission: Submission
+    _: KW_ONLY
+    stack: str | None
+    output: str | None
+    json: bool
+    quiet: bool
+
+    def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> Job:
+        """Say the id, wait and fetch the result, as far as is wished, and say how the job is; the job."""
+        job = self.submission.job
+        try:
+            if not self.json and self.output != targets.STDOUT:
+                self.environment.put(job.job_id)
+            if wait:
+                job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet)
+            if self.output is not None and job.state in _DELIVERED:
+                fetch(self.environment, self.client, job.job_id, self.output, safe_csv=safe_csv, quiet=self.quiet)
+        except (TailraceError, OSError, KeyboardInterrupt) as exc:
+            if isinstance(exc, TimedOutError):
+                with contextlib.suppress(TailraceError):
+                    job = self.client.status(job.job_id)
+            self._note(exc, job)
+            with contextlib.suppress(OSError):
+                self._put_fields(job, None)
+            raise
+        self._put_fields(job, self.output if job.state in _DELIVERED else None)
+        return job
+
+    def _put_fields(self, job: Job, output: str | None) -> None:
+        if self.json:
+            put = self.environment.say if self.output == targets.STDOUT else self.environment.put
+            put(reports.as_json(_fields(self.submission, job, output)))
+
+    def _note(self, error: BaseException, job: Job) -> None:
+        named = f"{job.job_id} --stack {self.stack}"
+        if job.state in _DELIVERED:
+            error.add_note(
+                f"job {job.job_id} is {job.state}; fetch its result with `tailrace download {named} --output FILE`"
+            )
+        elif not getattr(error, "__notes__", ()):
+            error.add_note(f"job {job.job_id} is submitted and goes on; look at it with `tailrace status {named}`")
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -181,7 +225,7 @@ def _fields(submission: Submission, job: Job, output: str | None) -> dict[str, A
         "continued": submission.continued,
         "chunks_sent": submission.chunks_sent,
         "chunks_skipped": submission.chunks_skipped,
-        "output": output if job.state in _DELIVERED else None,
+        "output": output,
     }
 
 

@@ -1,0 +1,106 @@
+"""The command as a process: signals, closed streams and pipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace_core.jobs import JobState
+from tests.integration.producer.stack import NAME, Pipeline
+
+_TAILRACE = str(Path(sys.executable).with_name("tailrace"))
+_TIMEOUT_S = 60
+
+
+def environment(url: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": url,
+        "TAILRACE_STACK": NAME,
+    }
+
+
+def shell(url: str, command: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command.replace("tailrace", _TAILRACE)],
+        env=environment(url),
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    until = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {_TIMEOUT_S} s")
+
+
+@pytest.mark.parametrize(
+    ("key", "state"), [((), JobState.CANCELLED), (("--job-key", "nightly"), JobState.SUBMITTING)], ids=["", "key"]
+)
+def test_sigterm_closes_the_job_unless_its_key_lets_it_be_continued(
+    stack: Pipeline, moto_url: str, key: tuple[str, ...], state: JobState
+) -> None:
+    command = [_TAILRACE, "submit", "-", *key]
+    with subprocess.Popen(
+        command, env=environment(moto_url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"a,b\n" + b"1,2\n" * 100_000)
+        process.stdin.flush()
+        (job,) = eventually(lambda: stack.ledger().jobs(2), "a job")
+        process.terminate()
+        # Its input stays open meanwhile, as that of a command in a pipeline may.
+        assert process.wait(_TIMEOUT_S) == 143
+        said = process.stderr.read() if process.stderr else b""
+    found = stack.ledger().job(job.job_id)
+    assert found is not None
+    assert found.state is state
+    assert b"terminated" in said
+    assert job.job_id.encode() in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("tailrace status X >&-", 1, b"standard output is closed"),
+        ("tailrace --version >&-", 1, b"standard output is closed"),
+        ("tailrace status X 2>&-", 2, b""),
+        ("tailrace status X >&- 2>&-", 1, b""),
+        ("tailrace --help > /dev/full", 1, b"No space left"),
+        ("tailrace jobs > /dev/full", 1, b"No space left"),
+        ("tailrace jobs 2> /dev/full", 0, b""),
+        ("tailrace jobs | true", 1, b""),
+        ("tailrace --help | true", 1, b""),
+        ("tailrace submit x.csv -o /proc/out.csv", 2, b"/proc/out.csv cannot be written"),
+        ("tailrace jobs --endpoint-url notaurl", 2, b"'notaurl' is not an address"),
+        ("tailrace jobs --endpoint-url http://x:y", 2, b"'http://x:y' is not an address"),
+    ],
+)
+def test_streams_that_are_closed_full_or_left_give_a_clear_end(
+    stack: Pipeline, moto_url: str, command: str, code: int, said: bytes
+) -> None:
+    assert stack.bucket
+    done = shell(moto_url, command)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+    assert said in done.stderr
+    if not said:
+        assert done.stderr == b""
