@@ -49,8 +49,8 @@ class Delivery:
         The part decides: it was written by whoever was first, and everybody reports what it holds. A chunk that was
         settled meanwhile (split, say) is left alone.
         """
-        current = self._ledger.chunk(chunk.job_id, chunk.range)
-        if current is None or current.state is not ChunkState.OPEN:
+        # Marked before it is published: a chunk whose rows were announced is never split, nor announced again in parts.
+        if not self._ledger.mark_answered(chunk.job_id, chunk.range):
             return self.stop(chunk.job_id, Outcome.STALE)
         self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
         whole = part.rejected == chunk.range.rows

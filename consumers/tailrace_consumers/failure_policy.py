@@ -104,13 +104,17 @@ class FailurePolicy:
     def _isolate(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         if chunk.rows_sent == 1:
             return self.rejection.reject(chunk, settings, failure.reason)
+        delivered = self._deliver_part(settings, chunk, failure)
+        return delivered or self._split(job, settings, chunk, failure)
+
+    def _deliver_part(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome | None:
+        """Another attempt has succeeded, or a rejection is half done: what stands there is to be delivered."""
         part = self.parts.find(chunk)
-        if part is not None:
-            # Another attempt has succeeded, or a rejection is half done: what stands there is to be delivered.
-            if part.rejected == chunk.range.rows:
-                return self.rejection.reject(chunk, settings, failure.reason)
-            return self.delivery.deliver(chunk, settings, part)
-        return self._split(job, settings, chunk, failure)
+        if part is None:
+            return None
+        if part.rejected == chunk.range.rows:
+            return self.rejection.reject(chunk, settings, failure.reason)
+        return self.delivery.deliver(chunk, settings, part)
 
     def _split(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         try:
@@ -133,10 +137,12 @@ class FailurePolicy:
             case Settled.REFUSED:
                 return self.delivery.cancel(chunk)
             case Settled.ALREADY:
-                return self._already(settings, chunk)
+                return self._already(settings, chunk, failure)
 
-    def _already(self, settings: JobSettings, chunk: Chunk) -> Outcome:
+    def _already(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         found = self.ledger.chunk(chunk.job_id, chunk.range)
         if found is not None and found.state is ChunkState.SPLIT:
             return self.resume_split(settings, found)
+        if found is not None and found.answered:
+            return self._deliver_part(settings, chunk, failure) or self.delivery.stop(chunk.job_id, Outcome.STALE)
         return self.delivery.stop(chunk.job_id, Outcome.STALE)

@@ -176,6 +176,8 @@ class Chunk:
     part_checksum: str | None = None
     part_bytes: int | None = None
     parked: bool = False
+    answered: bool = False
+    """Whether a part stands for it: from then on it is delivered, and cannot be split any more."""
     redrives: int = 0
 
     @property

@@ -267,20 +267,7 @@ def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) 
 
 ALIKE = frozenset({"same success twice", "same failure twice", "same rejection twice", "retry twice", "two producers"})
 """Whoever is first is the same."""
-OPEN = {
-    ("success and failure of two attempts", True): (
-        "a success that is published between a failure's look for a part and its split reports on rows that the "
-        "children report on again; the manifest is right"
-    ),
-}
-"""What is known not to hold, and why."""
-ORDERS = [
-    pytest.param(
-        name, swapped, marks=[pytest.mark.xfail(reason=OPEN[name, swapped])] if (name, swapped) in OPEN else []
-    )
-    for name in SCENES
-    for swapped in ((False,) if name in ALIKE else (False, True))
-]
+ORDERS = [(name, swapped) for name in SCENES for swapped in ((False,) if name in ALIKE else (False, True))]
 
 
 def calls_when_first(name: str, *, swapped: bool) -> int:

@@ -72,6 +72,9 @@ class DynamoLedger:
     def park(self, chunk: Chunk) -> bool:
         return self._run(self._steps.park(chunk))
 
+    def mark_answered(self, job_id: str, rows: RowRange) -> bool:
+        return self._run(self._steps.mark_answered(job_id, rows))
+
     def settle(self, end: Settlement) -> Settled:
         return self._run(self._steps.settle(end))
 

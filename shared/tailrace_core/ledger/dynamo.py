@@ -16,6 +16,7 @@ from tailrace_core.ledger import expressions, items, rules
 from tailrace_core.ledger.lookups import Lookups
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ranges import RowRange
 
 RETENTION_S = 45 * 86_400
 """How long items stay, from when they are first due: the longest deadline (14 days), and then longer than any message
@@ -190,6 +191,10 @@ class DynamoSteps(Lookups):
         )
         return not (yield from self._transact([update, count]))
 
+    def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
+        key = items.chunk_key(job_id, rows)
+        return (yield from self._update(key, "SET answered = :t", "#s = :open", {":t": True, ":open": ChunkState.OPEN}))
+
     def settle(self, end: Settlement) -> Steps[Settled]:
         condition = "#s = :open" + ("" if end.attempt is None else " AND attempt = :a")
         values: dict[str, Any] = {
@@ -233,7 +238,7 @@ class DynamoSteps(Lookups):
             self._write(
                 items.chunk_key(parent.job_id, parent.range),
                 "SET #s = :split, reason = :r, parked = :np REMOVE due_shard, due_at",
-                "#s = :open AND attempt = :a",
+                "#s = :open AND attempt = :a AND attribute_not_exists(answered)",
                 {
                     ":split": ChunkState.SPLIT,
                     ":open": ChunkState.OPEN,

@@ -170,6 +170,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "part_checksum": chunk.part_checksum,
             "part_bytes": chunk.part_bytes,
             "parked": chunk.parked,
+            "answered": chunk.answered or None,
             "redrives": chunk.redrives,
             "expires_at": expires_at,
         }
@@ -196,5 +197,6 @@ def chunk_of(item: dict[str, Any]) -> Chunk:
         part_checksum=values.get("part_checksum"),
         part_bytes=values.get("part_bytes"),
         parked=values["parked"],
+        answered=values.get("answered", False),
         redrives=values["redrives"],
     )

@@ -139,6 +139,14 @@ class MemoryLedger:
             self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
             return True
 
+    def mark_answered(self, job_id: str, rows: RowRange) -> bool:
+        with self._lock:
+            found = self.chunk(job_id, rows)
+            if found is None or found.state is not ChunkState.OPEN:
+                return False
+            self._put(dataclasses.replace(found, answered=True))
+            return True
+
     def settle(self, end: Settlement) -> Settled:
         with self._lock:
             outcome, job, chunk = rules.settle(self.job(end.job_id), self.chunk(end.job_id, end.range), end)

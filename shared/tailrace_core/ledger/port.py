@@ -98,6 +98,12 @@ class Ledger(Protocol):
         False when it is not open at this attempt, or parked already.
         """
 
+    def mark_answered(self, job_id: str, rows: RowRange) -> bool:
+        """Note that a part stands for an open chunk: it will be delivered, and `split` is refused from now on.
+
+        True as often as it is said while the chunk is open; False when it is not (any more).
+        """
+
     def settle(self, end: Settlement) -> Settled:
         """Move a chunk to its final state and its job's counters, in one transaction."""
 

@@ -119,7 +119,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
 
 def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[Settled, Job | None]:
     """Whether ``chunk`` may be split on the failure of ``attempt``, and the job with its budget spent."""
-    if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt:
+    if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt or chunk.answered:
         return Settled.ALREADY, job
     if job is None or not job.state.accepts_results:
         return Settled.REFUSED, job

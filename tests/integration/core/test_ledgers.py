@@ -346,6 +346,24 @@ def test_a_chunk_splits_once_and_only_at_its_current_attempt(ledger: Ledger) -> 
     assert known(ledger.job(JOB)).split_budget == 1
 
 
+def test_an_answered_chunk_is_not_split_whatever_attempt_is_current(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.mark_answered(JOB, RowRange(0, 10))
+    assert ledger.mark_answered(JOB, RowRange(0, 10))
+    assert ledger.begin_attempt(chunk_of(0, 10, attempt=2))
+    assert known(ledger.chunk(JOB, RowRange(0, 10))).answered
+    assert ledger.split(chunk_of(0, 10, attempt=2), chunk_of(0, 4), chunk_of(4, 6)) is Settled.ALREADY
+    assert ledger.settle(scored(0, 10)) is Settled.SETTLED
+
+
+def test_only_an_open_chunk_can_be_answered(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert not ledger.mark_answered(JOB, RowRange(0, 9))
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.SETTLED
+    assert not ledger.mark_answered(JOB, RowRange(0, 10))
+    assert not known(ledger.chunk(JOB, RowRange(0, 10))).answered
+
+
 def test_no_chunk_splits_without_budget_or_in_a_closed_job(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10), budget=0)
     assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.NO_BUDGET
