@@ -119,7 +119,7 @@ class Tailrace:
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
             planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-            return estimate(planner.plan(source.blocks()))
+            return estimate(planner.plan(source.blocks(), source.place))
 
     def status(self, job_id: str) -> Job:
         """The job as it is now."""

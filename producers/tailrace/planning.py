@@ -15,7 +15,7 @@ from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.preflight import Preflight
 from tailrace_core.checksums import checksum
 from tailrace_core.errors import RecordError, RecordTooLargeError
-from tailrace_core.framing import Cut, cut
+from tailrace_core.framing import Cut, Place, at_byte, cut, unclosed_quote
 from tailrace_core.jobs import JobSettings
 from tailrace_core.ranges import RowRange
 from tailrace_core.records import split_fields, split_records
@@ -82,22 +82,27 @@ class Planner:
                 limit_bytes=self.settings.chunk_bytes,
             )
 
-    def plan(self, blocks: Iterable[bytes]) -> Iterator[ChunkPlan | Seal]:
-        """The chunks in order, then the seal.
+    def plan(self, blocks: Iterable[bytes], place: Place = at_byte) -> Iterator[ChunkPlan | Seal]:
+        """The chunks in order, then the seal; ``place`` says in messages where an offset is.
 
         Raises:
-            RecordError: a record that is over a limit; with ``OnBadRow.STOP``, the first bad row.
+            RecordError: a first record that no chunk can hold, or one that is over the limit for records; a quote that
+                is not closed and swallows lines; with ``OnBadRow.STOP``, the first bad row.
         """
-        rows_total = 0
-        # An unclosed quote at the end of the input is a bad row like others: the pre-flight check names it.
+        rows_total = offset = 0
+        # A last line that does not close its quote is a bad row like others: the pre-flight check names it.
         for each in cut(
             blocks,
             max_rows=self.settings.chunk_rows,
             max_bytes=self._max_bytes,
             allow_unclosed=True,
+            allow_large=True,
             count=count_records,
+            place=place,
         ):
+            _refuse_swallowed_lines(each, offset, place)
             rows_total += each.rows
+            offset += each.size_bytes
             yield self._chunk(each)
         yield Seal(rows_total)
 
@@ -111,7 +116,11 @@ class Planner:
         return self.settings.chunk_bytes - len(self._header)
 
     def _chunk(self, each: Cut) -> ChunkPlan:
-        reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
+        if each.size_bytes > self._max_bytes:
+            reason = f"record of {each.size_bytes} bytes is over the chunk limit of {self._max_bytes}"
+            reasons = {each.first_row: reason}
+        else:
+            reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
         sent, kept, rejected = self._parts(each, reasons)
         if rejected and self.on_bad_row is OnBadRow.STOP:
             first = rejected[0]
@@ -171,6 +180,14 @@ class Planner:
         fields = split_fields(body)
         certain = len(fields) == len(self.columns.columns) and body.count(b'"') % 2 == 0
         return b",".join(_clean(fields[index]) if certain else b"" for index in self.columns.kept) + b"\n"
+
+
+def _refuse_swallowed_lines(each: Cut, offset: int, place: Place) -> None:
+    """Only the last record of an input can lack a closing quote; then it is all that follows, perhaps most of it."""
+    if sum(piece.count(b'"') for piece in each.pieces) % 2:
+        record = split_records(each.pieces[-1])[-1]
+        if b"\n" in _body(record):
+            raise unclosed_quote(each.first_row + each.rows - 1, offset + each.size_bytes - len(record), place)
 
 
 def _body(record: bytes) -> bytes:

@@ -36,6 +36,8 @@ class Source:
         self._origins = origins
         self._policy = header
         self._read_before = 0
+        self._begun: list[tuple[int, int, str]] = []
+        """Of each file so far: where it begins in the data, where its data begin in it, its name."""
         self._taken = False
         self._current = _OpenFile(origins[0])
         try:
@@ -97,6 +99,14 @@ class Source:
         self._taken = True
         return self._all_blocks()
 
+    def place(self, offset: int) -> str:
+        """Where in the files (decompressed, with headers) the byte at an offset of the data read so far stands."""
+        begins, data_start, name = next(
+            (each for each in reversed(self._begun) if each[0] <= offset), (0, 0, self._origins[0].name)
+        )
+        of = f" of {name}" if len(self._origins) > 1 else ""
+        return f"at byte {offset - begins + data_start}{of}"
+
     def close(self) -> None:
         """Closes what is open."""
         self._current.close()
@@ -134,13 +144,17 @@ class Source:
             )
 
     def _all_blocks(self) -> Iterator[bytes]:
+        offset = 0
         try:
             for position, origin in enumerate(self._origins):
                 if position:
                     self._next(origin)
+                self._begun.append((offset, self._current.data_offset(self._policy), self._current.name))
                 blocks = self._current.blocks(self._policy)
                 last = position == len(self._origins) - 1
-                yield from blocks if last else _closed(blocks, self._current)
+                for block in blocks if last else _closed(blocks, self._current):
+                    offset += len(block)
+                    yield block
         finally:
             self.close()
 
@@ -185,6 +199,10 @@ class _OpenFile:
             return True
         following, self._rest = peek(self._rest, 1)
         return bool(following)
+
+    def data_offset(self, policy: HeaderPolicy) -> int:
+        """Where in the file what `blocks` gives begins."""
+        return len(_BOM) * self.bom_dropped + (0 if policy is HeaderPolicy.NONE else self._data_start)
 
     def blocks(self, policy: HeaderPolicy) -> Iterator[bytes]:
         """All of it, or under strip and repeat what follows the header."""

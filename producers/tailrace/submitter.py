@@ -76,7 +76,7 @@ class Submitter:
             return Submission(opening.job, continued=True)
         job_id = opening.job.job_id
         works = WorkList(
-            planner.plan(source.blocks()),
+            planner.plan(source.blocks(), source.place),
             opening,
             bytes_read=lambda: source.bytes_read,
             bytes_total=source.size_hint_bytes,

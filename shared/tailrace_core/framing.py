@@ -15,22 +15,22 @@ from itertools import accumulate
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.records import count_records, first_end, last_end, split_records
 
-__all__ = [
-    "MAX_RECORD_BYTES",
-    "Block",
-    "CountRecords",
-    "Cut",
-    "complete_records",
-    "count_records",
-    "cut",
-    "split_records",
-]
+__all__ = ["MAX_RECORD_BYTES", "Block", "CountRecords", "Cut", "Place", "at_byte", "complete_records", "count_records"]
+__all__ += ["cut", "split_records", "unclosed_quote"]
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """A longer record is taken for a quote that nobody closed: memory stays bounded by it."""
 
 CountRecords = Callable[[bytes], int]
 """Counts as ``count_records`` does; callers that have something faster (NumPy) hand it in."""
+
+Place = Callable[[int], str]
+"""Says of an offset, for messages, where that is for whoever reads them."""
+
+
+def at_byte(offset: int) -> str:
+    """The place of an offset in what is read here."""
+    return f"at byte {offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ def complete_records(
     max_record_bytes: int = MAX_RECORD_BYTES,
     allow_unclosed: bool = False,
     count: CountRecords = count_records,
+    place: Place = at_byte,
 ) -> Iterator[Block]:
     """Arbitrary blocks of bytes, regrouped so that each ends where a record ends.
 
@@ -69,7 +70,7 @@ def complete_records(
         RecordTooLargeError: a record of more than ``max_record_bytes``.
         UnclosedQuoteError: the input ends inside quotes.
     """
-    framer = _Framer(max_record_bytes, count)
+    framer = _Framer(max_record_bytes, count, place)
     for block in blocks:
         # A record over the limit then crosses a border and is seen, however large the blocks come.
         for start in range(0, len(block), max_record_bytes):
@@ -90,34 +91,50 @@ def cut(
     max_bytes: int,
     max_record_bytes: int = MAX_RECORD_BYTES,
     allow_unclosed: bool = False,
+    allow_large: bool = False,
     count: CountRecords = count_records,
+    place: Place = at_byte,
 ) -> Iterator[Cut]:
     """The input in contiguous cuts, each as many records as both limits allow, at least one.
 
     Where the cuts fall depends on the bytes and the limits alone, not on how the blocks were sliced: reading the same
-    input again gives the same cuts, which is what continuing a job rests on.
+    input again gives the same cuts, which is what continuing a job rests on. With ``allow_large`` a record over
+    ``max_bytes`` makes a cut of its own that is over the limit, unless it is the first of all: then the limit is wrong.
 
     Raises:
         ValueError: a limit below 1.
-        RecordTooLargeError: one record alone is larger than ``max_bytes`` or ``max_record_bytes``.
+        RecordTooLargeError: one record alone is larger than ``max_bytes`` (and not allowed) or ``max_record_bytes``.
         UnclosedQuoteError: as for ``complete_records``.
     """
     if max_rows < 1 or max_bytes < 1:
         raise ValueError(f"a cut holds a row and a byte at least: max_rows={max_rows}, max_bytes={max_bytes}")
-    cutter = _Cutter(max_rows, max_bytes)
-    complete = complete_records(blocks, max_record_bytes=max_record_bytes, allow_unclosed=allow_unclosed, count=count)
+    cutter = _Cutter(max_rows, max_bytes, allow_large=allow_large, place=place)
+    complete = complete_records(
+        blocks, max_record_bytes=max_record_bytes, allow_unclosed=allow_unclosed, count=count, place=place
+    )
     for block in complete:
         yield from cutter.feed(block)
     if cutter.rows:
         yield cutter.take()
 
 
+def unclosed_quote(row: int, offset: int, place: Place = at_byte) -> UnclosedQuoteError:
+    """The error of an input that ends inside quotes."""
+    return UnclosedQuoteError(
+        f"row {row} ({place(offset)}) opens a quote that nothing closes before the input ends; "
+        "close it, or double it if it is meant as a character",
+        row=row,
+        offset=offset,
+    )
+
+
 class _Framer:
     """Keeps the unfinished record between blocks."""
 
-    def __init__(self, max_record_bytes: int, count: CountRecords) -> None:
+    def __init__(self, max_record_bytes: int, count: CountRecords, place: Place) -> None:
         self._limit = max_record_bytes
         self._count = count
+        self._place = place
         self._carry: list[bytes] = []
         self._carried = 0
         self._inside = False
@@ -143,12 +160,7 @@ class _Framer:
 
     def finish(self, *, allow_unclosed: bool) -> Block | None:
         if self._inside and not allow_unclosed:
-            raise UnclosedQuoteError(
-                f"row {self._row} (at byte {self._offset}) opens a quote that nothing closes before the input ends; "
-                "close it, or double it if it is meant as a character",
-                row=self._row,
-                offset=self._offset,
-            )
+            raise unclosed_quote(self._row, self._offset, self._place)
         return self._emit(b"".join(self._carry)) if self._carry else None
 
     def _keep(self, data: bytes) -> None:
@@ -165,7 +177,7 @@ class _Framer:
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._limit:
             raise RecordTooLargeError(
-                f"row {self._row} (at byte {self._offset}) is longer than {self._limit} bytes; "
+                f"row {self._row} ({self._place(self._offset)}) is longer than {self._limit} bytes; "
                 "probably a quote in it is not closed",
                 row=self._row,
                 offset=self._offset,
@@ -176,9 +188,11 @@ class _Framer:
 class _Cutter:
     """Fills one cut after the other from blocks of whole records."""
 
-    def __init__(self, max_rows: int, max_bytes: int) -> None:
+    def __init__(self, max_rows: int, max_bytes: int, *, allow_large: bool, place: Place) -> None:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._allow_large = allow_large
+        self._place = place
         self._first_row = 0
         self._pieces: list[bytes] = []
         self._size_bytes = 0
@@ -197,7 +211,11 @@ class _Cutter:
                 self._add(block.data if end - start == len(block.data) else block.data[start:end], rows)
                 start, row = end, row + rows
             elif not self.rows:
-                raise self._too_large(block, row, start, measured.record_end(start) - start)
+                end = measured.record_end(start)
+                if not self._allow_large or block.first_row + row == 0:
+                    raise self._too_large(block, row, start, end - start)
+                self._add(block.data[start:end], 1)
+                start, row = end, row + 1
             if self.rows == self._max_rows or not rows:
                 yield self.take()
 
@@ -218,7 +236,7 @@ class _Cutter:
 
     def _too_large(self, block: Block, row: int, start: int, size_bytes: int) -> RecordTooLargeError:
         return RecordTooLargeError(
-            f"row {block.first_row + row} (at byte {block.offset + start}) has {size_bytes} bytes, more than the "
+            f"row {block.first_row + row} ({self._place(block.offset + start)}) has {size_bytes} bytes, more than the "
             f"{self._max_bytes} that a chunk may have: allow larger chunks, or look for a quote that is not closed",
             row=block.first_row + row,
             offset=block.offset + start,

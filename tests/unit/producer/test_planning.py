@@ -8,7 +8,7 @@ from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.planning import ChunkPlan, Planner, Seal, planner_for
 from tailrace.submission import unscored_part
 from tailrace_core.checksums import checksum
-from tailrace_core.errors import RecordError, RecordTooLargeError
+from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.headers import HeaderPolicy
 from tailrace_core.ranges import first_gap
 from tailrace_core.records import count_records, split_fields, split_records
@@ -23,6 +23,13 @@ def chunks_of(plan: list[ChunkPlan | Seal]) -> list[ChunkPlan]:
     return [each for each in plan if isinstance(each, ChunkPlan)]
 
 
+def plannable() -> st.SearchStrategy[bytes]:
+    """Anything but what ends in a quote that is open for more than a line: that is refused."""
+    return soup([b"\0", b"\xff"]).map(
+        lambda whole: whole + b'"' * (whole.count(b'"') % 2 and b"\n" in body(reference_records(whole)[-1]))
+    )
+
+
 def body(record: bytes) -> bytes:
     return record.removesuffix(b"\n").removesuffix(b"\r")
 
@@ -31,7 +38,7 @@ def body(record: bytes) -> bytes:
 def test_sent_and_rejected_records_are_the_input_whatever_it_holds(
     data: st.DataObject, columns: int, chunk_rows: int
 ) -> None:
-    whole = data.draw(soup([b"\0", b"\xff"]))
+    whole = data.draw(plannable())
     names = tuple("abc"[:columns])
     plan = list(planner(names, SubmitOptions(chunk_rows=chunk_rows)).plan(data.draw(sliced(whole))))
     records = reference_records(whole)
@@ -52,7 +59,7 @@ def test_sent_and_rejected_records_are_the_input_whatever_it_holds(
 def test_the_plan_does_not_depend_on_how_the_input_came_in_blocks(
     data: st.DataObject, chunk_rows: int, keep: tuple[str, ...] | None
 ) -> None:
-    whole = data.draw(soup([b"\0", b"\xff"]))
+    whole = data.draw(plannable())
     rules = planner(("a", "b", "c"), SubmitOptions(chunk_rows=chunk_rows, keep=keep or ()))
 
     def flat(blocks: list[bytes]) -> list[object]:
@@ -68,7 +75,7 @@ def test_the_plan_does_not_depend_on_how_the_input_came_in_blocks(
 
 @given(st.data(), st.integers(1, 4))
 def test_the_kept_object_has_a_record_for_every_row_of_the_chunk(data: st.DataObject, chunk_rows: int) -> None:
-    whole = data.draw(soup([b"\0", b"\xff"]))
+    whole = data.draw(plannable())
     for chunk in chunks_of(list(planner(("a", "b"), SubmitOptions(chunk_rows=chunk_rows, keep=["b"])).plan([whole]))):
         kept = split_records(b"".join(chunk.kept))
         assert len(kept) == chunk.range.rows
@@ -147,3 +154,54 @@ def test_a_row_that_becomes_blank_or_a_comment_once_columns_are_taken_away_is_re
         (2, "of the sent columns: starts with '#'"),
         (4, "of the sent columns: blank line"),
     ]
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 100])
+@pytest.mark.parametrize("tail", [b"", b"\n", b",4\n5,6", b'\n5,""\n'])
+def test_a_quote_that_nothing_closes_is_an_error_and_not_one_bad_row_when_it_swallows_lines(
+    tail: bytes, chunk_rows: int
+) -> None:
+    rules = planner(("a", "b"), SubmitOptions(chunk_rows=chunk_rows))
+    with pytest.raises(UnclosedQuoteError, match=r"row 1 \(at byte 4\) opens a quote that nothing closes") as caught:
+        list(rules.plan([b'1,2\n3,"x\n' + tail + b"7,8\n"]))
+    assert (caught.value.row, caught.value.offset) == (1, 4)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_last_line_that_does_not_close_its_quote_is_a_bad_row(end: bytes) -> None:
+    (chunk, seal) = planner(("a", "b")).plan([b'1,2\n3,"x' + end])
+    assert isinstance(chunk, ChunkPlan)
+    assert [(each.row, each.reason) for each in chunk.rejected] == [(1, "quote not closed")]
+    assert seal == Seal(2)
+
+
+@given(st.data(), st.sampled_from([(), ("a",)]))
+def test_a_record_over_the_chunk_limit_is_a_bad_row_and_all_others_are_sent(
+    data: st.DataObject, keep: tuple[str, ...]
+) -> None:
+    sizes = [1, *data.draw(st.lists(st.integers(1, 40), max_size=12))]
+    records = [b"%d,%s\n" % (row % 10, b"x" * size) for row, size in enumerate(sizes)]
+    rules = planner(("a", "b"), SubmitOptions(chunk_bytes=20, chunk_rows=3, keep=keep))
+    plan = list(rules.plan(data.draw(sliced(b"".join(records)))))
+    chunks = chunks_of(plan)
+    assert plan[-1] == Seal(len(records))
+    assert first_gap([chunk.range for chunk in chunks], len(records)) is None
+    assert {(each.row, each.reason) for chunk in chunks for each in chunk.rejected} == {
+        (row, f"record of {len(record)} bytes is over the chunk limit of 20")
+        for row, record in enumerate(records)
+        if len(record) > 20
+    }
+    sent = b"".join(b"".join(chunk.input) for chunk in chunks)
+    assert sent == b"".join(record[2:] if keep else record for record in records if len(record) <= 20)
+    assert all(chunk.source_bytes <= 20 or not chunk.rows_sent for chunk in chunks)
+
+
+def test_a_record_over_the_chunk_limit_refuses_the_file_when_told_to_stop() -> None:
+    rules = planner(("a",), SubmitOptions(chunk_bytes=5, on_bad_row=OnBadRow.STOP))
+    with pytest.raises(RecordError, match="row 1 cannot be scored: record of 9 bytes is over the chunk limit of 5"):
+        list(rules.plan([b"1\n12345678\n3\n"]))
+
+
+def test_a_chunk_limit_that_the_first_record_exceeds_is_what_is_wrong() -> None:
+    with pytest.raises(RecordTooLargeError, match=r"row 0 .* more than the 5 that a chunk may have"):
+        list(planner(("a",), SubmitOptions(chunk_bytes=5)).plan([b"12345678\n1\n"]))
