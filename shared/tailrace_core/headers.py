@@ -7,7 +7,9 @@ import io
 from enum import StrEnum
 
 from tailrace_core.errors import InputError
-from tailrace_core.records import split_fields
+from tailrace_core.records import outside_quotes, split_fields
+
+_SHOWN_CHARS = 120
 
 
 class HeaderPolicy(StrEnum):
@@ -38,16 +40,27 @@ def parse_header(record: bytes) -> tuple[str, ...]:
     """The names in a header record (without its line end), unquoted.
 
     Raises:
-        InputError: a header that is not UTF-8, is quoted wrongly, or names a column twice.
+        InputError: a header that is not UTF-8, is quoted wrongly, names a column twice, holds a carriage return that is
+            not quoted, or looks as if something else than commas separated it.
     """
     try:
         text = record.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"the header is not UTF-8 (at byte {error.start}); convert the file to UTF-8") from error
+    if b"\r" in outside_quotes(record):
+        raise InputError(
+            f"the header holds a carriage return: {_shown(text)}; if lines end in CR alone, convert them to LF, for "
+            "instance with tr '\\r' '\\n'"
+        )
     names = parse_names(text)
+    if len(names) == 1 and b'"' not in record and (b";" in record or b"\t" in record):
+        raise InputError(
+            f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file; if "
+            "it is one name, quote it"
+        )
     # The csv module forgives a quote inside an unquoted field, which opens a quoted stretch for whoever cuts.
     if len(names) != len(split_fields(record)):
-        raise InputError(f"the header's quotes do not pair up: {text!r}; quote each name as RFC 4180 says")
+        raise InputError(f"the header's quotes do not pair up: {_shown(text)}; quote each name as RFC 4180 says")
     _refuse_duplicates(names)
     return names
 
@@ -61,11 +74,18 @@ def parse_names(text: str) -> tuple[str, ...]:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise InputError(f"not a list of column names ({error}): {text!r}; quote names as RFC 4180 says") from error
+        raise InputError(
+            f"not a list of column names ({error}): {_shown(text)}; quote names as RFC 4180 says"
+        ) from error
     if len(rows) > 1:
-        raise InputError(f"names of columns on more than one line: {text!r}")
+        raise InputError(f"names of columns on more than one line: {_shown(text)}")
     # The csv module takes an empty line for no record; here it is one name, and it is empty.
     return tuple(rows[0]) if rows and rows[0] else ("",)
+
+
+def _shown(text: str) -> str:
+    """The beginning of what may be a whole file."""
+    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
 
 
 def _refuse_duplicates(names: tuple[str, ...]) -> None:
@@ -74,7 +94,7 @@ def _refuse_duplicates(names: tuple[str, ...]) -> None:
         if name in seen:
             first = names.index(name) + 1
             raise InputError(
-                f"the header names a column twice: {name!r} stands at positions {first} and {position}; "
+                f"the header names a column twice: {_shown(name)} stands at positions {first} and {position}; "
                 "rename one, or treat the file as one without a header"
             )
         seen.add(name)

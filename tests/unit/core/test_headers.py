@@ -28,6 +28,8 @@ def test_a_header_gives_the_names_that_were_written(table: Table) -> None:
         (b",a,b", ("", "a", "b")),
         ("größe,😀".encode(), ("größe", "😀")),
         (b"only", ("only",)),
+        (b'"one; name"', ("one; name",)),
+        (b"a;b,c", ("a;b", "c")),
     ],
 )
 def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
@@ -41,11 +43,21 @@ def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
         (b"a,\xff", r"not UTF-8 \(at byte 2\)"),
         (b'a"b,c', r"quotes do not pair up"),
         (b'a,"b', r"not a list of column names"),
+        (b"a,b\r1,2\r3,4", r"lines end in CR alone"),
+        (b"a;b", r"'a;b': is this really separated by commas\?"),
+        (b"a\tb", r"is this really separated by commas\?"),
     ],
 )
 def test_a_header_that_cannot_be_used_says_why(record: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_header(record)
+
+
+@pytest.mark.parametrize("start", [b"a,b\r", b'a,"b', b'a"b,c', b"a;b"])
+def test_a_message_about_a_header_does_not_hold_the_whole_file(start: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_header(start + b"1,2\r" * 100_000 if b"\r" in start else start + b"x" * 100_000)
+    assert len(str(caught.value)) < 500
 
 
 def test_without_a_header_columns_are_named_by_position() -> None:
