@@ -7,7 +7,15 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
 
-from tailrace.connections import PATIENT, QUICK, checked_address, client_settings, policy_of, translating
+from tailrace.connections import (
+    PATIENT,
+    QUICK,
+    checked_address,
+    client_settings,
+    policy_of,
+    region_of,
+    translating,
+)
 from tailrace.origins import RemoteObject
 from tailrace_core.calls import Call
 from tailrace_core.errors import ConfigurationError
@@ -36,7 +44,7 @@ class AsyncConnection:
     @property
     def where(self) -> str:
         """The region or the address that is asked, for messages."""
-        return self._endpoint_url or f"region {self._region or self._own_session().region_name}"
+        return self._endpoint_url or f"region {region_of(self._own_session(), self._region)}"
 
     async def execute(self, call: Call) -> Any:
         """The answer to a call.
@@ -74,9 +82,10 @@ class AsyncConnection:
             if service not in self._clients:
                 from aiobotocore.config import AioConfig  # noqa: PLC0415 - it comes with the extra [async]
 
-                made = self._own_session().client(
+                session = self._own_session()
+                made = session.client(
                     service,
-                    region_name=self._region,
+                    region_name=region_of(session, self._region),
                     endpoint_url=self._endpoint_url,
                     config=AioConfig(**client_settings(self._concurrency)),
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -54,6 +55,11 @@ def checked_address(url: str | None) -> str | None:
     if not sound:
         raise InputError(f"endpoint URL {url!r} is not an address; write one such as http://127.0.0.1:4566")
     return url
+
+
+def region_of(session: Any, named: str | None) -> str | None:
+    """The region to ask: the one that is named, the session's, or ``AWS_REGION``, which boto3 does not read."""
+    return named or session.region_name or os.environ.get("AWS_REGION") or None
 
 
 def policy_of(call: Call) -> RetryPolicy:
@@ -111,7 +117,7 @@ class Connection:
         """The region or the address that is asked, for messages."""
         if self._endpoint_url:
             return self._endpoint_url
-        return f"region {self._region or self._own_session().region_name}"
+        return f"region {region_of(self._own_session(), self._region)}"
 
     def execute(self, call: Call) -> Any:
         """The answer to a call.
@@ -157,9 +163,10 @@ class Connection:
         # Making a client is not safe in two threads at once; using it is.
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._own_session().client(
+                session = self._own_session()
+                self._clients[service] = session.client(
                     service,
-                    region_name=self._region,
+                    region_name=region_of(session, self._region),
                     endpoint_url=self._endpoint_url,
                     config=botocore.config.Config(**client_settings(self._concurrency)),
                 )
@@ -184,7 +191,7 @@ def explained(error: TailraceError) -> TailraceError:
     """A configuration error that also says what to do."""
     if not isinstance(error, ConfigurationError):
         return error
-    text = error.message
+    text = error.message.rstrip(". ")
     if "region" in text.lower():
         advice = "name one with --region (or AWS_REGION)"
     elif "profile" in text.lower():
