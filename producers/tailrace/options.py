@@ -74,6 +74,9 @@ class SubmitOptions:
             raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
         if not self.output_columns:
             raise InputError("output_columns is empty: name what the model answers with, one column at least")
+        _check_result_columns((*self.keep, *self.output_columns), self.output_columns)
+        for name in ("content_type", "accept"):
+            _check_media_type(name, getattr(self, name))
 
     def _settle(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -117,6 +120,24 @@ class SubmitOptions:
             error = exc.errors(include_url=False)[0]
             where = ".".join(str(part) for part in error["loc"])
             raise InputError(f"{where} is {error['input']!r}: {error['msg']}") from exc
+
+
+def _check_result_columns(columns: Sequence[str], outputs: Sequence[str]) -> None:
+    """What would come back must have a name, and each another."""
+    for name in outputs:
+        if not name.strip():
+            raise InputError(f"output_columns is {','.join(outputs)!r} and holds an empty name: name every column")
+        if columns.count(name) > 1:
+            raise InputError(
+                f"the result would have the column {name!r} twice (from keep and output_columns): "
+                "name what the model answers with otherwise"
+            )
+
+
+def _check_media_type(name: str, value: str) -> None:
+    # It travels in a header of HTTP.
+    if not value.strip() or not value.isascii() or not value.isprintable():
+        raise InputError(f"{name} is {value!r}; write a media type such as text/csv")
 
 
 def _member(kind: type[E], value: str, name: str) -> E:

@@ -64,3 +64,21 @@ def test_the_fingerprint_tells_settings_apart_and_says_which(change: dict[str, o
 
 def test_the_deadline_is_no_part_of_the_fingerprint() -> None:
     assert fingerprint(settings(deadline_s=5)) == fingerprint(settings())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep": ["id"], "output_columns": ["id"]}, "column 'id' twice"),
+        ({"output_columns": "a,a"}, "column 'a' twice"),
+        ({"output_columns": ["a", " "]}, "empty name"),
+        ({"content_type": ""}, "content_type is ''"),
+        ({"accept": "text/çsv"}, "accept is 'text/çsv'"),
+        ({"accept": "text/csv\r\nX: y"}, "accept is"),
+    ],
+)
+def test_names_and_media_types_that_cannot_be_used_are_refused_before_anything(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        SubmitOptions(**options)  # type: ignore[arg-type]  # what people write in a notebook
