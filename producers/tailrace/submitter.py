@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,9 +121,7 @@ class Submitter:
     def _abandon(self, job_id: str, key: str | None, exc: BaseException) -> None:
         """Leave no half-made job open, unless it can be continued; ``exc`` gets a note that says what became of it."""
         if key is not None:
-            exc.add_note(
-                f"job {job_id} stays open; submit the same input with the job key {key!r} again to continue it"
-            )
+            exc.add_note(self._with_key(job_id, key))
             return
         interrupted = not isinstance(exc, Exception)
         outcome = JobState.CANCELLED if interrupted else JobState.FAILED
@@ -133,3 +132,11 @@ class Submitter:
             exc.add_note(f"job {job_id} could not be closed ({closing}); cancel it with `tailrace cancel {job_id}`")
         else:
             exc.add_note(f"job {job_id} was closed as {outcome}")
+
+    def _with_key(self, job_id: str, key: str) -> str:
+        """What became of a job that has a key."""
+        with contextlib.suppress(TailraceError):
+            job = self._ledger.job(job_id)
+            if job is not None and job.state is not JobState.SUBMITTING:
+                return f"job {job_id} of the job key {key!r} is {job.state} already; nothing was changed in it"
+        return f"job {job_id} stays open; submit the same input with the job key {key!r} again to continue it"

@@ -160,6 +160,20 @@ def test_submitting_again_with_the_key_sends_nothing_and_reports_the_job(
     assert again.job_id == first.job_id
 
 
+def test_the_note_of_a_refused_input_says_that_its_job_is_final_and_not_that_it_is_open(
+    tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
+) -> None:
+    first = tailrace.submit(source, job_key="k", chunk_rows=100)
+    stack.score(first.job_id)
+    other = tmp_path / "other.csv"
+    other.write_bytes(_SOURCE + b"1,1\n")
+    with pytest.raises(JobKeyError) as caught:
+        tailrace.submit(str(other), job_key="k", chunk_rows=100)
+    (note,) = caught.value.__notes__
+    assert "completed_with_rejects already" in note
+    assert "submit the same input" not in note
+
+
 def test_a_key_with_other_settings_or_another_input_is_refused(
     tailrace: Client, stack: Pipeline, source: str, tmp_path: Path
 ) -> None:
