@@ -18,7 +18,10 @@ def size_bytes(text: str) -> int:
     Raises:
         InputError: it is not one.
     """
-    return int(_parse(text, _SIZES, "a size, for instance 4MiB"))
+    size = int(_parse(text, _SIZES, "a size, for instance 4MiB"))
+    if size < 1:
+        raise InputError(f"{text!r} is less than a byte; write a size, for instance 4MiB")
+    return size
 
 
 def duration_s(text: str) -> float:

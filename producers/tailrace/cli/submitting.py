@@ -17,7 +17,7 @@ from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.client import Tailrace
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.submitter import Submission
-from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.errors import InputError, TailraceError, TimedOutError
 from tailrace_core.headers import HeaderPolicy, parse_names
 from tailrace_core.jobs import Job, JobState
 
@@ -147,8 +147,7 @@ def submit(
         endpoint_url=endpoint_url,
         concurrency=concurrency,
     )
-    if output is not None:
-        targets.check(output)
+    _check_what_follows(output, timeout, wait=wait)
     with environment.client(target) as client:
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
@@ -164,6 +163,13 @@ def submit(
 
 
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
+
+
+def _check_what_follows(output: str | None, timeout: str | None, *, wait: bool) -> None:
+    if timeout is not None and not wait and output is None:
+        raise InputError("--timeout is how long to wait, and nothing is waited for: give --wait or --output as well")
+    if output is not None:
+        targets.check(output)
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,7 @@ def _fields(submission: Submission, job: Job, output: str | None) -> dict[str, A
 
 
 def _summary(submission: Submission, job: Job) -> str:
-    sent = f"{submission.chunks_sent:,} chunks sent"
+    sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} sent"
     before = f", {submission.chunks_skipped:,} had been sent before" if submission.continued else ""
-    return f"{reports.summary(job)}; {sent}{before}"
+    why = f"; see why with `tailrace rejects {job.job_id}`" if job.rows_rejected and job.state in _DELIVERED else ""
+    return f"{reports.summary(job)}; {sent}{before}{why}"

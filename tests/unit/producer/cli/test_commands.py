@@ -244,6 +244,8 @@ def test_a_wait_that_ends_early_says_that_the_job_goes_on(
         ("submit",),
         ("submit", "a.csv", "--chunk-rows", "0"),
         ("submit", "a.csv", "--chunk-bytes", "4xB"),
+        ("submit", "a.csv", "--chunk-bytes", "0.5"),
+        ("submit", "a.csv", "--timeout", "1h"),
         ("submit", "a.csv", "--deadline", "soon"),
         ("submit", "a.csv", "--header", "maybe"),
         ("wait", _JOB, "--timeout", "x"),
@@ -251,6 +253,16 @@ def test_a_wait_that_ends_early_says_that_the_job_goes_on(
 )
 def test_wrong_usage_exits_with_2(invoke: Callable[..., Result], arguments: tuple[str, ...]) -> None:
     assert invoke(FakeClient(), *arguments).code == 2
+
+
+def test_the_summary_counts_in_words_and_leads_to_the_rejected_rows(invoke: Callable[..., Result]) -> None:
+    end = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1)
+    said = invoke(FakeClient(end), "submit", "a.csv", "--wait").err.splitlines()[-1]
+    assert said.endswith(f"; 1 chunk sent; see why with `tailrace rejects {_JOB}`")
+
+
+def test_less_than_a_byte_is_named_as_what_it_is(invoke: Callable[..., Result]) -> None:
+    assert "less than a byte" in invoke(FakeClient(), "submit", "a.csv", "--chunk-bytes", "0.5").err
 
 
 def test_a_command_without_a_stack_says_how_to_name_one(invoke: Callable[..., Result]) -> None:
