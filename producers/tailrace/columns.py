@@ -219,6 +219,8 @@ def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple
     known = {name: position for position, name in enumerate(columns)}
     found: list[int] = []
     for name in names:
+        # Written as a list with spaces, names come with them; a name that really has them goes first.
+        name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, mended
         if name not in known:
             raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")
         if known[name] in found:

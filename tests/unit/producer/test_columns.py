@@ -133,3 +133,8 @@ def test_a_single_record_of_empty_fields_keeps_its_shape() -> None:
     plan = ColumnPlan(("a", "b", "c"), (0, 1), (2,))
     assert plan.select([b",,\r\n"]).sent == (b",\r\n",)
     assert plan.select([b",,\r\n"]).kept == (b"\n",)
+
+
+def test_spaces_around_a_name_do_not_count_unless_the_column_has_them() -> None:
+    assert ColumnPlan.from_names(("a", "b", "c"), keep=["a", " b"]).kept == (0, 1)
+    assert ColumnPlan.from_names(("a", "b", " b"), keep=[" b"]).kept == (2,)
