@@ -87,7 +87,10 @@ class SubmitOptions:
         Raises:
             InputError: an unknown column, or a contradiction.
         """
-        return ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
+        plan = ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
+        # Again, now that it is known which columns the names mean.
+        _check_result_columns((*plan.kept_names, *self.output_columns), self.output_columns)
+        return plan
 
     def settings(self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str) -> JobSettings:
         """The settings of the job; ``header`` is the input's first record when it is one.

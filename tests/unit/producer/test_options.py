@@ -66,6 +66,11 @@ def test_the_deadline_is_no_part_of_the_fingerprint() -> None:
     assert fingerprint(settings(deadline_s=5)) == fingerprint(settings())
 
 
+def test_a_kept_column_that_is_named_with_spaces_is_no_other_column() -> None:
+    with pytest.raises(InputError, match="column 'a' twice"):
+        settings(keep=[" a"], output_columns=["a"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
