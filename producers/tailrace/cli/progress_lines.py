@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from tailrace.cli.environment import Environment
 from tailrace.cli.quantities import shown_bytes
@@ -45,8 +46,7 @@ def _lines(environment: Environment) -> OnProgress:
 @contextlib.contextmanager
 def _bars(environment: Environment) -> Iterator[Callable[[Moment], None]]:
     console = Console(file=environment.stderr)
-    columns = (SpinnerColumn(), BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
+    with live(console) as bars:
         tasks: dict[type, TaskID] = {}
 
         def report(moment: Moment) -> None:
@@ -58,6 +58,14 @@ def _bars(environment: Environment) -> Iterator[Callable[[Moment], None]]:
             bars.update(tasks[type(moment)], description=describe(moment), completed=done, total=total)
 
         yield report
+
+
+def live(console: Console) -> Bars:
+    """The live line; on a narrow terminal the words give way, and not the bar and the time."""
+    words = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+    elapsed = TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7))
+    bar = BarColumn(bar_width=20, table_column=Column(no_wrap=True, min_width=20))
+    return Bars(SpinnerColumn(), bar, elapsed, words, console=console, transient=True, expand=True)
 
 
 def _share(moment: Moment) -> tuple[float, float | None]:
