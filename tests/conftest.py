@@ -6,9 +6,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, running_cloud
+
+# The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How long
+# an example takes says nothing on a machine that does other things too.
+settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("tailrace")
 
 
 @pytest.fixture(scope="session")
