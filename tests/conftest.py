@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +12,15 @@ from hypothesis import settings
 from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, running_cloud
 
-# The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How long
-# an example takes says nothing on a machine that does other things too.
+# The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How
+# long an example takes says nothing on a machine that does other things too.
 settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("tailrace")
+
+
+def pytest_configure() -> None:
+    """End on SIGTERM as on Ctrl-C: what the tests started is taken down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
