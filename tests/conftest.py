@@ -25,9 +25,12 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The deployed cloud; a test that uses it carries `@pytest.mark.cloud`. Skips without tools, but not in CI."""
+    """The deployed cloud; a test that uses it carries `@pytest.mark.cloud`. Skips without tools, but not in CI.
+
+    IAM is enforced: functions and endpoint can do what the template's roles allow and nothing else.
+    """
     try:
-        with running_cloud(tmp_path_factory.mktemp("cloud") / "state") as running:
+        with running_cloud(tmp_path_factory.mktemp("cloud") / "state", enforce_iam=True) as running:
             yield running
     except MissingToolError as missing:
         if os.environ.get("CI"):

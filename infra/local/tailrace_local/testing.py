@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from tailrace_local.deployment import client, session
+from tailrace_local.deployment import client, model_url, session
 from tailrace_local.lifecycle import Lifecycle, Plan, Steps
 from tailrace_local.state import CloudFacts, StateDirectory
 from tailrace_local.workspace import Workspace
@@ -46,6 +46,13 @@ class RunningCloud:
     def functions(self) -> dict[str, str]:
         """Function names by logical id."""
         return self.facts.functions
+
+    @property
+    def model_url(self) -> str:
+        """Where the model server behind the endpoint answers now: one that was killed comes back at another address."""
+        return (
+            model_url(self.facts.endpoint_url, self.facts.endpoint_name) if self.facts.endpoint_name else None
+        ) or ""
 
     @property
     def environment(self) -> dict[str, str]:

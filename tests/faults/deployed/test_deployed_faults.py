@@ -32,9 +32,7 @@ def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
 
 def expected(watch: Watch, rows: list[Row], bad: set[int]) -> list[list[str]]:
     good = [index for index in range(len(rows)) if index not in bad]
-    answers = dict(
-        zip(good, ask_model(watch.cloud.facts.model_url or "", [rows[index] for index in good]), strict=True)
-    )
+    answers = dict(zip(good, ask_model(watch.cloud.model_url, [rows[index] for index in good]), strict=True))
     return [[answers.get(index, "")] for index in range(len(rows))]
 
 

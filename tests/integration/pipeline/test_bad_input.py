@@ -90,7 +90,7 @@ def test_bad_rows_are_rejected_and_all_others_scored(cloud: RunningCloud, tmp_pa
     assert finished.json["state"] == "completed_with_rejects"
     assert counts(finished) == [40, 33, 7, 0]
     good = [row for row in range(40) if row not in bad]
-    predictions = dict(zip(good, ask_model(cloud.facts.model_url or "", [ROWS[row] for row in good]), strict=True))
+    predictions = dict(zip(good, ask_model(cloud.model_url, [ROWS[row] for row in good]), strict=True))
     assert read_csv((tmp_path / "scored.csv").read_bytes())[1:] == [[predictions.get(row, "")] for row in range(40)]
 
     rejects = tailrace(cloud, "rejects", finished.json["job_id"], "--stack", cloud.facts.stack, "--json")

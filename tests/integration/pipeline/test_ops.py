@@ -74,7 +74,7 @@ class Bench:
         return read_csv(done.stdout)[1:]
 
     def expected(self, rows: list[Row]) -> list[Row]:
-        answers = ask_model(self.cloud.facts.model_url or "", rows)
+        answers = ask_model(self.cloud.model_url, rows)
         return [[f"k{number}", answer] for number, answer in enumerate(answers)]
 
     def idle(self, output: str) -> None:

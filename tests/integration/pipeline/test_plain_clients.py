@@ -82,7 +82,7 @@ def test_boto3_gets_the_output_object_and_the_message(cloud: RunningCloud, heard
     assert body["requestParameters"]["inputLocation"] == input_location
     assert body["requestParameters"]["endpointName"] == cloud.facts.endpoint_name
     assert body["responseParameters"]["outputLocation"] == answer["OutputLocation"]
-    assert read(cloud, answer["OutputLocation"]).decode().splitlines() == ask_model(cloud.facts.model_url or "", ROWS)
+    assert read(cloud, answer["OutputLocation"]).decode().splitlines() == ask_model(cloud.model_url, ROWS)
 
 
 def test_a_request_that_the_model_refuses_leaves_a_failure_object_and_says_so(cloud: RunningCloud, heard: str) -> None:

@@ -119,7 +119,7 @@ def test_the_scored_file_is_what_the_model_answers_directly(cloud: RunningCloud,
     assert finished.json["state"] == "completed"
     assert counts(finished) == [len(case.rows), len(case.rows), 0, 0]
     kept = case.kept or [[] for _ in case.rows]
-    predictions = ask_model(cloud.facts.model_url or "", case.rows)
+    predictions = ask_model(cloud.model_url, case.rows)
     header, *scored = read_csv(output.read_bytes())
     assert header == [*case.kept_names, "prediction"]
     assert scored == [[*key, prediction] for key, prediction in zip(kept, predictions, strict=True)]
