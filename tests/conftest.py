@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,11 +15,6 @@ from tailrace_local.testing import RunningCloud, running_cloud
 # long an example takes says nothing on a machine that does other things too.
 settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("tailrace")
-
-
-def pytest_configure() -> None:
-    """End on SIGTERM as on Ctrl-C: what the tests started is taken down."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
