@@ -2,8 +2,8 @@
 PYTHON ?= python3
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-LOCKS := dev uv cloud lambda sam awscli model
-TOOLS := cloud lambda sam awscli model
+LOCKS := dev uv cloud lambda sam awscli model bench
+TOOLS := cloud lambda sam awscli model bench
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package tailrace --custom-compile-command "make lock"
 
@@ -72,8 +72,8 @@ build: setup ## the Lambda artifacts (sam build) and the wheel (dist/)
 	$(BIN)/python -m hatchling build --target wheel
 
 .PHONY: bench
-bench: setup ## side-by-side benchmarks (ratios)
-	$(BIN)/python -m tests.benchmarks.cutting
+bench: setup ## side-by-side benchmarks: ratios and whether they hold (QUICK=1; ONLY=NAME)
+	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean
 clean: ## take a local cloud down, remove everything that was built; keeps the environments

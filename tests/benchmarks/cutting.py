@@ -1,129 +1,87 @@
-"""Cutting a CSV, step by step, side by side with ``wc -l`` reading the same file.
-
-    python -m tests.benchmarks.cutting [--megabytes 512] [--rounds 5]
-
-Writes a numeric file and one of text (a fifth of its fields quoted, with newlines in them) to a temporary folder, and
-reads each in turn by every way. Prints the median GB/s of each and its ratio to ``wc -l``. Figures move with the
-machine's load; the ratios move less.
-"""
+"""Cutting at record boundaries against programs that read or split the same file."""
 
 from __future__ import annotations
 
-import argparse
-import random
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 
-from tailrace.columns import ColumnPlan
-from tailrace.counting import count_records
-from tailrace.preflight import Preflight
-from tailrace.sources import Source
-from tailrace_core.framing import Cut, cut
-from tailrace_core.headers import HeaderPolicy
+from tests.benchmarks import inputs
+from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.processes import ours, peer, program, reporting
 
-_COLUMNS = 10
+_SIZE_BYTES = 10**9
 _CHUNK_BYTES = 4 * 1024 * 1024
-_CHUNK_ROWS = 1_000_000
-_SAMPLE_ROWS = 20_000
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=512, help="size of each file (default: 512)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each way is measured (default: 5)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tailrace-cutting-") as folder:
-        for name, field in (("numeric", _number), ("text", _text)):
-            path = Path(folder, f"{name}.csv")
-            _write(path, options.megabytes * 10**6, field)
-            _compare(name, path, options.rounds)
-            path.unlink()
+@contextmanager
+def _counting(kind: str, scale: Scale) -> Iterator[Contest]:
+    file = inputs.written(kind, scale.of(_SIZE_BYTES))
+    columns = str(inputs.COLUMNS)
+    yield Contest(
+        {
+            "cut+count": Contestant(reporting(ours("cutting", "count", file.path)), file.rows),
+            "cut+count+check": Contestant(reporting(ours("cutting", "check", file.path, columns)), file.rows),
+            "wc -l": Contestant(program(["wc", "-l", file.path], _first_number), file.newlines),
+            "pyarrow": Contestant(reporting(peer("pyarrow_rows", file.path, columns)), file.rows),
+        }
+    )
 
 
-def _compare(name: str, path: Path, rounds: int) -> None:
-    ways: dict[str, Callable[[Path], object]] = {
-        "wc -l": _wc,
-        "read": _read,
-        "cut and count": _cut_all,
-        "cut and count, without NumPy": partial(_cut_all, numpy=False),
-        "cut, count, check": _check_all,
-        "cut, count, select columns": _select_all,
-        "cut, count, reorder columns": partial(_select_all, reverse=True),
-    }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way, run in ways.items():
-            started = time.perf_counter()
-            run(path)
-            seconds[way].append(time.perf_counter() - started)
-    medians = {way: statistics.median(measured) for way, measured in seconds.items()}
-    size_gb = path.stat().st_size / 1e9
-    for way, median in medians.items():
-        _print(f"{name:8} {way:30} {size_gb / median:6.2f} GB/s  {medians['wc -l'] / median:5.2f} of wc -l")
+@contextmanager
+def _splitting(kind: str, scale: Scale) -> Iterator[Contest]:
+    file = inputs.written(kind, scale.of(_SIZE_BYTES))
+    folder = inputs.FOLDER / "chunks"
+    split = ["split", "-C", str(_CHUNK_BYTES), "--suffix-length=6", file.path, f"{folder}/"]
+    ways = {"cut to files": reporting(ours("cutting", "split", file.path, folder)), "split -C": program(split)}
+    try:
+        yield Contest({name: Contestant(partial(_into, folder, way), file.checksum) for name, way in ways.items()})
+    finally:
+        rmtree(folder, ignore_errors=True)
 
 
-def _wc(path: Path) -> None:
-    subprocess.run(["wc", "-l", str(path)], check=True, stdout=subprocess.DEVNULL)
+def _into(folder: Path, run: Callable[[], Run]) -> Run:
+    """A run that fills a folder; answers with the checksum of the files in it, one after the other."""
+    rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    done = run()
+    checksum = 0
+    for path in sorted(folder.iterdir()):
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+    return Run(done.figures, checksum)
 
 
-def _read(path: Path) -> None:
-    with Source.open([str(path)], header=HeaderPolicy.NONE) as source:
-        for _ in source.blocks():
-            pass
+def _first_number(output: bytes) -> int:
+    return int(output.split()[0])
 
 
-def _cuts(path: Path, *, numpy: bool = True) -> Iterator[Cut]:
-    with Source.open([str(path)], header=HeaderPolicy.NONE) as source:
-        limited = partial(cut, source.blocks(), max_rows=_CHUNK_ROWS, max_bytes=_CHUNK_BYTES)
-        yield from limited(count=count_records) if numpy else limited()
+def _against(ours: str, theirs: str, kind: str, bar: float) -> Ratio:
+    return Ratio(
+        name=f"{ours}, {kind} ÷ {theirs}",
+        ours=Figure.of(SECONDS, ours),
+        theirs=Figure.of(SECONDS, theirs),
+        bar=bar,
+        unit="s",
+        note="time for 1 GB at full scale; without the start of Python",
+    )
 
 
-def _cut_all(path: Path, *, numpy: bool = True) -> int:
-    return sum(each.rows for each in _cuts(path, numpy=numpy))
+def _benchmarks(kind: str, *, count_bar: float, split_bar: float) -> Iterator[Benchmark]:
+    counted = (
+        _against("cut+count", "wc -l", kind, count_bar),
+        _against("cut+count+check", "wc -l", kind, count_bar),
+        _against("cut+count", "pyarrow", kind, 0.15),
+    )
+    yield Benchmark(f"cut-{kind}", partial(_counting, kind), counted)
+    yield Benchmark(
+        f"split-{kind}", partial(_splitting, kind), (_against("cut to files", "split -C", kind, split_bar),)
+    )
 
 
-def _check_all(path: Path) -> None:
-    preflight = Preflight(_COLUMNS)
-    if any(preflight.check(each) for each in _cuts(path)):
-        sys.exit("the generated file holds bad rows: the benchmark is wrong")
-
-
-def _select_all(path: Path, *, reverse: bool = False) -> None:
-    names = [str(position) for position in range(_COLUMNS)]
-    plan = ColumnPlan.from_names(names, keep=["0"], send=names[:0:-1] if reverse else ())
-    for each in _cuts(path):
-        plan.select(each.pieces)
-
-
-def _write(path: Path, size_bytes: int, field: Callable[[random.Random], str]) -> None:
-    randomness = random.Random(7)
-    rows = (",".join(field(randomness) for _ in range(_COLUMNS)) for _ in range(_SAMPLE_ROWS))
-    sample = "".join(f"{row}\n" for row in rows).encode()
-    with path.open("wb") as file:
-        for _ in range(max(1, size_bytes // len(sample))):
-            file.write(sample)
-
-
-def _number(randomness: random.Random) -> str:
-    return f"{randomness.uniform(-1000, 1000):.4f}"
-
-
-def _text(randomness: random.Random) -> str:
-    words = " ".join(randomness.choices(("river", "wheel", "größe", "mill", "water"), k=3))
-    return f'"{words},\nand ""more"""' if randomness.random() < 1 / 5 else words
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+BENCHMARKS = (
+    *_benchmarks("numeric", count_bar=4, split_bar=1.5),
+    *_benchmarks("text", count_bar=8, split_bar=2.5),
+)

@@ -1,0 +1,8 @@
+"""All benchmarks."""
+
+from __future__ import annotations
+
+from tests.benchmarks import cutting
+from tests.benchmarks.contests import Benchmark
+
+BENCHMARKS: tuple[Benchmark, ...] = (*cutting.BENCHMARKS,)

@@ -1,0 +1,48 @@
+"""Cuts a file at record boundaries: ``count``, ``check`` or ``split`` (FOLDER); answers how many records there are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tailrace.counting import count_records
+from tailrace.preflight import Preflight
+from tailrace.sources import Source
+from tailrace_core.framing import Cut, cut
+from tailrace_core.headers import HeaderPolicy
+from tests.benchmarks.report import report
+
+CHUNK_BYTES = 4 * 1024 * 1024
+
+
+def cuts(path: str) -> Iterator[Cut]:
+    """The file in cuts of a size, as a submit makes them."""
+    with Source.open([path], header=HeaderPolicy.NONE) as source:
+        yield from cut(source.blocks(), max_rows=10**9, max_bytes=CHUNK_BYTES, count=count_records)
+
+
+def count(path: str) -> int:
+    """Cut and count."""
+    return sum(each.rows for each in cuts(path))
+
+
+def check(path: str, columns: str) -> int:
+    """Cut, count and look for rows that no container should see."""
+    preflight = Preflight(int(columns))
+    return sum(each.rows - len(preflight.check(each)) for each in cuts(path))
+
+
+def split(path: str, folder: str) -> int:
+    """Cut, count and write each cut to a file of its own."""
+    rows = 0
+    for each in cuts(path):
+        with Path(folder, f"{each.first_row:012d}").open("wb", buffering=0) as file:
+            file.writelines(each.pieces)
+        rows += each.rows
+    return rows
+
+
+if __name__ == "__main__":
+    what: dict[str, Callable[..., int]] = {"count": count, "check": check, "split": split}
+    report(lambda: what[sys.argv[1]](*sys.argv[2:]))

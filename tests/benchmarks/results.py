@@ -1,0 +1,100 @@
+"""Results: ratios with their bars, as ``results.json`` and as a table for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.contests import Benchmark, Figure
+from tests.benchmarks.rounds import Medians
+
+PATH = Path(__file__).with_name("results.json")
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One ratio as measured. ``theirs`` is a limit when nobody is compared with."""
+
+    name: str
+    ratio: float
+    bar: float
+    holds: bool
+    ours: float
+    theirs: float
+    unit: str
+    note: str
+
+
+def results(benchmark: Benchmark, measured: Medians) -> list[Result]:
+    """The ratios of a benchmark, in its order."""
+    return [
+        Result(
+            name=each.name,
+            ratio=_rounded(ours / theirs),
+            bar=each.bar,
+            holds=each.holds(ours / theirs),
+            ours=_rounded(ours),
+            theirs=_rounded(theirs),
+            unit=each.unit,
+            note=each.note,
+        )
+        for each in benchmark.ratios
+        for ours, theirs in [(_value(each.ours, measured), _value(each.theirs, measured))]
+    ]
+
+
+def machine(*, quick: bool) -> dict[str, Any]:
+    """What the figures were measured on, and whether only quickly."""
+    return {
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "architecture": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "quick": quick,
+    }
+
+
+def merged(found: Iterable[Result], before: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
+    """The document: what was found, in place of or beside what the same machine found ``before``."""
+    rows = {row["name"]: row for row in before.get("ratios", ())} if before.get("machine") == machine else {}
+    rows |= {each.name: asdict(each) for each in found}
+    return {"machine": machine, "ratios": list(rows.values())}
+
+
+def read(path: Path = PATH) -> dict[str, Any]:
+    """The document as it stands, if it does."""
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def write(document: dict[str, Any], path: Path = PATH) -> None:
+    """Replace the document."""
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(document: dict[str, Any]) -> str:
+    """The document for people."""
+    rows = [("", "ratio", "bar", "ours", "theirs", "unit", "note")]
+    for row in document["ratios"]:
+        figures = [f"{row[name]:.4g}" for name in ("ratio", "bar", "ours", "theirs")]
+        rows.append(("" if row["holds"] else "missed", *figures, row["unit"], f"{row['name']}: {row['note']}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "\n".join(
+        "  ".join((*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
+    )
+
+
+def _value(figure: Figure | float, measured: Medians) -> float:
+    if isinstance(figure, Figure):
+        return min(measured[contestant][figure.name] for contestant in figure.contestants)
+    return figure
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
