@@ -39,6 +39,9 @@ def up(
     parameter: Annotated[list[str] | None, typer.Option(help="A parameter of the template, K=V. Repeatable.")] = None,
     region: Annotated[str, typer.Option(help="The region that the cloud says it is.")] = "eu-west-1",
     enforce_iam: Annotated[bool, typer.Option(help="Refuse what the roles' policies do not allow.")] = False,
+    allow_serial_pipelines: Annotated[
+        bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
     state_dir: StateDir = None,
 ) -> None:
@@ -54,6 +57,7 @@ def up(
         region=region,
         timeout_s=timeout,
         enforce_iam=enforce_iam,
+        allow_serial_pipelines=allow_serial_pipelines,
     )
     lifecycle = Lifecycle(workspace, state(state_dir))
     with reported():

@@ -29,6 +29,7 @@ class Plan:
     timeout_s: float = 300.0
     enforce_iam: bool = False
     sagemaker: bool = True
+    allow_serial_pipelines: bool = False
 
 
 class Steps:
@@ -95,7 +96,7 @@ class Lifecycle:
                 account_id=plan.account_id,
                 enforce_iam=plan.enforce_iam,
             )
-            settings = replace(settings, sagemaker=plan.sagemaker)
+            settings = replace(settings, sagemaker=plan.sagemaker, allow_serial_pipelines=plan.allow_serial_pipelines)
             url = self._launcher.start(settings, timeout_s=_left(deadline))
         facts = CloudFacts(url, plan.region, plan.account_id, str(self._state.root), plan.stack)
         deployment = Deployment(self._workspace, self._state, facts)

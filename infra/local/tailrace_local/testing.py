@@ -76,6 +76,7 @@ def running_cloud(
     parameters: Mapping[str, str] | None = None,
     sagemaker: bool = True,
     enforce_iam: bool = False,
+    allow_serial_pipelines: bool = False,
     timeout_s: float = 300.0,
 ) -> Iterator[RunningCloud]:
     """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
@@ -90,6 +91,7 @@ def running_cloud(
         parameters=parameters or {},
         sagemaker=sagemaker,
         enforce_iam=enforce_iam,
+        allow_serial_pipelines=allow_serial_pipelines,
         timeout_s=timeout_s,
     )
     try:

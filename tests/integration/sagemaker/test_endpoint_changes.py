@@ -156,13 +156,26 @@ def test_an_asynchronous_endpoint_refuses_synchronous_calls(lab: Lab) -> None:
     assert refused.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_containers_in_a_row_are_called_in_order_when_allowed(make_lab: MakeLab) -> None:
+@pytest.mark.parametrize(("weights", "product"), [(("3", "5"), "30\n"), (("3", "5", "7"), "210\n")])
+def test_containers_in_a_row_are_processes_with_environments_of_their_own_called_in_order(
+    make_lab: MakeLab, weights: tuple[str, ...], product: str
+) -> None:
     lab = make_lab(allow_serial_pipelines=True)
-    containers = [{"Image": IMAGE, "Environment": {"WEIGHT": weight}} for weight in ("3", "5")]
+    containers = [{"Image": IMAGE, "Environment": {"WEIGHT": weight}} for weight in weights]
     lab.sm.create_model(ModelName="row", ExecutionRoleArn=ROLE, Containers=containers)
     answer = lab.invoke(lab.endpoint(lab.config("row", asynchronous=lab.async_config())), lab.put("2\n"))
     lab.success.next()
-    assert lab.read(answer["OutputLocation"])[0] == "30\n"
+    assert lab.read(answer["OutputLocation"])[0] == product
+    assert len(list((lab.running.settings.state_dir / "processes").iterdir())) == len(weights)
+
+
+def test_a_refusal_of_a_later_container_in_a_row_is_the_models(make_lab: MakeLab) -> None:
+    lab = make_lab(allow_serial_pipelines=True)
+    containers = [{"Image": IMAGE, "Environment": {"ECHO_HEADERS": "1"}}, {"Image": IMAGE}]
+    lab.sm.create_model(ModelName="row", ExecutionRoleArn=ROLE, Containers=containers)
+    endpoint = lab.endpoint(lab.config("row", asynchronous=lab.async_config()))
+    lab.invoke(endpoint, lab.put("2\n"))  # the second one cannot read headers as numbers, and hangs up
+    assert "Received server error (0) from model" in lab.error.next()["failureReason"]
 
 
 def test_stopping_the_emulator_leaves_no_process_and_no_thread(make_lab: MakeLab) -> None:

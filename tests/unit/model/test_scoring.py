@@ -3,6 +3,7 @@ import pytest
 from tailrace_local.model import scoring
 from tailrace_local.model.regressor import Regressor
 from tailrace_local.model.scoring import Answer
+from tailrace_local.model.stages import stages_of
 
 from .test_regressor import learnt
 
@@ -11,7 +12,7 @@ ROW = b"1062,Beverages,Fruit Juice Mango,110,0.878183107,0,0,2018-01-01\n"
 
 def answer(body: bytes = ROW, content_type: str = "text/csv", accept: str = "") -> Answer:
     regressor: Regressor = learnt()
-    return scoring.answer(regressor, body, content_type, accept)
+    return scoring.answer(stages_of({}), regressor, body, content_type, accept)
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "Text/CSV; charset=UTF-8", "text/csv; header=absent"])

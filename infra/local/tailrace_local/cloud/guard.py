@@ -14,7 +14,12 @@ _INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations)")
 _INVOKES = {"async-invocations": "sagemaker:InvokeEndpointAsync", "invocations": "sagemaker:InvokeEndpoint"}
 _NAMESPACES = {"SageMaker": "sagemaker", "AnyScaleFrontendService": "application-autoscaling"}
 # The request's member that names the resource, and the resource's type in its ARN.
-_NAMED = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "ModelName": "model"}
+_NAMED = {
+    "EndpointName": "endpoint",
+    "EndpointConfigName": "endpoint-config",
+    "ModelName": "model",
+    "AutoMLJobName": "automl-job",
+}
 
 
 class Judge(Protocol):

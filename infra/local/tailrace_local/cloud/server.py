@@ -194,6 +194,7 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path) -> E
             aws_endpoint_url=endpoint_url,
             state_dir=state_dir,
             images=images,
+            allow_serial_pipelines=settings.allow_serial_pipelines,
         )
     )
     return emulator

@@ -25,6 +25,7 @@ class CloudSettings:
     lambda_python: str
     enforce_iam: bool = False
     sagemaker: bool = True
+    allow_serial_pipelines: bool = False
     images: dict[str, Image] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -39,11 +39,18 @@ class Regressor:
 
     def predict(self, columns: Columns) -> list[float]:
         """Sales, never negative, one for each row; none for no rows."""
-        if not len(columns):
+        return self.sales(self.logarithms(features.matrix(columns, self.scales)))
+
+    def logarithms(self, matrix: NDArray[np.float64]) -> list[float]:
+        """Those of 1 + sales, one for each row of features; none for no rows."""
+        if not len(matrix):
             return []
-        matrix = features.matrix(columns, self.scales)
-        logarithms = features.level(matrix) + self.trees.predict(matrix)
-        return [max(0.0, self.smearing * math.exp(logarithm) - 1.0) for logarithm in logarithms.tolist()]
+        found: list[float] = (features.level(matrix) + self.trees.predict(matrix)).tolist()
+        return found
+
+    def sales(self, logarithms: list[float]) -> list[float]:
+        """What the logarithms stand for."""
+        return [max(0.0, self.smearing * math.exp(logarithm) - 1.0) for logarithm in logarithms]
 
 
 def formatted(predictions: list[float]) -> bytes:

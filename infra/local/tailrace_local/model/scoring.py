@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import TYPE_CHECKING
 
-from tailrace_local.model import records
-from tailrace_local.model.regressor import formatted
+from tailrace_local.model.records import RowError
+from tailrace_local.model.stages import CSV, FormError, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tailrace_local.model.regressor import Regressor
 
-CSV = "text/csv"
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
-_ACCEPTED = (CSV, "text/*", "*/*")
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,25 @@ def refused(status: int, message: str) -> Answer:
     return Answer(status, f"{message}\n".encode())
 
 
-def answer(regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
-    """Scores the rows of a body: 200, 204 without rows, 400 for a row that cannot be read, 406 and 415 for types."""
-    problem = _refusal(content_type, accept)
-    if problem:
-        return problem
-    try:
-        columns = records.parse(body)
-    except records.RowError as error:
-        return refused(400, str(error))
-    if not len(columns):
-        return Answer(204)
-    return Answer(200, formatted(regressor.predict(columns)), f"{CSV}; charset=utf-8", len(columns))
-
-
-def _refusal(content_type: str, accept: str) -> Answer | None:
+def answer(stages: Mapping[str, Stage], regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
+    """Does a stage's work: 200, 204 without rows, 400 for a body that cannot be read, 406 and 415 for types."""
     sent = Message()
     sent["Content-Type"] = content_type or "application/octet-stream"
-    charset = sent.get_content_charset("utf-8")
-    if sent.get_content_type() != CSV or charset not in _CHARSETS:
-        return refused(415, f"content type {content_type!r} is not {CSV} in UTF-8; send rows as {CSV}")
-    wanted = [choice.split(";")[0].strip().lower() for choice in accept.split(",")]
-    if accept.strip() and not set(wanted) & set(_ACCEPTED):
-        return refused(406, f"the model answers {CSV}, not {accept!r}; accept {CSV}")
-    return None
+    stage = stages.get(sent.get_content_type())
+    if stage is None or sent.get_content_charset("utf-8") not in _CHARSETS:
+        known = " or ".join(stages)
+        return refused(415, f"content type {content_type!r} is not {known} in UTF-8; send rows as {known}")
+    if not _accepted(stage.gives, accept):
+        return refused(406, f"the model answers {stage.gives}, not {accept!r}; accept {stage.gives}")
+    try:
+        made, rows = stage.work(regressor, body)
+    except (RowError, FormError) as error:
+        return refused(400, str(error))
+    if not rows:
+        return Answer(204)
+    return Answer(200, made, f"{CSV}; charset=utf-8" if stage.gives == CSV else stage.gives, rows)
+
+
+def _accepted(given: str, accept: str) -> bool:
+    wanted = {choice.split(";")[0].strip().lower() for choice in accept.split(",")}
+    return not accept.strip() or bool(wanted & {given, f"{given.partition('/')[0]}/*", "*/*"})

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +17,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING
 
 from tailrace_local.model import body, scoring
+from tailrace_local.model.stages import Stage, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,19 +49,30 @@ class Settings:
     limit_bytes: int = XGBOOST_LIMIT_BYTES
     idle_s: float = 75.0
     drain_s: float = 20.0
+    stages: Mapping[str, Stage] = field(default_factory=lambda: stages_of({}))
+    default_accept: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], host: str) -> Settings:
-        """Reads SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT and MAX_CONTENT_LENGTH, with a container's defaults.
+        """Reads the variables that a container gets, with a container's defaults.
+
+        They are SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT, MAX_CONTENT_LENGTH, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, and
+        those of `stages_of`.
 
         Raises:
-            SettingsError: one of the two numbers is none, or out of range.
+            SettingsError: one of the two numbers is none, or out of range; there is no such stage.
         """
+        try:
+            stages = stages_of(environment)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         return cls(
             model_dir=Path(environment.get("SM_MODEL_DIR") or "/opt/ml/model"),
             port=_whole(environment, "SAGEMAKER_BIND_TO_PORT", 8080, 0, _LAST_PORT),
             host=host,
             limit_bytes=_whole(environment, "MAX_CONTENT_LENGTH", XGBOOST_LIMIT_BYTES, 1, 1 << 30),
+            stages=stages,
+            default_accept=environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", ""),
         )
 
 
@@ -189,9 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _answer(self, content: bytes) -> Answer:
-        content_type, accept = self.headers.get("Content-Type", ""), self.headers.get("Accept", "")
+        settings = self.server.settings
+        content_type = self.headers.get("Content-Type", "")
+        accept = self.headers.get("Accept", "").strip() or settings.default_accept
         try:
-            return scoring.answer(self.server.regressor, content, content_type, accept)
+            return scoring.answer(settings.stages, self.server.regressor, content, content_type, accept)
         except Exception:  # noqa: BLE001  whatever it is, this request fails and the server goes on
             _LOG.exception("scoring failed")
             return scoring.refused(500, "scoring failed; the model server's log says why")

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tailrace_local.sagemaker.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.endpoints import Endpoint
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError
@@ -16,7 +17,10 @@ from tailrace_local.sagemaker.ports import Notifier
 from tailrace_local.sagemaker.registry import Table
 
 PREFIX = "/_tailrace/sagemaker/"
-_PATHS = ("endpoints", "endpoints/<name>", "endpoints/<name>/kill", "endpoints/<name>/notifications", "faults[/log]")
+_PATHS = (
+    *("endpoints", "endpoints/<name>", "endpoints/<name>/kill", "endpoints/<name>/notifications"),
+    *("auto-ml-jobs", "auto-ml-jobs/<name>", "faults[/log]"),
+)
 
 
 class Admin:
@@ -25,11 +29,15 @@ class Admin:
     - `GET endpoints`, `GET endpoints/<name>`: instances, their URLs, the queue;
     - `POST endpoints/<name>/kill`: SIGKILL to its model servers;
     - `POST endpoints/<name>/notifications`: publishes `message` (any JSON) on its `topic` (success, error);
+    - `GET auto-ml-jobs`, `GET`, `PUT auto-ml-jobs/<name>`: what became of a job, as DescribeAutoMLJobV2 tells it;
     - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, what was done to whom.
     """
 
-    def __init__(self, endpoints: Table[Endpoint], clock: Clock, notifier: Notifier, faults: Faults) -> None:
+    def __init__(
+        self, endpoints: Table[Endpoint], auto_ml_jobs: AutoMLJobs, clock: Clock, notifier: Notifier, faults: Faults
+    ) -> None:
         self._endpoints = endpoints
+        self._auto_ml_jobs = auto_ml_jobs
         self._clock = clock
         self._notifier = notifier
         self._faults = faults
@@ -46,11 +54,11 @@ class Admin:
                 return self._kill(self._named(name))
             case "POST", ["endpoints", name, "notifications"]:
                 return await self._publish(self._named(name), request)
-            case "GET" | "PUT" | "DELETE", ["faults"]:
-                return self._plan(method, request)
-            case "GET", ["faults", "log"]:
-                return {"log": self._planned().log.entries()}
-            case _, ["endpoints" | "faults", *_]:
+            case "GET" | "PUT", ["auto-ml-jobs", *names]:
+                return self._auto_ml(method, names, request)
+            case ("GET" | "PUT" | "DELETE", ["faults"]) | ("GET", ["faults", "log"]):
+                return self._plan(method, request) if parts[1:] == [] else {"log": self._planned().log.entries()}
+            case _, ["endpoints" | "auto-ml-jobs" | "faults", *_]:
                 raise ApiError("MethodNotAllowed", f"{method} {path}: not possible here.", 405)
         known = ", ".join(PREFIX + one for one in _PATHS)
         raise ApiError("NotFound", f"{path}: there are {known}.", 404)
@@ -60,6 +68,19 @@ class Admin:
         if endpoint is None:
             raise ApiError("NotFound", f"{name}: no such endpoint.", 404)
         return endpoint
+
+    def _auto_ml(self, method: str, names: list[str], request: Any) -> Any:
+        jobs = self._auto_ml_jobs
+        match method, names:
+            case "GET", []:
+                return {"auto_ml_jobs": jobs.shown()}
+            case "PUT", [name] if isinstance(request, dict):
+                return jobs.tell(name, request)
+            case "GET", [name] if found := jobs.find(name):
+                return found
+            case "PUT", [_]:
+                raise ApiError("ValidationException", "Send an object: members of DescribeAutoMLJobV2's answer.")
+        raise ApiError("NotFound", f"{'/'.join(names) or method}: no such AutoML job.", 404)
 
     def _plan(self, method: str, request: Any) -> Any:
         planned = self._planned()

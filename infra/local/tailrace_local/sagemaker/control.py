@@ -1,8 +1,9 @@
-"""The control plane: models, endpoint configurations, endpoints and tags, by operation name."""
+"""The control plane: models, endpoint configurations, endpoints, AutoML jobs and tags, by operation name."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tailrace_local.sagemaker.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.descriptions import describe_endpoint, summary
 from tailrace_local.sagemaker.endpoints import Endpoint, Status
@@ -22,13 +23,14 @@ Response = dict[str, Any]
 class Registry:
     """The tables."""
 
-    def __init__(self, arns: Arns) -> None:
+    def __init__(self, arns: Arns, clock: Clock) -> None:
         self.models: Table[Model] = Table("model", lambda name: arns.of("model", name))
         self.configs: Table[EndpointConfig] = Table(
             "endpoint configuration", lambda name: arns.of("endpoint-config", name)
         )
         self.endpoints: Table[Endpoint] = Table("endpoint", lambda name: arns.of("endpoint", name))
         self.tags = Tags()
+        self.auto_ml_jobs = AutoMLJobs(arns, self.tags, clock)
 
 
 class ControlPlane:
@@ -60,6 +62,7 @@ class ControlPlane:
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
+            **registry.auto_ml_jobs.operations(),
         }
 
     async def call(self, operation: str, request: Any) -> Response:

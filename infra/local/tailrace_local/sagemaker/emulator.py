@@ -190,7 +190,7 @@ def build(
     clock = clock or SystemClock()
     faults = faults or PlannedFaults(clock)
     arns = Arns(settings.region, settings.account_id)
-    registry = Registry(arns)
+    registry = Registry(arns, clock)
     threads = Threads(settings.transfer_threads)
     clients = RoleClients(settings)
     store, notifier = S3ObjectStore(clients, threads), SnsNotifier(clients, threads)
@@ -216,6 +216,6 @@ def build(
         clock=clock,
         threads=threads,
         new_id=ids,
-        admin=Admin(registry.endpoints, clock, notifier, faults),
+        admin=Admin(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
         faults=faults,
     )

@@ -30,6 +30,7 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+R = TypeVar("R")
 
 
 class Table(Generic[T]):
@@ -108,6 +109,11 @@ def page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, 
     by_name = request.get("SortBy") == "Name"
     # AWS's default order is descending.
     chosen.sort(key=lambda row: (row.name if by_name else row.created_s, row.name), reverse=_descending(request))
+    return cut(chosen, request)
+
+
+def cut(chosen: list[R], request: Mapping[str, Any]) -> tuple[list[R], dict[str, str]]:
+    """The page of rows, filtered and in order already, that MaxResults and NextToken ask for."""
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
     more = {"NextToken": base64.urlsafe_b64encode(str(end).encode()).decode()} if end < len(chosen) else {}

@@ -41,11 +41,16 @@ def validate(operation: str, request: Any, *, service: str = "sagemaker") -> dic
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return {}
-    faults = list(_faults(shape, request, ""))
+    check(shape, request)
+    return {name: value for name, value in request.items() if name in shape.members and value is not None}
+
+
+def check(shape: Any, value: Any) -> None:
+    """Raise ApiError, as `validate` does, for a value that is not of the shape."""
+    faults = list(_faults(shape, value, ""))
     if faults:
         noun = "error" if len(faults) == 1 else "errors"
         raise validation(f"{len(faults)} validation {noun} detected: {'; '.join(faults)}")
-    return {name: value for name, value in request.items() if name in shape.members and value is not None}
 
 
 def _faults(shape: Any, value: Any, path: str) -> Iterator[str]:
