@@ -51,7 +51,8 @@ def test_a_message_is_received_handled_and_deleted_with_the_functions_role(enfor
         return set(found.values()) == {"0"}
 
     eventually(empty, what="the deletion of the message")
-    assert table.get_item(TableName=enforcing.outputs["TableName"], Key=key)["Item"]["seen"]["N"] == "1"
+    # A cold start may outlast the queue's two seconds of visibility.
+    assert int(table.get_item(TableName=enforcing.outputs["TableName"], Key=key)["Item"]["seen"]["N"]) >= 1
 
 
 def test_a_role_reads_what_its_policy_names(enforcing: RunningCloud) -> None:

@@ -69,9 +69,15 @@ def test_a_process_that_exits_fails_its_event_alone(cloud: RunningCloud) -> None
 
 def test_what_a_function_logs_is_in_its_log_group_and_in_its_file(cloud: RunningCloud) -> None:
     invoke(cloud, {"raise": "a line for the log"})
-    group = f"/aws/lambda/{cloud.functions['Tick']}"
-    events = cloud.client("logs").filter_log_events(logGroupName=group)["events"]
-    assert any("a line for the log" in event["message"] for event in events)
+    logs, group = cloud.client("logs"), f"/aws/lambda/{cloud.functions['Tick']}"
+
+    def streams() -> list[str]:
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        events = logs.filter_log_events(logGroupName=group)["events"]
+        return [event["logStreamName"] for event in events if "a line for the log" in event["message"]]
+
+    assert all("[$LATEST]" in stream for stream in eventually(streams, what="the log"))
     log = cloud.state_dir / "logs" / "functions" / f"{cloud.functions['Tick']}.log"
     assert "a line for the log" in log.read_text()
 

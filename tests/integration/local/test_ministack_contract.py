@@ -39,6 +39,20 @@ CHECKS = {
     ),
     "a trust policy is judged with the caller": ("assert len(parameters(iam_evaluator.evaluate_trust_policy)) == 3"),
     "the action of a request is extracted by one function": "assert callable(iam_actions.extract_iam_action)",
+    "the resource of a request is extracted by one function": (
+        "assert parameters(iam_actions.extract_resource_arn)[:5] == ['service', 'method', 'path', 'headers', 'body']"
+    ),
+    "the condition keys of every request are made by one function": (
+        "assert parameters(iam_actions.request_tag_context) == ['service', 'iam_action', 'body', 'params']"
+    ),
+    "an invocation's logs are written by one function": "assert callable(lambda_svc._emit_lambda_logs)",
+    "a mapping is created from a request": "assert parameters(lambda_svc._create_esm) == ['data']",
+    "a function is found by any of its names": (
+        "assert parameters(lambda_svc._get_func_record_for_ref) == ['function_ref']"
+    ),
+    "a target is invoked with an event and a rule": (
+        "assert parameters(eventbridge._invoke_target) == ['target', 'event', 'rule', 'view']"
+    ),
     "every decision is taken by one function": (
         "assert parameters(iam_evaluator.enforce) == "
         "['access_key_id', 'iam_action', 'service', 'region', 'resource_arn', 'service_context']"
@@ -49,7 +63,7 @@ CHECKS = {
         "and parameters(iam_evaluator.pin_signed_body) == ['body']"
     ),
     "a session is found by its access key": (
-        "found = MiniStack().assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
+        "found = MiniStack().iam.assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
         "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
     ),
 }
@@ -59,7 +73,7 @@ from pathlib import Path
 from tailrace_local.cloud.ministack import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import lambda_svc, sts
+from ministack.services import eventbridge, lambda_svc, sts
 from ministack.services.cloudformation import provisioners, stacks
 parameters = lambda function: list(inspect.signature(function).parameters)
 """

@@ -30,7 +30,7 @@ Json = dict[str, Any]
 def settings(state_dir: Path, aws_url: str, **changes: Any) -> EmulatorSettings:
     command = ImageCommand([sys.executable, str(Path(__file__).with_name("model_server.py"))])
     made = EmulatorSettings(REGION, ACCOUNT, aws_url, state_dir, {"*/doubler:*": command}, stop_timeout_s=5)
-    return replace(made, **({"metrics_period_s": 0.0} | changes))
+    return replace(made, **({"metrics_period_s": 0.0, "logs_period_s": 0.0} | changes))
 
 
 def eventually(get: Callable[[], Any], what: str, timeout_s: float = _WAIT_S) -> Any:

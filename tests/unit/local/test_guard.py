@@ -31,8 +31,16 @@ class Judge:
         self.asked: list[tuple[str, str]] = []
         self._refused = refused
 
-    def refusal(self, scope: Scope, query: dict[str, Any], body: bytes, action: str, resource: str) -> str | None:
-        del scope, query, body
+    def refusal(
+        self,
+        scope: Scope,
+        query: dict[str, Any],
+        body: bytes,
+        action: str,
+        resource: str,
+        context: dict[str, Any] | None = None,
+    ) -> str | None:
+        del scope, query, body, context
         self.asked.append((action, resource))
         return "no" if action == self._refused else None
 

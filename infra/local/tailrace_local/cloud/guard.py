@@ -25,8 +25,16 @@ _NAMED = {
 class Judge(Protocol):
     """Who knows identities and their policies."""
 
-    def refusal(self, scope: Scope, query: dict[str, Any], body: bytes, action: str, resource: str) -> str | None:
-        """Why a signed request is refused; None when it is allowed."""
+    def refusal(
+        self,
+        scope: Scope,
+        query: dict[str, Any],
+        body: bytes,
+        action: str,
+        resource: str,
+        context: dict[str, Any] | None = None,
+    ) -> str | None:
+        """Why a signed request is refused, `context` being its condition keys; None when it is allowed."""
         ...
 
 

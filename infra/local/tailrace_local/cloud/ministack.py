@@ -9,20 +9,21 @@ import importlib
 import importlib.metadata
 import json
 import os
-import secrets
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.cloud.access import AccessLog, Decision
+from tailrace_local.cloud.ministack_iam import MiniStackIam, replace
 
 PINNED = "1.5.33"
 NESTED_STACK = "AWS::CloudFormation::Stack"
 
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+MappingRefusal = Callable[[str, str], str | None]
+"""Of a role and a queue, by their ARNs: why the role cannot work on the queue; None when it can."""
+_MAPPING = "AWS::Lambda::EventSourceMapping"
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,8 @@ class Environment:
             os.environ.pop(name, None)
 
 
-@dataclass(frozen=True)
-class Session:
-    """Temporary credentials of a role, as the service that assumed it would hold them."""
-
-    access_key: str
-    secret_key: str
-    token: str
-    expires: float
-
-
 class MiniStack:
-    """The imported emulator; every private name that is read or replaced is named here."""
+    """The imported emulator; every private name that is read or replaced is named here, or in `ministack_iam`."""
 
     def __init__(self) -> None:
         found = importlib.metadata.version("ministack")
@@ -87,7 +78,8 @@ class MiniStack:
             )
         self.app: Any = importlib.import_module("ministack.app").app
         self._lambda = importlib.import_module("ministack.services.lambda_svc")
-        self._sts = importlib.import_module("ministack.services.sts")
+        self._scheduler = importlib.import_module("ministack.services.eventbridge")
+        self.iam = MiniStackIam()
         self._cloudformation = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks = importlib.import_module("ministack.services.cloudformation.stacks")
         self._stack_store = importlib.import_module("ministack.services.cloudformation")._stacks  # noqa: SLF001 - as below
@@ -95,16 +87,54 @@ class MiniStack:
 
     def run_functions_with(self, execute: Execute) -> None:
         """Have every invocation (Invoke, schedules, topics) of a Python function answered by `execute`."""
-        self._replace(self._lambda, "_execute_function_warm", execute)
+        replace(self._lambda, "_execute_function_warm", execute)
 
     def stop_polling_queues(self) -> None:
         """Take MiniStack's own queue poller out; its pollers of streams stay."""
-        self._replace(self._lambda, "_poll_sqs", lambda: False)
+        replace(self._lambda, "_poll_sqs", lambda: False)
 
     def invoke(self, function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
         """Invoke with MiniStack's accounting of concurrency and its CloudWatch logs."""
         result: dict[str, Any] = self._lambda._execute_function(function, event)  # noqa: SLF001 - no public way in
         return result
+
+    def write_no_logs(self) -> None:
+        """Leave the functions' logs to whoever runs them."""
+        replace(self._lambda, "_emit_lambda_logs", lambda *_, **__: None)
+
+    def fire_schedules_with(self, fire: Callable[[dict[str, Any], str], None]) -> None:
+        """Have `fire` invoke the targets of schedules that have a role: it gets the schedule and the payload."""
+        stock = self._scheduler._invoke_target  # noqa: SLF001 - no public way in
+
+        def invoke(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *more: Any) -> None:
+            if target.get("RoleArn") and "ScheduleExpression" in rule and "Target" in rule:
+                fire(rule, str(target.get("Input") or json.dumps(event)))
+            else:
+                stock(target, event, rule, *more)
+
+        replace(self._scheduler, "_invoke_target", invoke)
+
+    def guard_mappings(self, refusal: MappingRefusal) -> None:
+        """Refuse mappings of queues, by the API and by CloudFormation, for which `refusal` has a reason."""
+        stock, provision = self._lambda._create_esm, self.resource_type(_MAPPING)  # noqa: SLF001 - no public way in
+        error = importlib.import_module("ministack.core.responses").error_response_json
+
+        def reason(request: dict[str, Any]) -> str | None:
+            queue = str(request.get("EventSourceArn", ""))
+            record = self._lambda._get_func_record_for_ref(request.get("FunctionName", ""))[0]  # noqa: SLF001 - as above
+            return refusal(str(record["config"]["Role"]), queue) if record and ":sqs:" in queue else None
+
+        def create(request: dict[str, Any]) -> Any:
+            found = reason(request)
+            return error("InvalidParameterValueException", found) if found else stock(request)
+
+        def provisioned(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+            if found := reason(properties):
+                raise ValueError(found)
+            return (provision or {})["create"](logical_id, properties, stack)
+
+        replace(self._lambda, "_create_esm", create)
+        self.add_resource_type(_MAPPING, {**(provision or {}), "create": provisioned})
 
     def mappings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(account, region, mapping) of every event source mapping."""
@@ -121,122 +151,11 @@ class MiniStack:
         kept: list[dict[str, Any]] = self._lambda._apply_filter_criteria(records, mapping)  # noqa: SLF001 - as above
         return kept
 
-    def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
-        """A session of a role, as Lambda obtains it: by the role's trust in the service, not in the caller."""
-        account_id, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-        session = Session(
-            access_key=f"ASIA{secrets.token_hex(8).upper()}",
-            secret_key=secrets.token_hex(20),
-            token=secrets.token_hex(32),
-            expires=time.time() + duration_s,
-        )
-        self._sts.register_session(
-            session.access_key,
-            {
-                "Arn": f"arn:aws:sts::{account_id}:assumed-role/{role}/{session_name}",
-                "UserId": f"{self._sts._role_id(role_arn)}:{session_name}",  # noqa: SLF001 - no public way in
-                "SecretAccessKey": session.secret_key,
-                "SessionToken": session.token,
-                "Expiration": session.expires,
-                "AccountId": account_id,
-                "PrincipalType": "AssumedRole",
-                "SourceAccessKeyId": account_id,
-                "SourcePrincipalArn": f"arn:aws:iam::{account_id}:root",
-                "SessionTags": [],
-                "SessionPolicies": None,
-            },
-        )
-        return session
-
-    def correct_condition_keys(self) -> None:
-        """Two keys of policies' conditions.
-
-        aws:SecureTransport is true although the port is plain HTTP: it is on the loopback, nobody else's to hear.
-        aws:PrincipalArn of a session is its role's ARN, as AWS documents, not the session's.
-        """
-        evaluator = importlib.import_module("ministack.core.iam_evaluator")
-        stock = evaluator._resolve_condition_key  # noqa: SLF001 - no public way in
-
-        def resolve(key: str, context: Any) -> Any:
-            if key.lower() == "aws:securetransport":
-                return "true"
-            found = stock(key, context)
-            return _role_arn(found) if key.lower() == "aws:principalarn" else found
-
-        self._replace(evaluator, "_resolve_condition_key", resolve)
-
-    def correct_actions(self) -> None:
-        """Have a batch of messages need the permission that one message needs, as on AWS."""
-        actions = importlib.import_module("ministack.core.iam_actions")
-        stock = actions.extract_iam_action
-
-        def extract(*arguments: Any, **named: Any) -> Any:
-            found = stock(*arguments, **named)
-            batch = isinstance(found, str) and found.startswith(("sqs:", "sns:"))
-            return found.removesuffix("Batch") if batch else found
-
-        self._replace(actions, "extract_iam_action", extract)
-
-    def log_decisions(self, log: AccessLog) -> None:
-        """Have every decision about a role's or a user's request written down."""
-        evaluator = importlib.import_module("ministack.core.iam_evaluator")
-        responses = importlib.import_module("ministack.core.responses")
-        stock = evaluator.enforce
-
-        def enforce(
-            access_key: str,
-            action: str,
-            service: str,
-            region: str,
-            resource_arn: str = "*",
-            service_context: dict[str, Any] | None = None,
-        ) -> Any:
-            refused = stock(access_key, action, service, region, resource_arn, service_context)
-            principal = evaluator.resolve_principal(access_key or "", responses.get_account_id())
-            if getattr(principal, "policies", None) is not None:
-                arn = _role_arn(principal.arn)
-                log.write(Decision(arn, action, resource_arn, service_context or {}, allowed=refused is None))
-            return refused
-
-        self._replace(evaluator, "enforce", enforce)
-
-    def refusal(
-        self, scope: dict[str, Any], query: dict[str, Any], body: bytes, action: str, resource: str
-    ) -> str | None:
-        """Why IAM refuses a signed request for a service that MiniStack does not have; None when it allows it."""
-        evaluator = importlib.import_module("ministack.core.iam_evaluator")
-        router = importlib.import_module("ministack.core.router")
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        access_key = router.extract_access_key_id(headers, query)
-        account = importlib.import_module("ministack.app")._request_account_scope(access_key)  # noqa: SLF001 - as above
-        importlib.import_module("ministack.core.responses").set_request_account_id(account)
-        path = scope.get("raw_path") or str(scope["path"]).encode()
-        evaluator.pin_signed_request(scope["method"], path.decode("latin-1"), query, scope["headers"])
-        evaluator.pin_signed_body(body)
-        region = router.extract_region(headers, query)
-        refused = evaluator.enforce(access_key, action, "sagemaker", region, resource)
-        if refused is None:
-            return None
-        if message := getattr(refused, "message", ""):
-            return str(message)
-        why = "with an explicit deny" if refused.decision == "Deny" else "because no identity-based policy allows it"
-        return f"User: {refused.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
-
-    def let_the_account_stand_for(self, service: str) -> None:
-        """Let the account's root assume the roles that trust `service`: an emulator has no other way to be it."""
-        evaluator = importlib.import_module("ministack.core.iam_evaluator")
-        stock = evaluator.evaluate_trust_policy
-
-        def evaluate(document: Any, caller: str, context: Any) -> bool:
-            return bool(stock(document, caller, context)) or (caller.endswith(":root") and _trusts(document, service))
-
-        self._replace(evaluator, "evaluate_trust_policy", evaluate)
-
     def add_resource_type(self, name: str, handler: dict[str, Callable[..., Any]]) -> None:
         """Teach CloudFormation a type, whose handlers may block: they run on threads of their own."""
         self._cloudformation._RESOURCE_HANDLERS[name] = handler  # noqa: SLF001 - no public way in
         stock = self._stacks._runs_on_worker_thread  # noqa: SLF001 - no public way in
-        self._replace(self._stacks, "_runs_on_worker_thread", lambda found: found == name or stock(found))
+        replace(self._stacks, "_runs_on_worker_thread", lambda found: found == name or stock(found))
 
     def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
         """The handlers of a type that CloudFormation knows."""
@@ -261,7 +180,7 @@ class MiniStack:
                 attributes = (resources.get(logical_id) or {}).get("Attributes")
             return stock(resource_type, physical_id, old, new, stack, logical_id, attributes)
 
-        self._replace(self._cloudformation, "_update_resource", update)
+        replace(self._cloudformation, "_update_resource", update)
 
     def deletes_predecessors_itself(self) -> bool:
         """Whether the update at work has to delete what it replaces: in nested stacks, unless it is retained."""
@@ -273,28 +192,3 @@ class MiniStack:
         name = str(self._cloudformation._nested_stack_lookup_name(physical_id))  # noqa: SLF001 - no public way in
         resources = (self._stack_store.get(name) or {}).get("_resources") or {}
         return name, frozenset(str(found["PhysicalResourceId"]) for found in resources.values())
-
-    @staticmethod
-    def _replace(module: Any, name: str, value: Callable[..., Any]) -> None:
-        if not callable(getattr(module, name, None)):
-            raise TypeError(f"MiniStack {PINNED} should have {module.__name__}.{name}, and it has not")
-        setattr(module, name, value)
-
-
-def _role_arn(principal: Any) -> Any:
-    """The role of a session; any other principal as it is."""
-    match str(principal).split(":", 5):
-        case [_, partition, "sts", _, account_id, resource] if resource.startswith("assumed-role/"):
-            return f"arn:{partition}:iam::{account_id}:role/{resource.split('/')[1]}"
-    return principal
-
-
-def _trusts(document: Any, service: str) -> bool:
-    policy = json.loads(document) if isinstance(document, str) else document
-    statements = policy.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal")
-        named = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement.get("Effect") == "Allow" and service in ([named] if isinstance(named, str) else named):
-            return True
-    return False

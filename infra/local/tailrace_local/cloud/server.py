@@ -23,14 +23,20 @@ from tailrace_local.cloud.functions.fault_surface import FaultSurface
 from tailrace_local.cloud.functions.faults import FunctionFaults
 from tailrace_local.cloud.functions.fleet import Fleet
 from tailrace_local.cloud.functions.identity import RoleCredentials
+from tailrace_local.cloud.functions.logs import FunctionLogs
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.guard import GuardedEmulator
 from tailrace_local.cloud.ministack import Environment, MiniStack
+from tailrace_local.cloud.ministack_iam import MiniStackIam
+from tailrace_local.cloud.missing_objects import MissingObjects
 from tailrace_local.cloud.queues.mapping import Mapping
+from tailrace_local.cloud.queues.permissions import MappingPermissions
 from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
 from tailrace_local.cloud.replacements import Replacements
+from tailrace_local.cloud.role_clients import RoleClients
+from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.state import StateDirectory
 
@@ -47,10 +53,11 @@ class Cloud:
         self._endpoint_url = endpoint_url
         self._state = StateDirectory(Path(settings.state_dir))
         self._ministack = MiniStack()
-        self._credentials = RoleCredentials(self._ministack)
+        self._credentials = RoleCredentials(self._ministack.iam)
+        self._clients = RoleClients(self._credentials, endpoint_url)
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
         self._environment = WorkerEnvironment(endpoint_url=endpoint_url, temporary=self._state.temporary)
-        self._fleet = Fleet(self._start_worker)
+        self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
         self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
         self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
@@ -60,7 +67,10 @@ class Cloud:
     @property
     def app(self) -> Front:
         """What the server serves."""
-        return Front(self._ministack.app, FaultSurface(self._faults, self._guarded()), self.status)
+        aws = self._ministack.app
+        if self._settings.enforce_iam:
+            aws = MissingObjects(aws, self._ministack.iam)
+        return Front(aws, FaultSurface(self._faults, self._guarded()), self.status)
 
     async def start(self) -> None:
         """Start what needs the port to answer."""
@@ -85,18 +95,25 @@ class Cloud:
         if not self._settings.enforce_iam:
             return self._emulator
         region, account_id = self._settings.region, self._settings.account_id
-        return GuardedEmulator(self._emulator, self._ministack, region=region, account_id=account_id)
+        return GuardedEmulator(self._emulator, self._ministack.iam, region=region, account_id=account_id)
 
     def _install(self) -> None:
         self._ministack.run_functions_with(self._fleet.execute)
+        self._ministack.write_no_logs()
         self._ministack.stop_polling_queues()
-        self._ministack.correct_condition_keys()
-        self._ministack.correct_actions()
-        self._ministack.let_the_account_stand_for("sagemaker.amazonaws.com")
-        if self._settings.enforce_iam:
-            self._ministack.log_decisions(AccessLog(self._state.root / FILE))
+        self._ministack.fire_schedules_with(ScheduledTargets(self._clients).fire)
+        self._enforce(self._ministack.iam)
         self._declared.install(self._ministack)
         Replacements(self._ministack).teach(self._emulator)
+
+    def _enforce(self, iam: MiniStackIam) -> None:
+        iam.correct_condition_keys()
+        iam.correct_actions()
+        iam.correct_resources()
+        iam.let_the_account_stand_for("sagemaker.amazonaws.com")
+        if self._settings.enforce_iam:
+            iam.log_decisions(AccessLog(self._state.root / FILE))
+            self._ministack.guard_mappings(MappingPermissions(iam, self._credentials).refusal)
 
     def _start_worker(self, spec: FunctionSpec, archive: bytes) -> Worker:
         return Worker(
@@ -112,7 +129,7 @@ class Cloud:
 
     def _make_poller(self, current: Callable[[], Mapping | None], mapping: Mapping) -> Poller:
         function = MappedFunction(self._ministack, mapping)
-        return Poller(current, RoleQueue(mapping, function, self._credentials, self._endpoint_url), function)
+        return Poller(current, RoleQueue(mapping, function, self._clients, self._endpoint_url), function)
 
 
 def run(settings: CloudSettings) -> None:

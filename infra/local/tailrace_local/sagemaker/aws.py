@@ -60,11 +60,6 @@ class RoleClients:
             settings.access_key_id or settings.account_id, settings.secret_access_key, region_name=settings.region
         )
 
-    def own(self, service: str) -> Any:
-        """A client of the emulator's own identity."""
-        with self._lock:
-            return self._client(self._own, service)
-
     def of(self, role_arn: str, service: str) -> Any:
         """A client that acts as the role. Raises RoleError."""
         with self._lock:
@@ -158,20 +153,20 @@ class SnsNotifier:
 
 
 class CloudWatchMetrics:
-    """Metrics in CloudWatch, by the emulator's own identity."""
+    """Metrics in CloudWatch."""
 
     def __init__(self, clients: RoleClients, threads: Threads) -> None:
         self._clients = clients
         self._threads = threads
 
-    async def put(self, data: Sequence[Datum]) -> None:
+    async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
         """Put `data`, in as few calls as the API takes. Raises EmulatorError."""
         for start in range(0, len(data), _METRICS_A_CALL):
-            await self._threads.run(self._put, data[start : start + _METRICS_A_CALL])
+            await self._threads.run(self._put, role_arn, data[start : start + _METRICS_A_CALL])
 
-    def _put(self, data: Sequence[Datum]) -> None:
+    def _put(self, role_arn: str, data: Sequence[Datum]) -> None:
         try:
-            self._clients.own("cloudwatch").put_metric_data(
+            self._clients.of(role_arn, "cloudwatch").put_metric_data(
                 Namespace="AWS/SageMaker", MetricData=[_metric_datum(datum) for datum in data]
             )
         except _AWS_ERRORS as error:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,15 +15,17 @@ from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
 from tailrace_local.sagemaker.cloudformation import Bridge, ResourceHandlers, resource_handlers
 from tailrace_local.sagemaker.containers import HttpModelCaller
 from tailrace_local.sagemaker.control import ControlPlane, Registry
+from tailrace_local.sagemaker.endpoint_logs import CloudWatchLogs, EndpointLogs
 from tailrace_local.sagemaker.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
 from tailrace_local.sagemaker.faults import Faults
+from tailrace_local.sagemaker.images import EcrImages
 from tailrace_local.sagemaker.instances import FleetTools
 from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.metrics import Measurements, gauges
 from tailrace_local.sagemaker.planned_faults import PlannedFaults
-from tailrace_local.sagemaker.ports import MetricSink
+from tailrace_local.sagemaker.ports import Datum, MetricSink
 from tailrace_local.sagemaker.processes import ProcessLauncher, ProcessRecord
 from tailrace_local.sagemaker.runtime import Runtime
 from tailrace_local.sagemaker.settings import EmulatorSettings
@@ -51,6 +54,7 @@ class Emulator:
         engine: AsyncEngine,
         lifecycle: Lifecycle,
         metrics: MetricSink,
+        logs: EndpointLogs,
         measurements: Measurements,
         clock: Clock,
         threads: Threads,
@@ -65,6 +69,7 @@ class Emulator:
         self._runtime = runtime
         self._engine = engine
         self._metrics = metrics
+        self._logs = logs
         self._measurements = measurements
         self._clock = clock
         self._threads = threads
@@ -128,6 +133,8 @@ class Emulator:
         self._background = [asyncio.create_task(self._tick(), name="expire requests")]
         if self._settings.metrics_period_s > 0:
             self._background.append(asyncio.create_task(self._put_metrics(), name="put metrics"))
+        if self._settings.logs_period_s > 0:
+            self._background.append(asyncio.create_task(self._carry_logs(), name="carry logs"))
 
     async def stop(self) -> None:
         """End the background work, every endpoint and every model server."""
@@ -154,13 +161,27 @@ class Emulator:
         told = False
         while True:
             await self._clock.sleep(self._settings.metrics_period_s)
-            data = [*gauges(self.registry.endpoints, self._clock.time()), *self._measurements.collect()]
-            try:
-                await self._metrics.put(data)
-            except EmulatorError as error:
-                if not told:
-                    _log.warning("%s Further failures are not told.", error)
-                told = True
+            for role, data in self._measured().items():
+                try:
+                    await self._metrics.put(role, data)
+                except EmulatorError as error:
+                    if not told:
+                        _log.warning("%s Further failures are not told.", error)
+                    told = True
+
+    def _measured(self) -> dict[str, list[Datum]]:
+        """The period's metrics by the execution role of their endpoints; of one that is gone they are lost."""
+        roles = {one.name: one.deployment.role_arn for one in self.registry.endpoints if one.deployment}
+        found: dict[str, list[Datum]] = defaultdict(list)
+        for datum in (*gauges(self.registry.endpoints, self._clock.time()), *self._measurements.collect()):
+            if role := roles.get(datum.dimensions["EndpointName"]):
+                found[role].append(datum)
+        return found
+
+    async def _carry_logs(self) -> None:
+        while True:
+            await self._clock.sleep(self._settings.logs_period_s)
+            await self._logs.carry(self.registry.endpoints)
 
 
 def _refusal(error: ApiError, *, control: bool) -> Response:
@@ -199,7 +220,12 @@ def build(
     caller = HttpModelCaller(spool, settings.payload_limit_bytes)
     engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults, measurements, spool))
     fleets = FleetTools(
-        ProcessLauncher(settings), caller, ModelArtifacts(store, spool), clock, settings.state_dir / "models"
+        ProcessLauncher(settings),
+        caller,
+        EcrImages(clients, threads),
+        ModelArtifacts(store, spool),
+        clock,
+        settings.state_dir / "models",
     )
     lifecycle = Lifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
     return Emulator(
@@ -212,6 +238,7 @@ def build(
         engine=engine,
         lifecycle=lifecycle,
         metrics=CloudWatchMetrics(clients, threads),
+        logs=EndpointLogs(settings.state_dir / "logs", CloudWatchLogs(clients, threads)),
         measurements=measurements,
         clock=clock,
         threads=threads,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.errors import StartError
-from tailrace_local.sagemaker.ports import Launcher, ModelCaller, ModelStore, Server
+from tailrace_local.sagemaker.ports import ImageRegistry, Launcher, ModelCaller, ModelStore, Server
 from tailrace_local.sagemaker.records import Container
 
 _WATCH_S = 0.2
@@ -24,6 +24,7 @@ class FleetTools:
 
     launcher: Launcher
     caller: ModelCaller
+    images: ImageRegistry
     models: ModelStore
     clock: Clock
     models_dir: Path
@@ -82,7 +83,9 @@ class Instance:
             self._idle.set()
 
     async def start(self) -> None:
-        """Launch, wait for /ping, and from then on restart what dies. Raises StartError."""
+        """Pull, launch, wait for /ping, and from then on restart what dies. Raises StartError."""
+        for container in self._plan.containers:
+            await self._tools.images.pull(self._plan.role_arn, container.image)
         await self._launch()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 

@@ -54,10 +54,35 @@ class Datum:
 
 
 class MetricSink(Protocol):
-    """Takes metrics; raises EmulatorError if it cannot."""
+    """Takes metrics, as an execution role; raises EmulatorError if it cannot."""
 
-    async def put(self, data: Sequence[Datum]) -> None:
+    async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
         """Put `data` into the namespace AWS/SageMaker."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogStream:
+    """Where what a model server writes goes."""
+
+    role_arn: str
+    group: str
+    name: str
+
+
+class LogSink(Protocol):
+    """Takes logs, as an execution role; raises EmulatorError if it cannot."""
+
+    async def put(self, stream: LogStream, lines: Sequence[str]) -> None:
+        """Append `lines`; makes the group and the stream if there are none."""
+        ...
+
+
+class ImageRegistry(Protocol):
+    """Where images come from."""
+
+    async def pull(self, role_arn: str, image: str) -> None:
+        """Fetch the image as the execution role. Raises StartError."""
         ...
 
 

@@ -24,10 +24,10 @@ class EmulatorSettings:
     """Where the emulator stands and how it behaves where AWS leaves a choice.
 
     Attributes:
-        aws_endpoint_url: S3, SNS, STS and CloudWatch are asked here.
+        aws_endpoint_url: S3, SNS, STS, ECR, CloudWatch and its Logs are asked here.
         state_dir: holds processes/, logs/, models/ and spool/; the emulator makes it.
         images: image name, or a pattern with * and ?, to the command; the exact name wins, then the first match.
-        access_key_id: identity that assumes the execution roles and puts metrics; the account's id if absent.
+        access_key_id: identity that assumes the execution roles; the account's id if absent.
         allow_serial_pipelines: AWS does not list several containers behind an asynchronous endpoint; True runs them.
         default_concurrency: invocations at once on an instance when the configuration does not say.
         time_scale: a request's TTL and timeout are multiplied by this: 0.01 makes a TTL of 60 s pass in 0.6 s.
@@ -38,6 +38,7 @@ class EmulatorSettings:
         stop_timeout_s: how long a server has between SIGTERM and SIGKILL.
         payload_limit_bytes: largest input and output of an invocation.
         metrics_period_s: how often metrics are put; 0 puts none.
+        logs_period_s: how often what model servers wrote is carried to CloudWatch Logs; 0 carries nothing.
     """
 
     region: str
@@ -56,6 +57,7 @@ class EmulatorSettings:
     stop_timeout_s: float = 30.0
     payload_limit_bytes: int = 1 << 30
     metrics_period_s: float = 10.0
+    logs_period_s: float = 1.0
     transfer_threads: int = 16
 
     def command_for(self, image: str) -> ImageCommand | None:

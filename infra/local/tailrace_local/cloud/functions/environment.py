@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tailrace_local.cloud.functions.specification import FunctionSpec
@@ -23,7 +21,7 @@ class WorkerEnvironment:
     temporary: Path
 
     def variables(
-        self, spec: FunctionSpec, *, task_root: Path, runtime_api: str, credentials: Mapping[str, str]
+        self, spec: FunctionSpec, *, task_root: Path, runtime_api: str, log_stream: str, credentials: Mapping[str, str]
     ) -> dict[str, str]:
         """The complete environment of one worker."""
         own = {key: value for key, value in spec.variables.items() if not key.startswith(_RESERVED_PREFIXES)}
@@ -44,7 +42,7 @@ class WorkerEnvironment:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{uuid.uuid4().hex}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
             "AWS_REGION": spec.region,
             "AWS_DEFAULT_REGION": spec.region,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self.endpoint_url),

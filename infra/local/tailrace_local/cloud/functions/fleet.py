@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tailrace_local.cloud.functions.logs import FunctionLogs
 from tailrace_local.cloud.functions.runtime_api import Answer
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
@@ -23,8 +24,9 @@ StartWorker = Callable[[FunctionSpec, bytes], Worker]
 class Fleet:
     """Workers by function and version. How many may run at once is bounded by whoever invokes."""
 
-    def __init__(self, start: StartWorker) -> None:
+    def __init__(self, start: StartWorker, logs: FunctionLogs) -> None:
         self._start = start
+        self._logs = logs
         self._idle: dict[tuple[str, str], list[Worker]] = {}
         self._busy: set[Worker] = set()
         self._leaving: set[Worker] = set()
@@ -46,10 +48,12 @@ class Fleet:
         except Exception as error:  # noqa: BLE001 - the invoker gets it as an error of the runtime
             _log.exception("no worker for %s", spec.name)
             return _error("Runtime.Unknown", f"{type(error).__name__}: {error}")
+        started = time.monotonic()
         try:
             answer, log = worker.invoke(json.dumps(event).encode(), request_id, arn)
         finally:
             self._release(worker)
+        self._logs.write(spec, worker.log_stream, request_id, log, time.monotonic() - started)
         return _result(answer, log)
 
     def listed(self) -> list[dict[str, Any]]:

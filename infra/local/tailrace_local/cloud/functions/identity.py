@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from tailrace_local.cloud.ministack import Session
+from tailrace_local.cloud.ministack_iam import Session
 
 LIFETIME_S = 6 * 3600.0
 # A worker keeps its environment's credentials for an hour at most (it is replaced then), so this is ample.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
@@ -37,6 +39,7 @@ class Worker:
         log: Path,
     ) -> None:
         self.spec = spec
+        self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{uuid.uuid4().hex}"
         self.last_used = self.started = time.monotonic()
         self._invocation: Invocation | None = None
         self._api = RuntimeApi()
@@ -46,6 +49,7 @@ class Worker:
                 spec,
                 task_root=task_root,
                 runtime_api=self._api.address,
+                log_stream=self.log_stream,
                 credentials=credentials.environment(spec.role, spec.name),
             )
             self._group = ProcessGroup.start(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.ministack import MiniStack
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.poller import Poller
+from tailrace_local.cloud.role_clients import RoleClients
 
 _log = logging.getLogger("tailrace.cloud.queues")
 _LOOK_EVERY_S = 0.5
@@ -57,17 +56,12 @@ class MappedFunction:
 class RoleQueue:
     """A queue read over the cloud's own HTTP interface with the credentials of a function's role."""
 
-    def __init__(
-        self, mapping: Mapping, function: MappedFunction, credentials: RoleCredentials, endpoint_url: str
-    ) -> None:
+    def __init__(self, mapping: Mapping, function: MappedFunction, clients: RoleClients, endpoint_url: str) -> None:
         self._mapping = mapping
         self._function = function
-        self._credentials = credentials
+        self._clients = clients
         name = mapping.queue_arn.rsplit(":", 1)[-1]
         self._url = f"{endpoint_url}/{mapping.account_id}/{name}"
-        self._endpoint_url = endpoint_url
-        self._client: Any = None
-        self._access_key = ""
 
     def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]:
         """Up to ten messages with all their attributes."""
@@ -88,25 +82,8 @@ class RoleQueue:
             _log.warning("%d messages of %s could not be deleted: %s", len(failed), self._url, failed)
 
     def _sqs(self) -> Any:
-        session = self._credentials.session(self._function.role, self._mapping.function_name)
-        if self._client is None or session.access_key != self._access_key:
-            self._client = (
-                importlib.import_module("boto3")
-                .session.Session()
-                .client(
-                    "sqs",
-                    endpoint_url=self._endpoint_url,
-                    region_name=self._mapping.region,
-                    aws_access_key_id=session.access_key,
-                    aws_secret_access_key=session.secret_key,
-                    aws_session_token=session.token,
-                    config=importlib.import_module("botocore.config").Config(
-                        max_pool_connections=64, connect_timeout=5, read_timeout=60, retries={"max_attempts": 2}
-                    ),
-                )
-            )
-            self._access_key = session.access_key
-        return self._client
+        mapping = self._mapping
+        return self._clients.client("sqs", self._function.role, mapping.function_name, mapping.region)
 
 
 class Supervisor:

@@ -1,0 +1,116 @@
+"""Functions' logs in CloudWatch, written as Lambda writes them: a stream for each worker, with the function's role.
+
+What the role may not write is lost, as on AWS; the cloud's log says so once for each function.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace_local.cloud.functions.specification import FunctionSpec
+from tailrace_local.cloud.role_clients import RoleClients
+
+# PutLogEvents takes 10,000 events and 1 MiB, of which each event takes 26 bytes beside its text; one event 1 MiB.
+_EVENTS_A_CALL = 10_000
+_BYTES_A_CALL = 1024 * 1024
+_BYTES_AN_EVENT = 26
+_LONGEST = 256 * 1024
+# Lambda does not hold a function up for its logs, nor does it write a call for each line.
+_GATHER_S = 0.2
+_log = logging.getLogger("tailrace.cloud.functions")
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LogStream:
+    """Where the output of a function's worker goes."""
+
+    function: str
+    role: str
+    region: str
+    group: str
+    name: str
+
+
+class FunctionLogs:
+    """Takes what invocations said and writes it in the background."""
+
+    def __init__(self, clients: RoleClients) -> None:
+        self._clients = clients
+        self._said: queue.SimpleQueue[tuple[LogStream, list[Event]]] = queue.SimpleQueue()
+        self._streams: set[str] = set()
+        self._refused: set[str] = set()
+        threading.Thread(target=self._run, name="function-logs", daemon=True).start()
+
+    def write(self, spec: FunctionSpec, stream: str, request_id: str, text: str, duration_s: float) -> None:
+        """Write one invocation's output to a stream, between the lines that Lambda adds."""
+        spent_ms = f"{duration_s * 1000:.2f}"
+        lines = [
+            f"START RequestId: {request_id} Version: {spec.version}",
+            *text.splitlines(),
+            f"END RequestId: {request_id}",
+            f"REPORT RequestId: {request_id}\tDuration: {spent_ms} ms\tMemory Size: {spec.memory_mb} MB",
+        ]
+        now_ms = int(time.time() * 1000)
+        # CloudWatch takes no empty event.
+        target = LogStream(spec.name, spec.role, spec.region, spec.log_group, stream)
+        self._said.put((target, [{"timestamp": now_ms, "message": line[:_LONGEST]} for line in lines if line]))
+
+    def _run(self) -> None:
+        while True:
+            gathered: dict[LogStream, list[Event]] = defaultdict(list)
+            said = self._said.get()
+            time.sleep(_GATHER_S)
+            while True:
+                gathered[said[0]] += said[1]
+                try:
+                    said = self._said.get_nowait()
+                except queue.Empty:
+                    break
+            for stream, events in gathered.items():
+                self._put(stream, events)
+
+    def _put(self, stream: LogStream, events: list[Event]) -> None:
+        names = {"logGroupName": stream.group, "logStreamName": stream.name}
+        try:
+            client = self._clients.client("logs", stream.role, stream.function, stream.region)
+            if stream.name not in self._streams:
+                self._make(client, names)
+            for batch in batches(events):
+                client.put_log_events(**names, logEvents=batch)
+        except Exception as error:  # noqa: BLE001 - logs that cannot be written stop nothing
+            if stream.function not in self._refused:
+                _log.warning("logs of %s are lost: %s", stream.function, error)
+            self._refused.add(stream.function)
+
+    def _make(self, client: Any, names: dict[str, str]) -> None:
+        try:
+            client.create_log_stream(**names)
+        except client.exceptions.ResourceNotFoundException:
+            # A function whose template declares no group has one made when it first says something.
+            client.create_log_group(logGroupName=names["logGroupName"])
+            client.create_log_stream(**names)
+        self._streams.add(names["logStreamName"])
+
+
+def batches(events: list[Event]) -> Iterator[list[Event]]:
+    """The events in as few calls as the API takes."""
+    batch: list[Event] = []
+    size = 0
+    for event in events:
+        length = len(event["message"].encode()) + _BYTES_AN_EVENT
+        if batch and (len(batch) == _EVENTS_A_CALL or size + length > _BYTES_A_CALL):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += length
+    if batch:
+        yield batch
