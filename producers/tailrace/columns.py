@@ -13,12 +13,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tailrace import bitmaps
+from tailrace.bitmaps import Octets
+from tailrace.cutting import Cut, Window
+from tailrace.structure import Structure
 from tailrace_core.errors import InputError, RecordError
 
-_COMMA, _NEWLINE, _RETURN, _QUOTE = b',\n\r"'
+_COMMA, _NEWLINE, _RETURN = b",\n\r"
 
 Positions = npt.NDArray[np.int64]
-Octets = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,22 @@ class ColumnPlan:
         """The names of the columns that are kept, in order."""
         return tuple(self.columns[position] for position in self.kept)
 
-    def select(self, pieces: Sequence[bytes]) -> Selected:
-        """The sent and the kept bytes of pieces that hold whole records.
+    def select(self, cut: Cut) -> Selected:
+        """The sent and the kept bytes of a cut.
 
         Each sent record keeps its own line end (the last may have none); each kept record ends with a newline. When
-        nothing is to be selected, the pieces pass as they are.
+        nothing is to be selected, the data pass as they are.
 
         Raises:
-            RecordError: a record has another number of fields than there are columns (the row counts within pieces).
+            RecordError: a record has another number of fields than there are columns (the row counts within the cut).
         """
         if self.is_identity:
-            return Selected(tuple(pieces), ())
+            return Selected((cut.data,) if cut.data else (), ())
         sent: list[bytes] = []
         kept: list[bytes] = []
         row = 0
-        for piece in filter(None, pieces):
-            fields = _Fields(piece, len(self.columns), row)
+        for window in cut.windows:
+            fields = _Fields(cut.data, window, len(self.columns), row)
             row += fields.rows
             sent.append(fields.gather(self.sent, own_line_ends=True))
             if self.kept:
@@ -110,22 +113,24 @@ class ColumnPlan:
 
 
 class _Fields:
-    """Where the fields of a piece begin and end, as offsets with one entry for each record.
+    """Where the fields of a window begin and end, as offsets with one entry for each record.
 
     The delimiter after a field stands at the field's stop. The carriage return of a line end belongs to no field.
     """
 
-    def __init__(self, piece: bytes, columns: int, first_row: int) -> None:
-        self._unended = not piece.endswith(b"\n")
+    def __init__(self, data: bytes, window: Window, columns: int, first_row: int) -> None:
         # A newline for the last record spares all that follows a special case; it is taken off again at the end.
-        self._values: Octets = np.frombuffer(piece + b"\n" if self._unended else piece, np.uint8)
-        stops = _delimiters(self._values, quoted=b'"' in piece)
+        self._unended = not data.endswith(b"\n", window.start, window.stop)
+        text = data[window.start : window.stop] + b"\n" if self._unended else data
+        size = window.structure.size + self._unended
+        self._values: Octets = np.frombuffer(text, np.uint8, size, 0 if self._unended else window.start)
+        stops = _delimiters(self._values, window.structure)
         _require_regular(self._values[stops] == _NEWLINE, columns, first_row)
         self._stops = stops.reshape(-1, columns)
         self._line_stops = self._stops[:, -1] + 1
         self._line_starts = np.concatenate([[0], self._line_stops[:-1]])
         self.rows = len(self._stops)
-        if b"\r" in piece:
+        if data.find(b"\r", window.start, window.stop) >= 0:
             self._leave_out_carriage_returns()
 
     def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
@@ -204,15 +209,13 @@ def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row:
     )
 
 
-def _delimiters(values: Octets, *, quoted: bool) -> Positions:
+def _delimiters(values: Octets, structure: Structure) -> Positions:
     """Where the commas and newlines stand that are outside of quotes."""
-    marked = (values == _COMMA) | (values == _NEWLINE)
-    if not quoted:
-        return np.flatnonzero(marked)
-    found: Positions = np.flatnonzero(marked | (values == _QUOTE))
-    quotes = values[found] == _QUOTE
-    outside: Positions = found[~(quotes | np.bitwise_xor.accumulate(quotes))]
-    return outside
+    marked = values == _COMMA
+    marked |= values == _NEWLINE
+    if structure.inside is not None:
+        marked &= ~bitmaps.mask(structure.inside, len(values))
+    return np.flatnonzero(marked)
 
 
 def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple[int, ...]:

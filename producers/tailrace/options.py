@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from tailrace.columns import ColumnPlan
+from tailrace.cutting import Cut
 from tailrace_core.errors import InputError
 from tailrace_core.headers import HeaderPolicy, parse_names
 from tailrace_core.jobs import JobSettings
@@ -163,7 +164,7 @@ def differences(one: JobSettings, other: JobSettings) -> str:
 def _sent_header(plan: ColumnPlan, header: bytes | None) -> str:
     if header is None:
         raise InputError("a header to repeat needs an input that has one")
-    return b"".join(plan.select((header + b"\n",)).sent).removesuffix(b"\n").decode()
+    return b"".join(plan.select(Cut.of(header + b"\n")).sent).removesuffix(b"\n").decode()
 
 
 def _rejects(limit: int | str | None) -> tuple[int | None, float | None]:

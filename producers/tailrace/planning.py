@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.columns import ColumnPlan
-from tailrace.counting import count_records
+from tailrace.cutting import Cut, Limits, cut
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.preflight import Preflight
 from tailrace_core.checksums import checksum
 from tailrace_core.errors import RecordError, RecordTooLargeError
-from tailrace_core.framing import Cut, Place, at_byte, cut, unclosed_quote
+from tailrace_core.framing import Place, at_byte, unclosed_quote
 from tailrace_core.jobs import JobSettings
 from tailrace_core.ranges import RowRange
 from tailrace_core.records import split_fields, split_records
@@ -91,18 +91,11 @@ class Planner:
         """
         rows_total = offset = 0
         # A last line that does not close its quote is a bad row like others: the pre-flight check names it.
-        for each in cut(
-            blocks,
-            max_rows=self.settings.chunk_rows,
-            max_bytes=self._max_bytes,
-            allow_unclosed=True,
-            allow_large=True,
-            count=count_records,
-            place=place,
-        ):
+        limits = Limits(rows=self.settings.chunk_rows, size_bytes=self._max_bytes, allow_large=True)
+        for each in cut(blocks, limits, place):
             _refuse_swallowed_lines(each, offset, place)
             rows_total += each.rows
-            offset += each.size_bytes
+            offset += len(each.data)
             yield self._chunk(each)
         yield Seal(rows_total)
 
@@ -116,8 +109,8 @@ class Planner:
         return self.settings.chunk_bytes - len(self._header)
 
     def _chunk(self, each: Cut) -> ChunkPlan:
-        if each.size_bytes > self._max_bytes:
-            reason = f"record of {each.size_bytes} bytes is over the chunk limit of {self._max_bytes}"
+        if len(each.data) > self._max_bytes:
+            reason = f"record of {len(each.data)} bytes is over the chunk limit of {self._max_bytes}"
             reasons = {each.first_row: reason}
         else:
             reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
@@ -134,8 +127,8 @@ class Planner:
             sent = (self._header, *sent)
         return ChunkPlan(
             range=RowRange(each.first_row, each.rows),
-            source_checksum=checksum(*each.pieces),
-            source_bytes=each.size_bytes,
+            source_checksum=checksum(each.data),
+            source_bytes=len(each.data),
             input=sent,
             kept=kept,
             rejected=rejected,
@@ -145,11 +138,10 @@ class Planner:
         self, each: Cut, reasons: dict[int, str]
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[Reject, ...]]:
         rows = range(each.first_row, each.first_row + each.rows)
-        records = [record for piece in each.pieces for record in split_records(piece)] if reasons else []
-        good = each.pieces
+        records = split_records(each.data) if reasons else []
+        good = each
         if reasons:
-            joined = b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons)
-            good = (joined,) if joined else ()
+            good = Cut.of(b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons))
         selected = self.columns.select(good if self.columns.is_identity else _ended(good))
         unsendable = self._unsendable(selected.sent, [row for row in rows if row not in reasons])
         if unsendable:
@@ -171,8 +163,8 @@ class Planner:
         if self.columns.is_identity:
             return {}
         check = Preflight(len(self.columns.sent))
-        whole = Cut(0, len(rows), sum(map(len, sent)), sent)
-        return {rows[bad.row]: f"of the sent columns: {bad.reason}" for bad in check.check(whole)}
+        found = check.check(Cut.of(b"".join(sent)))
+        return {rows[bad.row]: f"of the sent columns: {bad.reason}" for bad in found}
 
     def _kept_of(self, record: bytes) -> bytes:
         """The kept columns of a rejected row; empty fields where the record does not say for certain what they are."""
@@ -184,21 +176,19 @@ class Planner:
 
 def _refuse_swallowed_lines(each: Cut, offset: int, place: Place) -> None:
     """Only the last record of an input can lack a closing quote; then it is all that follows, perhaps most of it."""
-    if sum(piece.count(b'"') for piece in each.pieces) % 2:
-        record = split_records(each.pieces[-1])[-1]
+    if each.windows[-1].structure.unclosed:
+        record = split_records(each.data)[-1]
         if b"\n" in _body(record):
-            raise unclosed_quote(each.first_row + each.rows - 1, offset + each.size_bytes - len(record), place)
+            raise unclosed_quote(each.first_row + each.rows - 1, offset + len(each.data) - len(record), place)
 
 
 def _body(record: bytes) -> bytes:
     return record.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _ended(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """The pieces with a line end after the last record: one whose sent column is empty is else no record."""
-    if not pieces or pieces[-1].endswith(b"\n"):
-        return pieces
-    return (*pieces[:-1], pieces[-1] + b"\n")
+def _ended(each: Cut) -> Cut:
+    """The cut with a line end after the last record: one whose sent column is empty is else no record."""
+    return each if not each.data or each.data.endswith(b"\n") else Cut.of(each.data + b"\n", each.first_row)
 
 
 def _clean(field: bytes) -> bytes:

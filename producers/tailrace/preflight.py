@@ -7,19 +7,20 @@ it prove so; only a block that they cannot clear is looked at record by record.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
-from tailrace_core.framing import Cut
+from tailrace import bitmaps
+from tailrace.bitmaps import Octets
+from tailrace.cutting import Cut, Window
+from tailrace.structure import Structure
+from tailrace.utf8 import is_utf8
 from tailrace_core.records import outside_quotes, split_fields, split_records
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n\v\f"
-_NEWLINE = ord("\n")
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b",\n"))
+_SPACE, _HASH, _COMMA, _RETURN = b" #,\r"
 _GROUP_ROWS = 256
 
 
@@ -42,28 +43,23 @@ class Preflight:
         """The bad rows of a cut, in order; a row with several faults is named once, for the first of them."""
         bad: list[BadRow] = []
         row = cut.first_row
-        for piece in cut.pieces:
-            rows = self.clean_rows(piece)
-            if rows is None:
-                records = split_records(piece)
-                bad += self._search(records, row)
-                rows = len(records)
-            row += rows
+        for window in cut.windows:
+            if not self.is_clean(cut.data, window):
+                bad += self._search(split_records(cut.data[window.start : window.stop]), row)
+            row += window.structure.rows
         return bad
 
-    def clean_rows(self, piece: bytes) -> int | None:
-        """How many records ``piece`` holds (whole ones) when a few passes prove none bad, else None."""
-        quoted = b'"' in piece
-        plain = outside_quotes(piece) if quoted else piece
-        suspicious = (
-            b"\0" in piece
-            or not (piece.isascii() or _not_utf8(piece) is None)
-            or (quoted and piece.count(b'"') % 2)
-            or (b"#" in plain and (plain.startswith(b"#") or b"\n#" in plain))
-            or (b"\r" in plain and plain.removesuffix(b"\r").count(b"\r") != plain.count(b"\r\n"))
-            or self._may_repeat_header(piece)
-        )
-        return None if suspicious else self._regular_rows(plain)
+    def is_clean(self, data: bytes, window: Window) -> bool:
+        """Whether a few passes over a window of ``data`` prove that none of its records is bad."""
+        octets = np.frombuffer(data, np.uint8, window.structure.size, window.start)
+        return not (
+            window.structure.unclosed
+            or data.find(b"\0", window.start, window.stop) >= 0
+            or self._may_hold_comment(data, window, octets)
+            or self._may_hold_lone_return(data, window, octets)
+            or self._may_repeat_header(data, window, octets)
+            or not is_utf8(data, octets, window.start)
+        ) and self._is_regular(octets, window.structure)
 
     def reason(self, record: bytes) -> str | None:
         """Why one record (with or without its line end) is bad; None when it is not."""
@@ -95,44 +91,48 @@ class Preflight:
         bad: list[BadRow] = []
         for start in range(0, len(records), _GROUP_ROWS):
             group = records[start : start + _GROUP_ROWS]
-            if self.clean_rows(b"".join(group)) is None:
+            data = b"".join(group)
+            if not self.is_clean(data, Window(0, Structure.of(data))):
                 reasons = ((row, self.reason(record)) for row, record in enumerate(group, start=first_row + start))
                 bad += [BadRow(row, reason) for row, reason in reasons if reason is not None]
         return bad
 
-    def _may_repeat_header(self, piece: bytes) -> bool:
-        header = self.header
-        return header is not None and (
-            piece.startswith((header, _BOM + header)) or b"\n" + header in piece or b"\n" + _BOM + header in piece
-        )
+    def _may_hold_comment(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if data.find(b"#", window.start, window.stop) < 0:
+            return False
+        return bool((bitmaps.equal(octets, _HASH) & window.structure.starts).any())
 
-    def _regular_rows(self, plain: bytes) -> int | None:
-        """The number of records if each has its fields: then commas and newlines form a known pattern."""
-        structure = plain.translate(None, _NOT_STRUCTURE)
-        if plain and not plain.endswith(b"\n"):
-            structure += b"\n"
-        rows = len(structure) // self.columns
-        if structure != (b"," * (self.columns - 1) + b"\n") * rows:
-            return None
-        # With two columns and more, a blank line lacks a comma and has been seen just now.
-        return None if self.columns == 1 and _may_hold_blank_line(plain) else rows
+    def _may_hold_lone_return(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if data.find(b"\r", window.start, window.stop) < 0:
+            return False
+        alone = bitmaps.equal(octets, _RETURN) & ~bitmaps.preceding(window.structure.ends)
+        return bool(window.structure.outside(alone).any())
+
+    def _may_repeat_header(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if self.header is None:
+            return False
+        if not self.header:
+            return True
+        return _may_start_with(self.header, data, window, octets) or data.find(_BOM, window.start, window.stop) >= 0
+
+    def _is_regular(self, octets: Octets, structure: Structure) -> bool:
+        """Whether each record has its number of fields, and in one column none may be a blank line."""
+        if self.columns == 1 and (bitmaps.marked(np.less_equal, octets, _SPACE) & structure.starts).any():
+            return False
+        # With two columns and more, a blank line lacks a comma.
+        commas = structure.outside(bitmaps.equal(octets, _COMMA))
+        return bitmaps.has_between(commas, structure.ends, self.columns - 1)
 
 
-def separate(cut: Cut, bad: Collection[BadRow]) -> list[Cut]:
-    """The cut in smaller ones that tile it, in order: each holds only bad rows or none.
-
-    What is bad can so be recorded under its own range, and what is left is sent as it stands.
-    """
-    if not bad:
-        return [cut]
-    rows = {each.row for each in bad}
-    records = (record for piece in cut.pieces for record in split_records(piece))
-    separated: list[Cut] = []
-    for _, group in groupby(enumerate(records, start=cut.first_row), key=lambda numbered: numbered[0] in rows):
-        numbered = list(group)
-        data = b"".join(record for _, record in numbered)
-        separated.append(Cut(numbered[0][0], len(numbered), len(data), (data,)))
-    return separated
+def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:
+    """Whether a record may start with a text: so it does where all its bytes stand one after the other."""
+    if data.find(text[:1], window.start, window.stop) < 0:
+        return False
+    at = bitmaps.positions(bitmaps.equal(octets, text[0]) & window.structure.starts)
+    for further, octet in enumerate(text[1:], start=1):
+        at = at[at < len(octets) - further]
+        at = at[octets[at + further] == octet]
+    return bool(len(at))
 
 
 def _not_utf8(data: bytes) -> int | None:
@@ -142,9 +142,3 @@ def _not_utf8(data: bytes) -> int | None:
     except UnicodeDecodeError as error:
         return error.start
     return None
-
-
-def _may_hold_blank_line(plain: bytes) -> bool:
-    values = np.frombuffer(plain, np.uint8)
-    starts = np.flatnonzero(values[:-1] == _NEWLINE) + 1
-    return plain[:1] in {bytes((blank,)) for blank in _BLANKS} or bool(np.isin(values[starts], list(_BLANKS)).any())

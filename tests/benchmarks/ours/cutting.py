@@ -6,10 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tailrace.counting import count_records
+from tailrace.cutting import Cut, Limits, cut
 from tailrace.preflight import Preflight
 from tailrace.sources import Source
-from tailrace_core.framing import Cut, cut
 from tailrace_core.headers import HeaderPolicy
 from tests.benchmarks.report import report
 
@@ -19,7 +18,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 def cuts(path: str) -> Iterator[Cut]:
     """The file in cuts of a size, as a submit makes them."""
     with Source.open([path], header=HeaderPolicy.NONE) as source:
-        yield from cut(source.blocks(), max_rows=10**9, max_bytes=CHUNK_BYTES, count=count_records)
+        yield from cut(source.blocks(), Limits(rows=10**9, size_bytes=CHUNK_BYTES))
 
 
 def count(path: str) -> int:
@@ -37,8 +36,7 @@ def split(path: str, folder: str) -> int:
     """Cut, count and write each cut to a file of its own."""
     rows = 0
     for each in cuts(path):
-        with Path(folder, f"{each.first_row:012d}").open("wb", buffering=0) as file:
-            file.writelines(each.pieces)
+        Path(folder, f"{each.first_row:012d}").write_bytes(each.data)
         rows += each.rows
     return rows
 

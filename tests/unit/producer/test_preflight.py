@@ -4,11 +4,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tailrace.preflight import BadRow, Preflight, separate
-from tailrace_core.framing import Cut, cut
+from tailrace.cutting import Cut, Limits, cut
+from tailrace.preflight import BadRow, Preflight
 from tests.unit.csv_texts import Table, reference_records, sliced, soup, tables
 
 _HEADER = b"a,b7"
+_WINDOWS = st.sampled_from([1, 7, 64, 1000])
 _SPOILERS = [b"\0", b"\xff", b"\xc3", b"a,b7\n", b"\xef\xbb\xbfa,b7\r\n", b"\n#", b"\r"]
 
 
@@ -20,7 +21,9 @@ def test_the_fast_path_finds_what_looking_at_each_record_finds(
     preflight = Preflight(columns, header)
     found = [
         bad
-        for each in cut(data.draw(sliced(whole)), max_rows=max_rows, max_bytes=10**6, allow_unclosed=True)
+        for each in cut(
+            data.draw(sliced(whole)), Limits(rows=max_rows, size_bytes=10**6), window_bytes=data.draw(_WINDOWS)
+        )
         for bad in preflight.check(each)
     ]
     reasons = [preflight.reason(record) for record in reference_records(whole)]
@@ -36,31 +39,15 @@ def test_clean_data_is_cleared_without_looking_at_records(columns: int, data: st
     rows = [] if data is None else data.draw(st.lists(row, max_size=20))
     ends = [b"\n", b"\r\n"]
     piece = b"".join(b",".join(each) + ends[number % 2] for number, each in enumerate(rows))
-    assert Preflight(columns, b"id").clean_rows(piece) == len(rows)
+    only = Cut.of(piece)
+    assert only.rows == len(rows)
+    assert all(Preflight(columns, b"id").is_clean(piece, window) for window in only.windows)
 
 
 @given(tables(min_rows=1))
 def test_well_formed_tables_hold_no_ragged_rows_and_no_open_quotes(table: Table) -> None:
     preflight = Preflight(len(table.rows[0]))
-    (whole,) = cut([table.data], max_rows=100, max_bytes=10**6)
-    assert {bad.reason for bad in preflight.check(whole)} <= {"blank line", "starts with '#'"}
-
-
-@given(st.data(), st.integers(1, 3))
-def test_separated_cuts_tile_the_cut_and_hold_only_bad_rows_or_none(data: st.DataObject, columns: int) -> None:
-    preflight = Preflight(columns)
-    for each in cut(data.draw(sliced(data.draw(soup(_SPOILERS)))), max_rows=9, max_bytes=10**6, allow_unclosed=True):
-        bad = preflight.check(each)
-        parts = separate(each, bad)
-        assert b"".join(piece for part in parts for piece in part.pieces) == b"".join(each.pieces)
-        assert sum(part.rows for part in parts) == each.rows
-        row = each.first_row
-        for part in parts:
-            assert part.first_row == row
-            assert part.size_bytes == sum(map(len, part.pieces))
-            assert preflight.check(part) == [found for found in bad if row <= found.row < row + part.rows]
-            assert len(preflight.check(part)) in {0, part.rows}
-            row += part.rows
+    assert {bad.reason for bad in preflight.check(Cut.of(table.data))} <= {"blank line", "starts with '#'"}
 
 
 @pytest.mark.parametrize(
@@ -89,19 +76,18 @@ def test_separated_cuts_tile_the_cut_and_hold_only_bad_rows_or_none(data: st.Dat
 def test_each_fault_has_its_reason(record: bytes, reason: str | None) -> None:
     preflight = Preflight(3, b"id,x,y")
     filler = b"1,2,3\n" * 1000
-    whole = Cut(5, 1002, 0, (filler, record))
+    whole = Cut.of(filler + record, 5)
     expected = [] if reason is None else [BadRow(1005, reason)]
     assert preflight.check(whole) == expected
 
 
 def test_ragged_rows_that_make_up_for_each_other_are_both_found() -> None:
-    (whole,) = cut([b"1,2,3\n1,2\n1,2,3,4\n1,2,3\n"], max_rows=10, max_bytes=1000)
+    whole = Cut.of(b"1,2,3\n1,2\n1,2,3,4\n1,2,3\n")
     assert [bad.row for bad in Preflight(3).check(whole)] == [1, 2]
 
 
 def test_one_column_is_ragged_only_with_a_comma_and_blank_only_without_a_field() -> None:
-    (whole,) = cut([b'a\n\n""\nb,c\n  \n#\n'], max_rows=10, max_bytes=1000)
-    assert Preflight(1).check(whole) == [
+    assert Preflight(1).check(Cut.of(b'a\n\n""\nb,c\n  \n#\n')) == [
         BadRow(1, "blank line"),
         BadRow(3, "1 field expected, 2 found"),
         BadRow(4, "blank line"),
@@ -112,5 +98,4 @@ def test_one_column_is_ragged_only_with_a_comma_and_blank_only_without_a_field()
 def test_a_bad_row_deep_in_a_large_piece_is_the_only_one_named() -> None:
     rows = [b"1,2\n"] * 5000
     rows[4711] = b"1\n"
-    (whole,) = cut([b"".join(rows)], max_rows=10**6, max_bytes=10**9)
-    assert Preflight(2).check(whole) == [BadRow(4711, "2 fields expected, 1 found")]
+    assert Preflight(2).check(Cut.of(b"".join(rows))) == [BadRow(4711, "2 fields expected, 1 found")]
