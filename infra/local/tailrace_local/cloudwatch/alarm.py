@@ -1,0 +1,146 @@
+"""A metric alarm as PutMetricAlarm describes it, and the states that it moves between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class AlarmError(ValueError):
+    """An alarm that asks for what cannot be evaluated here; the message names the alarm and the property."""
+
+
+class State(StrEnum):
+    """StateValue."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class MissingData(StrEnum):
+    """TreatMissingData."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """An alarm's change of state, and why."""
+
+    alarm: str
+    before: State
+    after: State
+    reason: str
+
+
+@dataclass(frozen=True)
+class MetricStat:
+    """One statistic of one metric, a value a period."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+    period_s: float
+
+
+@dataclass(frozen=True)
+class Query:
+    """One entry of an alarm's metrics: a statistic or an expression over the others' ids."""
+
+    id: str
+    stat: MetricStat | None = None
+    expression: str = ""
+    returns: bool = True
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What decides about an alarm's state. ``queries`` hold exactly one that returns data."""
+
+    name: str
+    queries: tuple[Query, ...]
+    period_s: float
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    comparison: str
+    threshold: float
+    missing: MissingData
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> Alarm:
+        """The alarm that PutMetricAlarm, DescribeAlarms or a template describes.
+
+        Raises:
+            AlarmError: anomaly detection, a missing metric, or no single query that returns data.
+        """
+        name = str(described.get("AlarmName", ""))
+        if described.get("ThresholdMetricId"):
+            raise AlarmError(f"alarm {name}: anomaly detection (ThresholdMetricId) is not evaluated here")
+        queries = _queries(name, described)
+        periods = int(described.get("EvaluationPeriods") or 1)
+        return cls(
+            name=name,
+            queries=queries,
+            period_s=max((query.stat.period_s for query in queries if query.stat), default=60.0),
+            evaluation_periods=periods,
+            datapoints_to_alarm=int(described.get("DatapointsToAlarm") or periods),
+            comparison=str(described["ComparisonOperator"]),
+            threshold=float(described["Threshold"]),
+            missing=MissingData(described.get("TreatMissingData") or "missing"),
+        )
+
+    def breaches(self, value: float) -> bool:
+        """Whether one datapoint lies beyond the threshold.
+
+        Raises:
+            AlarmError: an operator of anomaly detection.
+        """
+        match self.comparison:
+            case "GreaterThanOrEqualToThreshold":
+                return value >= self.threshold
+            case "GreaterThanThreshold":
+                return value > self.threshold
+            case "LessThanThreshold":
+                return value < self.threshold
+            case "LessThanOrEqualToThreshold":
+                return value <= self.threshold
+        raise AlarmError(f"alarm {self.name}: ComparisonOperator {self.comparison!r} is not evaluated here")
+
+
+def _queries(name: str, described: Mapping[str, Any]) -> tuple[Query, ...]:
+    if not described.get("Metrics"):
+        return (Query("m", _stat(name, described, described)),)
+    queries = tuple(_query(name, entry) for entry in described["Metrics"])
+    if sum(query.returns for query in queries) != 1:
+        raise AlarmError(f"alarm {name}: exactly one of Metrics has to return data")
+    return queries
+
+
+def _query(name: str, entry: Mapping[str, Any]) -> Query:
+    returns = str(entry.get("ReturnData", "true")).lower() == "true"
+    if entry.get("Expression"):
+        return Query(str(entry["Id"]), expression=str(entry["Expression"]), returns=returns)
+    found = entry.get("MetricStat")
+    if not found:
+        raise AlarmError(f"alarm {name}: {entry.get('Id')} of Metrics has neither MetricStat nor Expression")
+    return Query(str(entry["Id"]), _stat(name, found["Metric"], {**found, "Statistic": found["Stat"]}), returns=returns)
+
+
+def _stat(name: str, metric: Mapping[str, Any], how: Mapping[str, Any]) -> MetricStat:
+    if not metric.get("MetricName") or not metric.get("Namespace"):
+        raise AlarmError(f"alarm {name}: MetricName and Namespace are needed")
+    dimensions = metric.get("Dimensions") or []
+    return MetricStat(
+        namespace=str(metric["Namespace"]),
+        name=str(metric["MetricName"]),
+        dimensions=tuple(sorted((str(each["Name"]), str(each["Value"])) for each in dimensions)),
+        statistic=str(how.get("ExtendedStatistic") or how.get("Statistic") or "Average"),
+        period_s=float(how.get("Period") or 60),
+    )
