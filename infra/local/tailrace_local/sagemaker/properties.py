@@ -22,20 +22,20 @@ def refuse_unknown(kind: str, properties: Mapping[str, Any]) -> None:
             raise validation(f"Model validation failed (#: extraneous key [{name}] is not permitted)")
 
 
-def coerce(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def coerce(operation: str, properties: Mapping[str, Any], *, service: str = "sagemaker") -> dict[str, Any]:
     """`properties` with every value in the type that the operation's shape wants."""
-    coerced: dict[str, Any] = _coerced(_input_shape(operation), properties)
+    coerced: dict[str, Any] = _coerced(_input_shape(operation, service), properties)
     return coerced
 
 
-def for_operation(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def for_operation(operation: str, properties: Mapping[str, Any], *, service: str = "sagemaker") -> dict[str, Any]:
     """Only what the operation takes."""
-    members = _input_shape(operation).members
+    members = _input_shape(operation, service).members
     return {name: value for name, value in properties.items() if name in members}
 
 
-def _input_shape(operation: str) -> Any:
-    return service_model("sagemaker").operation_model(operation).input_shape
+def _input_shape(operation: str, service: str = "sagemaker") -> Any:
+    return service_model(service).operation_model(operation).input_shape
 
 
 def _coerced(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type

@@ -24,6 +24,8 @@ _JAVA_CLASSES = {
     "N": r"\d", "S": r"$+<=>^`|~\u00A2-\u00BF\u2000-\u2BFF", "P": r"!-#%-*,-/:;?@\[-\]_{}\u00A1-\u00BF\u2010-\u2E7F",
 }  # fmt: skip
 _ANYTHING = re.compile(".*", re.DOTALL)
+_CLASS = re.compile(r"\\p\{(\w+)\}")
+_SET_OR_CLASS = re.compile(r"\[(?:[^\]\\]|\\.)*\]|" + _CLASS.pattern)
 
 
 @lru_cache
@@ -105,12 +107,16 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of the service model, which is Java's, as Python's; one that Python cannot express takes anything."""
     # The model's patterns match whole values, but some write a set for a negation: `([^/])` after `://`.
     text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")
-    bare = re.sub(r"(?<!\[)\\p\{ASCII\}", lambda _: rf"[{_JAVA_CLASSES['ASCII']}]", text)
-    inside = re.sub(r"\\p\{(\w+)\}", lambda found: _JAVA_CLASSES[found[1]], bare)
     try:
-        return re.compile(inside, re.DOTALL)
+        return re.compile(_SET_OR_CLASS.sub(_translated, text), re.DOTALL)
     except re.error:
         return _ANYTHING
+
+
+def _translated(found: re.Match[str]) -> str:
+    """A set with Java's classes in it, or a class that stands alone."""
+    translated = _CLASS.sub(lambda each: _JAVA_CLASSES[each[1]], found[0])
+    return translated if found[0].startswith("[") else f"[{translated}]"
 
 
 def _fault(shown: str, path: str, constraint: str) -> str:

@@ -1,0 +1,53 @@
+"""SageMaker and CloudWatch by boto3, as Application Auto Scaling's service-linked role asks them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tailrace_local.autoscaling.ports import ScalingError
+
+
+class EndpointCapacity:
+    """Instances of endpoints' variants, by DescribeEndpoint and UpdateEndpointWeightsAndCapacities."""
+
+    def __init__(self, sagemaker: Any) -> None:
+        self._sagemaker = sagemaker
+
+    def read(self, endpoint: str, variant: str) -> int:
+        """How many are wanted now."""
+        try:
+            found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
+        except (BotoCoreError, ClientError) as error:
+            raise ScalingError(f"{endpoint} cannot be described: {error}") from error
+        for shown in found.get("ProductionVariants", ()):
+            if shown["VariantName"] == variant:
+                return int(shown["DesiredInstanceCount"])
+        raise ScalingError(f"{endpoint} has no variant {variant}")
+
+    def change(self, endpoint: str, variant: str, count: int) -> None:
+        """Ask for that many."""
+        wanted = [{"VariantName": variant, "DesiredInstanceCount": count}]
+        try:
+            self._sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName=endpoint, DesiredWeightsAndCapacities=wanted
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise ScalingError(str(error)) from error
+
+
+class CloudWatchAlarms:
+    """PutMetricAlarm and DeleteAlarms."""
+
+    def __init__(self, cloudwatch: Any) -> None:
+        self._cloudwatch = cloudwatch
+
+    def put(self, alarm: dict[str, Any]) -> None:
+        """PutMetricAlarm."""
+        self._cloudwatch.put_metric_alarm(**alarm)
+
+    def delete(self, names: list[str]) -> None:
+        """DeleteAlarms."""
+        if names:
+            self._cloudwatch.delete_alarms(AlarmNames=names)

@@ -1,0 +1,107 @@
+"""AWS::ApplicationAutoScaling::ScalableTarget and ::ScalingPolicy for a CloudFormation engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace_local.autoscaling.api import SERVICE
+from tailrace_local.autoscaling.records import KEY
+from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.sagemaker.properties import coerce, for_operation
+
+Call = Callable[[str, Any], dict[str, Any]]
+Properties = Mapping[str, Any]
+Made = tuple[str, dict[str, Any]]
+_IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+"""A target's physical id, in this order and joined by ``|``; policies refer to it so."""
+
+
+@dataclass(frozen=True)
+class TargetType:
+    """A scalable target and its scheduled actions."""
+
+    call: Call
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:  # noqa: ARG002 - the interface's
+        """Register it."""
+        self._register(properties)
+        self._schedule(properties, {})
+        return self._made(properties)
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:  # noqa: ARG002 - same
+        """Register it again, under another id if that is what changed."""
+        self._register(new)
+        before = _actions(old) if physical_id == _physical_id(new) else {}
+        self._schedule(new, before)
+        return self._made(new)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
+        """Deregister it; what is gone already is fine."""
+        values = dict(zip(_IDENTITY, physical_id.split("|"), strict=True))
+        _if_there(self.call, "DeregisterScalableTarget", values)
+
+    def _register(self, properties: Properties) -> None:
+        operation = "RegisterScalableTarget"
+        asked = coerce(operation, for_operation(operation, properties, service=SERVICE), service=SERVICE)
+        self.call(operation, asked)
+
+    def _schedule(self, properties: Properties, before: Mapping[str, Any]) -> None:
+        identity = {name: properties[name] for name in KEY}
+        actions = _actions(properties)
+        for name in before.keys() - actions.keys():
+            _if_there(self.call, "DeleteScheduledAction", {**identity, "ScheduledActionName": name})
+        for action in actions.values():
+            asked = coerce("PutScheduledAction", {**identity, **action}, service=SERVICE)
+            self.call("PutScheduledAction", asked)
+
+    def _made(self, properties: Properties) -> Made:
+        physical_id = _physical_id(properties)
+        return physical_id, {"Id": physical_id}
+
+
+@dataclass(frozen=True)
+class PolicyType:
+    """A scaling policy; its physical id is its ARN."""
+
+    call: Call
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:  # noqa: ARG002 - the interface's
+        """Put it."""
+        asked = coerce("PutScalingPolicy", self._identified(properties), service=SERVICE)
+        arn = self.call("PutScalingPolicy", asked)["PolicyARN"]
+        return arn, {"Arn": arn}
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:  # noqa: ARG002 - same
+        """Put it again; another name or target makes another policy."""
+        return self.create("", new, stack_name)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
+        """Delete it; what is gone already is fine."""
+        identified = self._identified(properties)
+        asked = {name: identified[name] for name in ("PolicyName", *KEY)}
+        _if_there(self.call, "DeleteScalingPolicy", asked)
+
+    @staticmethod
+    def _identified(properties: Properties) -> dict[str, Any]:
+        given = dict(properties)
+        if target := given.pop("ScalingTargetId", None):
+            given |= dict(zip(_IDENTITY, str(target).split("|"), strict=True))
+        return given
+
+
+def _physical_id(properties: Properties) -> str:
+    return "|".join(str(properties[name]) for name in _IDENTITY)
+
+
+def _actions(properties: Properties) -> dict[str, Any]:
+    return {action["ScheduledActionName"]: action for action in properties.get("ScheduledActions") or ()}
+
+
+def _if_there(call: Call, operation: str, request: Mapping[str, Any]) -> None:
+    try:
+        call(operation, dict(request))
+    except ApiError as error:
+        if error.code != "ObjectNotFoundException":
+            raise

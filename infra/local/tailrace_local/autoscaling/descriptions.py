@@ -1,0 +1,57 @@
+"""Records as the Describe operations show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailrace_local.autoscaling.records import KEY, Activity, Policy, Target, TargetKey
+
+_SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+
+
+def target_shown(target: Target) -> dict[str, Any]:
+    """One of ScalableTargets."""
+    return {
+        **_identity(target.key),
+        "MinCapacity": target.minimum,
+        "MaxCapacity": target.maximum,
+        "RoleARN": target.role_arn,
+        "CreationTime": target.created_s,
+        "SuspendedState": {name: bool(target.suspended.get(name)) for name in _SUSPENSIONS},
+        "ScalableTargetARN": target.arn,
+    }
+
+
+def policy_shown(policy: Policy, arn: str) -> dict[str, Any]:
+    """One of ScalingPolicies; ``arn`` is the service's, for the account and region of the alarms."""
+    where = ":".join(arn.split(":")[3:5])
+    alarms = [
+        {"AlarmName": name, "AlarmARN": f"arn:aws:cloudwatch:{where}:alarm:{name}"} for name in policy.alarms.values()
+    ]
+    return {
+        **_identity(policy.target),
+        "PolicyARN": policy.arn,
+        "PolicyName": policy.name,
+        "PolicyType": policy.kind,
+        f"{policy.kind}PolicyConfiguration": dict(policy.configuration),
+        "Alarms": alarms,
+        "CreationTime": policy.created_s,
+    }
+
+
+def activity(done: Activity) -> dict[str, Any]:
+    """One of ScalingActivities."""
+    return {
+        **_identity(done.target),
+        "ActivityId": done.id,
+        "Description": f"Setting desired instance count to {done.after}.",
+        "Cause": done.cause,
+        "StartTime": done.at_s,
+        "EndTime": done.at_s,
+        "StatusCode": done.status,
+        "StatusMessage": done.message,
+    }
+
+
+def _identity(key: TargetKey) -> dict[str, str]:
+    return dict(zip(KEY, key, strict=True))
