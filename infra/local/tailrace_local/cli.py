@@ -42,6 +42,10 @@ def up(
     allow_serial_pipelines: Annotated[
         bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
     ] = False,
+    alarm_speed: Annotated[
+        float,
+        typer.Option(min=1.0, max=600.0, help="Seconds of alarms' periods and scaling cooldowns that pass in one."),
+    ] = 1.0,
     timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
     state_dir: StateDir = None,
 ) -> None:
@@ -58,6 +62,7 @@ def up(
         timeout_s=timeout,
         enforce_iam=enforce_iam,
         allow_serial_pipelines=allow_serial_pipelines,
+        alarm_speed=alarm_speed,
     )
     lifecycle = Lifecycle(workspace, state(state_dir))
     with reported():

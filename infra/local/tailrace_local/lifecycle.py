@@ -30,6 +30,7 @@ class Plan:
     enforce_iam: bool = False
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
+    alarm_speed: float = 1.0
 
 
 class Steps:
@@ -96,7 +97,12 @@ class Lifecycle:
                 account_id=plan.account_id,
                 enforce_iam=plan.enforce_iam,
             )
-            settings = replace(settings, sagemaker=plan.sagemaker, allow_serial_pipelines=plan.allow_serial_pipelines)
+            settings = replace(
+                settings,
+                sagemaker=plan.sagemaker,
+                allow_serial_pipelines=plan.allow_serial_pipelines,
+                alarm_speed=plan.alarm_speed,
+            )
             url = self._launcher.start(settings, timeout_s=_left(deadline))
         facts = CloudFacts(url, plan.region, plan.account_id, str(self._state.root), plan.stack)
         deployment = Deployment(self._workspace, self._state, facts)

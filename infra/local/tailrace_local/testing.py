@@ -77,6 +77,7 @@ def running_cloud(
     sagemaker: bool = True,
     enforce_iam: bool = False,
     allow_serial_pipelines: bool = False,
+    alarm_speed: float = 1.0,
     timeout_s: float = 300.0,
 ) -> Iterator[RunningCloud]:
     """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
@@ -92,6 +93,7 @@ def running_cloud(
         sagemaker=sagemaker,
         enforce_iam=enforce_iam,
         allow_serial_pipelines=allow_serial_pipelines,
+        alarm_speed=alarm_speed,
         timeout_s=timeout_s,
     )
     try:

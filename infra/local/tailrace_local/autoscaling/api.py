@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_local.sagemaker.asgi import Receive, Response, Scope, Send, headers_of, read_json
+from tailrace_local.sagemaker.asgi import Response, headers_of, read_json
 from tailrace_local.sagemaker.errors import ApiError
 from tailrace_local.sagemaker.shapes import validate
 
@@ -24,11 +24,11 @@ class ScalingApi:
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations
 
-    def handles(self, scope: Scope) -> bool:
+    def handles(self, scope: dict[str, Any]) -> bool:
         """Whether a request is for this service."""
         return headers_of(scope).get("x-amz-target", "").startswith(_TARGET)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
         name = headers_of(scope)["x-amz-target"].removeprefix(_TARGET)
         try:

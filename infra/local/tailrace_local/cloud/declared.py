@@ -1,7 +1,4 @@
-"""Types that a template may name and nothing here acts on yet: they are recorded, and said to be only that.
-
-Autoscaling and composite or computed alarms have their place here until something evaluates them.
-"""
+"""Types that a template may name and nothing here acts on: they are recorded, and said to be only that."""
 
 from __future__ import annotations
 
@@ -15,13 +12,9 @@ from tailrace_local.cloud.ministack import MiniStack
 _log = logging.getLogger("tailrace.cloud.declared")
 
 TYPES = (
-    "AWS::ApplicationAutoScaling::ScalableTarget",
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
-    "AWS::CloudWatch::CompositeAlarm",
     "AWS::Logs::QueryDefinition",
     "AWS::SQS::QueueInlinePolicy",
 )
-_ALARM = "AWS::CloudWatch::Alarm"
 
 Handlers = dict[str, Callable[..., Any]]
 
@@ -34,13 +27,10 @@ class DeclaredResources:
         self._lock = threading.Lock()
 
     def install(self, ministack: MiniStack) -> None:
-        """Teach CloudFormation the types that it does not know, and the alarms that it refuses."""
+        """Teach CloudFormation the types that it does not know."""
         for name in TYPES:
             if ministack.resource_type(name) is None:
                 ministack.add_resource_type(name, self._handlers(name))
-        stock = ministack.resource_type(_ALARM)
-        if stock is not None:
-            ministack.add_resource_type(_ALARM, self._alarms(stock))
 
     def listed(self) -> list[dict[str, Any]]:
         """Type, physical id and stack of each."""
@@ -49,7 +39,7 @@ class DeclaredResources:
 
     def _handlers(self, resource_type: str) -> Handlers:
         def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
-            physical_id = _physical_id(resource_type, logical_id, properties, stack)
+            physical_id = _physical_id(logical_id, properties, stack)
             with self._lock:
                 self._found[physical_id] = {"type": resource_type, "stack": stack}
             _log.warning("%s %s is recorded; nothing here acts on it yet", resource_type, physical_id)
@@ -66,31 +56,9 @@ class DeclaredResources:
 
         return {"create": create, "update": update, "delete": delete}
 
-    def _alarms(self, stock: Handlers) -> Handlers:
-        """Alarms on one metric stay MiniStack's; alarms on metric math, which it refuses, are recorded."""
-        ours = self._handlers(_ALARM)
 
-        def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-            return (ours if "Metrics" in properties else stock)["create"](logical_id, properties, stack)
-
-        def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Any:
-            if "Metrics" in old or "Metrics" in new or "update" not in stock:
-                logical_id = physical_id.removeprefix(f"{stack}-")
-                return (ours if "Metrics" in new else stock)["create"](logical_id, new, stack)
-            return stock["update"](physical_id, old, new, stack)
-
-        def delete(physical_id: str, properties: dict[str, Any]) -> Any:
-            return (ours if "Metrics" in properties else stock)["delete"](physical_id, properties)
-
-        return {**stock, "create": create, "update": update, "delete": delete}
-
-
-def _physical_id(resource_type: str, logical_id: str, properties: dict[str, Any], stack: str) -> str:
-    if resource_type.endswith("::ScalableTarget"):
-        # Ref of a scalable target is these three joined, and policies name it so.
-        keys = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-        return "|".join(str(properties.get(key, "")) for key in keys)
-    return str(properties.get("AlarmName") or f"{stack}-{logical_id}")
+def _physical_id(logical_id: str, properties: dict[str, Any], stack: str) -> str:
+    return str(properties.get("Name") or f"{stack}-{logical_id}")
 
 
 def _attributes(resource_type: str, physical_id: str) -> dict[str, Any]:

@@ -86,3 +86,19 @@ class NoEmulator:
     def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
         """No type."""
         return {}
+
+
+class Services:
+    """Several of them; the first one that a request is for answers it."""
+
+    def __init__(self, *services: Service) -> None:
+        self._services = services
+
+    def handles(self, scope: Scope) -> bool:
+        """Whether any of them takes it."""
+        return any(service.handles(scope) for service in self._services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the one answer whose it is."""
+        service = next(service for service in self._services if service.handles(scope))
+        await service(scope, receive, send)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_local.cloud.emulators import Emulator, ResourceHandlers
+from tailrace_local.cloud.emulators import ResourceHandlers
 from tailrace_local.cloud.ministack import NESTED_STACK, MiniStack
 
 _log = logging.getLogger("tailrace.cloud.cloudformation")
@@ -31,10 +31,10 @@ class Replacements:
         self._superseded: dict[str, list[tuple[ResourceHandlers, str, Mapping[str, Any]]]] = defaultdict(list)
         self._lock = threading.Lock()
 
-    def teach(self, emulator: Emulator) -> None:
-        """Have CloudFormation provision the emulator's types, in root and nested stacks alike."""
+    def teach(self, types: Mapping[str, ResourceHandlers]) -> None:
+        """Have CloudFormation provision types of ours, in root and nested stacks alike."""
         self._ministack.keep_attributes_in_nested_stacks()
-        for name, handlers in emulator.cloudformation_handlers().items():
+        for name, handlers in types.items():
             self._ministack.add_resource_type(
                 name, {"create": handlers.create, "update": self._updating(handlers), "delete": handlers.delete}
             )

@@ -15,7 +15,7 @@ from typing import Any
 
 from tailrace_local.cloud.access import FILE, AccessLog
 from tailrace_local.cloud.declared import DeclaredResources
-from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service
+from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service, Services
 from tailrace_local.cloud.front import STATUS_PATH, Front
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
@@ -38,11 +38,13 @@ from tailrace_local.cloud.replacements import Replacements
 from tailrace_local.cloud.role_clients import RoleClients
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
+from tailrace_local.cloud.watching import Watch
 from tailrace_local.state import StateDirectory
 
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 15.0
+_METRICS_EVERY_S = 10.0
 
 
 class Cloud:
@@ -60,6 +62,12 @@ class Cloud:
         self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
         self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
+        self._watch = Watch(
+            region=settings.region,
+            account_id=settings.account_id,
+            endpoint_url=endpoint_url,
+            speed=settings.alarm_speed,
+        )
         self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
         self._supervisor = Supervisor(self._ministack, self._make_poller)
         self._install()
@@ -76,9 +84,11 @@ class Cloud:
         """Start what needs the port to answer."""
         await self._emulator.start()
         self._supervisor.start()
+        self._watch.start()
 
     async def stop(self) -> None:
         """Stop pollers, functions and model servers, in that order."""
+        await asyncio.to_thread(self._watch.stop)
         self._supervisor.stop()
         await asyncio.to_thread(self._fleet.close)
         await self._emulator.stop()
@@ -89,22 +99,27 @@ class Cloud:
             "functions": self._fleet.listed(),
             "mappings": self._supervisor.listed(),
             "declared": self._declared.listed(),
+            **self._watch.status(),
         }
 
     def _guarded(self) -> Service:
+        services = Services(self._watch.scaling, self._emulator)
         if not self._settings.enforce_iam:
-            return self._emulator
+            return services
         region, account_id = self._settings.region, self._settings.account_id
-        return GuardedEmulator(self._emulator, self._ministack.iam, region=region, account_id=account_id)
+        return GuardedEmulator(services, self._ministack.iam, region=region, account_id=account_id)
 
     def _install(self) -> None:
-        self._ministack.run_functions_with(self._fleet.execute)
+        self._ministack.run_functions_with(self._watch.measured(self._fleet.execute))
         self._ministack.write_no_logs()
         self._ministack.stop_polling_queues()
         self._ministack.fire_schedules_with(ScheduledTargets(self._clients).fire)
         self._enforce(self._ministack.iam)
+        self._watch.install()
+        Replacements(self._ministack).teach(
+            {**self._emulator.cloudformation_handlers(), **self._watch.cloudformation_handlers()}
+        )
         self._declared.install(self._ministack)
-        Replacements(self._ministack).teach(self._emulator)
 
     def _enforce(self, iam: MiniStackIam) -> None:
         iam.correct_condition_keys()
@@ -212,6 +227,7 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path) -> E
             state_dir=state_dir,
             images=images,
             allow_serial_pipelines=settings.allow_serial_pipelines,
+            metrics_period_s=_METRICS_EVERY_S / settings.alarm_speed,
         )
     )
     return emulator

@@ -31,12 +31,13 @@ class MissingData(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """An alarm's change of state, and why."""
+    """An alarm's change of state, why, and the latest datapoint, if there was one."""
 
     alarm: str
     before: State
     after: State
     reason: str
+    value: float | None = None
 
 
 @dataclass(frozen=True)

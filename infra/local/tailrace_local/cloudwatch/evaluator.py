@@ -78,7 +78,8 @@ class Evaluator:
         )
         if after is before and after is not State.ALARM:
             return None
-        return Transition(alarm.name, before, after, _reason(alarm, values, after))
+        latest = next((value for value in reversed(values) if value is not None), None)
+        return Transition(alarm.name, before, after, _reason(alarm, values, after), latest)
 
     def _values(self, alarm: Alarm, now_s: float) -> Series:
         """The watched value of each period of the evaluation range, oldest first; the period at work is left out."""

@@ -1,0 +1,87 @@
+"""AWS/Lambda's metrics of each invocation, and those that functions write to their logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_log = logging.getLogger("tailrace.cloud.watching")
+Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
+"""Namespace, name, dimensions, values, unit, seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One metric of a line in CloudWatch's embedded metric format."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+    values: list[float]
+    unit: str
+    at_s: float
+
+
+class MeasuredFunctions:
+    """Invokes, and puts what the invocation was like."""
+
+    def __init__(self, execute: Execute, put: Put) -> None:
+        self._execute = execute
+        self._put = put
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def execute(self, record: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        """Invoke a function's record with an event; the result in MiniStack's form."""
+        name = str((record.get("config") or record).get("FunctionName", ""))
+        with self._lock:
+            self._running[name] += 1
+            running = self._running[name]
+        started = time.monotonic()
+        try:
+            result = self._execute(record, event, request_id)
+        finally:
+            with self._lock:
+                self._running[name] -= 1
+        self._measure(name, running, 1000 * (time.monotonic() - started), result)
+        return result
+
+    def _measure(self, name: str, running: int, duration_ms: float, result: dict[str, Any]) -> None:
+        now, function = time.time(), {"FunctionName": name}
+        self._put("AWS/Lambda", "Invocations", function, [1.0], "Count", now)
+        self._put("AWS/Lambda", "Errors", function, [float(bool(result.get("error")))], "Count", now)
+        self._put("AWS/Lambda", "Duration", function, [duration_ms], "Milliseconds", now)
+        self._put("AWS/Lambda", "ConcurrentExecutions", function, [float(running)], "Count", now)
+        for each in embedded(str(result.get("log") or "")):
+            self._put(each.namespace, each.name, each.dimensions, each.values, each.unit, each.at_s)
+
+
+def embedded(log: str) -> Iterator[Embedded]:
+    """The metrics in a function's output; lines that only look like them are left alone, as CloudWatch does."""
+    for line in log.splitlines():
+        if '"_aws"' not in line:
+            continue
+        try:
+            yield from _of(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _log.warning("a line with embedded metrics cannot be read (%s): %.200s", error, line)
+
+
+def _of(found: dict[str, Any]) -> Iterator[Embedded]:
+    about = found["_aws"]
+    at_s = float(about["Timestamp"]) / 1000
+    for directive in about["CloudWatchMetrics"]:
+        for names in directive.get("Dimensions") or [[]]:
+            dimensions = {name: str(found[name]) for name in names}
+            for metric in directive["Metrics"]:
+                value = found[metric["Name"]]
+                values = [float(each) for each in (value if isinstance(value, list) else [value])]
+                unit = str(metric.get("Unit", "None"))
+                yield Embedded(directive["Namespace"], metric["Name"], dimensions, values, unit, at_s)
