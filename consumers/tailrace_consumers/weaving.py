@@ -7,7 +7,7 @@ from itertools import chain
 
 from tailrace_core.errors import ContractError
 from tailrace_core.framing import complete_records
-from tailrace_core.records import split_records
+from tailrace_core.records import lines_of
 
 SLICE_LINES = 4096
 
@@ -25,9 +25,10 @@ def kept_lines(blocks: Iterable[bytes], rows: int, where: str) -> Iterator[list[
     """
     count = 0
     # An input may end inside quotes; its last record is a rejected row then, and its kept fields may end inside them.
-    for block in complete_records(blocks, allow_unclosed=True):
-        count += block.rows
-        yield [record.removesuffix(b"\n") for record in split_records(block.data)]
+    for data in complete_records(blocks, allow_unclosed=True):
+        lines = lines_of(data)
+        count += len(lines)
+        yield lines
     if count != rows:
         raise ContractError(f"{where} holds {count} records for a chunk of {rows} rows; submit the job again")
 
@@ -67,8 +68,12 @@ def woven(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] | None
                 yield b"\n".join(batch) + b"\n"
         return
     for left, right in _paired(kept, predictions):
-        lines = [b"%b,%b" % pair for pair in zip(left, right, strict=True)]
-        yield b"\n".join(lines) + b"\n"
+        # Four bytes objects a row, put side by side by assigning slices, then joined: the fastest of many ways.
+        row = [b"", b",", b"", b"\n"]
+        cells = row * len(left)
+        cells[0::4] = left
+        cells[2::4] = right
+        yield b"".join(cells)
 
 
 def _paired(left: Iterable[list[bytes]], right: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], list[bytes]]]:

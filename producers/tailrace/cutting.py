@@ -7,7 +7,7 @@ read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,10 +15,19 @@ import numpy as np
 
 from tailrace.structure import Structure
 from tailrace_core.errors import RecordTooLargeError
-from tailrace_core.framing import MAX_RECORD_BYTES, Place, at_byte
+from tailrace_core.framing import MAX_RECORD_BYTES
 
 WINDOW_BYTES = 1024 * 1024
 """So much is looked at with each operation: enough to make its fixed cost small, and still in the cache."""
+
+
+Place = Callable[[int], str]
+"""Says of an offset, for messages, where that is for whoever reads them."""
+
+
+def at_byte(offset: int) -> str:
+    """The place of an offset in what is read here."""
+    return f"at byte {offset}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.columns import ColumnPlan
-from tailrace.cutting import Cut, Limits, cut
+from tailrace.cutting import Cut, Limits, Place, at_byte, cut
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.preflight import Preflight
 from tailrace_core.checksums import checksum
-from tailrace_core.errors import RecordError, RecordTooLargeError
-from tailrace_core.framing import Place, at_byte, unclosed_quote
+from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.jobs import JobSettings
 from tailrace_core.ranges import RowRange
 from tailrace_core.records import split_fields, split_records
@@ -179,7 +178,13 @@ def _refuse_swallowed_lines(each: Cut, offset: int, place: Place) -> None:
     if each.windows[-1].structure.unclosed:
         record = split_records(each.data)[-1]
         if b"\n" in _body(record):
-            raise unclosed_quote(each.first_row + each.rows - 1, offset + len(each.data) - len(record), place)
+            row, at = each.first_row + each.rows - 1, offset + len(each.data) - len(record)
+            raise UnclosedQuoteError(
+                f"row {row} ({place(at)}) opens a quote that nothing closes before the input ends; "
+                "close it, or double it if it is meant as a character",
+                row=row,
+                offset=at,
+            )
 
 
 def _body(record: bytes) -> bytes:

@@ -41,9 +41,9 @@ class InputError(TailraceError):
 
 
 class RecordError(InputError):
-    """A record of the input cannot be used."""
+    """A record of the input cannot be used; ``row`` is None where rows are not counted."""
 
-    def __init__(self, message: str, *, row: int, offset: int | None = None, **details: Any) -> None:
+    def __init__(self, message: str, *, row: int | None = None, offset: int | None = None, **details: Any) -> None:
         super().__init__(message, row=row, offset=offset, **details)
         self.row = row
         self.offset = offset

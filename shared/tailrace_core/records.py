@@ -35,6 +35,16 @@ def split_records(data: bytes) -> list[bytes]:
     return io.BytesIO(data).readlines()
 
 
+def lines_of(data: bytes) -> list[bytes]:
+    """The records of ``data`` without their newlines; a carriage return before one stays."""
+    if b'"' in data:
+        return [record.removesuffix(b"\n") for record in split_records(data)]
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
 def split_fields(record: bytes) -> list[bytes]:
     """The fields of one record without its line end, verbatim with their quotes; joined by commas, they are it."""
     if b'"' not in record:

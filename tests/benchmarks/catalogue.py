@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import cutting
+from tests.benchmarks import cutting, joining, selecting
 from tests.benchmarks.contests import Benchmark
 
-BENCHMARKS: tuple[Benchmark, ...] = (*cutting.BENCHMARKS,)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    *cutting.BENCHMARKS,
+    *selecting.BENCHMARKS,
+    *joining.BENCHMARKS,
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from shutil import rmtree
 
 from tests.benchmarks import inputs
 from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.kept import FOLDER, checksum_of
 from tests.benchmarks.processes import ours, peer, program, reporting
 
 _SIZE_BYTES = 10**9
@@ -34,7 +34,7 @@ def _counting(kind: str, scale: Scale) -> Iterator[Contest]:
 @contextmanager
 def _splitting(kind: str, scale: Scale) -> Iterator[Contest]:
     file = inputs.written(kind, scale.of(_SIZE_BYTES))
-    folder = inputs.FOLDER / "chunks"
+    folder = FOLDER / "chunks"
     split = ["split", "-C", str(_CHUNK_BYTES), "--suffix-length=6", file.path, f"{folder}/"]
     ways = {"cut to files": reporting(ours("cutting", "split", file.path, folder)), "split -C": program(split)}
     try:
@@ -47,11 +47,7 @@ def _into(folder: Path, run: Callable[[], Run]) -> Run:
     """A run that fills a folder; answers with the checksum of the files in it, one after the other."""
     rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    done = run()
-    checksum = 0
-    for path in sorted(folder.iterdir()):
-        checksum = zlib.crc32(path.read_bytes(), checksum)
-    return Run(done.figures, checksum)
+    return Run(run().figures, checksum_of(*sorted(folder.iterdir())))
 
 
 def _first_number(output: bytes) -> int:

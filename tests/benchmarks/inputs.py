@@ -1,6 +1,6 @@
-"""Input files, written once and kept in ``.tailrace/bench``, with what is known of them.
+"""Inputs: tables of ten columns, of numbers or of words.
 
-A file repeats a sample of rows. ``numeric`` has numbers, ``text`` has words in UTF-8 of which a fifth of the fields is
+A file repeats a sample of rows. ``numeric`` has numbers; ``text`` has words in UTF-8, and a fifth of its fields is
 quoted and holds a newline, a comma and doubled quotes.
 """
 
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.processes import ROOT
+from tests.benchmarks.kept import checksum_repeated, known, write_repeated
 
-FOLDER = ROOT / ".tailrace/bench"
 COLUMNS = 10
-KEPT = 1
-"""So many leading columns are split off by what splits columns off."""
 _SAMPLE_ROWS = 20_000
 
 
@@ -33,59 +28,42 @@ class Input:
     rows: int
     newlines: int
     checksum: int
-    kept_checksum: int
-    """Of the leading columns alone, a line for each row."""
-    sent_checksum: int
-    """Of the file without them."""
+    first_checksum: int
+    """Of the first column alone, a line for each row."""
+    others_checksum: int
+    """Of the file without it."""
 
 
 def written(kind: str, size_bytes: int) -> Input:
-    """The file of about that size; a process of its own writes it, so that this one stays small."""
-    path = FOLDER / f"{kind}-{size_bytes}.csv"
-    known = path.with_suffix(".json")
-    if not known.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", __name__, kind, str(size_bytes), str(path)], check=True, cwd=ROOT)
-    return Input(**json.loads(known.read_text()))
+    """The file of about that size."""
+    return Input(**known(__name__, kind, str(size_bytes)))
 
 
 def main(kind: str, size_bytes: int, path: Path) -> None:
     """Write a file and, when it is complete, what is known of it."""
     field = {"numeric": _number, "text": _words}[kind]
     randomness = random.Random(7)
-    typical = len(_record(field, randomness))
+    typical = len(_lines([[field(randomness) for _ in range(COLUMNS)]]))
     sample_rows = min(_SAMPLE_ROWS, max(1, size_bytes // typical))
     rows = [[field(randomness) for _ in range(COLUMNS)] for _ in range(sample_rows)]
     sample = _lines(rows)
     repeats = max(1, round(size_bytes / len(sample)))
-    with path.open("wb") as file:
-        for _ in range(repeats):
-            file.write(sample)
-    known = Input(
-        path=str(path),
+    data = path.with_suffix(".csv")
+    write_repeated(data, sample, repeats)
+    input_ = Input(
+        path=str(data),
         size_bytes=len(sample) * repeats,
         rows=sample_rows * repeats,
         newlines=sample.count(b"\n") * repeats,
-        checksum=_repeated(sample, repeats),
-        kept_checksum=_repeated(_lines([row[:KEPT] for row in rows]), repeats),
-        sent_checksum=_repeated(_lines([row[KEPT:] for row in rows]), repeats),
+        checksum=checksum_repeated(sample, repeats),
+        first_checksum=checksum_repeated(_lines([row[:1] for row in rows]), repeats),
+        others_checksum=checksum_repeated(_lines([row[1:] for row in rows]), repeats),
     )
-    path.with_suffix(".json").write_text(json.dumps(asdict(known)))
+    path.write_text(json.dumps(asdict(input_)))
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
     return "".join(",".join(row) + "\n" for row in rows).encode()
-
-
-def _record(field: Callable[[random.Random], str], randomness: random.Random) -> bytes:
-    return _lines([[field(randomness) for _ in range(COLUMNS)]])
-
-
-def _repeated(sample: bytes, repeats: int) -> int:
-    checksum = 0
-    for _ in range(repeats):
-        checksum = zlib.crc32(sample, checksum)
-    return checksum
 
 
 def _number(randomness: random.Random) -> str:

@@ -124,7 +124,7 @@ def test_complete_data_make_one_cut(whole: bytes) -> None:
     assert sum(window.structure.rows for window in only.windows) == only.rows
 
 
-def _outcome(cuts: Iterable[Cut]) -> tuple[list[tuple[int, int, bytes]], tuple[type, int, int | None] | None]:
+def _outcome(cuts: Iterable[Cut]) -> tuple[list[tuple[int, int, bytes]], tuple[type, int | None, int | None] | None]:
     """The cuts up to the error, if there is one, and what the error names."""
     seen: list[tuple[int, int, bytes]] = []
     try:

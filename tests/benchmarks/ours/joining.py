@@ -1,0 +1,36 @@
+"""Joins predictions with kept columns as CollectResults does: proves there is one a row, weaves, takes the checksum."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tailrace_consumers.s3_object_store import BLOCK_BYTES
+from tailrace_consumers.weaving import kept_lines, woven
+from tailrace_core.checksums import Checksum
+from tailrace_core.predictions import Expected, aligned
+from tests.benchmarks.report import report
+
+
+def blocks(path: str) -> Iterator[bytes]:
+    """A file in blocks as large as those that are read from S3."""
+    with Path(path).open("rb", buffering=0) as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def join(predictions: str, kept: str, rows: str, part: str) -> str:
+    """Write the part; its checksum."""
+    count = int(rows)
+    checksum = Checksum()
+    proved = aligned(blocks(predictions), Expected(count))
+    with Path(part).open("wb") as file:
+        for block in woven(proved, kept_lines(blocks(kept), count, kept)):
+            checksum.update(block)
+            file.write(block)
+    return str(checksum)
+
+
+if __name__ == "__main__":
+    report(lambda: join(*sys.argv[1:]))

@@ -1,0 +1,24 @@
+"""Splits the first column off a file, as a submit with ``keep`` does: kept to a file of its own, sent to another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tailrace.columns import ColumnPlan
+from tests.benchmarks.ours.cutting import cuts
+from tests.benchmarks.report import report
+
+
+def select(path: str, columns: str, kept: str, sent: str) -> None:
+    """Cut by cut."""
+    plan = ColumnPlan.from_names([str(position) for position in range(int(columns))], keep=["0"])
+    with Path(kept).open("wb", buffering=0) as kept_file, Path(sent).open("wb", buffering=0) as sent_file:
+        for each in cuts(path):
+            selected = plan.select(each)
+            kept_file.writelines(selected.kept)
+            sent_file.writelines(selected.sent)
+
+
+if __name__ == "__main__":
+    report(lambda: select(*sys.argv[1:]))
