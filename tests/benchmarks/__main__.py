@@ -22,9 +22,8 @@ def main() -> None:
     machine = results.machine(quick=options.quick)
     before = results.read() if options.only else {}
     found = [result for each in chosen for result in _measured(each, quick=options.quick)]
-    document = results.merged(found, before, machine)
-    results.write(document)
-    sys.stdout.write(results.table(document) + "\n")
+    results.write(results.merged(found, before, machine))
+    sys.stdout.write(results.table(found) + "\n")
 
 
 def _measured(benchmark: Benchmark, *, quick: bool) -> list[results.Result]:

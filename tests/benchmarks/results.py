@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,16 +78,20 @@ def write(document: dict[str, Any], path: Path = PATH) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def table(document: dict[str, Any]) -> str:
-    """The document for people."""
-    rows = [("", "ratio", "bar", "ours", "theirs", "unit", "note")]
-    for row in document["ratios"]:
-        figures = [f"{row[name]:.4g}" for name in ("ratio", "bar", "ours", "theirs")]
-        rows.append(("" if row["holds"] else "missed", *figures, row["unit"], f"{row['name']}: {row['note']}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return "\n".join(
-        "  ".join((*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
-    )
+def table(found: Sequence[Result]) -> str:
+    """Results for people."""
+    lines = [
+        (
+            "" if each.holds else "missed",
+            *(f"{figure:.4g}" for figure in (each.ratio, each.bar, each.ours, each.theirs)),
+            each.unit,
+            f"{each.name} ({each.note})",
+        )
+        for each in found
+    ]
+    rows = [("", "ratio", "bar", "ours", "theirs", "", ""), *lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join((*map(str.rjust, row[:-1], widths), row[-1])).rstrip() for row in rows)
 
 
 def _value(figure: Figure | float, measured: Medians) -> float:
