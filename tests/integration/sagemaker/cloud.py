@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tailrace_local.emulation.server import HttpServer
 from tailrace_local.sagemaker import Emulator, EmulatorSettings, Faults, ImageCommand, build
-from tailrace_local.sagemaker.server import HttpServer
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"

@@ -1,8 +1,8 @@
 """A SageMaker emulator: the control plane, real-time and asynchronous endpoints, in front of local model servers."""
 
-from tailrace_local.sagemaker.cloudformation import ResourceError, ResourceHandlers
+from tailrace_local.emulation.errors import ApiError, EmulatorError, ResourceError
+from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.emulator import Emulator, build
-from tailrace_local.sagemaker.errors import ApiError, EmulatorError
 from tailrace_local.sagemaker.fault_plan import FaultPlan
 from tailrace_local.sagemaker.faults import Faults, ModelCall
 from tailrace_local.sagemaker.planned_faults import PlannedFaults

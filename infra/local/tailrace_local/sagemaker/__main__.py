@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tailrace_local.emulation.server import HttpServer
 from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
 from tailrace_local.sagemaker.fault_plan import FaultPlan
 from tailrace_local.sagemaker.planned_faults import PlannedFaults
-from tailrace_local.sagemaker.server import HttpServer
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
 

@@ -1,23 +1,14 @@
 """The little of ASGI that the emulator needs: whole requests in, whole answers out."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tailrace_local.emulation.asgi import Receive, Send
 from tailrace_local.sagemaker.errors import ApiError
 from tailrace_local.sagemaker.payload import BLOCK_BYTES, Payload
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-
-def headers_of(scope: Scope) -> dict[str, str]:
-    """Headers by lower-case name."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
 
 
 async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:

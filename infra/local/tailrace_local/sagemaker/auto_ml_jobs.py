@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tailrace_local.emulation.shapes import check, service_model
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.errors import ApiError, validation
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.registry import Table, Tags, cut, page
-from tailrace_local.sagemaker.shapes import check, service_model
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]

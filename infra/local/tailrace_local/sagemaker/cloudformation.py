@@ -4,29 +4,23 @@ The engine calls from its own threads; every call is handed to the emulator's ev
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from tailrace_local.emulation.errors import ResourceError
+from tailrace_local.emulation.resources import Made, Properties, ResourceHandlers
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.control import ControlPlane, Registry
 from tailrace_local.sagemaker.endpoints import Endpoint, Status
-from tailrace_local.sagemaker.errors import EmulatorError
 from tailrace_local.sagemaker.locations import name_in
 from tailrace_local.sagemaker.properties import coerce, for_operation, refuse_unknown
 
-Properties = Mapping[str, Any]
-Made = tuple[str, dict[str, Any]]
 R = TypeVar("R")
 _SETTLE_TIMEOUT_S = 900.0
 _CALL_TIMEOUT_S = 1000.0
 _POLL_S = 0.05
 _NAME_LENGTH = 63
 _SUFFIX_LENGTH = 12
-
-
-class ResourceError(EmulatorError):
-    """A resource that could not be made, changed or removed; the message is the stack event's reason."""
 
 
 class Bridge:
@@ -40,22 +34,6 @@ class Bridge:
             work.close()
             raise ResourceError("The SageMaker emulator is not running: start it first.")
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(_CALL_TIMEOUT_S)
-
-
-@dataclass(frozen=True)
-class ResourceHandlers:
-    """What a CloudFormation engine calls; all raise an EmulatorError with the reason.
-
-    Attributes:
-        create: `(logical_id, properties, stack_name) -> (physical_id, attributes)`.
-        update: `(physical_id, old_properties, new_properties, stack_name) -> (physical_id, attributes)`; another
-            physical id means replacement: the engine deletes the old one when the stack's update is done.
-        delete: `(physical_id, properties)`; what is gone already is fine.
-    """
-
-    create: Callable[[str, Properties, str], Made]
-    update: Callable[[str, Properties, Properties, str], Made]
-    delete: Callable[[str, Properties], None]
 
 
 class Resource:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tailrace_local.emulation.shapes import validate
 from tailrace_local.sagemaker.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.descriptions import describe_endpoint, summary
@@ -14,7 +15,6 @@ from tailrace_local.sagemaker.records import EndpointConfig, Model
 from tailrace_local.sagemaker.registry import Table, Tags, page
 from tailrace_local.sagemaker.rules import check_endpoint_config, check_model
 from tailrace_local.sagemaker.settings import EmulatorSettings
-from tailrace_local.sagemaker.shapes import validate
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]

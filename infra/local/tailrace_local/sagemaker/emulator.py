@@ -7,12 +7,14 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote
 
+from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
+from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.admin import PREFIX, Admin
 from tailrace_local.sagemaker.artifacts import ModelArtifacts
-from tailrace_local.sagemaker.asgi import Receive, Response, Scope, Send, headers_of, read_json
+from tailrace_local.sagemaker.asgi import Response, read_json
 from tailrace_local.sagemaker.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, Threads
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
-from tailrace_local.sagemaker.cloudformation import Bridge, ResourceHandlers, resource_handlers
+from tailrace_local.sagemaker.cloudformation import Bridge, resource_handlers
 from tailrace_local.sagemaker.containers import HttpModelCaller
 from tailrace_local.sagemaker.control import ControlPlane, Registry
 from tailrace_local.sagemaker.endpoint_logs import CloudWatchLogs, EndpointLogs

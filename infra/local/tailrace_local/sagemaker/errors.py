@@ -10,24 +10,20 @@ EmulatorError
 └── NoAnswerError         a model server that closed or refused the connection
 """
 
+from tailrace_local.emulation.errors import ApiError, EmulatorError, validation
 
-class EmulatorError(Exception):
-    """Root of what the emulator raises."""
-
-
-class ApiError(EmulatorError):
-    """An error answer.
-
-    Attributes:
-        code: AWS's name, such as ValidationException.
-        status: HTTP status.
-    """
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
+__all__ = [
+    "ApiError",
+    "EmulatorError",
+    "ModelError",
+    "NoAnswerError",
+    "NotifyError",
+    "RoleError",
+    "StartError",
+    "StorageError",
+    "runtime_validation",
+    "validation",
+]
 
 
 class ModelError(ApiError):
@@ -74,11 +70,6 @@ class NoAnswerError(EmulatorError):
     def __init__(self, message: str, *, connected: bool) -> None:
         super().__init__(message)
         self.connected = connected
-
-
-def validation(message: str) -> ApiError:
-    """The control plane's refusal of a request."""
-    return ApiError("ValidationException", message)
 
 
 def runtime_validation(message: str) -> ApiError:

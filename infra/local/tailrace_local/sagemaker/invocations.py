@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tailrace_local.emulation.shapes import service_model, validate
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.errors import ApiError, runtime_validation
 from tailrace_local.sagemaker.locations import join
 from tailrace_local.sagemaker.records import AsyncSettings
-from tailrace_local.sagemaker.shapes import service_model, validate
 
 DEFAULT_TTL_S = 21600
 DEFAULT_TIMEOUT_S = 900

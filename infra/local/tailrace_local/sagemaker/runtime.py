@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from tailrace_local.sagemaker.asgi import BrokenOff, Receive, Response, read_body
+from tailrace_local.emulation.asgi import Receive
+from tailrace_local.sagemaker.asgi import BrokenOff, Response, read_body
 from tailrace_local.sagemaker.clock import Clock, NewId
 from tailrace_local.sagemaker.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.engine import AsyncEngine

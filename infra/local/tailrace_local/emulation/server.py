@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server for the emulator on its own: keep-alive, Content-Length and chunked bodies."""
+"""A small HTTP/1.1 server for an emulator on its own: keep-alive, Content-Length and chunked bodies."""
 
 import asyncio
 import contextlib
@@ -6,21 +6,40 @@ import io
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from http.client import HTTPMessage, parse_headers
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
-from tailrace_local.sagemaker.asgi import Message, Scope
-from tailrace_local.sagemaker.emulator import Emulator
+from tailrace_local.emulation.asgi import Message, Receive, Scope, Send
 
 _BLOCK_BYTES = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _BROKEN = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 
 
+class Served(Protocol):
+    """An ASGI application that says what it answers, and works by itself from `start` to `stop`."""
+
+    def handles(self, scope: Scope) -> bool:
+        """Whether a request is for it."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
+
+    async def start(self) -> None:
+        """Start what it does by itself."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it."""
+        ...
+
+
 class HttpServer:
     """Serves an emulator on `host:port`; port 0 takes a free one."""
 
-    def __init__(self, emulator: Emulator, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, emulator: Served, host: str = "127.0.0.1", port: int = 0) -> None:
         self._emulator = emulator
         self._host = host
         self._port = port
@@ -39,7 +58,7 @@ class HttpServer:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Take no more, then stop the emulator and all its model servers."""
+        """Take no more, then stop the emulator and what it runs."""
         if self._server:
             self._server.close()
         for task in self._connections:
@@ -103,7 +122,7 @@ class _Exchange:
             await self._writer.drain()
 
     async def refuse(self) -> None:
-        text = b"This server answers SageMaker requests only; use another endpoint URL for other services.\n"
+        text = b"This server does not emulate that service; use another endpoint URL for it.\n"
         headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
         await self.send({"type": "http.response.start", "status": 404, "headers": headers})
         await self.send({"type": "http.response.body", "body": text})

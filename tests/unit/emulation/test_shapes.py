@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from tailrace_local.emulation.shapes import compiled, service_model, validate
 from tailrace_local.sagemaker import ApiError
-from tailrace_local.sagemaker.shapes import compiled, service_model, validate
 
 
 def _config(**changes: Any) -> dict[str, Any]:

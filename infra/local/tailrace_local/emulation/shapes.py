@@ -12,7 +12,7 @@ from typing import Any
 import botocore.session
 from botocore.model import ServiceModel
 
-from tailrace_local.sagemaker.errors import ApiError, validation
+from tailrace_local.emulation.errors import ApiError, validation
 
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool,
@@ -30,7 +30,7 @@ _SET_OR_CLASS = re.compile(r"\[(?:[^\]\\]|\\.)*\]|" + _CLASS.pattern)
 
 @lru_cache
 def service_model(service: str) -> ServiceModel:
-    """The model of `sagemaker` or `sagemaker-runtime` in the installed botocore."""
+    """The model of a service, such as `sagemaker`, in the installed botocore."""
     return botocore.session.get_session().get_service_model(service)
 
 

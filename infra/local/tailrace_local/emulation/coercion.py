@@ -1,0 +1,30 @@
+"""CloudFormation's values as an API's: templates carry numbers and booleans as text as often as not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def coerced(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type
+    """`value` with everything in it in the types that the shape wants; what does not fit is left as it is."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        return {
+            name: coerced(shape.members[name], item) if name in shape.members else item for name, item in value.items()
+        }
+    if shape.type_name == "list" and isinstance(value, list):
+        return [coerced(shape.member, item) for item in value]
+    if shape.type_name == "map" and isinstance(value, Mapping):
+        return {str(name): coerced(shape.value, item) for name, item in value.items()}
+    if shape.type_name in {"integer", "long", "float", "double"} and isinstance(value, str):
+        return _number(shape.type_name, value)
+    if shape.type_name == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    if shape.type_name == "string" and isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if shape.type_name == "string" and isinstance(value, int | float) else value
+
+
+def _number(type_name: str, value: str) -> Any:
+    try:
+        return int(value) if type_name in {"integer", "long"} else float(value)
+    except ValueError:
+        return value  # the validation says what is wrong
