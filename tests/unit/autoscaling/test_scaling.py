@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.emulation.errors import ApiError
 from tests.unit.autoscaling.world import FOLLOW, IDENTITY, LEAVE_ZERO, World
 
 

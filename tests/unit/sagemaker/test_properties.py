@@ -1,39 +1,10 @@
-from typing import Any
-
 import pytest
 
 from tailrace_local.sagemaker import ApiError
-from tailrace_local.sagemaker.properties import coerce, for_operation, refuse_unknown
-
-
-@pytest.mark.parametrize(
-    ("given", "wanted"),
-    [
-        ({"InitialInstanceCount": "2"}, {"InitialInstanceCount": 2}),
-        ({"InitialVariantWeight": "0.5"}, {"InitialVariantWeight": 0.5}),
-        ({"EnableSSMAccess": "true"}, {"EnableSSMAccess": True}),
-        ({"VariantName": 12}, {"VariantName": "12"}),
-        ({"InitialInstanceCount": "two"}, {"InitialInstanceCount": "two"}),
-    ],
-)
-def test_values_take_the_type_of_the_apis_shape(given: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert coerce("CreateEndpointConfig", {"ProductionVariants": [given]}) == {"ProductionVariants": [wanted]}
-
-
-def test_an_environment_is_text() -> None:
-    given = {"PrimaryContainer": {"Environment": {"N": 1, "FLAG": True}}}
-    assert coerce("CreateModel", given) == {"PrimaryContainer": {"Environment": {"N": "1", "FLAG": "true"}}}
+from tailrace_local.sagemaker.properties import refuse_unknown
 
 
 def test_a_misspelt_property_is_refused_and_cloudformations_own_are_not() -> None:
     refuse_unknown("Endpoint", {"EndpointConfigName": "c", "RetainAllVariantProperties": True})
     with pytest.raises(ApiError, match=r"extraneous key \[EndpointConfig\]"):
         refuse_unknown("Endpoint", {"EndpointConfig": "c"})
-
-
-def test_an_operation_gets_only_what_it_takes() -> None:
-    given = {"EndpointName": "e", "EndpointConfigName": "c", "RetainAllVariantProperties": True, "Tags": []}
-    assert set(for_operation("UpdateEndpoint", given)) == {
-        "EndpointName", "EndpointConfigName", "RetainAllVariantProperties",
-    }  # fmt: skip
-    assert set(for_operation("CreateEndpoint", given)) == {"EndpointName", "EndpointConfigName", "Tags"}

@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_local.sagemaker.asgi import Response, headers_of, read_json
-from tailrace_local.sagemaker.errors import ApiError
-from tailrace_local.sagemaker.shapes import validate
+from tailrace_local.emulation.asgi import headers_of
+from tailrace_local.emulation.errors import ApiError
+from tailrace_local.emulation.shapes import validate
+from tailrace_local.sagemaker.asgi import Response, read_json
 
 SERVICE = "application-autoscaling"
 _TARGET = "AnyScaleFrontendService."

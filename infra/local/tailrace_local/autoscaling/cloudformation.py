@@ -8,8 +8,8 @@ from typing import Any
 
 from tailrace_local.autoscaling.api import SERVICE
 from tailrace_local.autoscaling.records import KEY
-from tailrace_local.sagemaker.errors import ApiError
-from tailrace_local.sagemaker.properties import coerce, for_operation
+from tailrace_local.emulation.coercion import coerce, for_operation
+from tailrace_local.emulation.errors import ApiError
 
 Call = Callable[[str, Any], dict[str, Any]]
 Properties = Mapping[str, Any]

@@ -10,7 +10,7 @@ from tailrace_local.autoscaling.ports import AlarmClient, ScalingError
 from tailrace_local.autoscaling.records import KEY, Policy, Records, Target, TargetKey
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.tracking import alarms_of
-from tailrace_local.sagemaker.errors import ApiError, validation
+from tailrace_local.emulation.errors import ApiError, validation
 
 Request = Mapping[str, Any]
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"

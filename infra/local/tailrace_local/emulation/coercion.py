@@ -1,7 +1,29 @@
-"""CloudFormation's values as an API's: templates carry numbers and booleans as text as often as not."""
+"""CloudFormation's properties as an API's parameters.
+
+Templates carry numbers and booleans as text as often as not; the API's shapes say what they are.
+"""
 
 from collections.abc import Mapping
 from typing import Any
+
+from tailrace_local.emulation.shapes import service_model
+
+
+def coerce(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+    """`properties` with every value in the type that the operation's shape wants."""
+    found: dict[str, Any] = coerced(input_shape(operation, service=service), properties)
+    return found
+
+
+def for_operation(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+    """Only what the operation takes."""
+    members = input_shape(operation, service=service).members
+    return {name: value for name, value in properties.items() if name in members}
+
+
+def input_shape(operation: str, *, service: str) -> Any:
+    """What the operation takes, by botocore's model."""
+    return service_model(service).operation_model(operation).input_shape
 
 
 def coerced(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type

@@ -7,15 +7,17 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from tailrace_local.emulation.coercion import coerce, for_operation
 from tailrace_local.emulation.errors import ResourceError
 from tailrace_local.emulation.resources import Made, Properties, ResourceHandlers
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.control import ControlPlane, Registry
 from tailrace_local.sagemaker.endpoints import Endpoint, Status
 from tailrace_local.sagemaker.locations import name_in
-from tailrace_local.sagemaker.properties import coerce, for_operation, refuse_unknown
+from tailrace_local.sagemaker.properties import refuse_unknown
 
 R = TypeVar("R")
+_SERVICE = "sagemaker"
 _SETTLE_TIMEOUT_S = 900.0
 _CALL_TIMEOUT_S = 1000.0
 _POLL_S = 0.05
@@ -64,9 +66,10 @@ class Resource:
 
     async def _create(self, logical_id: str, properties: Properties) -> Made:
         refuse_unknown(self._kind, properties)
-        asked = coerce(self._operation("Create"), properties)
+        create = self._operation("Create")
+        asked = coerce(create, properties, service=_SERVICE)
         name = asked.setdefault(self._name, self._generated(logical_id))
-        answer = await self._control.call(self._operation("Create"), for_operation(self._operation("Create"), asked))
+        answer = await self._control.call(create, for_operation(create, asked, service=_SERVICE))
         return self._made(answer[f"{self._kind}Arn"], name)
 
     async def _update(self, physical_id: str, old: Properties, new: Properties) -> Made:
@@ -153,8 +156,8 @@ class EndpointResource(Resource):
         await self._retag(physical_id, old, new)
         if _untagged(old) != _untagged(new):
             refuse_unknown(self._kind, new)
-            asked = {**coerce("UpdateEndpoint", new), self._name: name}
-            await self._control.call("UpdateEndpoint", for_operation("UpdateEndpoint", asked))
+            asked = {**coerce("UpdateEndpoint", new, service=_SERVICE), self._name: name}
+            await self._control.call("UpdateEndpoint", for_operation("UpdateEndpoint", asked, service=_SERVICE))
             await self._settled(name)
         return self._made(physical_id, name)
 
