@@ -17,15 +17,26 @@ from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.failure_policy import FailurePolicy
 from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.measures import Unmeasured
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
-from tailrace_consumers.ports import Clock, Invoker, NotificationQueues, ObjectStore, ParkedQueue, Publisher, RetryQueue
+from tailrace_consumers.ports import (
+    Clock,
+    Invoker,
+    Meter,
+    NotificationQueues,
+    ObjectStore,
+    ParkedQueue,
+    Publisher,
+    RetryQueue,
+)
 from tailrace_consumers.rejection import Rejection
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.settings import Settings
 from tailrace_consumers.sns_publisher import SnsPublisher
 from tailrace_consumers.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.telemetry import EmbeddedMeter
 from tailrace_core.calls import Call
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
@@ -45,11 +56,17 @@ class World:
     invoker: Invoker
     notifications: NotificationQueues | None = None
     """Where the reconciler puts what was lost."""
+    meter: Meter = field(default_factory=Unmeasured)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
 
 
-def aws(settings: Settings, execute: Callable[[Call], Any], clock: Clock = time.time) -> World:
+def aws(
+    settings: Settings,
+    execute: Callable[[Call], Any],
+    clock: Clock = time.time,
+    meter: Meter | None = None,
+) -> World:
     """The stack in AWS; ``execute`` carries out one call and raises our errors. No call is made here."""
     return World(
         ledger=DynamoLedger(DynamoSteps(settings.ledger_table), execute),
@@ -59,6 +76,7 @@ def aws(settings: Settings, execute: Callable[[Call], Any], clock: Clock = time.
         parked=SqsParkedQueue(settings.parked_queue, execute),
         invoker=SageMakerInvoker(settings.bucket, execute),
         notifications=_notifications(settings, execute),
+        meter=meter or Unmeasured(),
         clock=clock,
     )
 
@@ -84,7 +102,7 @@ class Composition:
     def of_environment(cls) -> Composition:
         """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
         settings = Settings.of(os.environ)
-        return cls(settings, aws(settings, retrying(Boto3Executor())))
+        return cls(settings, aws(settings, retrying(Boto3Executor()), meter=EmbeddedMeter()))
 
     @cached_property
     def intake(self) -> Intake:
@@ -105,8 +123,15 @@ class Composition:
     @cached_property
     def delivery(self) -> Delivery:
         """The ends of chunks."""
-        publisher = self.world.publisher
-        return Delivery(ledger=self.ledger, store=self.store, publisher=publisher, completion=self.completion)
+        world = self.world
+        return Delivery(
+            ledger=self.ledger,
+            store=self.store,
+            publisher=world.publisher,
+            completion=self.completion,
+            meter=world.meter,
+            clock=world.clock,
+        )
 
     @cached_property
     def parking(self) -> Parking:
@@ -137,4 +162,5 @@ class Composition:
             attempts=self.attempts,
             invocations=self.invocations,
             random_source=self.random_source,
+            meter=self.world.meter,
         )

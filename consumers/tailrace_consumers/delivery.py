@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailrace_consumers.completion import Completion
+from tailrace_consumers.measures import record_latency, record_rows
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.parts import Part
-from tailrace_consumers.ports import ObjectStore, Publisher
+from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
 from tailrace_core import keys
 from tailrace_core.events import PartReady
 from tailrace_core.jobs import Chunk, ChunkState, JobSettings
@@ -29,11 +30,22 @@ class Timings:
 class Delivery:
     """The last steps of a chunk, the same for whoever wrote its part."""
 
-    def __init__(self, *, ledger: Ledger, store: ObjectStore, publisher: Publisher, completion: Completion) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        store: ObjectStore,
+        publisher: Publisher,
+        completion: Completion,
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
         self._ledger = ledger
         self._store = store
         self._publisher = publisher
         self._completion = completion
+        self._meter = meter
+        self._clock = clock
 
     def deliver(
         self,
@@ -69,6 +81,8 @@ class Delivery:
             return self.cancel(chunk)
         if settled is Settled.ALREADY:
             return self.stop(chunk.job_id, Outcome.STALE)
+        record_rows(self._meter, scored=chunk.range.rows - part.rejected, rejected=part.rejected)
+        record_latency(self._meter, answered_at=timings.completed_at if timings else None, now=self._clock())
         return self.stop(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
 
     def cancel(self, chunk: Chunk) -> Outcome:

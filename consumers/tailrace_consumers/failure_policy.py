@@ -11,10 +11,11 @@ from tailrace_consumers.attempts import Attempts
 from tailrace_consumers.chunk_rows import read_chunk_rows
 from tailrace_consumers.delivery import Delivery
 from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.measures import FAILURES
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
-from tailrace_consumers.ports import ObjectStore, RetryQueue
+from tailrace_consumers.ports import Meter, ObjectStore, RetryQueue
 from tailrace_consumers.rejection import Rejection
 from tailrace_consumers.splitting import child, halves, probe, write_half
 from tailrace_core.errors import NotFoundError
@@ -51,6 +52,7 @@ class FailurePolicy:
     attempts: Attempts
     invocations: Invocations
     random_source: random.Random
+    meter: Meter
 
     def apply(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         """Act on the failure of the chunk's current attempt; ``chunk`` is open and ``job`` accepts results.
@@ -59,6 +61,7 @@ class FailurePolicy:
             TransientError: something did not answer; the same message may be handled again.
             ContractError: the chunk's objects do not hold what the ledger says.
         """
+        self.meter.record(FAILURES[failure.failure_class], 1)
         short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
         match self._action(job, settings, chunk, short.failure_class):
             case Action.RETRY:

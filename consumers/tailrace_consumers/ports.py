@@ -75,6 +75,13 @@ class NotificationQueues(Protocol):
         """Put a notification there that the endpoint should have sent."""
 
 
+class Meter(Protocol):
+    """Where measurements go."""
+
+    def record(self, measure: str, value: float) -> None:
+        """Note a value of what `tailrace_consumers.measures.Measure` names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What the service answered: where the answer, or the failure, will lie."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -10,14 +11,13 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import ContractError, TailraceError
 
 Handled = tuple[Outcome, str]
 """What became of a message, and what it was about."""
 
-FAILED = "MessagesFailed"
-UNDECODABLE = "MessagesUndecodable"
 LOUD = frozenset({Outcome.STRANGER, Outcome.REFUSED, Outcome.PARKED})
 """What somebody may want to look into."""
 
@@ -30,8 +30,21 @@ def logger() -> Logger:
 
 @cache
 def metrics() -> Metrics:
-    """The function's metrics, in the embedded format."""
-    return Metrics()
+    """The function's metrics, in the embedded format. A dimension tells the stacks of one account apart."""
+    made = Metrics()
+    stack = os.environ.get("TAILRACE_STACK")
+    if stack:
+        made.set_default_dimensions(stack=stack)
+    return made
+
+
+class EmbeddedMeter:
+    """Measurements on the function's log, with the other metrics of the same event."""
+
+    def record(self, measure: str, value: float) -> None:
+        """Add the value to those that are flushed when the event has been handled."""
+        unit = MetricUnit.Milliseconds if measure == Measure.SETTLE_LATENCY else MetricUnit.Count
+        metrics().add_metric(name=str(measure), unit=unit, value=value)
 
 
 def process(event: dict[str, Any], context: Any, handle: Callable[[str], Handled]) -> Any:
@@ -66,14 +79,13 @@ def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
     for error in errors:
         logger().error("overdue and not mended", extra={"reason": error[:2000]})
     logger().info("looked at what is overdue", extra={"found": counts})
-    if counts:
-        metrics().flush_metrics()
+    metrics().flush_metrics()
     return counts
 
 
 def _report_failure(exc: Exception, record: Any) -> None:
-    name = UNDECODABLE if isinstance(exc, ContractError) else FAILED
-    metrics().add_metric(name=name, unit=MetricUnit.Count, value=1)
+    name = Measure.MESSAGES_UNDECODABLE if isinstance(exc, ContractError) else Measure.MESSAGES_FAILED
+    metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
     details = {"message_id": record.message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
     # A stack trace says something only where none was foreseen.
     logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))

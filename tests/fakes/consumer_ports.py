@@ -88,6 +88,17 @@ class MemoryNotificationQueues:
 
 
 @dataclass
+class MemoryMeter:
+    recorded: list[tuple[str, float]] = field(default_factory=list)
+
+    def record(self, measure: str, value: float) -> None:
+        self.recorded.append((measure, value))
+
+    def of(self, measure: str) -> list[float]:
+        return [value for name, value in self.recorded if name == measure]
+
+
+@dataclass
 class MemoryInvoker:
     """An endpoint that takes note, and names locations as the service does: by an id of its own."""
 

@@ -81,7 +81,14 @@ def settled_before_published(made: Composition) -> Composition:
             return self.stop(chunk.job_id, Outcome.SCORED)
 
     world = made.world
-    hasty = Hasty(ledger=world.ledger, store=world.store, publisher=world.publisher, completion=made.completion)
+    hasty = Hasty(
+        ledger=world.ledger,
+        store=world.store,
+        publisher=world.publisher,
+        completion=made.completion,
+        meter=world.meter,
+        clock=world.clock,
+    )
     return with_part(made, "delivery", hasty)
 
 

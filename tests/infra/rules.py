@@ -21,6 +21,14 @@ TRUSTED = ("lambda", "sagemaker", "scheduler")
 
 # Actions that AWS knows no resource for.
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+OF_OUR_ALARMS = {
+    "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    "ArnLike": {
+        "aws:SourceArn": {
+            "Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
+        },
+    },
+}
 NAME_PROPERTIES = {
     "BucketName", "EndpointConfigName", "EndpointName", "FunctionName", "LogGroupName", "ManagedPolicyName",
     "ModelName", "QueueName", "RoleName", "TableName", "TopicName",
@@ -115,8 +123,9 @@ def services_send_only_for_one_source(template: Template) -> Iterator[str]:
         for key, statement in template.policy_statements(kind):
             if statement["Effect"] == "Deny":
                 continue
-            source = target(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn"))
-            if source not in template.of_type(TOPIC):
+            condition = statement.get("Condition", {})
+            source = target(condition.get("ArnEquals", {}).get("aws:SourceArn"))
+            if source not in template.of_type(TOPIC) and condition != OF_OUR_ALARMS:
                 yield f"{key}: {statement['Sid']} lets any source in"
 
 
@@ -128,6 +137,8 @@ def subscriptions_can_deliver_and_lose_nothing(template: Template) -> Iterator[s
     }
     for key, subscription in template.of_type(SUBSCRIPTION).items():
         properties = subscription["Properties"]
+        if properties["Protocol"] == "email":
+            continue
         topic, queue = target(properties["TopicArn"]), target(properties["Endpoint"])
         letters = target(properties.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
         if not properties.get("RawMessageDelivery"):
@@ -147,7 +158,8 @@ def topics_take_messages_only_from_named_roles(template: Template) -> Iterator[s
         and "aws:PrincipalArn" in statement.get("Condition", {}).get("ArnNotEquals", {})
     }
     # Producers, whose roles the template does not know, publish the end of a job that they were the last to look at.
-    for topic in template.of_type(TOPIC).keys() - guarded - {"ResultsTopic"}:
+    # Nothing but people acts on what the topic of alarms says.
+    for topic in template.of_type(TOPIC).keys() - guarded - {"ResultsTopic", "AlarmTopic"}:
         yield f"anybody in the account can publish to {topic}"
 
 

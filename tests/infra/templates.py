@@ -123,3 +123,9 @@ def root() -> Template:
 def endpoint() -> Template:
     """infra/endpoint.yaml, which has nothing to translate."""
     return source("infra/endpoint.yaml")
+
+
+@cache
+def monitoring() -> Template:
+    """infra/monitoring.yaml, which has nothing to translate either."""
+    return source("infra/monitoring.yaml")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.templates import ROOT, as_list, endpoint, root, target
+from tests.infra.templates import ROOT, as_list, endpoint, monitoring, root, target
 
 EVERY_FUNCTION = {
     "TAILRACE_BUCKET": "Bucket",
@@ -109,14 +109,15 @@ def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
         *(f"{function}Function" for function in GRANTED),
         "ReconcileJobsDeadLetterQueue",
         "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
+        "AlarmTopic", "DashboardUrl",
     }  # fmt: skip
     for name, output in root().body["Outputs"].items():
-        if name != "EndpointName":
+        if name not in {"EndpointName", "AlarmTopic", "DashboardUrl"}:
             assert target(output["Value"]) == name.removesuffix("Function")
 
 
 def test_the_parameters_say_what_they_are_for() -> None:
-    for template in (root(), endpoint()):
+    for template in (root(), endpoint(), monitoring()):
         for name, parameter in template.body["Parameters"].items():
             assert parameter.get("Description"), name
 
@@ -193,7 +194,8 @@ def test_the_root_hands_the_endpoint_every_parameter_and_uses_outputs_that_exist
     nested = root().properties("Endpoint")
     assert set(nested["Parameters"]) == set(endpoint().body["Parameters"])
     text = json.dumps(root().body)
-    assert set(re.findall(r"Outputs\.(\w+)", text)) <= set(endpoint().body["Outputs"])
+    for stack, template in (("Endpoint", endpoint()), ("Watch", monitoring())):
+        assert set(re.findall(rf'"{stack}", "Outputs\.(\w+)"', text)) <= set(template.body["Outputs"])
 
 
 def test_the_endpoints_policies_are_part_of_its_role() -> None:
@@ -221,7 +223,7 @@ def test_scaling_leaves_zero_by_an_alarm_and_follows_metrics_that_asynchronous_e
     assert alarm["AlarmActions"] == [{"Ref": "LeaveZero"}]
 
 
-@pytest.mark.parametrize("path", ["template.yaml", "infra/endpoint.yaml"])
+@pytest.mark.parametrize("path", ["template.yaml", "infra/endpoint.yaml", "infra/monitoring.yaml"])
 def test_a_template_spells_no_partition_out_even_in_its_outputs(path: str) -> None:
     assert "arn:aws" not in (ROOT / path).read_text()
 

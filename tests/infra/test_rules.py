@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tests.infra.templates import Template
 
 
-@pytest.mark.parametrize("load", [templates.root, templates.endpoint], ids=["root", "endpoint"])
+@pytest.mark.parametrize(
+    "load", [templates.root, templates.endpoint, templates.monitoring], ids=["root", "endpoint", "monitoring"]
+)
 def test_the_template_keeps_every_rule(load: Callable[[], Template]) -> None:
     assert rules.findings(load()) == []
 

@@ -22,11 +22,12 @@ def build() -> ReconcileJobs:
 
 def assemble(made: Composition) -> ReconcileJobs:
     """The service, of what is made for it."""
-    if made.world.notifications is None:
+    world = made.world
+    if world.notifications is None:
         raise ConfigurationError("reconcile_jobs needs TAILRACE_SUCCEEDED_QUEUE and TAILRACE_FAILED_QUEUE")
     shared = ("ledger", "intake", "store", "attempts", "invocations", "delivery", "completion", "retries")
     parts: dict[str, Any] = {name: getattr(made, name) for name in shared}
-    return ReconcileJobs(bucket=made.settings.bucket, notifications=made.world.notifications, **parts)
+    return ReconcileJobs(bucket=made.settings.bucket, notifications=world.notifications, meter=world.meter, **parts)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 a tick says nothing

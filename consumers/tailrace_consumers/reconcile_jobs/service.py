@@ -13,8 +13,9 @@ from tailrace_consumers.completion import Completion
 from tailrace_consumers.delivery import Delivery
 from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import NotificationQueues, ObjectStore, RetryQueue
+from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RetryQueue
 from tailrace_core import keys
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.events import RetryDue
@@ -31,6 +32,8 @@ SLACK_S = 900.0
 PER_SHARD = 50
 """What is looked at in one run, of each shard of the index."""
 CANCELLED_PER_RUN = 2_000
+LATE_S = 900.0
+"""Past its deadline, before a job counts as late: three runs could have ended it."""
 NO_CONFIRMATION = "nobody recorded that the attempt before was invoked"
 NO_ANSWER = "no answer within the request's time to live and the invocation's timeout"
 
@@ -68,25 +71,34 @@ class ReconcileJobs:
     completion: Completion
     retries: RetryQueue
     notifications: NotificationQueues
+    meter: Meter
 
     def run(self, seconds: float) -> tuple[Counter[Found], list[str]]:
-        """Look at what is due for ``seconds`` at most; what was found, and the errors as text."""
+        """Look at what is due for ``seconds`` at most; what was found, and the errors as text.
+
+        Measures how many jobs are late, also when none is: an alarm waits for the sign of life.
+        """
         found: Counter[Found] = Counter()
         errors: list[str] = []
+        late: set[str] = set()
         started = self.attempts.now()
         for due in self.ledger.overdue(started, PER_SHARD):
             if self.attempts.now() - started >= seconds:
                 break
             try:
-                found[self._look(due)] += 1
+                job = self.ledger.job(due.job_id)
+                if job is not None and not job.state.final and self.attempts.now() >= job.deadline_at + LATE_S:
+                    late.add(job.job_id)
+                found[self._look(job, due)] += 1
             except (TailraceError, ValueError) as exc:
                 # One thing that cannot be mended must not keep the rest waiting.
                 found[Found.FAILED] += 1
                 errors.append(f"{due.job_id} {due.range.name if due.range else ''}: {exc}")
+        self.meter.record(Measure.JOBS_PAST_DEADLINE, len(late))
         return found, errors
 
-    def _look(self, due: Due) -> Found:
-        job, settings = self.ledger.job(due.job_id), self.intake.settings(due.job_id)
+    def _look(self, job: Job | None, due: Due) -> Found:
+        settings = self.intake.settings(due.job_id)
         if job is None or settings is None or job.state.final:
             return Found.SETTLED
         if job.state.accepts_results and self.attempts.now() >= job.deadline_at:

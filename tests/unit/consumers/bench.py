@@ -27,6 +27,7 @@ from tailrace_core.rejects import Reject, read_rejects, write_rejects
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryInvoker,
+    MemoryMeter,
     MemoryNotificationQueues,
     MemoryObjectStore,
     MemoryParkedQueue,
@@ -52,6 +53,7 @@ class Bench:
     parked: MemoryParkedQueue = field(default_factory=MemoryParkedQueue)
     invoker: MemoryInvoker = field(default_factory=MemoryInvoker)
     notifications: MemoryNotificationQueues = field(default_factory=MemoryNotificationQueues)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class Bench:
             retries=self.retries,
             parked=self.parked,
             invoker=self.invoker,
+            meter=self.meter,
             notifications=self.notifications,
             clock=lambda: self.now,
             random_source=random.Random(7),

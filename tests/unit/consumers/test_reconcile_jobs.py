@@ -201,8 +201,8 @@ def test_two_runs_at_once_do_nothing_twice(bench: Bench) -> None:
     bench.now += 301
     due = list(bench.ledger.overdue(bench.now, 10))
 
-    first = [bench.reconcile._look(each) for each in due]
-    second = [bench.reconcile._look(each) for each in due]
+    first = [bench.reconcile._look(bench.job(), each) for each in due]
+    second = [bench.reconcile._look(bench.job(), each) for each in due]
 
     assert first.count(Found.UNCONFIRMED) == 1
     assert second.count(Found.UNCONFIRMED) == 0
