@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from tailrace_local.launch import MODEL_IMAGE
 from tailrace_local.state import CloudFacts, StateDirectory
 from tailrace_local.workspace import Workspace
 
+_EMBEDDED = re.compile(r"Embedded stack (arn:\S+) was not successfully")
 MODEL_KEY = "models/demand/model.tar.gz"
 
 
@@ -119,11 +121,15 @@ class Deployment:
             events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         except Exception as error:  # noqa: BLE001 - the deployment's own error matters more
             return [f"the stack's events cannot be read: {error}"]
-        return [
-            f"  {stack}/{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
-            for event in reversed(events)
-            if event["ResourceStatus"].endswith("_FAILED")
-        ]
+        found = []
+        for event in reversed(events):
+            if event["ResourceStatus"].endswith("_FAILED"):
+                reason = event.get("ResourceStatusReason", "")
+                found.append(f"  {event['StackName']}/{event['LogicalResourceId']}: {reason}")
+                # The parent is told which resources failed, and the child why.
+                nested = _EMBEDDED.search(reason)
+                found += self.failures(nested[1]) if nested else []
+        return found
 
     def _resources(self, resource_type: str, stack: str | None = None) -> dict[str, str]:
         """Physical ids by logical id, of this stack and of those nested in it."""

@@ -23,17 +23,35 @@ CHECKS = {
         "assert MiniStack().function('123456789012', 'eu-west-1', 'nobody', None) is None"
     ),
     "filters take records and a mapping": "assert MiniStack().matching([{'body': 'x'}], {}) == [{'body': 'x'}]",
-    "an update is told the previous attributes last": (
-        "assert parameters(provisioners._update_resource) == "
-        "['resource_type', 'physical_id', 'old_props', 'new_props', 'stack_name', 'logical_id', 'old_attrs']"
+    "a stack is deployed by one function": (
+        "assert parameters(stacks._deploy_stack_async)[:8] == ['stack_name', 'stack_id', 'template', 'param_values', "
+        "'disable_rollback', 'tags', 'is_update', 'previous_stack'] "
+        "and stacks._deploy_stack_async is handlers._deploy_stack_async is changesets._deploy_stack_async"
     ),
-    "nested stacks are updated with four arguments": (
-        "assert len(parameters(provisioners._cfn_nested_stack_update)) == 4"
+    "a failed operation is rolled back by what it has done": (
+        "assert parameters(stacks._failed_operation)[:12] == ['is_update', 'previous_stack', 'created', "
+        "'failed_update', 'failed_logical_id', 'replaced_ids', 'cancelled', 'template', 'param_values', "
+        "'retain_except_on_create', 'stack_tags', 'previous_tags'] "
+        "and parameters(stacks._roll_back_operation)[:4] == ['stack_name', 'stack_id', 'stack', 'operation']"
+    ),
+    "a stack is deleted by one function": (
+        "assert parameters(stacks._delete_stack_async)[:2] == ['stack_name', 'stack_id']"
+    ),
+    "a resource is deleted with its stack's name": (
+        "assert parameters(stacks._delete_resource) == "
+        "['resource_type', 'physical_id', 'props', 'stack_name', 'logical_id']"
+    ),
+    "events are added by one function": (
+        "assert parameters(stacks._add_event) == ['stack_id', 'stack_name', 'logical_id', 'resource_type', 'status', "
+        "'reason', 'physical_id', 'detailed_status']"
     ),
     "which resources may block is asked by type": (
         "assert parameters(stacks._runs_on_worker_thread) == ['resource_type']"
     ),
-    "deferred deletions are None outside a root stack's update": "assert MiniStack().deletes_predecessors_itself()",
+    "deferred deletions are None outside a stack's update": (
+        "assert provisioners._DEFERRED_PREDECESSOR_DELETES.get() is None "
+        "and provisioners._RETAIN_REPLACED.get() is False"
+    ),
     "policies' conditions ask for a key in a context": (
         "assert parameters(iam_evaluator._resolve_condition_key) == ['key', 'ctx']"
     ),
@@ -74,7 +92,7 @@ from tailrace_local.cloud.ministack import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, lambda_svc, sts
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 parameters = lambda function: list(inspect.signature(function).parameters)
 """
 

@@ -10,11 +10,12 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tailrace_local.cloud.emulators import ResourceHandlers
 from tailrace_local.cloud.ministack_iam import MiniStackIam, replace
 
 PINNED = "1.5.33"
@@ -82,7 +83,6 @@ class MiniStack:
         self.iam = MiniStackIam()
         self._cloudformation = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks = importlib.import_module("ministack.services.cloudformation.stacks")
-        self._stack_store = importlib.import_module("ministack.services.cloudformation")._stacks  # noqa: SLF001 - as below
         importlib.import_module("ministack.core.hypercorn_compat").install()
 
     def run_functions_with(self, execute: Execute) -> None:
@@ -157,38 +157,14 @@ class MiniStack:
         stock = self._stacks._runs_on_worker_thread  # noqa: SLF001 - no public way in
         replace(self._stacks, "_runs_on_worker_thread", lambda found: found == name or stock(found))
 
+    def add_resource_types(self, types: Mapping[str, ResourceHandlers]) -> None:
+        """Teach CloudFormation types of ours."""
+        for name, handlers in types.items():
+            self.add_resource_type(
+                name, {"create": handlers.create, "update": handlers.update, "delete": handlers.delete}
+            )
+
     def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
         """The handlers of a type that CloudFormation knows."""
         found: dict[str, Callable[..., Any]] | None = self._cloudformation._RESOURCE_HANDLERS.get(name)  # noqa: SLF001
         return found
-
-    def keep_attributes_in_nested_stacks(self) -> None:
-        """Have an update leave the attributes of unchanged resources as they were, in nested stacks too."""
-        stock = self._cloudformation._update_resource  # noqa: SLF001 - no public way in
-
-        def update(
-            resource_type: str,
-            physical_id: str,
-            old: dict[str, Any],
-            new: dict[str, Any],
-            stack: str,
-            logical_id: str | None = None,
-            attributes: dict[str, Any] | None = None,
-        ) -> Any:
-            if attributes is None:
-                resources = (self._stack_store.get(stack) or {}).get("_resources") or {}
-                attributes = (resources.get(logical_id) or {}).get("Attributes")
-            return stock(resource_type, physical_id, old, new, stack, logical_id, attributes)
-
-        replace(self._cloudformation, "_update_resource", update)
-
-    def deletes_predecessors_itself(self) -> bool:
-        """Whether the update at work has to delete what it replaces: in nested stacks, unless it is retained."""
-        deferred = self._cloudformation._DEFERRED_PREDECESSOR_DELETES.get()  # noqa: SLF001 - no public way in
-        return deferred is None and not self._cloudformation._RETAIN_REPLACED.get()  # noqa: SLF001 - as above
-
-    def nested_stack(self, physical_id: str) -> tuple[str, frozenset[str]]:
-        """The name of a nested stack, and the physical ids of what it holds."""
-        name = str(self._cloudformation._nested_stack_lookup_name(physical_id))  # noqa: SLF001 - no public way in
-        resources = (self._stack_store.get(name) or {}).get("_resources") or {}
-        return name, frozenset(str(found["PhysicalResourceId"]) for found in resources.values())

@@ -29,12 +29,13 @@ from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.guard import GuardedEmulator
 from tailrace_local.cloud.ministack import Environment, MiniStack
 from tailrace_local.cloud.ministack_iam import MiniStackIam
+from tailrace_local.cloud.ministack_stacks import MiniStackStacks
 from tailrace_local.cloud.missing_objects import MissingObjects
+from tailrace_local.cloud.nested_stacks import NestedStacks
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.permissions import MappingPermissions
 from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
-from tailrace_local.cloud.replacements import Replacements
 from tailrace_local.cloud.role_clients import RoleClients
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
@@ -116,9 +117,10 @@ class Cloud:
         self._ministack.fire_schedules_with(ScheduledTargets(self._clients).fire)
         self._enforce(self._ministack.iam)
         self._watch.install()
-        Replacements(self._ministack).teach(
+        self._ministack.add_resource_types(
             {**self._emulator.cloudformation_handlers(), **self._watch.cloudformation_handlers()}
         )
+        NestedStacks(MiniStackStacks()).install(self._ministack)
         self._declared.install(self._ministack)
 
     def _enforce(self, iam: MiniStackIam) -> None:
