@@ -103,20 +103,26 @@ def source(path: str) -> Template:
 
 
 @cache
-def root() -> Template:
-    """template.yaml as CloudFormation gets it."""
+def root(region: str = "eu-west-1") -> Template:
+    """template.yaml as CloudFormation gets it in a region."""
     template = source("template.yaml").copy()
     template.body["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
+    return Template("template.yaml", translated(template.body, region))
+
+
+def translated(body: dict[str, Any], region: str) -> dict[str, Any]:
+    """What SAM makes of a template in a region."""
     done = subprocess.run(
         [ROOT / ".tools/cloud/bin/python", "-c", _TRANSLATE],
-        input=json.dumps(template.body),
+        input=json.dumps(body),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
-        env={"AWS_DEFAULT_REGION": "eu-west-1"},
+        env={"AWS_DEFAULT_REGION": region},
     )
-    return Template("template.yaml", json.loads(done.stdout))
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @cache
