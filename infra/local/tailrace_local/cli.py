@@ -39,6 +39,7 @@ def up(
     parameter: Annotated[list[str] | None, typer.Option(help="A parameter of the template, K=V. Repeatable.")] = None,
     region: Annotated[str, typer.Option(help="The region that the cloud says it is.")] = "eu-west-1",
     enforce_iam: Annotated[bool, typer.Option(help="Refuse what the roles' policies do not allow.")] = False,
+    tls: Annotated[bool, typer.Option(help="Answer over HTTPS, with a certificate of its own authority's.")] = False,
     allow_serial_pipelines: Annotated[
         bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
     ] = False,
@@ -61,6 +62,7 @@ def up(
         region=region,
         timeout_s=timeout,
         enforce_iam=enforce_iam,
+        tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
         alarm_speed=alarm_speed,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 
 from tailrace_local.build import sam_environment
 from tailrace_local.commands import run
@@ -26,7 +27,10 @@ MODEL_KEY = "models/demand/model.tar.gz"
 
 def session(facts: CloudFacts) -> boto3.Session:
     """A boto3 session of this cloud; its clients still need `endpoint_url`."""
+    trusting = botocore.session.Session()
+    trusting.set_config_variable("ca_bundle", facts.ca_bundle)
     return boto3.Session(
+        botocore_session=trusting,
         aws_access_key_id=facts.credentials["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=facts.credentials["AWS_SECRET_ACCESS_KEY"],
         region_name=facts.region,
@@ -112,7 +116,7 @@ class Deployment:
             outputs=outputs,
             functions=self._resources("AWS::Lambda::Function"),
             endpoint_name=endpoint,
-            model_url=model_url(self._facts.endpoint_url, endpoint) if endpoint else None,
+            model_url=model_url(self._facts.own_url, endpoint) if endpoint else None,
         )
 
     def failures(self, stack: str) -> list[str]:
@@ -146,9 +150,9 @@ class Deployment:
         return found
 
 
-def model_url(endpoint_url: str, endpoint: str) -> str | None:
+def model_url(own_url: str, endpoint: str) -> str | None:
     """The base URL of a model server behind an endpoint, or None when no instance runs."""
-    instances = (ask(f"{endpoint_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
+    instances = (ask(f"{own_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
     urls = [str(url) for found in instances for url in found.get("urls", [])]
     return urls[0] if urls else None
 

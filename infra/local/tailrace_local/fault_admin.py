@@ -46,8 +46,8 @@ class CloudFaultPlan(BaseModel):
 class FaultAdmin:
     """Sets, shows and clears. Every method raises FaultPlanError when the cloud does not answer or refuses."""
 
-    def __init__(self, endpoint_url: str) -> None:
-        self._url = endpoint_url
+    def __init__(self, own_url: str) -> None:
+        self._url = own_url
 
     def set(self, plan: CloudFaultPlan) -> dict[str, Any]:
         """Replace the plan of every section; what each shows of itself."""

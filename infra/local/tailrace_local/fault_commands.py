@@ -34,7 +34,7 @@ def set_plan(
     """
     facts = up_or_exit(state_dir)
     with reported():
-        shown = FaultAdmin(facts.endpoint_url).set(CloudFaultPlan.read(_text(plan)))
+        shown = FaultAdmin(facts.own_url).set(CloudFaultPlan.read(_text(plan)))
     _print(shown, json_=json_)
 
 
@@ -46,7 +46,7 @@ def show(
     state_dir: StateDir = None,
 ) -> None:
     """The rules, and how many faults were done since they were set."""
-    admin = FaultAdmin(up_or_exit(state_dir).endpoint_url)
+    admin = FaultAdmin(up_or_exit(state_dir).own_url)
     with reported():
         if not log:
             _print(admin.show(), json_=json_)
@@ -61,7 +61,7 @@ def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """Misbehave no more. Counters and log stay until the next plan; what is held back still comes."""
     facts = up_or_exit(state_dir)
     with reported():
-        shown = FaultAdmin(facts.endpoint_url).clear()
+        shown = FaultAdmin(facts.own_url).clear()
     _print(shown, json_=json_)
 
 
@@ -72,7 +72,7 @@ def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
     if facts.endpoint_name is None:
         fail("the stack has no endpoint")
     with reported():
-        killed = FaultAdmin(facts.endpoint_url).kill_model(facts.endpoint_name)
+        killed = FaultAdmin(facts.own_url).kill_model(facts.endpoint_name)
     typer.echo(
         json.dumps({"killed": killed}) if json_ else f"killed {', '.join(killed) or 'none: there is no instance'}"
     )

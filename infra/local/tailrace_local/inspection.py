@@ -30,7 +30,7 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
     }
     if facts and up:
         found |= {"endpoint_url": facts.endpoint_url, "region": facts.region, **_stack(facts)}
-        found |= ask(facts.endpoint_url + STATUS_PATH) or {}
+        found |= ask(facts.own_url + STATUS_PATH) or {}
         found["endpoint"] = _endpoint(facts)
     return found
 
@@ -55,5 +55,5 @@ def _queues(facts: CloudFacts) -> list[dict[str, Any]]:
 def _endpoint(facts: CloudFacts) -> dict[str, Any] | None:
     if facts.endpoint_name is None:
         return None
-    found = ask(f"{facts.endpoint_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}")
+    found = ask(f"{facts.own_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}")
     return {"name": facts.endpoint_name, **(found or {"status": "unknown"})}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tailrace_local.cloud.settings import CloudSettings, Image
 from tailrace_local.errors import StartError
 from tailrace_local.processes import ProcessGroup
-from tailrace_local.state import StateDirectory
+from tailrace_local.state import Listening, StateDirectory
 from tailrace_local.teardown import CLOUD, alive
 from tailrace_local.workspace import Workspace
 
@@ -55,8 +55,8 @@ class Launcher:
         self._pause = pause
         self._group: ProcessGroup | None = None
 
-    def start(self, settings: CloudSettings, *, timeout_s: float) -> str:
-        """The endpoint URL of the running cloud.
+    def start(self, settings: CloudSettings, *, timeout_s: float) -> Listening:
+        """Where the running cloud listens.
 
         Raises:
             StartError: its process ended, or did not answer within `timeout_s`.
@@ -80,7 +80,7 @@ class Launcher:
             group.end()
             raise
 
-    def _wait(self, group: ProcessGroup, timeout_s: float) -> str:
+    def _wait(self, group: ProcessGroup, timeout_s: float) -> Listening:
         deadline = self._clock() + timeout_s
         while self._clock() < deadline:
             if found := self._state.read_listening():

@@ -28,6 +28,7 @@ class Plan:
     account_id: str = "123456789012"
     timeout_s: float = 300.0
     enforce_iam: bool = False
+    tls: bool = False
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
     alarm_speed: float = 1.0
@@ -99,12 +100,21 @@ class Lifecycle:
             )
             settings = replace(
                 settings,
+                tls=plan.tls,
                 sagemaker=plan.sagemaker,
                 allow_serial_pipelines=plan.allow_serial_pipelines,
                 alarm_speed=plan.alarm_speed,
             )
-            url = self._launcher.start(settings, timeout_s=_left(deadline))
-        facts = CloudFacts(url, plan.region, plan.account_id, str(self._state.root), plan.stack)
+            listening = self._launcher.start(settings, timeout_s=_left(deadline))
+        facts = CloudFacts(
+            listening.endpoint_url,
+            plan.region,
+            plan.account_id,
+            str(self._state.root),
+            plan.stack,
+            ca_bundle=listening.ca_bundle,
+            plain_url=listening.plain_url,
+        )
         deployment = Deployment(self._workspace, self._state, facts)
         builder = Builder(self._workspace)
         building = time.monotonic()

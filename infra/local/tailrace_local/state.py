@@ -17,6 +17,18 @@ MARKER = "tailrace-local"
 
 
 @dataclass(frozen=True)
+class Listening:
+    """Where a cloud answers: AWS's clients at `endpoint_url`, trusting `ca_bundle` where that is HTTPS.
+
+    `plain_url` is the port without TLS, which stays beside the other one.
+    """
+
+    endpoint_url: str
+    ca_bundle: str | None = None
+    plain_url: str | None = None
+
+
+@dataclass(frozen=True)
 class CloudFacts:
     """What a running, deployed cloud says about itself; the one object of `up --json`."""
 
@@ -25,11 +37,18 @@ class CloudFacts:
     account_id: str
     state_dir: str
     stack: str
+    ca_bundle: str | None = None
+    plain_url: str | None = None
     endpoint_name: str | None = None
     model_url: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def own_url(self) -> str:
+        """Where the cloud's own surface answers (`/_tailrace/…`), which is no AWS and needs no TLS."""
+        return self.plain_url or self.endpoint_url
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -41,6 +60,7 @@ class CloudFacts:
             # MiniStack takes a key of twelve digits for the account.
             "AWS_ACCESS_KEY_ID": self.account_id,
             "AWS_SECRET_ACCESS_KEY": "local",
+            **({"AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
         }
 
 
@@ -52,6 +72,7 @@ class StateDirectory:
         self.processes = self.root / "processes"
         self.logs = self.root / "logs"
         self.temporary = self.root / "tmp"
+        self.tls = self.root / "tls"
         self.cloud_log = self.logs / "cloud.log"
         self._facts = self.root / "facts.json"
         self._listening = self.root / "listening.json"
@@ -111,14 +132,14 @@ class StateDirectory:
         found = _read(self._facts)
         return CloudFacts(**found) if found else None  # type: ignore[arg-type]  # written by write_facts
 
-    def write_listening(self, endpoint_url: str) -> None:
+    def write_listening(self, listening: Listening) -> None:
         """Say where the cloud listens, once it answers."""
-        _write(self._listening, {"endpoint_url": endpoint_url})
+        _write(self._listening, asdict(listening))
 
-    def read_listening(self) -> str | None:
+    def read_listening(self) -> Listening | None:
         """Where the cloud listens, or None before it answers."""
         found = _read(self._listening)
-        return str(found["endpoint_url"]) if found else None
+        return Listening(**found) if found else None  # type: ignore[arg-type]  # written by write_listening
 
     def records(self) -> dict[Path, ProcessRecord]:
         """Every recorded process, with the file that records it."""

@@ -28,6 +28,11 @@ class RunningCloud:
         return self.facts.endpoint_url
 
     @property
+    def own_url(self) -> str:
+        """Where its own surface is."""
+        return self.facts.own_url
+
+    @property
     def region(self) -> str:
         """The region that it says it is."""
         return self.facts.region
@@ -50,9 +55,7 @@ class RunningCloud:
     @property
     def model_url(self) -> str:
         """Where the model server behind the endpoint answers now: one that was killed comes back at another address."""
-        return (
-            model_url(self.facts.endpoint_url, self.facts.endpoint_name) if self.facts.endpoint_name else None
-        ) or ""
+        return (model_url(self.facts.own_url, self.facts.endpoint_name) if self.facts.endpoint_name else None) or ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,6 +79,7 @@ def running_cloud(
     parameters: Mapping[str, str] | None = None,
     sagemaker: bool = True,
     enforce_iam: bool = False,
+    tls: bool = False,
     allow_serial_pipelines: bool = False,
     alarm_speed: float = 1.0,
     timeout_s: float = 300.0,
@@ -92,6 +96,7 @@ def running_cloud(
         parameters=parameters or {},
         sagemaker=sagemaker,
         enforce_iam=enforce_iam,
+        tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
         alarm_speed=alarm_speed,
         timeout_s=timeout_s,

@@ -36,6 +36,7 @@ class Environment:
     account_id: str
     temporary: Path
     enforce_iam: bool
+    ca_bundle: str | None = None
 
     def apply(self) -> None:
         """Set it for this process. Has to happen before MiniStack is imported."""
@@ -55,7 +56,8 @@ class Environment:
                 "LAMBDA_EXECUTOR": "local",
                 "AUTH": str(self.enforce_iam).lower(),
                 "TMPDIR": str(self.temporary),
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+                "AWS_ENDPOINT_URL": f"{'https' if self.ca_bundle else 'http'}://127.0.0.1:{self.port}",
+                **({"USE_SSL": "1", "AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
                 "AWS_ACCESS_KEY_ID": self.account_id,
                 "AWS_SECRET_ACCESS_KEY": "local",
                 "AWS_EC2_METADATA_DISABLED": "true",

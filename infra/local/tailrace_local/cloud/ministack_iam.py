@@ -67,17 +67,18 @@ class MiniStackIam:
         )
         return session
 
-    def correct_condition_keys(self) -> None:
+    def correct_condition_keys(self, *, tls: bool) -> None:
         """Three keys of policies' conditions.
 
-        aws:SecureTransport is true although the port is plain HTTP: it is on the loopback, nobody else's to hear.
+        aws:SecureTransport is as the request came where there is TLS. Without, it is true although the port is plain
+        HTTP: it is on the loopback, nobody else's to hear.
         aws:PrincipalArn of a session is its role's ARN, as AWS documents, not the session's. cloudwatch:namespace
         comes with metrics.
         """
         stock = self._evaluator._resolve_condition_key  # noqa: SLF001 - no public way in
 
         def resolve(key: str, context: Any) -> Any:
-            if key.lower() == "aws:securetransport":
+            if key.lower() == "aws:securetransport" and not tls:
                 return "true"
             found = stock(key, context)
             return _role_arn(found) if key.lower() == "aws:principalarn" else found
@@ -169,6 +170,7 @@ class MiniStackIam:
         path = scope.get("raw_path") or str(scope["path"]).encode()
         self._evaluator.pin_signed_request(scope["method"], path.decode("latin-1"), query, scope["headers"])
         self._evaluator.pin_signed_body(body)
+        self._evaluator.pin_request_origin((scope.get("client") or ("127.0.0.1",))[0], scope.get("scheme") == "https")
         region, service = router.extract_region(headers, query), action.partition(":")[0]
         refused = self._evaluator.enforce(access_key, action, service, region, resource, context)
         if refused is None:

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import logging
 import signal
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from tailrace_local.cloud.functions.logs import FunctionLogs
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.guard import GuardedEmulator
+from tailrace_local.cloud.listeners import Listeners
 from tailrace_local.cloud.ministack import Environment, MiniStack
 from tailrace_local.cloud.ministack_iam import MiniStackIam
 from tailrace_local.cloud.ministack_stacks import MiniStackStacks
@@ -40,7 +40,7 @@ from tailrace_local.cloud.role_clients import RoleClients
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
-from tailrace_local.state import StateDirectory
+from tailrace_local.state import Listening, StateDirectory
 
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0
@@ -51,15 +51,15 @@ _METRICS_EVERY_S = 10.0
 class Cloud:
     """Everything that runs in this process. MiniStack's environment has to be set before one is made."""
 
-    def __init__(self, settings: CloudSettings, endpoint_url: str) -> None:
+    def __init__(self, settings: CloudSettings, listening: Listening) -> None:
         self._settings = settings
-        self._endpoint_url = endpoint_url
+        self._endpoint_url = endpoint_url = listening.endpoint_url
         self._state = StateDirectory(Path(settings.state_dir))
         self._ministack = MiniStack()
         self._credentials = RoleCredentials(self._ministack.iam)
         self._clients = RoleClients(self._credentials, endpoint_url)
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
-        self._environment = WorkerEnvironment(endpoint_url=endpoint_url, temporary=self._state.temporary)
+        self._environment = WorkerEnvironment(endpoint_url, listening.ca_bundle, self._state.temporary)
         self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
         self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
@@ -124,7 +124,7 @@ class Cloud:
         self._declared.install(self._ministack)
 
     def _enforce(self, iam: MiniStackIam) -> None:
-        iam.correct_condition_keys()
+        iam.correct_condition_keys(tls=self._settings.tls)
         iam.correct_actions()
         iam.correct_resources()
         iam.let_the_account_stand_for("sagemaker.amazonaws.com")
@@ -151,22 +151,27 @@ class Cloud:
 
 def run(settings: CloudSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    port = int(listener.getsockname()[1])
     state = StateDirectory(Path(settings.state_dir))
-    Environment(port, settings.region, settings.account_id, state.temporary, settings.enforce_iam).apply()
-    asyncio.run(_serve(settings, listener, f"http://127.0.0.1:{port}", state))
+    listeners = Listeners.open(state.tls if settings.tls else None)
+    Environment(
+        listeners.port,
+        settings.region,
+        settings.account_id,
+        state.temporary,
+        settings.enforce_iam,
+        listeners.listening.ca_bundle,
+    ).apply()
+    asyncio.run(_serve(settings, listeners, state))
 
 
-async def _serve(settings: CloudSettings, listener: socket.socket, endpoint_url: str, state: StateDirectory) -> None:
-    cloud = Cloud(settings, endpoint_url)
+async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDirectory) -> None:
+    listening = listeners.listening
+    cloud = Cloud(settings, listening)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config = importlib.import_module("hypercorn.config").Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    listeners.configure(config)
     config.keep_alive_timeout = 75
     config.accesslog = None
     config.errorlog = "-"
@@ -176,10 +181,10 @@ async def _serve(settings: CloudSettings, listener: socket.socket, endpoint_url:
     closed = asyncio.Event()
     server = asyncio.create_task(serve(cloud.app, config, shutdown_trigger=closed.wait))
     try:
-        await _answering(endpoint_url, server)
+        await _answering(listening.plain_url or listening.endpoint_url, server)
         await cloud.start()
-        state.write_listening(endpoint_url)
-        _log.info("listening at %s", endpoint_url)
+        state.write_listening(listening)
+        _log.info("listening at %s", listening.endpoint_url)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, server}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -193,7 +198,7 @@ async def _serve(settings: CloudSettings, listener: socket.socket, endpoint_url:
         raise error
 
 
-async def _answering(endpoint_url: str, server: asyncio.Task[None]) -> None:
+async def _answering(url: str, server: asyncio.Task[None]) -> None:
     """Wait until the port answers."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _READY_WITHIN_S
@@ -202,12 +207,12 @@ async def _answering(endpoint_url: str, server: asyncio.Task[None]) -> None:
             await server
             raise RuntimeError("the server ended while it started")
         try:
-            await asyncio.to_thread(_ask, endpoint_url + STATUS_PATH)
+            await asyncio.to_thread(_ask, url + STATUS_PATH)
         except (urllib.error.URLError, OSError):
             await asyncio.sleep(0.05)
         else:
             return
-    raise TimeoutError(f"{endpoint_url} did not answer within {_READY_WITHIN_S:.0f} s")
+    raise TimeoutError(f"{url} did not answer within {_READY_WITHIN_S:.0f} s")
 
 
 def _ask(url: str) -> None:

@@ -24,6 +24,7 @@ class CloudSettings:
     account_id: str
     lambda_python: str
     enforce_iam: bool = False
+    tls: bool = False
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
     alarm_speed: float = 1.0

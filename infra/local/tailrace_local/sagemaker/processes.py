@@ -15,7 +15,7 @@ from tailrace_local.sagemaker.records import Container
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 WHAT = "model-server"
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_CA_BUNDLE")
 _POLL_S = 0.02
 _AFTER_KILL_S = 5.0
 _STARTTIME_FIELD = 19  # of /proc/<pid>/stat, counted after the parenthesised name

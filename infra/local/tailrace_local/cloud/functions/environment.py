@@ -18,6 +18,7 @@ class WorkerEnvironment:
     """What is the same for every worker of this cloud."""
 
     endpoint_url: str
+    ca_bundle: str | None
     temporary: Path
 
     def variables(
@@ -46,6 +47,8 @@ class WorkerEnvironment:
             "AWS_REGION": spec.region,
             "AWS_DEFAULT_REGION": spec.region,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self.endpoint_url),
+            # The second for whoever answers CloudFormation, which gives an address of this cloud's too.
+            **({"AWS_CA_BUNDLE": self.ca_bundle, "SSL_CERT_FILE": self.ca_bundle} if self.ca_bundle else {}),
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
             "AWS_EC2_METADATA_DISABLED": "true",
