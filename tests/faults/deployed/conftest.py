@@ -32,7 +32,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
 
 @pytest.fixture
 def faults(cloud: RunningCloud) -> Iterator[FaultAdmin]:
-    admin = FaultAdmin(cloud.endpoint_url)
+    admin = FaultAdmin(cloud.own_url)
     yield admin
     admin.clear()
 

@@ -125,7 +125,7 @@ def test_two_commands_do_not_work_on_one_state_at_once(state: StateDirectory) ->
 @pytest.mark.cloud
 def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> None:
     launcher, settings = bare(state)
-    url = launcher.start(settings, timeout_s=60)
+    url = launcher.start(settings, timeout_s=60).endpoint_url
     with urllib.request.urlopen(f"{url}/_tailrace/status", timeout=5) as answer:  # noqa: S310 - our own http address
         assert answer.status == 200
     orphan = sleeper(state)

@@ -80,6 +80,12 @@ CHECKS = {
         "['method', 'raw_path', 'query_params', 'raw_headers'] "
         "and parameters(iam_evaluator.pin_signed_body) == ['body']"
     ),
+    "where a request came from is pinned, and whether by TLS": (
+        "assert parameters(iam_evaluator.pin_request_origin) == ['source_ip', 'secure_transport']"
+    ),
+    "TLS is switched on by the environment": (
+        "os.environ['USE_SSL'] = '1'; assert tls.use_ssl_enabled(); del os.environ['USE_SSL']"
+    ),
     "a session is found by its access key": (
         "found = MiniStack().iam.assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
         "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
@@ -87,10 +93,11 @@ CHECKS = {
 }
 PRELUDE = """
 import inspect
+import os
 from pathlib import Path
 from tailrace_local.cloud.ministack import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, tls
 from ministack.services import eventbridge, lambda_svc, sts
 from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 parameters = lambda function: list(inspect.signature(function).parameters)

@@ -90,7 +90,7 @@ class Bench:
 
 @pytest.fixture
 def bench(cloud: RunningCloud, tmp_path: Path) -> Iterator[Bench]:
-    admin = FaultAdmin(cloud.endpoint_url)
+    admin = FaultAdmin(cloud.own_url)
     yield Bench(cloud, admin, tmp_path)
     admin.clear()
     cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["ParkedQueue"])

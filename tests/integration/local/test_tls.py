@@ -1,0 +1,111 @@
+"""Over TLS: the certificate is for this address, clients trust its authority, and what comes in plainly is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tailrace_local.errors import MissingToolError
+from tailrace_local.launch import Launcher, settings_for
+from tailrace_local.state import CloudFacts, Listening, StateDirectory
+from tailrace_local.teardown import end_all
+from tailrace_local.testing import RunningCloud
+from tailrace_local.workspace import Workspace
+
+pytestmark = pytest.mark.cloud
+
+DENY_PLAIN = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "*",
+    "Resource": "*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+@pytest.fixture(scope="module")
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    """A cloud without a stack, with TLS and enforced IAM."""
+    state = StateDirectory(tmp_path_factory.mktemp("tls") / "state")
+    state.create()
+    launcher = Launcher(Workspace.here(), state)
+    try:
+        plainly = settings_for(Workspace.here(), state, region="eu-west-1", account_id="123456789012", enforce_iam=True)
+    except MissingToolError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    try:
+        yield launcher.start(replace(plainly, tls=True), timeout_s=60)
+    finally:
+        end_all(state, grace_s=1)
+        launcher.reap()
+
+
+@pytest.fixture(scope="module")
+def cloud(listening: Listening, tmp_path_factory: pytest.TempPathFactory) -> RunningCloud:
+    state = str(tmp_path_factory.mktemp("facts"))
+    return RunningCloud(
+        CloudFacts(
+            listening.endpoint_url,
+            "eu-west-1",
+            "123456789012",
+            state,
+            "none",
+            ca_bundle=listening.ca_bundle,
+            plain_url=listening.plain_url,
+        )
+    )
+
+
+def test_whoever_does_not_know_the_authority_does_not_trust_the_cloud(listening: Listening) -> None:
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(listening.endpoint_url, timeout=5)  # noqa: S310 - our own address
+
+
+def test_the_certificate_passes_the_strictest_check(listening: Listening) -> None:
+    context = ssl.create_default_context(cafile=listening.ca_bundle)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    url = f"{listening.endpoint_url}/_tailrace/status"
+    with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - our own address
+        assert answer.status == 200
+
+
+def test_the_servers_key_is_its_owners_alone(listening: Listening) -> None:
+    assert listening.ca_bundle is not None
+    folder = Path(listening.ca_bundle).parent
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "server.key").stat().st_mode & 0o077 == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "server.key", "server.pem"]
+
+
+def test_a_client_with_the_environment_reaches_it(cloud: RunningCloud) -> None:
+    aws = Workspace.here().tool("sam").with_name("python")
+    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+    environment = {"PATH": os.environ["PATH"], **cloud.environment}
+    done = subprocess.run([aws, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("123456789012", 0), done.stderr
+
+
+def test_urls_that_the_cloud_gives_are_https(cloud: RunningCloud) -> None:
+    url = cloud.client("sqs").create_queue(QueueName="secure")["QueueUrl"]
+    assert url.startswith(f"{cloud.endpoint_url}/")
+
+
+def test_a_plain_request_is_known_as_one(cloud: RunningCloud) -> None:
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName="judged")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [DENY_PLAIN]})})
+    sqs.send_message(QueueUrl=url, MessageBody="over TLS")
+    plain = cloud.session().client("sqs", endpoint_url=cloud.facts.plain_url)
+    with pytest.raises(plain.exceptions.ClientError, match="AccessDenied"):
+        plain.send_message(QueueUrl=url.replace(cloud.endpoint_url, cloud.own_url), MessageBody="plainly")
