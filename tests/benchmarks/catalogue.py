@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import cutting, joining, selecting
+from tests.benchmarks import cutting, joining, selecting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *cutting.BENCHMARKS,
     *selecting.BENCHMARKS,
     *joining.BENCHMARKS,
+    *submitting.BENCHMARKS,
 )

@@ -1,0 +1,138 @@
+"""What the sink answers, and after how long: enough for an upload and for a whole submit to go their way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.benchmarks.sink.wire import Request
+
+BUCKET = "bench"
+STACK = "bench"
+ENDPOINT = "bench"
+_OUTPUTS = {
+    "Bucket": BUCKET,
+    "LedgerTable": "ledger",
+    "EndpointName": ENDPOINT,
+    "ResultsTopic": "arn:aws:sns:eu-west-1:000000000000:results",
+}
+_XML = {"Content-Type": "text/xml"}
+_JSON = {"Content-Type": "application/x-amz-json-1.0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``delay_s`` after the request has arrived; ``said`` goes into the log."""
+
+    delay_s: float
+    said: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Answers:
+    """Answers of all processes; what has to be known to all is kept in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def to(self, request: Request) -> Answer:
+        """The answer to a request."""
+        target = request.headers.get("x-amz-target", "")
+        if target.startswith("DynamoDB"):
+            return self._dynamodb(target.partition(".")[2], json.loads(request.body))
+        if target == "SageMaker.DescribeEndpoint":
+            return _described()
+        if request.path.endswith("/async-invocations"):
+            return _invoked(request.headers)
+        if request.path == "/" and request.method == "POST":
+            return _queried(parse_qs(request.body.decode())["Action"][0])
+        return self._s3(request)
+
+    def _s3(self, request: Request) -> Answer:
+        key = request.path.lstrip("/")
+        if "uploads" in request.query:
+            return Answer(
+                0.04, f"begun {key}", headers=_XML, body=_element("InitiateMultipartUploadResult", "UploadId")
+            )
+        if request.method == "POST":
+            return Answer(
+                0.06, f"completed {key}", headers=_XML, body=_element("CompleteMultipartUploadResult", "ETag")
+            )
+        if request.method != "PUT":
+            return Answer(0.02, f"{request.method} {key}")
+        part = request.query.get("partNumber", [""])[0]
+        if request.body:
+            (self._folder / "objects" / f"{key.replace('/', '!')}{part and f'!{int(part):05d}'}").write_bytes(
+                request.body
+            )
+        return Answer(0.04, f"put {request.size_bytes} {key} {part}", headers={"ETag": '"0"'})
+
+    def _dynamodb(self, operation: str, params: Any) -> Answer:
+        found: Any = {}
+        if operation == "TransactWriteItems":
+            self._write(params)
+        elif operation == "GetItem":
+            found = self._item(params)
+        delay_s = 0.012 if operation == "TransactWriteItems" else 0.006
+        return Answer(delay_s, operation, headers=_JSON, body=json.dumps(found).encode())
+
+    def _write(self, params: Any) -> None:
+        for each in params["TransactItems"]:
+            item = each.get("Put", {}).get("Item", {})
+            if item.get("item") == {"S": "job"}:
+                self._path(item["job"]["S"]).write_text(json.dumps(item))
+
+    def _item(self, params: Any) -> Any:
+        path = self._path(params["Key"]["job"]["S"])
+        return {"Item": json.loads(path.read_text())} if path.exists() else {}
+
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.job.json"
+
+
+def _described() -> Answer:
+    body = {
+        "EndpointName": ENDPOINT,
+        "EndpointArn": f"arn:aws:sagemaker:eu-west-1:000000000000:endpoint/{ENDPOINT}",
+        "EndpointStatus": "InService",
+        "CreationTime": 0,
+        "LastModifiedTime": 0,
+    }
+    return Answer(0.05, "DescribeEndpoint", headers=_JSON, body=json.dumps(body).encode())
+
+
+def _invoked(headers: Mapping[str, str]) -> Answer:
+    inference_id = headers.get("x-amzn-sagemaker-inference-id", "")
+    where = {
+        "X-Amzn-SageMaker-OutputLocation": f"s3://{BUCKET}/v1/outputs/{inference_id}.out",
+        "X-Amzn-SageMaker-FailureLocation": f"s3://{BUCKET}/v1/failures/{inference_id}.out",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps({"InferenceId": inference_id}).encode()
+    return Answer(0.02, "InvokeEndpointAsync", 202, where, body)
+
+
+def _queried(action: str) -> Answer:
+    if action != "DescribeStacks":
+        return Answer(0.015, action, headers=_XML, body=f"<{action}Response></{action}Response>".encode())
+    outputs = "".join(
+        f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+        for key, value in _OUTPUTS.items()
+    )
+    stack = (
+        f"<member><StackName>{STACK}</StackName><StackStatus>CREATE_COMPLETE</StackStatus>"
+        f"<CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs>{outputs}</Outputs></member>"
+    )
+    result = f"<DescribeStacksResult><Stacks>{stack}</Stacks></DescribeStacksResult>"
+    body = f'<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">{result}</DescribeStacksResponse>'
+    return Answer(0.08, action, headers=_XML, body=body.encode())
+
+
+def _element(outer: str, inner: str) -> bytes:
+    return f'<{outer} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><{inner}>0</{inner}></{outer}>'.encode()

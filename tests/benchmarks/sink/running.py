@@ -1,0 +1,102 @@
+"""A sink that runs: where it is, how clients come to trust it, and what it has taken so far."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.kept import checksum_of
+from tests.benchmarks.processes import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What arrived: bytes of objects, their checksum if all were small enough to be kept, how often what was called."""
+
+    size_bytes: int
+    checksum: int | None
+    objects: int
+    calls: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A running sink."""
+
+    url: str
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What clients need to know to reach it, and nothing that would lead them elsewhere."""
+        certificate = str(self.folder / "certificate.pem")
+        return {
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CA_BUNDLE": certificate,
+            "SSL_CERT_FILE": certificate,
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def clear(self) -> None:
+        """Forget what arrived."""
+        for path in self._objects:
+            path.unlink()
+        # Its processes append: what is written next stands at the beginning.
+        (self.folder / "log").write_bytes(b"")
+
+    def taken(self) -> Taken:
+        """What arrived since it was cleared."""
+        lines = [line.split() for line in (self.folder / "log").read_text().splitlines()]
+        sizes = [int(line[1]) for line in lines if line[0] == "put"]
+        kept = sorted(self._objects)
+        checksum = checksum_of(*kept) if len(kept) == len(sizes) else None
+        return Taken(sum(sizes), checksum, len(sizes), Counter(line[0] for line in lines))
+
+    @property
+    def _objects(self) -> list[Path]:
+        return list((self.folder / "objects").iterdir())
+
+
+@contextmanager
+def running_sink() -> Iterator[Sink]:
+    """A sink with a certificate of its own, ended afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tailrace-sink-") as name:
+        folder = Path(name)
+        (folder / "objects").mkdir()
+        (folder / "log").touch()
+        _certify(folder)
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.sink", name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                yield Sink(f"https://127.0.0.1:{int(process.stdout.readline())}", folder)
+            finally:
+                process.stdin.close()
+
+
+def _certify(folder: Path) -> None:
+    """A certificate that is its own authority, good for a day."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+         "-subj", "/CN=tailrace sink", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip

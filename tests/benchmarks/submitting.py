@@ -1,0 +1,131 @@
+"""A whole submit against copying the same file to the same server, which answers over TLS about as late as AWS."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks import inputs
+from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.inputs import Input
+from tests.benchmarks.processes import PEERS, ROOT, Command, program
+from tests.benchmarks.sink.answers import BUCKET, STACK
+from tests.benchmarks.sink.running import Sink, running_sink
+from tests.benchmarks.sink.wire import KEPT_BYTES
+
+_GB = 10**9
+
+
+@contextmanager
+def _copying(scale: Scale) -> Iterator[Contest]:
+    file = inputs.written("numeric", scale.of(_GB))
+    target = f"s3://{BUCKET}/copy.csv"
+    with running_sink() as sink:
+        commands: dict[str, Command] = {
+            "submit": _submit(file, sink),
+            "aws s3 cp": [
+                ROOT / ".tools/awscli/bin/aws",
+                "--endpoint-url",
+                sink.url,
+                "s3",
+                "cp",
+                "--only-show-errors",
+                file.path,
+                target,
+            ],
+            "s5cmd": [_s5cmd(), "--endpoint-url", sink.url, "cp", file.path, target],
+        }
+        yield Contest({name: _contestant(command, file, sink) for name, command in commands.items()})
+
+
+@contextmanager
+def _submitting(scale: Scale) -> Iterator[Contest]:
+    files = {f"submit {size} GB": inputs.written("numeric", scale.of(size * _GB)) for size in (1, 4)}
+    with running_sink() as sink:
+        yield Contest({name: _contestant(_submit(file, sink), file, sink) for name, file in files.items()})
+
+
+def _contestant(command: Command, file: Input, sink: Sink) -> Contestant:
+    small = file.size_bytes <= KEPT_BYTES
+    run = program(command, env=sink.environment)
+    return Contestant(partial(_into, sink, run), (file.size_bytes, file.checksum if small else None, True))
+
+
+def _into(sink: Sink, run: Callable[[], Run]) -> Run:
+    """A run that uploads; answers with what arrived, and whether each chunk was recorded, invoked and confirmed."""
+    sink.clear()
+    done = run()
+    taken = sink.taken()
+    submitted = taken.calls.get("InvokeEndpointAsync", 0)
+    # Beside the chunks' own, a job takes one transaction to begin with and one update to be sealed.
+    recorded = (taken.calls.get("TransactWriteItems", 1) - 1, taken.calls.get("UpdateItem", 1) - 1)
+    complete = submitted in {0, taken.objects} and set(recorded) == {submitted}
+    return Run(done.figures, (taken.size_bytes, taken.checksum, complete))
+
+
+def _submit(file: Input, sink: Sink) -> Command:
+    tailrace = Path(sys.executable).with_name("tailrace")
+    return [
+        tailrace,
+        "submit",
+        file.path,
+        "--stack",
+        STACK,
+        "--header",
+        "none",
+        "--endpoint-url",
+        sink.url,
+        "--json",
+        "--quiet",
+    ]
+
+
+def _s5cmd() -> Path:
+    """The program itself, without the few hundred milliseconds of Python that its package puts before it."""
+    return next(PEERS.glob("lib/python*/site-packages/s5cmd/bin/s5cmd"))
+
+
+_NOTE = "1 GB over TLS to a sink with AWS-like latency; programs from start to end"
+
+BENCHMARKS = (
+    Benchmark(
+        "submit",
+        _copying,
+        tuple(
+            Ratio(
+                name=f"submit ÷ {theirs}",
+                ours=Figure.of(SECONDS, "submit"),
+                theirs=Figure.of(SECONDS, theirs),
+                bar=bar,
+                unit="s",
+                note=_NOTE,
+            )
+            for theirs, bar in (("aws s3 cp", 0.65), ("s5cmd", 0.85))
+        ),
+    ),
+    Benchmark(
+        "submit-memory",
+        _submitting,
+        (
+            Ratio(
+                name="submit, peak memory ÷ 200 MB",
+                ours=Figure.of(PEAK_MB, "submit 1 GB"),
+                theirs=200.0,
+                bar=1.0,
+                unit="MB",
+                note="1 GB",
+            ),
+            Ratio(
+                name="submit, peak memory, 4 GB ÷ 1 GB",
+                ours=Figure.of(PEAK_MB, "submit 4 GB"),
+                theirs=Figure.of(PEAK_MB, "submit 1 GB"),
+                bar=1.1,
+                unit="MB",
+                note="flat",
+            ),
+        ),
+    ),
+)
