@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tailrace.costs import handling
 from tailrace.planning import ChunkPlan, Seal
+from tailrace.prices import IRELAND
 from tailrace_core.errors import InputError
-
-# List prices of us-east-1 in US dollars, 2025; other regions differ by some ten per cent, China more.
-_S3_PUT = 0.005 / 1_000
-_S3_GET = 0.0004 / 1_000
-_DYNAMO_WRITE = 0.625 / 1_000_000
-_SQS_OR_SNS = 0.40 / 1_000_000
-_LAMBDA = 0.20 / 1_000_000 + 0.25 * 1.0 * 0.0000133334
-"""One invocation of a function of 256 MB that works for a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +46,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
                 upload_bytes=upload,
                 largest_input_bytes=largest,
                 calls=_calls(chunks, invocations, objects),
-                cost_usd=_cost(chunks, invocations, objects),
+                cost_usd=_cost(chunks),
             )
         input_bytes = sum(map(len, each.input))
         rows += each.range.rows
@@ -70,11 +64,5 @@ def _calls(chunks: int, invocations: int, objects: int) -> int:
     return objects + chunks + 2 * invocations + 6
 
 
-def _cost(chunks: int, invocations: int, objects: int) -> float:
-    # Intent and settling are transactions of two items, which count twice; with the due index about 12 writes a chunk.
-    writes = 12 * chunks * _DYNAMO_WRITE
-    # The service puts the output, the consumer reads it with the kept columns and puts the part.
-    storage = (objects + 2 * invocations) * _S3_PUT + 3 * invocations * _S3_GET
-    # A notification in, an event out, each over a topic and a queue that is received from and deleted from.
-    messages = 10 * invocations * _SQS_OR_SNS
-    return writes + storage + messages + invocations * _LAMBDA
+def _cost(chunks: int) -> float:
+    return sum(cost for *_, cost in handling(chunks, IRELAND))

@@ -81,7 +81,7 @@ def estimate_text(found: Estimate) -> str:
             f"invocations:  {found.invocations:,}",
             f"upload:       {shown_bytes(found.upload_bytes)} in {found.objects:,} objects",
             f"AWS calls:    {found.calls:,}",
-            f"cost:         about ${found.cost_usd:.4f} at us-east-1's prices, without storage and endpoint",
+            f"cost:         about ${found.cost_usd:.4f} at eu-west-1's prices, without storage and endpoint",
         )
     )
 

@@ -1,0 +1,90 @@
+"""What the costs are reckoned from is what happens, and what the page says is what the script prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from tailrace import costs
+from tailrace.prices import PRICES, Prices
+from tailrace_core.errors import InputError
+from tests.contract.costs.metering import of_a_chunk
+from tests.infra import watching
+from tests.infra.templates import ROOT, as_list, monitoring, root
+
+DEPLOY = ROOT / "docs/deploy.md"
+
+
+def test_a_chunk_uses_what_is_reckoned_for_it() -> None:
+    counted, reckoned = (dataclasses.asdict(each) for each in (of_a_chunk(), costs.CHUNK))
+    # Units of capacity depend on the sizes of items, which are smaller here than with real names.
+    near = {name: 2 if name.endswith("_units") else 0 for name in counted}
+    assert {
+        name: (counted[name], reckoned[name]) for name in counted if abs(counted[name] - reckoned[name]) > near[name]
+    } == {}
+
+
+def test_as_many_alarms_are_reckoned_as_a_scaling_stack_has() -> None:
+    alarms = [
+        alarm
+        for alarm in monitoring().of_type(watching.ALARM).values()
+        if alarm.get("Condition") in {None, "ScalesToZero"}
+    ]
+    assert sum(len(list(watching.measured(alarm))) for alarm in alarms) == costs.ALARM_METRICS
+    assert len(monitoring().of_type(watching.DASHBOARD)) == 1
+
+
+def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
+    mappings = root().of_type("AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == costs.POLLED_QUEUES
+    assert root().properties("ReconcileJobsSchedule")["ScheduleExpression"] == "rate(5 minutes)"
+    sizes = {root().properties(key)["MemorySize"] for key in root().of_type("AWS::Lambda::Function")}
+    assert [1024 * costs.FUNCTION_GB] == [*map(float, sizes)] == as_list(1024.0)
+
+
+@pytest.mark.parametrize("region", sorted(PRICES))
+def test_the_page_has_what_the_script_prints(region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert costs.main(["--region", region]) == 0
+    assert capsys.readouterr().out in DEPLOY.read_text()
+
+
+def test_a_sum_is_that_of_its_lines() -> None:
+    prices = PRICES["eu-west-1"]
+    lines = list(costs.resting(prices))
+    assert f"**{sum(cost for *_, cost in lines):.2f}**" in costs.table("x", iter(lines), "USD")
+    without = list(costs.resting(prices, monitoring=False))
+    assert [what for what, *_ in lines if what not in {each for each, *_ in without}] == [
+        "alarms (`Monitoring`)", "dashboard (`Dashboard`)",
+    ]  # fmt: skip
+
+
+def test_more_rows_a_second_cost_less() -> None:
+    prices = PRICES["eu-west-1"]
+    slow, fast = (
+        sum(cost for *_, cost in costs.scoring(costs.Workload(rows_per_second=speed), prices)) for speed in (1e3, 1e5)
+    )
+    assert slow > fast
+
+
+def test_prices_of_ones_own_are_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = PRICES["eu-west-1"].model_copy(update={"currency": "EUR", "instance_hour": 100.0})
+    path = tmp_path / "prices.json"
+    path.write_text(mine.model_dump_json())
+    assert costs.main(["--prices", str(path)]) == 0
+    assert "| EUR |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", [{"instance_hour": None}, {"instance_our": 1}, {"get_1000": "much"}])
+def test_a_list_with_a_mistake_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({**PRICES["eu-west-1"].model_dump(), **change}))
+    assert costs.main(["--prices", str(path)]) == 2
+    with pytest.raises(InputError, match=next(iter(change))):
+        Prices.read(path)
+
+
+def test_prices_that_nobody_checked_say_so() -> None:
+    assert all("to be checked" in prices.as_of for prices in PRICES.values())
