@@ -17,7 +17,7 @@ import botocore.session
 from tailrace_local.build import sam_environment
 from tailrace_local.commands import run
 from tailrace_local.errors import DeployError
-from tailrace_local.launch import MODEL_IMAGE
+from tailrace_local.launch import model_image
 from tailrace_local.state import CloudFacts, StateDirectory
 from tailrace_local.workspace import Workspace
 
@@ -69,7 +69,8 @@ class Deployment:
     def model_parameters(self, archive: Path) -> dict[str, str]:
         """Upload the demo's model; the parameters that put it behind the endpoint."""
         client(self._facts, "s3").upload_file(str(archive), self._bucket, MODEL_KEY)
-        return {"ModelImage": MODEL_IMAGE, "ModelDataUrl": f"s3://{self._bucket}/{MODEL_KEY}"}
+        image = model_image(self._facts.region, self._facts.account_id)
+        return {"ModelImage": image, "ModelDataUrl": f"s3://{self._bucket}/{MODEL_KEY}"}
 
     def deploy(self, built: Path, parameters: Mapping[str, str], *, timeout_s: float) -> CloudFacts:
         """`sam deploy`, and the facts with what the stack holds.

@@ -16,14 +16,19 @@ from tailrace_local.state import Listening, StateDirectory
 from tailrace_local.teardown import CLOUD, alive
 from tailrace_local.workspace import Workspace
 
-MODEL_IMAGE = "tailrace-local/demand:1"
+_MODEL_REPOSITORY = "tailrace-local/demand:1"
 _LOOK_EVERY_S = 0.05
+
+
+def model_image(region: str, account_id: str) -> str:
+    """The image of the demo's model: nobody pushed it, and its name is as SageMaker wants it."""
+    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_MODEL_REPOSITORY}"
 
 
 def settings_for(
     workspace: Workspace, state: StateDirectory, *, region: str, account_id: str, enforce_iam: bool
 ) -> CloudSettings:
-    """The settings of a cloud that runs from this checkout, with the demo's model behind MODEL_IMAGE."""
+    """The settings of a cloud that runs from this checkout, with the demo's model behind its image."""
     model = Image(
         argv=[str(workspace.tool("model")), "-m", "tailrace_local.model", "serve"],
         environment={"PYTHONPATH": workspace.sources},
@@ -34,7 +39,7 @@ def settings_for(
         account_id=account_id,
         lambda_python=str(workspace.tool("lambda")),
         enforce_iam=enforce_iam,
-        images={MODEL_IMAGE: model},
+        images={model_image(region, account_id): model},
     )
 
 

@@ -139,7 +139,7 @@ class Lifecycle:
             known = ", ".join(sorted(declared)) or "none"
             raise StartError(f"the template has no parameter {', '.join(unknown)}: it has {known}")
         ours = {"ModelImage", "ModelDataUrl"}
-        if not ours <= declared or plan.parameters.keys() & {*ours, "EndpointName"}:
+        if not ours <= declared or plan.parameters.keys() & {*ours, "AutoMLJobName", "EndpointName"}:
             return dict(plan.parameters)
         archive, _ = builder.model()
         return {**deployment.model_parameters(archive), **plan.parameters}

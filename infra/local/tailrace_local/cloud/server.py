@@ -37,6 +37,7 @@ from tailrace_local.cloud.queues.permissions import MappingPermissions
 from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
 from tailrace_local.cloud.role_clients import RoleClients
+from tailrace_local.cloud.role_policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
@@ -118,7 +119,11 @@ class Cloud:
         self._enforce(self._ministack.iam)
         self._watch.install()
         self._ministack.add_resource_types(
-            {**self._emulator.cloudformation_handlers(), **self._watch.cloudformation_handlers()}
+            {
+                **self._emulator.cloudformation_handlers(),
+                **self._watch.cloudformation_handlers(),
+                ROLE_POLICY: RolePolicies(self._ministack),
+            }
         )
         NestedStacks(MiniStackStacks()).install(self._ministack)
         self._declared.install(self._ministack)

@@ -1,0 +1,133 @@
+"""What CloudFormation asks for, read from its event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tailrace_consumers.provide_model.containers import Container
+from tailrace_consumers.provide_model.environment import environment_of
+from tailrace_core.errors import ContractError, InputError
+
+SOURCE = "Custom::ModelSource"
+MODEL = "Custom::Model"
+
+
+class Verb(StrEnum):
+    """What is to happen to the resource."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """A resource's properties. Every value that CloudFormation sends is a string, a list or an object of such."""
+
+    values: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """A string that may be missing: then it is empty."""
+        value = self.values.get(name, "")
+        if not isinstance(value, str):
+            raise InputError(f"the property {name} is no string")
+        return value.strip()
+
+    def required(self, name: str) -> str:
+        """A string that has to be there."""
+        if value := self.text(name):
+            return value
+        raise InputError(f"the property {name} is missing")
+
+    def flag(self, name: str) -> bool:
+        """``true`` or ``false``; a flag that is missing is false."""
+        value = self.text(name).lower() or "false"
+        if value not in {"true", "false"}:
+            raise InputError(f"the property {name} is {value!r}, neither true nor false")
+        return value == "true"
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings that may be missing."""
+        value = self.values.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise InputError(f"the property {name} is no list of strings")
+        return tuple(value)
+
+    def tags(self) -> dict[str, str]:
+        """The property Tags, which may be missing."""
+        value = self.values.get("Tags", [])
+        try:
+            return {tag["Key"]: tag["Value"] for tag in value}
+        except (TypeError, KeyError) as exc:
+            raise InputError("the property Tags is no list of {Key, Value}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One event. ``physical_id`` is empty when the resource is to be created."""
+
+    verb: Verb
+    resource_type: str
+    logical_id: str
+    physical_id: str
+    stack_id: str
+    properties: Properties
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Request:
+        """The request in an event.
+
+        Raises:
+            ContractError: it is none of CloudFormation's.
+        """
+        try:
+            return cls(
+                verb=Verb(event["RequestType"]),
+                resource_type=str(event["ResourceType"]),
+                logical_id=str(event["LogicalResourceId"]),
+                physical_id=str(event.get("PhysicalResourceId") or ""),
+                stack_id=_arn(event["StackId"]),
+                properties=Properties(dict(event.get("ResourceProperties") or {})),
+            )
+        except (KeyError, ValueError, TypeError, IndexError) as exc:
+            raise ContractError(f"not an event of a custom resource: {type(exc).__name__}: {exc}") from exc
+
+    @property
+    def partition(self) -> str:
+        """The partition that the stack is in."""
+        return self.stack_id.split(":")[1]
+
+    def arn_of_model(self, name: str) -> str:
+        """A model beside the stack, as SageMaker writes its ARN: in small letters."""
+        _, partition, _, region, account_id, _ = self.stack_id.split(":", 5)
+        return f"arn:{partition}:sagemaker:{region}:{account_id}:model/{name.lower()}"
+
+    @property
+    def job_name(self) -> str:
+        """The AutoML job to deploy; empty when an image is given.
+
+        Raises:
+            InputError: both are given, or neither.
+        """
+        job, image = self.properties.text("AutoMLJobName"), self.properties.text("Image")
+        if bool(job) == bool(image):
+            raise InputError("give either AutoMLJobName or Image")
+        return job
+
+    def container(self) -> Container:
+        """The container of the image that is given. Raises `InputError`."""
+        return Container(
+            self.properties.required("Image"),
+            self.properties.text("ModelDataUrl"),
+            environment_of(self.properties.text("Environment")),
+        )
+
+
+def _arn(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(r"arn(?::[^:]*){4}:.+", value):
+        return value
+    raise ValueError("the StackId is no ARN")
