@@ -20,7 +20,10 @@ SCHEDULE = "AWS::Scheduler::Schedule"
 TRUSTED = ("lambda", "sagemaker", "scheduler")
 
 # Actions that AWS knows no resource for.
-WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
+}  # fmt: skip
 OF_OUR_ALARMS = {
     "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
     "ArnLike": {
@@ -264,6 +267,8 @@ def functions_have_a_role_and_a_log_group_of_their_own(template: Template) -> It
 
 def nothing_is_named_by_hand(template: Template) -> Iterator[str]:
     for key, resource in template.body["Resources"].items():
+        if resource["Type"] == "AWS::IAM::RolePolicy":
+            continue  # its RoleName is not its own
         for name in NAME_PROPERTIES & resource.get("Properties", {}).keys():
             value = resource["Properties"][name]
             # What names another resource of the template refers to it; anything else is a name.

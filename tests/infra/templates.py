@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs", "ProvideModel")
 
 # The translator lives in the local cloud's environment, beside a botocore that the project's own cannot have.
 _TRANSLATE = """
@@ -51,14 +51,13 @@ class Template:
                 yield key, statement
 
     def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement of each role's inline policies and of each managed policy, with its logical id."""
+        """Each statement of each role's own policies, of those that join a role, and of managed ones, with its id."""
         for key, role in self.of_type("AWS::IAM::Role").items():
             for policy in role["Properties"]["Policies"]:
                 for statement in statements(policy["PolicyDocument"]):
                     yield key, statement
-        for key, policy in self.of_type("AWS::IAM::ManagedPolicy").items():
-            for statement in statements(policy["Properties"]["PolicyDocument"]):
-                yield key, statement
+        for kind in ("AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"):
+            yield from self.policy_statements(kind)
 
     def copy(self) -> Template:
         """A template to plant flaws in."""

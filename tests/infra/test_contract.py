@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tailrace_consumers.provide_model.handler import RESERVE_S
+from tests.infra.evaluation import effective
 from tests.infra.templates import ROOT, as_list, endpoint, monitoring, root, target
 
 EVERY_FUNCTION = {
@@ -29,6 +31,10 @@ GRANTED = {
     "DispatchRetries": {"dynamodb:GetItem", "dynamodb:UpdateItem"} | CONSUME | LOGS | SENDING,
     "ReconcileJobs": LEDGER | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
 }
+MAKER = LOGS | {
+    "sagemaker:CreateModel", "sagemaker:AddTags", "sagemaker:DeleteModel",
+    "sagemaker:DescribeAutoMLJobV2", "sagemaker:DescribeAutoMLJob",
+}  # fmt: skip
 SOURCES = {"CollectResults": "SucceededQueue", "HandleFailures": "FailedQueue", "DispatchRetries": "RetriesQueue"}
 
 
@@ -54,15 +60,15 @@ def test_a_function_knows_where_its_things_are(function: str) -> None:
     assert target(variables["POWERTOOLS_LOG_LEVEL"]) == "LogLevel"
 
 
-@pytest.mark.parametrize("function", GRANTED)
-def test_a_role_grants_exactly_the_actions_that_its_function_needs(function: str) -> None:
+@pytest.mark.parametrize(("function", "needed"), {**GRANTED, "ProvideModel": MAKER}.items())
+def test_a_role_grants_exactly_the_actions_that_its_function_needs(function: str, needed: set[str]) -> None:
     actions = {
         action
         for owner, statement in root().role_statements()
         if owner == f"{function}Role"
         for action in as_list(statement["Action"])
     }
-    assert actions == GRANTED[function]
+    assert actions == needed
 
 
 @pytest.mark.parametrize("function", SOURCES)
@@ -122,31 +128,6 @@ def test_the_parameters_say_what_they_are_for() -> None:
             assert parameter.get("Description"), name
 
 
-def test_the_model_is_either_given_or_exists() -> None:
-    # What CloudFormation would evaluate, tried with all four ways to fill the two in.
-    (assertion,) = root().body["Rules"]["OneModel"]["Assertions"]
-    accepted = {
-        (image, name): evaluate(assertion["Assert"], {"ModelImage": image, "EndpointName": name})
-        for image in ("", "image")
-        for name in ("", "name")
-    }
-    assert accepted == {("", ""): False, ("image", ""): True, ("", "name"): True, ("image", "name"): False}
-
-
-def evaluate(rule: Any, parameters: dict[str, str]) -> Any:
-    if not isinstance(rule, dict):
-        return rule
-    ((function, arguments),) = rule.items()
-    if function == "Ref":
-        return parameters[arguments]
-    values = [evaluate(argument, parameters) for argument in arguments]
-    if function == "Fn::Equals":
-        return values[0] == values[1]
-    if function == "Fn::Not":
-        return not values[0]
-    return {"Fn::And": all, "Fn::Or": any}[function](values)
-
-
 def test_the_ledger_has_the_keys_and_indexes_that_its_adapter_uses() -> None:
     table = root().properties("LedgerTable")
 
@@ -177,7 +158,7 @@ def test_the_endpoint_writes_and_notifies_where_the_consumers_look() -> None:
     output = asynchronous["OutputConfig"]
     assert output["S3OutputPath"] == {"Fn::Sub": "s3://${Bucket}/v1/outputs"}
     assert output["S3FailurePath"] == {"Fn::Sub": "s3://${Bucket}/v1/failures"}
-    assert output["NotificationConfig"] == {
+    assert effective(endpoint(), output["NotificationConfig"]) == {
         "SuccessTopic": {"Ref": "SucceededTopic"},
         "ErrorTopic": {"Ref": "FailedTopic"},
     }
@@ -198,10 +179,50 @@ def test_the_root_hands_the_endpoint_every_parameter_and_uses_outputs_that_exist
         assert set(re.findall(rf'"{stack}", "Outputs\.(\w+)"', text)) <= set(template.body["Outputs"])
 
 
-def test_the_endpoints_policies_are_part_of_its_role() -> None:
-    # SageMaker tries sns:Publish when it creates the endpoint: a policy of its own might come too late.
-    kinds = {resource["Type"] for resource in endpoint().body["Resources"].values()}
-    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
+def test_the_role_may_notify_from_the_start_and_read_the_model_before_there_is_one() -> None:
+    # SageMaker tries sns:Publish when it creates the endpoint, and s3:GetObject when it creates the model.
+    own = {
+        action
+        for owner, found in endpoint().role_statements()
+        if owner == "Role"
+        for action in as_list(found["Action"])
+    }
+    assert "sns:Publish" in own
+    assert set(endpoint().body["Resources"]["Model"]["DependsOn"]) == set(endpoint().of_type("AWS::IAM::RolePolicy"))
+
+
+def test_another_model_is_let_read_beside_the_old_one() -> None:
+    # A policy under another name is another policy: it is added first, and the old one removed when the update is over.
+    assert endpoint().properties("ReadModel")["PolicyName"] == {"Fn::Sub": "ReadModel-${ModelSource.Digest}"}
+    assert endpoint().properties("Model")["Digest"] == {"Fn::GetAtt": ["ModelSource", "Digest"]}
+
+
+def test_a_models_maker_touches_this_stacks_models_the_one_job_and_the_one_role() -> None:
+    prefix = root().properties("Endpoint")["Parameters"]["ModelNamePrefix"]["Fn::Sub"]
+    (models,) = reachable("ProvideModel", "sagemaker:CreateModel")
+    assert f"model/{prefix[0]}-*" in models
+    assert json.dumps(prefix[1]) in models
+    assert reachable("ProvideModel", "sagemaker:DeleteModel") == [models]
+    assert reachable("ProvideModel", "iam:PassRole") == []
+    (passing,) = [found for owner, found in endpoint().role_statements() if owner == "PassRole"]
+    assert passing["Resource"] == {"Fn::GetAtt": ["Role", "Arn"]}
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    assert endpoint().properties("PassRole")["RoleName"] == {"Ref": "ModelProviderRole"}
+    assert root().properties("Endpoint")["Parameters"]["ModelProviderRole"] == {"Ref": "ProvideModelRole"}
+
+
+def test_source_and_model_are_told_the_same() -> None:
+    source, model = endpoint().properties("ModelSource"), endpoint().properties("Model")
+    told = {"ServiceToken", "ServiceTimeout", "AutoMLJobName", "Image", "ModelDataUrl", "Environment"}
+    assert {name: source[name] for name in told} == {name: model[name] for name in told}
+
+
+def test_a_stack_waits_longer_for_a_models_maker_than_it_may_take_and_not_an_hour() -> None:
+    # Lambda runs an event that failed twice more, after one minute and after two.
+    timeout_s = root().properties("ProvideModel")["Timeout"]
+    waits = {found["ServiceTimeout"] for found in map(endpoint().properties, ("ModelSource", "Model"))}
+    assert timeout_s > RESERVE_S + 60
+    assert all(2 * timeout_s + 60 < seconds < 3600 for seconds in waits)
 
 
 def test_an_endpoint_scales_only_when_it_is_told_how_far() -> None:

@@ -175,7 +175,7 @@ ROOT_FLAWS: list[tuple[str, Callable[[Template], None]]] = [
     ),
 ]
 ENDPOINT_FLAWS: list[tuple[str, Callable[[Template], None]]] = [
-    ("roles_grant_single_actions_on_single_resources", put(grant("Role", "ReadModel"), "Resource", "*")),
+    ("roles_grant_single_actions_on_single_resources", put(grant("ReadModel", "ReadArchives"), "Resource", "*")),
     (
         "roles_grant_single_actions_on_single_resources",
         put(grant("Role", "WriteOutputsAndFailures"), "Action", ["s3:Put*"]),

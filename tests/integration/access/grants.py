@@ -20,7 +20,14 @@ class Holder:
     name: str
     arn: str
     kind: str
-    document: Mapping[str, Any] = field(hash=False, compare=False)
+    policies: Mapping[str, Mapping[str, Any]] = field(hash=False, compare=False)
+    """Documents by the policy's name: a role may have several, a managed policy is one."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """Its policies as one."""
+        statements = [each for document in self.policies.values() for each in document["Statement"]]
+        return {"Version": "2012-10-17", "Statement": statements}
 
     def grants(self) -> Iterator[Grant]:
         """Each of its grants."""
@@ -29,13 +36,14 @@ class Holder:
                 for resource in as_list(statement["Resource"]):
                     yield Grant(self.name, statement["Sid"], action, resource, statement.get("Condition", {}))
 
-    def without(self, action: str) -> dict[str, Any]:
-        """Its policy less one action, wherever it is granted."""
-        kept = []
-        for statement in self.document["Statement"]:
-            left = [each for each in as_list(statement["Action"]) if each != action]
-            kept += [{**statement, "Action": left}] if left else []
-        return {**self.document, "Statement": kept}
+
+def without(document: Mapping[str, Any], action: str) -> dict[str, Any]:
+    """A policy less one action, wherever it is granted."""
+    kept = []
+    for statement in document["Statement"]:
+        left = [each for each in as_list(statement["Action"]) if each != action]
+        kept += [{**statement, "Action": left}] if left else []
+    return {**document, "Statement": kept}
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,12 @@ def _read(cloud: RunningCloud, name: str, kind: str, physical: str) -> Holder:
     if kind == MANAGED:
         version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
         document = iam.get_policy_version(PolicyArn=physical, VersionId=version)["PolicyVersion"]["Document"]
-        return Holder(name, physical, kind, _parsed(document))
-    (policy,) = iam.list_role_policies(RoleName=physical)["PolicyNames"]
-    document = iam.get_role_policy(RoleName=physical, PolicyName=policy)["PolicyDocument"]
-    return Holder(name, iam.get_role(RoleName=physical)["Role"]["Arn"], kind, _parsed(document))
+        return Holder(name, physical, kind, {name: _parsed(document)})
+    policies = {
+        policy: _parsed(iam.get_role_policy(RoleName=physical, PolicyName=policy)["PolicyDocument"])
+        for policy in iam.list_role_policies(RoleName=physical)["PolicyNames"]
+    }
+    return Holder(name, iam.get_role(RoleName=physical)["Role"]["Arn"], kind, policies)
 
 
 def _parsed(document: Any) -> Mapping[str, Any]:

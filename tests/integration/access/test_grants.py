@@ -21,10 +21,11 @@ _ABORT = "a part above 8 MiB whose upload breaks off; tests of the adapter take 
 _SERVICE = "SageMaker pulls the image and writes logs and metrics with the role; the local one has no such services"
 _RARE = "taken only in a coincidence of faults; the sweep of the functions' calls takes that path in memory"
 _OVERDUE = "hours after a request was lost, or for a finisher that died; the functions' own tests take that path"
+_MODELS = "when the stack gets another model, or goes; tests of deployments take that path"
 _SCHEDULER = "the local scheduler fires without its role"
 UNASKED = {
     **{(f"{function}Role", "WriteLogs", f"logs:{action}"): _LOGS
-       for function in ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+       for function in ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs", "ProvideModel")
        for action in ("CreateLogStream", "PutLogEvents")},
     ("CollectResultsRole", "ConsumeSucceeded", "sqs:GetQueueAttributes"): _MAPPING,
     ("HandleFailuresRole", "ConsumeFailed", "sqs:GetQueueAttributes"): _MAPPING,
@@ -34,12 +35,15 @@ UNASKED = {
     ("CollectResultsRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
     ("HandleFailuresRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
     ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): "SageMaker uploads large outputs in parts",
-    **{("EndpointRole", "PullImage", f"ecr:{action}"): _SERVICE
+    **{("EndpointRole", "PullImages", f"ecr:{action}"): _SERVICE
        for action in ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")},
     ("EndpointRole", "LogInToEcr", "ecr:GetAuthorizationToken"): _SERVICE,
     **{("EndpointRole", "WriteLogs", f"logs:{action}"): _SERVICE
        for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents", "DescribeLogStreams")},
     ("EndpointRole", "WriteMetrics", "cloudwatch:PutMetricData"): _SERVICE,
+    ("ProvideModelRole", "PassRole", "iam:PassRole"): "SageMaker asks it itself when a model is made",
+    ("ProvideModelRole", "MakeModels", "sagemaker:AddTags"): _MODELS,
+    ("ProvideModelRole", "MakeModels", "sagemaker:DeleteModel"): _MODELS,
     ("ReconcileJobsScheduleRole", "Tick", "lambda:InvokeFunction"): _SCHEDULER,
     ("ReconcileJobsScheduleRole", "GiveUp", "sqs:SendMessage"): _SCHEDULER,
 }  # fmt: skip

@@ -22,7 +22,7 @@ from tailrace_local.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.conftest import Exercised
 from tests.integration.access.exercise import Exercise
-from tests.integration.access.grants import Grant, Holder
+from tests.integration.access.grants import Grant, Holder, without
 from tests.integration.access.test_grants import RARE, UNASKED, resource_name
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
@@ -77,14 +77,16 @@ class Removals:
 
     @contextmanager
     def _without(self, holder: Holder, action: str) -> Iterator[None]:
-        iam, role = self._cloud.client("iam"), holder.arn.rsplit("/", 1)[-1]
-        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        names = {"RoleName": role, "PolicyName": policy}
-        iam.put_role_policy(**names, PolicyDocument=json.dumps(holder.without(action)))
+        self._put(holder, {name: without(document, action) for name, document in holder.policies.items()})
         try:
             yield
         finally:
-            iam.put_role_policy(**names, PolicyDocument=json.dumps(holder.document))
+            self._put(holder, holder.policies)
+
+    def _put(self, holder: Holder, policies: Mapping[str, Mapping[str, Any]]) -> None:
+        iam, role = self._cloud.client("iam"), holder.arn.rsplit("/", 1)[-1]
+        for name, document in policies.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
     def mixed(self) -> None:
         """A job with a chunk that succeeds, one that is split, a misaligned one, and one that keeps failing."""
@@ -160,7 +162,7 @@ def test_producing_needs_each_action(
     iam.detach_user_policy(UserName=name, PolicyArn=holder.arn)
     try:
         for action in dict.fromkeys(grant.action for grant in holder.grants()):
-            document = json.dumps(holder.without(action))
+            document = json.dumps(without(holder.document, action))
             iam.put_user_policy(UserName=name, PolicyName="Reduced", PolicyDocument=document)
             _, before = read_decisions(enforcing.state_dir)
             refused: set[str] = set()

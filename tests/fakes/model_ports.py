@@ -1,0 +1,70 @@
+"""AutoML jobs, models and time in memory, for the function that makes models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace_consumers.provide_model.models import Model
+from tailrace_consumers.provide_model.patience import Patience
+from tailrace_core.errors import NotFoundError, TailraceError
+
+
+@dataclass
+class MemoryModels:
+    """Both ports. ``trouble`` holds, by method, what its next calls raise; "lost" keeps the effect of the call."""
+
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    tags: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    trouble: dict[str, list[TailraceError]] = field(default_factory=dict)
+    lost: list[TailraceError] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        self._enter("describe")
+        if name not in self.jobs:
+            raise NotFoundError(f"there is no AutoML job {name} in this account and region")
+        return self.jobs[name]
+
+    def create(self, model: Model) -> bool:
+        self._enter("create")
+        if model.name in self.models:
+            return False
+        self.models[model.name] = model
+        if self.lost:
+            raise self.lost.pop(0)
+        return True
+
+    def tag(self, arn: str, tags: list[dict[str, str]]) -> None:
+        self._enter("tag")
+        self.tags[arn] = tags
+
+    def delete(self, name: str) -> bool:
+        self._enter("delete")
+        return self.models.pop(name, None) is not None
+
+    def _enter(self, method: str) -> None:
+        self.called.append(method)
+        if planned := self.trouble.get(method):
+            raise planned.pop(0)
+
+
+@dataclass
+class Time:
+    """A clock that goes on when somebody sleeps, and by ``step_s`` whenever it is asked."""
+
+    now_s: float = 1000.0
+    step_s: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_s += seconds
+
+    def patience(self, remaining_s: float = 120.0) -> Patience:
+        return Patience(clock=self.clock, sleep=self.sleep, deadline=self.now_s + remaining_s)

@@ -1,0 +1,91 @@
+"""Events as CloudFormation sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailrace_consumers.provide_model.answers import Answer, Failed, Succeeded
+from tailrace_consumers.provide_model.requests import MODEL, SOURCE, Request
+from tailrace_consumers.provide_model.service import ProvideModel
+from tests.fakes.model_ports import MemoryModels, Time
+
+STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/demand-Endpoint-1/5a1f0000-0000-11f0-8000-0123456789ab"
+PREFIX = "tailrace-0e7c0000-0000-11f0-8000-0123456789ab"
+ROLE = "arn:aws:iam::123456789012:role/demand-Endpoint-Role"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/demand:7"
+DATA = "s3://models/demand/model.tar.gz"
+BY_IMAGE = {"Image": IMAGE, "ModelDataUrl": DATA, "Environment": '{"WORKERS": "2"}'}
+BY_JOB = {"AutoMLJobName": "demand"}
+
+
+def event(verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> dict[str, Any]:
+    """An event; empty strings are what a template's empty parameters come as."""
+    empty = {"AutoMLJobName": "", "Image": "", "ModelDataUrl": "", "Environment": "", "AllowSerialPipeline": "false"}
+    found = {
+        "RequestType": verb,
+        "ResponseURL": "https://cloudformation-custom-resource-response-euwest1.s3.amazonaws.com/x?X-Amz-Signature=y",
+        "StackId": STACK,
+        "RequestId": "0f2c",
+        "ResourceType": resource_type,
+        "LogicalResourceId": resource_type.removeprefix("Custom::"),
+        "ResourceProperties": {"ServiceToken": "arn:aws:lambda:…", "ServiceTimeout": "600", **empty, **properties},
+    }
+    return found if physical_id is None else {**found, "PhysicalResourceId": physical_id}
+
+
+def job(*containers: dict[str, Any], status: str = "Completed") -> dict[str, Any]:
+    """An AutoML job, as far as it is read."""
+    return {"AutoMLJobStatus": status, "BestCandidate": {"InferenceContainers": [*containers]}}
+
+
+def container(number: int = 1, **environment: str) -> dict[str, Any]:
+    return {
+        "Image": f"141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-sklearn-automl:{number}",
+        "ModelDataUrl": f"s3://automl/demand/model-{number}.tar.gz",
+        "Environment": {"SAGEMAKER_PROGRAM": "sagemaker_serve", **environment},
+    }
+
+
+class Provider:
+    """The service on its fakes."""
+
+    def __init__(self, *, remaining_s: float = 120.0, **jobs: dict[str, Any]) -> None:
+        self.aws = MemoryModels(jobs=jobs)
+        self.time = Time()
+        self.remaining_s = remaining_s
+
+    def answer(self, verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> Answer:
+        """What a request is answered with; its function has all its time left."""
+        patience = self.time.patience(self.remaining_s)
+        service = ProvideModel(jobs=self.aws, models=self.aws, patience=patience)
+        return service.handle(Request.of(event(verb, resource_type, physical_id, **properties)))
+
+    def source(self, verb: str = "Create", **properties: Any) -> Answer:
+        return self.answer(verb, SOURCE, **properties)
+
+    def model(self, verb: str = "Create", physical_id: str | None = None, **properties: Any) -> Answer:
+        """A model of what its source resolves to, as the template puts the two together."""
+        given = {key: value for key, value in properties.items() if key in {"AutoMLJobName", "Image"}}
+        given |= {key: value for key, value in properties.items() if key in {"ModelDataUrl", "Environment"}}
+        source = succeeded(self.source(AllowSerialPipeline="true", **given))
+        return self.answer(verb, MODEL, physical_id, **model_properties(source, **properties))
+
+
+def model_properties(source: Succeeded, **properties: Any) -> dict[str, Any]:
+    return {
+        "Digest": source.attributes["Digest"],
+        "NamePrefix": PREFIX,
+        "ExecutionRoleArn": ROLE,
+        "EnableNetworkIsolation": "true",
+        **properties,
+    }
+
+
+def succeeded(answer: Answer) -> Succeeded:
+    assert isinstance(answer, Succeeded), answer
+    return answer
+
+
+def failed(answer: Answer) -> Failed:
+    assert isinstance(answer, Failed), answer
+    return answer
