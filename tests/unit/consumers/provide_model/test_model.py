@@ -28,7 +28,7 @@ NO_ANSWER = TransientError("no answer")
 
 def test_a_model_is_made_with_all_that_it_was_told() -> None:
     provider = Provider(demand=job(container(1, A="b"), container(2)))
-    vpc = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    vpc: dict[str, Any] = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     name = succeeded(provider.model(**BY_JOB, **vpc, Tags=[{"Key": "team", "Value": "x"}])).physical_id
     model = provider.aws.models[name]
     assert model.definition() == {
