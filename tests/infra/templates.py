@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs", "ProvideModel")
+FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+# Nobody watches this one: CloudFormation calls it, waits for it, and says what came of it.
+MAKERS = ("ProvideModel",)
 
 # The translator lives in the local cloud's environment, beside a botocore that the project's own cannot have.
 _TRANSLATE = """
