@@ -71,25 +71,34 @@ class Lifecycle:
         with self._state.held():
             if found := self.running():
                 return found
-            self._clear()
-            self._state.create()
-            try:
+            with self._cleared():
                 return self._rise(plan, steps)
-            except BaseException as error:
-                log = self._keep_log(error)
-                self._clear()
-                if log and isinstance(error, LocalCloudError):
-                    raise type(error)(error.reason, log=log) from error
-                raise
+
+    def start(self, plan: Plan, steps: Steps) -> CloudFacts:
+        """Start a cloud with nothing on it, for whoever deploys by other means; failures as those of `up`."""
+        with self._state.held(), self._cleared():
+            return self._start(plan, steps, time.monotonic() + plan.timeout_s)
 
     def down(self, say: Callable[[str], None]) -> int:
         """End everything and remove the state; how many processes were still there."""
         with self._state.held():
             return self._clear(say)
 
-    def _rise(self, plan: Plan, steps: Steps) -> CloudFacts:
-        deadline = time.monotonic() + plan.timeout_s
-        began = time.monotonic()
+    @contextlib.contextmanager
+    def _cleared(self) -> Iterator[None]:
+        """Begin with a fresh state directory; end everything that was started when the block fails."""
+        self._clear()
+        self._state.create()
+        try:
+            yield
+        except BaseException as error:
+            log = self._keep_log(error)
+            self._clear()
+            if log and isinstance(error, LocalCloudError):
+                raise type(error)(error.reason, log=log) from error
+            raise
+
+    def _start(self, plan: Plan, steps: Steps, deadline: float) -> CloudFacts:
         with steps.step("ready", "starting the cloud"):
             settings = settings_for(
                 self._workspace,
@@ -106,7 +115,7 @@ class Lifecycle:
                 alarm_speed=plan.alarm_speed,
             )
             listening = self._launcher.start(settings, timeout_s=_left(deadline))
-        facts = CloudFacts(
+        return CloudFacts(
             listening.endpoint_url,
             plan.region,
             plan.account_id,
@@ -115,6 +124,11 @@ class Lifecycle:
             ca_bundle=listening.ca_bundle,
             plain_url=listening.plain_url,
         )
+
+    def _rise(self, plan: Plan, steps: Steps) -> CloudFacts:
+        deadline = time.monotonic() + plan.timeout_s
+        began = time.monotonic()
+        facts = self._start(plan, steps, deadline)
         deployment = Deployment(self._workspace, self._state, facts)
         builder = Builder(self._workspace)
         building = time.monotonic()

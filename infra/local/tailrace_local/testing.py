@@ -105,3 +105,23 @@ def running_cloud(
         yield RunningCloud(lifecycle.up(plan, Steps(contextlib.nullcontext)))
     finally:
         lifecycle.down(lambda _: None)
+
+
+@contextlib.contextmanager
+def bare_cloud(
+    state_dir: Path, *, enforce_iam: bool = False, tls: bool = False, allow_serial_pipelines: bool = False
+) -> Iterator[RunningCloud]:
+    """A cloud with nothing on it, until the block ends.
+
+    Raises:
+        LocalCloudError: it did not start; nothing of it is left then.
+    """
+    workspace = Workspace.here()
+    lifecycle = Lifecycle(workspace, StateDirectory(state_dir))
+    plan = Plan(
+        template=workspace.template, enforce_iam=enforce_iam, tls=tls, allow_serial_pipelines=allow_serial_pipelines
+    )
+    try:
+        yield RunningCloud(lifecycle.start(plan, Steps(contextlib.nullcontext)))
+    finally:
+        lifecycle.down(lambda _: None)

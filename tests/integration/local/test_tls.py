@@ -9,16 +9,12 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tailrace_local.errors import MissingToolError
-from tailrace_local.launch import Launcher, settings_for
-from tailrace_local.state import CloudFacts, Listening, StateDirectory
-from tailrace_local.teardown import end_all
-from tailrace_local.testing import RunningCloud
+from tailrace_local.testing import RunningCloud, bare_cloud
 from tailrace_local.workspace import Workspace
 
 pytestmark = pytest.mark.cloud
@@ -33,56 +29,32 @@ DENY_PLAIN = {
 
 
 @pytest.fixture(scope="module")
-def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    """A cloud without a stack, with TLS and enforced IAM."""
-    state = StateDirectory(tmp_path_factory.mktemp("tls") / "state")
-    state.create()
-    launcher = Launcher(Workspace.here(), state)
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     try:
-        plainly = settings_for(Workspace.here(), state, region="eu-west-1", account_id="123456789012", enforce_iam=True)
+        with bare_cloud(tmp_path_factory.mktemp("tls") / "state", enforce_iam=True, tls=True) as running:
+            yield running
     except MissingToolError as missing:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(missing))
-    try:
-        yield launcher.start(replace(plainly, tls=True), timeout_s=60)
-    finally:
-        end_all(state, grace_s=1)
-        launcher.reap()
 
 
-@pytest.fixture(scope="module")
-def cloud(listening: Listening, tmp_path_factory: pytest.TempPathFactory) -> RunningCloud:
-    state = str(tmp_path_factory.mktemp("facts"))
-    return RunningCloud(
-        CloudFacts(
-            listening.endpoint_url,
-            "eu-west-1",
-            "123456789012",
-            state,
-            "none",
-            ca_bundle=listening.ca_bundle,
-            plain_url=listening.plain_url,
-        )
-    )
-
-
-def test_whoever_does_not_know_the_authority_does_not_trust_the_cloud(listening: Listening) -> None:
+def test_whoever_does_not_know_the_authority_does_not_trust_the_cloud(cloud: RunningCloud) -> None:
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-        urllib.request.urlopen(listening.endpoint_url, timeout=5)  # noqa: S310 - our own address
+        urllib.request.urlopen(cloud.endpoint_url, timeout=5)  # noqa: S310 - our own address
 
 
-def test_the_certificate_passes_the_strictest_check(listening: Listening) -> None:
-    context = ssl.create_default_context(cafile=listening.ca_bundle)
+def test_the_certificate_passes_the_strictest_check(cloud: RunningCloud) -> None:
+    context = ssl.create_default_context(cafile=cloud.facts.ca_bundle)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    url = f"{listening.endpoint_url}/_tailrace/status"
+    url = f"{cloud.endpoint_url}/_tailrace/status"
     with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - our own address
         assert answer.status == 200
 
 
-def test_the_servers_key_is_its_owners_alone(listening: Listening) -> None:
-    assert listening.ca_bundle is not None
-    folder = Path(listening.ca_bundle).parent
+def test_the_servers_key_is_its_owners_alone(cloud: RunningCloud) -> None:
+    assert cloud.facts.ca_bundle is not None
+    folder = Path(cloud.facts.ca_bundle).parent
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "server.key").stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "server.key", "server.pem"]
