@@ -1,8 +1,10 @@
-"""What is looked at whenever a chunk was settled: are too many rows rejected, is the job complete."""
+"""What is looked at whenever a chunk was settled: are too many rows rejected, do others wait, is the job complete."""
 
 from __future__ import annotations
 
+from tailrace_consumers.intake import Intake
 from tailrace_consumers.ports import Clock
+from tailrace_consumers.starting import Starting
 from tailrace_core.closing import cancel_open, close
 from tailrace_core.finishing import EventPublisher, ManifestStore, finish_if_complete, take_over
 from tailrace_core.jobs import Job, JobState
@@ -14,27 +16,56 @@ CANCELLED_AT_ONCE = 300
 
 
 class Completion:
-    """Ends jobs: early when they must, at last when they can."""
+    """Ends jobs: early when they must, at last when they can; until then it has what waits started."""
 
-    def __init__(self, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        intake: Intake,
+        starting: Starting,
+        store: ManifestStore,
+        publisher: EventPublisher,
+        clock: Clock,
+    ) -> None:
         self._ledger = ledger
+        self._intake = intake
+        self._starting = starting
         self._store = store
         self._publisher = publisher
         self._clock = clock
 
     def look(self, job_id: str) -> None:
-        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete."""
+        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete.
+
+        Otherwise start what waits and fits.
+        """
         job = self._ledger.job(job_id)
-        if job is not None and job.rows_rejected and job.state.accepts_results:
-            settings = self._ledger.settings(job_id)
-            reason = excess(job, settings) if settings is not None else None
-            if reason is None and not (job.complete or job.rows_scored):
-                reason = hopeless(job, self._ledger.chunks(job_id))
-            if reason is not None:
-                self.end_early(job_id, JobState.FAILED, reason)
-                return
-        if job is not None and job.complete:
+        if job is None:
+            return
+        reason = self._hopeless(job)
+        if reason is not None:
+            self.end_early(job_id, JobState.FAILED, reason)
+        elif job.complete:
             self._finish(job_id)
+        else:
+            self.start(job)
+
+    def start(self, job: Job) -> None:
+        """Start what waits and fits, by the job as it was just read."""
+        settings = self._intake.settings(job.job_id) if job.chunks_waiting else None
+        if settings is not None:
+            self._starting.start(job, settings)
+
+    def _hopeless(self, job: Job) -> str | None:
+        """Why the job has to fail, if it has to."""
+        if not job.rows_rejected or not job.state.accepts_results:
+            return None
+        settings = self._intake.settings(job.job_id)
+        reason = excess(job, settings) if settings is not None else None
+        if reason is None and not (job.complete or job.rows_scored):
+            reason = hopeless(job, self._ledger.chunks(job.job_id))
+        return reason
 
     def end_early(self, job_id: str, outcome: JobState, reason: str, *, limit: int = CANCELLED_AT_ONCE) -> bool:
         """Close the job and cancel up to ``limit`` open chunks; whether all were. Finishes it when it can be."""

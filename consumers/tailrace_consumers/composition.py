@@ -36,6 +36,7 @@ from tailrace_consumers.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.settings import Settings
 from tailrace_consumers.sns_publisher import SnsPublisher
 from tailrace_consumers.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.starting import Starting
 from tailrace_consumers.telemetry import EmbeddedMeter
 from tailrace_core.calls import Call
 from tailrace_core.ledger.bound import DynamoLedger
@@ -118,7 +119,14 @@ class Composition:
     def completion(self) -> Completion:
         """The ends of jobs."""
         world = self.world
-        return Completion(ledger=self.ledger, store=self.store, publisher=world.publisher, clock=world.clock)
+        return Completion(
+            ledger=self.ledger,
+            intake=self.intake,
+            starting=self.starting,
+            store=self.store,
+            publisher=world.publisher,
+            clock=world.clock,
+        )
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -147,6 +155,18 @@ class Composition:
     def invocations(self) -> Invocations:
         """Invocations, or parking."""
         return Invocations(attempts=self.attempts, parking=self.parking)
+
+    @cached_property
+    def starting(self) -> Starting:
+        """What waits, invoked as others come to their end."""
+        return Starting(
+            ledger=self.ledger,
+            attempts=self.attempts,
+            invocations=self.invocations,
+            retries=self.retries,
+            random_source=self.random_source,
+            meter=self.world.meter,
+        )
 
     @cached_property
     def policy(self) -> FailurePolicy:

@@ -87,7 +87,7 @@ class Delivery:
 
     def cancel(self, chunk: Chunk) -> Outcome:
         """Settle a chunk that comes back to a job which was closed."""
-        self._ledger.settle(Settlement(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED))
+        self._ledger.settle(Settlement.cancelled_of(chunk))
         return self.stop(chunk.job_id, Outcome.CLOSED)
 
     def stop(self, job_id: str, outcome: Outcome) -> Outcome:

@@ -108,7 +108,7 @@ class _Sending:
         if not await before:
             raise _StoppedError
         self._check()
-        return await run_async(self._steps.record(work.plan, work.recorded), self._execute)
+        return await run_async(self._steps.record(work.plan, work.recorded, work.number), self._execute)
 
     def _check(self) -> None:
         if self._error is not None:

@@ -21,6 +21,9 @@ E = TypeVar("E", bound=StrEnum)
 
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S
+DEFAULT_WINDOW = 200
+"""Target tracking wants five requests an instance in the queue: 40 instances are kept busy by one job. On a single one
+a chunk may take 108 s, one at a time, and the last of 200 is still begun within the six hours that a request lives."""
 _MAX_KEY_CHARS = 256
 
 
@@ -56,6 +59,8 @@ class SubmitOptions:
     deadline_s: float = DAY_S
     request_ttl_s: int = 21_600
     invocation_timeout_s: int = 900
+    window: int = DEFAULT_WINDOW
+    """How many chunks are in flight at once; a job of no more chunks is not held back by it. 0 for no limit."""
     content_type: str = "text/csv"
     accept: str = "text/csv"
     endpoint_name: str | None = None
@@ -119,6 +124,7 @@ class SubmitOptions:
                 split_budget=self.split_budget,
                 request_ttl_s=self.request_ttl_s,
                 invocation_timeout_s=self.invocation_timeout_s,
+                window=self.window,
             )
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]

@@ -87,7 +87,7 @@ class _Sending:
             run(self._steps.upload(work.plan), self._execute)
             before.result()
             self._check()
-            chunk = run(self._steps.record(work.plan, work.recorded), self._execute)
+            chunk = run(self._steps.record(work.plan, work.recorded, work.number), self._execute)
         except BaseException as exc:
             recorded.set_exception(_StoppedError())
             if not isinstance(exc, _StoppedError):

@@ -16,7 +16,7 @@ from tailrace.options import differences, fingerprint
 from tailrace.planning import ChunkPlan
 from tailrace.recorded import RecordedChunks
 from tailrace.stacks import Stack
-from tailrace_core import keys
+from tailrace_core import keys, window
 from tailrace_core.calls import Call, Steps
 from tailrace_core.checksums import checksum
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
@@ -61,10 +61,10 @@ class Opening:
 
 
 def todo(recorded: Chunk | None) -> Todo:
-    """What a planned chunk still needs."""
+    """What a planned chunk still needs; one that waits is started by whoever sees that it fits."""
     if recorded is None:
         return Todo.EVERYTHING
-    if recorded.state is ChunkState.OPEN and not recorded.invoked and not recorded.parked:
+    if recorded.state is ChunkState.OPEN and not (recorded.invoked or recorded.parked or recorded.waiting):
         return Todo.INVOKE_AGAIN
     return Todo.NOTHING
 
@@ -127,8 +127,10 @@ class ChunkSteps:
         if not plan.rows_sent:
             yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
 
-    def record(self, plan: ChunkPlan, recorded: Chunk | None) -> Steps[Chunk | None]:
-        """Write the intent; the chunk to invoke, or None when there is nothing to invoke.
+    def record(self, plan: ChunkPlan, recorded: Chunk | None, number: int = 0) -> Steps[Chunk | None]:
+        """Write the intent; the chunk to `invoke`, or None when there is nothing to invoke.
+
+        ``number`` is the chunk's in its job: those beyond the window are recorded as waiting.
 
         Raises:
             JobClosedError: the job takes no chunks any more.
@@ -136,9 +138,12 @@ class ChunkSteps:
         if recorded is not None:
             again = replace(recorded, attempt=recorded.attempt + 1, due_at=self.now() + DUE_S)
             return again if (yield from self.ledger.begin_attempt(again)) else None
+        waits = window.waits(number, self.settings.window)
         chunk = Chunk(
             job_id=self.job_id,
             range=plan.range,
+            attempt=0 if waits else 1,
+            tries=0 if waits else 1,
             due_at=self.now() + DUE_S,
             rejected=len(plan.rejected),
             input_checksum=plan.source_checksum,
@@ -151,14 +156,30 @@ class ChunkSteps:
             self._require((yield from self.ledger.add_rejected(chunk)))
             return None
         self._require((yield from self.ledger.open_chunk(chunk)))
-        return chunk
+        return None if waits and not window.is_time_to_look(number, self.settings.window) else chunk
 
     def invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a recorded chunk and record where its answer will be.
+        """Invoke the endpoint for a recorded chunk; when it waits, for those whose turn it is, most often none.
 
         Raises:
             InputError: the endpoint is not there (any more).
         """
+        if not chunk.waiting:
+            yield from self._invoke(chunk)
+        elif (job := (yield from self.ledger.job(self.job_id))) is not None:
+            yield from self.start_waiting(job)
+
+    def start_waiting(self, job: Job) -> Steps[None]:
+        """Invoke chunks that wait, as many as fit the window by the job as it was just read.
+
+        Raises:
+            InputError: the endpoint is not there (any more).
+        """
+        for chunk in (yield from self.ledger.claim(job, self.settings.window, self.now() + DUE_S)):
+            yield from self._invoke(chunk)
+
+    def _invoke(self, chunk: Chunk) -> Steps[None]:
+        """Invoke the endpoint for a started chunk and record where its answer will be."""
         settings = self.settings
         params = {
             "EndpointName": settings.endpoint_name,

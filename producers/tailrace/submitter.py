@@ -87,13 +87,14 @@ class Submitter:
         try:
             self._sender.send_all(chunk_steps, works, works.sent)
             self._seal(opening, works.rows_total)
+            job = self._ledger.job(job_id) or opening.job
+            run(chunk_steps.start_waiting(job), self._execute)
         except JobClosedError:
-            pass
+            job = self._ledger.job(job_id) or opening.job
         except BaseException as exc:
             self._abandon(job_id, options.job_key, exc)
             raise
         done = works.progress
-        job = self._ledger.job(job_id) or opening.job
         return Submission(job, opening.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read)
 
     def close(self, job_id: str, outcome: JobState, reason: str) -> None:

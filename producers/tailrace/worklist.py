@@ -18,6 +18,8 @@ class Work:
 
     plan: ChunkPlan
     recorded: Chunk | None
+    number: int = 0
+    """Of the chunk in its job, from 0."""
 
 
 class WorkList:
@@ -46,7 +48,7 @@ class WorkList:
         Raises:
             JobKeyError: the input is not the one that the job was started with.
         """
-        for each in self._plan:
+        for number, each in enumerate(self._plan):
             if isinstance(each, Seal):
                 self._opening.recorded.check_end(each.rows_total)
                 self.rows_total = each.rows_total
@@ -56,7 +58,7 @@ class WorkList:
             skipped = needed is Todo.NOTHING
             self._advance(rows_read=each.range.end, bytes_read=self._bytes_read(), planned=1, skipped=skipped)
             if not skipped:
-                yield Work(each, found)
+                yield Work(each, found, number)
 
     def sent(self, _: Work) -> None:
         """Take note that a chunk needs nothing more."""

@@ -47,7 +47,7 @@ def cancel_open(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
             ledger.add_cancelled(Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now))
             cancelled += 1
         if chunk.state is ChunkState.OPEN:
-            ended = ledger.settle(Settlement(job_id=job_id, range=chunk.range, state=ChunkState.CANCELLED))
+            ended = ledger.settle(Settlement.cancelled_of(chunk))
             cancelled += ended is Settled.SETTLED
         end = chunk.range.end
     if job.rows_total is None:

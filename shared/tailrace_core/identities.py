@@ -10,7 +10,7 @@ from tailrace_core.ranges import RowRange
 JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 """A ULID in Crockford's base 32."""
 
-_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,5}})")
+_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})")
 
 
 MOST_ATTEMPTS = 999_999

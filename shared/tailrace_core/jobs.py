@@ -88,6 +88,8 @@ class JobSettings(BaseModel):
     """How many times chunks of this job may be split in two, in all."""
     request_ttl_s: int = Field(default=21_600, ge=60, le=21_600)
     invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
+    window: int = Field(default=0, ge=0)
+    """How many chunks of this job are in flight at once, but for what splitting adds; 0 for no limit."""
 
     @property
     def keeps(self) -> bool:
@@ -121,6 +123,12 @@ class Job:
     """Why it was closed early."""
     times_parked: int = 0
     """How often a chunk of this job was parked; some may have been redriven since."""
+    chunks_in_flight: int = 0
+    """Open chunks that were started: invoked, about to be, or parked."""
+    chunks_waiting: int = 0
+    """Open chunks that were not started, as the window is full."""
+    waiting_from: int | None = None
+    """No chunk before this row waits; None when none ever did."""
     finishing_at: float | None = None
     """When the job was taken to ``finishing``: the time that the manifest and the final event carry, whoever writes
     them in the end."""
@@ -156,7 +164,8 @@ class Chunk:
     range: RowRange
     state: ChunkState = ChunkState.OPEN
     attempt: int = 1
-    """The number of the current invocation; only its failure counts."""
+    """The number of the current invocation; only its failure counts. 0 before the first: the chunk waits for its turn
+    in the job's window."""
     tries: int = 1
     """How many attempts count against ``max_attempts``: expiry and throttling do not."""
     invoked: bool = False
@@ -179,6 +188,11 @@ class Chunk:
     answered: bool = False
     """Whether a part stands for it: from then on it is delivered, and cannot be split any more."""
     redrives: int = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the chunk has not been started yet."""
+        return self.state is ChunkState.OPEN and not self.attempt
 
     @property
     def rows_sent(self) -> int:

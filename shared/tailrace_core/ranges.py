@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_NAME = re.compile(r"([0-9]{12})-([1-9][0-9]{0,11})")
+_NAME = re.compile(r"([0-9]{12})-([1-9][0-9]{0,12})")
 
 MOST_ROWS = 10**12
-"""No range ends after this row: names have room for twelve digits."""
+"""No range ends after this row: names have room for a first row of twelve digits."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

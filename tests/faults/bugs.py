@@ -15,7 +15,7 @@ from tailrace_consumers.parts import Part
 from tailrace_core.errors import TransientError
 from tailrace_core.events import PartReady
 from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import Chunk, ChunkState, JobSettings
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.ledger.rules import Settled, Settlement
 
 _NUMBERS = itertools.count()
@@ -154,7 +154,20 @@ def finishers_not_replaced(made: Composition) -> Composition:
     return with_port(made, "ledger", overdue=overdue)
 
 
+def waiting_forgotten(made: Composition) -> Composition:
+    return with_part(made, "starting", Wrapped(made.starting, start=lambda *_: None))
+
+
+def started_beyond_the_window(made: Composition) -> Composition:
+    def claim(job: Job, window: int, due_at: float) -> list[Chunk]:
+        return made.world.ledger.claim(job, window + 1, due_at)
+
+    return with_port(made, "ledger", claim=claim)
+
+
 BUGS = (
+    waiting_forgotten,
+    started_beyond_the_window,
     unstable_event_ids,
     settled_before_published,
     publishing_errors_swallowed,

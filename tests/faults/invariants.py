@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tailrace_core.jobs import ChunkState, Job, JobState
+from typing import NamedTuple
+
+from tailrace_core.jobs import ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger import items
 from tailrace_core.ranges import RowRange, first_gap
 from tests.faults.memory_aws.dynamodb import DynamoDb
@@ -18,13 +20,24 @@ _FOLLOWING: dict[JobState, frozenset[JobState]] = {
 }
 
 
+class Known(NamedTuple):
+    """What was seen of a chunk."""
+
+    range: RowRange
+    state: ChunkState
+    partly: int
+    """Its rejected rows, if others of it are scored."""
+    waits: bool
+
+
 class Invariants:
     """Remembers each job's and each chunk's state, and objects to what must not be."""
 
     def __init__(self, table: DynamoDb) -> None:
         self._table = table
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[tuple[str, str], tuple[Item, tuple[RowRange, ChunkState, int]]] = {}
+        self._chunks: dict[tuple[str, str], tuple[Item, Known]] = {}
+        self._windows: dict[str, int] = {}
         self.looks = 0
         self.ordered = True
         """Whether what is submitted has no gap at any moment; the order of the intents promises it."""
@@ -41,12 +54,17 @@ class Invariants:
         job = items.job_of(self._table.items[job_id, items.JOB])
         self._states(job)
         leaves: list[RowRange] = []
+        waiting: list[RowRange] = []
         counted = dict.fromkeys(ChunkState, 0)
+        chunks = dict.fromkeys(ChunkState, 0)
         rejected = 0
         for name in names:
             if not name.startswith(items.CHUNK):
                 continue
-            rows, state, partly = self._chunk(job_id, name)
+            rows, state, partly, waits = self._chunk(job_id, name)
+            chunks[state] += 1
+            if waits:
+                waiting.append(rows)
             if state.leaf:
                 leaves.append(rows)
                 counted[state] += rows.rows - partly
@@ -57,6 +75,7 @@ class Invariants:
         assert found == stated, f"chunks hold {found} rows scored, rejected, cancelled; the job says {stated}"
         settled = self._table.items[job_id, items.JOB]["rows_settled"]["N"]
         assert int(settled) == sum(stated)
+        self._window(job, chunks, waiting)
         leaves.sort()
         if self.ordered or job.state not in {JobState.SUBMITTING, JobState.CLOSING}:
             end = leaves[-1].end if leaves else 0
@@ -64,18 +83,33 @@ class Invariants:
             gap = first_gap(leaves, total)
             assert gap is None, gap
 
-    def _chunk(self, job_id: str, name: str) -> tuple[RowRange, ChunkState, int]:
-        """A chunk's range, its state, and its rejected rows if others of it are scored."""
+    def _window(self, job: Job, chunks: dict[ChunkState, int], waiting: list[RowRange]) -> None:
+        """The window neither leaks nor grows: each open chunk counts, and no more are in flight than it allows."""
+        assert job.chunks_waiting == len(waiting)
+        assert job.chunks_in_flight == chunks[ChunkState.OPEN] - len(waiting)
+        assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "one that waits was passed over"
+        window = self._window_of(job.job_id)
+        most = window + chunks[ChunkState.SPLIT]
+        assert not window or job.chunks_in_flight <= most, f"{job.chunks_in_flight} in flight, {most} may be"
+
+    def _window_of(self, job_id: str) -> int:
+        if job_id not in self._windows:
+            stored = self._table.items[job_id, items.SETTINGS]["settings"]["S"]
+            self._windows[job_id] = JobSettings.model_validate_json(stored).window
+        return self._windows[job_id]
+
+    def _chunk(self, job_id: str, name: str) -> Known:
         item = self._table.items[job_id, name]
         known = self._chunks.get((job_id, name))
         if known is not None and known[0] is item:
             return known[1]
         state = ChunkState(item["state"]["S"])
         if known is not None:
-            before = known[1][1]
+            before = known[1].state
             assert before in {ChunkState.OPEN, state}, f"{name} went from {before} to {state}"
         partly = int(item["rejected"]["N"]) if state is ChunkState.SCORED else 0
-        found = RowRange.parse(name.removeprefix(items.CHUNK)), state, partly
+        waits = state is ChunkState.OPEN and item["attempt"]["N"] == "0"
+        found = Known(RowRange.parse(name.removeprefix(items.CHUNK)), state, partly, waits)
         self._chunks[job_id, name] = item, found
         return found
 

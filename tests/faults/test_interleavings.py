@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -25,6 +25,7 @@ from tests.faults.memory_aws import cloud as names
 from tests.faults.world import World
 
 OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
+WINDOWED = replace(OPTIONS, chunk_rows=1, window=2)
 Act = Callable[[], object]
 
 
@@ -41,11 +42,13 @@ class Scene:
     """What may come out just as well."""
     ends: tuple[JobState, ...] = ()
     """How the job may end; empty: as the dataset says."""
+    at_once: bool = False
+    """Whether the job comes to its end without any time going by."""
 
 
-def opened(data: Dataset, *, rewire: Rewire = as_it_is) -> tuple[World, str]:
+def opened(data: Dataset, options: SubmitOptions = OPTIONS, *, rewire: Rewire = as_it_is) -> tuple[World, str]:
     world = World(Schedule(before_call=take_turns), rewire)
-    job_id = world.submit(data.text, OPTIONS)
+    job_id = world.submit(data.text, options)
     assert job_id is not None
     return world, job_id
 
@@ -215,6 +218,39 @@ def success_and_cancel() -> Scene:
     return Scene(world, job_id, data, act, lambda: client.cancel(job_id), ends=ends)
 
 
+def two_that_start_what_waits(rewire: Rewire = as_it_is) -> Scene:
+    data = Dataset.of(b"1", b"2", b"3", b"4")
+    world, job_id = opened(data, WINDOWED, rewire=rewire)
+    world.endpoint.process()
+    world.endpoint.process()
+    first, second = (handling(world, "collect_results", body) for body in taken(world, names.SUCCEEDED))
+    return Scene(world, job_id, data, first, second, at_once=True)
+
+
+def one_that_starts_what_waits_and_cancel() -> Scene:
+    data = Dataset.of(b"1", b"2", b"3", b"4")
+    world, job_id = opened(data, WINDOWED)
+    world.endpoint.process()
+    (success,) = taken(world, names.SUCCEEDED)
+    _, client = world.producer()
+    assert client.stack.name
+    act = handling(world, "collect_results", success)
+    return Scene(world, job_id, data, act, lambda: client.cancel(job_id), ends=(JobState.CANCELLED,))
+
+
+def producer_and_functions() -> Scene:
+    data = Dataset.of(b"1", b"2", b"3")
+    world = World(Schedule(before_call=take_turns))
+    _, client = world.producer()
+    assert client.stack.name
+    options = replace(WINDOWED, window=1)
+
+    def submit() -> None:
+        world.jobs.append(client.submit("-", options, stdin=io.BytesIO(data.text)).job_id)
+
+    return Scene(world, None, data, submit, world.pump, at_once=True)
+
+
 def two_producers() -> Scene:
     data = Dataset.of(b"1", b"2,2", b"3")
     world = World(Schedule(before_call=take_turns))
@@ -244,6 +280,9 @@ SCENES: dict[str, Callable[[], Scene]] = {
         success_and_reconciler,
         two_reconcilers,
         success_and_cancel,
+        two_that_start_what_waits,
+        one_that_starts_what_waits_and_cancel,
+        producer_and_functions,
         two_producers,
     )
 }
@@ -253,6 +292,9 @@ def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) 
     scene = build()
     acts = (scene.other, scene.one) if swapped else (scene.one, scene.other)
     counts = interleaved(*acts, first=first, second=second)
+    if scene.at_once:
+        scene.world.pump()
+        assert scene.world.at_rest(), "somebody waits for the reconciler"
     scene.world.drain()
     assert len(set(scene.world.jobs)) == 1
     job_id = scene.world.jobs[0]

@@ -29,6 +29,7 @@ SWEPT = ("all good", "one poison row", "transient errors")
 
 def objections(rewire: Rewire) -> Iterator[str]:
     """What the suite's methods say, one after the other, as long as somebody asks."""
+    yield from _windowed(rewire)
     yield from _stale_failure(rewire)
     yield from _interleaved(rewire)
     yield from _swept(rewire)
@@ -42,6 +43,13 @@ def _swept(rewire: Rewire) -> Iterator[str]:
                 scenario.run(Schedule(() if fault is None else (fault,)), rewire=rewire)
             except AssertionError as exc:
                 yield f"{name}, {fault}: {exc}"
+
+
+def _windowed(rewire: Rewire) -> Iterator[str]:
+    try:
+        SCENARIOS["a window of one"].run(Schedule(), rewire=rewire)
+    except AssertionError as exc:
+        yield f"a window of one: {exc}"
 
 
 def _stale_failure(rewire: Rewire) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Steps(RuleBasedStateMachine):
         super().__init__()
         self.world = World(Schedule())
         self.started: dict[str, Dataset] = {}
+        self.windows: dict[str, int] = {}
         self.found: dict[str, str] = {}
         self.early: set[str] = set()
         self.forged: set[str] = set()
@@ -42,9 +43,10 @@ class Steps(RuleBasedStateMachine):
     # -- what users do
 
     @precondition(lambda self: len(self.started) < MOST_JOBS)
-    @rule(values=VALUES)
-    def submit(self, values: list[bytes]) -> None:
+    @rule(values=VALUES, window=st.integers(0, 2))
+    def submit(self, values: list[bytes], window: int) -> None:
         key = f"k{len(self.started)}"
+        self.windows[key] = window
         self.started[key] = Dataset.of(*values)
         self._submit(key)
 
@@ -67,7 +69,9 @@ class Steps(RuleBasedStateMachine):
                 raise
 
     def _submit(self, key: str) -> None:
-        options = SubmitOptions(keep="id", chunk_rows=3, job_key=key, request_ttl_s=600, invocation_timeout_s=60)
+        options = SubmitOptions(
+            keep="id", chunk_rows=3, job_key=key, request_ttl_s=600, invocation_timeout_s=60, window=self.windows[key]
+        )
         job_id = self.world.submit(self.started[key].text, options)
         if job_id is not None:
             self.found[key] = job_id

@@ -46,6 +46,7 @@ class Trial:
             split_budget=source.choice((0, 1, 100, 100, 100)),
             request_ttl_s=600,
             invocation_timeout_s=60,
+            window=source.choice((0, 1, 2, 3)),
         )
         kinds = list(Kind)
         faults = tuple(Fault(source.randrange(300), source.choice(kinds)) for _ in range(source.randint(0, 6)))

@@ -48,7 +48,7 @@ class SerialSender:
     def send_all(self, steps: ChunkSteps, works: Any, on_sent: Callable[[Work], None]) -> None:
         for work in works:
             run(steps.upload(work.plan), self._execute)
-            chunk = run(steps.record(work.plan, work.recorded), self._execute)
+            chunk = run(steps.record(work.plan, work.recorded, work.number), self._execute)
             if chunk is not None:
                 run(steps.invoke(chunk), self._execute)
             on_sent(work)

@@ -63,6 +63,9 @@ class CollectResults:
 
     def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:
         """Where the output lies; None when the ledger knows better: forged, or of an invocation that was replaced."""
+        if inference.attempt > chunk.attempt:
+            # The intent is recorded before an attempt is made, and this one was not.
+            return None
         current = inference.attempt == chunk.attempt
         recorded = chunk.output_location if current else None
         named = notification.response.output_location or recorded

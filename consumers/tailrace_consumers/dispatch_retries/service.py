@@ -47,7 +47,7 @@ class DispatchRetries:
 
     def _intended(self, chunk: Chunk, message: RetryDue) -> Chunk | None:
         """The chunk with the message's attempt intended, now or by an earlier delivery that did not get to invoke."""
-        if chunk.state is not ChunkState.OPEN:
+        if chunk.state is not ChunkState.OPEN or chunk.waiting:
             return None
         if chunk.attempt == message.attempt:
             return None if chunk.invoked or chunk.parked else chunk

@@ -27,6 +27,8 @@ from tailrace_core.notifications import RESULT
 
 LOOK_AGAIN_S = 300.0
 LOOK_AT_LEAST_EVERY_S = 3_600.0
+WAITING_LOOKED_AT_EVERY_S = 900.0
+"""A job of which chunks wait: should nothing of it be in flight, nobody else starts them."""
 SLACK_S = 900.0
 """Beyond an attempt's TTL and timeout, before it is given up."""
 PER_SHARD = 50
@@ -117,12 +119,15 @@ class ReconcileJobs:
         if job.state is JobState.FINISHING or job.complete:
             self.completion.finish(job)
             return Found.FINISHED
-        self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + LOOK_AT_LEAST_EVERY_S))
+        # Its chunks may all have come to their end just before the producer, which is no more, recorded one that waits.
+        self.completion.start(job)
+        patience_s = WAITING_LOOKED_AT_EVERY_S if job.chunks_waiting else LOOK_AT_LEAST_EVERY_S
+        self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + patience_s))
         return Found.WAITING
 
     def _look_at_chunk(self, job: Job, settings: JobSettings, due: Due) -> Found:
         chunk = None if due.range is None else self.ledger.chunk(job.job_id, due.range)
-        if chunk is None or chunk.state is not ChunkState.OPEN or chunk.parked:
+        if chunk is None or chunk.state is not ChunkState.OPEN or chunk.parked or chunk.waiting:
             return Found.SETTLED
         if job.state is JobState.CLOSING:
             self.delivery.cancel(chunk)

@@ -22,6 +22,8 @@ def fields(job: Job) -> dict[str, Any]:
         "rows_rejected": job.rows_rejected,
         "rows_cancelled": job.rows_cancelled,
         "rows_open": job.rows_open,
+        "chunks_in_flight": job.chunks_in_flight,
+        "chunks_waiting": job.chunks_waiting,
         "times_parked": job.times_parked,
         "reason": job.reason,
         "created_at": _time(job.created_at),

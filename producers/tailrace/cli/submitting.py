@@ -15,7 +15,7 @@ from tailrace.cli.jobs import fetch, wait_for
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.client import Tailrace
-from tailrace.options import OnBadRow, SubmitOptions
+from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.submitter import Submission
 from tailrace_core.errors import InputError, TailraceError, TimedOutError
 from tailrace_core.headers import HeaderPolicy, parse_names
@@ -94,6 +94,15 @@ def submit(
         str | None,
         typer.Option(metavar="N|P%", help="Fail the job when more rows are rejected.", rich_help_panel=_CHUNKS),
     ] = None,
+    window: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Chunks in flight at once; the others wait, so that other jobs get their turn. 0: no limit.",
+            rich_help_panel=_CHUNKS,
+        ),
+    ] = DEFAULT_WINDOW,
     deadline: Annotated[
         str, typer.Option(metavar="TIME", help="Give the job up after this long; 14d at most.", rich_help_panel=_CHUNKS)
     ] = "24h",
@@ -136,6 +145,7 @@ def submit(
         max_rejects=max_rejects,
         deadline_s=duration_s(deadline),
         invocation_timeout_s=int(duration_s(invocation_timeout)),
+        window=window,
         content_type=content_type,
         accept=accept,
     )

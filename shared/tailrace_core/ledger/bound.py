@@ -63,6 +63,9 @@ class DynamoLedger:
     def begin_attempt(self, chunk: Chunk) -> bool:
         return self._run(self._steps.begin_attempt(chunk))
 
+    def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
+        return self._run(self._steps.claim(job, window, due_at))
+
     def confirm(self, chunk: Chunk) -> bool:
         return self._run(self._steps.confirm(chunk))
 

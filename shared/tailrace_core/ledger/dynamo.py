@@ -6,14 +6,12 @@ the executor tries again; a condition that failed is an answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from tailrace_core.calls import Call, Steps
-from tailrace_core.errors import ConditionFailedError
+from tailrace_core.calls import Steps
 from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger import expressions, items, rules
-from tailrace_core.ledger.lookups import Lookups
+from tailrace_core.ledger.claims import Claims
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
 from tailrace_core.ranges import RowRange
@@ -23,7 +21,7 @@ RETENTION_S = 45 * 86_400
 can wait (4 days, then 14 in a dead-letter queue)."""
 
 
-class DynamoSteps(Lookups):
+class DynamoSteps(Claims):
     """`Ledger` as steps over one table."""
 
     # -- jobs
@@ -105,13 +103,16 @@ class DynamoSteps(Lookups):
     def open_chunk(self, chunk: Chunk) -> Steps[Opened]:
         rules.check_new(chunk)
         put = self._put_new(items.chunk_item(chunk, _expiry(chunk)))
-        check = expressions.condition_check(
-            self.table,
+        update = "ADD chunks_in_flight :one"
+        if chunk.waiting:
+            update = "SET waiting_from = if_not_exists(waiting_from, :row) ADD chunks_waiting :one"
+        count = self._write(
             items.job_key(chunk.job_id),
+            update,
             "#s = :submitting",
-            {":submitting": JobState.SUBMITTING},
+            {":submitting": JobState.SUBMITTING, ":one": 1, ":row": chunk.range.first_row},
         )
-        return expressions.opened((yield from self._transact([put, check])))
+        return expressions.opened((yield from self._transact([put, count])))
 
     def add_rejected(self, chunk: Chunk) -> Steps[Opened]:
         count = self._write(
@@ -134,6 +135,7 @@ class DynamoSteps(Lookups):
         return expressions.opened((yield from self._transact([put, count])))
 
     def begin_attempt(self, chunk: Chunk) -> Steps[bool]:
+        rules.check_next(chunk)
         values = {
             ":n": chunk.attempt,
             ":t": chunk.tries,
@@ -171,6 +173,8 @@ class DynamoSteps(Lookups):
         return (yield from self._update_open(chunk, "SET due_at = :d, reason = :r", values, also="parked = :np"))
 
     def park(self, chunk: Chunk) -> Steps[bool]:
+        if not chunk.attempt:
+            return False
         update = self._write(
             items.chunk_key(chunk.job_id, chunk.range),
             "SET parked = :p, reason = :r REMOVE due_shard, due_at",
@@ -193,13 +197,15 @@ class DynamoSteps(Lookups):
 
     def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
         key = items.chunk_key(job_id, rows)
-        return (yield from self._update(key, "SET answered = :t", "#s = :open", {":t": True, ":open": ChunkState.OPEN}))
+        values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
+        return (yield from self._update(key, "SET answered = :t", "#s = :open AND attempt > :none", values))
 
     def settle(self, end: Settlement) -> Steps[Settled]:
-        condition = "#s = :open" + ("" if end.attempt is None else " AND attempt = :a")
+        attempt = 0 if end.waiting else end.attempt
+        condition = "#s = :open AND " + ("attempt > :a" if attempt is None else "attempt = :a")
         values: dict[str, Any] = {
             ":open": ChunkState.OPEN,
-            ":a": end.attempt,
+            ":a": attempt or 0,
             ":to": end.state,
             ":rej": end.rejected,
             ":np": False,
@@ -220,7 +226,8 @@ class DynamoSteps(Lookups):
         names = {f":j{index}": state for index, state in enumerate(end.job_states)}
         job = self._write(
             items.job_key(end.job_id),
-            "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all",
+            "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all, "
+            f"{'chunks_waiting' if end.waiting else 'chunks_in_flight'} :less",
             f"#s IN ({', '.join(names)})",
             {
                 **names,
@@ -228,6 +235,7 @@ class DynamoSteps(Lookups):
                 ":rejected": end.counted_rejected,
                 ":cancelled": end.cancelled,
                 ":all": end.range.rows,
+                ":less": -1,
             },
         )
         return expressions.settled((yield from self._transact([chunk, job])))
@@ -249,9 +257,9 @@ class DynamoSteps(Lookups):
             ),
             self._write(
                 items.job_key(parent.job_id),
-                "ADD split_budget :spent",
+                "ADD split_budget :spent, chunks_in_flight :more",
                 "#s IN (:submitting, :running) AND split_budget > :none",
-                {":spent": -1, ":none": 0, **_ACCEPTING},
+                {":spent": -1, ":none": 0, ":more": 1, **_ACCEPTING},
             ),
             self._put_new(items.chunk_item(left, _expiry(left))),
             self._put_new(items.chunk_item(right, _expiry(right))),
@@ -262,37 +270,6 @@ class DynamoSteps(Lookups):
             if job is not None and job.state.accepts_results and job.split_budget < 1:
                 return Settled.NO_BUDGET
         return outcome
-
-    # -- requests
-
-    def _put_new(self, item: dict[str, Any]) -> dict[str, Any]:
-        return expressions.put_new(self.table, item)
-
-    def _write(self, key: dict[str, Any], update: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
-        return expressions.update(self.table, key, update, condition, values)
-
-    def _update(self, key: dict[str, Any], update: str, condition: str, values: dict[str, Any]) -> Steps[bool]:
-        try:
-            yield Call("dynamodb", "update_item", self._write(key, update, condition, values)["Update"])
-        except ConditionFailedError:
-            return False
-        return True
-
-    def _update_open(
-        self, chunk: Chunk, update: str, values: dict[str, Any], attempt: int | None = None, also: str = ""
-    ) -> Steps[bool]:
-        current = {":open": ChunkState.OPEN, ":a": chunk.attempt if attempt is None else attempt}
-        key = items.chunk_key(chunk.job_id, chunk.range)
-        condition = "#s = :open AND attempt = :a" + (f" AND {also}" if also else "")
-        return (yield from self._update(key, update, condition, {**values, **current}))
-
-    def _transact(self, writes: Sequence[dict[str, Any]]) -> Steps[tuple[str, ...]]:
-        """The reasons for which the transaction was cancelled, one for each write; empty when it was carried out."""
-        try:
-            yield Call("dynamodb", "transact_write_items", {"TransactItems": list(writes)})
-        except ConditionFailedError as exc:
-            return exc.reasons or (expressions.FAILED,)
-        return ()
 
 
 _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}

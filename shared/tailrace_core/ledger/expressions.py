@@ -19,11 +19,6 @@ def put_new(table: str, item: dict[str, Any]) -> dict[str, Any]:
     return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(job)"}}
 
 
-def condition_check(table: str, key: dict[str, Any], condition: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Let the transaction take place only while ``condition`` holds for the item."""
-    return {"ConditionCheck": _request(table, key, condition, values, condition)}
-
-
 def update(table: str, key: dict[str, Any], expression: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
     """Change an item while ``condition`` holds; ``#s`` is its state, a reserved word."""
     request = _request(table, key, condition, values, f"{expression} {condition}")

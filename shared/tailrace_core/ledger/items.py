@@ -17,6 +17,8 @@ from tailrace_core.ranges import RowRange
 JOB = "job"
 SETTINGS = "settings"
 CHUNK = "chunk#"
+LAST_CHUNK = "chunk#~"
+"""Sorts behind every chunk: their names are digits."""
 KEY = "key#"
 DUE_INDEX = "due"
 CREATED_INDEX = "created"
@@ -88,6 +90,11 @@ def chunk_key(job_id: str, rows: RowRange) -> dict[str, Any]:
     return item_of({"job": job_id, "item": CHUNK + rows.name})
 
 
+def first_chunk(first_row: int) -> str:
+    """What sorts before the chunks that begin at this row or later, and behind all others."""
+    return f"{CHUNK}{first_row:012d}"
+
+
 def named_key(key: str) -> dict[str, Any]:
     """The key of a job key's item."""
     return item_of({"job": KEY + key, "item": KEY})
@@ -115,6 +122,9 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "rows_settled": job.rows_settled,
             "split_budget": job.split_budget,
             "times_parked": job.times_parked,
+            "chunks_in_flight": job.chunks_in_flight,
+            "chunks_waiting": job.chunks_waiting,
+            "waiting_from": job.waiting_from,
             "due_shard": shard_of(JOB, job.job_id),
             "due_at": rules.first_look(job),
             "expires_at": expires_at,
@@ -138,6 +148,9 @@ def job_of(item: dict[str, Any]) -> Job:
         outcome=JobState(values["outcome"]) if "outcome" in values else None,
         reason=values.get("reason"),
         times_parked=values["times_parked"],
+        chunks_in_flight=values.get("chunks_in_flight", 0),
+        chunks_waiting=values.get("chunks_waiting", 0),
+        waiting_from=values.get("waiting_from"),
         finishing_at=_time(values.get("finishing_at")),
     )
 
@@ -149,7 +162,7 @@ def _time(value: float | None) -> float | None:
 def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
     """The item of a new chunk."""
     item = CHUNK + chunk.range.name
-    due = chunk.state is ChunkState.OPEN and chunk.due_at is not None
+    due = chunk.state is ChunkState.OPEN and chunk.due_at is not None and not chunk.waiting
     return item_of(
         {
             "job": chunk.job_id,
@@ -157,7 +170,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "state": chunk.state,
             "attempt": chunk.attempt,
             "tries": chunk.tries,
-            "inference_id": chunk.inference_id,
+            "inference_id": None if chunk.waiting else chunk.inference_id,
             "invoked": chunk.invoked,
             "invoked_at": chunk.invoked_at,
             "output_location": chunk.output_location,

@@ -44,13 +44,21 @@ class Lookups:
         item = yield from self._get(items.chunk_key(job_id, rows))
         return None if item is None else items.chunk_of(item)
 
-    def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[list[Chunk], Any]]:
-        """One page of a job's chunks by range, and where the next one starts (None after the last)."""
+    def chunks_page(
+        self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
+    ) -> Steps[tuple[list[Chunk], Any]]:
+        """One page of a job's chunks by range, and where the next one starts (None after the last).
+
+        Begins at those that begin at ``first_row``; a page holds ``limit`` chunks, or what the service reads at once.
+        """
         answer = yield self._query(
-            KeyConditionExpression="job = :j AND begins_with(#i, :c)",
+            KeyConditionExpression="job = :j AND #i BETWEEN :first AND :last",
             ExpressionAttributeNames={"#i": "item"},
-            ExpressionAttributeValues=items.item_of({":j": job_id, ":c": items.CHUNK}),
+            ExpressionAttributeValues=items.item_of(
+                {":j": job_id, ":first": items.first_chunk(first_row), ":last": items.LAST_CHUNK}
+            ),
             ConsistentRead=True,
+            **({"Limit": limit} if limit else {}),
             **({"ExclusiveStartKey": after} if after else {}),
         )
         return [items.chunk_of(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")

@@ -11,6 +11,7 @@ from tailrace_core.ledger import rules
 from tailrace_core.ledger.port import Due, JobKey
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
 from tailrace_core.ranges import RowRange
+from tailrace_core.window import room
 
 
 class MemoryLedger:
@@ -61,7 +62,8 @@ class MemoryLedger:
         with self._lock:
             opened = self._may_add(chunk)
             if opened is Opened.OPENED:
-                self._put(chunk)
+                self._jobs[chunk.job_id] = rules.opened(self._jobs[chunk.job_id], chunk)
+                self._put(dataclasses.replace(chunk, due_at=None) if chunk.waiting else chunk)
             return opened
 
     def add_rejected(self, chunk: Chunk) -> Opened:
@@ -85,6 +87,7 @@ class MemoryLedger:
             return opened
 
     def begin_attempt(self, chunk: Chunk) -> bool:
+        rules.check_next(chunk)
         with self._lock:
             found = self._open_at(chunk, chunk.attempt - 1)
             if found is not None:
@@ -104,6 +107,17 @@ class MemoryLedger:
                     )
                 )
             return found is not None
+
+    def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
+        with self._lock:
+            found = self._jobs[job.job_id]
+            waiting = [chunk for chunk in self.chunks(job.job_id) if chunk.waiting][: room(found, window)]
+            chunks = [rules.started(chunk, due_at) for chunk in waiting]
+            if chunks:
+                self._jobs[job.job_id] = rules.claimed(found, chunks)
+            for chunk in chunks:
+                self._put(chunk)
+            return chunks
 
     def confirm(self, chunk: Chunk) -> bool:
         with self._lock:
@@ -142,7 +156,7 @@ class MemoryLedger:
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
         with self._lock:
             found = self.chunk(job_id, rows)
-            if found is None or found.state is not ChunkState.OPEN:
+            if found is None or found.state is not ChunkState.OPEN or found.waiting:
                 return False
             self._put(dataclasses.replace(found, answered=True))
             return True
@@ -222,7 +236,8 @@ class MemoryLedger:
 
     def _open_at(self, chunk: Chunk, attempt: int) -> Chunk | None:
         found = self.chunk(chunk.job_id, chunk.range)
-        return found if found is not None and found.state is ChunkState.OPEN and found.attempt == attempt else None
+        current = found is not None and found.state is ChunkState.OPEN and found.attempt == attempt
+        return found if current and attempt else None
 
     def _has(self, chunk: Chunk) -> bool:
         return self.chunk(chunk.job_id, chunk.range) is not None

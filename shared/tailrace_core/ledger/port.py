@@ -62,7 +62,10 @@ class Ledger(Protocol):
         """The newest jobs, newest first."""
 
     def open_chunk(self, chunk: Chunk) -> Opened:
-        """The intent to invoke: add an open chunk, with its ``due_at``, to a job in ``submitting``."""
+        """The intent to invoke: add an open chunk, with its ``due_at``, to a job in ``submitting``.
+
+        One whose attempt is 0 waits: it is not due, and `claim` starts it.
+        """
 
     def add_rejected(self, chunk: Chunk) -> Opened:
         """Add a chunk none of whose rows can be sent, settled as rejected.
@@ -78,6 +81,17 @@ class Ledger(Protocol):
 
         Takes ``tries``, ``due_at``, ``reason`` and ``redrives`` over, clears the locations and the parking. False when
         the chunk is not open at the attempt before.
+
+        Raises:
+            ValueError: it is the first attempt, which `open_chunk` or `claim` intends.
+        """
+
+    def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
+        """Start waiting chunks, the next in the order of rows, as many as `tailrace_core.window.room` says.
+
+        Their first attempts are intended and due at ``due_at``; none is returned to two callers. ``job`` is as the
+        caller read it; when others claimed since, it is looked at anew, and after some defeats the answer is empty:
+        those others have filled the window.
         """
 
     def confirm(self, chunk: Chunk) -> bool:

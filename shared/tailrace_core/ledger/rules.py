@@ -6,6 +6,7 @@ The adapters state the same rules in their own terms (conditions of a transactio
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,16 +57,25 @@ class Settlement:
     attempt: int | None = None
     """When given, it counts only while this attempt is the current one: a success of any attempt settles, a failure
     only of the current one."""
+    waiting: bool = False
+    """Of a chunk that was never started; such a one can only be cancelled, and counts only while it waits."""
     part_checksum: str | None = None
     part_bytes: int | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
+        if self.waiting and self.state is not ChunkState.CANCELLED:
+            raise ValueError(f"a chunk that was never started is not settled as {self.state}")
         if self.state not in {ChunkState.SCORED, ChunkState.REJECTED, ChunkState.CANCELLED}:
             raise ValueError(f"a chunk is not settled as {self.state}")
         whole = self.range.rows if self.state is ChunkState.REJECTED else self.rejected
         if self.rejected != whole or not 0 <= self.rejected <= self.range.rows:
             raise ValueError(f"{self.rejected} of {self.range.rows} rows rejected does not fit a chunk {self.state}")
+
+    @classmethod
+    def cancelled_of(cls, chunk: Chunk) -> Settlement:
+        """The end of an open chunk whose job was closed."""
+        return cls(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, waiting=chunk.waiting)
 
     @property
     def scored(self) -> int:
@@ -94,6 +104,8 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
     """Settle ``chunk`` of ``job``: the outcome, and both as they are afterwards."""
     if chunk is None or chunk.state is not ChunkState.OPEN or end.attempt not in {None, chunk.attempt}:
         return Settled.ALREADY, job, chunk
+    if chunk.waiting is not end.waiting:
+        return Settled.ALREADY, job, chunk
     if job is None or job.state not in end.job_states:
         return Settled.REFUSED, job, chunk
     return (
@@ -103,6 +115,8 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             rows_scored=job.rows_scored + end.scored,
             rows_rejected=job.rows_rejected + end.counted_rejected,
             rows_cancelled=job.rows_cancelled + end.cancelled,
+            chunks_in_flight=job.chunks_in_flight - (not end.waiting),
+            chunks_waiting=job.chunks_waiting - end.waiting,
         ),
         dataclasses.replace(
             chunk,
@@ -125,7 +139,31 @@ def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[Settled, 
         return Settled.REFUSED, job
     if job.split_budget < 1:
         return Settled.NO_BUDGET, job
-    return Settled.SETTLED, dataclasses.replace(job, split_budget=job.split_budget - 1)
+    spent = dataclasses.replace(job, split_budget=job.split_budget - 1, chunks_in_flight=job.chunks_in_flight + 1)
+    return Settled.SETTLED, spent
+
+
+def opened(job: Job, chunk: Chunk) -> Job:
+    """The job with one more open chunk."""
+    if not chunk.waiting:
+        return dataclasses.replace(job, chunks_in_flight=job.chunks_in_flight + 1)
+    first = chunk.range.first_row if job.waiting_from is None else job.waiting_from
+    return dataclasses.replace(job, chunks_waiting=job.chunks_waiting + 1, waiting_from=first)
+
+
+def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
+    """The job with these chunks started, the next ones that waited."""
+    return dataclasses.replace(
+        job,
+        chunks_in_flight=job.chunks_in_flight + len(chunks),
+        chunks_waiting=job.chunks_waiting - len(chunks),
+        waiting_from=chunks[-1].range.end,
+    )
+
+
+def started(chunk: Chunk, due_at: float) -> Chunk:
+    """A chunk that waited, with its first attempt intended."""
+    return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at)
 
 
 def brief(reason: str | None) -> str | None:
@@ -142,13 +180,19 @@ def due_at(chunk: Chunk) -> float:
     return chunk.due_at
 
 
+def check_next(chunk: Chunk) -> None:
+    """Raise ValueError unless the chunk's attempt can follow another: a first one is opened with, or claimed."""
+    if chunk.attempt <= 1:
+        raise ValueError(f"attempt {chunk.attempt} follows none: {chunk.job_id} {chunk.range.name}")
+
+
 def first_look(job: Job) -> float:
     """When the reconciler first looks at a new job."""
     return min(job.deadline_at, job.created_at + FIRST_LOOK_S)
 
 
 def check_new(chunk: Chunk) -> None:
-    """Raise ValueError unless the chunk can be added: open, and due at some time."""
+    """Raise ValueError unless the chunk can be added: open, and due at some time (kept of it longer, if it waits)."""
     if chunk.state is not ChunkState.OPEN or chunk.parked:
         raise ValueError(f"a chunk begins open, not {chunk.state}: {chunk.job_id} {chunk.range.name}")
     due_at(chunk)
@@ -174,7 +218,9 @@ def all_cancelled(chunk: Chunk) -> Chunk:
 
 
 def check_children(parent: Chunk, left: Chunk, right: Chunk) -> None:
-    """Raise ValueError unless the two children are open chunks of their parent's job that tile it."""
+    """Raise ValueError unless the two children are open chunks of their parent's job that tile it; none waits."""
+    if not all(each.attempt for each in (parent, left, right)):
+        raise ValueError(f"a chunk that waits is not split, nor made by splitting: {parent.job_id} {parent.range.name}")
     for child in (left, right):
         check_new(child)
     if left.job_id != parent.job_id or right.job_id != parent.job_id:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NoReturn
 
 from tests.faults.memory_aws.errors import refusal
@@ -95,9 +96,11 @@ class DynamoDb:
         job = next(value["S"] for name, value in request["ExpressionAttributeValues"].items() if name == ":j")
         names = self._partitions.get(job, [])
         after = request.get("ExclusiveStartKey")
-        start = bisect_left(names, after["item"]["S"] + "\0") if after else 0
-        found = (((job, name), self.items[job, name]) for name in names[start:])
-        return [(key, item) for key, item in found if holds(request, item, "KeyConditionExpression")]
+        first = request["ExpressionAttributeValues"].get(":first", {"S": ""})["S"]
+        start = bisect_left(names, after["item"]["S"] + "\0" if after else first)
+        found = (((job, name), self.items[job, name]) for name in islice(names, start, None))
+        matching = (each for each in found if holds(request, each[1], "KeyConditionExpression"))
+        return list(islice(matching, request.get("Limit", PAGE_ITEMS) + 1))
 
     def _index(self, request: Mapping[str, Any]) -> list[tuple[Key, Item]]:
         partition, sort, kind = INDEXES[request["IndexName"]]

@@ -114,7 +114,12 @@ class _Reader:
         return (first is not None) == (name == "attribute_exists")
 
     def _comparison(self, left: dict[str, Any] | None) -> bool:
-        operator = self.take("=", "<=", ">=", "<", ">", "<>", "IN")
+        operator = self.take("=", "<=", ">=", "<", ">", "<>", "IN", "BETWEEN")
+        if operator == "BETWEEN":
+            low = self._names.operand(self.take(), self._item)
+            self.take("AND")
+            high = self._names.operand(self.take(), self._item)
+            return _ordered(low, left) and _ordered(left, high)
         if operator == "IN":
             self.take("(")
             options = [self._names.operand(self.take(), self._item)]
@@ -126,10 +131,17 @@ class _Reader:
             return operator == "<>"
         if operator in {"=", "<>"}:
             return _equal(left, right) == (operator == "=")
-        if left.keys() != right.keys():
-            return False
-        one, other = plain(left), plain(right)
-        return bool({"<=": one <= other, ">=": one >= other, "<": one < other, ">": one > other}[operator])
+        if operator in {"<=", ">="}:
+            return _ordered(left, right) if operator == "<=" else _ordered(right, left)
+        strictly = _ordered(left, right) if operator == "<" else _ordered(right, left)
+        return strictly and not _equal(left, right)
+
+
+def _ordered(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Whether ``one`` is not above ``other``; values of two types compare with nothing."""
+    if one is None or other is None or one.keys() != other.keys():
+        return False
+    return bool(plain(one) <= plain(other))
 
 
 def _equal(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
@@ -169,13 +181,23 @@ def _apply(clause: str, path: str, tokens: list[str], names: Names, item: Item, 
         return
     if clause == "SET" and tokens.pop() != "=":
         raise ExpressionError(f"SET {path} without =")
-    value = names.operand(tokens.pop(), item) if clause in {"SET", "ADD"} else None
+    value = _operand(tokens, names, item) if clause in {"SET", "ADD"} else None
     if value is None:
         raise ExpressionError(f"{clause or 'no clause'} {path} without a value")
     if clause == "ADD":
         before = item.get(path, {"N": "0"})
         value = {"N": str(_number(before["N"]) + _number(value["N"]))}
     result[path] = value
+
+
+def _operand(tokens: list[str], names: Names, item: Item) -> dict[str, Any] | None:
+    token = tokens.pop()
+    if token != "if_not_exists":
+        return names.operand(token, item)
+    opening, path, comma, token, closing = (tokens.pop() for _ in range(5))
+    if (opening, comma, closing) != ("(", ",", ")"):
+        raise ExpressionError(f"if_not_exists{opening}{path}{comma}{token}{closing}")
+    return item.get(names.path(path)) or names.operand(token, item)
 
 
 def _number(text: str) -> int | float:

@@ -266,6 +266,105 @@ def test_long_reasons_are_cut_where_they_are_kept(ledger: Ledger) -> None:
     assert len(known(known(ledger.chunk(JOB, RowRange(0, 10))).reason)) == rules.REASON_CHARS
 
 
+# -- waiting
+
+
+def waiting(first_row: int, rows: int = 10) -> Chunk:
+    return chunk_of(first_row, rows, attempt=0, tries=0)
+
+
+def in_window(ledger: Ledger) -> tuple[int, int]:
+    job = known(ledger.job(JOB))
+    return job.chunks_in_flight, job.chunks_waiting
+
+
+def test_a_chunk_that_waits_is_not_due(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), waiting(10))
+    assert ledger.chunk(JOB, RowRange(10, 10)) == dataclasses.replace(waiting(10), due_at=None)
+    assert {each.range for each in due(ledger, NOW + 1e6)} == {None, RowRange(0, 10)}
+    assert in_window(ledger) == (1, 1)
+
+
+def test_nothing_is_claimed_while_the_window_is_full(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), waiting(10))
+    assert ledger.claim(known(ledger.job(JOB)), 1, NOW) == []
+    assert in_window(ledger) == (1, 1)
+
+
+def test_what_waits_is_claimed_in_the_order_of_rows_as_others_come_to_their_end(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(first, 10) for first in (0, 10)), *(waiting(first) for first in (20, 30, 40)))
+    ledger.settle(scored(10, 10))
+    first = chunk_of(20, 10, due_at=NOW + 7)
+    assert ledger.claim(known(ledger.job(JOB)), 2, NOW + 7) == [first]
+    assert ledger.chunk(JOB, RowRange(20, 10)) == first
+    assert Due(JOB, RowRange(20, 10), NOW + 7) in due(ledger, NOW + 7)
+    assert in_window(ledger) == (2, 2)
+    ledger.settle(scored(0, 10))
+    ledger.settle(scored(20, 10))
+    assert ledger.claim(known(ledger.job(JOB)), 2, NOW) == [chunk_of(30, 10, due_at=NOW)]
+    assert ledger.claim(known(ledger.job(JOB)), 2, NOW) == [chunk_of(40, 10, due_at=NOW)]
+    assert in_window(ledger) == (2, 0)
+
+
+def test_some_are_claimed_together_where_the_window_is_wide(ledger: Ledger) -> None:
+    started(ledger, *(waiting(first * 10) for first in range(25)))
+    job = known(ledger.job(JOB))
+    assert [len(ledger.claim(known(ledger.job(JOB)), 200, NOW)) for _ in range(4)] == [10, 10, 5, 0]
+    assert ledger.claim(job, 200, NOW) == []
+    assert all(chunk.attempt == 1 for chunk in ledger.chunks(JOB))
+
+
+def test_chunks_rejected_before_sending_are_passed_over(ledger: Ledger) -> None:
+    started(ledger, waiting(0))
+    for first_row in range(10, 300, 10):
+        ledger.add_rejected(chunk_of(first_row, 10))
+    assert ledger.open_chunk(waiting(300)) is Opened.OPENED
+    assert [chunk.range.first_row for chunk in ledger.claim(known(ledger.job(JOB)), 16, NOW)] == [0, 300]
+
+
+def test_who_read_the_job_before_others_claimed_claims_the_next_ones(ledger: Ledger) -> None:
+    started(ledger, waiting(0), waiting(10))
+    before = known(ledger.job(JOB))
+    assert [chunk.range.first_row for chunk in ledger.claim(before, 2, NOW)] == [0]
+    assert [chunk.range.first_row for chunk in ledger.claim(before, 2, NOW)] == [10]
+    assert ledger.claim(before, 2, NOW) == []
+
+
+def test_the_children_of_a_split_count_in_the_window(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), waiting(10))
+    ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6))
+    assert in_window(ledger) == (2, 1)
+    ledger.settle(scored(0, 4))
+    assert ledger.claim(known(ledger.job(JOB)), 1, NOW) == []
+    ledger.settle(scored(4, 6))
+    assert len(ledger.claim(known(ledger.job(JOB)), 1, NOW)) == 1
+
+
+def test_a_chunk_that_waits_takes_no_attempt_no_answer_and_no_split(ledger: Ledger) -> None:
+    started(ledger, waiting(0))
+    with pytest.raises(ValueError, match="follows none"):
+        ledger.begin_attempt(chunk_of(0, 10))
+    with pytest.raises(ValueError, match="waits"):
+        ledger.split(waiting(0), chunk_of(0, 4), chunk_of(4, 6))
+    assert not ledger.begin_attempt(chunk_of(0, 10, attempt=2))
+    assert not any((ledger.confirm(waiting(0)), ledger.postpone(waiting(0)), ledger.park(waiting(0))))
+    assert not ledger.mark_answered(JOB, RowRange(0, 10))
+    assert ledger.settle(scored(0, 10)) is Settled.ALREADY
+    assert known(ledger.chunk(JOB, RowRange(0, 10))).waiting
+    assert in_window(ledger) == (0, 1)
+
+
+def test_a_closed_job_starts_nothing_and_what_waits_is_cancelled_as_such(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), waiting(10))
+    job = known(ledger.job(JOB))
+    ledger.close(JOB, JobState.CANCELLED, "enough")
+    assert ledger.claim(job, 9, NOW) == []
+    assert ledger.settle(ended(10, 10, ChunkState.CANCELLED)) is Settled.ALREADY
+    for chunk in list(ledger.chunks(JOB)):
+        assert ledger.settle(Settlement.cancelled_of(chunk)) is Settled.SETTLED
+    assert in_window(ledger) == (0, 0)
+
+
 # -- settling
 
 
@@ -508,6 +607,17 @@ def test_settling_beside_each_other_loses_no_row(ledger: Ledger) -> None:
     assert set(race(8, lambda index: ledger.settle(scored(index * 10, 10, rejected=1)))) == {Settled.SETTLED}
     job = known(ledger.job(JOB))
     assert (job.rows_scored, job.rows_rejected, job.rows_settled) == (72, 8, 80)
+
+
+def test_of_many_claimers_each_gets_others_and_the_window_is_not_exceeded(ledger: Ledger) -> None:
+    started(ledger, *(waiting(first * 10) for first in range(9)))
+    job = known(ledger.job(JOB))
+    claimed = [chunk.range for chunks in race(6, lambda _: ledger.claim(job, 5, NOW)) for chunk in chunks]
+    assert len(claimed) == len(set(claimed))
+    assert claimed
+    assert in_window(ledger) == (len(claimed), 9 - len(claimed))
+    assert len(claimed) <= 5
+    assert sorted(claimed) == [chunk.range for chunk in ledger.chunks(JOB) if not chunk.waiting]
 
 
 def test_a_chunk_that_is_split_and_settled_at_once_ends_one_way(ledger: Ledger) -> None:

@@ -28,6 +28,11 @@ def chunk_of(first_row: int, rows: int, **known: Any) -> Chunk:
     return dataclasses.replace(Chunk(job_id=JOB, range=RowRange(first_row, rows), due_at=NOW + 300), **known)
 
 
+def waiting_chunk(first_row: int, rows: int) -> Chunk:
+    """An open chunk that was never started."""
+    return chunk_of(first_row, rows, attempt=0, tries=0)
+
+
 def end_of(rows: RowRange, state: ChunkState, rejected: int = 0, attempt: int | None = None) -> Settlement:
     """A settlement; a rejected chunk is rejected whole."""
     whole = rows.rows if state is ChunkState.REJECTED else rejected

@@ -15,15 +15,19 @@ from tailrace_core.jobs import ChunkState, JobState
 from tailrace_core.ledger import items
 from tailrace_core.ledger.dynamo import DynamoSteps
 from tailrace_core.ledger.port import JobKey
+from tailrace_core.ledger.rules import Settlement
 from tailrace_core.ranges import RowRange
+from tailrace_core.window import MOST_AT_ONCE
 
-from .jobs import NOW, SETTINGS, chunk_of, end_of, new_job
+from .jobs import NOW, SETTINGS, chunk_of, end_of, new_job, waiting_chunk
 from .strategies import JOB
 
 STEPS = DynamoSteps("ledger")
 ROWS = RowRange(0, 10)
 PARENT = chunk_of(0, 10, reason="why")
 STORED = items.job_item(new_job(state=JobState.FINISHING), 1)
+FULL = new_job(chunks_in_flight=18, chunks_waiting=2, waiting_from=0)
+WAITING = [items.chunk_item(waiting_chunk(row, 10), 1) for row in (0, 10)]
 LOCATED = chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f")
 ALL: dict[str, Callable[[], Steps[Any]]] = {
     "find_key": lambda: STEPS.find_key("k"),
@@ -41,6 +45,8 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "finish": lambda: STEPS.finish(JOB),
     "postpone_job": lambda: STEPS.postpone_job(JOB, NOW),
     "open_chunk": lambda: STEPS.open_chunk(PARENT),
+    "open_chunk that waits": lambda: STEPS.open_chunk(waiting_chunk(0, 10)),
+    "claim": lambda: STEPS.claim(FULL, 20, NOW),
     "add_rejected": lambda: STEPS.add_rejected(PARENT),
     "add_cancelled": lambda: STEPS.add_cancelled(PARENT),
     "begin_attempt": lambda: STEPS.begin_attempt(chunk_of(0, 10, attempt=2)),
@@ -51,11 +57,12 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "settle": lambda: STEPS.settle(end_of(ROWS, ChunkState.SCORED)),
     "settle at an attempt": lambda: STEPS.settle(end_of(ROWS, ChunkState.REJECTED, attempt=2)),
     "settle as cancelled": lambda: STEPS.settle(end_of(ROWS, ChunkState.CANCELLED)),
+    "settle what waits": lambda: STEPS.settle(Settlement.cancelled_of(waiting_chunk(0, 10))),
     "split": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6)),
 }
 RESERVED = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
 WORDS = {"SET", "REMOVE", "ADD", "AND", "OR", "IN", "BETWEEN", "NOT"}
-FUNCTIONS = {"attribute_exists", "attribute_not_exists", "begins_with"}
+FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
 
 
 def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
@@ -70,6 +77,8 @@ def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
             return {"Item": STORED} if call.params["Key"]["item"] == {"S": "job"} else {}
         if call.operation == "batch_get_item":
             return {"Responses": {"ledger": [STORED]}}
+        if call.params.get("Limit") == MOST_AT_ONCE and "IndexName" not in call.params:
+            return {"Items": WAITING}
         return {"Items": [items.job_key(JOB)]} if call.params.get("IndexName") == items.CREATED_INDEX else {"Items": []}
 
     run(steps, execute)

@@ -12,8 +12,9 @@ from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
 from tailrace_core.manifest import build_manifest
 from tailrace_core.ranges import RowRange, first_gap
+from tailrace_core.window import room
 
-from .jobs import NOW, SETTINGS, chunk_of, end_of, new_job
+from .jobs import NOW, SETTINGS, chunk_of, end_of, new_job, waiting_chunk
 from .strategies import JOB
 
 ORDER = [JobState.SUBMITTING, JobState.RUNNING, JobState.CLOSING, JobState.FINISHING]
@@ -30,6 +31,7 @@ class Ledgers(RuleBasedStateMachine):
         self.ledger = MemoryLedger()
         self.ledger.create_job(new_job(), SETTINGS)
         self.next_row = 0
+        self.window = 0
         self.settled = dict[RowRange, Chunk]()
         self.before: Job = self.job
         self.final: tuple[Job, list[Chunk]] | None = None
@@ -51,15 +53,16 @@ class Ledgers(RuleBasedStateMachine):
         still_open = [chunk for chunk in chunks if chunk.state is ChunkState.OPEN]
         return data.draw(st.sampled_from(still_open or chunks) | st.sampled_from(chunks))
 
-    @initialize(sizes=st.lists(st.integers(2, 9), min_size=2, max_size=6))
-    def begin(self, sizes: list[int]) -> None:
+    @initialize(sizes=st.lists(st.integers(2, 9), min_size=2, max_size=6), window=st.integers(1, 20))
+    def begin(self, sizes: list[int], window: int) -> None:
+        self.window = window
         for rows in sizes:
-            assert self.ledger.open_chunk(chunk_of(self.next_row, rows)) is Opened.OPENED
-            self.next_row += rows
+            self.add(rows, rejected=False)
 
     @rule(rows=st.integers(1, 9), rejected=st.booleans())
     def add(self, rows: int, rejected: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name
-        chunk = chunk_of(self.next_row, rows)
+        waits = self.job.waiting_from is not None or self.job.chunks_in_flight >= self.window
+        chunk = waiting_chunk(self.next_row, rows) if waits and not rejected else chunk_of(self.next_row, rows)
         opened = self.ledger.add_rejected(chunk) if rejected else self.ledger.open_chunk(chunk)
         assert (opened is Opened.OPENED) == (self.before.state is JobState.SUBMITTING)
         self.next_row += rows if opened is Opened.OPENED else 0
@@ -76,8 +79,11 @@ class Ledgers(RuleBasedStateMachine):
         rejected = data.draw(st.integers(0, chunk.range.rows)) if state is ChunkState.SCORED else 0
         attempt = None if lag is None else chunk.attempt - lag
         end: Settlement = end_of(chunk.range, state, rejected, attempt)
+        if state is ChunkState.CANCELLED and data.draw(st.booleans()):
+            end = Settlement.cancelled_of(chunk)
+            lag = None
         outcome = self.ledger.settle(end)
-        if chunk.state is not ChunkState.OPEN or lag == 1:
+        if chunk.state is not ChunkState.OPEN or lag == 1 or chunk.waiting is not end.waiting:
             assert outcome is Settled.ALREADY
         elif before.state in end.job_states:
             assert outcome is Settled.SETTLED
@@ -88,7 +94,7 @@ class Ledgers(RuleBasedStateMachine):
     @rule(data=st.data())
     def split(self, data: st.DataObject) -> None:
         chunk, before = self.some(data), self.job
-        if chunk.range.rows == 1:
+        if chunk.range.rows == 1 or not chunk.attempt:
             return
         row = data.draw(st.integers(chunk.range.first_row + 1, chunk.range.end - 1))
         left, right = (chunk_of(each.first_row, each.rows) for each in chunk.range.split_at(row))
@@ -101,6 +107,10 @@ class Ledgers(RuleBasedStateMachine):
     def retry(self, data: st.DataObject, lag: int) -> None:
         chunk = self.some(data)
         following = chunk_of(*_range(chunk), attempt=chunk.attempt + 1 - lag, tries=2)
+        if following.attempt < 2:
+            with pytest.raises(ValueError, match="follows none"):
+                self.ledger.begin_attempt(following)
+            return
         assert self.ledger.begin_attempt(following) == (chunk.state is ChunkState.OPEN and lag == 0)
 
     @precondition(lambda self: self.chunks)
@@ -108,6 +118,13 @@ class Ledgers(RuleBasedStateMachine):
     def touch(self, data: st.DataObject, what: str) -> None:
         chunk = self.some(data)
         getattr(self.ledger, what)(chunk_of(*_range(chunk), attempt=chunk.attempt, output_location="s3://b/o"))
+
+    @rule(late=st.booleans())
+    def claim(self, late: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name
+        before, waiting = self.job, [chunk.range for chunk in self.chunks if chunk.waiting]
+        claimed = self.ledger.claim(self.before if late else before, self.window, NOW)
+        assert [chunk.range for chunk in claimed] == waiting[: room(before, self.window)]
+        assert all(chunk.attempt == chunk.tries == 1 for chunk in claimed)
 
     @rule(extra=st.sampled_from([0, 0, 0, 1]), seldom=RARELY)
     def seal(self, extra: int, seldom: int) -> None:
@@ -152,6 +169,17 @@ class Ledgers(RuleBasedStateMachine):
         assert job.rows_open in {None, open_rows}
 
     @invariant()
+    def nobody_is_forgotten_and_the_window_holds(self) -> None:
+        job, chunks = self.job, self.chunks
+        still_open = [chunk for chunk in chunks if chunk.state is ChunkState.OPEN]
+        waiting = [chunk.range.first_row for chunk in still_open if chunk.waiting]
+        assert job.chunks_waiting == len(waiting)
+        assert job.chunks_in_flight == len(still_open) - len(waiting)
+        assert job.chunks_in_flight <= self.window + sum(chunk.state is ChunkState.SPLIT for chunk in chunks)
+        assert min(waiting, default=self.next_row) >= (job.waiting_from or 0)
+        assert bool(waiting) <= (job.waiting_from is not None)
+
+    @invariant()
     def leaves_tile(self) -> None:
         leaves = sorted(chunk.range for chunk in self.chunks if chunk.state.leaf)
         assert first_gap(leaves, self.next_row) is None
@@ -182,10 +210,10 @@ class Ledgers(RuleBasedStateMachine):
             assert self.job.rows_open == 0
 
     @invariant()
-    def what_is_open_is_due_or_parked(self) -> None:
+    def what_is_open_is_due_parked_or_waiting(self) -> None:
         due = {each.range for each in self.ledger.overdue(NOW + 1e9, 10_000)}
         for chunk in self.chunks:
-            assert (chunk.range in due) == (chunk.state is ChunkState.OPEN and not chunk.parked)
+            assert (chunk.range in due) == (chunk.state is ChunkState.OPEN and not chunk.parked and not chunk.waiting)
         assert (None in due) == (not self.job.state.final)
 
 

@@ -74,3 +74,8 @@ def test_a_gap_is_said_in_words() -> None:
     assert first_gap([RowRange(0, 5), RowRange(7, 3)], 10) == "row 5 is missing (before 000000000007-3)"
     assert first_gap([RowRange(0, 5), RowRange(3, 7)], 10) == "row 3 is there twice (before 000000000003-7)"
     assert first_gap([RowRange(0, 5)], 10) == "rows end at 5, 10 were expected"
+
+
+def test_the_longest_range_there_can_be_has_a_name() -> None:
+    rows = RowRange(0, MOST_ROWS)
+    assert RowRange.parse(rows.name) == rows

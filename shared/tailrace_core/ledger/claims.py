@@ -1,0 +1,82 @@
+"""Claims: the next chunks that wait are started, each by one caller, and no more of them than the window has room for.
+
+``waiting_from`` in the job's item says where to look for them, so that no claim reads what others read before it. It
+moves with each claim, in the same transaction as the chunks: of two callers that saw the same one wins, the other
+looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tailrace_core.calls import Steps
+from tailrace_core.jobs import Chunk, ChunkState, Job, JobState
+from tailrace_core.ledger import items
+from tailrace_core.ledger.rules import started
+from tailrace_core.ledger.writes import Writes
+from tailrace_core.window import MOST_AT_ONCE, room
+
+_TRIES = 4
+"""Whoever is beaten that often leaves it to those who were faster."""
+
+
+class Claims(Writes):
+    """`Ledger.claim` as steps."""
+
+    def claim(self, job: Job, window: int, due_at: float) -> Steps[list[Chunk]]:
+        found: Job | None = job
+        for _ in range(_TRIES):
+            if found is None or not (count := room(found, window)):
+                break
+            chunks = [started(chunk, due_at) for chunk in (yield from self._waiting(found, count))]
+            if chunks and (yield from self._claim(found, window, chunks)):
+                return chunks
+            found = yield from self.job(job.job_id)
+        return []
+
+    def _waiting(self, job: Job, count: int) -> Steps[list[Chunk]]:
+        """The next ``count`` chunks that wait, fewer if others claimed some since ``job`` was read."""
+        found: list[Chunk] = []
+        after = None
+        while len(found) < count:
+            page, after = yield from self.chunks_page(
+                job.job_id, after, first_row=job.waiting_from or 0, limit=MOST_AT_ONCE
+            )
+            found += [chunk for chunk in page if chunk.waiting]
+            if not after:
+                break
+        return found[:count]
+
+    def _claim(self, job: Job, window: int, chunks: Sequence[Chunk]) -> Steps[bool]:
+        """Start the chunks if none of them was started since ``job`` was read, and they still fit."""
+        count = self._write(
+            items.job_key(job.job_id),
+            "SET waiting_from = :next ADD chunks_in_flight :n, chunks_waiting :less",
+            "#s IN (:submitting, :running) AND waiting_from = :from AND chunks_in_flight <= :most",
+            {
+                ":submitting": JobState.SUBMITTING,
+                ":running": JobState.RUNNING,
+                ":from": job.waiting_from,
+                ":next": chunks[-1].range.end,
+                ":n": len(chunks),
+                ":less": -len(chunks),
+                ":most": window - len(chunks),
+            },
+        )
+        return not (yield from self._transact([count, *map(self._start, chunks)]))
+
+    def _start(self, chunk: Chunk) -> dict[str, Any]:
+        return self._write(
+            items.chunk_key(chunk.job_id, chunk.range),
+            "SET attempt = :a, tries = :a, inference_id = :id, due_at = :d, due_shard = :x",
+            "#s = :open AND attempt = :none",
+            {
+                ":open": ChunkState.OPEN,
+                ":none": 0,
+                ":a": chunk.attempt,
+                ":id": str(chunk.inference_id),
+                ":d": chunk.due_at,
+                ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
+            },
+        )
