@@ -160,7 +160,7 @@ def waiting_forgotten(made: Composition) -> Composition:
 
 def started_beyond_the_window(made: Composition) -> Composition:
     def claim(job: Job, window: int, due_at: float) -> list[Chunk]:
-        return made.world.ledger.claim(job, window + 1, due_at)
+        return made.world.ledger.claim(job, 16 * window, due_at)
 
     return with_port(made, "ledger", claim=claim)
 

@@ -53,8 +53,11 @@ SCENARIOS: dict[str, Scenario] = {
     "request lost": Scenario(Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), mishaps=(None,)),
     "a window of one": Scenario(Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=1)),
     "a window, and chunks that become more": Scenario(Dataset.of(b"1", b"poison", b"3"), _with(chunk_rows=2, window=1)),
-    "a window, over the limit": Scenario(
-        Dataset.of(b"poison", b"2", b"3"), _with(chunk_rows=1, window=1, max_rejects=0), JobState.FAILED
+    "a window, deadline passed": Scenario(
+        Dataset.of(b"1", b"2"),
+        _with(chunk_rows=1, window=1, deadline_s=1_000),
+        JobState.EXPIRED,
+        mishaps=(None,) * 6,
     ),
     "a window, notifications lost": Scenario(
         Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=2), mishaps=(0, 0, 0)

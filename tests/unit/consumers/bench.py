@@ -120,6 +120,14 @@ class Bench:
         assert self.made.attempts.invoke(chunk, settings)
         return self.chunk(rows)
 
+    def add_waiting(self, first_row: int, sent: list[bytes]) -> RowRange:
+        """A chunk beyond the job's window."""
+        rows = RowRange(first_row, len(sent))
+        self.store.put(keys.input_key(JOB_ID, rows), b"".join(record + b"\n" for record in sent))
+        chunk = Chunk(job_id=JOB_ID, range=rows, attempt=0, tries=0, due_at=NOW + 300)
+        assert self.ledger.open_chunk(chunk) is Opened.OPENED
+        return rows
+
     # -- the endpoint's side
 
     def sent(self, chunk: Chunk) -> bytes:
