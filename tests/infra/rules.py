@@ -22,7 +22,8 @@ TRUSTED = ("lambda", "sagemaker", "scheduler")
 # Actions that AWS knows no resource for.
 WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
+    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs", "sagemaker:ListAutoMLJobs",
+    "sagemaker:ListApps", "sagemaker:ListSpaces", "sagemaker:ListDomains", "sagemaker:ListUserProfiles",
 }  # fmt: skip
 OF_OUR_ALARMS = {
     "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},

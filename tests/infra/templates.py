@@ -136,3 +136,9 @@ def endpoint() -> Template:
 def monitoring() -> Template:
     """infra/monitoring.yaml, which has nothing to translate either."""
     return source("infra/monitoring.yaml")
+
+
+@cache
+def studio() -> Template:
+    """infra/studio.yaml, nor has this one."""
+    return source("infra/studio.yaml")

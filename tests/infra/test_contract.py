@@ -10,7 +10,7 @@ import pytest
 
 from tailrace_consumers.provide_model.handler import RESERVE_S
 from tests.infra.evaluation import effective
-from tests.infra.templates import ROOT, as_list, endpoint, monitoring, root, target
+from tests.infra.templates import ROOT, as_list, endpoint, monitoring, root, studio, target
 
 EVERY_FUNCTION = {
     "TAILRACE_BUCKET": "Bucket",
@@ -123,7 +123,7 @@ def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
 
 
 def test_the_parameters_say_what_they_are_for() -> None:
-    for template in (root(), endpoint(), monitoring()):
+    for template in (root(), endpoint(), monitoring(), studio()):
         for name, parameter in template.body["Parameters"].items():
             assert parameter.get("Description"), name
 
@@ -244,7 +244,9 @@ def test_scaling_leaves_zero_by_an_alarm_and_follows_metrics_that_asynchronous_e
     assert alarm["AlarmActions"] == [{"Ref": "LeaveZero"}]
 
 
-@pytest.mark.parametrize("path", ["template.yaml", "infra/endpoint.yaml", "infra/monitoring.yaml"])
+@pytest.mark.parametrize(
+    "path", ["template.yaml", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "infra").glob("*.yaml"))]
+)
 def test_a_template_spells_no_partition_out_even_in_its_outputs(path: str) -> None:
     assert "arn:aws" not in (ROOT / path).read_text()
 

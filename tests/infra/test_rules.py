@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    "load", [templates.root, templates.endpoint, templates.monitoring], ids=["root", "endpoint", "monitoring"]
+    "load",
+    [templates.root, templates.endpoint, templates.monitoring, templates.studio],
+    ids=["root", "endpoint", "monitoring", "studio"],
 )
 def test_the_template_keeps_every_rule(load: Callable[[], Template]) -> None:
     assert rules.findings(load()) == []
