@@ -76,6 +76,8 @@ def _submit(file: Input, sink: Sink) -> Command:
         STACK,
         "--header",
         "none",
+        "--window",
+        "0",  # all chunks are invoked here, as no function is there to start those that wait
         "--endpoint-url",
         sink.url,
         "--json",
