@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import cutting, joining, selecting, submitting
+from tests.benchmarks import calls, cutting, joining, selecting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -10,4 +10,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *selecting.BENCHMARKS,
     *joining.BENCHMARKS,
     *submitting.BENCHMARKS,
+    *calls.BENCHMARKS,
 )

@@ -6,10 +6,13 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tailrace.costs import Usage
-from tailrace.options import SubmitOptions
+from tailrace.options import DEFAULT_WINDOW, SubmitOptions
+from tests.faults.functions import CONSUMERS
+from tests.faults.injection import READ
 from tests.faults.memory_aws.dynamodb import INDEXES, DynamoDb
 from tests.faults.world import World
 
@@ -29,7 +32,7 @@ class MeteredTable:
         method = getattr(self._table, operation)
 
         def call(**request: Any) -> Any:
-            before = dict(self._table.items)
+            before = {key: self._table.items.get(key, {}) for key in _written(request)}
             answer = method(**request)
             if operation in {"update_item", "transact_write_items"}:
                 self._wrote(request, before)
@@ -40,12 +43,8 @@ class MeteredTable:
         return call
 
     def _wrote(self, request: Mapping[str, Any], before: Mapping[Any, Item]) -> None:
-        parts = request.get("TransactItems") or [{"Update": request}]
-        for part in parts:
-            ((_, inner),) = part.items()
-            named = inner.get("Item") or inner["Key"]
-            key = (named["job"]["S"], named["item"]["S"])
-            old, new = before.get(key, {}), self._table.items.get(key, {})
+        for key, old in before.items():
+            new = self._table.items.get(key, {})
             units = max(1, math.ceil(max(_size(old), _size(new)) / _WRITE_BYTES))
             self.write_units += units * (2 if "TransactItems" in request else 1)
             self.write_units += sum(_index_writes(old, new, *keys) for keys in INDEXES.values())
@@ -56,6 +55,14 @@ class MeteredTable:
         consistent = request.get("ConsistentRead", False)
         assert operation in {"get_item", "query"}, operation
         self.read_units += max(1, math.ceil(size / _READ_BYTES / (1 if consistent else 2)))
+
+
+def _written(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The keys of the items that a write names."""
+    parts = [inner for part in request.get("TransactItems", ()) for inner in part.values()]
+    parts += [request] if "UpdateExpression" in request else []
+    named = [each.get("Item") or each["Key"] for each in parts]
+    return [(each["job"]["S"], each["item"]["S"]) for each in named]
 
 
 def _size(item: Item) -> int:
@@ -71,17 +78,43 @@ def _index_writes(old: Item, new: Item, partition: str, sort: str, kind: str) ->
     return 0 if was == is_now else (was is not None) + (is_now is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Of one job: the calls that producer and functions made, by service and operation, and what they used."""
+
+    chunks: int
+    calls: Mapping[str, int]
+    messages: int
+    """That Lambda received for the functions and deleted: one request each, unless several travel together."""
+    usage: Usage
+
+    def of(self, *services: str) -> float:
+        """Calls of these services for each chunk; Lambda's own of the queues are in ``sqs``."""
+        counted = sum(count for call, count in self.calls.items() if call.partition(".")[0] in services)
+        return (counted + ("sqs" in services) * 2 * self.messages) / self.chunks
+
+    @property
+    def each(self) -> float:
+        """All calls for each chunk."""
+        return (sum(self.calls.values()) + 2 * self.messages) / self.chunks
+
+
 def usage(chunks: int) -> Usage:
+    """What a job of so many chunks uses."""
+    return counted(chunks).usage
+
+
+def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
     """Of a job of so many chunks with kept columns, from its submit to its end, nothing going wrong."""
     calls: Counter[str] = Counter()
     world = World(watch=False)
-    world.schedule.before_call = lambda _role, call: calls.update([call])
+    world.schedule.before_call = lambda _role, call: None if call.endswith(READ) else calls.update([call])
     metered = MeteredTable(world.cloud.dynamodb)
     world.cloud.add_service("dynamodb", metered)
     rows = b"".join(b"k%d,%d\n" % (number, number) for number in range(2 * chunks))
-    world.submit(b"id,x\n" + rows, SubmitOptions(keep="id", chunk_rows=2))
+    world.submit(b"id,x\n" + rows, SubmitOptions(keep="id", chunk_rows=2, window=window))
     world.drain()
-    return Usage(
+    used = Usage(
         puts=calls["s3.put_object"],
         gets=calls["s3.get_object"] + calls["s3.head_object"],
         write_units=metered.write_units,
@@ -89,6 +122,8 @@ def usage(chunks: int) -> Usage:
         publishes=calls["sns.publish"],
         queue_requests=sum(count for call, count in calls.items() if call.startswith("sqs.")),
     )
+    messages = sum(role in CONSUMERS for role, _ in world.functions.outcomes)
+    return Counted(chunks, calls, messages, used)
 
 
 def of_a_chunk(few: int = 20, many: int = 40) -> Usage:

@@ -1,0 +1,9 @@
+"""``python -m tests.contract.costs 10 100 …``: the page's table of calls, for jobs of so many chunks."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.contract.costs.calls import table
+
+sys.stdout.write(table([int(chunks) for chunks in sys.argv[1:]]) + "\n")
