@@ -11,7 +11,8 @@ class ImageCommand:
     """The local command that stands for a container image.
 
     `{port}` and `{model_dir}` in an argument are replaced; both are in the environment too, as
-    SAGEMAKER_BIND_TO_PORT and SM_MODEL_DIR. The command inherits PATH, HOME, LANG and TMPDIR and nothing else.
+    SAGEMAKER_BIND_TO_PORT and SM_MODEL_DIR. The command inherits PATH, HOME, LANG, TMPDIR and AWS_CA_BUNDLE, nothing
+    else.
     """
 
     argv: Sequence[str]

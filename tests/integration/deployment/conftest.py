@@ -1,0 +1,78 @@
+"""One cloud for all deployments: over TLS, with IAM enforced, and with pipelines allowed for who insists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tailrace_local.build import Builder
+from tailrace_local.deployment import Deployment
+from tailrace_local.errors import MissingToolError
+from tailrace_local.state import StateDirectory
+from tailrace_local.testing import RunningCloud, bare_cloud
+from tailrace_local.workspace import Workspace
+from tests.integration.deployment.inventory import inventory
+from tests.integration.deployment.models import DemoModel
+from tests.integration.deployment.stacks import Stack
+from tests.integration.pipeline.demand_rows import Row, ask_model, demand_rows
+
+ROWS = demand_rows(250, seed=41)
+
+
+@pytest.fixture(scope="package")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    try:
+        state_dir = tmp_path_factory.mktemp("deployments") / "state"
+        with bare_cloud(state_dir, enforce_iam=True, tls=True, allow_serial_pipelines=True) as running:
+            yield running
+    except MissingToolError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="package")
+def blank(cloud: RunningCloud) -> Stack:
+    """A stack that nobody deploys: what `sam build` made, and how to name another one."""
+    workspace = Workspace.here()
+    built, _ = Builder(workspace).template(workspace.template)
+    stack = Stack(cloud, built, "blank")
+    stack.deployment.make_bucket()
+    return stack
+
+
+@pytest.fixture(scope="package")
+def demo(blank: Stack) -> DemoModel:
+    """The demo's model, uploaded."""
+    workspace = Workspace.here()
+    archive, _ = Builder(workspace).model()
+    parameters = Deployment(workspace, StateDirectory(blank.cloud.state_dir), blank.cloud.facts).model_parameters(
+        archive
+    )
+    return DemoModel(parameters["ModelImage"], parameters["ModelDataUrl"])
+
+
+@dataclass(frozen=True)
+class Base:
+    """The stack that most tests begin with, what the cloud held before it, and what its model answers when asked."""
+
+    stack: Stack
+    before: set[str]
+    told: dict[tuple[str, ...], str]
+
+    def expected(self, rows: list[Row]) -> list[str]:
+        """The prediction of each row, which has to be one of `ROWS`. All modes have the same model."""
+        return [self.told[tuple(row)] for row in rows]
+
+
+@pytest.fixture(scope="package")
+def base(blank: Stack, demo: DemoModel) -> Base:
+    """The whole template for `ModelImage`, put there by the SAM CLI."""
+    stack = Stack(blank.cloud, blank.built, "tailrace")
+    before = inventory(stack.cloud)
+    facts = stack.deploy(demo.parameters())
+    answers = ask_model(facts.model_url or "", ROWS)
+    return Base(stack, before, {tuple(row): answer for row, answer in zip(ROWS, answers, strict=True)})

@@ -1,0 +1,23 @@
+"""The last to run, as its name comes last: a stack that is deleted leaves what it retains on purpose, nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.deployment.conftest import Base
+from tests.integration.deployment.inventory import inventory
+
+pytestmark = pytest.mark.cloud
+
+
+def test_a_deleted_stack_leaves_the_bucket_and_the_ledger(base: Base) -> None:
+    outputs = base.stack.outputs
+    base.stack.delete()
+    left = inventory(base.stack.cloud) - base.before
+    # SageMaker writes an endpoint's logs; nobody's stack has them.
+    assert {item for item in left if not item.startswith("log group /aws/sagemaker/Endpoints/")} == {
+        f"bucket {outputs['Bucket']}",
+        f"table {outputs['LedgerTable']}",
+    }
+    folder = base.stack.cloud.state_dir / "processes"
+    assert not [path.name for path in folder.glob("*.json") if "model-server" in path.read_text()]
