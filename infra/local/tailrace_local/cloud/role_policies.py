@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from tailrace_local.cloud.ministack import MiniStack
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 ROLE_POLICY = "AWS::IAM::RolePolicy"
 
 Made = tuple[str, dict[str, Any]]
 
 
+class ResourceTypes(Protocol):
+    """Who provisions what there is."""
+
+    def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
+        """The handlers of a type; None when it is unknown."""
+        ...
+
+
 class RolePolicies:
     """Provisions the type by way of AWS::IAM::Policy, which puts one policy on several identities."""
 
-    def __init__(self, ministack: MiniStack) -> None:
-        stock = ministack.resource_type("AWS::IAM::Policy")
+    def __init__(self, types: ResourceTypes) -> None:
+        stock = types.resource_type("AWS::IAM::Policy")
         if stock is None:
             raise TypeError("MiniStack should know AWS::IAM::Policy")
         self._stock = stock
