@@ -43,9 +43,8 @@ def up(
     allow_serial_pipelines: Annotated[
         bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
     ] = False,
-    alarm_speed: Annotated[
-        float,
-        typer.Option(min=1.0, max=600.0, help="Seconds of alarms' periods and scaling cooldowns that pass in one."),
+    time_scale: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="What alarms' periods and scaling's cooldowns are multiplied by.")
     ] = 1.0,
     timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
     state_dir: StateDir = None,
@@ -64,7 +63,7 @@ def up(
         enforce_iam=enforce_iam,
         tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
-        alarm_speed=alarm_speed,
+        time_scale=time_scale,
     )
     lifecycle = Lifecycle(workspace, state(state_dir))
     with reported():

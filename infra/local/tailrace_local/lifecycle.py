@@ -31,7 +31,7 @@ class Plan:
     tls: bool = False
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
-    alarm_speed: float = 1.0
+    time_scale: float = 1.0
 
 
 class Steps:
@@ -112,7 +112,7 @@ class Lifecycle:
                 tls=plan.tls,
                 sagemaker=plan.sagemaker,
                 allow_serial_pipelines=plan.allow_serial_pipelines,
-                alarm_speed=plan.alarm_speed,
+                time_scale=plan.time_scale,
             )
             listening = self._launcher.start(settings, timeout_s=_left(deadline))
         return CloudFacts(

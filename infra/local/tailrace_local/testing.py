@@ -81,7 +81,7 @@ def running_cloud(
     enforce_iam: bool = False,
     tls: bool = False,
     allow_serial_pipelines: bool = False,
-    alarm_speed: float = 1.0,
+    time_scale: float = 1.0,
     timeout_s: float = 300.0,
 ) -> Iterator[RunningCloud]:
     """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
@@ -98,7 +98,7 @@ def running_cloud(
         enforce_iam=enforce_iam,
         tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
-        alarm_speed=alarm_speed,
+        time_scale=time_scale,
         timeout_s=timeout_s,
     )
     try:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from tailrace_local.autoscaling import Scaler, ScalingApi
-from tailrace_local.autoscaling.operations import Operations
-from tailrace_local.autoscaling.ports import ScalingError
-from tailrace_local.autoscaling.records import Records
+from tailrace_local.autoscaling import Arns, Scaling, ScalingError
 
 IDENTITY = {
     "ServiceNamespace": "sagemaker",
@@ -46,14 +43,21 @@ class World:
         self.now = 1_000_000.0
         self.instances = 0
         self.updating = False
+        self.starting = False
         self.alarms: dict[str, dict[str, Any]] = {}
         ids = count()
-        records = Records()
-        new_id = lambda: f"id{next(ids)}"  # noqa: E731 - a name for a counter
-        self.scaler = Scaler(records, self, now=lambda: self.now, new_id=new_id)
-        arn = "arn:aws:application-autoscaling:eu-west-1:123456789012"
-        operations = Operations(records, self.scaler, self, arn=arn, now=lambda: self.now, new_id=new_id)
-        self.call = ScalingApi(operations.table()).call
+        arns = Arns("aws", "eu-west-1", "123456789012")
+        self.scaling = Scaling(arns, self, self, now=lambda: self.now, new_id=lambda: f"id{next(ids)}")
+        self.call = self.scaling.api.call
+
+    def alarmed(self, policy: str, alarm: str, value: float, threshold: float) -> None:
+        """An alarm speaks; what it begins has come into service when it speaks again."""
+        self.scaling.alarmed(policy, alarm, value, threshold)
+        self.scaling.look(self.now)
+
+    def settled(self, endpoint: str, variant: str) -> bool:
+        del endpoint, variant
+        return not self.starting
 
     def read(self, endpoint: str, variant: str) -> int:
         assert (endpoint, variant) == ("demand", "AllTraffic")
@@ -81,7 +85,7 @@ class World:
     def speak(self, arn: str, which: str, value: float) -> None:
         """An alarm of a tracking policy speaks."""
         (name,) = [name for name in self.alarms if f"Alarm{which}" in name]
-        self.scaler.alarmed(arn, name, value, self.alarms[name]["Threshold"])
+        self.alarmed(arn, name, value, self.alarms[name]["Threshold"])
 
     def activities(self) -> list[dict[str, Any]]:
         shown: list[dict[str, Any]] = self.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})[

@@ -17,7 +17,7 @@ SIGNS = {"0": False, "X": True, "-": None}
 # pattern: what each way of treating missing data makes of it
 THREE_OF_THREE = {
     "0 - X - X": (OK, OK, OK, OK),
-    "- - - - 0": (OK, OK, OK, OK),
+    "0 - - - -": (OK, OK, OK, OK),
     "- - - - -": (INSUFFICIENT, RETAINED, ALARM, OK),
     "0 X X - X": (ALARM, ALARM, ALARM, ALARM),
     "- - X - -": (ALARM, RETAINED, ALARM, OK),
@@ -88,3 +88,33 @@ def test_insufficient_data_takes_nothing_at_all(periods: int, before: State) -> 
         [None] * (periods + 2), evaluation_periods=periods, datapoints_to_alarm=1, missing=MISSING, before=before
     )
     assert found is INSUFFICIENT
+
+
+def read_plainly(pattern: str, periods: int, needed: int, missing: MissingData, before: State) -> State:
+    """The user guide's sentences one after the other, on its own notation; nothing of the evaluation is used."""
+    real = pattern.replace("-", "")
+    if not real and missing is MISSING:
+        return INSUFFICIENT  # "If all data points in the alarm evaluation range are missing"
+    if not real and missing is IGNORE:
+        return before  # "The current alarm state is maintained"
+    evaluated = real[-periods:]
+    if len(real) < periods and missing in {BREACHING, NOT_BREACHING}:
+        # "fills in the missing data points"; "all real data points … are included"; "only as few times as possible"
+        evaluated = real + ("X" if missing is BREACHING else "0") * (periods - len(real))
+    if evaluated.count("X") >= needed:
+        return ALARM
+    if "0" in evaluated:
+        return OK
+    # Only breaching ones, and fewer than are needed: "premature transitions to alarm state".
+    old_enough = "X" in pattern[: len(pattern) - needed + 1]
+    return ALARM if missing is MISSING and old_enough else before
+
+
+@given(patterns, st.integers(1, 6), st.integers(1, 6), st.sampled_from(MissingData), states)
+def test_the_evaluation_is_a_plain_reading_of_the_user_guide(
+    pattern: list[bool | None], periods: int, needed: int, missing: MissingData, before: State
+) -> None:
+    needed = min(needed, periods)
+    signs = "".join("-" if value is None else "0X"[value] for value in pattern)
+    found = evaluate(pattern, evaluation_periods=periods, datapoints_to_alarm=needed, missing=missing, before=before)
+    assert found is read_plainly(signs, periods, needed, missing, before)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from tailrace_local.cloudwatch import Alarm, AlarmError, Evaluator, Point, State, Transition
+from tailrace_local.cloudwatch.checking import check
+from tailrace_local.emulation.pace import Pace
 
 PARKED: dict[str, Any] = {
     "AlarmName": "parked",
@@ -59,6 +62,17 @@ def test_an_alarm_follows_its_own_dimensions_and_comes_back() -> None:
     assert states == [State.OK, State.ALARM, State.OK]
 
 
+def test_an_alarm_of_a_deleted_name_begins_anew() -> None:
+    metrics, store = Metrics(), Store(PARKED)
+    evaluator = Evaluator(metrics, store)
+    metrics.put = [depth(10, 1)]
+    evaluator.look(60)
+    kept, store._alarms = store._alarms, []
+    evaluator.look(61)
+    store._alarms, store.states["parked"] = kept, State.INSUFFICIENT_DATA
+    assert len(evaluator.look(62)) == 1
+
+
 def test_a_period_is_evaluated_once_and_only_when_it_is_over() -> None:
     metrics, store = Metrics(), Store(PARKED)
     evaluator = Evaluator(metrics, store)
@@ -74,12 +88,57 @@ def test_an_alarm_that_lasts_is_told_again_each_period_and_does_not_count_as_a_c
     assert [repeats for _, repeats in store.moves] == [False, True, True]
 
 
-def test_at_speed_sixty_a_minutes_period_takes_a_second() -> None:
+def test_time_can_be_made_to_pass_faster_and_slower_again() -> None:
+    metrics, store, pace = Metrics(), Store(PARKED), Pace()
+    evaluator = Evaluator(metrics, store, pace=pace)
+    metrics.put = [depth(60.5, 3)]
+    states = []
+    for time_scale, now in ((1 / 60, 61.0), (1.0, 120.0), (1.0, 300.0)):
+        pace.time_scale = time_scale
+        evaluator.look(now)
+        states.append(store.states["parked"])
+    assert states == [State.ALARM, State.ALARM, State.OK]
+
+
+def test_a_long_period_is_evaluated_each_minute_over_what_ended_then() -> None:
+    metrics, store = Metrics(), Store(PARKED | {"Period": 300})
+    evaluator = Evaluator(metrics, store)
+    metrics.put = [depth(10, 0), depth(130, 4)]
+    states = []
+    for now in (60, 120, 180, 480, 960, 1080):
+        evaluator.look(now)
+        states.append(store.states["parked"])
+    # Without newer data the last period that has some is evaluated until it leaves the evaluation range.
+    assert states == [State.OK, State.OK, State.ALARM, State.ALARM, State.ALARM, State.OK]
+
+
+def test_a_high_resolution_alarm_is_evaluated_every_ten_seconds() -> None:
+    metrics, store = Metrics(), Store(PARKED | {"Period": 10})
+    evaluator = Evaluator(metrics, store)
+    metrics.put = [depth(15, 1)]
+    assert [len(evaluator.look(now)) for now in (10, 15, 20, 25)] == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("unit", "state"), [("None", State.OK), ("Seconds", State.ALARM)])
+def test_only_what_was_put_with_the_alarms_unit_counts(unit: str, state: State) -> None:
+    metrics, store = Metrics(), Store(PARKED | {"Unit": "Seconds"})
+    metrics.put = [(*depth(10, 7)[:3], Point.of(10, 7, unit=unit))]
+    Evaluator(metrics, store).look(60)
+    assert store.states["parked"] is state
+
+
+def test_alarms_on_dynamodb_keep_their_state_when_data_is_missing() -> None:
+    store = Store(PARKED | {"Namespace": "AWS/DynamoDB", "TreatMissingData": "breaching"})
+    Evaluator(Metrics(), store).look(60)
+    assert store.states["parked"] is State.INSUFFICIENT_DATA
+
+
+def test_a_change_tells_its_reason_with_the_datapoints_of_the_periods() -> None:
     metrics, store = Metrics(), Store(PARKED)
-    evaluator = Evaluator(metrics, store, speed=60)
-    metrics.put = [depth(0.5, 3)]
-    evaluator.look(1.0)
-    assert store.states["parked"] is State.ALARM
+    metrics.put = [depth(70, 2)]
+    (changed,) = Evaluator(metrics, store).look(125)
+    assert changed.reason.startswith("Threshold Crossed: 1 out of the last 1 datapoints [2.0 (01/01/70 00:01:00)] was")
+    assert json.loads(changed.reason_data)["evaluatedDatapoints"][0]["timestamp"] == "1970-01-01T00:01:00.000+0000"
 
 
 def test_metric_math_is_evaluated_over_its_metrics() -> None:
@@ -94,7 +153,21 @@ def test_metric_math_is_evaluated_over_its_metrics() -> None:
     metrics.put = [depth(10, 6)]
     (changed,) = Evaluator(metrics, store).look(60)
     assert changed.after is State.ALARM
-    assert "[1" in changed.reason
+    assert "[1.0 (" in changed.reason
+
+
+def test_expressions_may_stand_in_any_order_but_not_depend_on_themselves(caplog: pytest.LogCaptureFixture) -> None:
+    alarm = {key: PARKED[key] for key in ("AlarmName", "EvaluationPeriods", "Threshold", "ComparisonOperator")}
+    chain: list[dict[str, Any]] = [
+        {"Id": "last", "Expression": "middle * 2"},
+        {"Id": "middle", "Expression": "3 - 1", "ReturnData": False},
+    ]
+    store = Store(alarm | {"Metrics": chain, "TreatMissingData": "breaching"})
+    Evaluator(Metrics(), store).look(60)
+    assert store.states["parked"] is State.ALARM
+    circle = [chain[0], {**chain[1], "Expression": "last"}]
+    Evaluator(Metrics(), Store(alarm | {"Metrics": circle})).look(60)
+    assert "last -> middle -> last" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -109,3 +182,21 @@ def test_metric_math_is_evaluated_over_its_metrics() -> None:
 def test_an_alarm_that_cannot_be_evaluated_is_refused_with_its_name(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(AlarmError, match=f"parked.*{named}"):
         Alarm.of({**PARKED, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"Statistic": "tm90"}, "tm90"),
+        ({"ComparisonOperator": "LessThanLowerThreshold"}, "LessThanLowerThreshold"),
+        ({"Metrics": [{"Id": "a", "Expression": "RUNNING_SUM(b)"}]}, "RUNNING_SUM"),
+        ({"Metrics": [{"Id": "a", "Expression": "b + 1"}]}, "'b'"),
+    ],
+)
+def test_what_would_never_be_evaluated_is_refused_when_it_is_put(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(AlarmError, match=f"parked.*{named}"):
+        check({**PARKED, **changes})
+
+
+def test_what_is_evaluated_is_taken() -> None:
+    assert check({**PARKED, "Statistic": None, "ExtendedStatistic": "p99.9"}).statistic == "p99.9"

@@ -5,15 +5,28 @@ from dataclasses import replace
 
 import pytest
 
-from tailrace_local.cloudwatch.reasons import Datapoint, Judged, Watched, reason, reason_data
+from tailrace_local.cloudwatch import Alarm
+from tailrace_local.cloudwatch.alarm import MissingData, Query
+from tailrace_local.cloudwatch.reasons import Datapoint, Judged, reason, reason_data
 
-NOON = 1_667_908_800.0 - 2_100.0  # 2022-11-08 11:25:00 UTC
-THREE = Watched("GreaterThanThreshold", 0.0, 3, 3, "missing", 60, "Sum")
-HIGH = [Datapoint(NOON - 60 * age, 20000.0) for age in range(3)]
+START_S = 1_667_906_700.0  # 2022-11-08 11:25:00 UTC
+THREE = Alarm.of(
+    {
+        "AlarmName": "errors",
+        "Namespace": "n",
+        "MetricName": "m",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "Threshold": 0.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+)
+HIGH = [Datapoint(START_S - 60 * age, 20000.0) for age in range(3)]
 
 
 def judged(datapoints: list[Datapoint], before: str, after: str) -> Judged:
-    return Judged(datapoints, before, after, NOON + 65.399)
+    return Judged(datapoints, before, after, START_S + 65.399)
 
 
 def test_what_crossed_the_threshold_is_told_as_the_user_guide_shows_it() -> None:
@@ -29,23 +42,23 @@ def test_what_crossed_the_threshold_is_told_as_the_user_guide_shows_it() -> None
     ("watched", "datapoints", "after", "expected"),
     [
         (
-            THREE, [Datapoint(NOON, 0.0), *HIGH[1:]], "OK",
+            THREE, [Datapoint(START_S, 0.0), *HIGH[1:]], "OK",
             ("1 out of the last 3 datapoints [0.0 (08/11/22 11:25:00)] was not greater than the threshold (0.0) "
              "(minimum 1 datapoint for ALARM -> OK transition)."),
         ),
         (
-            replace(THREE, missing="breaching"), HIGH[:1], "ALARM",
+            replace(THREE, missing=MissingData.BREACHING), HIGH[:1], "ALARM",
             ("1 out of the last 3 datapoints [20000.0 (08/11/22 11:25:00)] was greater than the threshold (0.0) and "
              "2 missing datapoints were treated as [Breaching] (minimum 3 datapoints for OK -> ALARM transition)."),
         ),
         (
-            replace(THREE, missing="notBreaching"), [], "OK",
+            replace(THREE, missing=MissingData.NOT_BREACHING), [], "OK",
             "no datapoints were received for 3 periods and 3 missing datapoints were treated as [NonBreaching].",
         ),
     ],
 )  # fmt: skip
 def test_the_reason_counts_what_speaks_for_the_new_state(
-    watched: Watched, datapoints: list[Datapoint], after: str, expected: str
+    watched: Alarm, datapoints: list[Datapoint], after: str, expected: str
 ) -> None:
     assert reason(watched, judged(datapoints, "?", after)) == f"Threshold Crossed: {expected}"
 
@@ -57,7 +70,7 @@ def test_missing_data_is_said_to_be_insufficient(periods: int, expected: str) ->
 
 
 def test_the_data_of_the_reason_hold_the_datapoints_oldest_first_and_latest_first() -> None:
-    points = [Datapoint(NOON, 2.0), Datapoint(NOON - 60, 1.0)]
+    points = [Datapoint(START_S, 2.0), Datapoint(START_S - 60, 1.0)]
     assert json.loads(reason_data(THREE, judged(points, "OK", "ALARM"))) == {
         "version": "1.0",
         "queryDate": "2022-11-08T11:26:05.399+0000",
@@ -74,4 +87,6 @@ def test_the_data_of_the_reason_hold_the_datapoints_oldest_first_and_latest_firs
 
 
 def test_metric_math_has_no_statistic_to_tell() -> None:
-    assert "statistic" not in json.loads(reason_data(replace(THREE, statistic=None), judged(HIGH, "OK", "ALARM")))
+    assert "statistic" not in json.loads(
+        reason_data(replace(THREE, queries=(Query("e", expression="1"),)), judged(HIGH, "OK", "ALARM"))
+    )

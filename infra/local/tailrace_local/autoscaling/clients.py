@@ -17,14 +17,15 @@ class EndpointCapacity:
 
     def read(self, endpoint: str, variant: str) -> int:
         """How many are wanted now."""
-        try:
-            found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
-        except (BotoCoreError, ClientError) as error:
-            raise ScalingError(f"{endpoint} cannot be described: {error}") from error
-        for shown in found.get("ProductionVariants", ()):
-            if shown["VariantName"] == variant:
-                return int(shown["DesiredInstanceCount"])
-        raise ScalingError(f"{endpoint} has no variant {variant}")
+        _, shown = self._described(endpoint, variant)
+        return int(shown["DesiredInstanceCount"])
+
+    def settled(self, endpoint: str, variant: str) -> bool:
+        """Whether the endpoint is in service again: a change that it could not make is rolled back, and over too."""
+        status, _ = self._described(endpoint, variant)
+        if status == "Failed":
+            raise ScalingError(f"endpoint {endpoint} failed")
+        return status == "InService"
 
     def change(self, endpoint: str, variant: str, count: int) -> None:
         """Ask for that many."""
@@ -35,6 +36,17 @@ class EndpointCapacity:
             )
         except (BotoCoreError, ClientError) as error:
             raise ScalingError(str(error)) from error
+
+    def _described(self, endpoint: str, variant: str) -> tuple[str, dict[str, Any]]:
+        """The endpoint's status, and the variant."""
+        try:
+            found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
+        except (BotoCoreError, ClientError) as error:
+            raise ScalingError(f"{endpoint} cannot be described: {error}") from error
+        for shown in found.get("ProductionVariants", ()):
+            if shown["VariantName"] == variant:
+                return str(found["EndpointStatus"]), shown
+        raise ScalingError(f"{endpoint} has no variant {variant}")
 
 
 class CloudWatchAlarms:

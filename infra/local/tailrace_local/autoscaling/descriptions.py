@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tailrace_local.autoscaling.identity import Arns
 from tailrace_local.autoscaling.records import KEY, Activity, Policy, Target, TargetKey
 
 _SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
@@ -22,12 +23,9 @@ def target_shown(target: Target) -> dict[str, Any]:
     }
 
 
-def policy_shown(policy: Policy, arn: str) -> dict[str, Any]:
-    """One of ScalingPolicies; ``arn`` is the service's, for the account and region of the alarms."""
-    where = ":".join(arn.split(":")[3:5])
-    alarms = [
-        {"AlarmName": name, "AlarmARN": f"arn:aws:cloudwatch:{where}:alarm:{name}"} for name in policy.alarms.values()
-    ]
+def policy_shown(policy: Policy, arns: Arns) -> dict[str, Any]:
+    """One of ScalingPolicies."""
+    alarms = [{"AlarmName": name, "AlarmARN": arns.alarm(name)} for name in policy.alarms.values()]
     return {
         **_identity(policy.target),
         "PolicyARN": policy.arn,
@@ -41,14 +39,15 @@ def policy_shown(policy: Policy, arn: str) -> dict[str, Any]:
 
 def activity(done: Activity) -> dict[str, Any]:
     """One of ScalingActivities."""
+    ended = {} if done.end_s is None else {"EndTime": done.end_s}
     return {
         **_identity(done.target),
         "ActivityId": done.id,
         "Description": f"Setting desired instance count to {done.after}.",
         "Cause": done.cause,
         "StartTime": done.at_s,
-        "EndTime": done.at_s,
-        "StatusCode": done.status,
+        **ended,
+        "StatusCode": str(done.status),
         "StatusMessage": done.message,
     }
 

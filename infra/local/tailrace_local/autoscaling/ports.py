@@ -16,6 +16,10 @@ class Capacity(Protocol):
         """Ask for that many. Raises ScalingError when the service refuses, as it does during an update."""
         ...
 
+    def settled(self, endpoint: str, variant: str) -> bool:
+        """Whether what was asked for is in service. Raises ScalingError when it will not be."""
+        ...
+
 
 class AlarmClient(Protocol):
     """CloudWatch's alarms."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+from tailrace_local.autoscaling.schedule import Schedule
 
 KEPT_ACTIVITIES = 500
 KEY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -48,19 +51,32 @@ class Policy:
     alarms: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+class Status(StrEnum):
+    """StatusCode of an activity."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+
+
+@dataclass(slots=True)
 class Activity:
     """One change of capacity, or the attempt."""
 
     id: str
     target: TargetKey
-    policy: str
     before: int
     after: int
     cause: str
     at_s: float
-    status: str
-    message: str
+    status: Status = Status.IN_PROGRESS
+    message: str = ""
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.message = self.message or (
+            f"Successfully set desired instance count to {self.after}. Waiting for change to be fulfilled by sagemaker."
+        )
 
     @property
     def out(self) -> bool:
@@ -69,12 +85,22 @@ class Activity:
 
 
 @dataclass(slots=True)
+class Scheduled:
+    """A scheduled action as it was put, and when it was last due."""
+
+    shown: dict[str, Any]
+    schedule: Schedule
+    seen_s: float
+
+
+@dataclass(slots=True)
 class Records:
     """Everything, by its identity."""
 
     targets: dict[TargetKey, Target] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
-    scheduled: dict[tuple[TargetKey, str], dict[str, Any]] = field(default_factory=dict)
+    scheduled: dict[tuple[TargetKey, str], Scheduled] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=KEPT_ACTIVITIES))
 
     def policies_of(self, target: TargetKey) -> list[Policy]:
@@ -82,6 +108,6 @@ class Records:
         return [policy for policy in self.policies.values() if policy.target == target]
 
     def last(self, target: TargetKey, *, out: bool) -> Activity | None:
-        """The last successful change in one direction."""
-        found = (each for each in reversed(self.activities) if each.target == target and each.status == "Successful")
+        """The last change in one direction that did not fail."""
+        found = (each for each in reversed(self.activities) if each.target == target and each.status != Status.FAILED)
         return next((each for each in found if each.out is out), None)

@@ -1,4 +1,4 @@
-"""Carries out what a policy asks for when its alarm tells it to."""
+"""Carries out what a policy asks for when its alarm tells it to, and what a schedule asks for when it is due."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 from tailrace_local.autoscaling.capacity import stepped, tracked
 from tailrace_local.autoscaling.ports import Capacity, ScalingError
-from tailrace_local.autoscaling.records import Activity, Policy, Records, Target
+from tailrace_local.autoscaling.records import Activity, Policy, Records, Status, Target
+from tailrace_local.emulation.pace import Pace
 
 DEFAULT_COOLDOWN_S = 300.0
 """Of SageMaker's variants, where a policy names none."""
 
 
 class Scaler:
-    """Changes capacities. ``speed`` says how many seconds of a cooldown pass in one."""
+    """Changes capacities; cooldowns pass at the ``pace``."""
 
     def __init__(
         self,
@@ -23,30 +24,58 @@ class Scaler:
         *,
         now: Callable[[], float],
         new_id: Callable[[], str],
-        speed: float = 1.0,
+        pace: Pace | None = None,
     ) -> None:
         self._records = records
         self._capacity = capacity
         self._now = now
         self._new_id = new_id
-        self._speed = speed
+        self._pace = pace or Pace()
         self._lock = threading.Lock()
 
     def alarmed(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
-        """An alarm of the policy is in ALARM with that value; what was done, or None when nothing was to be done."""
+        """An alarm of the policy is in ALARM with that value; what was begun, or None when nothing was to be done.
+
+        Raises:
+            ScalingError: the capacity cannot be read.
+        """
         with self._lock:
             policy = self._records.policies.get(policy_arn)
             target = None if policy is None else self._records.targets.get(policy.target)
-            if policy is None or target is None or value is None:
+            if policy is None or target is None or value is None or self._at_work(target):
                 return None
             return self._act(policy, target, alarm, value, value - threshold)
 
     def hold(self, target: Target) -> Activity | None:
-        """Bring the capacity within the target's bounds, as registering a target does."""
+        """Bring the capacity within the target's bounds. Raises ScalingError when it cannot be read."""
         with self._lock:
             current = self._capacity.read(*target.variant)
-            cause = f"minimum capacity is {target.minimum}, maximum capacity is {target.maximum}"
-            return self._change(target, "", current, target.bounded(current), cause)
+            wanted = target.bounded(current)
+            bound = f"minimum capacity was set to {target.minimum}"
+            if wanted < current:
+                bound = f"maximum capacity was set to {target.maximum}"
+            return self._change(target, current, wanted, bound)
+
+    def follow_up(self) -> None:
+        """See which of the changes that were begun have come into service."""
+        with self._lock:
+            for activity in self._records.activities:
+                if activity.status is Status.IN_PROGRESS:
+                    self._follow_up(activity)
+
+    def _follow_up(self, activity: Activity) -> None:
+        target = self._records.targets.get(activity.target)
+        try:
+            done = target is None or self._capacity.settled(*target.variant)
+        except ScalingError as error:
+            self._end(activity, Status.FAILED, f"Reason: {error}")
+            return
+        if done:
+            self._end(activity, Status.SUCCESSFUL, "Change successfully fulfilled by sagemaker.")
+
+    def _end(self, activity: Activity, status: Status, message: str) -> None:
+        activity.status, activity.end_s = status, self._now()
+        activity.message = f"Successfully set desired instance count to {activity.after}. {message}"
 
     def _act(self, policy: Policy, target: Target, alarm: str, value: float, beyond: float) -> Activity | None:
         current = self._capacity.read(*target.variant)
@@ -58,7 +87,7 @@ class Scaler:
         elif target.suspended.get("DynamicScalingInSuspended") or self._cooling(policy, target, "ScaleInCooldown"):
             return None
         cause = f"monitor alarm {alarm} in state ALARM triggered policy {policy.name}"
-        return self._change(target, policy.name, current, wanted, cause)
+        return self._change(target, current, wanted, cause)
 
     def _wanted(self, policy: Policy, alarm: str, current: int, value: float, beyond: float) -> int:
         if policy.kind == "StepScaling":
@@ -86,21 +115,25 @@ class Scaler:
         out = self._records.last(target.key, out=True)
         changes = [out] if name == "ScaleOutCooldown" else [out, self._records.last(target.key, out=False)]
         latest = max((each for each in changes if each), key=lambda each: each.at_s, default=None)
-        if latest is None or self._now() - latest.at_s >= cooldown_s / self._speed:
+        if latest is None or self._now() - latest.at_s >= self._pace.seconds(cooldown_s):
             return None
         return latest
 
-    def _change(self, target: Target, policy: str, before: int, after: int, cause: str) -> Activity | None:
+    def _at_work(self, target: Target) -> bool:
+        """Whether a change of the target's has not come into service yet: the next one waits for it."""
+        return any(
+            activity.status is Status.IN_PROGRESS and activity.target == target.key
+            for activity in self._records.activities
+        )
+
+    def _change(self, target: Target, before: int, after: int, cause: str) -> Activity | None:
         if after == before:
             return None
-        status, message = (
-            "Successful",
-            f"Successfully set desired instance count to {after}. Change successfully fulfilled.",
-        )
+        begun = Activity(self._new_id(), target.key, before, after, cause, self._now())
         try:
             self._capacity.change(*target.variant, after)
         except ScalingError as error:
-            status, message = "Failed", f"Failed to set desired instance count to {after}. Reason: {error}"
-        done = Activity(self._new_id(), target.key, policy, before, after, cause, self._now(), status, message)
-        self._records.activities.append(done)
-        return done
+            begun.status, begun.end_s = Status.FAILED, begun.at_s
+            begun.message = f"Failed to set desired instance count to {after}. Reason: {error}"
+        self._records.activities.append(begun)
+        return begun

@@ -32,6 +32,7 @@ from tailrace_local.cloud.ministack_iam import MiniStackIam
 from tailrace_local.cloud.ministack_stacks import MiniStackStacks
 from tailrace_local.cloud.missing_objects import MissingObjects
 from tailrace_local.cloud.nested_stacks import NestedStacks
+from tailrace_local.cloud.pace_surface import PaceSurface
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.permissions import MappingPermissions
 from tailrace_local.cloud.queues.poller import Poller
@@ -41,12 +42,12 @@ from tailrace_local.cloud.role_policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
+from tailrace_local.emulation.pace import Pace
 from tailrace_local.state import Listening, StateDirectory
 
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 15.0
-_METRICS_EVERY_S = 10.0
 
 
 class Cloud:
@@ -64,13 +65,14 @@ class Cloud:
         self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
         self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
+        self._pace = Pace(settings.time_scale)
         self._watch = Watch(
             region=settings.region,
             account_id=settings.account_id,
             endpoint_url=endpoint_url,
-            speed=settings.alarm_speed,
+            pace=self._pace,
         )
-        self._emulator = _sagemaker(settings, endpoint_url, self._state.root)
+        self._emulator = _sagemaker(settings, endpoint_url, self._state.root, self._pace)
         self._supervisor = Supervisor(self._ministack, self._make_poller)
         self._install()
 
@@ -105,7 +107,7 @@ class Cloud:
         }
 
     def _guarded(self) -> Service:
-        services = Services(self._watch.scaling, self._emulator)
+        services = Services(PaceSurface(self._pace), self._watch.scaling, self._emulator)
         if not self._settings.enforce_iam:
             return services
         region, account_id = self._settings.region, self._settings.account_id
@@ -225,7 +227,7 @@ def _ask(url: str) -> None:
         answer.read()
 
 
-def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path) -> Emulator:
+def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace: Pace) -> Emulator:
     if not settings.sagemaker:
         return NoEmulator()
     # Imported here because it uses boto3, which must find MiniStack's environment set.
@@ -239,7 +241,7 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path) -> E
             state_dir=state_dir,
             images=images,
             allow_serial_pipelines=settings.allow_serial_pipelines,
-            metrics_period_s=_METRICS_EVERY_S / settings.alarm_speed,
-        )
+        ),
+        pace=pace,
     )
     return emulator

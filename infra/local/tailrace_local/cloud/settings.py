@@ -27,7 +27,7 @@ class CloudSettings:
     tls: bool = False
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
-    alarm_speed: float = 1.0
+    time_scale: float = 1.0
     images: dict[str, Image] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -37,6 +37,7 @@ class Transition:
     before: State
     after: State
     reason: str
+    reason_data: str
     value: float | None = None
 
 
@@ -49,6 +50,8 @@ class MetricStat:
     dimensions: tuple[tuple[str, str], ...]
     statistic: str
     period_s: float
+    unit: str | None = None
+    """Only what was put with it counts; None takes every unit."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,14 @@ class Alarm:
             datapoints_to_alarm=int(described.get("DatapointsToAlarm") or periods),
             comparison=str(described["ComparisonOperator"]),
             threshold=float(described["Threshold"]),
-            missing=MissingData(described.get("TreatMissingData") or "missing"),
+            missing=_missing(described, queries),
         )
+
+    @property
+    def statistic(self) -> str | None:
+        """Of the metric; None for metric math."""
+        (first, *others) = self.queries
+        return first.stat.statistic if first.stat and not others else None
 
     def breaches(self, value: float) -> bool:
         """Whether one datapoint lies beyond the threshold.
@@ -113,6 +122,13 @@ class Alarm:
             case "LessThanOrEqualToThreshold":
                 return value <= self.threshold
         raise AlarmError(f"alarm {self.name}: ComparisonOperator {self.comparison!r} is not evaluated here")
+
+
+def _missing(described: Mapping[str, Any], queries: tuple[Query, ...]) -> MissingData:
+    # PutMetricAlarm: alarms on DynamoDB's metrics ignore missing data, whatever they say.
+    if any(query.stat and query.stat.namespace == "AWS/DynamoDB" for query in queries):
+        return MissingData.IGNORE
+    return MissingData(described.get("TreatMissingData") or "missing")
 
 
 def _queries(name: str, described: Mapping[str, Any]) -> tuple[Query, ...]:
@@ -144,4 +160,5 @@ def _stat(name: str, metric: Mapping[str, Any], how: Mapping[str, Any]) -> Metri
         dimensions=tuple(sorted((str(each["Name"]), str(each["Value"])) for each in dimensions)),
         statistic=str(how.get("ExtendedStatistic") or how.get("Statistic") or "Average"),
         period_s=float(how.get("Period") or 60),
+        unit=how.get("Unit") or None,
     )

@@ -1,4 +1,4 @@
-"""Looks at every alarm once a period, and moves those whose state has changed."""
+"""Looks at every alarm as often as CloudWatch does, and moves those whose state has changed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Protocol
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError, MetricStat, State, Transition
 from tailrace_local.cloudwatch.evaluation import EXTRA_PERIODS, evaluate
 from tailrace_local.cloudwatch.expressions import ExpressionError, Series
-from tailrace_local.cloudwatch.expressions import evaluate as compute
+from tailrace_local.cloudwatch.queries import Computed
+from tailrace_local.cloudwatch.reasons import Datapoint, Judged, reason, reason_data
 from tailrace_local.cloudwatch.statistics import Point, by_period
+from tailrace_local.emulation.pace import Pace
 
 _log = logging.getLogger("tailrace.cloudwatch")
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86400.0
+_HIGH_RESOLUTION_S = 10.0
 
 
 class MetricSource(Protocol):
@@ -36,35 +40,38 @@ class AlarmStore(Protocol):
 
 
 class Evaluator:
-    """Evaluates alarms of any number of metrics. ``speed`` says how many seconds of a period pass in one."""
+    """Evaluates alarms of any number of metrics, their periods at the ``pace``'s scale."""
 
-    def __init__(self, source: MetricSource, store: AlarmStore, *, speed: float = 1.0) -> None:
+    def __init__(self, source: MetricSource, store: AlarmStore, *, pace: Pace | None = None) -> None:
         self._source = source
         self._store = store
-        self._speed = speed
-        self._seen: dict[str, int] = {}
+        self._pace = pace or Pace()
+        self._seen: dict[str, tuple[float, int]] = {}
 
     def look(self, now_s: float) -> list[Transition]:
-        """Evaluate each alarm for which a period has ended since the last look; what changed."""
+        """Evaluate each alarm whose turn has come since the last look; what changed."""
+        alarms = list(self._store.alarms())
         changed = []
-        for alarm, before in list(self._store.alarms()):
-            period = int(now_s // (alarm.period_s / self._speed))
-            if self._seen.get(alarm.name) == period:
+        for alarm, before in alarms:
+            step_s = self._pace.seconds(_every_s(alarm))
+            turn = int(now_s // step_s)
+            if self._seen.get(alarm.name) == (step_s, turn):
                 continue
-            self._seen[alarm.name] = period
-            transition = self._transition(alarm, before, now_s)
+            self._seen[alarm.name] = (step_s, turn)
+            transition = self._transition(alarm, before, now_s, turn * step_s)
             if transition is None:
                 continue
             repeats = transition.before is transition.after
             self._store.move(alarm, transition, repeats)
             if not repeats:
                 changed.append(transition)
+        self._forget_all_but({alarm.name for alarm, _ in alarms})
         return changed
 
-    def _transition(self, alarm: Alarm, before: State, now_s: float) -> Transition | None:
-        """None when nothing is to be done; from ALARM to ALARM while it lasts: scaling acts on each period anew."""
+    def _transition(self, alarm: Alarm, before: State, now_s: float, end_s: float) -> Transition | None:
+        """None when nothing is to be done; from ALARM to ALARM while it lasts: scaling acts each time anew."""
         try:
-            values = self._values(alarm, now_s)
+            values = self._values(alarm, end_s)
             breaching = [None if value is None else alarm.breaches(value) for value in values]
         except (AlarmError, ExpressionError, ValueError) as error:
             _log.error("alarm %s is not evaluated: %s", alarm.name, error)
@@ -78,35 +85,42 @@ class Evaluator:
         )
         if after is before and after is not State.ALARM:
             return None
-        latest = next((value for value in reversed(values) if value is not None), None)
-        return Transition(alarm.name, before, after, _reason(alarm, values, after), latest)
+        judged = Judged(self._datapoints(alarm, values, end_s), before, after, now_s)
+        latest = judged.datapoints[0].value if judged.datapoints else None
+        return Transition(alarm.name, before, after, reason(alarm, judged), reason_data(alarm, judged), latest)
 
-    def _values(self, alarm: Alarm, now_s: float) -> Series:
+    def _values(self, alarm: Alarm, end_s: float) -> Series:
         """The watched value of each period of the evaluation range, oldest first; the period at work is left out."""
-        periods = alarm.evaluation_periods + EXTRA_PERIODS
-        end_s = now_s - now_s % (alarm.period_s / self._speed)
-        known: dict[str, Series] = {}
-        for query in alarm.queries:
-            if query.stat is not None:
-                known[query.id] = self._series(query.stat, alarm.period_s, end_s, periods)
-        for query in alarm.queries:
-            if query.stat is None:
-                known[query.id] = compute(query.expression, known)
-        return next(known[query.id] for query in alarm.queries if query.returns)
+        metrics = {query.id: self._series(alarm, query.stat, end_s) for query in alarm.queries if query.stat}
+        computed = Computed(alarm.queries, metrics)
+        return next(computed[query.id] for query in alarm.queries if query.returns)
 
-    def _series(self, stat: MetricStat, period_s: float, end_s: float, periods: int) -> Series:
+    def _series(self, alarm: Alarm, stat: MetricStat, end_s: float) -> Series:
         points = self._source.points(stat.namespace, stat.name, stat.dimensions)
-        return by_period(points, stat.statistic, period_s=period_s / self._speed, end_s=end_s, periods=periods)
+        return by_period(
+            (point for point in points if stat.unit in {None, point.unit}),
+            stat.statistic,
+            period_s=self._pace.seconds(alarm.period_s),
+            end_s=end_s,
+            periods=alarm.evaluation_periods + EXTRA_PERIODS,
+        )
+
+    def _datapoints(self, alarm: Alarm, values: Series, end_s: float) -> list[Datapoint]:
+        """As many of the latest ones as are evaluated, latest first."""
+        period_s = self._pace.seconds(alarm.period_s)
+        found = [
+            Datapoint(end_s - (age + 1) * period_s, value)
+            for age, value in enumerate(reversed(values))
+            if value is not None
+        ]
+        return found[: alarm.evaluation_periods]
+
+    def _forget_all_but(self, names: set[str]) -> None:
+        self._seen = {name: seen for name, seen in self._seen.items() if name in names}
 
 
-def _reason(alarm: Alarm, values: Series, after: State) -> str:
-    recent = [value for value in values if value is not None][-alarm.evaluation_periods :]
-    if after is State.INSUFFICIENT_DATA or not recent:
-        return f"Insufficient Data: {alarm.evaluation_periods} datapoints were unknown."
-    count = sum(alarm.breaches(value) for value in recent) if after is State.ALARM else len(recent)
-    shown = ", ".join(f"{value:g}" for value in reversed(recent))
-    verb = "were" if after is State.ALARM else "were not"
-    return (
-        f"Threshold Crossed: {count} out of the last {alarm.evaluation_periods} datapoints [{shown}] {verb} beyond the "
-        f"threshold ({alarm.comparison} {alarm.threshold:g})."
-    )
+def _every_s(alarm: Alarm) -> float:
+    """How often CloudWatch evaluates it: each minute, over periods that end then; faster and slower ones excepted."""
+    if alarm.period_s < _MINUTE_S:
+        return _HIGH_RESOLUTION_S
+    return _HOUR_S if alarm.period_s * alarm.evaluation_periods > _DAY_S else _MINUTE_S

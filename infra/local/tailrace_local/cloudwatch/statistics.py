@@ -18,11 +18,12 @@ class Point:
     total: float
     minimum: float
     maximum: float
+    unit: str = "None"
 
     @classmethod
-    def of(cls, timestamp_s: float, value: float, count: float = 1.0) -> Point:
+    def of(cls, timestamp_s: float, value: float, count: float = 1.0, unit: str = "None") -> Point:
         """One value, seen ``count`` times."""
-        return cls(timestamp_s, count, value * count, value, value)
+        return cls(timestamp_s, count, value * count, float(value), float(value), unit)
 
 
 def by_period(
@@ -43,7 +44,7 @@ def by_period(
 
 
 def _value(points: Sequence[Point], statistic: str) -> float | None:
-    count, total = sum(point.count for point in points), sum(point.total for point in points)
+    count, total = sum(point.count for point in points), float(sum(point.total for point in points))
     match statistic:
         case "Sum":
             return total

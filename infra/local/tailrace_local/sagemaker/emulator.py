@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
+from tailrace_local.emulation.pace import Pace
 from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.admin import PREFIX, Admin
 from tailrace_local.sagemaker.artifacts import ModelArtifacts
@@ -63,6 +64,7 @@ class Emulator:
         new_id: NewId,
         admin: Admin,
         faults: Faults,
+        pace: Pace,
     ) -> None:
         self.registry = registry
         self.control = control
@@ -78,6 +80,7 @@ class Emulator:
         self._new_id = new_id
         self._admin = admin
         self._faults = faults
+        self._pace = pace
         self._bridge = Bridge()
         self._background: list[asyncio.Task[None]] = []
 
@@ -160,9 +163,13 @@ class Emulator:
                 self._engine.pump(endpoint)
 
     async def _put_metrics(self) -> None:
-        told = False
+        told, put_s = False, self._clock.time()
         while True:
-            await self._clock.sleep(self._settings.metrics_period_s)
+            period_s = self._pace.seconds(self._settings.metrics_period_s)
+            await self._clock.sleep(min(_TICK_S, period_s))  # the pace may change at any time
+            if self._clock.time() - put_s < period_s:
+                continue
+            put_s = self._clock.time()
             for role, data in self._measured().items():
                 try:
                     await self._metrics.put(role, data)
@@ -205,10 +212,12 @@ def build(
     faults: Faults | None = None,
     clock: Clock | None = None,
     ids: NewId = new_id,
+    pace: Pace | None = None,
 ) -> Emulator:
     """Compose an emulator. Nothing is started and no folder is made until `start`.
 
-    `faults` is who misbehaves; without, one that follows the plans that are set over HTTP, and none at first.
+    `faults` is who misbehaves; without, one that follows the plans that are set over HTTP, and none at first. Metrics
+    are put at the `pace`.
     """
     clock = clock or SystemClock()
     faults = faults or PlannedFaults(clock)
@@ -247,4 +256,5 @@ def build(
         new_id=ids,
         admin=Admin(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
         faults=faults,
+        pace=pace or Pace(),
     )

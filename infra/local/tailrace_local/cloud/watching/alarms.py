@@ -1,44 +1,99 @@
-"""The emulator's alarms as the evaluator sees them."""
+"""What follows when an alarm changes its state, or stays in it: topics are told, policies scale."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tailrace_local.cloud.watching.ministack import WatchedMiniStack, evaluable
+from tailrace_local.autoscaling import ScalingError
+from tailrace_local.cloud.watching.ministack_alarms import Described, MiniStackAlarms, PublicationError
 from tailrace_local.cloudwatch import Alarm, State, Transition
+from tailrace_local.cloudwatch.notifications import Change, composite_message, metric_message, subject
 
+_log = logging.getLogger("tailrace.cloud.watching")
 Scale = Callable[[str, str, float | None, float], object]
-"""Policy's ARN, alarm's name, the watched value if it is known, the threshold."""
+"""Policy's ARN, alarm's name, the watched value if it is known, the threshold. Raises ScalingError."""
+_ACTIONS = {State.ALARM: "AlarmActions", State.OK: "OKActions", State.INSUFFICIENT_DATA: "InsufficientDataActions"}
 
 
-class MiniStackAlarms:
-    """Alarms in MiniStack, their topics told by it, their scaling policies by us."""
+class WatchedAlarms:
+    """The evaluator's store over MiniStack's alarms, and what their actions do."""
 
-    def __init__(self, ministack: WatchedMiniStack, scale: Scale) -> None:
+    def __init__(
+        self, ministack: MiniStackAlarms, scale: Scale, enter: Callable[[], None], *, region: str, account_id: str
+    ) -> None:
         self._ministack = ministack
         self._scale = scale
+        self._region = region
+        self._account_id = account_id
         self._values: dict[str, float] = {}
+        # One after the other, and never on the event loop: SetAlarmState is answered there, and scaling asks it.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="alarm-actions", initializer=enter)
 
-    def alarms(self) -> Iterator[tuple[Alarm, State]]:
+    def close(self) -> None:
+        """Carry out nothing more."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def alarms(self) -> Iterable[tuple[Alarm, State]]:
         """Every metric alarm that is evaluated, and its state."""
-        yield from filter(None, map(evaluable, self._ministack.alarms()))
+        return self._ministack.evaluable()
 
     def move(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's
         """Change its state, or only scale again while it lasts."""
         if transition.value is not None:
             self._values[alarm.name] = transition.value
         if not repeats:
-            self._ministack.move(alarm.name, transition.after, transition.reason)
+            self._ministack.move(transition)
             return
-        for described in self._ministack.alarms():
-            if described["AlarmName"] == alarm.name and described.get("ActionsEnabled", True):
-                self.dispatch(described, transition.after)
+        for described in self._ministack.named([alarm.name]):
+            for action in _actions(described, transition.after):
+                if _scales(action):
+                    self._worker.submit(self._act, described, action, None)
 
-    def dispatch(self, alarm: dict[str, Any], state: str) -> None:
-        """Tell the scaling policies among the actions for the state."""
-        actions = {State.ALARM: "AlarmActions", State.OK: "OKActions"}.get(State(state), "InsufficientDataActions")
-        for action in alarm.get(actions) or ():
-            if ":scalingPolicy:" in action:
+    def dispatch(self, alarm: Described, before: str, after: str, reason: str) -> None:
+        """Carry out the actions for the state that the alarm is in now."""
+        change = Change(before, after, reason, time.time(), self._region, self._account_id)
+        for action in _actions(alarm, after):
+            self._worker.submit(self._act, dict(alarm), action, change)
+
+    def _act(self, alarm: Described, action: str, change: Change | None) -> None:
+        error = None
+        try:
+            if _scales(action):
                 name = str(alarm["AlarmName"])
                 self._scale(action, name, self._values.get(name), float(alarm.get("Threshold") or 0.0))
+            elif change and action.split(":")[2:3] == ["sns"]:
+                told = subject(alarm, change), self._message(alarm, change)
+                self._ministack.publish(action, str(alarm["AlarmArn"]), *told)
+            else:
+                error = "the local cloud carries out actions of SNS and Application Auto Scaling only"
+        except (PublicationError, ScalingError) as refused:
+            error = str(refused)
+        except Exception as broken:  # noqa: BLE001 - the alarm's history says it, and the next action is carried out
+            _log.exception("alarm %s: action %s", alarm["AlarmName"], action)
+            error = f"{type(broken).__name__}: {broken}"
+        if change or error:
+            self._ministack.acted(alarm, action, error)
+
+    def _message(self, alarm: Described, change: Change) -> str:
+        if "AlarmRule" not in alarm:
+            return metric_message(alarm, change)
+        return composite_message(alarm, change, self._ministack.named(_triggering(alarm)))
+
+
+def _actions(alarm: Described, state: str) -> list[str]:
+    return list(alarm.get(_ACTIONS[State(state)]) or ()) if alarm.get("ActionsEnabled", True) else []
+
+
+def _scales(action: str) -> bool:
+    return ":scalingPolicy:" in action
+
+
+def _triggering(alarm: dict[str, Any]) -> list[str]:
+    """The names of the alarms that made a composite alarm change, from its own data."""
+    found = json.loads(alarm.get("StateReasonData") or "{}").get("triggeringAlarms", ())
+    return [str(each["arn"]).split(":alarm:", 1)[-1] for each in found]

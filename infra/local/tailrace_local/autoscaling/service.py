@@ -1,0 +1,63 @@
+"""The service as a whole: its API, its CloudFormation types, and what it does by itself."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+
+from tailrace_local.autoscaling.api import ScalingApi
+from tailrace_local.autoscaling.cloudformation import PolicyType, TargetType
+from tailrace_local.autoscaling.identity import Arns
+from tailrace_local.autoscaling.operations import Operations
+from tailrace_local.autoscaling.ports import AlarmClient, Capacity
+from tailrace_local.autoscaling.records import Activity, Records
+from tailrace_local.autoscaling.scaler import Scaler
+from tailrace_local.autoscaling.scheduled import ScheduledActions
+from tailrace_local.emulation.pace import Pace
+
+RECENT = 5
+
+
+class Scaling:
+    """Application Auto Scaling of one account and region.
+
+    `api` is an ASGI application. Whoever evaluates alarms calls `alarmed` for those whose action is a policy, once a
+    minute while they last, and `look` now and then.
+    """
+
+    def __init__(
+        self,
+        arns: Arns,
+        capacity: Capacity,
+        alarms: AlarmClient,
+        *,
+        pace: Pace | None = None,
+        now: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._records = Records()
+        self._scaler = Scaler(self._records, capacity, now=now, new_id=new_id, pace=pace)
+        self._scheduled = ScheduledActions(self._records, self._scaler, arns, now=now, new_id=new_id)
+        operations = Operations(self._records, self._scaler, alarms, self._scheduled, arns=arns, now=now, new_id=new_id)
+        self.api = ScalingApi(operations.table())
+
+    def alarmed(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
+        """An alarm is in ALARM with that value; what was begun. Raises ScalingError."""
+        return self._scaler.alarmed(policy_arn, alarm, value, threshold)
+
+    def look(self, now_s: float) -> None:
+        """Carry out what is scheduled, and see what has come into service."""
+        self._scaler.follow_up()
+        self._scheduled.look(now_s)
+
+    def recent(self) -> list[Activity]:
+        """The latest activities, oldest first."""
+        return list(self._records.activities)[-RECENT:]
+
+    def cloudformation_handlers(self) -> Mapping[str, TargetType | PolicyType]:
+        """Its types."""
+        return {
+            "AWS::ApplicationAutoScaling::ScalableTarget": TargetType(self.api.call),
+            "AWS::ApplicationAutoScaling::ScalingPolicy": PolicyType(self.api.call),
+        }
