@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +71,23 @@ class RunningCloud:
     def client(self, service: str) -> Any:
         """A boto3 client of one service of it."""
         return client(self.facts, service)
+
+    @contextlib.contextmanager
+    def hurried(self, time_scale: float) -> Iterator[None]:
+        """Have alarms' periods and scaling's cooldowns pass so much faster until the block ends."""
+        before = self._pace()
+        self._pace(time_scale)
+        try:
+            yield
+        finally:
+            self._pace(before)
+
+    def _pace(self, time_scale: float | None = None) -> float:
+        data = None if time_scale is None else json.dumps({"time_scale": time_scale}).encode()
+        method = "GET" if data is None else "PUT"
+        request = urllib.request.Request(f"{self.own_url}/_tailrace/pace", data, method=method)  # noqa: S310 - our own http address
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
+            return float(json.loads(answer.read())["time_scale"])
 
 
 @contextlib.contextmanager

@@ -1,0 +1,150 @@
+"""The deployed stack's alarms: they speak when what they watch for is there, and again when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace_local.demand import COLUMNS
+from tailrace_local.testing import RunningCloud
+from tests.integration.alarm_queue import AlarmQueue
+from tests.integration.local.polling import eventually
+from tests.integration.pipeline.command import submit
+from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
+
+pytestmark = pytest.mark.cloud
+
+# A minute of an alarm takes a second.
+TIME_SCALE = 1 / 60
+
+
+@pytest.fixture
+def alarms(cloud: RunningCloud) -> Iterator[AlarmQueue]:
+    queue = AlarmQueue(cloud, cloud.outputs["AlarmTopic"])
+    try:
+        with cloud.hurried(TIME_SCALE):
+            yield queue
+    finally:
+        queue.close()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric by all that tells it apart."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+
+
+def physical_id(cloud: RunningCloud, logical_id: str) -> str:
+    found = cloud.client("cloudformation").describe_stack_resource(
+        StackName=cloud.facts.stack, LogicalResourceId=logical_id
+    )
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+@pytest.mark.parametrize(
+    ("queue", "alarm"), [("ParkedQueue", "ParkedChunks"), ("SucceededDeadLetterQueue", "SucceededDeadLetters")]
+)
+def test_a_message_that_needs_a_person_is_told_and_so_is_that_it_is_gone(
+    cloud: RunningCloud, alarms: AlarmQueue, queue: str, alarm: str
+) -> None:
+    sqs, url = cloud.client("sqs"), physical_id(cloud, queue)
+    # Other tests may have left some, and alarms that spoke of them.
+    sqs.purge_queue(QueueUrl=url)
+    eventually(lambda: state_of(cloud, alarm) == "OK", what=f"{alarm} to be silent")
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    told = alarms.told(alarm, "OK", "ALARM")
+    assert told["AlarmDescription"].startswith("page: ")
+    assert told["AlarmDescription"].partition("#")[2] in {"chunks-are-parked", "letters-are-dead"}
+    assert told["Trigger"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert told["Trigger"]["Dimensions"] == [{"value": url.rsplit("/", 1)[-1], "name": "QueueName"}]
+    assert told["NewStateReason"].startswith("Threshold Crossed: 1 out of the last 5 datapoints [1.0 (")
+    sqs.purge_queue(QueueUrl=url)
+    alarms.told(alarm, "ALARM", "OK")
+
+
+def test_work_that_waits_for_an_instance_that_does_not_come_is_told(
+    cloud: RunningCloud, alarms: AlarmQueue, tmp_path: Path
+) -> None:
+    scale(cloud, 0)
+    try:
+        source = tmp_path / "waiting.csv"
+        source.write_bytes(csv_bytes(demand_rows(10, seed=3), header=COLUMNS))
+        assert submit(cloud, source).code == 0
+        told = alarms.told("NoCapacity", "OK", "ALARM")
+        assert told["Trigger"]["EvaluationPeriods"] == 20
+        assert told["AlarmDescription"].endswith("#work-waits-and-nothing-runs")
+    finally:
+        scale(cloud, 1)
+    alarms.told("NoCapacity", "ALARM", "OK")
+
+
+def test_queues_functions_and_the_functions_own_counts_are_published(cloud: RunningCloud, tmp_path: Path) -> None:
+    source = tmp_path / "counted.csv"
+    source.write_bytes(csv_bytes(demand_rows(10, seed=4), header=COLUMNS))
+    assert submit(cloud, source, "--wait").code == 0
+    with cloud.hurried(TIME_SCALE):
+        for metric in published(cloud):
+            eventually(lambda metric=metric: total(cloud, metric) > 0, what=f"a datapoint of {metric}")  # type: ignore[misc]  # typed default
+    unharmed = Metric("AWS/Lambda", "Errors", {"FunctionName": cloud.functions["CollectResults"]})
+    assert total(cloud, unharmed) == 0
+
+
+def published(cloud: RunningCloud) -> list[Metric]:
+    """What a job of one chunk leaves, by its names on AWS."""
+    function = {"FunctionName": cloud.functions["CollectResults"]}
+    queue = {"QueueName": physical_id(cloud, "SucceededQueue").rsplit("/", 1)[-1]}
+    topic = {"TopicName": physical_id(cloud, "SucceededTopic").rsplit(":", 1)[-1]}
+    variant = {"EndpointName": str(cloud.facts.endpoint_name), "VariantName": "AllTraffic"}
+    return [
+        Metric("Tailrace", "ChunksScored", {"service": "collect_results", "stack": cloud.facts.stack}),
+        Metric("AWS/Lambda", "Invocations", function),
+        Metric("AWS/Lambda", "Duration", function),
+        Metric("AWS/Lambda", "ConcurrentExecutions", function),
+        Metric("AWS/SQS", "NumberOfMessagesSent", queue),
+        Metric("AWS/SQS", "NumberOfMessagesReceived", queue),
+        Metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
+        Metric("AWS/SNS", "NumberOfMessagesPublished", topic),
+        Metric("AWS/SNS", "NumberOfNotificationsDelivered", topic),
+        Metric("AWS/SageMaker", "ModelLatency", variant),
+    ]
+
+
+def state_of(cloud: RunningCloud, alarm: str) -> str:
+    pages = cloud.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    (found,) = (each for page in pages for each in page["MetricAlarms"] if f"-{alarm}-" in f"{each['AlarmName']}-")
+    return str(found["StateValue"])
+
+
+def total(cloud: RunningCloud, metric: Metric) -> float:
+    """The sum over the last hour, as its API tells it."""
+    now = datetime.now(UTC)
+    found: dict[str, Any] = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=metric.namespace,
+        MetricName=metric.name,
+        Dimensions=[{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
+
+
+def scale(cloud: RunningCloud, count: int) -> None:
+    sagemaker, name = cloud.client("sagemaker"), cloud.facts.endpoint_name
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
+    )
+    eventually(
+        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService",
+        within_s=60,
+        what=f"{count} instances",
+    )
