@@ -90,6 +90,33 @@ CHECKS = {
         "found = MiniStack().iam.assume('arn:aws:iam::123456789012:role/path/r', 'f', duration_s=60); "
         "assert sts._sessions[found.access_key]['Arn'] == 'arn:aws:sts::123456789012:assumed-role/r/f'"
     ),
+    "alarms are evaluated, told and recorded by functions of their own": (
+        "assert parameters(cloudwatch._dispatch_alarm_actions) == ['alarm', 'old_state', 'new_state', 'reason'] "
+        "and parameters(cloudwatch._evaluate_alarm) == ['alarm'] "
+        "and parameters(cloudwatch._evaluate_all_alarms) == [] "
+        "and parameters(cloudwatch._evaluate_parent_alarms)[:1] == ['child'] "
+        "and parameters(cloudwatch._record_history) == "
+        "['alarm_name', 'old_state', 'new_state', 'reason', 'alarm_type', 'reason_data']"
+    ),
+    "an alarm is put by one function, in a template by another": (
+        "assert parameters(cloudwatch._put_metric_alarm) == ['params', 'cbor_data', 'is_cbor', 'is_json'] "
+        "and parameters(provisioners._cw_metric_alarm_record) == ['name', 'props']"
+    ),
+    "datapoints are stored as the watch reads them": (
+        "from tailrace_local.cloud.watching.ministack_metrics import MiniStackMetrics; "
+        "metrics = MiniStackMetrics(); metrics.put('N', 'm', {'d': '1'}, [2.0, 4.0], 'Count', 10.0); "
+        "assert [(p.timestamp_s, p.total, p.unit) for p in metrics.points('N', 'm', [('d', '1')])] == "
+        "[(10.0, 2.0, 'Count'), (10.0, 4.0, 'Count')] and list(metrics.points('N', 'm', [])) == []; "
+        "metrics.forget_before(11.0); assert list(metrics.points('N', 'm', [('d', '1')])) == []"
+    ),
+    "an invocation's metrics are emitted by one function": (
+        "assert parameters(lambda_svc._emit_lambda_metrics) == ['function_name', 'duration_ms', 'error', 'throttle']"
+    ),
+    "queues and topics can be counted": (
+        "from tailrace_local.cloud.watching.ministack_queues import MiniStackQueues; "
+        "MiniStackQueues('123456789012').count(); "
+        "assert parameters(sns.topic_policy_allows) == ['topic_arn', 'service', 'source_arn', 'source_account']"
+    ),
 }
 PRELUDE = """
 import inspect
@@ -98,7 +125,7 @@ from pathlib import Path
 from tailrace_local.cloud.ministack import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
 from ministack.core import iam_actions, iam_evaluator, tls
-from ministack.services import eventbridge, lambda_svc, sts
+from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sts
 from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 parameters = lambda function: list(inspect.signature(function).parameters)
 """

@@ -106,8 +106,8 @@ def read_plainly(pattern: str, periods: int, needed: int, missing: MissingData, 
     if "0" in evaluated:
         return OK
     # Only breaching ones, and fewer than are needed: "premature transitions to alarm state".
-    old_enough = "X" in pattern[: len(pattern) - needed + 1]
-    return ALARM if missing is MISSING and old_enough else before
+    periods_old = len(pattern) - pattern.index("X")
+    return ALARM if missing is MISSING and periods_old >= needed else before
 
 
 @given(patterns, st.integers(1, 6), st.integers(1, 6), st.sampled_from(MissingData), states)
