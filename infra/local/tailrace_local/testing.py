@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -69,8 +70,14 @@ class RunningCloud:
         return session(self.facts)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of one service of it."""
-        return client(self.facts, service)
+        """A boto3 client of one service of it, the same one each time: making one costs more than most calls."""
+        if service not in self._clients:
+            self._clients[service] = client(self.facts, service)
+        return self._clients[service]
+
+    @functools.cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
 
     @contextlib.contextmanager
     def hurried(self, time_scale: float) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,7 +34,7 @@ class Stack:
     built: Path
     name: str
 
-    @property
+    @functools.cached_property
     def deployment(self) -> Deployment:
         """What puts it there."""
         facts = replace(self.cloud.facts, stack=self.name)

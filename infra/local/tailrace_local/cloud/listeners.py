@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from asyncio import constants
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from tailrace_local.state import Listening
 if TYPE_CHECKING:
     from tailrace_local.cloud.certificates import Certificate
 
+_FAREWELL_S = 0.5
 _ADDRESS = "127.0.0.1"
 
 
@@ -53,6 +55,8 @@ class Listeners:
             return
         config.bind = [f"fd://{self.secure.fileno()}"]
         config.insecure_bind = [f"fd://{self.plain.fileno()}"]
+        # Clients close connections without TLS's farewell; asyncio would wait half a minute for it, at the end too.
+        constants.SSL_SHUTDOWN_TIMEOUT = _FAREWELL_S
         config.certfile, config.keyfile = str(self.certificate.server), str(self.certificate.key)
 
 
