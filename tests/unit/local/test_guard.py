@@ -68,6 +68,7 @@ def ask(judge: Judge, path: str, target: str = "", body: bytes = b"") -> tuple[i
         ("/endpoints/Demand/invocations", "", {}, ("sagemaker:InvokeEndpoint", "endpoint/Demand")),
         ("/", "SageMaker.DescribeEndpoint", {"EndpointName": "d"}, ("sagemaker:DescribeEndpoint", "endpoint/d")),
         ("/", "SageMaker.DeleteModel", {"ModelName": "m"}, ("sagemaker:DeleteModel", "model/m")),
+        ("/", "SageMaker.StopAutoMLJob", {"AutoMLJobName": "j"}, ("sagemaker:StopAutoMLJob", "automl-job/j")),
     ],
 )
 def test_a_request_is_judged_by_its_operation_and_what_it_names(
