@@ -87,7 +87,7 @@ class AsyncConnection:
                     service,
                     region_name=region_of(session, self._region),
                     endpoint_url=self._endpoint_url,
-                    config=AioConfig(**client_settings(self._concurrency)),
+                    config=AioConfig(**client_settings(self._concurrency, self._endpoint_url)),
                 )
                 self._clients[service] = await self._exit.enter_async_context(made)
             return self._clients[service]

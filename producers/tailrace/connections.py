@@ -28,9 +28,15 @@ QUICK = RetryPolicy(tries=3, first_s=0.2, cap_s=2.0)
 _QUICK_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
 
-def client_settings(concurrency: int) -> dict[str, Any]:
-    """How clients connect: bounded times, as many connections as there is concurrency, and retries left to us."""
+def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any]:
+    """How clients connect: bounded times, as many connections as there is concurrency, and retries left to us.
+
+    Over TLS, with a checksum in its headers, what is uploaded needs no second hash for its signature. Left to itself
+    botocore takes one all the same where the checksum is not of its own making.
+    """
+    secure = endpoint_url is None or urlsplit(endpoint_url).scheme == "https"
     return {
+        "s3": {"payload_signing_enabled": False} if secure else None,
         "connect_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": concurrency + 2,
@@ -168,7 +174,7 @@ class Connection:
                     service,
                     region_name=region_of(session, self._region),
                     endpoint_url=self._endpoint_url,
-                    config=botocore.config.Config(**client_settings(self._concurrency)),
+                    config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
                 )
             return self._clients[service]
 

@@ -6,7 +6,7 @@ run share, and what lets a submit that was interrupted go on: planning the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tailrace.columns import ColumnPlan
@@ -33,6 +33,7 @@ class ChunkPlan:
     """Of the rows as read, for proving later that the input is the same."""
     source_bytes: int
     input: tuple[bytes, ...]
+    input_checksum: str
     kept: tuple[bytes, ...] = ()
     """The kept columns of all rows, one record a row, LF ends; empty when nothing is kept."""
     rejected: tuple[Reject, ...] = ()
@@ -124,11 +125,14 @@ class Planner:
             )
         if sent and self._header:
             sent = (self._header, *sent)
+        source_checksum = checksum(each.data)
+        untouched = len(sent) == 1 and sent[0] is each.data
         return ChunkPlan(
             range=RowRange(each.first_row, each.rows),
-            source_checksum=checksum(each.data),
+            source_checksum=source_checksum,
             source_bytes=len(each.data),
             input=sent,
+            input_checksum=source_checksum if untouched else checksum(*sent),
             kept=kept,
             rejected=rejected,
         )
@@ -142,8 +146,7 @@ class Planner:
         if reasons:
             good = Cut.of(b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons))
         selected = self.columns.select(good if self.columns.is_identity else _ended(good))
-        unsendable = self._unsendable(selected.sent, [row for row in rows if row not in reasons])
-        if unsendable:
+        if self._may_be_unsendable(selected.sent) and (unsendable := self._unsendable(selected.sent, rows, reasons)):
             return self._parts(each, dict(sorted({**reasons, **unsendable}.items())))
         if not reasons:
             return selected.sent, selected.kept, ()
@@ -157,13 +160,18 @@ class Planner:
         )
         return selected.sent, (kept,), rejected
 
-    def _unsendable(self, sent: tuple[bytes, ...], rows: Sequence[int]) -> dict[int, str]:
-        """Rows that are sound in the input and no longer so once other columns are taken away: blank, a comment."""
-        if self.columns.is_identity:
-            return {}
-        check = Preflight(len(self.columns.sent))
-        found = check.check(Cut.of(b"".join(sent)))
-        return {rows[bad.row]: f"of the sent columns: {bad.reason}" for bad in found}
+    def _may_be_unsendable(self, sent: tuple[bytes, ...]) -> bool:
+        """Whether what is sound in the input may not be once other columns are taken away.
+
+        Alone, a field may be a blank line; at the front, the beginning of a comment. Beside others it stays as it was.
+        """
+        return not self.columns.is_identity and (len(self.columns.sent) == 1 or any(b"#" in piece for piece in sent))
+
+    def _unsendable(self, sent: tuple[bytes, ...], rows: range, reasons: dict[int, str]) -> dict[int, str]:
+        """The rows that are not; those that have ``reasons`` have not been sent."""
+        rows_sent = [row for row in rows if row not in reasons]
+        found = Preflight(len(self.columns.sent)).check(Cut.of(b"".join(sent)))
+        return {rows_sent[bad.row]: f"of the sent columns: {bad.reason}" for bad in found}
 
     def _kept_of(self, record: bytes) -> bytes:
         """The kept columns of a rejected row; empty fields where the record does not say for certain what they are."""

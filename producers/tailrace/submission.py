@@ -18,7 +18,7 @@ from tailrace.recorded import RecordedChunks
 from tailrace.stacks import Stack
 from tailrace_core import keys, window
 from tailrace_core.calls import Call, Steps
-from tailrace_core.checksums import checksum
+from tailrace_core.checksums import as_s3_has_it, checksum
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
 from tailrace_core.events import INLINE_BYTES, PartReady
 from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
@@ -119,7 +119,8 @@ class ChunkSteps:
         """Put what the chunk consists of into the bucket; repeating it writes the same bytes."""
         rows = plan.range
         if plan.input:
-            yield self._put(keys.input_key(self.job_id, rows), b"".join(plan.input), self.settings.content_type)
+            body = b"".join(plan.input)
+            yield self._put(keys.input_key(self.job_id, rows), body, plan.input_checksum, self.settings.content_type)
         if plan.kept:
             yield self._put(keys.kept_key(self.job_id, rows), b"".join(plan.kept))
         if plan.rejected:
@@ -208,8 +209,15 @@ class ChunkSteps:
             )
         )
 
-    def _put(self, key: str, body: bytes, content_type: str = "text/csv") -> Call:
-        params = {"Bucket": self.stack.bucket, "Key": key, "Body": body, "ContentType": content_type}
+    def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
+        # Given the checksum, botocore sends the body as it is: to take one itself it would do so in small pieces.
+        params = {
+            "Bucket": self.stack.bucket,
+            "Key": key,
+            "Body": body,
+            "ContentType": content_type,
+            "ChecksumCRC32": as_s3_has_it(known or checksum(body)),
+        }
         return Call("s3", "put_object", params)
 
     def _part(self, plan: ChunkPlan) -> bytes:

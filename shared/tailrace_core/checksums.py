@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import zlib
 
 
@@ -27,3 +28,8 @@ def checksum(*pieces: bytes) -> str:
     for piece in pieces:
         running.update(piece)
     return str(running)
+
+
+def as_s3_has_it(checksum: str) -> str:
+    """A checksum in the form of S3's parameter ``ChecksumCRC32``: the number's four bytes in base64."""
+    return base64.b64encode(bytes.fromhex(checksum.removeprefix("crc32:"))).decode()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace.connections import checked_address, explained, region_of
+from tailrace.connections import checked_address, client_settings, explained, region_of
 from tailrace_core.errors import ConfigurationError, InputError
 
 
@@ -47,3 +47,10 @@ def test_an_address_passes_as_it_is(url: str | None) -> None:
 def test_advice_follows_a_message_without_its_full_stop() -> None:
     said = str(explained(ConfigurationError("You must specify a region.")))
     assert said == "You must specify a region; name one with --region (or AWS_REGION)"
+
+
+@pytest.mark.parametrize(
+    ("address", "signs_payload"), [(None, False), ("https://127.0.0.1:1", False), ("http://127.0.0.1:1", None)]
+)
+def test_over_tls_a_payload_is_not_hashed_to_be_signed_as_well(address: str | None, signs_payload: bool | None) -> None:  # noqa: FBT001 - a parameter of the test
+    assert ((client_settings(1, address)["s3"] or {}).get("payload_signing_enabled")) is signs_payload

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.cutting import Cut
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.planning import ChunkPlan, Planner, Seal, planner_for
+from tailrace.preflight import Preflight
 from tailrace.submission import unscored_part
 from tailrace_core.checksums import checksum
 from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
@@ -53,6 +55,7 @@ def test_sent_and_rejected_records_are_the_input_whatever_it_holds(
         assert b"".join(chunk.input) == sent
         assert count_records(sent) == chunk.rows_sent
         assert chunk.source_checksum == checksum(*expected)
+        assert chunk.input_checksum == checksum(sent)
 
 
 @given(st.data(), st.integers(1, 5), st.sampled_from([None, ("a",), ("b", "a")]))
@@ -96,6 +99,17 @@ def test_kept_fields_stand_verbatim_beside_their_rows(table: Table) -> None:
     ):
         if row not in bad:
             assert kept == split_fields(body(record))[0] + b"\n"
+
+
+@given(st.data(), st.sampled_from([("b",), ("b", "a"), ("c", "a", "b")]))
+def test_what_is_sent_of_the_rows_is_as_sound_as_what_was_read(data: st.DataObject, send: tuple[str, ...]) -> None:
+    whole = data.draw(soup([b"1,2,3\n", b"#,#,#\n", b",,\n", b"x,#,\n", b" ,1,\r\n"]))
+    if whole.count(b'"') % 2:
+        return
+    for chunk in chunks_of(list(planner(("a", "b", "c"), SubmitOptions(chunk_rows=5, send=send)).plan([whole]))):
+        sent = Cut.of(b"".join(chunk.input))
+        assert Preflight(len(send)).check(sent) == []
+        assert (sent.rows, chunk.input_checksum) == (chunk.rows_sent, checksum(sent.data))
 
 
 def test_a_repeated_header_stands_at_the_head_of_each_chunk_and_counts_against_its_bytes() -> None:
