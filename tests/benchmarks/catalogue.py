@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import calls, cutting, joining, selecting, submitting
+from tests.benchmarks import calls, collecting, cutting, joining, selecting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -11,4 +11,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *joining.BENCHMARKS,
     *submitting.BENCHMARKS,
     *calls.BENCHMARKS,
+    *collecting.BENCHMARKS,
 )

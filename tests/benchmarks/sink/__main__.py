@@ -54,7 +54,10 @@ def _serve(plain: socket.socket, context: ssl.SSLContext, answers: Answers, log:
             time.sleep(answer.delay_s)
             # One write to a file that is open for appending: lines of several processes do not mix.
             log.write(f"{answer.said}\n".encode())
-            connection.respond(answer.status, answer.headers, answer.body)
+            if answer.file is None:
+                connection.respond(answer.status, answer.headers, answer.body)
+            else:
+                connection.send(answer.file, answer.headers)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ class Sink:
             "NO_PROXY": "127.0.0.1",
         }
 
+    def serve(self, key: str, path: Path) -> None:
+        """Answer with a file when the object is asked for."""
+        (self.folder / "served" / key.replace("/", "!")).symlink_to(path.resolve())
+
     def clear(self) -> None:
         """Forget what arrived."""
         for path in self._objects:
@@ -74,7 +78,8 @@ def running_sink() -> Iterator[Sink]:
     """A sink with a certificate of its own, ended afterwards."""
     with tempfile.TemporaryDirectory(prefix="tailrace-sink-") as name:
         folder = Path(name)
-        (folder / "objects").mkdir()
+        for each in ("objects", "served"):
+            (folder / each).mkdir()
         (folder / "log").touch()
         _certify(folder)
         with subprocess.Popen(

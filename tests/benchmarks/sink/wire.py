@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -54,6 +55,18 @@ class Connection:
         """Answer the request."""
         lines = [f"HTTP/1.1 {status} .", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
         self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    def send(self, path: Path, headers: Mapping[str, str]) -> None:
+        """Answer with a file, little by little."""
+        with path.open("rb", buffering=0) as file:
+            lines = [
+                "HTTP/1.1 200 .",
+                f"Content-Length: {path.stat().st_size}",
+                *(f"{k}: {v}" for k, v in headers.items()),
+            ]
+            self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+            while block := file.read(_BUFFER_BYTES):
+                self._socket.sendall(block)
 
     def _body(self, headers: Mapping[str, str]) -> tuple[bytes, int]:
         kept = bytearray()

@@ -1,0 +1,13 @@
+"""What is collected: an output and the kept columns beside it, by the names that service and server know them by."""
+
+from __future__ import annotations
+
+BUCKET = "bench"
+JOB_ID = "01JD0000000000000000000000"
+OUTPUT_KEY = "v1/outputs/bench.out"
+COLUMNS = ("order", "place", "name", "price", "day")
+
+
+def kept_key(rows: int) -> str:
+    """As `tailrace_core.keys` has it; this side imports nothing large."""
+    return f"v1/jobs/{JOB_ID}/kept/{0:012d}-{rows}.csv"

@@ -1,0 +1,68 @@
+"""Collects one output as the function does: the real service over a real S3 client; the ledger alone is in memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tailrace_consumers.collect_results.handler import assemble
+from tailrace_consumers.composition import Composition, World
+from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.s3_object_store import S3ObjectStore
+from tailrace_consumers.settings import Settings
+from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.ledger.memory import MemoryLedger
+from tailrace_core.notifications import decode_notification
+from tailrace_core.ranges import RowRange
+from tailrace_core.retrying import retrying
+from tests.benchmarks.collected import BUCKET, COLUMNS, JOB_ID, OUTPUT_KEY
+from tests.benchmarks.report import report
+from tests.fakes.consumer_ports import MemoryInvoker, MemoryParkedQueue, MemoryPublisher, MemoryRetryQueue
+
+SETTINGS = Settings(
+    bucket=BUCKET,
+    ledger_table="none",
+    results_topic="none",
+    retries_queue="none",
+    parked_queue="none",
+    endpoint_name="e",
+)
+
+
+def ledger_with(rows: RowRange) -> MemoryLedger:
+    """A job of one chunk, which was invoked."""
+    ledger = MemoryLedger()
+    job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=0.0, deadline_at=1e12)
+    settings = JobSettings(
+        endpoint_name="e", source_columns=("id", "x"), sent_columns=(1,), kept_columns=(0,), output_columns=COLUMNS
+    )
+    ledger.create_job(job, settings)
+    chunk = Chunk(job_id=JOB_ID, range=rows, due_at=0.0, output_location=f"s3://{BUCKET}/{OUTPUT_KEY}")
+    ledger.open_chunk(chunk)
+    ledger.confirm(chunk)
+    return ledger
+
+
+def collect(rows: RowRange) -> list[object]:
+    """What became of the notification, and the size of the part that the ledger knows then."""
+    ledger = ledger_with(rows)
+    world = World(
+        ledger=ledger,
+        store=S3ObjectStore(BUCKET, retrying(Boto3Executor())),
+        publisher=MemoryPublisher(),
+        retries=MemoryRetryQueue(),
+        parked=MemoryParkedQueue(),
+        invoker=MemoryInvoker(),
+    )
+    told = {
+        "eventName": "InferenceResult",
+        "invocationStatus": "Completed",
+        "inferenceId": f"{JOB_ID}.0.{rows.rows}.1",
+    }
+    outcome = assemble(Composition(SETTINGS, world)).handle(decode_notification(json.dumps(told)))
+    settled = ledger.chunk(JOB_ID, rows)
+    return [str(outcome), settled.part_bytes if settled else None]
+
+
+if __name__ == "__main__":
+    report(lambda: collect(RowRange(0, int(sys.argv[1]))))
