@@ -9,8 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from tailrace_consumers.batches import Record, partial_response
 from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import ContractError, TailraceError
@@ -47,13 +47,13 @@ class EmbeddedMeter:
         metrics().add_metric(name=str(measure), unit=unit, value=value)
 
 
-def process(event: dict[str, Any], context: Any, handle: Callable[[str], Handled]) -> Any:
+def process(event: dict[str, Any], handle: Callable[[str], Handled]) -> Any:
     """Hand each message's body to ``handle``, which says what became of it and what it was about.
 
-    Returns the partial response: those that raised are delivered again, and go to the dead-letter queue in the end.
+    Returns the partial response.
     """
 
-    def one(record: Any) -> None:
+    def one(record: Record) -> None:
         try:
             outcome, subject = handle(record.body)
         except Exception as exc:
@@ -63,10 +63,8 @@ def process(event: dict[str, Any], context: Any, handle: Callable[[str], Handled
         log = logger().warning if outcome in LOUD else logger().info
         log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
 
-    # Every message failing is no different from one failing: the answer says which, and the queue counts.
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     try:
-        return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+        return partial_response(event, one)
     finally:
         metrics().flush_metrics()
 
@@ -83,7 +81,7 @@ def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def _report_failure(exc: Exception, record: Any) -> None:
+def _report_failure(exc: Exception, record: Record) -> None:
     name = Measure.MESSAGES_UNDECODABLE if isinstance(exc, ContractError) else Measure.MESSAGES_FAILED
     metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
     details = {"message_id": record.message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}

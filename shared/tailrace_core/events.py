@@ -6,6 +6,7 @@ receiver drops the second one.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -30,7 +31,8 @@ Attempt = Annotated[int, Field(ge=1)]
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Built when first used: a function needs one or two of them, and its cold start would pay for all.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     schema_version: Literal[1] = 1
 
@@ -180,8 +182,6 @@ class DiscardDue(_Message):
 Published = Annotated[PartReady | JobFinished, Field(discriminator="type")]
 """What stands on the results topic."""
 
-PUBLISHED: TypeAdapter[PartReady | JobFinished] = TypeAdapter(Published)
-
 M = TypeVar("M", bound=_Message)
 
 
@@ -197,6 +197,11 @@ def decode(model: type[M], body: str) -> M:
         raise MessageError(f"not a {model.__name__}: {first_error(exc)}", raw=raw_of(body)) from exc
 
 
+@cache
+def _published() -> TypeAdapter[PartReady | JobFinished]:
+    return TypeAdapter(Published)
+
+
 def decode_published(body: str) -> PartReady | JobFinished:
     """The event in a message of the results queue, bare or in SNS's envelope.
 
@@ -204,7 +209,7 @@ def decode_published(body: str) -> PartReady | JobFinished:
         MessageError: it is not one; keeps the bytes.
     """
     try:
-        return PUBLISHED.validate_python(read_json(body))
+        return _published().validate_python(read_json(body))
     except ValidationError as exc:
         raise MessageError(f"not an event: {first_error(exc)}", raw=raw_of(body)) from exc
 

@@ -15,7 +15,7 @@ from tailrace_core.ranges import first_gap
 class ManifestPart(BaseModel):
     """One settled range. ``key`` is None where the range was cancelled."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     first_row: int
     rows: int
@@ -31,7 +31,7 @@ class ManifestPart(BaseModel):
 class Manifest(BaseModel):
     """What `download` and everybody else needs to read a finished job."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     schema_version: Literal[1] = 1
     type: Literal["Manifest"] = "Manifest"

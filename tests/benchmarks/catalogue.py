@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import calls, collecting, cutting, joining, selecting, submitting
+from tests.benchmarks import calls, collecting, cutting, joining, selecting, starting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -12,4 +12,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *submitting.BENCHMARKS,
     *calls.BENCHMARKS,
     *collecting.BENCHMARKS,
+    *starting.BENCHMARKS,
 )

@@ -34,6 +34,6 @@ def handle(body: str, service: DispatchRetries) -> Handled:
     return service.handle(message), f"{message.job_id}.{message.range.name}"
 
 
-def handler(event: dict[str, Any], context: Any) -> Any:
+def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
     """A batch of them."""
-    return process(event, context, partial(handle, service=build()))
+    return process(event, partial(handle, service=build()))

@@ -40,6 +40,6 @@ def handle(body: str, service: HandleFailures) -> Handled:
     return service.handle(notification), notification.inference_id or notification.event_name
 
 
-def handler(event: dict[str, Any], context: Any) -> Any:
+def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
     """A batch of them."""
-    return process(event, context, partial(handle, service=build()))
+    return process(event, partial(handle, service=build()))

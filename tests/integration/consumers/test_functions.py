@@ -39,7 +39,7 @@ def batch(*bodies: object) -> dict[str, Any]:
 def send(stack: Stack, function: ModuleType, *bodies: object) -> list[str]:
     """The ids of the messages that failed."""
     service = function.assemble(stack.composition())
-    answer = process(batch(*bodies), None, partial(function.handle, service=service))
+    answer = process(batch(*bodies), partial(function.handle, service=service))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 

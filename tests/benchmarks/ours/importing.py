@@ -1,0 +1,28 @@
+"""A cold start: ``importing.py CLIENTS`` makes clients of boto3, ``importing.py CLIENTS ARTIFACT HANDLER`` with a
+function's built artifact and its service as well. Standard library only: the runtime's Python runs it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+
+
+def main(clients: str, artifact: str = "", handler: str = "") -> None:
+    """Start, and say how long it took."""
+    started = time.perf_counter()
+    if artifact:
+        sys.path.insert(0, artifact)
+        importlib.import_module(handler).build()
+        make = importlib.import_module("tailrace_consumers.executor").default_clients
+    else:
+        make = importlib.import_module("boto3").client
+    made = [make(name) for name in clients.split(",")]
+    seconds = time.perf_counter() - started
+    json.dump(
+        {"answer": [each.meta.service_model.service_name for each in made], "figures": {"seconds": seconds}}, sys.stdout
+    )
+
+
+main(*sys.argv[1:])

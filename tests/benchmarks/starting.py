@@ -1,0 +1,81 @@
+"""Cold starts: each function's built artifact against boto3 with the clients that the function uses."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.kept import FOLDER
+from tests.benchmarks.processes import ROOT, reporting
+
+FUNCTIONS = {
+    "CollectResults": ("collect_results", ("s3", "dynamodb", "sns")),
+    "HandleFailures": ("handle_failures", ("s3", "dynamodb", "sqs")),
+    "DispatchRetries": ("dispatch_retries", ("dynamodb", "sagemaker-runtime")),
+    "ReconcileJobs": ("reconcile_jobs", ("s3", "dynamodb", "sqs")),
+}
+"""Each function's folder, and the clients that an ordinary message makes it use."""
+_ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "POWERTOOLS_METRICS_NAMESPACE": "Tailrace",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+    "TAILRACE_RESULTS_TOPIC": "arn:aws:sns:eu-west-1:000000000000:results",
+    **dict.fromkeys(("TAILRACE_BUCKET", "TAILRACE_LEDGER_TABLE", "TAILRACE_ENDPOINT_NAME"), "bench"),
+    **{f"TAILRACE_{name}_QUEUE": "https://queue" for name in ("RETRIES", "PARKED", "SUCCEEDED", "FAILED")},
+}
+_PYTHON = ROOT / ".tools/lambda/bin/python"
+"""With the runtime's boto3 and without the project."""
+
+
+@contextmanager
+def _starting(_: Scale) -> Iterator[Contest]:
+    found: dict[str, Contestant] = {}
+    for function, (folder, clients) in FUNCTIONS.items():
+        artifact = _built(function)
+        handler = f"tailrace_consumers.{folder}.handler"
+        found[function] = Contestant(_start(clients, artifact, handler), list(clients))
+        found[f"boto3 for {function}"] = Contestant(_start(clients), list(clients))
+    yield Contest(found)
+
+
+def _start(clients: tuple[str, ...], *artifact: str) -> Callable[[], Run]:
+    script = Path(__file__).with_name("ours") / "importing.py"
+    # Without writing .pyc files: the runtime's code folder is read-only.
+    return reporting([_PYTHON, "-I", "-B", script, ",".join(clients), *artifact], env=_ENVIRONMENT)
+
+
+def _built(function: str) -> str:
+    """The function's artifact, as `sam build` makes it, for the Python at hand."""
+    folder = FOLDER / "artifacts" / function
+    # What an earlier build left there might be imported.
+    shutil.rmtree(folder, ignore_errors=True)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    subprocess.run(
+        ["make", "-s", "-C", ROOT / "consumers", f"build-{function}", f"ARTIFACTS_DIR={folder}",
+         f"TAILRACE_BUILD_PYTHON={version}", f"TAILRACE_BUILD_INTERPRETER={_PYTHON}"],
+        check=True,
+        stdout=sys.stderr,
+    )  # fmt: skip
+    return str(folder)
+
+
+def _ratio(function: str) -> Ratio:
+    return Ratio(
+        name=f"cold start of {function} ÷ boto3 with its clients",
+        ours=Figure.of(SECONDS, function),
+        theirs=Figure.of(SECONDS, f"boto3 for {function}"),
+        bar=1.4,
+        unit="s",
+        note="import of the built artifact, its service and the clients",
+    )
+
+
+BENCHMARKS = (Benchmark("start", _starting, tuple(map(_ratio, FUNCTIONS))),)
