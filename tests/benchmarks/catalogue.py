@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import calls, collecting, cutting, joining, selecting, starting, submitting
+from tests.benchmarks import calls, collecting, cutting, invoking, joining, selecting, starting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -13,4 +13,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *calls.BENCHMARKS,
     *collecting.BENCHMARKS,
     *starting.BENCHMARKS,
+    *invoking.BENCHMARKS,
 )

@@ -1,0 +1,37 @@
+"""Requests to an endpoint, a number of them at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+CONCURRENCY = 32
+
+
+def request(number: int) -> dict[str, Any]:
+    """What a submit asks for."""
+    return {
+        "EndpointName": "bench",
+        "InputLocation": f"s3://bench/v1/jobs/01JD0000000000000000000000/input/{number:012d}-1.csv",
+        "InferenceId": f"01JD0000000000000000000000.{number}.1.1",
+        "ContentType": "text/csv",
+        "Accept": "text/csv",
+        "RequestTTLSeconds": 21_600,
+        "InvocationTimeoutSeconds": 900,
+    }
+
+
+async def at_a_time(one: Callable[[int], Awaitable[bool]], count: int) -> int:
+    """Do all; how many say that it was done."""
+    numbers = iter(range(count))
+    done = 0
+
+    async def work() -> None:
+        nonlocal done
+        for number in numbers:
+            taken = await one(number)
+            done += taken
+
+    await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+    return done

@@ -1,0 +1,26 @@
+"""Invokes an endpoint again and again, many at a time, as the async client does: retries and our errors included."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tailrace.async_connections import AsyncConnection
+from tailrace_core.calls import Call
+from tests.benchmarks.invocations import CONCURRENCY, at_a_time, request
+from tests.benchmarks.report import report
+
+
+async def invoke(url: str, count: int) -> int:
+    """How many were taken."""
+    async with AsyncConnection(endpoint_url=url, region="eu-west-1", concurrency=CONCURRENCY) as connection:
+
+        async def one(number: int) -> bool:
+            answer = await connection.execute(Call("sagemaker-runtime", "invoke_endpoint_async", request(number)))
+            return bool(answer["OutputLocation"])
+
+        return await at_a_time(one, count)
+
+
+if __name__ == "__main__":
+    report(lambda: asyncio.run(invoke(sys.argv[1], int(sys.argv[2]))))
