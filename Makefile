@@ -2,8 +2,9 @@
 PYTHON ?= python3
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-LOCKS := dev uv cloud lambda sam awscli model bench
+LOCKS := dev uv cloud lambda sam awscli model bench checks
 TOOLS := cloud lambda sam awscli model bench
+CHECKERS := checks npm
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package tailrace --custom-compile-command "make lock"
 
@@ -16,7 +17,11 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for people, .tools for the local cloud
+setup: tools $(CHECKERS:%=.tools/%/.ready) ## the environments: .venv for people, .tools for the local cloud
+
+# What runs; the checkers, one of which needs node, are not part of it.
+.PHONY: tools
+tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 
 .tools/uv/.ready: requirements/uv.txt
 	@echo "setting up uv" >&2
@@ -38,21 +43,28 @@ setup: .venv/.ready $(TOOLS:%=.tools/%/.ready) ## the environments: .venv for pe
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/$* --require-hashes requirements/$*.txt
 	@touch $@
 
+.tools/npm/.ready: infra/checks/package.json infra/checks/package-lock.json
+	@echo "setting up .tools/npm" >&2
+	@command -v npm >/dev/null || { echo "cdk-nag needs node 20 or newer with npm: install nodejs and npm" >&2; exit 1; }
+	@mkdir -p .tools/npm && cp $^ .tools/npm/
+	@npm ci --prefix .tools/npm --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 .PHONY: lock
 lock: .tools/uv/.ready ## resolve the locked requirements anew from the .in files
 	for name in $(LOCKS); do $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	$(COMPILE) $(UPGRADE) consumers/requirements.in -o consumers/requirements.txt
 
 .PHONY: demo
-demo: setup ## deploy the pipeline on this machine and score 200,000 rows (KEEP=1 leaves it up; ROWS=N for another size)
+demo: tools ## deploy the pipeline on this machine and score 200,000 rows (KEEP=1 leaves it up; ROWS=N for another size)
 	@infra/local/demo.sh
 
 .PHONY: check
-check: .venv/.ready .tools/sam/.ready .tools/cloud/.ready ## format, lint, types, templates
+check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format, lint, types, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy shared producers consumers infra/local tests
-	$(BIN)/cfn-lint --regions eu-west-1 cn-north-1 cn-northwest-1 -- template.yaml infra/*.yaml
+	$(BIN)/python -m tests.infra.gate
 
 .PHONY: test
 test: setup ## everything but the benchmarks, the deployed local cloud included
@@ -67,12 +79,12 @@ torture: .venv/.ready ## random worlds with faults until one ends wrongly (SECON
 	$(BIN)/python -m tests.faults.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY)) $(if $(POISON),--poison)
 
 .PHONY: build
-build: setup ## the Lambda artifacts (sam build) and the wheel (dist/)
+build: tools ## the Lambda artifacts (sam build) and the wheel (dist/)
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build
 	$(BIN)/python -m hatchling build --target wheel
 
 .PHONY: bench
-bench: setup ## side-by-side benchmarks: ratios and whether they hold (QUICK=1; ONLY=NAME)
+bench: tools ## side-by-side benchmarks: ratios and whether they hold (QUICK=1; ONLY=NAME)
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean

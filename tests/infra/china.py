@@ -17,6 +17,8 @@ PRINCIPALS = {
     "lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "sns.amazonaws.com",
     "cloudwatch.amazonaws.com", "events.amazonaws.com",
 }  # fmt: skip
+# What a key is used through may end in .cn there, or not.
+ANY_SUFFIX = ".amazonaws.com*"
 # Properties of what the Chinese regions do not have, wherever they stand.
 LACKING = {
     "TracingConfig": "X-Ray for Lambda",
@@ -61,7 +63,7 @@ def no_partition_is_spelt_out(template: Template) -> Iterator[str]:
 
 def no_suffix_is_spelt_out(template: Template) -> Iterator[str]:
     for place, text in texts(template):
-        if re.search(r"amazonaws\.com(?!\.cn)", text) and text not in PRINCIPALS:
+        if re.search(r"amazonaws\.com(?!\.cn)", text) and text not in PRINCIPALS and not text.endswith(ANY_SUFFIX):
             yield f"{place} says {text}"
 
 

@@ -1,4 +1,4 @@
-"""The two templates as plain data, the root as CloudFormation gets it: after SAM's translation."""
+"""The templates as plain data, as they are written and as CloudFormation gets them: after SAM's translation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cfnlint.decode import decode  # type: ignore[import-untyped]  # ships no types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
@@ -26,7 +27,7 @@ import json, sys
 from samtranslator.translator.transform import transform
 class NoManagedPolicies:
     def load(self): return {}
-json.dump(transform(json.load(sys.stdin), {}, NoManagedPolicies()), sys.stdout)
+json.dump(transform(*json.load(sys.stdin), NoManagedPolicies()), sys.stdout)
 """
 
 
@@ -103,19 +104,34 @@ def source(path: str) -> Template:
     return Template(path, json.loads(json.dumps(body)))
 
 
+def paths() -> list[str]:
+    """Every template there is, the root first."""
+    return ["template.yaml", *(f"infra/{path.name}" for path in sorted((ROOT / "infra").glob("*.yaml")))]
+
+
 @cache
+def as_deployed(path: str, region: str = "eu-west-1", tracing: str = "Disabled") -> Template:
+    """A template as CloudFormation gets it in a region; the one parameter that SAM looks at is whether to trace."""
+    template = source(path)
+    if "Transform" not in template.body:
+        return template
+    template = template.copy()
+    template.body["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
+    return Template(path, translated(template.body, region, {"Tracing": tracing}))
+
+
 def root(region: str = "eu-west-1") -> Template:
     """template.yaml as CloudFormation gets it in a region."""
-    template = source("template.yaml").copy()
-    template.body["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
-    return Template("template.yaml", translated(template.body, region))
+    return as_deployed("template.yaml", region)
 
 
-def translated(body: dict[str, Any], region: str) -> dict[str, Any]:
+def translated(
+    body: dict[str, Any], region: str, parameters: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """What SAM makes of a template in a region."""
     done = subprocess.run(
         [ROOT / ".tools/cloud/bin/python", "-c", _TRANSLATE],
-        input=json.dumps(body),
+        input=json.dumps([body, dict(parameters)]),
         capture_output=True,
         text=True,
         check=True,
@@ -126,13 +142,11 @@ def translated(body: dict[str, Any], region: str) -> dict[str, Any]:
     return found
 
 
-@cache
 def endpoint() -> Template:
     """infra/endpoint.yaml, which has nothing to translate."""
     return source("infra/endpoint.yaml")
 
 
-@cache
 def monitoring() -> Template:
     """infra/monitoring.yaml, which has nothing to translate either."""
     return source("infra/monitoring.yaml")

@@ -33,9 +33,10 @@ class Exercised:
 
 @pytest.fixture(scope="session")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The pipeline on a cloud of its own. Skips without tools, but not in CI."""
+    """The pipeline on a cloud of its own, under a customer's key. Skips without tools, but not in CI."""
+    state = tmp_path_factory.mktemp("access") / "state"
     try:
-        with running_cloud(tmp_path_factory.mktemp("access") / "state", enforce_iam=True) as running:
+        with running_cloud(state, parameters={"CustomerManagedKey": "true"}, enforce_iam=True) as running:
             yield running
     except MissingToolError as missing:
         if os.environ.get("CI"):

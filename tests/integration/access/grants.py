@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_local.testing import RunningCloud
-from tests.integration.access.policies import Request, as_list, matches
+from tests.infra.access.policies import Request, as_list, matches
 
 ROLE, MANAGED, NESTED = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::CloudFormation::Stack"
 

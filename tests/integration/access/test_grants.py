@@ -6,9 +6,9 @@ import pytest
 
 from tailrace_local.cloud.access import Decision
 from tailrace_local.testing import RunningCloud
+from tests.infra.access.policies import Request, identity_allows
 from tests.integration.access.conftest import Exercised
 from tests.integration.access.grants import Grant, Holder
-from tests.integration.access.policies import Request, identity_allows
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(420)]
 
@@ -22,6 +22,7 @@ _SERVICE = "SageMaker pulls the image and writes logs and metrics with the role;
 _RARE = "taken only in a coincidence of faults; the sweep of the functions' calls takes that path in memory"
 _OVERDUE = "hours after a request was lost, or for a finisher that died; the functions' own tests take that path"
 _MODELS = "when the stack gets another model, or goes; tests of deployments take that path"
+_KEY = "services use the key in the caller's name; the local ones encrypt nothing, so the templates are judged instead"
 _SCHEDULER = "the local scheduler fires without its role"
 UNASKED = {
     **{(f"{function}Role", "WriteLogs", f"logs:{action}"): _LOGS
@@ -44,6 +45,12 @@ UNASKED = {
     ("ProvideModelRole", "PassRole", "iam:PassRole"): "SageMaker asks it itself when a model is made",
     ("ProvideModelRole", "MakeModels", "sagemaker:AddTags"): _MODELS,
     ("ProvideModelRole", "MakeModels", "sagemaker:DeleteModel"): _MODELS,
+    **{(holder, "UseKey", f"kms:{action}"): _KEY
+       for holder in ("CollectResultsRole", "HandleFailuresRole", "DispatchRetriesRole", "ReconcileJobsRole",
+                      "ReconcileJobsScheduleRole", "EndpointRole", "ProducerPolicy")
+       for action in ("Decrypt", "GenerateDataKey")},
+    ("ProvideModelRole", "UseKey", "kms:Decrypt"): _KEY,
+    ("ReconcileJobsRole", "GiveUp", "sqs:SendMessage"): "Lambda sends with it a tick that failed",
     ("ReconcileJobsScheduleRole", "Tick", "lambda:InvokeFunction"): _SCHEDULER,
     ("ReconcileJobsScheduleRole", "GiveUp", "sqs:SendMessage"): _SCHEDULER,
 }  # fmt: skip

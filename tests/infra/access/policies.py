@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 Statement = Mapping[str, Any]
@@ -63,14 +64,22 @@ def decide(identity: Iterable[Statement], resource: Sequence[Statement], request
 def _names(principal: Any, caller: str) -> bool:
     if principal == "*":
         return True
-    if set(principal) != {"Service"}:
-        raise ValueError(f"the principal {principal} cannot be judged here")
-    return caller in as_list(principal["Service"])
+    if set(principal) == {"Service"}:
+        return caller in as_list(principal["Service"])
+    # A key's policy that names the account itself leaves the decision to the account's identity policies.
+    if set(principal) == {"AWS"} and str(principal["AWS"]).endswith(":root"):
+        return False
+    raise ValueError(f"the principal {principal} cannot be judged here")
 
 
 def _like(pattern: str, value: str) -> bool:
-    expression = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+    return _expression(pattern).fullmatch(value) is not None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(letter, re.escape(letter)) for letter in pattern), re.DOTALL)
 
 
 def _any(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None], bool]:
@@ -82,13 +91,20 @@ def _none(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None],
     return lambda expected, actual: actual is None or not any(test(each, actual) for each in expected)
 
 
+def _same_truth(expected: str, actual: str) -> bool:
+    return expected.lower() == actual.lower()
+
+
 _OPERATORS: dict[str, Callable[[list[str], str | None], bool]] = {
     "StringEquals": _any(str.__eq__),
+    "StringNotEquals": _none(str.__eq__),
+    "Null": lambda expected, actual: (actual is None) == (expected == ["true"]),
     "StringLike": _any(_like),
     "ArnEquals": _any(_like),
     "ArnLike": _any(_like),
     "ArnNotEquals": _none(_like),
-    "Bool": _any(lambda expected, actual: expected.lower() == actual.lower()),
+    "Bool": _any(_same_truth),
+    "BoolIfExists": lambda expected, actual: actual is None or _any(_same_truth)(expected, actual),
 }
 
 

@@ -1,0 +1,234 @@
+"""Who may do what to which resource: each row names everybody who may, and so who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from tests.infra.access.policies import Request, Statement, decide
+
+COLLECT, HANDLE, DISPATCH, RECONCILE, SCHEDULE, PROVIDE, ENDPOINT, PRODUCER, READER, OPERATOR = (
+    "CollectResultsRole", "HandleFailuresRole", "DispatchRetriesRole", "ReconcileJobsRole", "ReconcileJobsScheduleRole",
+    "ProvideModelRole", "EndpointRole", "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
+)  # fmt: skip
+# Where there is Studio. Its people hold the producers' policy beside what is theirs.
+SCIENTIST, TRAINING = "StudioScientistRole", "StudioTrainingRole"
+FUNCTIONS = {COLLECT, HANDLE, DISPATCH, RECONCILE}
+SENDERS = FUNCTIONS | {PRODUCER}
+NOBODY: set[str] = set()
+JOB = "Bucket/v1/jobs/01JD0WAWQSRPH4P5HK2ZTF1J2N"
+QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
+
+Row = tuple[str, str, set[str]]
+
+# Resources by the name of the output that gives them, with the object's key behind it.
+MATRIX: list[Row] = [
+    ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, OPERATOR}),
+    ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE}),
+    ("s3:PutObject", f"{JOB}/rejects/a.csv", {PRODUCER, COLLECT, HANDLE}),
+    ("s3:PutObject", f"{JOB}/parts/a.csv", {PRODUCER, COLLECT, HANDLE}),
+    ("s3:PutObject", f"{JOB}/manifest.json", {PRODUCER, COLLECT, HANDLE, RECONCILE}),
+    ("s3:PutObject", f"{JOB}/anything.else", NOBODY),
+    ("s3:PutObject", "Bucket/v1/outputs/a.out", {ENDPOINT}),
+    ("s3:PutObject", "Bucket/v1/failures/a-error.out", {ENDPOINT}),
+    ("s3:PutObject", "Bucket/v2/a", NOBODY),
+    ("s3:PutObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
+    ("s3:GetObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
+    ("s3:GetObject", f"{JOB}/input/a.csv", {ENDPOINT, COLLECT, HANDLE, OPERATOR}),
+    ("s3:GetObject", f"{JOB}/kept/a.csv", {COLLECT, HANDLE, OPERATOR}),
+    ("s3:GetObject", f"{JOB}/rejects/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
+    ("s3:GetObject", f"{JOB}/parts/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
+    ("s3:GetObject", f"{JOB}/manifest.json", {PRODUCER, READER, OPERATOR}),
+    ("s3:GetObject", "Bucket/v1/outputs/a.out", {COLLECT, RECONCILE}),
+    ("s3:GetObject", "Bucket/v1/failures/a-error.out", {HANDLE, RECONCILE, OPERATOR}),
+    *((f"s3:{action}", f"{JOB}/parts/a.csv", NOBODY)
+      for action in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "BypassGovernanceRetention")),
+    *((f"s3:{action}", "Bucket", NOBODY)
+      for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
+    ("dynamodb:GetItem", "LedgerTable", SENDERS | {OPERATOR}),
+    ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH}),
+    ("dynamodb:UpdateItem", "LedgerTable", SENDERS),
+    ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {OPERATOR}),
+    ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE}),
+    ("dynamodb:Query", "LedgerTable/index/created", {PRODUCER, OPERATOR}),
+    *((f"dynamodb:{action}", "LedgerTable", NOBODY)
+      for action in ("DeleteItem", "Scan", "DeleteTable", "UpdateTable", "ExportTableToPointInTime")),
+    ("sns:Publish", "SucceededTopic", {ENDPOINT}),
+    ("sns:Publish", "FailedTopic", {ENDPOINT}),
+    ("sns:Publish", "ResultsTopic", {COLLECT, HANDLE, RECONCILE, PRODUCER}),
+    *((f"sns:{action}", "ResultsTopic", NOBODY) for action in ("Subscribe", "SetTopicAttributes", "AddPermission")),
+    ("sqs:ReceiveMessage", "SucceededQueue", {COLLECT}),
+    ("sqs:ReceiveMessage", "FailedQueue", {HANDLE}),
+    ("sqs:ReceiveMessage", "RetriesQueue", {DISPATCH}),
+    ("sqs:ReceiveMessage", "ParkedQueue", {OPERATOR}),
+    ("sqs:ReceiveMessage", "ResultsQueue", {READER}),
+    *((action, f"{queue}DeadLetterQueue", {OPERATOR})
+      for queue in (*QUEUES, "ReconcileJobs")
+      for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage")),
+    ("sqs:SendMessage", "SucceededQueue", {RECONCILE, OPERATOR}),
+    ("sqs:SendMessage", "FailedQueue", {RECONCILE, OPERATOR}),
+    ("sqs:SendMessage", "RetriesQueue", FUNCTIONS | {OPERATOR}),
+    ("sqs:SendMessage", "ParkedQueue", FUNCTIONS | {OPERATOR}),
+    ("sqs:SendMessage", "ResultsQueue", {OPERATOR}),
+    ("sqs:SendMessage", "ReconcileJobsDeadLetterQueue", {RECONCILE, SCHEDULE}),
+    *((f"sqs:{action}", f"{queue}Queue", NOBODY)
+      for queue in QUEUES for action in ("PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue")),
+    ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS),
+    ("sagemaker:DescribeEndpoint", "EndpointName", {PRODUCER}),
+    ("sagemaker:UpdateEndpoint", "EndpointName", NOBODY),
+    ("sagemaker:DeleteEndpoint", "EndpointName", NOBODY),
+    ("lambda:InvokeFunction", "ReconcileJobsFunction", {SCHEDULE}),
+    ("lambda:InvokeFunction", "CollectResultsFunction", NOBODY),
+    ("lambda:UpdateFunctionCode", "CollectResultsFunction", NOBODY),
+    ("lambda:GetFunction", "CollectResultsFunction", NOBODY),
+    ("iam:PassRole", ENDPOINT, {PROVIDE}),
+    ("iam:PassRole", TRAINING, {SCIENTIST, TRAINING}),
+    ("iam:PassRole", COLLECT, NOBODY),
+    *((action, role, NOBODY) for action in ("sts:AssumeRole", "iam:PutRolePolicy") for role in (COLLECT, ENDPOINT)),
+]  # fmt: skip
+# Who uses the customer's key, where there is one, through which service; and who may only decrypt.
+KEY_USERS: dict[str, set[str]] = {
+    "dynamodb": SENDERS | {OPERATOR},
+    "lambda": FUNCTIONS | {PROVIDE},
+    "s3": {COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR},
+    "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER},
+    "sqs": FUNCTIONS | {SCHEDULE, READER, OPERATOR},
+    "ec2": NOBODY,
+    "ssm": NOBODY,
+}
+ONLY_DECRYPT = {PROVIDE, READER}
+# What else a request of an action says, where a policy looks at it.
+CONTEXT = {"iam:PassRole": {"iam:passedtoservice": "sagemaker.amazonaws.com"}}
+# What even an administrator is refused, because the resource itself says so.
+FORGERIES = [
+    ("s3:PutObject", "Bucket/v1/outputs/a.out"),
+    ("s3:PutObject", "Bucket/v1/failures/a-error.out"),
+    ("sns:Publish", "SucceededTopic"),
+    ("sns:Publish", "FailedTopic"),
+]
+ADMINISTRATOR: Sequence[Statement] = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+TOPICS = ("SucceededTopic", "FailedTopic", "ResultsTopic")
+
+
+class Judged(Protocol):
+    """A stack whose policies can be read, deployed or not. Resources go by the names of the outputs that give them."""
+
+    @property
+    def policies(self) -> Mapping[str, Sequence[Statement]]:
+        """The statements of each role and of each managed policy."""
+
+    def principal(self, holder: str) -> str:
+        """Who asks when a role, or somebody with a managed policy, asks."""
+
+    def arn(self, name: str) -> str:
+        """A resource's ARN, with what stands behind the first slash of the name."""
+
+    def resource_policy(self, name: str) -> Sequence[Statement]:
+        """The statements that stand on a resource itself."""
+
+
+Context = Mapping[str, str]
+_EMPTY: Context = {}
+
+
+def allows(stack: Judged, holder: str, action: str, name: str, context: Context = _EMPTY) -> bool:
+    """Whether a role, or somebody with a managed policy, may."""
+    request = Request(stack.principal(holder), action, stack.arn(name), context)
+    return decide(stack.policies[holder], stack.resource_policy(name), request)
+
+
+def may(stack: Judged, action: str, name: str) -> set[str]:
+    """Everybody who may."""
+    context = CONTEXT.get(action, _EMPTY)
+    return {holder for holder in stack.policies if allows(stack, holder, action, name, context)}
+
+
+def administrator_may(stack: Judged, action: str, name: str, context: Context = _EMPTY) -> bool:
+    """Whether somebody may who may do everything, as far as identity policies go."""
+    account = stack.principal(PRODUCER).rsplit(":", 1)[0]
+    request = Request(f"{account}:role/Admin", action, stack.arn(name), context)
+    return decide(ADMINISTRATOR, stack.resource_policy(name), request)
+
+
+def delivers(stack: Judged, topic: str, queue: str) -> bool:
+    """Whether a queue takes what SNS brings for a topic."""
+    request = Request("sns.amazonaws.com", "sqs:SendMessage", stack.arn(queue), {"aws:sourcearn": stack.arn(topic)})
+    return decide((), stack.resource_policy(queue), request)
+
+
+def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
+    """What those who may would reach without TLS, where the service accepts that at all."""
+    return [
+        (holder, action, name)
+        for action, name, who in MATRIX
+        if action.partition(":")[0] in {"s3", "sqs"} or action == "sns:Publish"
+        for holder in who & stack.policies.keys()
+        if allows(stack, holder, action, name, {"aws:securetransport": "false"})
+    ]
+
+
+def disagreements(stack: Judged) -> Iterator[str]:
+    """Where a stack does not do what the matrix says."""
+    for action, name, who in MATRIX:
+        if name.endswith("Role") and name not in stack.policies:
+            continue
+        found = may(stack, action, name)
+        if found != (should := _expected(stack, who)):
+            yield f"{action} on {name}: {_difference(found, should)}"
+    for action, name in FORGERIES:
+        if administrator_may(stack, action, name):
+            yield f"{action} on {name}: an administrator may speak for the endpoint"
+    for holder, action, name in reached_over_plain_http(stack):
+        yield f"{action} on {name}: {holder} needs no TLS"
+    for queue in ("Succeeded", "Failed", "Results", "SucceededDeadLetter", "FailedDeadLetter", "ResultsDeadLetter"):
+        taken = [topic for topic in TOPICS if delivers(stack, topic, f"{queue}Queue")]
+        if taken != [f"{queue.removesuffix('DeadLetter')}Topic"]:
+            yield f"{queue}Queue takes messages from {taken}"
+
+
+def key_users(stack: Judged, action: str, service: str) -> set[str]:
+    """Everybody who may use the customer's key through a service."""
+    region = stack.arn("LedgerTable").split(":")[3]
+    return {
+        holder
+        for holder in stack.policies
+        # In China the name of what a call came through may end otherwise: nothing here may depend on that.
+        if all(
+            decide(
+                stack.policies[holder],
+                stack.resource_policy("Key"),
+                Request(
+                    stack.principal(holder), action, stack.arn("Key"), {"kms:viaservice": f"{service}.{region}.{end}"}
+                ),
+            )
+            for end in ("amazonaws.com", "amazonaws.com.cn")
+        )
+    }
+
+
+def key_disagreements(stack: Judged) -> Iterator[str]:
+    """Where a customer's key is not used by exactly those that the matrix says."""
+    for service, users in KEY_USERS.items():
+        for action, named in (
+            ("kms:Decrypt", users),
+            ("kms:GenerateDataKey", users - ONLY_DECRYPT),
+            ("kms:ScheduleKeyDeletion", NOBODY),
+            ("kms:PutKeyPolicy", NOBODY),
+        ):
+            found, who = key_users(stack, action, service), _expected(stack, named)
+            if found != who:
+                yield f"{action} through {service}: {_difference(found, who)}"
+
+
+def service_uses_key(stack: Judged, service: str, action: str, context: Context = _EMPTY) -> bool:
+    """Whether a service that acts without a role may use the customer's key."""
+    return decide((), stack.resource_policy("Key"), Request(service, action, stack.arn("Key"), context))
+
+
+def _expected(stack: Judged, who: set[str]) -> set[str]:
+    """Those of a row who are there."""
+    return (who | ({SCIENTIST} if PRODUCER in who else set())) & stack.policies.keys()
+
+
+def _difference(found: set[str], should: set[str]) -> str:
+    return f"{sorted(found - should)} may and should not, {sorted(should - found)} should and may not"

@@ -1,0 +1,138 @@
+"""How a flaw is planted: a place in a template, and what is put there or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.infra.gate.deployments import Deployment
+from tests.infra.scenarios import DEFAULT, HARDENED, Scenario
+from tests.infra.templates import Template, statements
+
+Place = Callable[[Template], Any]
+Plant = Callable[[Template], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A template, in the way to deploy in which the flaw shows."""
+
+    path: str
+    scenario: Scenario
+
+
+ROOT, KEYED = Site("template.yaml", DEFAULT), Site("template.yaml", HARDENED)
+ENDPOINT, SCALED = Site("infra/endpoint.yaml", DEFAULT), Site("infra/endpoint.yaml", HARDENED)
+STUDIO = Site("infra/studio.yaml", HARDENED)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One thing that is wrong, and the checker and rule that have to see it."""
+
+    name: str
+    site: Site
+    caught_by: str
+    plant: Plant
+
+    @property
+    def checker(self) -> str:
+        """The checker's name."""
+        return self.caught_by.partition(" ")[0]
+
+    @property
+    def rule(self) -> str:
+        """The rule's name."""
+        return self.caught_by.partition(" ")[2]
+
+    def deployment(self) -> Deployment:
+        """The deployment with the flaw in it."""
+        template = self.site.scenario.template(self.site.path).copy()
+        self.plant(template)
+        return Deployment(self.name, self.site.scenario, {self.site.path: template})
+
+
+def caught(by: str, site: Site, flaws: Mapping[str, Plant]) -> Iterator[Flaw]:
+    """Flaws of one site that the same rule has to see, by their names."""
+    return (Flaw(name, site, by, plant) for name, plant in flaws.items())
+
+
+def put(path: str, value: Any) -> Plant:
+    """Something else than what is there.
+
+    Args:
+        path: ``Bucket.A.0.B`` leads into properties, ``Role#Sid.A`` into a statement, ``Bucket!A`` beside them.
+        value: What to put there.
+    """
+    place, key = _place(path)
+    return lambda template: place(template).__setitem__(key, value)
+
+
+def turn_off(path: str) -> Plant:
+    """False where something is true."""
+    return put(path, value=False)
+
+
+def drop(path: str) -> Plant:
+    """Nothing where something is."""
+    place, key = _place(path)
+    return lambda template: place(template).__delitem__(key)
+
+
+def _place(path: str) -> tuple[Place, str | int]:
+    """What holds the last step of a path, and that step."""
+    if "!" in path:
+        logical_id, key = path.split("!")
+        return lambda template: template.body["Resources"][logical_id], key
+    first, *between, last = (int(step) if step.isdigit() else step for step in path.split("."))
+
+    def find(template: Template) -> Any:
+        logical_id, _, sid = str(first).partition("#")
+        found: Any = _statement(template, logical_id, sid) if sid else template.properties(logical_id)
+        for step in between:
+            found = found[step]
+        return found
+
+    return find, last
+
+
+def _statement(template: Template, logical_id: str, sid: str) -> dict[str, Any]:
+    """Of a policy on resources, of a key, of a role or of a managed policy."""
+    properties = template.properties(logical_id)
+    documents = [
+        each["PolicyDocument"] for each in properties.get("Policies", [properties]) if "PolicyDocument" in each
+    ]
+    documents += [properties["KeyPolicy"]] if "KeyPolicy" in properties else []
+    return next(found for each in documents for found in statements(each) if found.get("Sid") == sid)
+
+
+def grant(role: str, action: str | list[str], resource: Any, **more: Any) -> Plant:
+    """One more statement for a role."""
+    statement = {"Sid": "Planted", "Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return lambda template: template.properties(role)["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+def add(logical_id: str, kind: str, **properties: Any) -> Plant:
+    """One more resource."""
+    return lambda template: template.body["Resources"].update({logical_id: {"Type": kind, "Properties": properties}})
+
+
+def remove(logical_id: str) -> Plant:
+    """A resource less."""
+    return lambda template: template.body["Resources"].__delitem__(logical_id)
+
+
+def ref(name: str) -> dict[str, str]:
+    """A reference to a resource or a parameter."""
+    return {"Ref": name}
+
+
+def arn(logical_id: str) -> dict[str, list[str]]:
+    """A reference to a resource's ARN."""
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def sub(text: str) -> dict[str, str]:
+    """A text with references in it."""
+    return {"Fn::Sub": text}

@@ -1,0 +1,90 @@
+"""What the checkers look at: the templates of one way to deploy, before and after their parameters are filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tests.infra.access.places import IRELAND, Place
+from tests.infra.access.world import World
+from tests.infra.scenarios import DEFAULT, HARDENED, Scenario, stacks
+from tests.infra.templates import Template, paths
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One way to deploy, of the templates as they are or with a flaw in one of them."""
+
+    name: str
+    scenario: Scenario
+    planted: Mapping[str, Template] = field(default_factory=dict, hash=False)
+
+    def template(self, path: str) -> Template:
+        """A template as CloudFormation gets it."""
+        return self.planted.get(path) or self.scenario.template(path)
+
+    @cached_property
+    def templates(self) -> dict[str, Template]:
+        """All of them, by path."""
+        return {path: self.template(path) for path in paths()}
+
+    @cached_property
+    def stacks(self) -> dict[str, Template]:
+        """Those that this way to deploy uses, with their parameters filled in."""
+        return stacks(self.scenario, load=self.template)
+
+    @cached_property
+    def placed(self) -> dict[str, Template]:
+        """The same somewhere: only references between resources are left."""
+
+        def known(name: str, _attribute: str) -> str | None:
+            return IRELAND.pseudo(name, "tailrace")
+
+        return stacks(self.scenario, known, self.template)
+
+    def world(self, place: Place = IRELAND) -> World:
+        """The whole of it with every reference followed."""
+        return World(self.template("template.yaml"), self.scenario.parameters, place, load=self.template)
+
+
+# Between them every parameter that matters to a checker has both its values.
+DEPLOYMENTS = tuple(Deployment(scenario.name, scenario) for scenario in (DEFAULT, HARDENED))
+
+
+def write(folder: Path, deployments: Iterable[Deployment]) -> dict[Path, tuple[Deployment, str]]:
+    """The stacks of deployments as files, each with the deployment and the template that it comes from."""
+    written = {}
+    for deployment in deployments:
+        for path, template in deployment.placed.items():
+            written[_put(folder / deployment.name, template)] = (deployment, path)
+    return written
+
+
+def write_templates(folder: Path, deployments: Sequence[Deployment]) -> dict[Path, tuple[Deployment, str]]:
+    """The same before parameters are filled in, and each template that is the same in several deployments once."""
+    written: dict[Path, tuple[Deployment, str]] = {}
+    seen: set[str] = set()
+    for deployment in deployments:
+        # The ones that are not looked at have to be there, for those that nest them.
+        for path, file in _put_all(folder / deployment.name, deployment.templates.values()):
+            text = file.read_text()
+            if (path + text) not in seen:
+                written[file] = (deployment, path)
+            seen.add(path + text)
+    return written
+
+
+def _put_all(folder: Path, templates: Iterable[Template]) -> Iterator[tuple[str, Path]]:
+    for template in templates:
+        yield template.name, _put(folder, template)
+
+
+def _put(folder: Path, template: Template) -> Path:
+    # JSON is YAML too: files keep the names by which templates know each other.
+    file = folder / template.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(template.body, indent=1))
+    return file

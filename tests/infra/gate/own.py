@@ -1,0 +1,41 @@
+"""Our own checkers: the structural rules, and the matrix of who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tests.infra import rules
+from tests.infra.access.matrix import disagreements, key_disagreements
+from tests.infra.access.places import BEIJING, IRELAND
+from tests.infra.gate.deployments import Deployment
+from tests.infra.gate.findings import Finding
+from tests.infra.rules.shapes import Rule
+from tests.infra.scenarios import HARDENED
+from tests.infra.templates import Template
+
+
+def rules_kept(deployments: Iterable[Deployment]) -> Iterator[Finding]:
+    """The structural rules, on stacks with their parameters filled in; those on spelling, on what is written."""
+    for deployment in deployments:
+        asked = (*rules.ALWAYS, *(rules.HARDENED if deployment.scenario is HARDENED else ()))
+        for stack in deployment.stacks.values():
+            yield from _findings(asked, deployment, stack)
+            yield from _findings(rules.SPELLING, deployment, deployment.template(stack.name))
+
+
+def _findings(asked: Iterable[Rule], deployment: Deployment, template: Template) -> Iterator[Finding]:
+    for rule in asked:
+        for message in rule(template):
+            yield Finding("rules", rule.__name__, deployment.name, template.name, "", message)
+
+
+def access(deployments: Iterable[Deployment]) -> Iterator[Finding]:
+    """The matrix, in both partitions; who uses the customer's key, where there is one."""
+    for deployment in deployments:
+        for place in (IRELAND, BEIJING):
+            world = deployment.world(place)
+            for message in disagreements(world):
+                yield Finding("access", "matrix", deployment.name, "", place.region, message)
+            if deployment.scenario is HARDENED:
+                for message in key_disagreements(world):
+                    yield Finding("access", "key", deployment.name, "", place.region, message)

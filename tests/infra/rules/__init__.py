@@ -1,0 +1,40 @@
+"""What linters do not see: each rule takes a template and yields what is wrong with it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.infra.rules import (
+    endpoints,
+    functions,
+    keys,
+    platform,
+    queues,
+    resource_policies,
+    roles,
+    spelling,
+    storage,
+)
+from tests.infra.rules.shapes import Rule
+from tests.infra.templates import Template
+
+# Of every stack, whatever its parameters.
+ALWAYS: tuple[Rule, ...] = (
+    *queues.RULES,
+    *resource_policies.RULES,
+    *storage.RULES,
+    *roles.RULES,
+    *functions.RULES,
+    *keys.RULES,
+    *endpoints.RULES,
+)
+# Of a stack whose parameters ask for everything that a platform may ask for.
+HARDENED: tuple[Rule, ...] = (*keys.HARDENED, *platform.HARDENED, *endpoints.HARDENED)
+# Of a template before its parameters are filled in.
+SPELLING: tuple[Rule, ...] = spelling.RULES
+RULES: tuple[Rule, ...] = (*ALWAYS, *HARDENED, *SPELLING)
+
+
+def findings(rules: Iterable[Rule], template: Template) -> list[str]:
+    """What some rules find in a template."""
+    return [f"{rule.__name__}: {finding}" for rule in rules for finding in rule(template)]

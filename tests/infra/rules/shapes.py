@@ -1,0 +1,50 @@
+"""Names of resource types, and the questions about a template that several rules ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.infra.templates import Template, target
+
+QUEUE, QUEUE_POLICY = "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"
+TOPIC, TOPIC_POLICY = "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"
+BUCKET, BUCKET_POLICY = "AWS::S3::Bucket", "AWS::S3::BucketPolicy"
+TABLE, FUNCTION = "AWS::DynamoDB::Table", "AWS::Lambda::Function"
+MAPPING, SUBSCRIPTION = "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"
+SCHEDULE, ROLE, KEY = "AWS::Scheduler::Schedule", "AWS::IAM::Role", "AWS::KMS::Key"
+LOG_GROUP, ALARM = "AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm"
+MODEL, ENDPOINT_CONFIG = "Custom::Model", "AWS::SageMaker::EndpointConfig"
+DOMAIN = "AWS::SageMaker::Domain"
+SCALABLE_TARGET, SCALING_POLICY = (
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+)
+
+# Takes a template, resolved, and yields what is wrong with it, in words.
+Rule = Callable[[Template], Iterator[str]]
+
+
+def dead_letter_queue_of(template: Template, queue: str) -> str:
+    """The logical id of a queue's dead-letter queue; empty when it has none."""
+    return target(template.properties(queue).get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+
+
+def ticks_given_up(template: Template) -> set[str]:
+    """The queues that schedules give up to."""
+    return {
+        target(schedule["Properties"]["Target"].get("DeadLetterConfig", {}).get("Arn"))
+        for schedule in template.of_type(SCHEDULE).values()
+    }
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text in a value, keys apart."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for entry in value.values():
+            yield from strings(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from strings(entry)

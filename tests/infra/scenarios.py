@@ -1,0 +1,73 @@
+"""Ways to deploy: the parameters of each, and the stacks that CloudFormation makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.infra.resolution import Known, resolve, unknown
+from tests.infra.templates import Template, as_deployed
+
+NESTED = "AWS::CloudFormation::Stack"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/models/demand@sha256:" + 64 * "0"
+VPC, GROUP = "vpc-0d4e5f60718293a4b", "sg-0c3d4e5f60718293a"
+SUBNETS = "subnet-0a1b2c3d4e5f60718,subnet-0b1c2d3e4f5061728"
+ACCOUNT_ARN = "arn:aws:iam::123456789012"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way to deploy the root."""
+
+    name: str
+    parameters: Mapping[str, str] = field(hash=False)
+
+    def template(self, path: str) -> Template:
+        """A template as CloudFormation gets it, its parameters not filled in yet."""
+        return as_deployed(path, tracing=self.parameters.get("Tracing", "Disabled"))
+
+
+DEFAULT = Scenario("default", {"ModelImage": IMAGE, "ModelDataUrl": "s3://models/demand/model.tar.gz"})
+# Everything that a platform may ask for, asked for.
+HARDENED = Scenario(
+    "hardened",
+    {
+        **DEFAULT.parameters,
+        "AccessLogBucket": "access-logs",
+        "CodeSigningConfigArn": "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
+        "CustomerManagedKey": "true",
+        "LedgerMaxReadUnits": "4000",
+        "LedgerMaxWriteUnits": "4000",
+        "LogRetentionDays": "365",
+        "MaxInstanceCount": "4",
+        "ModelSecurityGroupIds": GROUP,
+        "ModelSubnetIds": SUBNETS,
+        "PermissionsBoundaryArn": f"{ACCOUNT_ARN}:policy/boundary",
+        "ReservedConcurrency": "10",
+        "StudioSecurityGroupIds": GROUP,
+        "StudioSubnetIds": SUBNETS,
+        "StudioVpcId": VPC,
+        "Tracing": "Active",
+    },
+)
+EXISTING = Scenario("existing", {"EndpointName": "demand", "EndpointRoleArn": f"{ACCOUNT_ARN}:role/endpoint"})
+CANDIDATE = Scenario("candidate", {"AutoMLJobName": "demand", "MaxInstanceCount": "4"})
+SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
+
+
+def stacks(
+    scenario: Scenario, known: Known = unknown, load: Callable[[str], Template] | None = None
+) -> dict[str, Template]:
+    """The root of a deployment and what is nested in it, resolved, by the paths of their templates."""
+    load = load or scenario.template
+    root = resolve(load("template.yaml"), scenario.parameters, known)
+    return {root.name: root} | dict(_nested(root, known, load))
+
+
+def _nested(parent: Template, known: Known, load: Callable[[str], Template]) -> Iterator[tuple[str, Template]]:
+    for stack in parent.of_type(NESTED).values():
+        properties: dict[str, Any] = stack["Properties"]
+        child = resolve(load(properties["TemplateURL"]), properties.get("Parameters", {}), known)
+        yield child.name, child
+        yield from _nested(child, known, load)
