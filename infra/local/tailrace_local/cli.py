@@ -7,7 +7,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from tailrace_local.inspection import inspect
 from tailrace_local.lifecycle import Lifecycle, Plan, Steps
 from tailrace_local.logbook import Logbook
 from tailrace_local.reporting import Json, StateDir, fail, reported, say, state, up_or_exit
+from tailrace_local.status_lines import status_lines
 from tailrace_local.workspace import Workspace
 
 NOT_UP = 1
@@ -87,13 +88,14 @@ def down(*, state_dir: StateDir = None) -> None:
 
 @app.command()
 def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """What runs: processes, stack, queues and their depths, functions, the endpoint. Exit status 1 when not up."""
+    """What runs: processes, queues, the endpoint, alarms that speak, what was scaled. Exit status 1 when not up."""
     with reported():
         found = inspect(state(state_dir))
     if json_:
         typer.echo(json.dumps(found))
     else:
-        _print_status(found)
+        for line in status_lines(found):
+            typer.echo(line)
     if not found["up"]:
         raise typer.Exit(NOT_UP)
 
@@ -137,19 +139,3 @@ def _parameters(texts: list[str]) -> dict[str, str]:
             fail(f"--parameter {text!r} is not of the form NAME=VALUE")
         found[name] = value
     return found
-
-
-def _print_status(found: dict[str, Any]) -> None:
-    typer.echo(f"{'up' if found['up'] else 'down'}  {found.get('endpoint_url', '')}  {found['state_dir']}")
-    if "stack" in found:
-        typer.echo(f"stack      {found['stack']['name']} {found['stack']['status']}")
-    if found.get("endpoint"):
-        typer.echo(f"endpoint   {found['endpoint']['name']} {found['endpoint'].get('status', '')}")
-    for process in found["processes"]:
-        typer.echo(f"process    {process['pid']:>7} {'alive' if process['alive'] else 'dead '} {process['what']}")
-    for queue in found.get("queues", []):
-        typer.echo(f"queue      {queue['visible']:>7} waiting {queue['in_flight']:>5} in flight  {queue['name']}")
-    for mapping in found.get("mappings", []):
-        typer.echo(f"mapping    {mapping['in_flight']:>7} batches  {mapping['queue']} -> {mapping['function']}")
-    for declared in found.get("declared", []):
-        typer.echo(f"recorded   {declared['type']} {declared['id']} (nothing acts on it)")

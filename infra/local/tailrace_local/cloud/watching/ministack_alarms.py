@@ -10,6 +10,7 @@ from typing import Any
 
 from tailrace_local.cloud.watching.private_names import replace
 from tailrace_local.cloudwatch import Alarm, AlarmError, State, Transition
+from tailrace_local.cloudwatch.checking import check
 from tailrace_local.cloudwatch.notifications import moment
 
 Described = dict[str, Any]
@@ -39,10 +40,11 @@ class MiniStackAlarms:
         self._tell_creations_apart()
 
     def take_metric_math(self) -> None:
-        """Have CloudFormation take alarms on metric math, which it refuses."""
+        """Have CloudFormation take alarms on metric math, which it refuses; and none that would never be evaluated."""
         stock = self._provisioners._cw_metric_alarm_record  # noqa: SLF001 - no public way in
 
         def record(name: str, properties: Described) -> Described:
+            check({**properties, "AlarmName": name})
             if not properties.get("Metrics"):
                 return dict(stock(name, properties))
             alarm = stock(name, {**properties, "Metrics": None, "MetricName": "-", "Namespace": "-"})
