@@ -14,34 +14,18 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(420)]
 
 # Grants that nothing asks for here, and why they are there all the same. A grant that is asked for after all has to
 # leave this list, and a new one has to be asked for or be explained here.
-_LOGS = "Lambda writes a function's logs with the function's role; the local cloud keeps them without asking"
-_MAPPING = "Lambda refuses an event source mapping whose role lacks it; the local poller never asks"
-_MISSING = "S3 asks it itself, to answer 404 and not 403 for an object that is missing; the local S3 does not"
+_MISSING = "S3 asks it itself for an object that is missing, to answer 404 and not 403; here nothing was missing"
 _ABORT = "a part above 8 MiB whose upload breaks off; tests of the adapter take that path"
-_SERVICE = "SageMaker pulls the image and writes logs and metrics with the role; the local one has no such services"
 _RARE = "taken only in a coincidence of faults; the sweep of the functions' calls takes that path in memory"
 _OVERDUE = "hours after a request was lost, or for a finisher that died; the functions' own tests take that path"
 _MODELS = "when the stack gets another model, or goes; tests of deployments take that path"
 _KEY = "services use the key in the caller's name; the local ones encrypt nothing, so the templates are judged instead"
-_SCHEDULER = "the local scheduler fires without its role"
+_SCHEDULER = "the schedule's work: a tick every five minutes, and a letter when it cannot be delivered"
 UNASKED = {
-    **{(f"{function}Role", "WriteLogs", f"logs:{action}"): _LOGS
-       for function in ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs", "ProvideModel")
-       for action in ("CreateLogStream", "PutLogEvents")},
-    ("CollectResultsRole", "ConsumeSucceeded", "sqs:GetQueueAttributes"): _MAPPING,
-    ("HandleFailuresRole", "ConsumeFailed", "sqs:GetQueueAttributes"): _MAPPING,
-    ("DispatchRetriesRole", "ConsumeRetries", "sqs:GetQueueAttributes"): _MAPPING,
-    **{(f"{name}Role", "LearnWhatIsMissing", "s3:ListBucket"): _MISSING
-       for name in ("CollectResults", "HandleFailures", "ReconcileJobs", "Endpoint")},
+    **{(f"{name}Role", "LearnWhatIsMissing", "s3:ListBucket"): _MISSING for name in ("ReconcileJobs", "Endpoint")},
     ("CollectResultsRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
     ("HandleFailuresRole", "AbortParts", "s3:AbortMultipartUpload"): _ABORT,
     ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): "SageMaker uploads large outputs in parts",
-    **{("EndpointRole", "PullImages", f"ecr:{action}"): _SERVICE
-       for action in ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")},
-    ("EndpointRole", "LogInToEcr", "ecr:GetAuthorizationToken"): _SERVICE,
-    **{("EndpointRole", "WriteLogs", f"logs:{action}"): _SERVICE
-       for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents", "DescribeLogStreams")},
-    ("EndpointRole", "WriteMetrics", "cloudwatch:PutMetricData"): _SERVICE,
     ("ProvideModelRole", "PassRole", "iam:PassRole"): "SageMaker asks it itself when a model is made",
     ("ProvideModelRole", "MakeModels", "sagemaker:AddTags"): _MODELS,
     ("ProvideModelRole", "MakeModels", "sagemaker:DeleteModel"): _MODELS,
@@ -54,6 +38,8 @@ UNASKED = {
     ("ReconcileJobsScheduleRole", "Tick", "lambda:InvokeFunction"): _SCHEDULER,
     ("ReconcileJobsScheduleRole", "GiveUp", "sqs:SendMessage"): _SCHEDULER,
 }  # fmt: skip
+# Asked every five minutes: by the time the tests look, perhaps.
+CLOCKED = {("ReconcileJobsScheduleRole", "Tick", "lambda:InvokeFunction")}
 # The same for one resource among several.
 RARE = {
     ("CollectResultsRole", "SendOn", "sqs:SendMessage", "RetriesQueue"): _RARE,
@@ -98,7 +84,7 @@ def test_nothing_that_is_needed_is_refused(exercised: Exercised) -> None:
 
 def test_every_role_and_the_producer_were_at_work(exercised: Exercised) -> None:
     silent = {holder.name for holder in exercised_holders(exercised) if not exercised.asked(holder)}
-    assert silent == {"ReconcileJobsScheduleRole"}
+    assert silent <= {"ReconcileJobsScheduleRole"}
 
 
 def test_each_grant_is_the_only_one_that_allows_something_that_is_asked(exercised: Exercised) -> None:
@@ -110,9 +96,10 @@ def test_each_grant_is_the_only_one_that_allows_something_that_is_asked(exercise
                 superfluous[(grant.holder, grant.sid, grant.action, resource_name(grant.resource))] = str(grant)
     explained = {key: text for key, text in superfluous.items() if key[:3] in UNASKED or key in RARE}
 
-    assert sorted(superfluous.keys() - explained.keys()) == []
-    assert sorted(UNASKED.keys() - {found[:3] for found in superfluous}) == []
-    assert RARE.keys() - superfluous.keys() == set()
+    unexplained = sorted(superfluous.keys() - explained.keys())
+    asked_after_all = sorted(UNASKED.keys() - CLOCKED - {found[:3] for found in superfluous})
+    not_rare = sorted(RARE.keys() - superfluous.keys())
+    assert (unexplained, asked_after_all, not_rare) == ([], [], [])
 
 
 def test_the_emulator_decides_as_the_policies_read(exercised: Exercised) -> None:
