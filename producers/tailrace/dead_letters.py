@@ -74,6 +74,10 @@ class DeadLetters:
         """Each dead-letter queue, and about how many letters it holds: None where the identity may not ask."""
         return [(each, self._size(each)) for each in _queues_of(self._stack)]
 
+    def left(self, name: str) -> int | None:
+        """About how many letters the queue of that name holds now, those that somebody is looking at included."""
+        return self._size(self.find(name))
+
     def find(self, name: str) -> DeadLetterQueue:
         """The queue of that name.
 

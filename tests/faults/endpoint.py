@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_core import keys
+from tailrace_core.retrying import DEFAULT_POLICY
 from tests.faults import model
 from tests.faults.memory_aws.cloud import BUCKET, ENDPOINT, FAILED, SUCCEEDED, Cloud
 from tests.faults.memory_aws.errors import refusal
@@ -46,6 +48,8 @@ class Endpoint:
     """Every request fails with this reason."""
     gone: bool = False
     """The endpoint does not exist any more."""
+    throttled: Counter[str] = field(default_factory=Counter)
+    """How often each request was told to come again."""
 
     def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
         if self.gone or request["EndpointName"] != ENDPOINT:
@@ -55,6 +59,7 @@ class Endpoint:
         assert match is not None
         assert 1 <= len(request["InferenceId"]) <= 64
         taken = Request(len(self.accepted) + 1, request["InferenceId"], match[1], self.cloud.clock())
+        self._refuse(taken)
         self.accepted.append(taken)
         self.backlog.append(taken)
         return {
@@ -62,6 +67,16 @@ class Endpoint:
             "OutputLocation": f"s3://{BUCKET}/{taken.output_key}",
             "FailureLocation": f"s3://{BUCKET}/{taken.failure_key}",
         }
+
+    def _refuse(self, request: Request) -> None:
+        stored = self.cloud.s3.objects.get(request.input_key)
+        if stored is None or request.attempt != 2:
+            return
+        if model.BUSY in stored.body and self.throttled[request.inference_id] < DEFAULT_POLICY.tries:
+            self.throttled[request.inference_id] += 1
+            raise refusal("ThrottlingException", "Rate exceeded", "InvokeEndpointAsync")
+        if model.REFUSED in stored.body:
+            raise refusal("ValidationError", "no such endpoint", "InvokeEndpointAsync")
 
     def process(self, at: int = 0, *, notifications: int = 1) -> Request:
         """Answer one request of the backlog; say so that many times."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
+from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
 from tests.faults.injection import Crash, Process, Schedule
@@ -54,6 +56,7 @@ class Functions:
     schedule: Schedule
     rewire: Rewire = as_it_is
     seed: int = 0
+    piece_bytes: int | None = None
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """What became of each message that was acknowledged."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
@@ -68,7 +71,10 @@ class Functions:
         process = process or Process(self.cloud, role, self.schedule)
         execute = process.persistent(Boto3Executor(self.cloud.client))
         world: World = aws(SETTINGS, execute, self.cloud.clock)
-        object.__setattr__(world, "random_source", random.Random(self.seed))
+        changes: dict[str, Any] = {"random_source": random.Random(self.seed)}
+        if self.piece_bytes is not None:
+            changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, piece_bytes=self.piece_bytes)
+        world = dataclasses.replace(world, **changes)
         return process, self.rewire(Composition(SETTINGS, world))
 
     def service(self, role: str) -> tuple[Process, Any]:
@@ -96,6 +102,7 @@ class Functions:
 
     def _handle(self, role: str, module: Any, body: str) -> bool:
         _, service = self.service(role)
+        self.schedule.begin(role)
         try:
             outcome, _ = module.handle(body, service)
         except TailraceError as exc:
@@ -111,6 +118,7 @@ class Functions:
         """One run of the reconciler."""
         self.ticked_at = self.cloud.clock()
         _, service = self.service(RECONCILER)
+        self.schedule.begin(RECONCILER)
         try:
             found, errors = service.run(reconcile_jobs.SECONDS)
         except Crash:

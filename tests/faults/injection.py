@@ -70,9 +70,16 @@ class Schedule:
     faults: tuple[Fault, ...] = ()
     role: str | None = None
     calls: list[str] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
+    """How many calls had been made whenever a process of the role began something: a message, a tick, a submit."""
     fired: list[Fault] = field(default_factory=list)
     before_call: Callable[[str, str], None] | None = None
     """Told of each call about to be made (role, call); may block, run other things, or raise `Crash`."""
+
+    def begin(self, role: str) -> None:
+        """A process begins something that it will do again from the start if it fails."""
+        if self.role in {None, role}:
+            self.begun.append(len(self.calls))
 
     def next(self, role: str, call: str) -> Kind | None:
         """What happens at this call."""

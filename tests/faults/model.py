@@ -13,6 +13,14 @@ FLAKY = b"flaky"
 """A request that holds such a row fails with 500 at the first attempt."""
 FATAL = b"fatal"
 """A request that holds such a row fails with 500 at every attempt."""
+QUARREL = b"quarrel"
+"""The container refuses a request that holds two such rows, and scores each by itself: 400."""
+SHY = b"shy"
+"""Of two such rows in one request it answers only the first, and no error; each by itself it scores."""
+BUSY = b"busy"
+"""The second attempt of a request that holds such a row is throttled until its caller gives up, once."""
+REFUSED = b"refused"
+"""The second attempt of a request that holds such a row is refused for good; a later one is not."""
 
 BAD_REQUEST = (
     "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs in your account for more "
@@ -47,9 +55,11 @@ def is_bad(record: bytes) -> bool:
 
 def score(body: bytes, attempt: int) -> Answered | Refused:
     """What the container answers to a request's body."""
-    if POISON in body:
+    if POISON in body or body.count(QUARREL) > 1:
         return Refused(BAD_REQUEST, b"cannot parse a row")
     if FATAL in body or (FLAKY in body and attempt == 1):
         return Refused(SERVER_ERROR, b"worker died")
     lines = body.splitlines()
+    shy = [line for line in lines if SHY in line]
+    lines = [line for line in lines if SHY not in line or line == shy[0]]
     return Answered(b"".join(prediction(line) + b"\n" for line in lines if SWALLOWED not in line))

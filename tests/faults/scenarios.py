@@ -23,11 +23,17 @@ class Scenario:
     """None: as the dataset says."""
     mishaps: tuple[int | None, ...] = ()
     """Of the first requests, see `World`."""
+    piece_bytes: int | None = None
+    """Of the parts that functions write; None: so large that there is one."""
+    slept_s: float = 0.0
+    """How long the reconciler did not run after the submit."""
 
     def run(self, schedule: Schedule, *, meanwhile: bool = False, rewire: Rewire = as_it_is) -> tuple[World, Report]:
         """Submit (again, if need be), let everything come to rest, and judge."""
-        world = World(schedule, rewire, mishaps=list(self.mishaps))
+        world = World(schedule, rewire, mishaps=list(self.mishaps), piece_bytes=self.piece_bytes)
         job_id = world.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
+        world.pump()
+        world.cloud.clock.advance(self.slept_s)
         world.drain()
         return world, check(world, job_id, self.data, expected=self.state)
 
@@ -63,4 +69,23 @@ SCENARIOS: dict[str, Scenario] = {
         Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=2), mishaps=(0, 0, 0)
     ),
     "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,) * 6),
+    # As small as they can be, so that pairs of faults can be tried, all of them.
+    "one bad row": Scenario(Dataset.of(b"poison")),
+    "one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), piece_bytes=8),
+    "one misaligned row": Scenario(Dataset.of(b"swallow")),
+    "two rows that fail together": Scenario(Dataset.of(b"quarrel1", b"quarrel2")),
+    "two rows that shift together": Scenario(Dataset.of(b"shy1", b"shy2")),
+    "retry throttled": Scenario(Dataset.of(b"flaky busy")),
+    "retry refused for good": Scenario(Dataset.of(b"flaky refused")),
+    "one notification lost": Scenario(Dataset.of(b"1"), mishaps=(0,)),
+    "one failure unheard of": Scenario(Dataset.of(b"1", b"poison"), _with(chunk_rows=1), mishaps=(1, 0)),
+    "request given up": Scenario(
+        Dataset.of(b"quarrel1", b"quarrel2"),
+        _with(request_ttl_s=60, invocation_timeout_s=1),
+        mishaps=(1, None),
+        slept_s=1_000,
+    ),
+    "deadline slept through": Scenario(
+        Dataset.of(b"1"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,) * 6, slept_s=1_000
+    ),
 }

@@ -1,143 +1,45 @@
-"""A person redrives, corrects or discards what is parked, and dies at any call: done again, the end is the same."""
+"""A person redrives, corrects or discards what is parked, or redrives dead letters, and dies at any call or two: done
+again, the end is the same."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pytest
 
-from tailrace.client import Tailrace
 from tailrace.parked import ParkedName, Standing
-from tailrace_core.errors import InputError, TransientError
-from tailrace_core.jobs import Chunk, ChunkState, JobState
+from tailrace_core.errors import InputError
+from tailrace_core.jobs import ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.injection import Crash, Fault, Schedule, kinds_of
+from tests.faults.injection import Fault, Schedule, kinds_of
 from tests.faults.memory_aws import cloud as names
+from tests.faults.pairs import sweep_pairs
 from tests.faults.parked_world import parked_world
+from tests.faults.person import OPERATOR, SEVERAL, SINGLE
 from tests.faults.world import World
 
-OPERATOR = "operator"
-_TRIES = 6
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the person does, and what has to come out."""
-
-    act: Callable[[Tailrace, str, list[Chunk]], None]
-    expected: Dataset
-    before: Dataset
-    redrives: int = 1
-
-
-def _redrive_all(client: Tailrace, job_id: str, _: list[Chunk]) -> None:
-    for _done in client.operations.redriving.redrive_all(job_id, confirmed=True).chunks:
-        pass
-
-
-def _redrive_queue(client: Tailrace, _: str, __: list[Chunk]) -> None:
-    found = client.operations.redriving.redrive_all(confirmed=True)
-    for _done in found.chunks:
-        pass
-    if not found.complete:
-        raise TransientError("the person was told to do it again")
-
-
-def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedName], object]) -> None:
-    for chunk in chunks:
-        name = ParkedName(job_id, chunk.range)
-        if client.operations.parked.find(name).standing is Standing.PARKED:
-            act(name)
-
-
-def _redrive_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
-    _each(client, job_id, chunks, client.operations.redriving.redrive)
-
-
-def _correct_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
-    def correct(name: ParkedName) -> None:
-        rows = client.operations.parked.input(client.operations.parked.find(name))
-        mended = rows.replace(b"fatal", b"7").replace(b"flaky", b"8")
-        client.operations.redriving.redrive(name, edit=mended)
-
-    _each(client, job_id, chunks, correct)
-
-
-def _discard_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
-    _each(client, job_id, chunks, lambda name: client.operations.redriving.discard(name, "not worth it"))
-
-
 _GOOD = Dataset.of(b"1", b"2", b"3")
-_DISCARDED = Dataset(tuple(dataclasses.replace(row, refused=True) for row in _GOOD.rows))
-
-CASES = {
-    "all of a job": Case(_redrive_all, _GOOD, _GOOD),
-    "all of the queue": Case(_redrive_queue, _GOOD, _GOOD),
-    "one by one": Case(_redrive_each, _GOOD, _GOOD),
-    "corrected": Case(_correct_each, Dataset.of(b"1", b"7", b"7"), Dataset.of(b"1", b"fatal", b"fatal")),
-    "discarded": Case(_discard_each, _DISCARDED, _GOOD, redrives=0),
-}
 
 
-def run(case: Case, schedule: Schedule) -> World:
-    """Park, mend, let the person act (again, when it fails), and judge."""
-    world, job_id, chunks = parked_world(case.before, schedule)
-    world.endpoint.down = False
-    for _ in range(_TRIES):
-        _, client = world.producer(OPERATOR)
-        try:
-            case.act(client, job_id, chunks)
-        except (Crash, TransientError):
-            # They come back after the messages that they held are visible again; meanwhile the world goes on.
-            world.pump()
-            world.cloud.clock.advance(700)
-        else:
-            break
-    else:
-        raise AssertionError("the person never gets through")
-    world.drain()
-    _check(world, job_id, case, chunks)
-    return world
-
-
-def _check(world: World, job_id: str, case: Case, chunks: list[Chunk]) -> None:
-    corrected = case.expected.rows != case.before.rows and not case.expected.rejected
-    if not corrected:
-        check(world, job_id, case.expected)
-    with world.reader() as client:
-        assert world.job(job_id).state is case.expected.final_state
-        for chunk in chunks:
-            found = world.ledger.chunk(job_id, chunk.range)
-            assert found is not None
-            assert found.redrives == case.redrives
-            assert found.attempt == chunk.attempt + case.redrives
-            made = [each for each in world.endpoint.accepted if each.inference_id == str(found.inference_id)]
-            assert len(made) == 1 or case.redrives == 0
-        body = b"".join(
-            world.cloud.s3.objects[key].body for key in sorted(world.cloud.s3.objects) if f"{job_id}/parts/" in key
-        )
-        assert body == case.expected.result.partition(b"\n")[2]
-        world.cloud.clock.advance(700)
-        for _done in client.operations.redriving.redrive_all(confirmed=True).chunks:
-            assert _done.parked.standing.stale
-        assert not world.cloud.queue(names.PARKED).messages
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SEVERAL)
 def test_what_a_person_does_is_done_once_whatever_happens_at_one_of_their_calls(name: str) -> None:
-    case, clean = CASES[name], Schedule(role=OPERATOR)
-    run(case, clean)
+    case, clean = SEVERAL[name], Schedule(role=OPERATOR)
+    case.run(clean)
     faults = [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in kinds_of(call)]
     broken: list[str] = []
     for fault in faults:
         try:
-            run(case, Schedule((fault,), OPERATOR))
+            case.run(Schedule((fault,), OPERATOR))
         except AssertionError as exc:
             broken.append(f"{fault} at {clean.calls[fault.at]}: {exc}")
     assert not broken, f"{len(broken)} of {len(faults)}:\n" + "\n".join(broken[:10])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", SINGLE)
+def test_what_a_person_does_is_done_once_whatever_happens_at_two_of_their_calls(name: str) -> None:
+    swept = sweep_pairs(SINGLE[name].run, OPERATOR)
+    assert swept.tried
+    assert not swept.broken, f"{len(swept.broken)} of {swept.tried}:\n" + "\n".join(swept.broken[:8])
 
 
 def test_two_people_who_redrive_at_once_make_one_attempt() -> None:

@@ -1,6 +1,7 @@
 """Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
-``--only N`` plays world N of a seed again.
+``--only N`` plays world N of a seed again. ``--pairs`` tries every pair of faults of every scenario instead, or the
+``--share K/N`` of them; ``--poison`` looks for 1,000 bad rows among 1,000,000.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from tailrace_core.jobs import JobState
 from tests.faults.checker import Report, check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Kind, Schedule
+from tests.faults.pairs import Run, sweep_pairs
+from tests.faults.person import OPERATOR, SEVERAL
 from tests.faults.poison import hunt
+from tests.faults.scenarios import SCENARIOS
 from tests.faults.world import World
 
 _VALUES = (b"1", b"22", b"333", b"4444", b"poison", b"swallow", b"flaky", b"5,5", b"fatal")
@@ -83,10 +87,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", default="0")
     parser.add_argument("--only", type=int, help="the number of one world to play again")
     parser.add_argument("--poison", action="store_true", help="1,000 poison rows among 1,000,000 instead")
+    parser.add_argument("--pairs", action="store_true", help="every pair of faults of every scenario instead")
+    parser.add_argument("--share", type=_share, default=(0, 1), metavar="K/N", help="of the pairs, for N machines")
     chosen = parser.parse_args(arguments)
     if chosen.poison:
         print(hunt(1_000_000, 1_000, 10_000))
         return 0
+    if chosen.pairs:
+        return _try_pairs(chosen.share)
     until = time.monotonic() + chosen.seconds
     totals: Counter[str] = Counter()
     number = 0 if chosen.only is None else chosen.only
@@ -98,6 +106,28 @@ def main(arguments: list[str]) -> int:
         number += 1
     print(", ".join(f"{name} {count}" for name, count in totals.items()))
     return 0
+
+
+def _share(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    return int(part) - 1, int(parts)
+
+
+def _try_pairs(share: tuple[int, int]) -> int:
+    """Say of each scenario, and of each thing that a person does, how many pairs were tried; 1 when one was wrong."""
+    runs: list[tuple[str, Run, str | None]] = [(name, scenario.run, None) for name, scenario in SCENARIOS.items()]
+    runs += [(name, case.run, OPERATOR) for name, case in SEVERAL.items()]
+    tried, wrong = 0, 0
+    for name, run, role in runs:
+        begun = time.monotonic()
+        swept = sweep_pairs(run, role, share=share)
+        tried, wrong = tried + swept.tried, wrong + len(swept.broken)
+        seconds = time.monotonic() - begun
+        print(f"{name}: {swept.tried} pairs in {seconds:.0f} s, {len(swept.broken)} ended wrongly", flush=True)
+        for broken in swept.broken[:10]:
+            print(f"  {broken}", flush=True)
+    print(f"{tried} pairs, {wrong} ended wrongly")
+    return 1 if wrong else 0
 
 
 def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:

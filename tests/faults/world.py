@@ -68,12 +68,16 @@ class World:
     """For each of the first requests: how often its answer is notified; None for a request that is lost."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
+    piece_bytes: int | None = None
+    """How large the pieces are in which functions write parts, if not as large as ever."""
 
     def __post_init__(self) -> None:
         self.cloud = Cloud()
         self.endpoint = Endpoint(self.cloud)
         self.cloud.add_service("sagemaker-runtime", self.endpoint)
-        self.functions = Functions(self.cloud, self.schedule, self.rewire, ticked_at=self.cloud.clock())
+        self.functions = Functions(
+            self.cloud, self.schedule, self.rewire, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()
+        )
         self.invariants = Invariants(self.cloud.dynamodb)
         if self.watch:
             self.cloud.dynamodb.on_change.append(self.invariants.check)
@@ -86,6 +90,7 @@ class World:
     def producer(self, role: str = PRODUCER) -> tuple[Process, Tailrace]:
         """A new producer's process and its client."""
         process = Process(self.cloud, role, self.schedule)
+        self.schedule.begin(role)
         connection = Connection(session=self.cloud, retry=process.persistent)
         sender: Sender | None = None if self.threads else SerialSender(connection.execute)
         client = Tailrace(

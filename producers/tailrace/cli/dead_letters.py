@@ -107,8 +107,14 @@ def redrive(
                 environment.put(reports.as_json({**values, "times": each.times, "marked": each.marked}))
             elif not quiet:
                 environment.put(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")
+        left = dead.left(queue)
     if not quiet:
         environment.say(f"{sent} letters of {queue} were sent again")
+    if left and most is None:
+        environment.say(
+            f"tailrace: about {left} letters of {queue} are left: they died again, or somebody holds them; "
+            f"look with `tailrace dlq peek {queue}`, and do it again in a few minutes"
+        )
 
 
 def _shown(letters: int | None) -> str:

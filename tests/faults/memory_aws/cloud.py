@@ -102,7 +102,8 @@ class _CloudFormation:
             "ParkedQueue": PARKED,
             "RetriesQueue": RETRIES,
             "FailedQueue": FAILED,
-            **{f"{name.capitalize()}DeadLetterQueue": f"{name}-dead" for name in (PARKED, RETRIES, FAILED, RESULTS)},
+            "SucceededQueue": SUCCEEDED,
+            **{f"{name.capitalize()}DeadLetterQueue": f"{name}-dead" for name in _VISIBILITY_S},
         }
         listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
         return {"Stacks": [{"StackName": "stack", "StackStatus": "CREATE_COMPLETE", "Outputs": listed}]}

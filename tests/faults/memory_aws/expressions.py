@@ -11,6 +11,7 @@ Item = dict[str, dict[str, Any]]
 
 _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),]|[#:]?\w+)")
 _CLAUSES = frozenset({"SET", "REMOVE", "ADD"})
+_FIELDS = ("ConditionExpression", "UpdateExpression", "KeyConditionExpression")
 
 
 class ExpressionError(Exception):
@@ -29,16 +30,20 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=4096)
+def _asked(texts: tuple[str, ...]) -> frozenset[str]:
+    """The names and values that expressions use."""
+    return frozenset(token for text in texts for token in _tokens(text) if token[0] in "#:")
+
+
 class Names:
     """The names and values that a request gives its expressions; each has to be used, and each used one given."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._names: Mapping[str, str] = request.get("ExpressionAttributeNames", {})
         self._values: Mapping[str, dict[str, Any]] = request.get("ExpressionAttributeValues", {})
-        fields = ("ConditionExpression", "UpdateExpression", "KeyConditionExpression")
-        used = {token for field in fields for token in _tokens(request.get(field, ""))}
-        given = set(self._names) | set(self._values)
-        asked = {token for token in used if token[0] in "#:"}
+        asked = _asked(tuple(request.get(field, "") for field in _FIELDS))
+        given = self._names.keys() | self._values.keys()
         if given != asked or request.get("ExpressionAttributeValues") == {} or None in self._values.values():
             raise ExpressionError(f"given {sorted(given)}, used {sorted(asked)}")
 

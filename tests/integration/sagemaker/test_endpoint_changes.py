@@ -24,7 +24,7 @@ def test_an_update_serves_from_the_new_model_and_the_queue_survives(lab: Lab) ->
         lab.model("old", weight=2), "old", asynchronous=lab.async_config(MaxConcurrentInvocationsPerInstance=1)
     )
     name = lab.endpoint(old)
-    first = lab.invoke(name, lab.put("1\n"), CustomAttributes="sleep=4")
+    first = lab.invoke(name, lab.put("1\n"), CustomAttributes="sleep=1.5")
     waiting = lab.invoke(name, lab.put("10\n", "second.csv"))
     new = lab.config(lab.model("new", weight=5), "new", asynchronous=lab.async_config())
     lab.sm.update_endpoint(EndpointName=name, EndpointConfigName=new)

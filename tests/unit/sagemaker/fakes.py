@@ -100,11 +100,6 @@ class FakeLauncher:
         return self.servers[-1]
 
 
-class FakeImages:
-    async def pull(self, role_arn: str, image: str) -> None:
-        pass
-
-
 class FakeModels:
     async def fetch(self, role_arn: str, container: Container, folder: Path, timeout_s: float | None) -> Path:  # noqa: ARG002 - the port's
         return folder

@@ -12,12 +12,13 @@ from tailrace_local.sagemaker.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.errors import NoAnswerError
 from tailrace_local.sagemaker.faults import Publish
 from tailrace_local.sagemaker.fleet import Fleet
+from tailrace_local.sagemaker.images import MappedImages
 from tailrace_local.sagemaker.instances import FleetPlan, FleetTools
 from tailrace_local.sagemaker.invocations import Invocation
 from tailrace_local.sagemaker.metrics import Measurements, gauges
 from tailrace_local.sagemaker.records import Container, EndpointConfig
 
-from .fakes import FakeCaller, FakeClock, FakeImages, FakeLauncher, FakeModels, FakeNotifier, FakeStore
+from .fakes import FakeCaller, FakeClock, FakeLauncher, FakeModels, FakeNotifier, FakeStore
 
 ROLE, OK, BAD = "arn:role", "arn:success", "arn:error"
 AnswerOf = Callable[[str, Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
@@ -42,7 +43,7 @@ class Bench:
         self.endpoint = Endpoint("demand", "arn", "config", 0, 0)
 
     async def deploy(self, instances: int = 1, slots: int = 2) -> "Bench":
-        tools = FleetTools(self.launcher, self.caller, FakeImages(), FakeModels(), self.clock, Path("models"))
+        tools = FleetTools(self.launcher, self.caller, MappedImages(), FakeModels(), self.clock, Path("models"))
         plan = FleetPlan("f", "AllTraffic", ROLE, (Container("image"),), slots, 5)
         fleet = Fleet(plan, tools, lambda: self.engine.pump(self.endpoint))
         topics = {"SuccessTopic": OK, "ErrorTopic": BAD}

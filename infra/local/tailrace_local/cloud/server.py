@@ -240,6 +240,8 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
             aws_endpoint_url=endpoint_url,
             state_dir=state_dir,
             images=images,
+            # Slow where there is no ECR, and of no use where everything is allowed.
+            ask_registry=settings.enforce_iam,
             allow_serial_pipelines=settings.allow_serial_pipelines,
         ),
         pace=pace,

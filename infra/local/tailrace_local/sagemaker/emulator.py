@@ -22,7 +22,7 @@ from tailrace_local.sagemaker.endpoint_logs import CloudWatchLogs, EndpointLogs
 from tailrace_local.sagemaker.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
 from tailrace_local.sagemaker.faults import Faults
-from tailrace_local.sagemaker.images import EcrImages
+from tailrace_local.sagemaker.images import EcrImages, MappedImages
 from tailrace_local.sagemaker.instances import FleetTools
 from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
 from tailrace_local.sagemaker.locations import Arns
@@ -233,7 +233,7 @@ def build(
     fleets = FleetTools(
         ProcessLauncher(settings),
         caller,
-        EcrImages(clients, threads),
+        EcrImages(clients, threads) if settings.ask_registry else MappedImages(),
         ModelArtifacts(store, spool),
         clock,
         settings.state_dir / "models",

@@ -13,6 +13,13 @@ _REFUSED = {"AccessDeniedException", "AccessDenied"}
 _LAYER = "sha256:" + "0" * 64
 
 
+class MappedImages:
+    """Images of which the map is all there is."""
+
+    async def pull(self, role_arn: str, image: str) -> None:
+        """Nothing to do."""
+
+
 class EcrImages:
     """Asks ECR what a pull asks; that it has no such repository, or is not there at all, does not matter."""
 

@@ -38,6 +38,7 @@ class EmulatorSettings:
         startup_timeout_s: how long /ping may take to answer 200, unless the variant says.
         stop_timeout_s: how long a server has between SIGTERM and SIGKILL.
         payload_limit_bytes: largest input and output of an invocation.
+        ask_registry: whether ECR is asked, as the execution role, if an image may be pulled; nothing is fetched.
         metrics_period_s: how often metrics are put; 0 puts none.
         logs_period_s: how often what model servers wrote is carried to CloudWatch Logs; 0 carries nothing.
     """
@@ -57,6 +58,7 @@ class EmulatorSettings:
     startup_timeout_s: float = 120.0
     stop_timeout_s: float = 30.0
     payload_limit_bytes: int = 1 << 30
+    ask_registry: bool = False
     metrics_period_s: float = 10.0
     logs_period_s: float = 1.0
     transfer_threads: int = 16

@@ -1,0 +1,191 @@
+"""What a person does with what needs one, and dies at: acts on scenes, done again until they are through."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tailrace.client import Tailrace
+from tailrace.options import SubmitOptions
+from tailrace.parked import ParkedName, Standing
+from tailrace_core.errors import TransientError
+from tailrace_core.jobs import Chunk
+from tests.faults.checker import check
+from tests.faults.dataset import Dataset
+from tests.faults.injection import Crash, Schedule
+from tests.faults.memory_aws import cloud as names
+from tests.faults.parked_world import parked_world
+from tests.faults.world import World
+
+OPERATOR = "operator"
+_TRIES = 6
+_HIDDEN_S = 700
+"""Longer than messages are hidden by whoever works on them."""
+
+Act = Callable[[Tailrace, str, list[Chunk]], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the person does, and what has to come out."""
+
+    act: Act
+    expected: Dataset
+    before: Dataset
+    redrives: int = 1
+
+    def run(self, schedule: Schedule) -> World:
+        """Park, mend, let the person act (again, when it fails), and judge."""
+        world, job_id, chunks = parked_world(self.before, schedule)
+        world.endpoint.down = False
+        until_done(world, lambda client: self.act(client, job_id, chunks))
+        world.drain()
+        self._check(world, job_id, chunks)
+        return world
+
+    def _check(self, world: World, job_id: str, chunks: list[Chunk]) -> None:
+        corrected = self.expected.rows != self.before.rows and not self.expected.rejected
+        if not corrected:
+            check(world, job_id, self.expected)
+        assert world.job(job_id).state is self.expected.final_state
+        for chunk in chunks:
+            found = world.ledger.chunk(job_id, chunk.range)
+            assert found is not None
+            assert found.redrives == self.redrives
+            assert found.attempt == chunk.attempt + self.redrives
+            made = [each for each in world.endpoint.accepted if each.inference_id == str(found.inference_id)]
+            assert len(made) == 1 or self.redrives == 0
+        stored = world.cloud.s3.objects
+        body = b"".join(stored[key].body for key in sorted(stored) if f"{job_id}/parts/" in key)
+        assert body == self.expected.result.partition(b"\n")[2]
+        self._check_queue(world)
+
+    @staticmethod
+    def _check_queue(world: World) -> None:
+        world.cloud.clock.advance(_HIDDEN_S)
+        with world.reader() as client:
+            for done in client.operations.redriving.redrive_all(confirmed=True).chunks:
+                assert done.parked.standing.stale
+        assert not world.cloud.queue(names.PARKED).messages
+
+
+@dataclass(frozen=True)
+class DeadLetterCase:
+    """Messages that a function gave up on, while a job waits for it; the person sends them again."""
+
+    queue: str
+    data: Dataset
+
+    def run(self, schedule: Schedule) -> World:
+        """Let them die, mend, let the person redrive (again, when it fails), and judge."""
+        world = World(schedule)
+        options = SubmitOptions(keep="id", chunk_rows=1, job_key="k")
+        job_id = world.submit_until_done(self.data.text, options, meanwhile=False)
+        sent = self._let_die(world)
+        until_done(world, self._redrive)
+        self._check(world, job_id, sent)
+        return world
+
+    def _let_die(self, world: World) -> int:
+        world.endpoint.down = self.queue == names.RETRIES
+        while world.endpoint.backlog:
+            world.endpoint.process()
+        if world.endpoint.down:
+            world.functions.deliver("handle_failures")
+            world.endpoint.down = False
+        queue = world.cloud.queue(self.queue)
+        assert queue.messages
+        assert queue.dead_letters is not None
+        queue.dead_letters.messages.update(queue.messages)
+        for message in queue.dead_letters.messages.values():
+            message.visible_at = world.cloud.clock()
+        queue.messages.clear()
+        return queue.sent
+
+    def _redrive(self, client: Tailrace) -> None:
+        for _done in client.operations.dead_letters.redrive(self.queue):
+            pass
+        if client.operations.dead_letters.left(self.queue):
+            raise TransientError("the person was told to do it again")
+
+    def _check(self, world: World, job_id: str, sent: int) -> None:
+        messages = [each.attributes for each in world.cloud.queue(self.queue).messages.values()]
+        said = [json.loads(each["tailrace-redriven"]["StringValue"]) for each in messages]
+        assert all(each["from"] == f"{self.queue}-dead" and each["times"] >= 1 for each in said)
+        world.drain()
+        check(world, job_id, self.data)
+        assert world.cloud.queue(self.queue).sent >= 2 * sent, "each was sent again"
+
+
+def until_done(world: World, act: Callable[[Tailrace], None]) -> None:
+    """Let the person act, with a new command each time, until nothing fails."""
+    for _ in range(_TRIES):
+        _, client = world.producer(OPERATOR)
+        try:
+            act(client)
+        except (Crash, TransientError):
+            # They come back after the messages that they held are visible again; meanwhile the world goes on.
+            world.pump()
+            world.cloud.clock.advance(_HIDDEN_S)
+        else:
+            return
+    raise AssertionError("the person never gets through")
+
+
+def _redrive_all(client: Tailrace, job_id: str, _: list[Chunk]) -> None:
+    for _done in client.operations.redriving.redrive_all(job_id, confirmed=True).chunks:
+        pass
+
+
+def _redrive_queue(client: Tailrace, _: str, __: list[Chunk]) -> None:
+    found = client.operations.redriving.redrive_all(confirmed=True)
+    for _done in found.chunks:
+        pass
+    if not found.complete:
+        raise TransientError("the person was told to do it again")
+
+
+def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedName], object]) -> None:
+    for chunk in chunks:
+        name = ParkedName(job_id, chunk.range)
+        if client.operations.parked.find(name).standing is Standing.PARKED:
+            act(name)
+
+
+def _redrive_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    _each(client, job_id, chunks, client.operations.redriving.redrive)
+
+
+def _correct_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    def correct(name: ParkedName) -> None:
+        rows = client.operations.parked.input(client.operations.parked.find(name))
+        client.operations.redriving.redrive(name, edit=rows.replace(b"fatal", b"7"))
+
+    _each(client, job_id, chunks, correct)
+
+
+def _discard_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
+    _each(client, job_id, chunks, lambda name: client.operations.redriving.discard(name, "not worth it"))
+
+
+def cases(good: Dataset, fatal: Dataset, mended: Dataset) -> dict[str, Case | DeadLetterCase]:
+    """Everything a person can do, over inputs of one size: good rows, rows that need correction, those corrected."""
+    discarded = Dataset(tuple(dataclasses.replace(row, refused=True) for row in good.rows))
+    return {
+        "all of a job": Case(_redrive_all, good, good),
+        "all of the queue": Case(_redrive_queue, good, good),
+        "one by one": Case(_redrive_each, good, good),
+        "corrected": Case(_correct_each, mended, fatal),
+        "discarded": Case(_discard_each, discarded, good, redrives=0),
+        "dead successes": DeadLetterCase(names.SUCCEEDED, good),
+        "dead failures": DeadLetterCase(names.FAILED, Dataset.of(b"poison")),
+        "dead retries": DeadLetterCase(names.RETRIES, good),
+    }
+
+
+SEVERAL = cases(Dataset.of(b"1", b"2", b"3"), Dataset.of(b"1", b"fatal", b"fatal"), Dataset.of(b"1", b"7", b"7"))
+"""Chunks enough for a command to die between them."""
+SINGLE = cases(Dataset.of(b"1"), Dataset.of(b"fatal"), Dataset.of(b"7"))
+"""As little as there can be, for pairs of faults."""
