@@ -32,8 +32,15 @@ class Attempts:
         """Leave the current attempt alone for ``delay_s``: another one is on its way."""
         return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason))
 
-    def begin(self, chunk: Chunk, *, tries: int, reason: str, redrives: int | None = None) -> Chunk | None:
-        """The chunk with its next attempt intended; None when it is not open at ``chunk.attempt`` any more."""
+    def begin(
+        self, chunk: Chunk, *, tries: int, reason: str, redrives: int | None = None, scored: int | None = None
+    ) -> Chunk | None:
+        """The chunk with its next attempt intended; None when it is not open at ``chunk.attempt`` any more.
+
+        ``scored`` rows of the job have a prediction by now; noted when this is the first try that failed.
+        """
+        redriven = redrives is not None and redrives != chunk.redrives
+        first_failure = tries > chunk.tries and chunk.scored_before is None
         following = dataclasses.replace(
             chunk,
             attempt=chunk.attempt + 1,
@@ -41,6 +48,8 @@ class Attempts:
             due_at=self.due_at(),
             reason=reason,
             redrives=chunk.redrives if redrives is None else redrives,
+            scored_before=None if redriven else scored if first_failure else chunk.scored_before,
+            doubted=chunk.doubted and not redriven,
             invoked=False,
             invoked_at=None,
             output_location=None,

@@ -36,6 +36,13 @@ class Failure:
 
     failure_class: FailureClass
     reason: str
+    reported: bool = True
+    """False when its notification was lost: the model answered, and nobody knows what."""
+
+
+def others_succeed(job: Job, chunk: Chunk) -> bool:
+    """Whether rows of the job were scored since the chunk began to fail, or was made: the endpoint answers, then."""
+    return chunk.scored_before is not None and job.rows_scored > chunk.scored_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class FailurePolicy:
         """
         self.meter.record(FAILURES[failure.failure_class], 1)
         short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
-        match self._action(job, settings, chunk, short.failure_class):
+        match self._action(job, settings, chunk, short):
             case Action.RETRY:
                 return self._retry(chunk, short)
             case Action.SPLIT:
@@ -81,13 +88,25 @@ class FailurePolicy:
                 self.invocations.invoke_or_park(found, settings)
         return self.delivery.stop(parent.job_id, Outcome.STALE)
 
-    def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: FailureClass) -> Action:
-        policy = POLICIES[failure]
+    def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Action:
+        policy = POLICIES[failure.failure_class]
         exhausted = policy.counted and chunk.tries >= settings.max_attempts
-        if policy.first is not Action.RETRY or not exhausted:
+        if policy.first is not Action.RETRY:
             return policy.first
-        # Nothing of this job was ever scored: it is the model or the endpoint, and splitting would only multiply it.
-        return Action.PARK if policy.last is Action.SPLIT and not job.rows_scored else policy.last
+        if policy.last is not Action.SPLIT:
+            return policy.last if exhausted else policy.first
+        if exhausted:
+            return Action.SPLIT if self._may_isolate(job, chunk, failure) else Action.PARK
+        # Each look of the reconciler takes minutes: it goes to a part of the rows, and not to the same ones again.
+        early = not failure.reported and chunk.rows_sent > 1
+        return Action.SPLIT if early and self._may_isolate(job, chunk, failure) else Action.RETRY
+
+    def _may_isolate(self, job: Job, chunk: Chunk, failure: Failure) -> bool:
+        """Whether it may be the rows. If it is the endpoint, splitting multiplies requests and rejects good rows."""
+        if others_succeed(job, chunk):
+            return True
+        # One split without a sign, to get one. If nothing was ever scored, a server's error is sign enough.
+        return chunk.rows_sent > 1 and not chunk.doubted and (job.rows_scored > 0 or not failure.reported)
 
     def _retry(self, chunk: Chunk, failure: Failure) -> Outcome:
         counted = POLICIES[failure.failure_class].counted
@@ -126,15 +145,19 @@ class FailurePolicy:
             reason = f"{failure.reason} (and the chunk cannot be split: {exc.message})"
             self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
             return Outcome.PARKED
-        both = halves(rows) if job.rows_scored else probe(rows)
+        doubted = failure.failure_class is FailureClass.TRANSIENT and not others_succeed(job, chunk)
+        both = probe(rows) if doubted or not job.rows_scored else halves(rows)
         for half in both:
             write_half(self.store, chunk.job_id, half)
-        left, right = (child(half, chunk.job_id, self.attempts) for half in both)
+        left, right = (child(half, job, self.attempts, doubted=doubted) for half in both)
         match self.ledger.split(dataclasses.replace(chunk, reason=failure.reason), left, right):
             case Settled.SETTLED:
                 for each in (left, right):
                     self.invocations.invoke_or_park(each, settings)
                 return Outcome.SPLIT
+            case Settled.NO_BUDGET if doubted:
+                self.parking.park(chunk, settings, failure.failure_class, failure.reason)
+                return Outcome.PARKED
             case Settled.NO_BUDGET:
                 return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
             case Settled.REFUSED:

@@ -15,7 +15,8 @@ ADVICE = {
     FailureClass.DATA: "Look at the input object and the container's log, then redrive, or cancel the job.",
     FailureClass.TOO_LARGE: "Allow more time or smaller chunks, then redrive, or cancel the job.",
     FailureClass.TRANSIENT: (
-        "Every attempt failed and nothing of this job has succeeded: look at the container's log and its instances, "
+        "Every attempt failed, and nothing else of this job succeeded meanwhile: look at the container's log and its "
+        "instances, "
         "mend the model or its endpoint, then redrive."
     ),
     FailureClass.THROTTLED: "Raise the endpoint's capacity, then redrive.",

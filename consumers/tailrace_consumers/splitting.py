@@ -1,7 +1,8 @@
 """Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps.
 
-While nothing of a job was ever scored, one row is parted from the rest instead: either it is scored, and halving is
-worth its invocations, or it is one more sign that the input does not fit the model (`tailrace_core.limits.hopeless`).
+While there is no sign that the endpoint scores anything, one row is parted from the rest instead: either it is scored,
+and halving is worth its invocations, or it is one more sign that the input does not fit the model
+(`tailrace_core.limits.hopeless`), or that the endpoint is down.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tailrace_consumers.attempts import Attempts
 from tailrace_consumers.chunk_rows import ChunkRows
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core import keys
-from tailrace_core.jobs import Chunk
+from tailrace_core.jobs import Chunk, Job
 from tailrace_core.ranges import RowRange
 from tailrace_core.rejects import Reject, write_rejects
 
@@ -62,6 +63,13 @@ def write_half(store: ObjectStore, job_id: str, half: Half) -> None:
         store.put(keys.rejects_key(job_id, half.range), write_rejects(half.rejects))
 
 
-def child(half: Half, job_id: str, attempts: Attempts) -> Chunk:
-    """A child as it is opened: a first attempt is intended."""
-    return Chunk(job_id=job_id, range=half.range, rejected=len(half.rejects), due_at=attempts.due_at())
+def child(half: Half, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
+    """A child as it is opened: a first attempt is intended. ``doubted``: nobody knows if the endpoint answers."""
+    return Chunk(
+        job_id=job.job_id,
+        range=half.range,
+        rejected=len(half.rejects),
+        due_at=attempts.due_at(),
+        scored_before=job.rows_scored,
+        doubted=doubted,
+    )

@@ -41,7 +41,7 @@ class Policy:
     counted: bool
     """Whether a retry counts against the job's ``max_attempts``."""
     last: Action
-    """When no attempt is left; ``SPLIT`` holds only while other chunks succeed, else the chunk is parked."""
+    """When no attempt is left; ``SPLIT`` holds only when other rows were scored meanwhile, else the chunk is parked."""
 
 
 POLICIES: dict[FailureClass, Policy] = {

@@ -188,6 +188,11 @@ class Chunk:
     answered: bool = False
     """Whether a part stands for it: from then on it is delivered, and cannot be split any more."""
     redrives: int = 0
+    scored_before: int | None = None
+    """Rows of the job that were scored when this chunk began to fail, or was made by a split: more by now are a sign
+    that the endpoint answers others."""
+    doubted: bool = False
+    """Whether it was made by a split for which there was no such sign; without one it is not split again."""
 
     @property
     def waiting(self) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs import ChunkState, JobState
+from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.poison import hunt
 from tests.faults.world import World
@@ -31,6 +32,31 @@ def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:
     assert (job.state, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 300)
     assert job.split_budget == 0
     assert len(world.endpoint.accepted) == 3 + 2 * budget
+
+
+def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
+    world = World(person=False)
+    data = Dataset.of(*[b"%d" % row for row in range(60)])
+    options = SubmitOptions(keep="id", chunk_rows=10, max_attempts=3)
+    job_id = world.submit(data.text, options)
+    assert job_id is not None
+    world.endpoint.process()
+    world.functions.deliver("collect_results")
+
+    world.endpoint.down = True
+    until = world.cloud.clock() + 3_600
+    while world.cloud.clock() < until:
+        world.pump()
+        world.wait()
+    job = world.job(job_id)
+    assert (job.rows_scored, job.rows_rejected, job.state) == (10, 0, JobState.RUNNING)
+    # Each of the five chunks at sea, and what one split makes of it.
+    assert len(world.endpoint.accepted) == 6 + 5 * (2 + 2 * 3)
+
+    world.endpoint.down = False
+    world.person = True
+    world.drain()
+    check(world, job_id, data)
 
 
 def test_an_endpoint_that_is_down_is_not_asked_for_ever_and_nothing_is_rejected() -> None:

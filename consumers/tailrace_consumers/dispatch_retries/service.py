@@ -15,7 +15,7 @@ from tailrace_core.errors import ThrottledError
 from tailrace_core.events import RetryDue
 from tailrace_core.failures import backoff_s
 from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import Chunk, ChunkState
+from tailrace_core.jobs import Chunk, ChunkState, Job
 
 THROTTLED_BASE_S = 30.0
 """Of the wait after the service asked to slow down: one step longer than an ordinary retry's."""
@@ -42,10 +42,10 @@ class DispatchRetries:
             return Outcome.STRANGER
         if not known.job.state.accepts_results or self.attempts.now() >= known.job.deadline_at:
             return Outcome.CLOSED
-        intended = self._intended(known.chunk, message)
+        intended = self._intended(known.job, known.chunk, message)
         return Outcome.STALE if intended is None else self._invoke(known, intended, message)
 
-    def _intended(self, chunk: Chunk, message: RetryDue) -> Chunk | None:
+    def _intended(self, job: Job, chunk: Chunk, message: RetryDue) -> Chunk | None:
         """The chunk with the message's attempt intended, now or by an earlier delivery that did not get to invoke."""
         if chunk.state is not ChunkState.OPEN or chunk.waiting:
             return None
@@ -53,7 +53,9 @@ class DispatchRetries:
             return None if chunk.invoked or chunk.parked else chunk
         if chunk.attempt != message.attempt - 1:
             return None
-        return self.attempts.begin(chunk, tries=message.tries, reason=message.reason, redrives=message.redrives)
+        return self.attempts.begin(
+            chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=job.rows_scored
+        )
 
     def _invoke(self, known: Known, chunk: Chunk, message: RetryDue) -> Outcome:
         try:

@@ -69,11 +69,13 @@ class HandleFailures:
         detail = self._detail(named or recorded)
         if failure_class is FailureClass.UNKNOWN and detail:
             failure_class = classify(detail)
-        if failure_class is FailureClass.UNKNOWN and said == UNREPORTED:
+        unreported = failure_class is FailureClass.UNKNOWN and said == UNREPORTED
+        if unreported:
             # The model did answer. As after a server error, no row is rejected at the first try.
             failure_class = FailureClass.TRANSIENT
         reason = f"{said} {detail}" if detail and detail not in said else said
-        return self.policy.apply(known.job, known.settings, known.chunk, Failure(failure_class, reason))
+        failure = Failure(failure_class, reason, reported=not unreported)
+        return self.policy.apply(known.job, known.settings, known.chunk, failure)
 
     def _detail(self, location: str | None) -> str:
         """What the container said, for people; the failure counts without it as well."""

@@ -145,16 +145,17 @@ class DynamoSteps(Claims):
             ":d": rules.due_at(chunk),
             ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
             ":v": chunk.redrives,
+            ":u": chunk.doubted,
+            ":b": chunk.scored_before,
         }
-        return (
-            yield from self._update_open(
-                chunk,
-                "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
-                "redrives = :v, due_at = :d, due_shard = :x REMOVE output_location, failure_location, invoked_at",
-                values,
-                attempt=chunk.attempt - 1,
-            )
+        sets = (
+            "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
+            "redrives = :v, due_at = :d, due_shard = :x, doubted = :u"
         )
+        removes = " REMOVE output_location, failure_location, invoked_at"
+        known = chunk.scored_before is not None
+        update = f"{sets}, scored_before = :b{removes}" if known else f"{sets}{removes}, scored_before"
+        return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
 
     def confirm(self, chunk: Chunk) -> Steps[bool]:
         values = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location, ":at": chunk.invoked_at}

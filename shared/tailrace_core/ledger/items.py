@@ -185,6 +185,8 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "parked": chunk.parked,
             "answered": chunk.answered or None,
             "redrives": chunk.redrives,
+            "scored_before": chunk.scored_before,
+            "doubted": chunk.doubted or None,
             "expires_at": expires_at,
         }
     )
@@ -212,4 +214,6 @@ def chunk_of(item: dict[str, Any]) -> Chunk:
         parked=values["parked"],
         answered=values.get("answered", False),
         redrives=values["redrives"],
+        scored_before=values.get("scored_before"),
+        doubted=values.get("doubted", False),
     )

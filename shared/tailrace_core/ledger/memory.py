@@ -99,6 +99,8 @@ class MemoryLedger:
                         due_at=rules.due_at(chunk),
                         reason=rules.brief(chunk.reason),
                         redrives=chunk.redrives,
+                        scored_before=chunk.scored_before,
+                        doubted=chunk.doubted,
                         invoked=False,
                         invoked_at=None,
                         output_location=None,

@@ -79,8 +79,8 @@ class Ledger(Protocol):
     def begin_attempt(self, chunk: Chunk) -> bool:
         """The intent to invoke again: ``chunk.attempt`` follows the recorded one.
 
-        Takes ``tries``, ``due_at``, ``reason`` and ``redrives`` over, clears the locations and the parking. False when
-        the chunk is not open at the attempt before.
+        Takes ``tries``, ``due_at``, ``reason``, ``redrives``, ``scored_before`` and ``doubted`` over, clears the
+        locations and the parking. False when the chunk is not open at the attempt before.
 
         Raises:
             ValueError: it is the first attempt, which `open_chunk` or `claim` intends.

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.parts import Parts
 from tailrace_core import keys
 from tailrace_core.errors import NotFoundError, PermanentError, ThrottledError
-from tailrace_core.events import PartReady
+from tailrace_core.events import PartReady, RetryDue
 from tailrace_core.failures import FailureClass
 from tailrace_core.headers import HeaderPolicy
 from tailrace_core.jobs import Chunk, ChunkState, JobState
@@ -96,6 +97,65 @@ def test_what_may_pass_is_tried_again_later(reason: str | None, tries: int) -> N
     assert (message.attempt, message.tries, message.range) == (2, tries, chunk.range)
     assert 0 <= delay_s <= 900
     assert bench.chunk(chunk.range).due_at == NOW + delay_s + 300
+
+
+def failing_for_good(bench: Bench, chunk: Chunk, *, between: Callable[[], object] = lambda: None) -> Outcome:
+    """What becomes of a chunk whose every attempt is a server's error; ``between`` the first two something happens."""
+    bench.failures.handle(bench.failure(chunk, SERVER_ERROR))
+    bench.dispatch.handle(bench.retries.sent[-1][0])
+    between()
+    return bench.failures.handle(bench.failure(bench.chunk(chunk.range), SERVER_ERROR))
+
+
+def scored_another(bench: Bench, first_row: int) -> None:
+    bench.collect.handle(bench.answer(bench.add_chunk(first_row, [b"1"]), b"1"))
+
+
+@pytest.mark.parametrize("rows", [[b"1"], [b"1", b"2", b"3", b"4"]])
+def test_a_chunk_that_fails_for_good_while_others_succeed_is_isolated(rows: list[bytes]) -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=2)
+    chunk = bench.add_chunk(0, rows)
+
+    outcome = failing_for_good(bench, chunk, between=lambda: scored_another(bench, 10))
+
+    assert outcome is (Outcome.REJECTED if len(rows) == 1 else Outcome.SPLIT)
+    assert len(rows) == 1 or [each.range.rows for each in bench.leaves()] == [2, 2, 1]
+
+
+def test_what_succeeded_before_it_began_to_fail_is_no_sign_one_row_is_tried_alone_and_nothing_is_rejected() -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=2)
+    scored_another(bench, 10)
+    chunk = bench.add_chunk(0, [b"1", b"2", b"3"])
+
+    assert failing_for_good(bench, chunk) is Outcome.SPLIT
+    one, rest = bench.leaves()[:2]
+    assert (one.range.rows, rest.range.rows) == (1, 2)
+    assert failing_for_good(bench, one) is Outcome.PARKED
+    assert failing_for_good(bench, rest) is Outcome.PARKED
+    assert bench.job().rows_rejected == 0
+
+
+def test_once_redriven_a_chunk_looks_for_signs_anew() -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=2)
+    scored_another(bench, 10)
+    chunk = bench.add_chunk(0, [b"1"])
+    assert failing_for_good(bench, chunk) is Outcome.PARKED
+
+    again = RetryDue(job_id=JOB_ID, first_row=0, rows=1, attempt=3, tries=1, redrives=1, reason="redriven")
+    bench.dispatch.handle(again)
+    assert failing_for_good(bench, bench.chunk(chunk.range)) is Outcome.PARKED
+
+
+def test_without_budget_and_without_a_sign_a_person_decides() -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=2, split_budget=0)
+    scored_another(bench, 10)
+
+    assert failing_for_good(bench, bench.add_chunk(0, [b"1", b"2"])) is Outcome.PARKED
+    assert bench.job().rows_rejected == 0
 
 
 @pytest.mark.parametrize(

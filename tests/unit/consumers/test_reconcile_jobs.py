@@ -63,9 +63,11 @@ def test_a_lost_failure_is_handled_as_if_it_had_been_notified(bench: Bench) -> N
     assert bench.chunk(chunk.range).state is ChunkState.SPLIT
 
 
-def test_a_lost_failure_of_an_unknown_status_is_tried_again_before_anything_is_split_or_parked(bench: Bench) -> None:
-    chunk = bench.add_chunk(0, [b"1", b"2"])
-    bench.store.put(key_of(chunk.failure_location), b"line 2: cheap is not a price")
+def test_a_row_with_a_lost_failure_of_an_unknown_status_is_tried_again_before_it_is_rejected_or_parked(
+    bench: Bench,
+) -> None:
+    chunk = bench.add_chunk(0, [b"1"])
+    bench.store.put(key_of(chunk.failure_location), b"line 1: cheap is not a price")
 
     assert run(bench, later_s=301) == {Found.LOST_FAILURE: 1}
     ((body, _),) = bench.notifications.sent
@@ -74,6 +76,25 @@ def test_a_lost_failure_of_an_unknown_status_is_tried_again_before_anything_is_s
     found = bench.chunk(chunk.range)
     assert found.state is ChunkState.OPEN
     assert "cheap is not a price" in (found.reason or "")
+
+
+def test_rows_with_a_lost_failure_of_an_unknown_status_are_parted_at_once_and_not_again_without_a_sign(
+    bench: Bench,
+) -> None:
+    chunk = bench.add_chunk(0, [b"1", b"2", b"3"])
+    bench.store.put(key_of(chunk.failure_location), b"line 2: cheap is not a price")
+    run(bench, later_s=301)
+    ((body, _),) = bench.notifications.sent
+    assert bench.failures.handle(decode_notification(body)) is Outcome.SPLIT
+
+    one, rest = bench.leaves()
+    assert (one.range.rows, rest.range.rows) == (1, 2)
+    bench.store.put(key_of(rest.failure_location), b"line 1: cheap is not a price")
+    run(bench, later_s=301)
+    assert bench.failures.handle(decode_notification(bench.notifications.sent[-1][0])) is Outcome.RETRYING
+
+    bench.collect.handle(bench.answer(one, b"1"))
+    assert bench.failures.handle(decode_notification(bench.notifications.sent[-1][0])) is Outcome.SPLIT
 
 
 def test_an_answer_that_cannot_be_collected_is_announced_ever_more_seldom(bench: Bench) -> None:
