@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -29,6 +30,12 @@ class Pair:
     def __str__(self) -> str:
         (one, other), first, second = self.calls, self.first, self.second
         return f"{first.kind} at {one} ({first.at}), {second.kind} at {other} ({second.at})"
+
+
+def pair_share() -> tuple[int, int]:
+    """Which share of the pairs tests try: TAILRACE_PAIRS is K/N, every N-th from the K-th on."""
+    number, _, of = os.environ.get("TAILRACE_PAIRS", "0/12").partition("/")
+    return int(number), int(of)
 
 
 def four_of(call: str) -> Iterator[Kind]:

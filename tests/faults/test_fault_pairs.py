@@ -1,7 +1,8 @@
 """A second fault while the first is being recovered from.
 
-All pairs within what one function, or the producer, does and does again; a seeded sample of those that meet two of
-them. `make torture PAIRS=1` tries every pair of every scenario.
+Pairs within what one function, or the producer, does and does again: an equal share of all there are, or all of them
+with TAILRACE_PAIRS=0/1, which takes a quarter of an hour; and a seeded sample of those that meet two functions.
+`make torture PAIRS=1` tries every pair of every scenario.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import pytest
 
 from tests.faults.functions import RECONCILER
 from tests.faults.injection import Fault, Schedule
-from tests.faults.pairs import sweep_pairs
+from tests.faults.pairs import pair_share, sweep_pairs
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.test_crash_points import faults_of
 from tests.faults.world import PRODUCER
 
+SHARE = pair_share()
 SAMPLE = 30
 RECOVERY_CALLS = 60
 """How many calls after the first fault the second may come."""
@@ -48,7 +50,7 @@ def pair(source: random.Random, singles: list[Fault]) -> tuple[Fault, Fault]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("role", "name"), [(role, name) for role, names in PAIRED.items() for name in names])
 def test_two_faults_in_what_one_role_does_and_does_again_change_nothing(role: str, name: str) -> None:
-    swept = sweep_pairs(SCENARIOS[name].run, role, retry_only=True)
+    swept = sweep_pairs(SCENARIOS[name].run, role, retry_only=True, share=SHARE)
     assert swept.tried
     assert not swept.broken, f"{len(swept.broken)} of {swept.tried}:\n" + "\n".join(swept.broken[:8])
 

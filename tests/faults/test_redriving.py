@@ -12,7 +12,7 @@ from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Schedule, kinds_of
 from tests.faults.memory_aws import cloud as names
-from tests.faults.pairs import sweep_pairs
+from tests.faults.pairs import pair_share, sweep_pairs
 from tests.faults.parked_world import parked_world
 from tests.faults.person import OPERATOR, SEVERAL, SINGLE
 from tests.faults.world import World
@@ -37,7 +37,7 @@ def test_what_a_person_does_is_done_once_whatever_happens_at_one_of_their_calls(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SINGLE)
 def test_what_a_person_does_is_done_once_whatever_happens_at_two_of_their_calls(name: str) -> None:
-    swept = sweep_pairs(SINGLE[name].run, OPERATOR)
+    swept = sweep_pairs(SINGLE[name].run, OPERATOR, share=pair_share())
     assert swept.tried
     assert not swept.broken, f"{len(swept.broken)} of {swept.tried}:\n" + "\n".join(swept.broken[:8])
 
