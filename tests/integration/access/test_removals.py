@@ -34,6 +34,7 @@ _PLAN = {
         {"when": {"row": "Misaligned"}, "do": {"kind": "spoil_output", "how": "drop_last"}},
         {"when": {"row": "Fails Always"}, "do": {"kind": "status", "status": 500}},
         {"when": {"row": "Unheard"}, "do": {"kind": "drop"}},
+        {"when": {"row": "Refused Late"}, "do": {"kind": "slow", "seconds": 2}},
     ]
 }
 
@@ -106,6 +107,12 @@ class Removals:
         done = self._exercise.run("submit", source, "--keep", "key", "--chunk-rows", "2", "--json")
         assert done.code == 0, done.stderr
 
+    def refused_late(self) -> None:
+        """A job whose one row is refused when its producer is done: HandleFailures is left to finish it."""
+        source = self._exercise.rows("late.csv", "Refused Late", 1)
+        source.write_bytes(source.read_bytes().replace(b".", b"cheap"))
+        self._exercise.submitted(source)
+
     def overdue(self) -> None:
         """An answer that nobody heard of, and a job that is past its deadline; the reconciler looks at both."""
         jobs = [self._exercise.submitted(self._exercise.rows("unheard.csv", "Unheard")) for _ in range(2)]
@@ -135,6 +142,7 @@ def rounds(exercised: Exercised, *names: str) -> Iterator[dict[Holder, str]]:
 
 def test_collecting_failing_and_reconciling_need_each_action(exercised: Exercised, removals: Removals) -> None:
     def work() -> None:
+        removals.refused_late()
         removals.mixed()
         removals.overdue()
 
