@@ -81,7 +81,12 @@ def _written(shape: Any, value: Any) -> str:
                 for key, item in value.items()
             )
         case "timestamp":
-            return datetime.fromtimestamp(float(value), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return value if isinstance(value, str) else _timestamp(value)
         case "boolean":
             return str(bool(value)).lower()
     return escape(str(value))
+
+
+def _timestamp(seconds: float) -> str:
+    """Seconds since the epoch as the protocol writes them; what is text is written already."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
