@@ -1,5 +1,6 @@
 # Everything starts here: `make demo`, `make test`, `make check`. Each target sets up what it needs by itself.
 PYTHON ?= python3
+WORKERS ?= 2
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 LOCKS := dev uv cloud lambda sam awscli model bench checks
@@ -67,8 +68,8 @@ check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format,
 	$(BIN)/python -m tests.infra.gate
 
 .PHONY: test
-test: setup ## everything but the benchmarks, the deployed local cloud included
-	$(BIN)/pytest $(ARGS)
+test: setup ## everything but the benchmarks, the deployed local cloud included (WORKERS=2 at once)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-unit
 test-unit: .venv/.ready ## only what needs no IO; seconds

@@ -1,15 +1,11 @@
-"""The local cloud with the pipeline on it, one for all tests of a run."""
+"""How all tests run: the same examples in every run of CI, and one local cloud at a time."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-
-from tailrace_local.errors import MissingToolError
-from tailrace_local.testing import RunningCloud, running_cloud
 
 # The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How
 # long an example takes says nothing on a machine that does other things too.
@@ -17,16 +13,13 @@ settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ
 settings.load_profile("tailrace")
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The deployed cloud; a test that uses it carries `@pytest.mark.cloud`. Skips without tools, but not in CI.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, whatever needs a cloud goes to one of them, first of all, and other files to the rest.
 
-    IAM is enforced: functions and endpoint can do what the template's roles allow and nothing else.
+    Two clouds at once would only take the processors from each other. Files stay whole: what a module sets up for its
+    tests is set up once.
     """
-    try:
-        with running_cloud(tmp_path_factory.mktemp("cloud") / "state", enforce_iam=True) as running:
-            yield running
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    items.sort(key=lambda item: item.get_closest_marker("cloud") is None)
+    for item in items:
+        group = "cloud" if item.get_closest_marker("cloud") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))

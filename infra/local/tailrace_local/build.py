@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,29 +54,25 @@ class Builder:
         built = folder / "sam" / "template.yaml"
         variables = self._workspace.build_environment()
         wanted = fingerprint(sources(template.parent), extra=[str(sorted(variables.items()))])
-        stamp = folder / "fingerprint"
-        if built.exists() and stamp.exists() and stamp.read_text() == wanted:
-            return built, False
-        folder.mkdir(parents=True, exist_ok=True)
-        stamp.unlink(missing_ok=True)
-        run(
-            [
-                str(self._workspace.tool("sam", "sam")),
-                "build",
-                "--template-file",
-                str(template.resolve()),
-                "--build-dir",
-                str(built.parent),
-            ],
-            log=folder / "build.log",
-            cwd=template.parent,
-            environment=sam_environment() | variables,
-            timeout_s=_TIMEOUT_S,
-            error=BuildError,
-            what="sam build",
-        )
-        stamp.write_text(wanted)
-        return built, True
+        with _making(built, folder / "fingerprint", wanted) as missing:
+            if missing:
+                run(
+                    [
+                        str(self._workspace.tool("sam", "sam")),
+                        "build",
+                        "--template-file",
+                        str(template.resolve()),
+                        "--build-dir",
+                        str(built.parent),
+                    ],
+                    log=folder / "build.log",
+                    cwd=template.parent,
+                    environment=sam_environment() | variables,
+                    timeout_s=_TIMEOUT_S,
+                    error=BuildError,
+                    what="sam build",
+                )
+        return built, missing
 
     def model(self) -> tuple[Path, bool]:
         """The demo's trained model (model.tar.gz), and whether it had to be trained.
@@ -84,23 +82,44 @@ class Builder:
         """
         package = self._workspace.root / "infra" / "local" / "tailrace_local"
         folder = self._cache / "model"
-        archive, stamp = folder / "model.tar.gz", folder / "fingerprint"
+        archive = folder / "model.tar.gz"
         wanted = fingerprint([*package.glob("*.py"), *package.glob("model/**/*.py")])
-        if archive.exists() and stamp.exists() and stamp.read_text() == wanted:
-            return archive, False
-        folder.mkdir(parents=True, exist_ok=True)
-        stamp.unlink(missing_ok=True)
-        run(
-            [str(self._workspace.tool("model")), "-m", "tailrace_local.model", "train", "--output", str(archive)],
-            log=folder / "train.log",
-            cwd=folder,
-            environment={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": self._workspace.sources},
-            timeout_s=_TIMEOUT_S,
-            error=BuildError,
-            what="training the demo's model",
-        )
-        stamp.write_text(wanted)
-        return archive, True
+        with _making(archive, folder / "fingerprint", wanted) as missing:
+            if missing:
+                run(
+                    [
+                        str(self._workspace.tool("model")),
+                        "-m",
+                        "tailrace_local.model",
+                        "train",
+                        "--output",
+                        str(archive),
+                    ],
+                    log=folder / "train.log",
+                    cwd=folder,
+                    environment={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": self._workspace.sources},
+                    timeout_s=_TIMEOUT_S,
+                    error=BuildError,
+                    what="training the demo's model",
+                )
+        return archive, missing
+
+
+@contextlib.contextmanager
+def _making(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
+    """Whether the block has to make the product, because it is not there as wanted; stamped when the block ends well.
+
+    Whoever else wants it waits: each making has a bound, so that the wait has one too.
+    """
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    with stamp.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = not (product.exists() and stamp.exists() and stamp.read_text() == wanted)
+        if missing:
+            stamp.unlink(missing_ok=True)
+        yield missing
+        if missing:
+            stamp.write_text(wanted)
 
 
 def sources(folder: Path) -> Iterator[Path]:

@@ -5,28 +5,23 @@ Not the cloud of the other tests: a message whose function was killed stays hidd
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tailrace import Tailrace
-from tailrace_local.errors import MissingToolError
 from tailrace_local.fault_admin import FaultAdmin
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.faults.deployed.passing_time import Watch
+from tests.tools import skipped_without_tools
 
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    with contextlib.ExitStack() as stack:
-        try:
-            running = stack.enter_context(running_cloud(tmp_path_factory.mktemp("faults") / "state", enforce_iam=True))
-        except MissingToolError as missing:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(missing))
+    with (
+        skipped_without_tools(),
+        running_cloud(tmp_path_factory.mktemp("faults") / "state", enforce_iam=True) as running,
+    ):
         yield running
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from tailrace_local.cloud.access import Decision, read_decisions
-from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.access.exercise import Exercise
 from tests.integration.access.grants import Holder, holders
 from tests.integration.access.identities import Person, person
+from tests.tools import skipped_without_tools
 
 
 @dataclass(frozen=True)
@@ -31,27 +30,25 @@ class Exercised:
         return [decision for decision in self.decisions if decision.principal == arn]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """The pipeline on a cloud of its own, under a customer's key. Skips without tools, but not in CI."""
     state = tmp_path_factory.mktemp("access") / "state"
-    try:
-        with running_cloud(state, parameters={"CustomerManagedKey": "true"}, enforce_iam=True) as running:
-            yield running
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with (
+        skipped_without_tools(),
+        running_cloud(state, parameters={"CustomerManagedKey": "true"}, enforce_iam=True) as running,
+    ):
+        yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def producer(enforcing: RunningCloud) -> Iterator[Person]:
     """A user with the producer's policy and no other."""
     with person(enforcing, "producer", enforcing.outputs["ProducerPolicy"]) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def exercised(enforcing: RunningCloud, producer: Person, tmp_path_factory: pytest.TempPathFactory) -> Exercised:
     """Everything done once; any step that fails fails the tests that ask for this."""
     finished = Exercise(enforcing, producer, tmp_path_factory.mktemp("exercise")).everything()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import pytest
 
 from tailrace_local.build import Builder
 from tailrace_local.deployment import Deployment
-from tailrace_local.errors import MissingToolError
 from tailrace_local.state import StateDirectory
 from tailrace_local.testing import RunningCloud, bare_cloud
 from tailrace_local.workspace import Workspace
@@ -18,20 +16,16 @@ from tests.integration.deployment.inventory import inventory
 from tests.integration.deployment.models import DemoModel
 from tests.integration.deployment.stacks import Stack
 from tests.integration.pipeline.demand_rows import Row, ask_model, demand_rows
+from tests.tools import skipped_without_tools
 
 ROWS = demand_rows(250, seed=41)
 
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    try:
-        state_dir = tmp_path_factory.mktemp("deployments") / "state"
-        with bare_cloud(state_dir, enforce_iam=True, tls=True, allow_serial_pipelines=True) as running:
-            yield running
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    state = tmp_path_factory.mktemp("deployments") / "state"
+    with skipped_without_tools(), bare_cloud(state, enforce_iam=True, tls=True, allow_serial_pipelines=True) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, running_cloud
+from tests.tools import skipped_without_tools
 
 APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    try:
-        with running_cloud(tmp_path_factory.mktemp("application") / "state", template=APPLICATION) as running:
-            yield running
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with (
+        skipped_without_tools(),
+        running_cloud(tmp_path_factory.mktemp("application") / "state", template=APPLICATION) as running,
+    ):
+        yield running

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.local.polling import eventually
+from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
 APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
@@ -22,12 +22,12 @@ APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
 def enforcing(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """A second cloud beside the first one."""
     state = tmp_path_factory.mktemp("enforcing") / "state"
-    try:
-        with running_cloud(state, template=APPLICATION, sagemaker=True, enforce_iam=True) as running:
-            assert running.endpoint_url != cloud.endpoint_url
-            yield running
-    except MissingToolError as missing:
-        pytest.skip(str(missing))
+    with (
+        skipped_without_tools(),
+        running_cloud(state, template=APPLICATION, sagemaker=True, enforce_iam=True) as running,
+    ):
+        assert running.endpoint_url != cloud.endpoint_url
+        yield running
 
 
 def as_function(cloud: RunningCloud, service: str) -> Any:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tailrace_local.cloud.settings import CloudSettings
-from tailrace_local.errors import BuildError, LocalCloudError, MissingToolError, StartError, StateDirectoryError
+from tailrace_local.errors import BuildError, LocalCloudError, StartError, StateDirectoryError
 from tailrace_local.launch import Launcher, is_up, settings_for
 from tailrace_local.lifecycle import Lifecycle, Plan, Steps
 from tailrace_local.processes import ProcessGroup, ProcessRecord
@@ -25,6 +25,7 @@ from tailrace_local.teardown import end_all, members
 from tailrace_local.testing import RunningCloud
 from tailrace_local.workspace import Workspace
 from tests.integration.local.polling import eventually
+from tests.tools import skipped_without_tools
 
 FUNCTIONS = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
 
@@ -49,14 +50,10 @@ def sleeper(state: StateDirectory, *, program: str = "import time; time.sleep(60
 
 
 def bare(state: StateDirectory) -> tuple[Launcher, CloudSettings]:
-    try:
+    with skipped_without_tools():
         settings = settings_for(
             Workspace.here(), state, region="eu-west-1", account_id="123456789012", enforce_iam=False
         )
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
     return Launcher(Workspace.here(), state), settings
 
 

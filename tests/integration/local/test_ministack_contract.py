@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_local.errors import MissingToolError
 from tailrace_local.workspace import Workspace
+from tests.tools import skipped_without_tools
 
 CHECKS = {
     "the version is the pinned one": "MiniStack()",
@@ -134,12 +134,8 @@ parameters = lambda function: list(inspect.signature(function).parameters)
 @pytest.mark.cloud
 def test_every_private_name_is_as_expected(tmp_path: Path) -> None:
     workspace = Workspace.here()
-    try:
+    with skipped_without_tools():
         python = workspace.tool("cloud")
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
     script = PRELUDE + "failed = []\n"
     for name, check in CHECKS.items():
         script += f"try:\n    {check}\nexcept Exception as error:\n    failed.append(({name!r}, repr(error)))\n"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_local.errors import MissingToolError
 from tailrace_local.testing import RunningCloud, bare_cloud
 from tailrace_local.workspace import Workspace
+from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
 
@@ -30,13 +30,11 @@ DENY_PLAIN = {
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    try:
-        with bare_cloud(tmp_path_factory.mktemp("tls") / "state", enforce_iam=True, tls=True) as running:
-            yield running
-    except MissingToolError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with (
+        skipped_without_tools(),
+        bare_cloud(tmp_path_factory.mktemp("tls") / "state", enforce_iam=True, tls=True) as running,
+    ):
+        yield running
 
 
 def test_whoever_does_not_know_the_authority_does_not_trust_the_cloud(cloud: RunningCloud) -> None:

@@ -1,0 +1,20 @@
+"""The local cloud with the pipeline on it, one for all tests here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tailrace_local.testing import RunningCloud, running_cloud
+from tests.tools import skipped_without_tools
+
+
+@pytest.fixture(scope="package")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """The deployed cloud; IAM is enforced: functions and endpoint can do what the template's roles allow, no more."""
+    with (
+        skipped_without_tools(),
+        running_cloud(tmp_path_factory.mktemp("cloud") / "state", enforce_iam=True) as running,
+    ):
+        yield running
