@@ -13,6 +13,7 @@ settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ
 settings.load_profile("tailrace")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, whatever needs a cloud goes to one of them, first of all, and other files to the rest.
 

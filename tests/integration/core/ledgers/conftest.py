@@ -1,0 +1,30 @@
+"""One suite over the ledger in memory and the one in DynamoDB: neither may drift from the port's promises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tailrace_core.ledger.bound import DynamoLedger
+from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ledger.memory import MemoryLedger
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.retrying import retrying
+from tests.integration.core import tables
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setitem(os.environ, name, "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-1")
+        tables.create(client)
+        yield DynamoLedger(DynamoSteps(tables.NAME), retrying(tables.executor(client)))

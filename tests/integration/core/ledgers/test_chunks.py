@@ -1,0 +1,142 @@
+"""Chunks: added once, tried again, postponed, parked."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.ledger import rules
+from tailrace_core.ledger.port import Due, Ledger
+from tailrace_core.ledger.rules import Opened
+from tailrace_core.ranges import RowRange
+from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, started
+
+
+def test_a_chunk_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    chunk = chunk_of(0, 10, rejected=2, input_checksum="crc32:0000abcd", reason="two ragged rows")
+    started(ledger, chunk)
+    assert ledger.chunk(JOB, chunk.range) == chunk
+
+
+def test_a_chunk_is_added_once(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.open_chunk(chunk_of(0, 10, attempt=7)) is Opened.EXISTS
+    assert known(ledger.chunk(JOB, RowRange(0, 10))).attempt == 1
+
+
+def test_no_chunk_is_added_to_a_job_that_is_not_there_sealed_or_closed(ledger: Ledger) -> None:
+    assert ledger.open_chunk(chunk_of(0, 10)) is Opened.CLOSED
+    assert ledger.chunk(JOB, RowRange(0, 10)) is None
+    started(ledger, chunk_of(0, 10))
+    ledger.seal(JOB, 10)
+    assert ledger.open_chunk(chunk_of(10, 10)) is Opened.CLOSED
+    ledger.close(JOB, JobState.CANCELLED, "enough")
+    assert ledger.open_chunk(chunk_of(10, 10)) is Opened.CLOSED
+    assert ledger.add_rejected(chunk_of(10, 10)) is Opened.CLOSED
+
+
+def test_a_chunk_says_when_it_is_due(ledger: Ledger) -> None:
+    started(ledger)
+    with pytest.raises(ValueError, match="due"):
+        ledger.open_chunk(chunk_of(0, 10, due_at=None))
+
+
+def test_rejected_chunks_count_once(ledger: Ledger) -> None:
+    started(ledger)
+    assert ledger.add_rejected(chunk_of(0, 10, reason="all ragged", part_bytes=20)) is Opened.OPENED
+    assert ledger.add_rejected(chunk_of(0, 10)) is Opened.EXISTS
+    assert known(ledger.job(JOB)).rows_rejected == 10
+    chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
+    assert (chunk.state, chunk.rejected, chunk.due_at, chunk.part_bytes) == (ChunkState.REJECTED, 10, None, 20)
+
+
+def test_a_range_that_nobody_submitted_is_cancelled_only_while_the_job_closes(ledger: Ledger) -> None:
+    started(ledger, chunk_of(10, 10))
+    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.CLOSED
+    ledger.close(JOB, JobState.CANCELLED, "enough")
+    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.OPENED
+    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.EXISTS
+    assert known(ledger.job(JOB)).rows_cancelled == 10
+
+
+def test_chunks_are_those_of_the_job_by_their_first_row(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(first, 5) for first in (100, 5, 1_000_000, 0)))
+    assert [chunk.range.first_row for chunk in ledger.chunks(JOB)] == [0, 5, 100, 1_000_000]
+    assert list(ledger.chunks(JOB[:-1] + "G")) == []
+
+
+def test_confirming_records_where_the_answer_will_be(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    confirmed = chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f", due_at=NOW + 600)
+    assert ledger.confirm(confirmed)
+    assert ledger.chunk(JOB, RowRange(0, 10)) == dataclasses.replace(confirmed, invoked=True)
+
+
+@pytest.mark.parametrize("location", [None, ""])
+def test_an_answer_may_name_no_locations(ledger: Ledger, location: str | None) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.confirm(chunk_of(0, 10, output_location=location, failure_location=location))
+    chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
+    assert chunk.invoked
+    assert chunk.output_location is None
+
+
+def test_the_next_attempt_begins_once_and_forgets_the_last(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    ledger.confirm(chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f"))
+    second = chunk_of(0, 10, attempt=2, tries=2, due_at=NOW + 900, reason="500")
+    assert ledger.begin_attempt(second)
+    assert not ledger.begin_attempt(second)
+    assert not ledger.begin_attempt(chunk_of(0, 10, attempt=4))
+    assert ledger.chunk(JOB, RowRange(0, 10)) == second
+
+
+def test_an_earlier_attempt_cannot_confirm_postpone_or_park(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.begin_attempt(chunk_of(0, 10, attempt=2))
+    before = ledger.chunk(JOB, RowRange(0, 10))
+    first = chunk_of(0, 10, reason="late")
+    assert not ledger.confirm(first)
+    assert not ledger.postpone(first)
+    assert not ledger.park(first)
+    assert ledger.chunk(JOB, RowRange(0, 10)) == before
+    assert known(ledger.job(JOB)).times_parked == 0
+
+
+def test_postponing_moves_when_it_is_due(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.postpone(chunk_of(0, 10, due_at=NOW + 5_000, reason="looked"))
+    assert Due(JOB, RowRange(0, 10), NOW + 5_000) in due(ledger, NOW + 5_000)
+    assert Due(JOB, RowRange(0, 10), NOW + 5_000) not in due(ledger, NOW + 4_999)
+    assert known(ledger.chunk(JOB, RowRange(0, 10))).reason == "looked"
+
+
+def test_a_parked_chunk_is_parked_once_and_not_due_until_a_person_redrives_it(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.park(chunk_of(0, 10, reason="input missing"))
+    assert not ledger.park(chunk_of(0, 10))
+    assert not ledger.postpone(chunk_of(0, 10))
+    assert known(ledger.job(JOB)).times_parked == 1
+    chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
+    assert (chunk.parked, chunk.due_at, chunk.reason) == (True, None, "input missing")
+    assert all(each.range is None for each in due(ledger, NOW + 1e6))
+    assert ledger.begin_attempt(chunk_of(0, 10, attempt=2, redrives=1))
+    assert ledger.chunk(JOB, RowRange(0, 10)) == chunk_of(0, 10, attempt=2, redrives=1)
+    assert Due(JOB, RowRange(0, 10), NOW + 300) in due(ledger, NOW + 1e6)
+
+
+def test_a_confirmation_that_comes_after_the_parking_does_not_make_it_due(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    ledger.park(chunk_of(0, 10, reason="access denied"))
+    assert ledger.confirm(chunk_of(0, 10, output_location="s3://b/o", due_at=NOW + 10))
+    chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
+    assert (chunk.output_location, chunk.due_at, chunk.parked) == ("s3://b/o", None, True)
+    assert all(each.range is None for each in due(ledger, NOW + 1e6))
+
+
+def test_long_reasons_are_cut_where_they_are_kept(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    assert ledger.postpone(chunk_of(0, 10, reason="x" * 500_000))
+    assert len(known(known(ledger.chunk(JOB, RowRange(0, 10))).reason)) == rules.REASON_CHARS
