@@ -69,7 +69,7 @@ check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format,
 
 .PHONY: test
 test: setup ## everything but the benchmarks, the deployed local cloud included (WORKERS=2 at once)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-unit
 test-unit: .venv/.ready ## only what needs no IO; seconds

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How
 # long an example takes says nothing on a machine that does other things too.
@@ -13,14 +15,33 @@ settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ
 settings.load_profile("tailrace")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, whatever needs a cloud goes to one of them, first of all, and other files to the rest.
+CLOUD = tuple(
+    f"tests/{folder}/"
+    for folder in (
+        "faults/deployed",
+        "integration/access",
+        "integration/deployment",
+        "integration/local",
+        "integration/pipeline",
+    )
+)
+"""Where tests share a cloud: one for each folder."""
 
-    Two clouds at once would only take the processors from each other. Files stay whole: what a module sets up for its
-    tests is set up once.
+
+class OneCloudAtATime(LoadScopeScheduling):
+    """With several workers, whatever shares a cloud goes to one of them, and other files, whole, to any.
+
+    Two clouds at once would only take the processors from each other.
     """
-    items.sort(key=lambda item: item.get_closest_marker("cloud") is None)
-    for item in items:
-        group = "cloud" if item.get_closest_marker("cloud") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "cloud" if nodeid.startswith(CLOUD) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return OneCloudAtATime(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a cloud goes first, for it takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(CLOUD))
