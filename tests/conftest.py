@@ -28,7 +28,7 @@ CLOUD = tuple(
 """Where tests share a cloud: one for each folder."""
 
 
-class OneCloudAtATime(LoadScopeScheduling):
+class OneCloudAtATime(LoadScopeScheduling):  # type: ignore[misc]  # without types
     """With several workers, whatever shares a cloud goes to one of them, and other files, whole, to any.
 
     Two clouds at once would only take the processors from each other.
