@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from tailrace_core.jobs import JobState
-from tailrace_core.ranges import RowRange
 from tests.faults import model
+from tests.faults.expectation import Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Expectation):
     """The input's rows after its header, ``id,x``; ``id`` is kept."""
 
     rows: tuple[Row, ...]
+    columns: bytes = b"id,prediction"
 
     @classmethod
     def of(cls, *values: bytes) -> Dataset:
@@ -53,18 +53,3 @@ class Dataset:
     @cached_property
     def text(self) -> bytes:
         return b"id,x\n" + b"".join(row.record + b"\n" for row in self.rows)
-
-    @cached_property
-    def result(self) -> bytes:
-        return b"id,prediction\n" + b"".join(row.line for row in self.rows)
-
-    @cached_property
-    def rejected(self) -> list[tuple[int, bytes]]:
-        return [(number, row.record) for number, row in enumerate(self.rows) if row.bad]
-
-    @property
-    def final_state(self) -> JobState:
-        return JobState.COMPLETED_WITH_REJECTS if self.rejected else JobState.COMPLETED
-
-    def part(self, rows: RowRange) -> bytes:
-        return b"".join(row.line for row in self.rows[rows.first_row : rows.end])

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs import JobState
-from tests.faults.checker import Report, check
+from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.verdict import Report
 from tests.faults.world import World
+
+MOST = 1.3
+"""Invocations beyond one for each chunk, over those that a walk down the split trees makes."""
 
 
 @dataclass(frozen=True)

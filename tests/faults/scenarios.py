@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs import JobState
-from tests.faults.checker import Report, check
+from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import Rewire, as_it_is
 from tests.faults.injection import Schedule
+from tests.faults.verdict import Report
 from tests.faults.world import World
 
 

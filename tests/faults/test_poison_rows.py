@@ -8,11 +8,8 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs import ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.poison import hunt
+from tests.faults.poison import MOST, hunt
 from tests.faults.world import World
-
-MOST = 1.3
-"""Invocations beyond one for each chunk, over those that a walk down the split trees makes."""
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -1,0 +1,53 @@
+"""What has to come out of an input, row by row, whoever scores it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+from tailrace_core.jobs import JobState
+from tailrace_core.ranges import RowRange
+
+
+class ExpectedRow(Protocol):
+    """One row of an input."""
+
+    @property
+    def record(self) -> bytes:
+        """As it stands in the input, without its line end."""
+
+    @property
+    def line(self) -> bytes:
+        """What stands for it in the result."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether it has to be rejected."""
+
+
+class Expectation:
+    """The rows of an input, and what follows from them."""
+
+    rows: Sequence[ExpectedRow]
+    columns: bytes
+    """The header of the result."""
+
+    @cached_property
+    def result(self) -> bytes:
+        """The whole result."""
+        return self.columns + b"\n" + b"".join(row.line for row in self.rows)
+
+    @cached_property
+    def rejected(self) -> list[tuple[int, bytes]]:
+        """Position and record of the rows that have to be rejected."""
+        return [(number, row.record) for number, row in enumerate(self.rows) if row.bad]
+
+    @property
+    def final_state(self) -> JobState:
+        """How a job ends that nothing ends early."""
+        return JobState.COMPLETED_WITH_REJECTS if self.rejected else JobState.COMPLETED
+
+    def part(self, rows: RowRange) -> bytes:
+        """The part of these rows."""
+        return b"".join(row.line for row in self.rows[rows.first_row : rows.end])
