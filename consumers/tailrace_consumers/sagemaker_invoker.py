@@ -8,6 +8,7 @@ from typing import Any
 from tailrace_consumers.ports import Invocation
 from tailrace_core import keys
 from tailrace_core.calls import Call
+from tailrace_core.errors import TransientError
 from tailrace_core.jobs import Chunk, JobSettings
 
 
@@ -19,7 +20,11 @@ class SageMakerInvoker:
         self._execute = execute
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> Invocation:
-        """Ask for the chunk's current attempt."""
+        """Ask for the chunk's current attempt.
+
+        Raises:
+            TransientError: nobody knows whether the request was taken; the answer broke off, too.
+        """
         params = {
             "EndpointName": settings.endpoint_name,
             "InputLocation": f"s3://{self._bucket}/{keys.input_key(chunk.job_id, chunk.range)}",
@@ -30,4 +35,8 @@ class SageMakerInvoker:
             "InvocationTimeoutSeconds": settings.invocation_timeout_s,
         }
         answer = self._execute(Call("sagemaker-runtime", "invoke_endpoint_async", params))
-        return Invocation(answer["OutputLocation"], answer.get("FailureLocation"))
+        location = answer.get("OutputLocation")
+        if not location:
+            # What is left of an answer that broke off passes for a success without anything in it.
+            raise TransientError(f"{chunk.inference_id}: the endpoint's answer does not say where the output will be")
+        return Invocation(location, answer.get("FailureLocation"))

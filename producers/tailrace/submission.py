@@ -200,10 +200,13 @@ class ChunkSteps:
                     endpoint=settings.endpoint_name,
                 ) from exc
             raise
+        if not answer.get("OutputLocation"):
+            # It broke off: nobody knows whether the request was taken. The reconciler invokes the chunk again.
+            return
         yield from self.ledger.confirm(
             replace(
                 chunk,
-                output_location=answer.get("OutputLocation"),
+                output_location=answer["OutputLocation"],
                 failure_location=answer.get("FailureLocation"),
                 due_at=self.now() + DUE_S,
             )
