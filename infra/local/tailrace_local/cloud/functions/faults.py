@@ -28,7 +28,7 @@ class RuntimeCommand:
 class FunctionFaults:
     """Every plan gets a folder of its own under `root`, with its memory and its log.
 
-    `changed` is called when workers have to start anew.
+    `changed` is called when workers have to start anew: not for a plan without rules after one without.
     """
 
     def __init__(self, root: Path, changed: Callable[[], None]) -> None:
@@ -71,5 +71,8 @@ class FunctionFaults:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def _follow(self, plan: FunctionFaultPlan) -> None:
+        # Warm workers stay where there are no rules, before or now.
+        changed = bool(plan.rules or self._plan.rules)
         self._plan = plan
-        self._changed()
+        if changed:
+            self._changed()
