@@ -1,7 +1,8 @@
 """Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
 ``--only N`` plays world N of a seed again. ``--pairs`` tries every pair of faults of every scenario instead, or the
-``--share K/N`` of them; ``--poison`` looks for 1,000 bad rows among 1,000,000.
+``--share K/N`` of them; ``--poison`` looks for 1,000 bad rows among 1,000,000. ``--deployed`` plays rounds of random
+jobs over the deployed local stack.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs import JobState
-from tests.faults.checker import Report, check
+from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.deployed.torture import play_on
 from tests.faults.injection import Fault, Kind, Schedule
 from tests.faults.pairs import Run, sweep_pairs
 from tests.faults.person import OPERATOR, SEVERAL
 from tests.faults.poison import hunt
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.verdict import Report
 from tests.faults.world import World
 
 _VALUES = (b"1", b"22", b"333", b"4444", b"poison", b"swallow", b"flaky", b"5,5", b"fatal")
@@ -89,7 +92,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--poison", action="store_true", help="1,000 poison rows among 1,000,000 instead")
     parser.add_argument("--pairs", action="store_true", help="every pair of faults of every scenario instead")
     parser.add_argument("--share", type=_share, default=(0, 1), metavar="K/N", help="of the pairs, for N machines")
+    parser.add_argument("--deployed", action="store_true", help="over the deployed local stack instead")
     chosen = parser.parse_args(arguments)
+    if chosen.deployed:
+        return play_on(chosen.seconds, chosen.seed, chosen.only)
     if chosen.poison:
         print(hunt(1_000_000, 1_000, 10_000))
         return 0
@@ -139,15 +145,7 @@ def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:
         return False
     totals.update(worlds=1, deaths=world.functions.deaths, faults=len(world.schedule.fired), redriven=world.redriven)
     if report is not None:
-        totals.update(
-            submitted=report.submitted,
-            ok=report.ok,
-            lost=report.lost,
-            duplicated=report.duplicated,
-            unexpected=report.unexpected,
-            recovered=report.recovered,
-            cancelled=report.cancelled,
-        )
+        totals.update(report.counts)
     return True
 
 

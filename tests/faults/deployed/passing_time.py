@@ -1,19 +1,34 @@
-"""A deployed job, watched to its end while time passes faster for it than for us."""
+"""Deployed jobs, watched to their ends while time passes faster for them than for us."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tailrace import Tailrace
+from tailrace.connections import Connection
 from tailrace_core.jobs import Chunk, ChunkState, Job
-from tailrace_core.ledger.items import CHUNK, chunk_key, chunk_of, item_of
+from tailrace_core.ledger.bound import DynamoLedger
+from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ledger.items import chunk_key, item_of, job_key
 from tailrace_local.testing import RunningCloud
 
-POLL_S = 1.0
+POLL_S = 0.5
+SIX_HOURS_S = 6 * 3600.0 + 2 * 900.0 + 60.0
+"""Beyond a request's time to live, its timeout and the reconciler's slack."""
+
+
+@dataclass(frozen=True)
+class Aging:
+    """So much time passes for open chunks every so often, and the reconciler runs: after the first ``after_s``."""
+
+    seconds: float
+    every_s: float
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -23,39 +38,48 @@ class Watch:
     cloud: RunningCloud
     client: Tailrace
 
+    @cached_property
+    def ledger(self) -> DynamoLedger:
+        """The cloud's ledger, as whoever deployed it sees it."""
+        connection = Connection(session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
+        return DynamoLedger(DynamoSteps(self.cloud.outputs["LedgerTable"]), connection.execute)
+
     def chunks(self, job_id: str) -> list[Chunk]:
         """Every chunk that the job ever had."""
-        pages = self.cloud.client("dynamodb").get_paginator("query").paginate(
-            TableName=self.cloud.outputs["LedgerTable"],
-            KeyConditionExpression="job = :j AND begins_with(#i, :c)",
-            ExpressionAttributeNames={"#i": "item"},
-            ExpressionAttributeValues=item_of({":j": job_id, ":c": CHUNK}),
-            ConsistentRead=True,
-        )  # fmt: skip
-        return [chunk_of(item) for page in pages for item in page["Items"]]
+        return list(self.ledger.chunks(job_id))
 
     def age(self, job_id: str, seconds: float) -> None:
-        """Let ``seconds`` pass for what is open of the job: it was invoked, and is due, that much earlier."""
-        dynamodb = self.cloud.client("dynamodb")
+        """Let ``seconds`` pass for the job: it is due, and what is open of it was invoked, that much earlier."""
+        due = {":s": seconds}
+        self._update(job_key(job_id), "SET due_at = due_at - :s", "attribute_exists(due_at)", due)
         for chunk in self.chunks(job_id):
             if chunk.state is not ChunkState.OPEN or chunk.due_at is None:
                 continue
-            values = {":d": chunk.due_at - seconds, ":o": ChunkState.OPEN, ":a": chunk.attempt}
-            update = "SET due_at = :d"
-            if chunk.invoked_at is not None:
-                values[":i"] = chunk.invoked_at - seconds
-                update += ", invoked_at = :i"
-            try:
-                dynamodb.update_item(
-                    TableName=self.cloud.outputs["LedgerTable"],
-                    Key=chunk_key(job_id, chunk.range),
-                    UpdateExpression=update,
-                    ConditionExpression="#s = :o AND attempt = :a AND attribute_exists(due_at)",
-                    ExpressionAttributeNames={"#s": "state"},
-                    ExpressionAttributeValues=item_of(values),
-                )
-            except dynamodb.exceptions.ConditionalCheckFailedException:
-                continue  # it moved on meanwhile
+            update = "SET due_at = due_at - :s" + (", invoked_at = invoked_at - :s" if chunk.invoked_at else "")
+            condition = "#s = :o AND attempt = :a AND attribute_exists(due_at)"
+            values = {**due, ":o": ChunkState.OPEN, ":a": chunk.attempt}
+            self._update(chunk_key(job_id, chunk.range), update, condition, values, {"#s": "state"})
+
+    def _update(
+        self,
+        key: dict[str, Any],
+        update: str,
+        condition: str,
+        values: dict[str, Any],
+        names: dict[str, str] | None = None,
+    ) -> None:
+        dynamodb = self.cloud.client("dynamodb")
+        try:
+            dynamodb.update_item(
+                TableName=self.cloud.outputs["LedgerTable"],
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=item_of(values),
+                **({"ExpressionAttributeNames": names} if names else {}),
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # it moved on meanwhile
 
     def reconcile(self) -> dict[str, int]:
         """One tick of the deployed reconciler: what it found. A function that a fault killed finds nothing."""
@@ -63,39 +87,37 @@ class Watch:
         found: Any = json.loads(answer["Payload"].read() or b"{}")
         return {} if "FunctionError" in answer else found
 
-    def until_final(self, job_id: str, *, timeout_s: float, aging_s: float = 0.0, every_s: float = 5.0) -> Job:
-        """The job in its final state; meanwhile ``aging_s`` pass for it, and the reconciler runs, every ``every_s``."""
-        next_tick = time.monotonic() + every_s
-        for _ in ticking(f"job {job_id} to reach a final state", timeout_s):
-            job = self.client.status(job_id)
-            if job.state.final:
-                return job
-            if aging_s and time.monotonic() >= next_tick:
-                self.age(job_id, aging_s)
+    def until_final(
+        self,
+        job_ids: Iterable[str],
+        *,
+        timeout_s: float,
+        aging: Aging | None = None,
+        meanwhile: Callable[[list[Job]], None] | None = None,
+    ) -> list[Job]:
+        """The jobs in their final states; ``meanwhile`` is called with those that are not, at every look."""
+        job_ids = list(job_ids)
+        next_tick = time.monotonic() + max(aging.after_s, aging.every_s) if aging else None
+        open_jobs: list[Job] = []
+        for _ in ticking("final states of", timeout_s, about=open_jobs):
+            jobs = [self.client.status(job_id) for job_id in job_ids]
+            open_jobs[:] = (job for job in jobs if not job.state.final)
+            if not open_jobs:
+                return jobs
+            if meanwhile:
+                meanwhile(open_jobs)
+            if aging and next_tick is not None and time.monotonic() >= next_tick:
+                for job in open_jobs:
+                    self.age(job.job_id, aging.seconds)
                 self.reconcile()
-                next_tick = time.monotonic() + every_s
+                next_tick = time.monotonic() + aging.every_s
         raise AssertionError("unreachable")
 
-    def depths(self) -> dict[str, int]:
-        """Messages waiting or in flight, by the queue's output name."""
-        sqs = self.cloud.client("sqs")
-        names = (
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        )
-        depths = {}
-        for output, url in self.cloud.outputs.items():
-            if output.endswith("Queue"):
-                answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-                depths[output] = sum(int(answer[name]) for name in names)
-        return depths
 
-
-def ticking(what: str, timeout_s: float) -> Iterator[None]:
-    """Comes round every `POLL_S` until ``timeout_s`` are over, and then says what was waited for."""
+def ticking(what: str, timeout_s: float, *, every_s: float = POLL_S, about: object = "") -> Iterator[None]:
+    """Comes round every ``every_s`` until ``timeout_s`` are over; then says what was waited for, and ``about`` it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         yield
-        time.sleep(POLL_S)
-    raise AssertionError(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(every_s)
+    raise AssertionError(f"waited {timeout_s:.0f} s for {what} {about}")

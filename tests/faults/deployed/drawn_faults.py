@@ -1,0 +1,98 @@
+"""Plans of faults, drawn: everything that the local cloud can do to a job, short of what may cost a good row.
+
+What costs one, and rightly so, is kept from happening: a server that fails at every attempt (here at the first two of
+three at most), and an answer that is wrong, too slow or too large for one row alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from tailrace_local.fault_admin import CloudFaultPlan
+from tests.faults.deployed.faulty_cloud import FUNCTIONS
+
+_FIRST = {"inference_id": r"\.1$"}
+_FIRST_TWO = {"inference_id": r"\.[12]$"}
+_TEN_ROWS = {"inference_id": r"\.[0-9]{2,}\.[0-9]+$"}
+"""Rows rejected before sending are fewer (`drawn_jobs`): two at least were sent."""
+
+
+def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
+    """A rule of a plan; ``what`` may be the bare kind."""
+    return {"when": when, "do": {"kind": what} if isinstance(what, str) else what}
+
+
+def drawn_plan(source: random.Random, *, header_repeated: bool) -> CloudFaultPlan:
+    """About half of what can go wrong, at drawn rates."""
+    endpoint = [each for each in _endpoint(source, header_repeated=header_repeated) if source.random() < 0.5]
+    functions = [each for each in _functions(source) if source.random() < 0.5]
+    plan = {
+        "seed": source.randrange(2**31),
+        "sagemaker": {"rules": endpoint},
+        "functions": {"rules": functions},
+    }
+    return CloudFaultPlan.model_validate(plan)
+
+
+def _endpoint(source: random.Random, *, header_repeated: bool) -> Sequence[dict[str, Any]]:
+    def rate(most: float) -> float:
+        return round(source.uniform(0.02, most), 3)
+
+    # An instance that dies takes what it is working on with it, at whichever attempt: others fail once only then.
+    dies = source.random() < 0.3
+    failing = _FIRST if dies else _FIRST_TWO
+    # One line too many is a header that was scored, where one was sent.
+    spoilt = ["drop_last", "drop_middle", "empty", *([] if header_repeated else ["add_line"])]
+    return [
+        rule("refuse", rate=rate(0.15), limit=6),
+        rule("lose", rate=rate(0.1)),
+        rule("expire", rate=rate(0.1)),
+        rule("lose_answer", rate=rate(0.1), limit=6),
+        rule("fail_download", rate=rate(0.1), limit=2, **_FIRST),
+        rule({"kind": "status", "status": source.choice((500, 502, 503))}, rate=rate(0.3), **failing),
+        rule({"kind": "status", "status": 429}, rate=rate(0.1), **_FIRST_TWO),
+        rule({"kind": "status", "status": 413}, rate=rate(0.1), **_TEN_ROWS),
+        rule("hang_up", rate=rate(0.1), **failing),
+        rule("no_response", rate=rate(0.1), **failing),
+        rule("time_out", rate=rate(0.1), **_TEN_ROWS),
+        rule({"kind": "slow", "seconds": source.choice((0.2, 1.0, 3.0))}, rate=rate(0.3)),
+        *([rule("kill_instance", rate=rate(0.3), limit=1, **_FIRST)] if dies else []),
+        rule({"kind": "spoil_output", "how": source.choice(spoilt)}, rate=rate(0.2), **_TEN_ROWS),
+        rule("fail_upload", rate=rate(0.1), **_FIRST),
+        rule("drop", rate=rate(0.3)),
+        rule(
+            {"kind": "duplicate", "times": source.randint(1, 3), "after_s": source.choice((0.0, 0.5))}, rate=rate(0.5)
+        ),
+        rule({"kind": "delay", "seconds": source.choice((0.2, 1.0)), "spread_s": 2.0}, rate=rate(0.5)),
+        rule({"kind": "reorder", "window": source.randint(2, 6), "within_s": 2.0}, rate=rate(0.5)),
+        rule("replay", rate=rate(0.3)),
+        rule({"kind": "forge", "changes": source.choice(_FORGED)}, rate=rate(0.2)),
+    ]
+
+
+_FORGED: tuple[dict[str, Any], ...] = (
+    {"inferenceId": "01ARZ3NDEKTSV4RRFFQ69G5FAV.0.10.1"},
+    {"inferenceId": "not ours"},
+    {"requestParameters.endpointName": "another"},
+    {"invocationStatus": "Completed", "failureReason": None, "responseParameters.outputLocation": None},
+    {"invocationStatus": "Unknown"},
+)
+
+
+def _functions(source: random.Random) -> Sequence[dict[str, Any]]:
+    def anyone(what: str | dict[str, Any], most: float, limit: int) -> dict[str, Any]:
+        function = source.choice(("", *FUNCTIONS))
+        rate = round(source.uniform(0.005, most), 4)
+        return rule(what, function=f"*{function}*", rate=rate, limit=source.randint(1, limit))
+
+    # The queues let a message fail four times.
+    return [
+        anyone("kill_before", 0.05, 2),
+        anyone("kill_after", 0.05, 2),
+        anyone({"kind": "kill_during", "from_s": 0.0, "to_s": 0.5}, 0.2, 2),
+        anyone("unreachable", 0.05, 4),
+        anyone("lose_reply", 0.05, 4),
+        anyone("refuse", 0.05, 4),
+    ]

@@ -1,0 +1,60 @@
+"""A deployed cloud that is to misbehave: what its faults delay comes again within seconds, not within minutes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tailrace import Tailrace
+from tailrace_core.events import RetryDue
+from tailrace_local.fault_admin import FaultAdmin
+from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_local.testing import RunningCloud, running_cloud
+from tests.faults.deployed.passing_time import Watch, ticking
+from tests.faults.deployed.queues import Queues
+
+HIDDEN_S = 10
+"""The visibility timeout of the functions' queues here: so long a message whose function was killed stays hidden."""
+WORKERS = 3
+"""Of each function at most: a fault plan has all of them started anew, and two cores are enough for no more."""
+FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+_NOBODYS = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
+_IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _NOBODYS.to_json()}
+"""For each queue of the functions, a message that leads to nothing."""
+_TIMEOUT_S = 60.0
+
+
+@contextlib.contextmanager
+def faulty_cloud(state_dir: Path) -> Iterator[Watch]:
+    """The pipeline, with IAM enforced, and a client of it, until the block ends.
+
+    Raises:
+        LocalCloudError: it did not come up; nothing of it is left then.
+    """
+    parameters = {"MaximumConcurrency": str(WORKERS)}
+    with running_cloud(state_dir, enforce_iam=True, parameters=parameters) as cloud:
+        _shorten(cloud)
+        with Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
+            yield Watch(cloud, client)
+
+
+def _shorten(cloud: RunningCloud) -> None:
+    """Shorten the visibility timeouts. A receive that waits already keeps the old one: it is given something to end."""
+    queues = Queues(cloud)
+    for output, message in _IGNORED.items():
+        sqs, url = cloud.client("sqs"), cloud.outputs[output]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(HIDDEN_S)})
+        sqs.send_message(QueueUrl=url, MessageBody=message)
+    for _ in ticking("the first messages to be handled", _TIMEOUT_S):
+        if not queues.left():
+            return
+
+
+@contextlib.contextmanager
+def plan_cleared(admin: FaultAdmin) -> Iterator[FaultAdmin]:
+    """The cloud's faults; whatever was set is cleared when the block ends."""
+    try:
+        yield admin
+    finally:
+        admin.clear()

@@ -1,0 +1,119 @@
+"""Four jobs over the deployed stack at once, each with its own trouble, told apart by their ids in one plan."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ulid import ULID
+
+from tailrace import Tailrace
+from tailrace_core.jobs import Job, JobState
+from tailrace_local.fault_admin import CloudFaultPlan
+from tests.faults.deployed.demand_input import DemandInput, Flaw
+from tests.faults.deployed.drawn_faults import rule
+from tests.faults.deployed.endings import check
+from tests.faults.deployed.faulty_cloud import plan_cleared
+from tests.faults.deployed.passing_time import Aging, ticking
+from tests.faults.deployed.torture import Stage
+from tests.faults.verdict import Report
+from tests.integration.pipeline.demand_rows import demand_rows
+
+_TIMEOUT_S = 300.0
+_LOOK = Aging(300.0, every_s=2.0)
+"""One look of the reconciler after the other, five minutes between them: minutes, not the time to live."""
+
+
+class Trouble(StrEnum):
+    """What is the matter with a job."""
+
+    SCATTERED = "50 bad rows in 50,000"
+    POISON = "every row is bad"
+    UNHEARD = "every notification is lost"
+    DOWN = "the endpoint does not answer"
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """One of the jobs, and what has to come out of it."""
+
+    job_id: str
+    input: DemandInput
+    chunk_rows: int
+
+    @property
+    def chunks(self) -> int:
+        """How many the producer made."""
+        return -(-len(self.input.rows) // self.chunk_rows)
+
+
+class FixedJobs:
+    """The jobs, and how they came out."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self._stage = stage
+        self.jobs = {trouble: Troubled(str(ULID()), *_input(trouble, seed)) for trouble in Trouble}
+        self.requests_while_down = 0
+
+    def run(self) -> None:
+        """Have all of them come to rest; the endpoint answers everybody once the job that it did not is parked."""
+        watch, ids = self._stage.watch, {trouble: job.job_id for trouble, job in self.jobs.items()}
+        rules = [
+            rule("drop", inference_id=f"^{ids[Trouble.UNHEARD]}"),
+            rule("no_response", inference_id=f"^{ids[Trouble.DOWN]}"),
+        ]
+        with plan_cleared(self._stage.admin):
+            self._stage.admin.set(CloudFaultPlan.model_validate({"sagemaker": {"rules": rules}}))
+            for trouble in Trouble:
+                self._submit(trouble)
+            watch.until_final([ids[Trouble.UNHEARD]], timeout_s=_TIMEOUT_S, aging=_LOOK)
+            watch.until_final([ids[Trouble.POISON], ids[Trouble.SCATTERED]], timeout_s=_TIMEOUT_S)
+            self._until_parked(self.jobs[Trouble.DOWN])
+        self.requests_while_down = self.requests(Trouble.DOWN)
+        self._stage.people.look()
+        watch.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S)
+
+    def job(self, trouble: Trouble) -> Job:
+        """As the ledger has it."""
+        return self._stage.watch.client.status(self.jobs[trouble].job_id)
+
+    def requests(self, trouble: Trouble) -> int:
+        """How often the endpoint was invoked for the job, by the attempts of all chunks that it ever had."""
+        return sum(chunk.attempt for chunk in self._stage.watch.chunks(self.jobs[trouble].job_id))
+
+    def check(self, trouble: Trouble, expected: JobState | None = None) -> Report:
+        """Raise AssertionError unless it came out as it has to."""
+        job, watch = self.jobs[trouble], self._stage.watch
+        scored = job.input.scored(watch.cloud.model_url)
+        return check(watch, self._stage.queues, job.job_id, scored, expected=expected)
+
+    def _submit(self, trouble: Trouble) -> None:
+        job, cloud = self.jobs[trouble], self._stage.watch.cloud
+        source = self._stage.file(job.input.text)
+        with Tailrace(
+            cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url, new_id=lambda: job.job_id
+        ) as client:
+            client.submit(str(source), chunk_rows=job.chunk_rows, keep=job.input.keep)
+
+    def _until_parked(self, job: Troubled) -> None:
+        for _ in ticking("all of it to be parked", _TIMEOUT_S):
+            if sum(chunk.parked for chunk in self._stage.watch.chunks(job.job_id)) == job.chunks:
+                return
+
+
+def _input(trouble: Trouble, seed: int) -> tuple[DemandInput, int]:
+    match trouble:
+        case Trouble.SCATTERED:
+            return _demand(50_000, seed, random.Random(seed).sample(range(50_000), 50)), 5_000
+        case Trouble.POISON:
+            return _demand(400, seed, range(400)), 100
+        case Trouble.UNHEARD:
+            return _demand(12, seed, [5]), 4
+        case Trouble.DOWN:
+            return _demand(40, seed, []), 10
+
+
+def _demand(count: int, seed: int, bad: Iterable[int]) -> DemandInput:
+    return DemandInput(demand_rows(count, seed), dict.fromkeys(bad, Flaw.PRICE), keyed=True)

@@ -1,0 +1,58 @@
+"""Producers as processes, killed in the middle of their work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tailrace_core.jobs import JobState
+from tests.faults.deployed.drawn_jobs import DrawnJob
+from tests.faults.deployed.passing_time import Watch, ticking
+
+_LOOK_S = 0.02
+_TIMEOUT_S = 120.0
+
+
+def submit(watch: Watch, job: DrawnJob, source: Path, key: str | None) -> str:
+    """Submit (again); the job's id."""
+    return watch.client.submit(str(source), replace(job.options, job_key=key)).job_id
+
+
+def kill_while_submitting(watch: Watch, job: DrawnJob, source: Path, key: str) -> bool:
+    """Submit by the command, and kill it once so many chunks are recorded; whether it was in the middle then."""
+    chunks = -(-len(job.input.rows) // job.options.chunk_rows)
+    process = subprocess.Popen(
+        _command(watch, job, source, key),
+        env={**os.environ, **watch.cloud.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in ticking(f"the producer of {key} to record chunks, or to end", _TIMEOUT_S, every_s=_LOOK_S):
+            if process.poll() is not None or _recorded(watch, key) > 0.8 * job.moment * chunks:
+                break
+    finally:
+        process.kill()
+        process.wait()
+    found = watch.ledger.find_key(key)
+    return found is not None and watch.client.status(found[0]).state is JobState.SUBMITTING
+
+
+def _recorded(watch: Watch, key: str) -> int:
+    found = watch.ledger.find_key(key)
+    return 0 if found is None else sum(1 for _ in watch.ledger.chunks(found[0]))
+
+
+def _command(watch: Watch, job: DrawnJob, source: Path, key: str) -> list[str]:
+    options = job.options
+    return [
+        str(Path(sys.executable).with_name("tailrace")),
+        *("submit", str(source), "--stack", watch.cloud.facts.stack, "--job-key", key),
+        *("--header", options.header, "--chunk-rows", str(options.chunk_rows), "--window", str(options.window)),
+        *(("--keep", ",".join(job.input.keep)) if job.input.keep else ()),
+        *(("--max-rejects", str(options.max_rejects)) if options.max_rejects is not None else ()),
+        *("--concurrency", "1"),
+    ]

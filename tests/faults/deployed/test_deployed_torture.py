@@ -1,0 +1,53 @@
+"""Random jobs under random faults over the deployed stack, a bounded number; `make torture DEPLOYED=1` goes on."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from tailrace_local.fault_admin import CloudFaultPlan
+from tests.faults.deployed.drawn_faults import rule
+from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
+from tests.faults.deployed.faulty_cloud import FUNCTIONS
+from tests.faults.deployed.torture import SEED, Round, Stage
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
+KILLS = [
+    rule("kill_after", function="*CollectResults*", call="dynamodb.*", number=3, limit=1),
+    rule("kill_before", function="*CollectResults*", call="sns.Publish", limit=1),
+    rule("kill_after", function="*HandleFailures*", number=5, limit=1),
+    rule("kill_before", function="*HandleFailures*", call="sagemaker.*", limit=1),
+    rule("kill_after", function="*DispatchRetries*", call="sagemaker*", limit=1),
+    rule("kill_before", function="*ReconcileJobs*", number=4, limit=1),
+]
+"""In the middle of what each function does: each event makes that many calls, or such a one."""
+
+
+def test_jobs_come_out_right_though_every_kind_of_process_is_killed_inside_its_work(stage: Stage) -> None:
+    source = random.Random(SEED)
+    jobs = tuple(DrawnJob.of(source, mishap=mishap) for mishap in (Mishap.PRODUCER_KILLED, Mishap.NOTHING))
+    failing = [rule({"kind": "status", "status": 503}, inference_id=r"\.1$", rate=0.3), rule("drop", rate=0.2)]
+    plan = {"seed": SEED, "sagemaker": {"rules": failing}, "functions": {"rules": KILLS}}
+    killed = stage.totals["producers killed"]
+
+    reports = stage.play(Round(jobs, CloudFaultPlan.model_validate(plan)))
+
+    log = stage.admin.log()["functions"]
+    for entry in log:
+        print(f"{entry['function']}: {entry['kind']} {entry['call']}, call {entry['number']} of its event")
+    landed = Counter(name for name in FUNCTIONS for entry in log if name in entry["function"])
+    assert set(landed) == set(FUNCTIONS)
+    assert min(entry["number"] for entry in log) > 1
+    assert stage.totals["producers killed"] > killed
+    assert sum(report.recovered for report in reports)
+
+
+def test_random_jobs_under_random_faults_end_as_they_must(stage: Stage) -> None:
+    played = Round.of(f"{SEED}:0")
+    print(played)
+    for report in stage.play(played):
+        print(report)
+    print(stage.told())
