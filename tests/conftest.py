@@ -44,4 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a cloud goes first, for it takes longest."""
+    strays = [item.nodeid for item in items if item.get_closest_marker("cloud") and not item.nodeid.startswith(CLOUD)]
+    if strays:
+        raise pytest.UsageError(f"add the folder to CLOUD in tests/conftest.py: {strays[0]} shares a cloud")
     items.sort(key=lambda item: not item.nodeid.startswith(CLOUD))
