@@ -7,13 +7,15 @@ read here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
-from tailrace.structure import Structure
+from tailrace.bitmaps import Ranks
+from tailrace.heap import keep_freed
+from tailrace.scanning import scanned
+from tailrace.structure import Part, Stretch, Structure
 from tailrace_core.errors import RecordTooLargeError
 from tailrace_core.framing import MAX_RECORD_BYTES
 
@@ -86,100 +88,78 @@ def cut(
     Raises:
         RecordTooLargeError: a record alone is over a limit.
     """
+    keep_freed()
     cutter = _Cutter(limits, place, window_bytes)
-    for block in blocks:
-        for start in range(0, len(block), window_bytes):
-            cutter.put(block if len(block) <= window_bytes else block[start : start + window_bytes])
-            yield from cutter.cuts(final=False)
-    yield from cutter.cuts(final=True)
-    if cutter.rows:
-        yield cutter.take()
+    with closing(scanned(blocks, window_bytes)) as stretches:
+        for stretch in stretches:
+            yield from cutter.cuts(stretch)
+        yield from cutter.last_cuts()
 
 
 class _Cutter:
-    """Fills one cut after the other."""
+    """Fills one cut after the other; all offsets are those of the input."""
 
     def __init__(self, limits: Limits, place: Place, window_bytes: int) -> None:
         self._limits = limits
         self._place = place
-        self._window_bytes = window_bytes
-        self._desk = _Desk(2 * window_bytes)
-        self._first_row = 0
-        self._offset = 0
-        self._size = 0
-        self._windows: list[Window] = []
-        self._reach = self._window_bytes
+        self._gathering = _Gathering(window_bytes)
+        self._read = 0
         self._large = False
-        self.rows = 0
 
-    def put(self, block: bytes) -> None:
-        """Take more of the input in."""
-        self._desk.put(block)
-
-    def cuts(self, *, final: bool) -> Iterator[Cut]:
-        """The cuts that are full; what is left waits for more input, unless there is none."""
-        while (pending := self._desk.size - self._size) > 0:
-            reach = min(self._reach, self._room)
-            if pending <= reach and not final:
-                return
-            structure = self._desk.scan(self._size, min(pending, reach), final=pending <= reach)
-            if structure.rows:
-                yield from self._accept(structure)
-            elif reach < self._room:
-                self._reach *= 2
-            elif reach == self._limits.record_bytes:
-                raise self._endless()
-            elif self.rows:
-                yield self.take()
+    def cuts(self, stretch: Stretch) -> Iterator[Cut]:
+        """The cuts that are full with what comes next; what is left waits for more."""
+        gathering = self._gathering
+        gathering.put(stretch)
+        begin, self._read = self._read, self._read + len(stretch.data)
+        ends = Ranks(stretch.ends)
+        passed = 0
+        # What ends within the room that there is, even if a whole stretch of records does, is not over a limit.
+        while (reach := gathering.stop + self._room) < self._read or passed < ends.count:
+            rows = ends.before(min(reach, self._read) - begin) - passed
+            if rows:
+                rows = min(rows, 1 if self._large else self._limits.rows - gathering.rows)
+                passed += rows
+                yield from self._accept(begin + ends.nth(passed - 1) + 1, rows)
             else:
-                self._large = True
+                yield from self._make_room()
 
-    def take(self) -> Cut:
-        """What has been gathered so far, as a cut; an empty one begins after it."""
-        done = Cut(self._first_row, self.rows, self._desk.take(self._size), tuple(self._windows))
-        self._first_row += self.rows
-        self._offset += self._size
-        self._size, self.rows, self._windows = 0, 0, []
-        return done
+    def last_cuts(self) -> Iterator[Cut]:
+        """The cuts that are left when no more comes."""
+        gathering = self._gathering
+        while (left := self._read - gathering.stop) > self._room:
+            yield from self._make_room()
+        if left:
+            gathering.ended = False
+            yield from self._accept(self._read, 1)
+        if gathering.rows:
+            yield gathering.take()
 
     @property
     def _room(self) -> int:
         """How many bytes the next record may have."""
         record_bytes = self._limits.record_bytes
-        return record_bytes if self._large else min(self._limits.size_bytes - self._size, record_bytes)
+        return record_bytes if self._large else min(self._limits.size_bytes - self._gathering.size, record_bytes)
 
-    def _accept(self, structure: Structure) -> Iterator[Cut]:
-        self._reach = self._window_bytes
+    def _accept(self, stop: int, rows: int) -> Iterator[Cut]:
+        """Take in the records up to ``stop``."""
         if self._large:
+            self._check_large(stop - self._gathering.stop)
+        self._gathering.add(stop, rows)
+        if self._large or self._gathering.rows == self._limits.rows:
             self._large = False
-            self._check_large(structure.end_of(0))
-            self._add(structure.slice(0, structure.end_of(0), 1))
-            yield self.take()
-        elif self.rows + structure.rows < self._limits.rows:
-            self._add(structure.slice(0, structure.complete, structure.rows))
+            yield self._gathering.take()
+
+    def _make_room(self) -> Iterator[Cut]:
+        """Begin another cut, or one for a large record: the next one is longer than there is room for."""
+        if self._room == self._limits.record_bytes:
+            raise self._endless()
+        if self._gathering.rows:
+            yield self._gathering.take()
         else:
-            yield from self._split(structure)
-
-    def _split(self, structure: Structure) -> Iterator[Cut]:
-        """Some of a window for this cut, the rest for those that follow."""
-        stops = structure.stops()
-        start = row = 0
-        while row < structure.rows:
-            rows = min(self._limits.rows - self.rows, structure.rows - row)
-            row += rows
-            stop = int(stops[row - 1])
-            self._add(structure.slice(start, stop, rows))
-            start = stop
-            if self.rows == self._limits.rows:
-                yield self.take()
-
-    def _add(self, structure: Structure) -> None:
-        self._windows.append(Window(self._size, structure))
-        self._size += structure.size
-        self.rows += structure.rows
+            self._large = True
 
     def _endless(self) -> RecordTooLargeError:
-        row, offset = self._first_row + self.rows, self._offset + self._size
+        row, offset = self._gathering.first_row + self._gathering.rows, self._gathering.stop
         return RecordTooLargeError(
             f"row {row} ({self._place(offset)}) is longer than {self._limits.record_bytes} bytes; "
             "probably a quote in it is not closed",
@@ -189,55 +169,79 @@ class _Cutter:
         )
 
     def _check_large(self, size_bytes: int) -> None:
-        if self._limits.allow_large and self._first_row:
+        row, offset = self._gathering.first_row, self._gathering.stop
+        if self._limits.allow_large and row:
             return
         raise RecordTooLargeError(
-            f"row {self._first_row} ({self._place(self._offset)}) has {size_bytes} bytes, more than the "
+            f"row {row} ({self._place(offset)}) has {size_bytes} bytes, more than the "
             f"{self._limits.size_bytes} that a chunk may have: allow larger chunks, or look for a quote that is not "
             "closed",
-            row=self._first_row,
-            offset=self._offset,
+            row=row,
+            offset=offset,
             size_bytes=size_bytes,
             limit_bytes=self._limits.size_bytes,
         )
 
 
-class _Desk:
-    """Bytes that came in and have not left yet, side by side in memory that is used again and again."""
+class _Gathering:
+    """Whole records on their way into a cut, of stretches that came in."""
 
-    def __init__(self, size: int) -> None:
-        self._memory = bytearray(size)
-        self._start = 0
-        self._stop = 0
+    def __init__(self, window_bytes: int) -> None:
+        self._window_bytes = window_bytes
+        self._parts: list[Part] = []
+        """What came in and is not in a window yet."""
+        self._window_size = self._window_rows = 0
+        self._windows: list[Window] = []
+        self._pieces: list[memoryview] = []
+        self.first_row = 0
+        self.rows = 0
+        self.size = 0
+        self.stop = 0
+        """Where in the input the records end that have been added."""
+        self.ended = True
+        """Whether the last of them has a line end."""
 
-    @property
-    def size(self) -> int:
-        """How many bytes there are."""
-        return self._stop - self._start
+    def put(self, stretch: Stretch) -> None:
+        """What comes next in the input; only in the last that was put may records end."""
+        self._parts.append((stretch, 0, len(stretch.data)))
 
-    def put(self, block: bytes) -> None:
-        """Add bytes."""
-        if self._stop + len(block) > len(self._memory):
-            self._make_room(len(block))
-        self._memory[self._stop : self._stop + len(block)] = block
-        self._stop += len(block)
+    def add(self, stop: int, rows: int) -> None:
+        """Add the records up to a place in the input."""
+        size = stop - self.stop
+        self.stop = stop
+        self.size += size
+        self.rows += rows
+        self._window_size += size
+        self._window_rows += rows
+        if self._window_size > self._window_bytes // 2:
+            self._close_window()
 
-    def scan(self, start: int, size: int, *, final: bool) -> Structure:
-        """The structure of some of the bytes."""
-        begin = self._start + start
-        octets = np.frombuffer(self._memory, np.uint8, size, begin)
-        return Structure.scan(octets, quoted=self._memory.find(b'"', begin, begin + size) >= 0, final=final)
+    def take(self) -> Cut:
+        """What was added, as a cut; another begins after it."""
+        if self._window_size:
+            self._close_window()
+        done = Cut(self.first_row, self.rows, b"".join(self._pieces), tuple(self._windows))
+        self.first_row += self.rows
+        self.rows = self.size = 0
+        self._windows, self._pieces = [], []
+        return done
 
-    def take(self, size: int) -> bytes:
-        """Remove the first bytes."""
-        with memoryview(self._memory) as memory:
-            taken = bytes(memory[self._start : self._start + size])
-        self._start += size
-        return taken
+    def _close_window(self) -> None:
+        inside, self._parts = _parted(self._parts, self._window_size)
+        structure = Structure.joined(inside, self._window_rows, ended=self.ended)
+        self._windows.append(Window(self.size - self._window_size, structure))
+        self._pieces += [memoryview(stretch.data)[start:stop] for stretch, start, stop in inside]
+        self._window_size = self._window_rows = 0
 
-    def _make_room(self, size: int) -> None:
-        left = self._memory[self._start : self._stop]
-        if len(left) + size > len(self._memory):
-            self._memory = bytearray(2 * (len(left) + size))
-        self._memory[: len(left)] = left
-        self._start, self._stop = 0, len(left)
+
+def _parted(parts: Sequence[Part], size: int) -> tuple[list[Part], list[Part]]:
+    """The first so many bytes, and the rest."""
+    first: list[Part] = []
+    left = size
+    for number, (stretch, start, stop) in enumerate(parts):
+        if stop - start > left:
+            middle = start + left
+            return [*first, (stretch, start, middle)], [(stretch, middle, stop), *parts[number + 1 :]]
+        first.append((stretch, start, stop))
+        left -= stop - start
+    return first, []

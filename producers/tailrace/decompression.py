@@ -9,8 +9,8 @@ from typing import Any
 
 from tailrace_core.errors import InputError
 
-BLOCK_BYTES = 256 * 1024
-"""Fits a core's cache, so that the passes over a block read memory once: cutting ran 1.6 times as fast as at 1 MiB."""
+BLOCK_BYTES = 1024 * 1024
+"""What is looked at with one operation: enough to make its fixed cost small, and little enough to stay in the cache."""
 
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"

@@ -26,7 +26,9 @@ def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
     if any(data.find(octet, start, stop) >= 0 for octet in _NEVER if octet[0] <= highest):
         return False
     return _continued(octets, highest) and all(
-        _bounded(octets, *second) for second in _SECOND if data.find(second[0], start, stop) >= 0
+        _bounded(octets, *second)
+        for second in _SECOND
+        if second[0][0] <= highest and data.find(second[0], start, stop) >= 0
     )
 
 

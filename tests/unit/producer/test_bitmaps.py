@@ -42,8 +42,11 @@ def test_bits_are_counted_and_found(flags: list[bool]) -> None:
     expected = [at for at, flag in enumerate(flags) if flag]
     assert bitmaps.count(words) == len(expected)
     assert bitmaps.positions(words).tolist() == expected
-    assert [bitmaps.nth(words, number) for number in range(len(expected))] == expected
-    assert bitmaps.last(words) == (expected[-1] if expected else -1)
+    assert [at for at in range(len(flags)) if bitmaps.has(words, at)] == expected
+    ranks = bitmaps.Ranks(words)
+    assert ranks.count == len(expected)
+    assert [ranks.nth(number) for number in range(len(expected))] == expected
+    assert [ranks.before(at) for at in range(len(flags) + 1)] == [0, *accumulate(flags)]
 
 
 @given(_FLAGS, st.integers(1, 63))
@@ -55,13 +58,25 @@ def test_bits_move_across_the_borders_of_words(flags: list[bool], by: int) -> No
     assert flags_of(bitmaps.preceding(words), size) == [*padded[1:], False]
 
 
-@given(_FLAGS, st.data())
-def test_a_part_is_the_bitmap_of_those_bytes(flags: list[bool], data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, len(flags)))
-    size = data.draw(st.integers(0, len(flags) - start))
-    part = bitmaps.part(words_of(flags), start, size)
-    assert len(part) == bitmaps.words_for(size)
-    assert flags_of(part, size + 1) == [*flags, False][start : start + size + 1]
+@given(st.lists(st.tuples(_FLAGS, st.booleans()), max_size=4), st.data())
+def test_stretches_side_by_side_make_one_bitmap(stretches: list[tuple[list[bool], bool]], data: st.DataObject) -> None:
+    pieces: list[tuple[Words | None, int, int]] = []
+    expected: list[bool] = []
+    for flags, blank in stretches:
+        start = data.draw(st.integers(0, len(flags)))
+        size = data.draw(st.integers(0, len(flags) - start))
+        pieces.append((None if blank else words_of(flags), start, size))
+        expected += [False] * size if blank else flags[start : start + size]
+    joined = bitmaps.joined(pieces)
+    assert len(joined) == bitmaps.words_for(len(expected))
+    assert flags_of(joined, 64 * len(joined)) == expected + [False] * (64 * len(joined) - len(expected))
+
+
+@given(_FLAGS)
+def test_inverted_turns_over_the_bits_of_the_bytes_alone(flags: list[bool]) -> None:
+    inverted = bitmaps.inverted(words_of(flags), len(flags))
+    size = 64 * len(inverted)
+    assert flags_of(inverted, size) == [not flag for flag in flags] + [False] * (size - len(flags))
 
 
 @given(_FLAGS)
@@ -87,6 +102,13 @@ def test_as_many_marks_as_there_should_be_are_enough_and_one_moved_over_an_end_i
         moved = text[: 20 * len(record)].removesuffix(",|") + "|," + text[20 * len(record) :]
         assert moved.count(",") == text.count(",")
         assert not _has_between(moved, each)
+
+
+@pytest.mark.parametrize("each", [1, 255, 256, 300])
+def test_no_multiple_of_any_number_of_marks_too_many_goes_unseen(each: int) -> None:
+    for many in (256, 65536):
+        assert not _has_between("," * (each + many) + "|" + "|" * many + ("," * each + "|") * (each - 1), each)
+        assert not _has_between("," * (each + many) + "|", each)
 
 
 def _has_between(text: str, each: int) -> bool:
