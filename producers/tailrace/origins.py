@@ -118,7 +118,8 @@ class _Kept:
     """A stream that belongs to somebody else, who closes it."""
 
     def __init__(self, stream: Readable) -> None:
-        self.read = stream.read
+        # With a buffer, `read` waits until all is there that it was asked for; what has come can be worked on.
+        self.read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
 
     def close(self) -> None:
         pass

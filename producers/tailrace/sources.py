@@ -86,7 +86,9 @@ class Source:
         return self._read_before + self._current.bytes_read
 
     def blocks(self) -> Iterator[bytes]:
-        """The data records' bytes in blocks of about 256 KiB that end anywhere, headers left out (strip, repeat).
+        """The data records' bytes in blocks of 1 MiB or less that end anywhere, headers left out (strip, repeat).
+
+        What a stream has at the moment is a block, however small.
 
         Where a file lacks its last newline and another follows, a line end like that of its first record is put in.
 

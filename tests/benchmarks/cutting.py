@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -47,6 +48,7 @@ def _into(folder: Path, run: Callable[[], Run]) -> Run:
     """A run that fills a folder; answers with the checksum of the files in it, one after the other."""
     rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    os.sync()  # so that nobody pays for what others have written
     return Run(run().figures, checksum_of(*sorted(folder.iterdir())))
 
 

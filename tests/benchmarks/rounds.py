@@ -1,4 +1,7 @@
-"""Rounds: all contestants in turn, again and again, so that what the machine does meanwhile hits all alike."""
+"""Rounds: all contestants in turn, again and again, so that what the machine does meanwhile hits all alike.
+
+Every other round goes the other way round, so that nobody always comes after the same one.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def medians(contest: Contest, rounds: int, say: Callable[[str], None]) -> Median
     """
     runs: dict[str, list[Run]] = {name: [] for name in contest.contestants}
     for number in range(rounds):
-        for name, contestant in contest.contestants.items():
+        for name, contestant in list(contest.contestants.items())[:: -1 if number % 2 else 1]:
             if contestant.rounds is None or number < contestant.rounds:
                 runs[name].append(_checked(name, contestant))
                 say(f"  round {number + 1} of {rounds}: {name}: {_shown(runs[name][-1])}")

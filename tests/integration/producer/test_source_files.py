@@ -3,10 +3,12 @@ from __future__ import annotations
 import gzip
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tailrace.cutting import Limits, cut
 from tailrace.sources import Source
 from tailrace_core.errors import InputError
 from tailrace_core.headers import HeaderPolicy
@@ -53,6 +55,22 @@ def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
         assert b"".join(source.blocks()) == b"1\n2\n"
     writer.join(timeout=10)
     assert not writer.is_alive()
+
+
+def test_a_cut_comes_out_of_a_pipe_before_its_writer_goes_on() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stdin, os.fdopen(writing, "wb", buffering=0) as writer:
+        record = b"1" * 40 + b"\n"
+        writer.write(b"id\n" + 2 * record + b"3")
+        with Source.open(["-"], header=STRIP, stdin=stdin) as source:
+            cuts = cut(source.blocks(), Limits(rows=2, size_bytes=1000))
+            with ThreadPoolExecutor(1) as pool:
+                first = pool.submit(next, cuts)
+                try:
+                    assert first.result(timeout=10).data == 2 * record
+                finally:
+                    writer.close()
+            assert [each.data for each in cuts] == [b"3"]
 
 
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:

@@ -109,6 +109,19 @@ def test_an_endless_record_is_refused_before_memory_grows() -> None:
     assert taken == 8
 
 
+def test_a_small_block_is_cut_before_the_next_is_asked_for() -> None:
+    asked: list[int] = []
+    for each in cut(_asked_for(asked), Limits(rows=2, size_bytes=100)):
+        assert asked[-1] == min(each.first_row + 1, 8)
+
+
+def test_no_more_than_a_few_blocks_are_read_ahead() -> None:
+    asked: list[int] = []
+    cuts = cut(_asked_for(asked), Limits(rows=1, size_bytes=100), window_bytes=2)
+    assert (next(cuts).data, asked) == (b"0\n", [0, 1, 2])
+    assert [each.data for each in cuts] == [b"%d\n" % number for number in range(1, 9)]
+
+
 @pytest.mark.parametrize(("rows", "size_bytes"), [(0, 1), (1, 0)])
 def test_limits_below_one_are_refused(rows: int, size_bytes: int) -> None:
     with pytest.raises(ValueError, match="a row and a byte at least"):
@@ -125,6 +138,13 @@ def test_complete_data_make_one_cut(whole: bytes) -> None:
     only = Cut.of(whole, 7)
     assert (only.first_row, only.rows, only.data) == (7, count_records(whole), whole)
     assert sum(window.structure.rows for window in only.windows) == only.rows
+
+
+def _asked_for(asked: list[int]) -> Iterator[bytes]:
+    """Nine records, and which of them were asked for."""
+    for number in range(9):
+        asked.append(number)
+        yield b"%d\n" % number
 
 
 def _outcome(cuts: Iterable[Cut]) -> tuple[list[tuple[int, int, bytes]], tuple[type, int | None, int | None] | None]:

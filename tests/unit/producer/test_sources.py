@@ -29,6 +29,9 @@ class Dribble(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(self._most if size is None or size < 0 else min(size, self._most))
 
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(size)
+
 
 class Objects:
     """Objects of a bucket called ``b``, and which of their bodies were opened."""
