@@ -73,10 +73,23 @@ class Cloud:
         return self.sqs.queues[name]
 
 
+class _Events:
+    """Where botocore keeps what it does around each call."""
+
+    def unregister(self, event: str, handler: Any) -> None:
+        """Nothing is done around a call."""
+
+
+@dataclass(frozen=True)
+class _Meta:
+    events: _Events
+
+
 @dataclass(frozen=True)
 class _Client:
     service: Any
     lock: threading.RLock
+    meta: _Meta = _Meta(_Events())
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         method = getattr(self.service, operation)

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from tailrace.connections import checked_address, client_settings, explained, region_of
+from tailrace.connections import Connection, checked_address, client_settings, explained, region_of
+from tailrace_core.calls import Call
 from tailrace_core.errors import ConfigurationError, InputError
 
 
 @dataclass(frozen=True)
 class Session:
     region_name: str | None
+
+
+class Empty:
+    """The body of an answer that has none."""
+
+    def stream(self) -> tuple[bytes, ...]:
+        return ()
 
 
 @pytest.mark.parametrize(
@@ -54,3 +65,19 @@ def test_advice_follows_a_message_without_its_full_stop() -> None:
 )
 def test_over_tls_a_payload_is_not_hashed_to_be_signed_as_well(address: str | None, signs_payload: bool | None) -> None:  # noqa: FBT001 - a parameter of the test
     assert ((client_settings(1, address)["s3"] or {}).get("payload_signing_enabled")) is signs_payload
+
+
+def test_what_is_put_goes_out_as_it_is_given_and_at_once() -> None:
+    session = boto3.Session("id", "secret", region_name="eu-west-1")
+    sent: list[AWSPreparedRequest] = []
+
+    def take(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, Empty())
+
+    session.events.register("before-send.s3.PutObject", take)
+    body = b"1,2\n" * 1000
+    put = {"Bucket": "bucket", "Key": "key", "Body": body, "ChecksumCRC32": "AAAAAA=="}
+    Connection(session=session).execute(Call("s3", "put_object", put))
+    assert sent[0].body is body
+    assert "Expect" not in sent[0].headers
