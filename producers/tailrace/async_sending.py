@@ -8,8 +8,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from tailrace.byte_gate import AsyncByteGate
-from tailrace.submission import ChunkSteps
-from tailrace.worklist import Work
+from tailrace.submission import ChunkSteps, Work
 from tailrace_core.calls import Call, run_async
 from tailrace_core.jobs import Chunk
 
@@ -108,7 +107,8 @@ class _Sending:
         if not await before:
             raise _StoppedError
         self._check()
-        return await run_async(self._steps.record(work.plan, work.recorded, work.number), self._execute)
+        (chunk,) = await run_async(self._steps.record([work]), self._execute)
+        return chunk
 
     def _check(self) -> None:
         if self._error is not None:

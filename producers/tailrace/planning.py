@@ -7,7 +7,7 @@ run share, and what lets a submit that was interrupted go on: planning the same 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailrace.columns import ColumnPlan
 from tailrace.cutting import Cut, Limits, Place, at_byte, cut
@@ -50,6 +50,10 @@ class ChunkPlan:
         rejected = sum(len(each.record) for each in self.rejected)
         copies = max(self.source_bytes, sum(map(len, self.input))) + sum(map(len, self.kept)) + rejected
         return copies + _CHUNK_OVERHEAD_BYTES
+
+    def uploaded(self) -> ChunkPlan:
+        """The plan without what is not needed once it is in the bucket."""
+        return replace(self, input=(), kept=()) if self.rows_sent else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,26 @@
-"""Sends chunks with threads: uploads and invocations overlap each other and the cutting of what follows."""
+"""Sends chunks with threads: uploads, intents and invocations overlap each other and the cutting of what follows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event, Lock
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event, Lock, Semaphore
 from typing import Any
 
 from tailrace.byte_gate import ByteGate
-from tailrace.submission import ChunkSteps
-from tailrace.worklist import Work
+from tailrace.submission import ChunkSteps, Work
 from tailrace_core.calls import Call, run
 from tailrace_core.jobs import Chunk
 
-
-class _StoppedError(Exception):
-    """Another chunk failed; this one is given up."""
+_MOST_TOGETHER = 25
+"""Intents in one transaction; DynamoDB takes 100 writes in one."""
+_FOLLOWING = 8
+"""For each upload at a time, so many chunks may be on their way, most of them uploaded already."""
 
 
 class ThreadedSender:
-    """Carries out work with ``concurrency`` threads and at most about ``bytes_in_flight`` bytes held."""
+    """Carries out work with ``concurrency`` uploads and invocations at a time, holding about ``bytes_in_flight``."""
 
     def __init__(self, execute: Callable[[Call], Any], *, concurrency: int, bytes_in_flight: int) -> None:
         self._execute = execute
@@ -28,80 +29,106 @@ class ThreadedSender:
 
     def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
         """Send everything; raises the first error after what was under way has come to an end."""
-        _Sending(steps, self._execute, ByteGate(self._bytes_in_flight), on_sent).run(works, self._concurrency)
+        _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent).run(works)
 
 
 class _Sending:
-    """The sending of one job."""
+    """The sending of one job, as three stages, each with its threads: upload, record, invoke.
+
+    One thread records, in the order of the input, so that the ledger has no gap: all that is uploaded and next, in one
+    transaction. A chunk for each would take longer than the rest, one transaction waiting for the other.
+    """
 
     def __init__(
-        self, steps: ChunkSteps, execute: Callable[[Call], Any], gate: ByteGate, on_sent: Callable[[Work], None]
+        self,
+        steps: ChunkSteps,
+        execute: Callable[[Call], Any],
+        concurrency: int,
+        bytes_in_flight: int,
+        on_sent: Callable[[Work], None],
     ) -> None:
         self._steps = steps
         self._execute = execute
-        self._gate = gate
+        self._gate = ByteGate(bytes_in_flight)
+        self._on_the_way = Semaphore(_FOLLOWING * concurrency)
         self._on_sent = on_sent
+        self._uploads = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-upload")
+        self._records = ThreadPoolExecutor(1, thread_name_prefix="tailrace-record")
+        self._invocations = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-invoke")
         self._stop = Event()
         self._lock = Lock()
         self._error: BaseException | None = None
+        self._uploaded: dict[int, Work] = {}
+        self._next = 0
 
-    def run(self, works: Iterable[Work], concurrency: int) -> None:
-        before: Future[None] = Future()
-        before.set_result(None)
-        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-send")
+    def run(self, works: Iterable[Work]) -> None:
+        """All stages, from the first to the last."""
         try:
-            for work in works:
-                size_bytes = work.plan.held_bytes
-                self._gate.enter(size_bytes)
+            for place, work in enumerate(works):
+                self._on_the_way.acquire()
+                self._gate.enter(work.plan.held_bytes)
                 if self._stop.is_set():
                     break
-                recorded: Future[None] = Future()
-                pool.submit(self._send, work, size_bytes, before, recorded)
-                before = recorded
-            pool.shutdown(wait=True)
+                self._uploads.submit(self._upload, place, work)
+            self._end(cancel=False)
         except BaseException:
             self._stop.set()
             raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            self._end(cancel=True)
         if self._error is not None:
             raise self._error
 
-    def _send(self, work: Work, size_bytes: int, before: Future[None], recorded: Future[None]) -> None:
+    def _end(self, *, cancel: bool) -> None:
+        """Wait for one stage after the other: each hands on to the next before it ends."""
+        for stage in (self._uploads, self._records, self._invocations):
+            stage.shutdown(wait=True, cancel_futures=cancel)
+
+    def _upload(self, place: int, work: Work) -> None:
         try:
-            chunk = self._record(work, before, recorded)
-            if chunk is not None:
-                run(self._steps.invoke(chunk), self._execute)
-            self._on_sent(work)
-        except _StoppedError:
-            pass
+            if self._stop.is_set():
+                return
+            run(self._steps.upload(work.plan), self._execute)
+            with self._lock:
+                self._uploaded[place] = replace(work, plan=work.plan.uploaded())
+            self._records.submit(self._record)
         except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
             self._fail(exc)
         finally:
-            self._gate.leave(size_bytes)
+            self._gate.leave(work.plan.held_bytes)
 
-    def _record(self, work: Work, before: Future[None], recorded: Future[None]) -> Chunk | None:
-        """Upload, wait for the turn, record the intent: in the order of the input, so that the ledger has no gap."""
+    def _record(self) -> None:
         try:
-            self._check()
-            run(self._steps.upload(work.plan), self._execute)
-            before.result()
-            self._check()
-            chunk = run(self._steps.record(work.plan, work.recorded, work.number), self._execute)
-        except BaseException as exc:
-            recorded.set_exception(_StoppedError())
-            if not isinstance(exc, _StoppedError):
-                self._fail(exc)
-            raise _StoppedError from exc
-        recorded.set_result(None)
-        return chunk
+            works = self._next_works()
+            if not works or self._stop.is_set():
+                return
+            for work, chunk in zip(works, run(self._steps.record(works), self._execute), strict=True):
+                self._invocations.submit(self._invoke, work, chunk)
+        except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
+            self._fail(exc)
 
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise _StoppedError
+    def _next_works(self) -> list[Work]:
+        with self._lock:
+            works: list[Work] = []
+            while self._next in self._uploaded and len(works) < _MOST_TOGETHER:
+                works.append(self._uploaded.pop(self._next))
+                self._next += 1
+            return works
+
+    def _invoke(self, work: Work, chunk: Chunk | None) -> None:
+        try:
+            if chunk is not None:
+                run(self._steps.invoke(chunk), self._execute)
+            self._on_sent(work)
+        except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
+            self._fail(exc)
+        finally:
+            self._on_the_way.release()
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
             if self._error is None:
                 self._error = error
         self._stop.set()
+        # Whoever waits for room is to see it.
+        self._on_the_way.release()

@@ -7,7 +7,7 @@ runs in the order of the input, so that what the ledger knows is always the inpu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,6 +30,21 @@ from tailrace_core.rejects import write_rejects
 
 DUE_S = 300.0
 """When the reconciler first looks at a chunk, counted from the intent and again from the invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A planned chunk that is to be sent; ``recorded`` when it only has to be invoked again."""
+
+    plan: ChunkPlan
+    recorded: Chunk | None
+    number: int = 0
+    """Of the chunk in its job, from 0."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the chunk is new and has rows to be sent."""
+        return self.recorded is None and bool(self.plan.rows_sent)
 
 
 class Todo(StrEnum):
@@ -128,36 +143,53 @@ class ChunkSteps:
         if not plan.rows_sent:
             yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
 
-    def record(self, plan: ChunkPlan, recorded: Chunk | None, number: int = 0) -> Steps[Chunk | None]:
-        """Write the intent; the chunk to `invoke`, or None when there is nothing to invoke.
+    def record(self, works: Sequence[Work]) -> Steps[list[Chunk | None]]:
+        """Write the intents; for each the chunk to `invoke`, or None when there is nothing to invoke.
 
-        ``number`` is the chunk's in its job: those beyond the window are recorded as waiting.
+        Those beyond the window are recorded as waiting.
 
         Raises:
             JobClosedError: the job takes no chunks any more.
         """
-        if recorded is not None:
-            again = replace(recorded, attempt=recorded.attempt + 1, due_at=self.now() + DUE_S)
+        if len(works) > 1 and all(work.is_plain for work in works):
+            chunks = [self._new_chunk(work) for work in works]
+            if (yield from self.ledger.open_chunks(chunks)):
+                return [self._to_invoke(work, chunk) for work, chunk in zip(works, chunks, strict=True)]
+        recorded = []
+        for work in works:
+            recorded.append((yield from self._record_one(work)))  # noqa: PERF401 - a comprehension cannot yield from
+        return recorded
+
+    def _record_one(self, work: Work) -> Steps[Chunk | None]:
+        if work.recorded is not None:
+            again = replace(work.recorded, attempt=work.recorded.attempt + 1, due_at=self.now() + DUE_S)
             return again if (yield from self.ledger.begin_attempt(again)) else None
-        waits = window.waits(number, self.settings.window)
-        chunk = Chunk(
-            job_id=self.job_id,
-            range=plan.range,
-            attempt=0 if waits else 1,
-            tries=0 if waits else 1,
-            due_at=self.now() + DUE_S,
-            rejected=len(plan.rejected),
-            input_checksum=plan.source_checksum,
-        )
-        if not plan.rows_sent:
-            part = self._part(plan)
+        chunk = self._new_chunk(work)
+        if not work.plan.rows_sent:
+            part = self._part(work.plan)
             chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
             # Effects come before the settling, so that a crash repeats them; the event's id is always the same.
             yield self._publish(self._part_ready(chunk, part))
             self._require((yield from self.ledger.add_rejected(chunk)))
             return None
         self._require((yield from self.ledger.open_chunk(chunk)))
-        return None if waits and not window.is_time_to_look(number, self.settings.window) else chunk
+        return self._to_invoke(work, chunk)
+
+    def _new_chunk(self, work: Work) -> Chunk:
+        waits = window.waits(work.number, self.settings.window)
+        return Chunk(
+            job_id=self.job_id,
+            range=work.plan.range,
+            attempt=0 if waits else 1,
+            tries=0 if waits else 1,
+            due_at=self.now() + DUE_S,
+            rejected=len(work.plan.rejected),
+            input_checksum=work.plan.source_checksum,
+        )
+
+    def _to_invoke(self, work: Work, chunk: Chunk) -> Chunk | None:
+        goes_on = not chunk.waiting or window.is_time_to_look(work.number, self.settings.window)
+        return chunk if goes_on else None
 
     def invoke(self, chunk: Chunk) -> Steps[None]:
         """Invoke the endpoint for a recorded chunk; when it waits, for those whose turn it is, most often none.

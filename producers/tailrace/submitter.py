@@ -14,8 +14,8 @@ from tailrace.planning import Planner
 from tailrace.progress import OnProgress
 from tailrace.sources import Source
 from tailrace.stacks import Stack
-from tailrace.submission import ChunkSteps, JobClosedError, Opening, open_job
-from tailrace.worklist import Work, WorkList
+from tailrace.submission import ChunkSteps, JobClosedError, Opening, Work, open_job
+from tailrace.worklist import WorkList
 from tailrace_core.calls import Call, run
 from tailrace_core.errors import TailraceError
 from tailrace_core.finishing import finish_if_complete

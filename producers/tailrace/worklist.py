@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 
 from tailrace.planning import ChunkPlan, Seal
 from tailrace.progress import OnProgress, Progress
-from tailrace.submission import Opening, Todo, todo
-from tailrace_core.jobs import Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A planned chunk that is to be sent; ``recorded`` when it only has to be invoked again."""
-
-    plan: ChunkPlan
-    recorded: Chunk | None
-    number: int = 0
-    """Of the chunk in its job, from 0."""
+from tailrace.submission import Opening, Todo, Work, todo
 
 
 class WorkList:

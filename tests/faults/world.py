@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace.client import Tailrace
 from tailrace.connections import Connection
 from tailrace.options import SubmitOptions
-from tailrace.submission import ChunkSteps
+from tailrace.submission import ChunkSteps, Work
 from tailrace.submitter import Sender
-from tailrace.worklist import Work
 from tailrace_core.calls import Call, run
 from tailrace_core.errors import TailraceError
 from tailrace_core.events import ChunkParked, RetryDue, decode
@@ -40,18 +40,20 @@ class StuckError(AssertionError):
 
 
 class SerialSender:
-    """Sends one chunk after the other in the submitting thread, so that calls have one order."""
+    """Sends two chunks after two others in the submitting thread, so that calls have one order."""
 
     def __init__(self, execute: Callable[[Call], Any]) -> None:
         self._execute = execute
 
-    def send_all(self, steps: ChunkSteps, works: Any, on_sent: Callable[[Work], None]) -> None:
-        for work in works:
-            run(steps.upload(work.plan), self._execute)
-            chunk = run(steps.record(work.plan, work.recorded, work.number), self._execute)
-            if chunk is not None:
-                run(steps.invoke(chunk), self._execute)
-            on_sent(work)
+    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+        following = iter(works)
+        while pair := list(itertools.islice(following, 2)):
+            for work in pair:
+                run(steps.upload(work.plan), self._execute)
+            for work, chunk in zip(pair, run(steps.record(pair), self._execute), strict=True):
+                if chunk is not None:
+                    run(steps.invoke(chunk), self._execute)
+                on_sent(work)
 
 
 @dataclass

@@ -6,6 +6,7 @@ the executor tries again; a condition that failed is an answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tailrace_core.calls import Steps
@@ -101,18 +102,30 @@ class DynamoSteps(Claims):
     # -- chunks
 
     def open_chunk(self, chunk: Chunk) -> Steps[Opened]:
-        rules.check_new(chunk)
-        put = self._put_new(items.chunk_item(chunk, _expiry(chunk)))
-        update = "ADD chunks_in_flight :one"
-        if chunk.waiting:
-            update = "SET waiting_from = if_not_exists(waiting_from, :row) ADD chunks_waiting :one"
+        return expressions.opened((yield from self._transact(self._opening([chunk]))))
+
+    def open_chunks(self, chunks: Sequence[Chunk]) -> Steps[bool]:
+        """Add chunks of one job, all of them or none; when none, `open_chunk` says of each why not."""
+        return not (yield from self._transact(self._opening(chunks)))
+
+    def _opening(self, chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+        for chunk in chunks:
+            rules.check_new(chunk)
+        waiting = [chunk.range.first_row for chunk in chunks if chunk.waiting]
+        update = "SET waiting_from = if_not_exists(waiting_from, :row) " if waiting else ""
+        counters = {"chunks_waiting :waiting": len(waiting), "chunks_in_flight :flying": len(chunks) - len(waiting)}
         count = self._write(
-            items.job_key(chunk.job_id),
-            update,
+            items.job_key(chunks[0].job_id),
+            update + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
             "#s = :submitting",
-            {":submitting": JobState.SUBMITTING, ":one": 1, ":row": chunk.range.first_row},
+            {
+                ":submitting": JobState.SUBMITTING,
+                ":waiting": len(waiting),
+                ":flying": len(chunks) - len(waiting),
+                ":row": min(waiting, default=0),
+            },
         )
-        return expressions.opened((yield from self._transact([put, count])))
+        return [*(self._put_new(items.chunk_item(chunk, _expiry(chunk))) for chunk in chunks), count]
 
     def add_rejected(self, chunk: Chunk) -> Steps[Opened]:
         count = self._write(

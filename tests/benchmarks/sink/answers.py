@@ -80,18 +80,21 @@ class Answers:
 
     def _dynamodb(self, operation: str, params: Any) -> Answer:
         found: Any = {}
+        said = operation
         if operation == "TransactWriteItems":
-            self._write(params)
+            said = f"{operation} {self._write(params)}"
         elif operation == "GetItem":
             found = self._item(params)
         delay_s = 0.012 if operation == "TransactWriteItems" else 0.006
-        return Answer(delay_s, operation, headers=_JSON, body=json.dumps(found).encode())
+        return Answer(delay_s, said, headers=_JSON, body=json.dumps(found).encode())
 
-    def _write(self, params: Any) -> None:
-        for each in params["TransactItems"]:
-            item = each.get("Put", {}).get("Item", {})
+    def _write(self, params: Any) -> int:
+        """Keep what is read again; how many chunks there are in a transaction."""
+        written = [each.get("Put", {}).get("Item", {}) for each in params["TransactItems"]]
+        for item in written:
             if item.get("item") == {"S": "job"}:
                 self._path(item["job"]["S"]).write_text(json.dumps(item))
+        return sum(item.get("item", {}).get("S", "").startswith("chunk#") for item in written)
 
     def _item(self, params: Any) -> Any:
         path = self._path(params["Key"]["job"]["S"])

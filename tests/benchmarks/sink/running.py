@@ -17,12 +17,14 @@ from tests.benchmarks.processes import ROOT
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What arrived: bytes of objects, their checksum if all were small enough to be kept, how often what was called."""
+    """What arrived: bytes of objects, their checksum if all were small enough to be kept, chunks that were recorded."""
 
     size_bytes: int
     checksum: int | None
     objects: int
+    recorded: int
     calls: Mapping[str, int]
+    """How often what was called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Sink:
         sizes = [int(line[1]) for line in lines if line[0] == "put"]
         kept = sorted(self._objects)
         checksum = checksum_of(*kept) if len(kept) == len(sizes) else None
-        return Taken(sum(sizes), checksum, len(sizes), Counter(line[0] for line in lines))
+        recorded = sum(int(line[1]) for line in lines if line[0] == "TransactWriteItems")
+        return Taken(sum(sizes), checksum, len(sizes), recorded, Counter(line[0] for line in lines))
 
     @property
     def _objects(self) -> list[Path]:
