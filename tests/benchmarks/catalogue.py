@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import calls, collecting, cutting, invoking, joining, selecting, starting, submitting
+from tests.benchmarks import calls, collecting, cutting, delivering, invoking, joining, selecting, starting, submitting
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -14,4 +14,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *collecting.BENCHMARKS,
     *starting.BENCHMARKS,
     *invoking.BENCHMARKS,
+    *delivering.BENCHMARKS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks import results, rounds
+from tests.benchmarks import delivering, results, rounds
 from tests.benchmarks.catalogue import BENCHMARKS
 from tests.benchmarks.contests import Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
 
@@ -20,7 +20,13 @@ def result(name: str, ratio: float) -> results.Result:
     return results.Result(name=name, ratio=ratio, bar=1, holds=True, ours=ratio, theirs=1, unit="s", note="")
 
 
-@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=[each.name for each in BENCHMARKS])
+@pytest.mark.parametrize(
+    "benchmark",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.cloud] if each in delivering.BENCHMARKS else [])
+        for each in BENCHMARKS
+    ],
+)
 def test_all_contestants_come_to_the_same_and_give_every_figure(benchmark: Benchmark) -> None:
     with benchmark.contest(TINY) as contest:
         measured = rounds.medians(contest, TINY.rounds, print)

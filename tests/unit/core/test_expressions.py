@@ -46,6 +46,7 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "postpone_job": lambda: STEPS.postpone_job(JOB, NOW),
     "open_chunk": lambda: STEPS.open_chunk(PARENT),
     "open_chunk that waits": lambda: STEPS.open_chunk(waiting_chunk(0, 10)),
+    "open_chunks": lambda: STEPS.open_chunks([PARENT, waiting_chunk(10, 10), waiting_chunk(20, 10)]),
     "claim": lambda: STEPS.claim(FULL, 20, NOW),
     "add_rejected": lambda: STEPS.add_rejected(PARENT),
     "add_cancelled": lambda: STEPS.add_cancelled(PARENT),

@@ -1,0 +1,91 @@
+"""A whole job through the deployed local cloud, against a bare script that has the same chunks scored there."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tailrace_local.testing import RunningCloud, running_cloud
+from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.kept import checksum_of
+from tests.benchmarks.processes import Command, ours, program
+
+_CHUNKS = 1_000
+_CHUNK_ROWS = 10
+_BARE_ENDPOINT = "bare"
+
+
+@contextmanager
+def _delivering(scale: Scale) -> Iterator[Contest]:
+    chunks = scale.of(_CHUNKS, least=3)
+    with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as name:
+        folder = Path(name)
+        source, target = folder / "in.csv", folder / "out.csv"
+        rows = (f"{row % 89},{row % 97},{row % 101}\n" for row in range(chunks * _CHUNK_ROWS))
+        source.write_text("a,b,c\n" + "".join(rows))
+        with running_cloud(folder / "state") as cloud:
+            _make_bare_endpoint(cloud)
+            commands: dict[str, Command] = {
+                "submit": _submit(cloud, source, target),
+                "script": ours(
+                    "bare_pipeline", cloud.outputs["Bucket"], _BARE_ENDPOINT, str(_CHUNK_ROWS), source, target
+                ),
+            }
+            runs = {name: _into(target, program(each, env=cloud.environment)) for name, each in commands.items()}
+            answer = runs["script"]().answer
+            yield Contest({name: Contestant(run, answer) for name, run in runs.items()})
+
+
+def _submit(cloud: RunningCloud, source: Path, target: Path) -> Command:
+    tailrace = Path(sys.executable).with_name("tailrace")
+    arguments: Command = ["--stack", cloud.facts.stack, "--chunk-rows", str(_CHUNK_ROWS), "--output", target, "--quiet"]
+    return [tailrace, "submit", source, *arguments]
+
+
+def _into(target: Path, run: Callable[[], Run]) -> Callable[[], Run]:
+    """A run that answers with what it wrote."""
+
+    def delivered() -> Run:
+        target.unlink(missing_ok=True)
+        return Run(run().figures, checksum_of(target))
+
+    return delivered
+
+
+def _make_bare_endpoint(cloud: RunningCloud) -> None:
+    """One like the stack's that notifies nobody: no function is to work for the script."""
+    sagemaker = cloud.client("sagemaker")
+    deployed = sagemaker.describe_endpoint(EndpointName=cloud.facts.endpoint_name)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])
+    asynchronous = config["AsyncInferenceConfig"]
+    output = {key: value for key, value in asynchronous["OutputConfig"].items() if key != "NotificationConfig"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=_BARE_ENDPOINT,
+        ProductionVariants=config["ProductionVariants"],
+        AsyncInferenceConfig={**asynchronous, "OutputConfig": output},
+    )
+    sagemaker.create_endpoint(EndpointName=_BARE_ENDPOINT, EndpointConfigName=_BARE_ENDPOINT)
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=_BARE_ENDPOINT, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+
+
+BENCHMARKS = (
+    Benchmark(
+        "end-to-end",
+        _delivering,
+        (
+            Ratio(
+                name="end to end, 1,000 chunks ÷ a bare script",
+                ours=Figure.of(SECONDS, "submit"),
+                theirs=Figure.of(SECONDS, "script"),
+                bar=1.5,
+                unit="s",
+                note="local cloud, programs from start to end; the script has no ledger, no proof, no topics",
+            ),
+        ),
+    ),
+)

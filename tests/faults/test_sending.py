@@ -1,0 +1,76 @@
+"""Intents are recorded in the order of the input, those that are ready together in one transaction."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tailrace.client import Tailrace
+from tailrace.connections import Connection
+from tailrace_core.calls import Call, run
+from tailrace_core.ledger.bound import DynamoLedger
+from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.ranges import RowRange
+from tests.faults.memory_aws import cloud as names
+from tests.faults.world import World
+from tests.unit.core.jobs import SETTINGS, chunk_of, new_job, waiting_chunk
+from tests.unit.core.strategies import JOB
+
+CHUNKS = 10
+PATIENCE_S = 30.0
+
+
+class Watch:
+    """Holds the first intent back until all is uploaded, and keeps the rows of each transaction of chunks."""
+
+    def __init__(self) -> None:
+        self.recorded: list[list[str]] = []
+        self._uploaded = threading.Semaphore(0)
+
+    def __call__(self, execute: Callable[[Call], Any], **_: Any) -> Callable[[Call], Any]:
+        def watched(call: Call) -> Any:
+            rows = _chunks(call)
+            if rows:
+                if not self.recorded:
+                    assert all(self._uploaded.acquire(timeout=PATIENCE_S) for _ in range(CHUNKS))
+                self.recorded.append(rows)
+            answer = execute(call)
+            if call.operation == "put_object":
+                self._uploaded.release()
+            return answer
+
+        return watched
+
+
+def _chunks(call: Call) -> list[str]:
+    items = [each["Put"]["Item"]["item"]["S"] for each in call.params.get("TransactItems", ()) if "Put" in each]
+    return [item for item in items if item.startswith("chunk#")]
+
+
+def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
+    world, watch = World(), Watch()
+    connection = Connection(session=world.cloud, retry=watch)
+    with Tailrace("stack", connection=connection, concurrency=4, now=world.cloud.clock) as client:
+        client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * CHUNKS), chunk_rows=1, on_progress=lambda _: None)
+    flat = [row for rows in watch.recorded for row in rows]
+    assert flat == sorted(flat)
+    assert len(flat) == CHUNKS
+    # At most four were still between their upload and its being known.
+    assert len(watch.recorded) <= 1 + 1 + 4
+
+
+def test_several_chunks_are_opened_all_or_none() -> None:
+    execute = Connection(session=World().cloud).execute
+    steps = DynamoSteps(names.TABLE)
+    ledger = DynamoLedger(steps, execute)
+    assert ledger.create_job(new_job(), SETTINGS)
+    first, waiting, later = chunk_of(0, 10), waiting_chunk(10, 10), waiting_chunk(20, 10)
+    assert run(steps.open_chunks([first, waiting]), execute)
+    assert not run(steps.open_chunks([later, waiting]), execute)
+    assert ledger.chunk(JOB, RowRange(20, 10)) is None
+    assert run(steps.open_chunks([later]), execute)
+    job = ledger.job(JOB)
+    assert job is not None
+    assert (job.chunks_in_flight, job.chunks_waiting, job.waiting_from) == (1, 2, 10)
