@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from tailrace.connections import Connection, checked_address, client_settings, explained, region_of
 from tailrace_core.calls import Call
@@ -73,7 +74,7 @@ def test_what_is_put_goes_out_as_it_is_given_and_at_once() -> None:
 
     def take(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(request.url, 200, {}, Empty())
+        return AWSResponse(request.url, 200, HTTPHeaders(), Empty())
 
     session.events.register("before-send.s3.PutObject", take)
     body = b"1,2\n" * 1000
