@@ -14,10 +14,10 @@ def select(path: str, columns: str, kept: str, sent: str) -> None:
     """Cut by cut."""
     plan = ColumnPlan.from_names([str(position) for position in range(int(columns))], keep=["0"])
     with Path(kept).open("wb", buffering=0) as kept_file, Path(sent).open("wb", buffering=0) as sent_file:
-        for each in cuts(path):
-            selected = plan.select(each)
+        for selected in map(plan.select, cuts(path)):
             kept_file.writelines(selected.kept)
             sent_file.writelines(selected.sent)
+            del selected
 
 
 if __name__ == "__main__":
