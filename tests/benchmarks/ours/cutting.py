@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tailrace.cutting import Cut, Limits, cut
@@ -15,7 +13,6 @@ from tailrace_core.headers import HeaderPolicy
 from tests.benchmarks.report import report
 
 CHUNK_BYTES = 4 * 1024 * 1024
-_FILES_IN_FLIGHT = 2
 
 
 def cuts(path: str) -> Iterator[Cut]:
@@ -36,17 +33,11 @@ def check(path: str, columns: str) -> int:
 
 
 def split(path: str, folder: str) -> int:
-    """Cut, count and write each cut to a file of its own, beside the cutting as a submit sends."""
+    """Cut, count and write each cut to a file of its own."""
     rows = 0
-    writing: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(1) as pool:
-        for each in cuts(path):
-            writing.append(pool.submit(Path(folder, f"{each.first_row:012d}").write_bytes, each.data))
-            rows += each.rows
-            if len(writing) > _FILES_IN_FLIGHT:
-                writing.popleft().result()
-        for file in writing:
-            file.result()
+    for each in cuts(path):
+        Path(folder, f"{each.first_row:012d}").write_bytes(each.data)
+        rows += each.rows
     return rows
 
 
