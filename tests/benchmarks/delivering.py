@@ -24,8 +24,7 @@ def _delivering(scale: Scale) -> Iterator[Contest]:
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as name:
         folder = Path(name)
         source, target = folder / "in.csv", folder / "out.csv"
-        rows = (f"{row % 89},{row % 97},{row % 101}\n" for row in range(chunks * _CHUNK_ROWS))
-        source.write_text("a,b,c\n" + "".join(rows))
+        _write_demand(source, chunks * _CHUNK_ROWS)
         with running_cloud(folder / "state") as cloud:
             _make_bare_endpoint(cloud)
             commands: dict[str, Command] = {
@@ -37,6 +36,14 @@ def _delivering(scale: Scale) -> Iterator[Contest]:
             runs = {name: _into(target, program(each, env=cloud.environment)) for name, each in commands.items()}
             answer = runs["script"]().answer
             yield Contest({name: Contestant(run, answer) for name, run in runs.items()})
+
+
+def _write_demand(path: Path, rows: int) -> None:
+    """What the demo's model can score."""
+    from tailrace_local.demand import Demand, write  # noqa: PLC0415 - NumPy would make this process large for the others
+
+    with path.open("wb") as file:
+        write(Demand(rows=rows), file)
 
 
 def _submit(cloud: RunningCloud, source: Path, target: Path) -> Command:

@@ -16,7 +16,7 @@ from botocore.config import Config
 
 _THREADS = 8
 _POLL_S = 0.1
-_PATIENCE_S = 600.0
+_PATIENCE_S = 120.0
 
 
 def main(bucket: str, endpoint: str, chunk_rows: int, source: Path, target: Path) -> None:
