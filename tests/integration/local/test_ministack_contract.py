@@ -68,6 +68,12 @@ CHECKS = {
     "a function is found by any of its names": (
         "assert parameters(lambda_svc._get_func_record_for_ref) == ['function_ref']"
     ),
+    "an event that failed for good is routed by one function": (
+        "assert parameters(lambda_svc._route_async_failure) == ['target_arn', 'func_name', 'event', 'result']"
+    ),
+    "schedules are looked at every so many seconds": (
+        "from ministack.services import scheduler; assert scheduler._SCHEDULE_TICK_INTERVAL == 10"
+    ),
     "a target is invoked with an event and a rule": (
         "assert parameters(eventbridge._invoke_target) == ['target', 'event', 'rule', 'view']"
     ),

@@ -12,6 +12,7 @@ import pytest
 
 from tailrace_local.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
+from tests.infra.templates import monitoring
 from tests.integration.alarm_queue import AlarmQueue
 from tests.integration.local.polling import eventually
 from tests.integration.pipeline.command import submit
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.cloud
 
 # A minute of an alarm takes a second.
 TIME_SCALE = 1 / 60
+# Of an alarm that waits for an hour.
+IDLE_TIME_SCALE = 1 / 400
 
 
 @pytest.fixture
@@ -84,6 +87,41 @@ def test_work_that_waits_for_an_instance_that_does_not_come_is_told(
     finally:
         scale(cloud, 1)
     alarms.told("NoCapacity", "ALARM", "OK")
+
+
+def test_instances_that_run_with_nothing_to_do_are_told(cloud: RunningCloud, alarms: AlarmQueue) -> None:
+    """By the alarm of a stack that scales to zero, on the endpoint of this one, which does not."""
+    cloudwatch, name = cloud.client("cloudwatch"), "IdleInstances"
+    values = {"EndpointName": str(cloud.facts.endpoint_name), "VariantName": "AllTraffic"}
+    definition = with_values(monitoring().properties("IdleInstances"), values)
+    left_out = {"AlarmDescription", "AlarmActions", "OKActions", "Tags"}
+    topic = [cloud.outputs["AlarmTopic"]]
+    with cloud.hurried(IDLE_TIME_SCALE):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            AlarmActions=topic,
+            OKActions=topic,
+            **{key: value for key, value in definition.items() if key not in left_out},
+        )
+        try:
+            alarms.told(name, "OK", "ALARM")
+            scale(cloud, 0)
+            alarms.told(name, "ALARM", "OK")
+        finally:
+            cloudwatch.delete_alarms(AlarmNames=[name])
+            scale(cloud, 1)
+
+
+def with_values(properties: Any, values: dict[str, str]) -> Any:
+    """A resource's properties with the values of parameters."""
+    match properties:
+        case {"Ref": name, **others} if not others:
+            return values.get(name, properties)
+        case dict():
+            return {key: with_values(value, values) for key, value in properties.items()}
+        case list():
+            return [with_values(value, values) for value in properties]
+    return properties
 
 
 def test_queues_functions_and_the_functions_own_counts_are_published(cloud: RunningCloud, tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_what_names_nothing_is_judged_on_everything() -> None:
     assert judge.asked == [("sagemaker:ListEndpoints", "*")]
 
 
+def test_who_makes_a_model_is_asked_for_its_role_and_its_tags() -> None:
+    judge, role = Judge(), "arn:aws:iam::123456789012:role/r"
+    body = {"ModelName": "m", "ExecutionRoleArn": role, "Tags": [{"Key": "k", "Value": "v"}]}
+    assert ask(judge, "/", "SageMaker.CreateModel", json.dumps(body).encode())[0] == 200
+    model = "arn:aws:sagemaker:eu-west-1:123456789012:model/m"
+    assert judge.asked == [("sagemaker:CreateModel", model), ("iam:PassRole", role), ("sagemaker:AddTags", model)]
+    refusing = Judge(refused="iam:PassRole")
+    assert ask(refusing, "/", "SageMaker.CreateModel", json.dumps(body).encode()) == (403, [])
+
+
 def test_an_allowed_request_arrives_whole() -> None:
     assert ask(Judge(), "/", "SageMaker.ListEndpoints", b'{"MaxResults": 3}') == (200, [b'{"MaxResults": 3}'])
 

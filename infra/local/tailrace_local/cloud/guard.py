@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -20,6 +21,8 @@ _NAMED = {
     "ModelName": "model",
     "AutoMLJobName": "automl-job",
 }
+
+_PASSED = "ExecutionRoleArn"
 
 
 class Judge(Protocol):
@@ -58,10 +61,11 @@ class GuardedEmulator:
         body = await _whole(receive)
         action, resource = self._asked(scope, body)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        if reason := self._judge.refusal(scope, query, body, action, resource):
-            await _refuse(send, reason)
-        else:
-            await self._emulator(scope, _again(body), send)
+        for asked in ((action, resource, None), *_besides(action, resource, body)):
+            if reason := self._judge.refusal(scope, query, body, *asked):
+                await _refuse(send, reason)
+                return
+        await self._emulator(scope, _again(body), send)
 
     def _asked(self, scope: Scope, body: bytes) -> tuple[str, str]:
         """The action and the ARN of what it is about; ``*`` where the request names nothing that has one."""
@@ -76,6 +80,15 @@ class GuardedEmulator:
             if isinstance(request.get(member), str):
                 return action, f"{self._arn}:{kind}/{request[member]}"
         return action, "*"
+
+
+def _besides(action: str, resource: str, body: bytes) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What SageMaker asks beside the action: for the role that it is to act with, and for tags."""
+    request = json.loads(body or b"{}") if action.startswith("sagemaker:Create") else {}
+    if role := request.get(_PASSED):
+        yield "iam:PassRole", str(role), {"iam:passedtoservice": "sagemaker.amazonaws.com"}
+    if request.get("Tags"):
+        yield "sagemaker:AddTags", resource, {}
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -24,7 +24,7 @@ NESTED_STACK = "AWS::CloudFormation::Stack"
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 MappingRefusal = Callable[[str, str], str | None]
 """Of a role and a queue, by their ARNs: why the role cannot work on the queue; None when it can."""
-_MAPPING = "AWS::Lambda::EventSourceMapping"
+_MAPPING, _FUNCTION = "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function"
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,13 @@ class MiniStack:
         """Leave the functions' logs to whoever runs them."""
         replace(self._lambda, "_emit_lambda_logs", lambda *_, **__: None)
 
+    def look_at_schedules_every(self, seconds: float) -> None:
+        """Find schedules that are due within this time. Has to be said before the server starts."""
+        schedules = importlib.import_module("ministack.services.scheduler")
+        if not isinstance(getattr(schedules, "_SCHEDULE_TICK_INTERVAL", None), (int, float)):
+            raise TypeError("MiniStack should have scheduler._SCHEDULE_TICK_INTERVAL, a number, and it has not")
+        schedules._SCHEDULE_TICK_INTERVAL = seconds  # noqa: SLF001 - no public way in
+
     def fire_schedules_with(self, fire: Callable[[dict[str, Any], str], None]) -> None:
         """Have `fire` invoke the targets of schedules that have a role: it gets the schedule and the payload."""
         stock = self._scheduler._invoke_target  # noqa: SLF001 - no public way in
@@ -137,6 +144,38 @@ class MiniStack:
 
         replace(self._lambda, "_create_esm", create)
         self.add_resource_type(_MAPPING, {**(provision or {}), "create": provisioned})
+
+    def keep_dead_letter_queues(self) -> None:
+        """Have CloudFormation give functions the dead-letter queues that templates name, which it drops."""
+        stock = self.resource_type(_FUNCTION) or {}
+
+        def noted(made: tuple[str, Any], properties: dict[str, Any]) -> tuple[str, Any]:
+            record = self._lambda._get_func_record_for_ref(made[0])[0]  # noqa: SLF001 - no public way in
+            if record is not None:
+                record["config"]["DeadLetterConfig"] = properties.get("DeadLetterConfig")
+            return made
+
+        def create(logical_id: str, properties: dict[str, Any], *more: Any) -> Any:
+            return noted(stock["create"](logical_id, properties, *more), properties)
+
+        def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *more: Any) -> Any:
+            return noted(stock["update"](physical_id, old, new, *more), new)
+
+        self.add_resource_type(_FUNCTION, {**stock, "create": create, "update": update})
+
+    def guard_dead_letters(self, may_send: Callable[[str, str], bool]) -> None:
+        """Lose the events of functions that failed for good when the function's role may not send them on.
+
+        `may_send` is asked with the role and the target, by their ARNs.
+        """
+        stock = self._lambda._route_async_failure  # noqa: SLF001 - no public way in
+
+        def route(target: str, name: str, event: Any, result: dict[str, Any]) -> None:
+            record = self._lambda._get_func_record_for_ref(name)[0]  # noqa: SLF001 - as above
+            if record is None or may_send(str(record["config"]["Role"]), target):
+                stock(target, name, event, result)
+
+        replace(self._lambda, "_route_async_failure", route)
 
     def mappings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(account, region, mapping) of every event source mapping."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace_local.cloud.access import AccessLog, Decision
+from tailrace_local.cloud.encryption import EncryptionKeys
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,33 @@ class MiniStackIam:
 
         replace(self._evaluator, "enforce", enforce)
 
-    def may(self, session: Session, action: str, resource: str, region: str) -> bool:
+    def ask_for_keys(self, keys: EncryptionKeys) -> None:
+        """Have whoever may do something to what a key locks be asked for the key as well, as AWS's services do."""
+        stock = self._evaluator.enforce
+
+        def enforce(
+            access_key: str,
+            action: str,
+            service: str,
+            region: str,
+            resource_arn: str = "*",
+            service_context: dict[str, Any] | None = None,
+        ) -> Any:
+            refused = stock(access_key, action, service, region, resource_arn, service_context)
+            for use in keys.uses(action, resource_arn) if refused is None else ():
+                refused = refused or stock(access_key, use.action, "kms", region, use.key, dict(use.context))
+            return refused
+
+        replace(self._evaluator, "enforce", enforce)
+
+    def may(
+        self,
+        session: Session,
+        action: str,
+        resource: str,
+        region: str,
+        context: Mapping[str, str] | None = None,
+    ) -> bool:
         """Whether the policies let a role's session do something, asked from inside, without a request."""
 
         def decide() -> bool:
@@ -148,7 +175,8 @@ class MiniStackIam:
             self._evaluator._signed_request.set(None)  # noqa: SLF001 - no public way in
             self._evaluator._anonymous.set(False)  # noqa: SLF001 - as above
             service = action.partition(":")[0]
-            return self._evaluator.enforce(session.access_key, action, service, region, resource) is None
+            keys = dict(context or {})
+            return self._evaluator.enforce(session.access_key, action, service, region, resource, keys) is None
 
         return contextvars.copy_context().run(decide)
 

@@ -15,6 +15,7 @@ from typing import Any
 from tailrace_local.cloud.access import FILE, AccessLog
 from tailrace_local.cloud.declared import DeclaredResources
 from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service, Services
+from tailrace_local.cloud.encryption import EncryptionKeys
 from tailrace_local.cloud.front import STATUS_PATH, Front
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
@@ -23,6 +24,7 @@ from tailrace_local.cloud.functions.faults import FunctionFaults
 from tailrace_local.cloud.functions.fleet import Fleet
 from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.logs import FunctionLogs
+from tailrace_local.cloud.functions.permissions import FunctionPermissions
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.guard import GuardedEmulator
@@ -48,6 +50,7 @@ from tailrace_local.state import Listening, StateDirectory
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 15.0
+_SCHEDULES_EVERY_S = 1.0
 
 
 class Cloud:
@@ -60,6 +63,8 @@ class Cloud:
         self._ministack = MiniStack()
         self._credentials = RoleCredentials(self._ministack.iam)
         self._clients = RoleClients(self._credentials, endpoint_url)
+        self._keys = EncryptionKeys(region=settings.region, account_id=settings.account_id)
+        self._permissions = FunctionPermissions(self._ministack.iam, self._credentials, self._keys)
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
         self._environment = WorkerEnvironment(endpoint_url, listening.ca_bundle, self._state.temporary)
         self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
@@ -117,6 +122,8 @@ class Cloud:
         self._ministack.run_functions_with(self._watch.measured(self._fleet.execute))
         self._ministack.write_no_logs()
         self._ministack.stop_polling_queues()
+        self._ministack.keep_dead_letter_queues()
+        self._ministack.look_at_schedules_every(_SCHEDULES_EVERY_S)
         self._ministack.fire_schedules_with(ScheduledTargets(self._clients).fire)
         self._enforce(self._ministack.iam)
         self._watch.install()
@@ -137,9 +144,13 @@ class Cloud:
         iam.let_the_account_stand_for("sagemaker.amazonaws.com")
         if self._settings.enforce_iam:
             iam.log_decisions(AccessLog(self._state.root / FILE))
+            self._keys.install(self._ministack)
+            iam.ask_for_keys(self._keys)
+            self._ministack.guard_dead_letters(self._permissions.may_send)
             self._ministack.guard_mappings(MappingPermissions(iam, self._credentials).refusal)
 
     def _start_worker(self, spec: FunctionSpec, archive: bytes) -> Worker:
+        self._permissions.require_environment(spec)
         return Worker(
             spec,
             python=self._settings.lambda_python,

@@ -161,13 +161,15 @@ class CloudWatchMetrics:
 
     async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
         """Put `data`, in as few calls as the API takes. Raises EmulatorError."""
-        for start in range(0, len(data), _METRICS_A_CALL):
-            await self._threads.run(self._put, role_arn, data[start : start + _METRICS_A_CALL])
+        for namespace in dict.fromkeys(datum.namespace for datum in data):
+            found = [datum for datum in data if datum.namespace == namespace]
+            for start in range(0, len(found), _METRICS_A_CALL):
+                await self._threads.run(self._put, role_arn, namespace, found[start : start + _METRICS_A_CALL])
 
-    def _put(self, role_arn: str, data: Sequence[Datum]) -> None:
+    def _put(self, role_arn: str, namespace: str, data: Sequence[Datum]) -> None:
         try:
             self._clients.of(role_arn, "cloudwatch").put_metric_data(
-                Namespace="AWS/SageMaker", MetricData=[_metric_datum(datum) for datum in data]
+                Namespace=namespace, MetricData=[_metric_datum(datum) for datum in data]
             )
         except _AWS_ERRORS as error:
             raise EmulatorError(f"CloudWatch does not take metrics: {error}") from error

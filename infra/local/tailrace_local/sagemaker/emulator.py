@@ -26,7 +26,7 @@ from tailrace_local.sagemaker.images import EcrImages, MappedImages
 from tailrace_local.sagemaker.instances import FleetTools
 from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.metrics import Measurements, gauges
+from tailrace_local.sagemaker.metrics import Measurements, gauges, hosts
 from tailrace_local.sagemaker.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.ports import Datum, MetricSink
 from tailrace_local.sagemaker.processes import ProcessLauncher, ProcessRecord
@@ -182,7 +182,8 @@ class Emulator:
         """The period's metrics by the execution role of their endpoints; of one that is gone they are lost."""
         roles = {one.name: one.deployment.role_arn for one in self.registry.endpoints if one.deployment}
         found: dict[str, list[Datum]] = defaultdict(list)
-        for datum in (*gauges(self.registry.endpoints, self._clock.time()), *self._measurements.collect()):
+        endpoints = self.registry.endpoints
+        for datum in (*gauges(endpoints, self._clock.time()), *hosts(endpoints), *self._measurements.collect()):
             if role := roles.get(datum.dimensions["EndpointName"]):
                 found[role].append(datum)
         return found

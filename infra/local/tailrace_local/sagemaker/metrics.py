@@ -1,7 +1,7 @@
-"""The metrics that SageMaker publishes for asynchronous endpoints."""
+"""The metrics that SageMaker publishes for asynchronous endpoints and for the instances behind them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tailrace_local.sagemaker.endpoints import Endpoint
 from tailrace_local.sagemaker.ports import Datum
@@ -20,6 +20,7 @@ UNITS = {
     "ResponseUploadLatency": "Microseconds",
     "ModelLatency": "Microseconds",
 }
+HOSTS = "/aws/sagemaker/Endpoints"
 _PER_SECOND = {"Count": 1.0, "Milliseconds": 1e3, "Microseconds": 1e6}
 
 
@@ -67,3 +68,19 @@ def _of(endpoint: Endpoint, now_s: float) -> list[Datum]:
     if instances:
         found.append(("ApproximateBacklogSizePerInstance", size / instances, "Count"))
     return [Datum(name, {"EndpointName": endpoint.name}, [float(value)], unit) for name, value, unit in found]
+
+
+def hosts(endpoints: Iterable[Endpoint]) -> list[Datum]:
+    """CPUUtilization with a value for each instance in service, as on AWS, so that their number can be counted.
+
+    What is measured is not the processor but the share of the instance's slots that are occupied.
+    """
+    return [datum for endpoint in endpoints for datum in _hosts_of(endpoint)]
+
+
+def _hosts_of(endpoint: Endpoint) -> Iterator[Datum]:
+    for variant, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
+        values = [100.0 * each.in_flight / fleet.plan.slots for each in fleet.instances if each.ready]
+        if values:
+            dimensions = {"EndpointName": endpoint.name, "VariantName": variant}
+            yield Datum("CPUUtilization", dimensions, values, "Percent", HOSTS)

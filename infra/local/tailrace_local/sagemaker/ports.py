@@ -51,13 +51,14 @@ class Datum:
     dimensions: Mapping[str, str]
     values: Sequence[float]
     unit: str
+    namespace: str = "AWS/SageMaker"
 
 
 class MetricSink(Protocol):
     """Takes metrics, as an execution role; raises EmulatorError if it cannot."""
 
     async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
-        """Put `data` into the namespace AWS/SageMaker."""
+        """Put `data`, each into its namespace."""
         ...
 
 

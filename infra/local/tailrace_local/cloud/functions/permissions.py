@@ -1,0 +1,58 @@
+"""What Lambda does for a function with the function's own role, beside reading its queue and writing its logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from tailrace_local.cloud.encryption import EncryptionKeys
+from tailrace_local.cloud.functions.identity import RoleCredentials
+from tailrace_local.cloud.functions.specification import FunctionSpec
+from tailrace_local.cloud.ministack_iam import Session
+
+_SESSION = "lambda"
+_log = logging.getLogger("tailrace.cloud.functions")
+
+
+class Decides(Protocol):
+    """Who knows policies."""
+
+    def may(
+        self,
+        session: Session,
+        action: str,
+        resource: str,
+        region: str,
+        context: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether a role's session may do something."""
+        ...
+
+
+class FunctionPermissions:
+    """Asks whether a function's role may."""
+
+    def __init__(self, iam: Decides, credentials: RoleCredentials, keys: EncryptionKeys) -> None:
+        self._iam = iam
+        self._credentials = credentials
+        self._keys = keys
+
+    def require_environment(self, spec: FunctionSpec) -> None:
+        """Lambda decrypts a function's variables when a worker starts.
+
+        Raises:
+            PermissionError: the role may not use their key.
+        """
+        session = self._credentials.session(spec.role, _SESSION)
+        for use in self._keys.uses("lambda:Start", spec.arn):
+            if not self._iam.may(session, use.action, use.key, spec.region, use.context):
+                raise PermissionError(f"Lambda was unable to decrypt the environment variables: {use.action} is denied")
+
+    def may_send(self, role_arn: str, queue_arn: str) -> bool:
+        """Whether an event that failed for good reaches its queue."""
+        session, region = self._credentials.session(role_arn, _SESSION), queue_arn.split(":")[3]
+        allowed = self._iam.may(session, "sqs:SendMessage", queue_arn, region)
+        if not allowed:
+            _log.warning("%s may not send to %s: the dead letter is lost", role_arn, queue_arn)
+        return allowed
