@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailrace.free_tier import FREE_TIERS, NONE, FreeTier
 from tailrace.prices import PRICES, Prices
 from tailrace_core.errors import InputError
 from tailrace_core.jobs import JobSettings
@@ -109,20 +110,62 @@ def scoring(work: Workload, prices: Prices) -> Iterator[Line]:
     yield "storage, for a month", f"{stored_gb:.2f} GB", stored_gb * prices.storage_gb_month
 
 
-def resting(prices: Prices, *, monitoring: bool = True, stored_gb: float = 0.0) -> Iterator[Line]:
+def resting(
+    prices: Prices, *, monitoring: bool = True, stored_gb: float = 0.0, free: FreeTier = NONE
+) -> Iterator[Line]:
     """What a month costs in which nothing is submitted, with an endpoint that scales to zero."""
     polls = POLLERS * POLLED_QUEUES * DAYS_A_MONTH * 86_400 // POLL_S
-    ticks = Usage(function_runs=TICKS, read_units=TICKS * TICK_READ_UNITS).cost(prices)
-    ticks += TICKS * (prices.schedule_runs_million / 1_000_000 + TICK_S * FUNCTION_GB * prices.function_gb_second)
     yield "instances", "none", 0.0
     yield "storage", f"{stored_gb:g} GB", stored_gb * prices.storage_gb_month
-    yield "waiting at the queues", f"{polls:,} polls", Usage(queue_requests=polls).cost(prices)
-    yield "ReconcileJobs", f"{TICKS:,} runs", ticks
-    yield "alarms that scale the endpoint", f"{SCALING_ALARMS}", SCALING_ALARMS * prices.alarm_metric_month
-    yield "the metric JobsPastDeadline", "1", prices.metric_month
+    yield (
+        "waiting at the queues",
+        f"{polls:,} polls",
+        Usage(queue_requests=_beyond(polls, free.queue_requests)).cost(prices),
+    )
+    yield "ReconcileJobs", f"{TICKS:,} runs", _ticks(prices, free)
+    scaling = _beyond(SCALING_ALARMS, free.alarm_metrics)
+    yield "alarms that scale the endpoint", f"{SCALING_ALARMS}", scaling * prices.alarm_metric_month
     if monitoring:
-        yield "alarms (`Monitoring`)", f"{ALARM_METRICS} metrics", ALARM_METRICS * prices.alarm_metric_month
-        yield "dashboard (`Dashboard`)", "1", prices.dashboard_month
+        metrics = _beyond(1, free.metrics)
+        yield "the metric JobsPastDeadline (`Monitoring`)", "1", metrics * prices.metric_month
+        watching = _beyond(SCALING_ALARMS + ALARM_METRICS, free.alarm_metrics) - scaling
+        yield "alarms (`Monitoring`)", f"{ALARM_METRICS} metrics", watching * prices.alarm_metric_month
+        yield "dashboard (`Dashboard`)", "1", _beyond(1, free.dashboards) * prices.dashboard_month
+
+
+def _ticks(prices: Prices, free: FreeTier) -> float:
+    """The reconciler's runs, the schedule that starts them, and the index that they read."""
+    asked = Usage(function_runs=_beyond(TICKS, free.function_runs), read_units=TICKS * TICK_READ_UNITS)
+    worked = max(0.0, TICKS * TICK_S * FUNCTION_GB - free.function_gb_seconds)
+    started = _beyond(TICKS, free.schedule_runs)
+    return asked.cost(prices) + worked * prices.function_gb_second + started * prices.schedule_runs_million / 1_000_000
+
+
+def _beyond(used: int, free: int) -> int:
+    return max(0, used - free)
+
+
+def resting_table(prices: Prices, free: FreeTier) -> str:
+    """At rest, by list price, and where there is a free tier what is left of that beyond it."""
+    title = "at rest, a month"
+    if free == NONE:
+        return table(title, resting(prices), prices.currency)
+    pairs = list(zip(resting(prices), resting(prices, free=free), strict=True))
+    rows = [f"| {what} | {amount} | {cost:.4f} | {left:.4f} |" for (what, amount, cost), (*_, left) in pairs]
+    sums = [sum(cost for *_, cost in lines) for lines in zip(*pairs, strict=True)]
+    return "\n".join(
+        (
+            f"| {title} | amount | {prices.currency}, list | {prices.currency}, beyond the free tier |",
+            "| --- | --- | ---: | ---: |",
+            *rows,
+            f"| **{title}** | | **{sums[0]:.2f}** | **{sums[1]:.2f}** |",
+            f"| **without `Monitoring`** | | **{_bare(prices, NONE):.2f}** | **{_bare(prices, free):.2f}** |",
+        )
+    )
+
+
+def _bare(prices: Prices, free: FreeTier) -> float:
+    return sum(cost for *_, cost in resting(prices, monitoring=False, free=free))
 
 
 def table(title: str, lines: Iterator[Line], currency: str) -> str:
@@ -135,7 +178,7 @@ def table(title: str, lines: Iterator[Line], currency: str) -> str:
 
 def report(prices: Prices, work: Workload) -> str:
     """Both tables of a region."""
-    rest = table("at rest, a month", resting(prices), prices.currency)
+    rest = resting_table(prices, FREE_TIERS.get(prices.region, NONE))
     busy = table(f"{work.rows:,} rows", scoring(work, prices), prices.currency)
     return f"{prices.region}, prices of {prices.as_of}\n\n{rest}\n\n{busy}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tailrace import costs
+from tailrace.free_tier import FREE_TIERS
 from tailrace.prices import PRICES, Prices
 from tailrace_core.errors import InputError
 from tests.contract.costs.metering import of_a_chunk
@@ -56,8 +57,32 @@ def test_a_sum_is_that_of_its_lines() -> None:
     assert f"**{sum(cost for *_, cost in lines):.2f}**" in costs.table("x", iter(lines), "USD")
     without = list(costs.resting(prices, monitoring=False))
     assert [what for what, *_ in lines if what not in {each for each, *_ in without}] == [
-        "alarms (`Monitoring`)", "dashboard (`Dashboard`)",
+        "the metric JobsPastDeadline (`Monitoring`)", "alarms (`Monitoring`)", "dashboard (`Dashboard`)",
     ]  # fmt: skip
+
+
+def test_the_arithmetic_at_rest_is_that_of_the_prices() -> None:
+    """Reckoned again by hand, from the numbers of docs/decisions/0072."""
+    prices, free = PRICES["eu-west-1"], FREE_TIERS["eu-west-1"]
+    listed = {what: cost for what, _, cost in costs.resting(prices)}
+    assert listed["waiting at the queues"] == pytest.approx(5 * 3 * 3 * 60 * 24 * 30 * 0.40 / 1e6)
+    runs = 12 * 24 * 30
+    assert listed["ReconcileJobs"] == pytest.approx(
+        runs * 0.20 / 1e6 + runs * 8 * 0.1415 / 1e6 + runs * 1.00 / 1e6 + runs * 1.0 * 0.0000166667
+    )
+    beyond = {what: cost for what, _, cost in costs.resting(prices, free=free)}
+    assert beyond["waiting at the queues"] == pytest.approx((5 * 3 * 3 * 60 * 24 * 30 - 1_000_000) * 0.40 / 1e6)
+    assert beyond["ReconcileJobs"] == pytest.approx(runs * 8 * 0.1415 / 1e6)
+    assert beyond["alarms (`Monitoring`)"] == pytest.approx((50 + 3 - 10) * 0.10)
+    assert [what for what, cost in beyond.items() if not cost] == [
+        "instances", "storage", "alarms that scale the endpoint", "the metric JobsPastDeadline (`Monitoring`)",
+        "dashboard (`Dashboard`)",
+    ]  # fmt: skip
+
+
+def test_what_is_not_measured_costs_nothing() -> None:
+    variables = root().body["Resources"]["ReconcileJobs"]["Properties"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_DISABLED"] == {"Fn::If": ["Monitors", "false", "true"]}
 
 
 def test_more_rows_a_second_cost_less() -> None:
