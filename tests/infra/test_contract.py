@@ -29,7 +29,7 @@ GRANTED = {
     "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "DispatchRetries": {"dynamodb:GetItem", "dynamodb:UpdateItem"} | CONSUME | LOGS | SENDING,
-    "ReconcileJobs": LEDGER | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
+    "ReconcileJobs": LEDGER - {"dynamodb:PutItem"} | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
 }
 MAKER = LOGS | {
     "sagemaker:CreateModel", "sagemaker:AddTags", "sagemaker:DeleteModel",

@@ -46,7 +46,7 @@ MATRIX: list[Row] = [
     *((f"s3:{action}", "Bucket", NOBODY)
       for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
     ("dynamodb:GetItem", "LedgerTable", SENDERS | {OPERATOR}),
-    ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH}),
+    ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
     ("dynamodb:UpdateItem", "LedgerTable", SENDERS),
     ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {OPERATOR}),
     ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE}),

@@ -1,4 +1,4 @@
-"""A deployed cloud in which IAM is enforced, and everything done on it once with the producer's policy."""
+"""A deployed cloud in which IAM is enforced, and a job that a producer had done on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tailrace_local.cloud.access import Decision, read_decisions
 from tailrace_local.testing import RunningCloud, running_cloud
-from tests.integration.access.exercise import Exercise
+from tests.integration.access.exercise import finished_job
 from tests.integration.access.grants import Holder, holders
 from tests.integration.access.identities import Person, person
 from tests.tools import skipped_without_tools
@@ -17,17 +17,13 @@ from tests.tools import skipped_without_tools
 
 @dataclass(frozen=True)
 class Exercised:
-    """What was asked while everything was done, by whom."""
+    """Who is granted what, and a job that has ended with rejected rows."""
 
     holders: dict[str, Holder]
-    decisions: list[Decision]
     producer: Person
     finished_job: str
-
-    def asked(self, holder: Holder) -> list[Decision]:
-        """What a role asked, or the holder of a managed policy."""
-        arn = self.producer.arn if holder.name == "ProducerPolicy" else holder.arn
-        return [decision for decision in self.decisions if decision.principal == arn]
+    decisions: list[Decision]
+    """What was asked until that job had ended."""
 
 
 @pytest.fixture(scope="package")
@@ -42,15 +38,8 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud
 
 
 @pytest.fixture(scope="package")
-def producer(enforcing: RunningCloud) -> Iterator[Person]:
-    """A user with the producer's policy and no other."""
-    with person(enforcing, "producer", enforcing.outputs["ProducerPolicy"]) as found:
-        yield found
-
-
-@pytest.fixture(scope="package")
-def exercised(enforcing: RunningCloud, producer: Person, tmp_path_factory: pytest.TempPathFactory) -> Exercised:
-    """Everything done once; any step that fails fails the tests that ask for this."""
-    finished = Exercise(enforcing, producer, tmp_path_factory.mktemp("exercise")).everything()
-    decisions, _ = read_decisions(enforcing.state_dir)
-    return Exercised(holders(enforcing), decisions, producer, finished)
+def exercised(enforcing: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exercised]:
+    """A user with the producer's policy and no other has had a job done."""
+    with person(enforcing, "producer", enforcing.outputs["ProducerPolicy"]) as producer:
+        finished = finished_job(enforcing, producer, tmp_path_factory.mktemp("exercise"))
+        yield Exercised(holders(enforcing), producer, finished, read_decisions(enforcing.state_dir)[0])

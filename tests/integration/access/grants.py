@@ -37,12 +37,19 @@ class Holder:
                     yield Grant(self.name, statement["Sid"], action, resource, statement.get("Condition", {}))
 
 
-def without(document: Mapping[str, Any], action: str) -> dict[str, Any]:
-    """A policy less one action, wherever it is granted."""
-    kept = []
+def less(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
+    """A policy without one action on one resource."""
+    kept: list[dict[str, Any]] = []
     for statement in document["Statement"]:
-        left = [each for each in as_list(statement["Action"]) if each != action]
-        kept += [{**statement, "Action": left}] if left else []
+        actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
+        if statement["Sid"] != grant.sid:
+            kept.append(dict(statement))
+            continue
+        others = [each for each in actions if each != grant.action]
+        elsewhere = [each for each in resources if each != grant.resource]
+        kept += [{**statement, "Action": others}] if others else []
+        rest = {**statement, "Sid": f"{grant.sid}Elsewhere", "Action": [grant.action], "Resource": elsewhere}
+        kept += [rest] if elsewhere else []
     return {**document, "Statement": kept}
 
 
@@ -97,3 +104,15 @@ def _read(cloud: RunningCloud, name: str, kind: str, physical: str) -> Holder:
 def _parsed(document: Any) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
     return found
+
+
+def resource_name(resource: str) -> str:
+    """A resource without what differs between deployments."""
+    last = resource.rsplit(":", 1)[-1]
+    if "/v1/" in last:
+        return last[last.index("/v1/") + 4 :]
+    # What is named by ids.
+    if (kind := last.partition("/")[0]) in {"key", "model"}:
+        return kind
+    parts = last.split("/")[-1].split("-")
+    return parts[-2] if len(parts) > 1 else parts[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,3 +44,33 @@ def person(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[Person]:
         iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
         iam.detach_user_policy(UserName=name, PolicyArn=policy_arn)
         iam.delete_user(UserName=name)
+
+
+@contextmanager
+def function_of(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[tuple[str, str]]:
+    """A function of somebody else's whose role has one policy: the role's ARN and the function's name."""
+    iam, functions = cloud.client("iam"), cloud.client("lambda")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy_arn)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("code.py", "def handler(event, context): pass\n")
+    functions.create_function(
+        FunctionName=name,
+        Role=role,
+        Runtime="python3.13",
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    try:
+        yield role, name
+    finally:
+        functions.delete_function(FunctionName=name)
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy_arn)
+        iam.delete_role(RoleName=name)

@@ -1,206 +1,146 @@
-"""One permission fewer breaks it: each action that a policy grants is taken away in turn, and its absence is felt.
+"""One permission fewer breaks it: each grant is taken away in turn, and the step that needs it ends otherwise.
 
-Enumerated from the deployed policies, so that a new grant is tried without anybody adding it here. What is taken from
-roles that do not hinder each other is taken at once.
+Enumerated from the deployed policies, and which step needs what is learnt from a run with every grant: a new grant is
+tried without anybody adding it here. docs/permissions.md is what was found.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from tailrace_local.cloud.access import read_decisions
-from tailrace_local.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
+from tests.infra.access.policies import identity_allows
+from tests.integration.access import page
 from tests.integration.access.conftest import Exercised
-from tests.integration.access.exercise import Exercise
-from tests.integration.access.grants import Grant, Holder, without
-from tests.integration.access.test_grants import RARE, UNASKED, resource_name
-from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
+from tests.integration.access.grants import Grant, Holder
+from tests.integration.access.identities import Person, function_of, person
+from tests.integration.access.removals import Felt, Removals, request_of
+from tests.integration.access.steps.functions import Functions
+from tests.integration.access.steps.people import Operator, Producer, Reader
+from tests.integration.access.steps.scene import Scene
+from tests.integration.access.steps.services import Endpoint, ModelProvider, Schedule
+from tests.integration.access.steps.step import Step
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
 
-_FELT_WITHIN_S = 30.0
-_PLAN = {
-    "rules": [
-        {"when": {"row": "Misaligned"}, "do": {"kind": "spoil_output", "how": "drop_last"}},
-        {"when": {"row": "Fails Always"}, "do": {"kind": "status", "status": 500}},
-        {"when": {"row": "Unheard"}, "do": {"kind": "drop"}},
-        {"when": {"row": "Refused Late"}, "do": {"kind": "slow", "seconds": 2}},
-    ]
+
+@dataclass(frozen=True)
+class Stage:
+    """Everybody, ready to act."""
+
+    scene: Scene
+    exercised: Exercised
+    operator: Person
+    reader: Person
+    reading_role: str
+    reading_function: str
+
+    def principals(self, holder: Holder) -> Sequence[str]:
+        """Who acts with a role's or a policy's grants."""
+        people = {
+            "ProducerPolicy": [self.exercised.producer.arn],
+            "OperatorPolicy": [self.operator.arn],
+            "ReaderPolicy": [self.reader.arn, self.reading_role],
+        }
+        return people.get(holder.name, [holder.arn])
+
+    @property
+    def steps(self) -> Mapping[str, Callable[[], Iterator[Step]]]:
+        """By holder."""
+        functions, finished = Functions(self.scene), self.exercised.finished_job
+        return {
+            "CollectResultsRole": functions.collecting,
+            "HandleFailuresRole": functions.failing,
+            "DispatchRetriesRole": functions.dispatching,
+            "ReconcileJobsRole": functions.reconciling,
+            "ReconcileJobsScheduleRole": Schedule(self.scene).steps,
+            "EndpointRole": Endpoint(self.scene).steps,
+            "ProvideModelRole": ModelProvider(self.scene).steps,
+            "ProducerPolicy": Producer(self.scene, self.exercised.producer, finished).steps,
+            "OperatorPolicy": Operator(self.scene, self.operator, finished).steps,
+            "ReaderPolicy": Reader(self.scene, self.reader, self.reading_function, finished).steps,
+        }
+
+
+HOLDERS = (
+    "CollectResultsRole",
+    "HandleFailuresRole",
+    "DispatchRetriesRole",
+    "ReconcileJobsRole",
+    "ReconcileJobsScheduleRole",
+    "EndpointRole",
+    "ProvideModelRole",
+    "ProducerPolicy",
+    "OperatorPolicy",
+    "ReaderPolicy",
+)
+# What no step here asks for, and why it is granted all the same.
+UNASKED = {
+    ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): (
+        "SageMaker may upload a large output in parts, and AWS names the action among what its role needs; the "
+        "emulator uploads every output whole"
+    ),
 }
 
 
-# Asked when a stack is made or a process starts, or beside the work: no job ends otherwise for want of them. That each
-# is asked, and allowed by nothing else, is what `test_grants` shows.
-BESIDE_THE_WORK = {"WriteLogs", "WriteMetrics", "PullImages", "LogInToEcr", "LearnWhatIsMissing"}
-WHEN_A_STACK_IS_MADE = {"sqs:GetQueueAttributes"}
+@pytest.fixture(scope="module")
+def stage(enforcing: RunningCloud, exercised: Exercised, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    scene, outputs = Scene(enforcing, tmp_path_factory.mktemp("removals")), enforcing.outputs
+    with (
+        person(enforcing, "operator", outputs["OperatorPolicy"]) as operator,
+        person(enforcing, "reader", outputs["ReaderPolicy"]) as reader,
+        function_of(enforcing, "reader", outputs["ReaderPolicy"]) as (role, function),
+        scene.prepared(),
+    ):
+        yield Stage(scene, exercised, operator, reader, role, function)
 
 
-def actions(holder: Holder) -> list[str]:
-    """What a holder is granted for its work, but for what nothing asks for here (`test_grants` gives the reasons)."""
-    work = (grant for grant in holder.grants() if not unasked(grant) and grant.sid not in BESIDE_THE_WORK)
-    return list(dict.fromkeys(grant.action for grant in work if grant.action not in WHEN_A_STACK_IS_MADE))
-
-
-def unasked(grant: Grant) -> bool:
-    """Whether nothing asks for this grant while everything is done."""
-    key = (grant.holder, grant.sid, grant.action)
-    return key in UNASKED or (*key, resource_name(grant.resource)) in RARE
-
-
-class Removals:
-    """Takes actions away from roles, lets work be done, and looks who is refused."""
-
-    def __init__(self, cloud: RunningCloud, exercise: Exercise, folder: Path) -> None:
-        self._cloud = cloud
-        self._exercise = exercise
-        self._folder = folder
-
-    def unfelt(self, taken: Mapping[Holder, str], work: Callable[[], None]) -> list[str]:
-        """The removals after which nobody was refused."""
-        _, before = read_decisions(self._cloud.state_dir)
-        with ExitStack() as stack:
-            for holder, action in taken.items():
-                stack.enter_context(self._without(holder, action))
-            work()
-            return self._missing({(holder.arn, action) for holder, action in taken.items()}, before)
-
-    def _missing(self, expected: set[tuple[str, str]], offset: int) -> list[str]:
-        deadline = time.monotonic() + _FELT_WITHIN_S
-        missing = set(expected)
-        while missing and time.monotonic() < deadline:
-            decisions, offset = read_decisions(self._cloud.state_dir, offset)
-            missing -= {(each.principal, each.action) for each in decisions if not each.allowed}
-            time.sleep(0.1)
-        return sorted(f"{arn} without {action}" for arn, action in missing)
-
-    @contextmanager
-    def _without(self, holder: Holder, action: str) -> Iterator[None]:
-        self._put(holder, {name: without(document, action) for name, document in holder.policies.items()})
-        try:
-            yield
-        finally:
-            self._put(holder, holder.policies)
-
-    def _put(self, holder: Holder, policies: Mapping[str, Mapping[str, Any]]) -> None:
-        iam, role = self._cloud.client("iam"), holder.arn.rsplit("/", 1)[-1]
-        for name, document in policies.items():
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
-
-    def mixed(self) -> None:
-        """A job with a chunk that succeeds, one that is split, a misaligned one, and one that keeps failing."""
-        rows = [[f"k{index}", *row] for index, row in enumerate(demand_rows(8, seed=11))]
-        rows[2][5] = "cheap"
-        rows[4][3] = rows[5][3] = "Misaligned"
-        rows[6][3] = rows[7][3] = "Fails Always"
-        source = self._folder / "mixed.csv"
-        source.write_bytes(csv_bytes(rows, header=("key", *COLUMNS)))
-        done = self._exercise.run("submit", source, "--keep", "key", "--chunk-rows", "2", "--json")
-        assert done.code == 0, done.stderr
-
-    def refused_late(self) -> None:
-        """A job whose one row is refused when its producer is done: HandleFailures is left to finish it."""
-        source = self._exercise.rows("late.csv", "Refused Late", 1)
-        source.write_bytes(source.read_bytes().replace(b".", b"cheap"))
-        self._exercise.submitted(source)
-
-    def overdue(self) -> None:
-        """An answer that nobody heard of, and a job that is past its deadline; the reconciler looks at both."""
-        jobs = [self._exercise.submitted(self._exercise.rows("unheard.csv", "Unheard")) for _ in range(2)]
-        self._exercise.pass_deadline(jobs[1])
-        for job in jobs:
-            self._exercise.eventually(functools.partial(self._exercise.overdue, job), "the chunk's confirmation")
-        for _ in range(2):
-            self._exercise.tick()
+@pytest.mark.parametrize("name", HOLDERS)
+def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
+    stage: Stage, table: list[Felt], name: str
+) -> None:
+    holder = stage.exercised.holders[name]
+    removals = Removals(stage.scene.cloud, holder, stage.principals(holder))
+    taken = removals.take(list(stage.steps[name]()))
+    superfluous: list[Grant] = []
+    for grant in holder.grants():
+        if found := removals.felt(grant, taken):
+            table.append(found)
+        elif (name, grant.sid, grant.action) not in UNASKED:
+            superfluous.append(grant)
+    for each in taken:
+        print(f"{each.seconds:6.2f} s  {name}: {each.step.name}")
+    assert not superfluous, "\n".join(map(str, superfluous))
 
 
 @pytest.fixture(scope="module")
-def removals(
-    enforcing: RunningCloud, exercised: Exercised, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Removals]:
-    folder = tmp_path_factory.mktemp("removals")
-    exercise = Exercise(enforcing, exercised.producer, folder)
-    with exercise.faults(_PLAN):
-        yield Removals(enforcing, exercise, folder)
+def table() -> Iterator[list[Felt]]:
+    found: list[Felt] = []
+    yield found
+    if os.environ.get("PERMISSIONS") == "write":
+        page.PAGE.write_text(page.written(found, UNASKED))
 
 
-def rounds(exercised: Exercised, *names: str) -> Iterator[dict[Holder, str]]:
-    """Each action of each holder once, one of each holder at a time."""
-    held = [exercised.holders[name] for name in names]
-    for taken in itertools.zip_longest(*(actions(holder) for holder in held)):
-        yield {holder: action for holder, action in zip(held, taken, strict=True) if action}
+def test_everybody_who_holds_something_is_tried(exercised: Exercised) -> None:
+    assert set(exercised.holders) == set(HOLDERS)
 
 
-def test_collecting_failing_and_reconciling_need_each_action(exercised: Exercised, removals: Removals) -> None:
-    def work() -> None:
-        removals.refused_late()
-        removals.mixed()
-        removals.overdue()
-
-    unfelt: list[str] = []
-    for taken in rounds(exercised, "CollectResultsRole", "HandleFailuresRole", "ReconcileJobsRole"):
-        unfelt += removals.unfelt(taken, work)
-    assert unfelt == []
+def test_the_page_says_what_was_found(table: list[Felt]) -> None:
+    found = page.rows_of(table)
+    assert found
+    if os.environ.get("PERMISSIONS") != "write":
+        assert page.rows({holder for holder, *_ in found}) == found
 
 
-def test_dispatching_needs_each_action(exercised: Exercised, removals: Removals) -> None:
-    unfelt: list[str] = []
-    for taken in rounds(exercised, "DispatchRetriesRole"):
-        unfelt += removals.unfelt(taken, removals.mixed)
-    assert unfelt == []
-
-
-def test_the_endpoint_needs_each_action(exercised: Exercised, removals: Removals) -> None:
-    unfelt: list[str] = []
-    for taken in rounds(exercised, "EndpointRole"):
-        unfelt += removals.unfelt(taken, removals.mixed)
-    assert unfelt == []
-
-
-def test_producing_needs_each_action(
-    enforcing: RunningCloud, exercised: Exercised, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Whoever lacks one is refused at that call; most commands end with exit code 1 there."""
-    holder, iam = exercised.holders["ProducerPolicy"], enforcing.client("iam")
-    folder = tmp_path_factory.mktemp("producing")
-    name = exercised.producer.name
-    unfelt = []
-    iam.detach_user_policy(UserName=name, PolicyArn=holder.arn)
-    try:
-        for action in actions(holder):
-            document = json.dumps(without(holder.document, action))
-            iam.put_user_policy(UserName=name, PolicyName="Reduced", PolicyDocument=document)
-            _, before = read_decisions(enforcing.state_dir)
-            refused: set[str] = set()
-            for step in _producing(Exercise(enforcing, exercised.producer, folder), exercised.finished_job):
-                step()
-                decisions, _ = read_decisions(enforcing.state_dir, before)
-                mine = [each for each in decisions if each.principal == exercised.producer.arn]
-                if refused := {each.action for each in mine if not each.allowed}:
-                    break
-            if refused != {action}:
-                unfelt.append((action, refused))
-    finally:
-        iam.attach_user_policy(UserName=name, PolicyArn=holder.arn)
-        iam.delete_user_policy(UserName=name, PolicyName="Reduced")
-    assert unfelt == []
-
-
-def _producing(exercise: Exercise, finished_job: str) -> list[Callable[[], Any]]:
-    """Submit, list, read rejects; what fails for want of a permission is what is looked for."""
-    source = exercise.rows("produced.csv", "Fruit Juice")
-    source.write_bytes(source.read_bytes() + b"ragged\n" * 4)
-    return [
-        functools.partial(exercise.run, "submit", source, "--chunk-rows", "4", "--json"),
-        functools.partial(exercise.run, "jobs", "--json"),
-        functools.partial(exercise.run, "rejects", finished_job),
-    ]
+def test_the_emulator_decides_as_the_policies_read(stage: Stage) -> None:
+    """Both evaluators agree on everything that was asked while nothing was taken away."""
+    decisions, _ = read_decisions(stage.scene.cloud.state_dir)
+    arns = {arn: holder for holder in stage.exercised.holders.values() for arn in stage.principals(holder)}
+    for decision in decisions:
+        if decision.allowed and (holder := arns.get(decision.principal)):
+            assert identity_allows(holder.document["Statement"], request_of(decision)), decision

@@ -1,0 +1,264 @@
+"""The steps of people: the commands of a producer, of an operator and of a reader, each with their own policy alone."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from tailrace import Tailrace
+from tailrace.cli.application import run
+from tailrace.cli.environment import Environment, Target
+from tailrace_core.events import JobFinished
+from tailrace_core.jobs import JobState
+from tailrace_local.demand import COLUMNS
+from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tests.integration.access.identities import Person
+from tests.integration.access.steps.scene import CLOSED, Scene, plain
+from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
+
+LETTERS = ("succeeded", "failed", "retries", "results", "parked")
+
+
+@dataclass(frozen=True)
+class Commands:
+    """``tailrace …`` as one person, in this process: a process of its own takes longer than most commands."""
+
+    scene: Scene
+    person: Person
+
+    def run(self, *arguments: str | Path, stdin: bytes = b"") -> Seen:
+        """How a command ended, and what it said of an error."""
+        return self.printed(*arguments, stdin=stdin)[0]
+
+    def printed(self, *arguments: str | Path, stdin: bytes = b"") -> tuple[Seen, bytes]:
+        """The same, and what the command printed."""
+        stdout, stderr = io.BytesIO(), io.StringIO()
+        environment = Environment(connect=self._connect, stdin=io.BytesIO(stdin), stdout=stdout, stderr=stderr)
+        code = run([*map(str, arguments), "--stack", self.scene.cloud.facts.stack], environment)
+        errors = [line for line in stderr.getvalue().splitlines() if line.startswith("tailrace: ")]
+        return {"the exit code": code, "said": plain(" ".join(errors))}, stdout.getvalue()
+
+    def client(self) -> Tailrace:
+        """The client behind the commands."""
+        return self._connect(Target(stack=self.scene.cloud.facts.stack))
+
+    def _connect(self, target: Target) -> Tailrace:
+        return Tailrace(target.stack or "", session=self.person.session, endpoint_url=self.scene.cloud.endpoint_url)
+
+
+class Producer:
+    """Submits, watches, cancels, downloads. ``finished`` is a job that has ended with rejected rows."""
+
+    def __init__(self, scene: Scene, person: Person, finished: str) -> None:
+        self._scene = scene
+        self._commands = Commands(scene, person)
+        self._finished = finished
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        ask, finished = self._commands.run, self._finished
+        yield Step("tailrace status", lambda _: ask("status", finished))
+        yield Step("tailrace jobs", lambda _: ask("jobs"))
+        yield Step("tailrace rejects", lambda _: ask("rejects", finished))
+        yield Step("tailrace download", lambda _: ask("download", finished, "--output", self._scene.folder / "out.csv"))
+        yield Step("tailrace cancel", lambda _: ask("cancel", self._scene.unanswered()))
+        yield Step("tailrace submit", lambda _: self._submitted(8, ragged=2))
+        yield Step("tailrace submit of rows that cannot be sent", lambda _: self._submitted(0, ragged=2))
+        yield Step("tailrace submit, again", lambda _: self._again())
+        yield Step("tailrace submit, to an endpoint that is gone", lambda _: self._nowhere())
+
+    def _submitted(self, count: int, *, ragged: int, key: str = "") -> Seen:
+        rows = [["key", *row] for row in demand_rows(count, seed=3)]
+        source = self._scene.folder / "produced.csv"
+        source.write_bytes(csv_bytes(rows, header=("key", *COLUMNS)) + b"ragged\n" * ragged)
+        options = ("--keep", "key", "--chunk-rows", "4", *(("--job-key", key) if key else ()))
+        return self._commands.run("submit", source, *options)
+
+    def _nowhere(self) -> Seen:
+        with self._scene.without_endpoint():
+            return self._submitted(1, ragged=0)
+
+    def _again(self) -> Seen:
+        key = uuid4().hex
+        return {"at first": self._submitted(4, ragged=0, key=key), **self._submitted(4, ragged=0, key=key)}
+
+
+class Operator:
+    """Looks at what was parked and at dead letters, and mends."""
+
+    def __init__(self, scene: Scene, person: Person, finished: str) -> None:
+        self._scene = scene
+        self._commands = Commands(scene, person)
+        self._sqs = person.client("sqs")
+        self._finished = finished
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        ask = self._commands.run
+        yield Step("tailrace jobs", lambda _: ask("jobs"))
+        yield Step("tailrace dlq list", lambda _: self._listed())
+        for name in (*LETTERS, "reconcile-jobs"):
+            yield Step(f"tailrace dlq peek {name}", functools.partial(self._peeked, name))
+        for name in LETTERS:
+            yield Step(f"tailrace dlq redrive {name}", functools.partial(self._redriven, name))
+        yield Step("delete a tick that was given up, with the AWS CLI", self._deleted)
+        yield Step("tailrace parked list", lambda _: self._parked("list", "--max", "1"))
+        yield Step("tailrace parked list --job", lambda _: self._parked("list", "--job", "{job}"))
+        yield Step("tailrace parked show", lambda _: self._parked("show", "{job}", "{range}"))
+        yield Step("tailrace parked show --input", lambda _: self._parked("show", "{job}", "{range}", "--input"))
+        yield Step(
+            "tailrace parked show --input, of an input that is lost",
+            lambda _: self._parked("show", "{job}", "{range}", "--input", lost=True),
+        )
+        yield Step("tailrace parked redrive --edit", lambda _: self._edited())
+        yield Step(
+            "tailrace parked discard",
+            lambda _: self._parked("discard", "{job}", "{range}", "--reason", "closed", "--yes"),
+        )
+        yield Step("tailrace rejects", lambda _: ask("rejects", self._finished))
+
+    def _listed(self) -> Seen:
+        seen, printed = self._commands.printed("dlq", "list")
+        return {**seen, "printed": printed.decode()}
+
+    def _letter(self, name: str, body: str = TEST_MESSAGE) -> str:
+        """The URL of a dead-letter queue that holds one letter."""
+        sqs, title = self._scene.cloud.client("sqs"), name.title().replace("-", "")
+        url: str = self._scene.cloud.outputs[f"{title}DeadLetterQueue"]
+        sqs.purge_queue(QueueUrl=url)
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+        return url
+
+    def _peeked(self, name: str, _: Patience) -> Seen:
+        url = self._letter(name, "{}" if name == "reconcile-jobs" else TEST_MESSAGE)
+        seen = self._commands.run("dlq", "peek", name, "--max", "1")
+        return {**seen, "hidden letters": self._hidden(url)}
+
+    def _hidden(self, url: str) -> Any:
+        """How many messages of a queue others cannot see: what was looked at is given back."""
+        names = ["ApproximateNumberOfMessagesNotVisible"]
+        return self._scene.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+
+    def _redriven(self, name: str, _: Patience) -> Seen:
+        self._letter(name)
+        seen = self._commands.run("dlq", "redrive", name, "--yes")
+        return {**seen, "letters": self._scene.waiting(f"{name.title()}DeadLetter")}
+
+    def _deleted(self, _: Patience) -> Seen:
+        url = self._letter("reconcile-jobs", "{}")
+        try:
+            (letter,) = self._sqs.receive_message(QueueUrl=url)["Messages"]
+            self._sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+        except ClientError as error:
+            return {"the letter": plain(str(error))}
+        return {"the letter": "is gone"}
+
+    def _chunk(self) -> tuple[str, str]:
+        """A job whose one chunk is parked, and that chunk's range, as people write it."""
+        scene = self._scene
+        scene.cloud.client("sqs").purge_queue(QueueUrl=scene.cloud.outputs["ParkedQueue"])
+        job = scene.submit(CLOSED)
+        scene.after("HandleFailures", "Failed", job)
+        (chunk,) = scene.chunks(job)
+        key = str(chunk.failure_location).removeprefix(f"s3://{scene.bucket}/")
+        scene.cloud.client("s3").put_object(Bucket=scene.bucket, Key=key, Body=b"the disk is full")
+        return job, "0-1"
+
+    def _parked(self, *arguments: str, lost: bool = False) -> Seen:
+        job, rows = self._chunk()
+        if lost:
+            scene, (chunk,) = self._scene, self._scene.chunks(job)
+            scene.cloud.client("s3").delete_object(
+                Bucket=scene.bucket, Key=f"v1/jobs/{job}/input/{chunk.range.name}.csv"
+            )
+        named = [each.format(job=job, range=rows) for each in arguments]
+        seen, printed = self._commands.printed("parked", *named)
+        hidden = self._hidden(self._scene.cloud.outputs["ParkedQueue"])
+        return {**seen, "printed": plain(printed.decode(errors="replace")), "hidden messages": hidden}
+
+    def _edited(self) -> Seen:
+        job, rows = self._chunk()
+        corrected = csv_bytes(demand_rows(1, seed=4), header=None)
+        return self._commands.run("parked", "redrive", job, rows, "--edit", "-", stdin=corrected)
+
+
+class Reader:
+    """Reads results as a service of somebody else's does: a process, or a function behind a mapping."""
+
+    def __init__(self, scene: Scene, person: Person, function: str, finished: str) -> None:
+        self._scene = scene
+        self._person = person
+        self._commands = Commands(scene, person)
+        self._function = function
+        self._finished = finished
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        yield Step("map a function to the queue", lambda _: self._mapped())
+        yield Step("give back what was not worked on", lambda _: self._given_back())
+        yield Step("tailrace results", lambda _: self._read())
+        for name in ("parts", "rejects", "manifest"):
+            yield Step(f"fetch {name}", functools.partial(self._fetched, name))
+
+    def _fill(self, count: int) -> None:
+        sqs, url = self._scene.cloud.client("sqs"), self._scene.cloud.outputs["ResultsQueue"]
+        sqs.purge_queue(QueueUrl=url)
+        for number in range(count):
+            event = JobFinished(
+                event_id=f"{number}:{uuid4().hex}",
+                job_id=self._finished,
+                endpoint="e",
+                state=JobState.COMPLETED,
+                rows_total=1,
+                rows_scored=1,
+                rows_rejected=0,
+                rows_cancelled=0,
+                manifest_location=f"s3://{self._scene.bucket}/v1/jobs/{self._finished}/manifest.json",
+                finished_at=1.0,
+            )
+            sqs.send_message(QueueUrl=url, MessageBody=event.to_json())
+
+    def _given_back(self) -> Seen:
+        self._fill(3)
+        try:
+            with self._commands.client() as client, client.results() as reader:
+                next(iter(reader))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is seen
+            return {"reading": plain(str(error))}
+        url = self._scene.cloud.outputs["ResultsQueue"]
+        names = ["ApproximateNumberOfMessagesNotVisible"]
+        found = self._scene.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        return {"reading": "ends well", "messages hidden": found["Attributes"]}
+
+    def _read(self) -> Seen:
+        self._fill(1)
+        seen = self._commands.run("results", "--json")
+        return {**seen, "messages left": self._scene.waiting("Results")}
+
+    def _fetched(self, what: str, _: Patience) -> Seen:
+        keys = [key for key in self._scene.keys(self._finished) if key.startswith(what)]
+        try:
+            for key in keys:
+                self._person.client("s3").get_object(Bucket=self._scene.bucket, Key=f"v1/jobs/{self._finished}/{key}")
+        except ClientError as error:
+            return {"the object": plain(str(error))}
+        return {"the object": f"is read ({len(keys) > 0})"}
+
+    def _mapped(self) -> Seen:
+        client: Any = self._scene.cloud.client("lambda")
+        try:
+            made = client.create_event_source_mapping(
+                FunctionName=self._function, EventSourceArn=self._scene.queue_arn("Results"), Enabled=False
+            )
+        except client.exceptions.InvalidParameterValueException:
+            return {"the mapping": "is refused"}
+        client.delete_event_source_mapping(UUID=made["UUID"])
+        return {"the mapping": "is made"}

@@ -1,0 +1,335 @@
+"""Jobs on the enforcing cloud at whatever point a step needs them, while nobody takes from the queues."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from tailrace import Tailrace
+from tailrace_core.jobs import Chunk
+from tailrace_local.cloud.front import STATUS_PATH
+from tailrace_local.cloud.queues.events import record
+from tailrace_local.demand import COLUMNS
+from tailrace_local.deployment import ask
+from tailrace_local.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
+from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_local.testing import RunningCloud
+from tests.integration.access.steps.step import Patience, Seen
+from tests.integration.local.polling import eventually
+from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
+
+BAD_PRICE = "cheap"
+"""A price that is no number: the model refuses the row."""
+MISALIGNED, CLOSED, BROKEN = "Misaligned", "Closed", "Broken"
+"""Words in a row upon which the endpoint leaves a prediction out, cannot store the answer, fails."""
+_RULES: list[dict[str, Any]] = [
+    {"when": {"row": MISALIGNED}, "do": {"kind": "spoil_output", "how": "drop_last"}},
+    {"when": {"row": CLOSED}, "do": {"kind": "fail_upload", "message": "Access denied"}},
+    {"when": {"row": BROKEN}, "do": {"kind": "status", "status": 500}},
+]
+# The second piece of a part above 8 MiB does not go up: what has gone up is to be aborted.
+_FUNCTIONS = {"rules": [{"when": {"call": "s3.UploadPart"}, "do": {"kind": "refuse", "code": "SlowDown"}}]}
+_QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results", "ReconcileJobsDeadLetter")
+_UNSAID = re.compile(r"arn:aws:\S+|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-[0-9a-f-]{27}|tailrace-[A-Za-z0-9-]+|/v1/\S+")
+
+
+class Scene:
+    """Makes jobs as the account does, who is allowed everything, and functions look at them one event at a time."""
+
+    def __init__(self, cloud: RunningCloud, folder: Path) -> None:
+        self.cloud = cloud
+        self.folder = folder
+        self.client = Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url)
+        self._faults = FaultAdmin(cloud.own_url)
+        self._heard: list[str] = []
+
+    # -- what the world is like
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Nobody takes from the queues, and the endpoint misbehaves on demand."""
+        self._map(enabled=False)
+        self._set({"sagemaker": {"rules": _RULES}, "functions": _FUNCTIONS})
+        try:
+            yield
+        finally:
+            self._faults.clear()
+            self._map(enabled=True)
+
+    @contextmanager
+    def refusing(self, job: str, code: str) -> Iterator[None]:
+        """The endpoint takes no request of a job, until the block ends."""
+        refusal = {"when": {"inference_id": f"^{job}"}, "do": {"kind": "refuse", "code": code, "message": "no"}}
+        self._set({"sagemaker": {"rules": [refusal, *_RULES]}})
+        try:
+            yield
+        finally:
+            self._set({"sagemaker": {"rules": _RULES}})
+
+    def mapping(self, queue: str) -> str:
+        """The id of the event source mapping of a queue."""
+        found = self.cloud.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        name = self.queue_arn(queue)
+        return next(str(each["UUID"]) for each in found if each["EventSourceArn"] == name)
+
+    def map(self, queue: str, *, enabled: bool) -> None:
+        """Let a function take from its queue, or not; when this returns nobody takes what comes."""
+        self.cloud.client("lambda").update_event_source_mapping(UUID=self.mapping(queue), Enabled=enabled)
+        if not enabled:
+            name = self.queue_arn(queue).rsplit(":", 1)[-1]
+            eventually(lambda: not self._enabled(name), what=f"the end of the mapping of {name}")
+            # Whoever is still waiting for a message takes this one, and then none.
+            url = self.cloud.outputs[f"{queue}Queue"]
+            self.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=TEST_MESSAGE)
+            with suppress(AssertionError):
+                eventually(lambda: not self.waiting(queue), within_s=1.5)
+            self.cloud.client("sqs").purge_queue(QueueUrl=url)
+
+    def _enabled(self, queue: str) -> bool:
+        status = ask(f"{self.cloud.own_url}{STATUS_PATH}") or {}
+        return any(each["enabled"] for each in status["mappings"] if each["queue"] == queue)
+
+    def _map(self, *, enabled: bool) -> None:
+        for queue in ("Succeeded", "Failed", "Retries"):
+            self.map(queue, enabled=enabled)
+
+    def _set(self, plan: dict[str, Any]) -> None:
+        read = CloudFaultPlan.read(json.dumps(plan))
+        for name in plan:
+            # Functions start anew with every plan of theirs.
+            self._faults._ask("PUT", SECTIONS[name], getattr(read, name).model_dump(mode="json"))
+
+    # -- jobs
+
+    def submit(self, *words: str, bad: int | None = None, ragged: int = 0, keep: int = 0, **options: Any) -> str:
+        """A job of one row for each word, in one chunk; its id.
+
+        The row ``bad`` is one that the model refuses. So many ``ragged`` rows follow that cannot be sent; there is a
+        kept column of ``keep`` bytes if any.
+        """
+        rows = demand_rows(len(words), seed=5)
+        for index, word in enumerate(words):
+            rows[index][2] = word or rows[index][2]
+            rows[index][5] = BAD_PRICE if index == bad else rows[index][5]
+        header = COLUMNS
+        if keep:
+            rows, header = [["k" * keep, *row] for row in rows], ("key", *COLUMNS)
+            options["keep"] = ["key"]
+        content = csv_bytes(rows, header=header) + b"ragged\n" * ragged
+        job: str = self.client.submit("-", stdin=io.BytesIO(content), **options).job_id
+        return job
+
+    def unanswered(self) -> str:
+        """A job of one row that the endpoint takes and loses; its id."""
+        self._set({"sagemaker": {"rules": [{"do": {"kind": "lose"}}]}})
+        try:
+            return self.submit("")
+        finally:
+            self._set({"sagemaker": {"rules": _RULES}})
+
+    def chunks(self, job: str) -> list[Chunk]:
+        """The job's chunks in order."""
+        return sorted(self.client._ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
+
+    def change(self, job: str, item: str, **values: float | bool) -> None:
+        """Change what the ledger says, as no identity of the stack may."""
+        encoded = {
+            f":{name}": {"BOOL": value} if isinstance(value, bool) else {"N": str(value)}
+            for name, value in values.items()
+        }
+        self.cloud.client("dynamodb").update_item(
+            TableName=self.cloud.outputs["LedgerTable"],
+            Key={"job": {"S": job}, "item": {"S": item}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+            ExpressionAttributeValues=encoded,
+        )
+
+    def make_due(self, job: str, **values: float | bool) -> None:
+        """Have the reconciler look at a job's chunks at its next tick, with these values of theirs."""
+        for chunk in self.chunks(job):
+            self.change(job, f"chunk#{chunk.range.name}", due_at=1.0, **values)
+
+    def forget(self, job: str) -> None:
+        """Have the reconciler never look at a job again."""
+        for item in ("job", *(f"chunk#{chunk.range.name}" for chunk in self.chunks(job))):
+            self.cloud.client("dynamodb").update_item(
+                TableName=self.cloud.outputs["LedgerTable"],
+                Key={"job": {"S": job}, "item": {"S": item}},
+                UpdateExpression="REMOVE due_shard",
+            )
+
+    def keys(self, job: str) -> list[str]:
+        """The keys of the job's objects, less what they have in common."""
+        prefix = f"v1/jobs/{job}/"
+        found = self.cloud.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
+        return sorted(each["Key"].removeprefix(prefix) for each in found)
+
+    def has(self, location: str | None) -> bool:
+        """Whether there is an object at a location."""
+        key = (location or "").removeprefix(f"s3://{self.bucket}/")
+        return "Contents" in self.cloud.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+
+    @property
+    def bucket(self) -> str:
+        """The stack's."""
+        return self.cloud.outputs["Bucket"]
+
+    @contextmanager
+    def without_endpoint(self) -> Iterator[None]:
+        """The endpoint is gone, until the block ends."""
+        client, name = self.cloud.client("sagemaker"), self.cloud.outputs["EndpointName"]
+        config = client.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+        client.delete_endpoint(EndpointName=name)
+        eventually(lambda: self._endpoint_status() is None, what="the endpoint's end")
+        try:
+            yield
+        finally:
+            client.create_endpoint(EndpointName=name, EndpointConfigName=config)
+            eventually(lambda: self._endpoint_status() == "InService", what="the endpoint in service")
+
+    def _endpoint_status(self) -> str | None:
+        with suppress(ClientError):
+            found = self.cloud.client("sagemaker").describe_endpoint(EndpointName=self.cloud.outputs["EndpointName"])
+            return str(found["EndpointStatus"])
+        return None
+
+    # -- queues
+
+    def queue_arn(self, queue: str) -> str:
+        """The ARN of a queue."""
+        name = self.cloud.outputs[f"{queue}Queue"].rsplit("/", 1)[-1]
+        return f"arn:aws:sqs:{self.cloud.region}:{self.cloud.facts.account_id}:{name}"
+
+    def waiting(self, queue: str) -> int:
+        """How many messages a queue holds, whoever sees them."""
+        kinds = ("", "NotVisible", "Delayed")
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
+        found = self.cloud.client("sqs").get_queue_attributes(
+            QueueUrl=self.cloud.outputs[f"{queue}Queue"], AttributeNames=names
+        )
+        return sum(map(int, found["Attributes"].values()))
+
+    def heard(self, queue: str, about: str) -> str | None:
+        """The body of a queue's message that has this text, taken out of the queue; None while there is none."""
+        sqs, url = self.cloud.client("sqs"), self.cloud.outputs[f"{queue}Queue"]
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        for message in received.get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            self._heard.append(message["Body"])
+        return next((each for each in self._heard if about in each), None)
+
+    def wait_for(self, queue: str, about: str) -> str:
+        """The same, when it is there."""
+        return eventually(lambda: self.heard(queue, about), what=f"what is said of {about} in {queue}Queue") or ""
+
+    # -- functions
+
+    def function_arn(self, name: str) -> str:
+        """The ARN of the function of a logical id."""
+        of = f"{self.cloud.region}:{self.cloud.facts.account_id}"
+        return f"arn:aws:lambda:{of}:function:{self.cloud.functions[name]}"
+
+    @contextmanager
+    def schedule(self, target: str) -> Iterator[None]:
+        """A schedule that is due at once, with role and dead letters of the stack's own, until the block ends."""
+        scheduler = self.cloud.client("scheduler")
+        (own,) = [each for each in scheduler.list_schedules()["Schedules"] if each["GroupName"] != "default"]
+        found = scheduler.get_schedule(Name=own["Name"], GroupName=own["GroupName"])["Target"]
+        name = f"at-once-{uuid4().hex[:8]}"
+        scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression="at(2024-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={**found, "Arn": target},
+        )
+        try:
+            yield
+        finally:
+            scheduler.delete_schedule(Name=name)
+
+    def logged(self, patience: Patience, function: str, event: Mapping[str, Any]) -> Seen:
+        """What a new process of a function leaves in its log."""
+        name, client, logs = self.cloud.functions[function], self.cloud.client("lambda"), self.cloud.client("logs")
+        # Another timeout makes it another version, which no process serves yet.
+        described = client.get_function_configuration(FunctionName=name)
+        group = described["LoggingConfig"]["LogGroup"]
+        began = int(time.time() * 1000)
+        client.update_function_configuration(FunctionName=name, Timeout=described["Timeout"] ^ 1)
+        seen = self.invoked(function, event)
+        lines = patience.until(lambda: logs.filter_log_events(logGroupName=group, startTime=began)["events"])
+        return {"the invocation": seen["the invocation"], "the log": "is written" if lines else "is lost"}
+
+    def after(self, function: str, queue: str, job: str) -> Seen:
+        """What a function makes of what the endpoint said of a job."""
+        return self.told(function, queue, self.wait_for(queue, job), job)
+
+    def told(self, function: str, queue: str, body: str, job: str | None = None) -> Seen:
+        """What a function makes of a message, and what became of the job."""
+        message = {"MessageId": "1", "ReceiptHandle": "1", "Body": body, "MD5OfBody": "0"}
+        event = {"Records": [record(message, queue_arn=self.queue_arn(queue))]}
+        seen = self.invoked(function, event)
+        return {**seen, **(self.became_of(job) if job else {})}
+
+    def invoked(self, function: str, event: Mapping[str, Any]) -> Seen:
+        """What a function answers, what it says in its log, and by how much the queues grow."""
+        before = {queue: self.waiting(queue) for queue in _QUEUES[2:5]}
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self.cloud.functions[function], Payload=json.dumps(event), LogType="Tail"
+        )
+        body = json.loads(answer["Payload"].read() or b"null") or {}
+        return {
+            "the invocation": body.get("errorType", "fails") if "FunctionError" in answer else "ends well",
+            "messages given back": len(body.get("batchItemFailures", [])),
+            "said": plain(" ".join(said(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")))),
+            **{f"messages in {queue}Queue": self.waiting(queue) - before[queue] for queue in before},
+        }
+
+    def became_of(self, job: str) -> Seen:
+        """The state of a job, of its chunks and of its objects."""
+        found = self.client.status(job)
+        return {
+            "the job": str(found.state),
+            "chunks": [
+                f"{chunk.range.name} {chunk.state}"
+                + (" parked" if chunk.parked else "")
+                + (" invoked" if chunk.invoked else "")
+                for chunk in self.chunks(job)
+            ],
+            "objects": self.keys(job),
+        }
+
+    def drop_uploads(self) -> int:
+        """How many objects are on their way up and will never be there; none of them is afterwards."""
+        s3 = self.cloud.client("s3")
+        found = s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        for each in found:
+            s3.abort_multipart_upload(Bucket=self.bucket, Key=each["Key"], UploadId=each["UploadId"])
+        return len(found)
+
+
+def said(log: str) -> Sequence[str]:
+    """What a function's log says, in its own words and the reason's."""
+    found = []
+    for line in log.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "level" in entry:
+            found.append(" ".join(str(entry[name]) for name in ("message", "reason") if entry.get(name)))
+    return found
+
+
+def plain(text: str) -> str:
+    """A text without what is another each time."""
+    return _UNSAID.sub("…", text)

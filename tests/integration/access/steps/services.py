@@ -1,0 +1,204 @@
+"""The steps of those whom services act for: the endpoint's role, the schedule's, the model provider's."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from tailrace_consumers.provide_model.containers import Container, definitions, digest
+from tests.integration.access.steps.scene import Scene, plain
+from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.local.polling import eventually
+
+GONE = "-gone"
+"""How the name of a function ends that is not there: that it may not be called is no want of a grant."""
+
+
+class Endpoint:
+    """What SageMaker does with the endpoint's execution role."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        yield Step("publish metrics", self._measured)
+        yield Step("answer a chunk", lambda patience: self._answered(patience, bad=None))
+        yield Step("report a failure", lambda patience: self._answered(patience, bad=0))
+        yield Step("report an input that is missing", self._missing)
+        yield Step("start an instance that logs", self._started)
+
+    def _measured(self, patience: Patience) -> Seen:
+        began, client = time.time(), self._scene.cloud.client("cloudwatch")
+        asked = {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": "ApproximateBacklogSize",
+            "Dimensions": [{"Name": "EndpointName", "Value": self._scene.cloud.outputs["EndpointName"]}],
+            "Statistics": ["SampleCount"],
+            "Period": 60,
+        }
+
+        def count() -> float:
+            window = {"StartTime": began - 120, "EndTime": time.time() + 60}
+            return sum(each["SampleCount"] for each in client.get_metric_statistics(**asked, **window)["Datapoints"])
+
+        before = count()
+        with self._scene.cloud.hurried(1 / 20):
+            measured = patience.until(lambda: count() > before)
+        return {"metrics": "are there" if measured else "are lost"}
+
+    def _answered(self, patience: Patience, bad: int | None) -> Seen:
+        scene = self._scene
+        job = scene.submit("", bad=bad)
+        (chunk,) = scene.chunks(job)
+        queue = "Succeeded" if bad is None else "Failed"
+        other = "Failed" if bad is None else "Succeeded"
+        patience.until(lambda: scene.heard(queue, job) or scene.heard(other, job))
+        return {
+            "the notification": _told(scene.heard("Succeeded", job) or scene.heard("Failed", job)),
+            "the answer": "is stored" if scene.has(chunk.output_location) else "is not stored",
+            "the failure": "is stored" if scene.has(chunk.failure_location) else "is not stored",
+        }
+
+    def _missing(self, patience: Patience) -> Seen:
+        scene, name = self._scene, uuid4().hex
+        scene.cloud.client("sagemaker-runtime").invoke_endpoint_async(
+            EndpointName=scene.cloud.outputs["EndpointName"],
+            InputLocation=f"s3://{scene.bucket}/v1/jobs/{name}/input/missing.csv",
+            InferenceId=name,
+        )
+        patience.until(lambda: scene.heard("Failed", name))
+        return {"the notification": _told(scene.heard("Failed", name)).replace(name, "…")}
+
+    def _started(self, patience: Patience) -> Seen:
+        """The endpoint is updated to a copy of its configuration, and its log group has to be made again."""
+        scene, client = self._scene, self._scene.cloud.client("sagemaker")
+        logs, name = scene.cloud.client("logs"), scene.cloud.outputs["EndpointName"]
+        described = client.describe_endpoint(EndpointName=name)
+        config = client.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+        kept = ("ProductionVariants", "AsyncInferenceConfig", "KmsKeyId")
+        copied = f"copy-{uuid4().hex[:8]}"
+        client.create_endpoint_config(
+            EndpointConfigName=copied, **{key: config[key] for key in kept if config.get(key)}
+        )
+        group = f"/aws/sagemaker/Endpoints/{name}"
+        if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            logs.delete_log_group(logGroupName=group)
+        client.update_endpoint(EndpointName=name, EndpointConfigName=copied)
+        patience.until(lambda: client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating")
+        found = client.describe_endpoint(EndpointName=name)
+        changed = found["EndpointConfigName"] == copied
+
+        def logged() -> bool:
+            there = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+            return bool(there) and bool(logs.filter_log_events(logGroupName=group)["events"])
+
+        lines = changed and patience.until(logged)
+        return {
+            "the new instance": "serves" if changed else plain(found.get("FailureReason", "")),
+            "its log": "is written" if lines else "is lost",
+        }
+
+
+class Schedule:
+    """What the scheduler does with the schedule's role."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        yield Step("tick", self._ticked)
+        yield Step("keep a tick that cannot be delivered", self._given_up)
+
+    def _ticked(self, patience: Patience) -> Seen:
+        """A schedule of the same target that is due at once."""
+        scene = self._scene
+        logs, client = scene.cloud.client("logs"), scene.cloud.client("lambda")
+        function = scene.cloud.functions["ReconcileJobs"]
+        group = client.get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
+        began = int(time.time() * 1000)
+
+        def ran() -> bool:
+            return bool(logs.filter_log_events(logGroupName=group, startTime=began)["events"])
+
+        with scene.schedule(scene.function_arn("ReconcileJobs")):
+            return {"the tick": "is delivered" if patience.until(ran) else "is lost"}
+
+    def _given_up(self, patience: Patience) -> Seen:
+        scene, queue = self._scene, "ReconcileJobsDeadLetter"
+        before = scene.waiting(queue)
+        with scene.schedule(scene.function_arn("ReconcileJobs") + GONE):
+            came = patience.until(lambda: scene.waiting(queue) > before)
+        return {"the dead letter": "is there" if came else "is lost"}
+
+
+class ModelProvider:
+    """What CloudFormation has the function ProvideModel do."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def steps(self) -> Iterator[Step]:
+        """All of them."""
+        yield Step("start a process that logs", lambda patience: self._scene.logged(patience, "ProvideModel", {}))
+        yield Step("make a model", self._made)
+        yield Step("delete a model", self._deleted)
+
+    def _made(self, patience: Patience) -> Seen:
+        name, model = self._stack(), uuid4().hex
+        self._create(name, model)
+        made = patience.until(lambda: self._status(name) == "CREATE_COMPLETE")
+        return {"the model": "is made" if made else "is not made as long as it lacks that"}
+
+    def _deleted(self, patience: Patience) -> Seen:
+        name, model = self._stack(), uuid4().hex
+        self._create(name, model)
+        eventually(lambda: self._status(name) == "CREATE_COMPLETE", what="the model to delete")
+        self._scene.cloud.client("cloudformation").delete_stack(StackName=name)
+        gone = patience.until(lambda: self._status(name) in {None, "DELETE_COMPLETE"})
+        return {"the model": "is gone" if gone else "stays as long as it lacks that"}
+
+    @staticmethod
+    def _stack() -> str:
+        return f"model-{uuid4().hex[:8]}"
+
+    def _create(self, name: str, model: str) -> None:
+        scene, cloudformation = self._scene, self._scene.cloud.client("cloudformation")
+        endpoint = scene.cloud.client("sagemaker").describe_endpoint(EndpointName=scene.cloud.outputs["EndpointName"])
+        config = scene.cloud.client("sagemaker").describe_endpoint_config(
+            EndpointConfigName=endpoint["EndpointConfigName"]
+        )
+        known = scene.cloud.client("sagemaker").describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+        container = Container(known["PrimaryContainer"]["Image"], "", {"MODEL": model})
+        root = cloudformation.describe_stacks(StackName=scene.cloud.facts.stack)["Stacks"][0]["StackId"]
+        properties = {
+            "ServiceToken": scene.function_arn("ProvideModel"),
+            "Digest": digest(definitions((container,))),
+            "Image": container.image,
+            "Environment": json.dumps(dict(container.environment)),
+            "NamePrefix": f"tailrace-{root.rsplit('/', 1)[-1]}",
+            "ExecutionRoleArn": known["ExecutionRoleArn"],
+            "Tags": [{"Key": "step", "Value": name}],
+        }
+        template = {"Resources": {"Model": {"Type": "Custom::Model", "Properties": properties}}}
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+    def _status(self, name: str) -> str | None:
+        with suppress(ClientError):
+            found = self._scene.cloud.client("cloudformation").describe_stacks(StackName=name)
+            return str(found["Stacks"][0]["StackStatus"])
+        return None
+
+
+def _told(body: str | None) -> str:
+    if body is None:
+        return "never comes"
+    said: dict[str, Any] = json.loads(body)
+    return plain(f"{said['invocationStatus']} {said.get('failureReason', '')}".strip())
