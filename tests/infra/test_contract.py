@@ -29,7 +29,10 @@ GRANTED = {
     "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "DispatchRetries": {"dynamodb:GetItem", "dynamodb:UpdateItem"} | CONSUME | LOGS | SENDING,
-    "ReconcileJobs": LEDGER - {"dynamodb:PutItem"} | LOGS | SENDING | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
+    "ReconcileJobs": LEDGER - {"dynamodb:PutItem"}
+    | LOGS
+    | SENDING
+    | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},
 }
 MAKER = LOGS | {
     "sagemaker:CreateModel", "sagemaker:AddTags", "sagemaker:DeleteModel",
@@ -195,8 +198,15 @@ def test_the_role_may_notify_from_the_start_and_read_the_model_before_there_is_o
 
 def test_another_model_is_let_read_beside_the_old_one() -> None:
     # A policy under another name is another policy: it is added first, and the old one removed when the update is over.
-    assert endpoint().properties("ReadModel")["PolicyName"] == {"Fn::Sub": "ReadModel-${ModelSource.Digest}"}
-    assert endpoint().properties("Model")["Digest"] == {"Fn::GetAtt": ["ModelSource", "Digest"]}
+    assert endpoint().properties("ReadModel")["PolicyName"] == {"Fn::Sub": "ReadModel-${ModelDigest}"}
+    assert endpoint().properties("Model")["Digest"] == {"Ref": "ModelDigest"}
+    assert root().properties("Endpoint")["Parameters"]["ModelDigest"] == {"Fn::GetAtt": ["ModelSource", "Digest"]}
+
+
+def test_why_a_model_is_refused_stands_in_the_events_of_the_root() -> None:
+    # Of a nested stack that failed, CloudFormation tells its parent which resources failed, and not why.
+    assert root().of_type("Custom::ModelSource")
+    assert not endpoint().of_type("Custom::ModelSource")
 
 
 def test_a_models_maker_touches_this_stacks_models_the_one_job_and_the_one_role() -> None:
@@ -214,15 +224,18 @@ def test_a_models_maker_touches_this_stacks_models_the_one_job_and_the_one_role(
 
 
 def test_source_and_model_are_told_the_same() -> None:
-    source, model = endpoint().properties("ModelSource"), endpoint().properties("Model")
-    told = {"ServiceToken", "ServiceTimeout", "AutoMLJobName", "Image", "ModelDataUrl", "Environment"}
-    assert {name: source[name] for name in told} == {name: model[name] for name in told}
+    source, model = root().properties("ModelSource"), endpoint().properties("Model")
+    handed = root().properties("Endpoint")["Parameters"]
+    of_source = {"ServiceToken": "ModelProvider", "Image": "ModelImage", "Environment": "ModelEnvironment"}
+    for name in ("ServiceToken", "AutoMLJobName", "Image", "ModelDataUrl", "Environment"):
+        parameter = of_source.get(name, name)
+        assert (model[name], handed[parameter]) == ({"Ref": parameter}, source[name]), name
 
 
 def test_a_stack_waits_longer_for_a_models_maker_than_it_may_take_and_not_an_hour() -> None:
     # Lambda runs an event that failed twice more, after one minute and after two.
     timeout_s = root().properties("ProvideModel")["Timeout"]
-    waits = {found["ServiceTimeout"] for found in map(endpoint().properties, ("ModelSource", "Model"))}
+    waits = {root().properties("ModelSource")["ServiceTimeout"], endpoint().properties("Model")["ServiceTimeout"]}
     assert timeout_s > RESERVE_S + 60
     assert all(2 * timeout_s + 60 < seconds < 3600 for seconds in waits)
 

@@ -23,6 +23,8 @@ from tests.integration.pipeline.demand_rows import Row, csv_bytes, read_csv
 
 Json = dict[str, Any]
 TIMEOUT_S = 240.0
+UNWATCHED = {"Monitoring": "false"}
+"""For a stack that is not about alarms: without them it is sooner made."""
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from tailrace_core.jobs import JobState
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel
-from tests.integration.deployment.stacks import Stack, discard
+from tests.integration.deployment.stacks import UNWATCHED, Stack, discard
 from tests.integration.local.polling import eventually
 
 pytestmark = pytest.mark.cloud
@@ -35,7 +35,7 @@ def beside(base: Base, demo: DemoModel) -> Iterator[Stack]:
     role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     kept: set[str] = set()
     try:
-        outputs = stack.deploy({"EndpointName": NAME, "EndpointRoleArn": role}).outputs
+        outputs = stack.deploy({"EndpointName": NAME, "EndpointRoleArn": role, **UNWATCHED}).outputs
         kept = {f"bucket {outputs['Bucket']}", f"table {outputs['LedgerTable']}"}
         bucket, archive = f"arn:aws:s3:::{outputs['Bucket']}", demo.data_url.removeprefix("s3://")
         statements = [

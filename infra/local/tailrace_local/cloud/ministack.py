@@ -106,7 +106,7 @@ class MiniStack:
 
     def look_at_schedules_every(self, seconds: float) -> None:
         """Find schedules that are due within this time. Has to be said before the server starts."""
-        schedules = importlib.import_module("ministack.services.scheduler")
+        schedules: Any = importlib.import_module("ministack.services.scheduler")
         if not isinstance(getattr(schedules, "_SCHEDULE_TICK_INTERVAL", None), (int, float)):
             raise TypeError("MiniStack should have scheduler._SCHEDULE_TICK_INTERVAL, a number, and it has not")
         schedules._SCHEDULE_TICK_INTERVAL = seconds  # noqa: SLF001 - no public way in

@@ -121,7 +121,7 @@ class Scene:
         for index, word in enumerate(words):
             rows[index][2] = word or rows[index][2]
             rows[index][5] = BAD_PRICE if index == bad else rows[index][5]
-        header = COLUMNS
+        header: Sequence[str] = COLUMNS
         if keep:
             rows, header = [["k" * keep, *row] for row in rows], ("key", *COLUMNS)
             options["keep"] = ["key"]

@@ -46,7 +46,8 @@ class Endpoint:
 
         def count() -> float:
             window = {"StartTime": began - 120, "EndTime": time.time() + 60}
-            return sum(each["SampleCount"] for each in client.get_metric_statistics(**asked, **window)["Datapoints"])
+            found = client.get_metric_statistics(**asked, **window)["Datapoints"]
+            return float(sum(each["SampleCount"] for each in found))
 
         before = count()
         with self._scene.cloud.hurried(1 / 20):
