@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.deployed.faulty_cloud import faulty_cloud
-from tests.faults.deployed.torture import Stage
+from tests.faults.deployed.rounds import Stage
 from tests.tools import skipped_without_tools
 
 

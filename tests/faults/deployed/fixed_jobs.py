@@ -17,7 +17,7 @@ from tests.faults.deployed.drawn_faults import rule
 from tests.faults.deployed.endings import check
 from tests.faults.deployed.faulty_cloud import plan_cleared
 from tests.faults.deployed.passing_time import Aging, ticking
-from tests.faults.deployed.torture import Stage
+from tests.faults.deployed.rounds import Stage
 from tests.faults.verdict import Report
 from tests.integration.pipeline.demand_rows import demand_rows
 

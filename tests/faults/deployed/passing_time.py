@@ -17,7 +17,7 @@ from tailrace_core.ledger.dynamo import DynamoSteps
 from tailrace_core.ledger.items import chunk_key, item_of, job_key
 from tailrace_local.testing import RunningCloud
 
-POLL_S = 0.5
+POLL_S = 1.0
 SIX_HOURS_S = 6 * 3600.0 + 2 * 900.0 + 60.0
 """Beyond a request's time to live, its timeout and the reconciler's slack."""
 

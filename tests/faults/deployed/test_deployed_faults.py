@@ -8,7 +8,7 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs import JobState
 from tailrace_core.limits import HOPELESS
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
-from tests.faults.deployed.torture import REST_S, SEED, Stage
+from tests.faults.deployed.rounds import REST_S, SEED, Stage
 from tests.faults.poison import MOST, nodes
 
 MAX_ATTEMPTS = SubmitOptions().max_attempts

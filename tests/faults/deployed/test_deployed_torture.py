@@ -11,7 +11,7 @@ from tailrace_local.fault_admin import CloudFaultPlan
 from tests.faults.deployed.drawn_faults import rule
 from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
-from tests.faults.deployed.torture import SEED, Round, Stage
+from tests.faults.deployed.rounds import SEED, Round, Stage
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 

@@ -1,0 +1,137 @@
+"""Rounds of random jobs under random faults over the deployed local stack.
+
+A round follows from its seed as far as what is drawn; how its processes meet is up to the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailrace_core.headers import HeaderPolicy
+from tailrace_core.jobs import Job
+from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
+from tests.faults.deployed.drawn_faults import drawn_plan
+from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
+from tests.faults.deployed.endings import check
+from tests.faults.deployed.faulty_cloud import HIDDEN_S, plan_cleared
+from tests.faults.deployed.passing_time import SIX_HOURS_S, Aging, Watch, ticking
+from tests.faults.deployed.people import People
+from tests.faults.deployed.producers import kill_while_submitting, submit
+from tests.faults.deployed.queues import Queues
+from tests.faults.verdict import Report
+
+SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
+"""Of the rounds and jobs that are played in tests."""
+ROUND_S = 240.0
+REST_S = 12.0 * HIDDEN_S
+"""Until nothing is in flight any more; a message that fails again and again is a dead letter by then."""
+AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Jobs that run at once, and what goes wrong meanwhile."""
+
+    jobs: tuple[DrawnJob, ...]
+    plan: CloudFaultPlan
+
+    @classmethod
+    def of(cls, seed: str) -> Round:
+        """Draw one."""
+        source = random.Random(seed)
+        jobs = tuple(DrawnJob.of(source) for _ in range(source.randint(2, 6)))
+        repeated = any(job.options.header is HeaderPolicy.REPEAT for job in jobs)
+        return cls(jobs, drawn_plan(source, header_repeated=repeated))
+
+    def __str__(self) -> str:
+        faults = {
+            "endpoint": [each.do.kind for each in self.plan.sagemaker.rules],
+            "functions": [f"{each.do.kind} {each.when.function}" for each in self.plan.functions.rules],
+        }
+        return "\n".join([*map(str, self.jobs), str(faults)])
+
+
+class Stage:
+    """Where rounds are played: a cloud, the people who look after it, a folder for inputs."""
+
+    def __init__(self, watch: Watch, folder: Path) -> None:
+        self.watch = watch
+        self.queues = Queues(watch.cloud)
+        self.people = People(watch.client, self.queues)
+        self.admin = FaultAdmin(watch.cloud.own_url)
+        self.totals: Counter[str] = Counter()
+        self._folder = folder
+        self._files = 0
+
+    def play(self, played: Round) -> list[Report]:
+        """Raise AssertionError when a job ends otherwise than it must, or something is left behind."""
+        with plan_cleared(self.admin):
+            self.admin.set(played.plan)
+            job_ids = [self._submit(job) for job in played.jobs]
+            by_id = dict(zip(job_ids, played.jobs, strict=True))
+            self.watch.until_final(
+                job_ids, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, by_id)
+            )
+            self._count_faults()
+        self.rest(REST_S)
+        return [self._judge(job_id, job) for job_id, job in by_id.items()]
+
+    def rest(self, timeout_s: float, *, delayed: bool = False) -> None:
+        """Wait until nothing is in flight, ``delayed`` retries included; people redrive what has died."""
+        left: dict[str, int] = {}
+        for _ in ticking("nothing to be left in flight, there is", timeout_s, every_s=1.0, about=left):
+            self.people.look()
+            left.clear()
+            left.update(self.queues.left(delayed=delayed))
+            if not left and not self.queues.at_endpoint():
+                return
+
+    def file(self, text: bytes) -> Path:
+        """A new file that holds ``text``."""
+        self._files += 1
+        path = self._folder / f"{self._files}.csv"
+        path.write_bytes(text)
+        return path
+
+    def told(self) -> str:
+        """All counts so far."""
+        counts = {**self.totals, **{f"people: {name}": count for name, count in self.people.done.items()}}
+        return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+    def _submit(self, job: DrawnJob) -> str:
+        source = self.file(job.input.text)
+        key = source.stem if job.mishap is Mishap.PRODUCER_KILLED else None
+        if key is not None:
+            inside = kill_while_submitting(self.watch, job, source, key)
+            self.totals["producers killed"] += inside
+        return submit(self.watch, job, source, key)
+
+    def _act(self, jobs: list[Job], by_id: dict[str, DrawnJob]) -> None:
+        """What people do while jobs run."""
+        self.people.look()
+        for job in jobs:
+            drawn = by_id[job.job_id]
+            settled = job.rows_settled / len(drawn.input.rows)
+            if drawn.mishap is Mishap.CANCELLED and settled >= drawn.moment and job.outcome is None:
+                self.watch.client.cancel(job.job_id)
+                self.totals["cancels"] += 1
+
+    def _judge(self, job_id: str, drawn: DrawnJob) -> Report:
+        state = self.watch.client.status(job_id).state
+        assert state in drawn.ends, f"{job_id} is {state}, may be {drawn.ends}"
+        scored = drawn.input.scored(self.watch.cloud.model_url)
+        report = check(self.watch, self.queues, job_id, scored, expected=state)
+        self.totals.update({"jobs": 1, f"jobs {state}": 1, **report.counts})
+        return report
+
+    def _count_faults(self) -> None:
+        shown = self.admin.show()
+        for section, name in (("sagemaker", "endpoint"), ("functions", "functions")):
+            self.totals[f"faults at {name}"] += shown[section]["counts"]["total"]
+        for entry in self.admin.log()["functions"]:
+            if entry["kind"].startswith("kill"):
+                self.totals["functions killed"] += 1
