@@ -19,7 +19,6 @@ KILLS = [
     rule("kill_after", function="*CollectResults*", call="dynamodb.*", number=3, limit=1),
     rule("kill_before", function="*CollectResults*", call="sns.Publish", limit=1),
     rule("kill_after", function="*HandleFailures*", number=5, limit=1),
-    rule("kill_before", function="*HandleFailures*", call="sagemaker.*", limit=1),
     rule("kill_after", function="*DispatchRetries*", call="sagemaker*", limit=1),
     rule("kill_before", function="*ReconcileJobs*", number=4, limit=1),
 ]
