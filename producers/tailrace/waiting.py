@@ -9,6 +9,8 @@ from tailrace_core.jobs import Job
 
 FIRST_DELAY_S = 0.5
 LAST_DELAY_S = 5.0
+_GROWTH = 1.15
+"""So much longer than the one before is a delay: who waits learns of the end at most a seventh of the time late."""
 SLACK_S = 900.0
 """How long past its deadline a job may take to be closed: the reconciler runs every few minutes."""
 
@@ -37,7 +39,7 @@ def _delays() -> Iterator[float]:
     delay = FIRST_DELAY_S
     while True:
         yield delay
-        delay = min(delay * 1.5, LAST_DELAY_S)
+        delay = min(delay * _GROWTH, LAST_DELAY_S)
 
 
 def _given_up(job: Job, own_timeout: bool) -> str:  # noqa: FBT001 - says which of two limits it was
