@@ -18,6 +18,7 @@ settings.load_profile("tailrace")
 CLOUD = tuple(
     f"tests/{folder}/"
     for folder in (
+        "benchmarks",
         "faults/deployed",
         "integration/access",
         "integration/deployment",
