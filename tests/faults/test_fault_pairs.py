@@ -1,7 +1,7 @@
 """A second fault while the first is being recovered from.
 
 Pairs within what one function, or the producer, does and does again: an equal share of all there are, or all of them
-with TAILRACE_PAIRS=0/1, which takes a quarter of an hour; and a seeded sample of those that meet two functions.
+with TAILRACE_PAIRS=0/1, which takes some ten minutes; and a seeded sample of those that meet two functions.
 `make torture PAIRS=1` tries every pair of every scenario.
 """
 
