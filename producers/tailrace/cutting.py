@@ -1,8 +1,7 @@
 """Cutting: a stream of bytes cut at record boundaries, byte for byte, in bounded memory and in one pass.
 
-Blocks are gathered on a desk, looked at a window at a time, and leave it as cuts. Each cut carries the structure that
-was found, for those who look at its records next. Rows are counted from 0, offsets in bytes from the start of what is
-read here.
+Blocks are looked at a stretch at a time and gathered into cuts. Each cut can tell the structure that was found, for
+those who look at its records next. Rows are counted from 0, offsets in bytes from the start of what is read here.
 """
 
 from __future__ import annotations
@@ -46,19 +45,68 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """``rows`` whole records from ``first_row`` on: ``data``, which the windows tile."""
+class _Section:
+    """A window to be: its parts, which hold so many records, the last of which is ``ended`` by a newline or not."""
 
-    first_row: int
+    parts: Sequence[Part]
     rows: int
-    data: bytes
-    windows: tuple[Window, ...]
+    ended: bool
+
+    def window(self, start: int) -> Window:
+        return Window(start, Structure.joined(self.parts, self.rows, ended=self.ended))
+
+
+class Cut:
+    """``rows`` whole records from ``first_row`` on, ``size`` bytes: ``data``, which the windows tile.
+
+    Both are put together when somebody first asks for one of them; who only passes the bytes on takes the ``pieces``.
+    """
+
+    def __init__(self, first_row: int, rows: int, sections: Sequence[_Section]) -> None:
+        self.first_row = first_row
+        self.rows = rows
+        self.size = sum(stop - start for each in sections for _, start, stop in each.parts)
+        self._sections = tuple(sections)
+        self._data: bytes | None = None
+        self._windows: tuple[Window, ...] = ()
 
     @classmethod
     def of(cls, data: bytes, first_row: int = 0) -> Self:
         """Whole records that are there already."""
         structure = Structure.of(data)
-        return cls(first_row, structure.rows, data, (Window(0, structure),) if data else ())
+        cut = cls(first_row, structure.rows, ())
+        cut.size, cut._data, cut._windows = len(data), data, (Window(0, structure),) if data else ()
+        return cut
+
+    @property
+    def pieces(self) -> tuple[memoryview, ...]:
+        """The bytes as they came, one piece after the other."""
+        if self._data is not None:
+            return (memoryview(self._data),)
+        parts = (part for section in self._sections for part in section.parts)
+        return tuple(memoryview(stretch.data)[start:stop] for stretch, start, stop in parts)
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return self._data if self._data is not None else self._put_together()
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The bytes in stretches of whole records."""
+        if self._data is None:
+            self._put_together()
+        return self._windows
+
+    def _put_together(self) -> bytes:
+        windows: list[Window] = []
+        for section in self._sections:
+            windows.append(section.window(windows[-1].stop if windows else 0))
+        self._data = b"".join(self.pieces)
+        self._windows = tuple(windows)
+        # The blocks are not to be held beside the copy.
+        self._sections = ()
+        return self._data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +237,9 @@ class _Gathering:
     def __init__(self, window_bytes: int) -> None:
         self._window_bytes = window_bytes
         self._parts: list[Part] = []
-        """What came in and is not in a window yet."""
-        self._window_size = self._window_rows = 0
-        self._windows: list[Window] = []
-        self._pieces: list[memoryview] = []
+        """What came in and is not in a section yet."""
+        self._section_size = self._section_rows = 0
+        self._sections: list[_Section] = []
         self.first_row = 0
         self.rows = 0
         self.size = 0
@@ -211,27 +258,25 @@ class _Gathering:
         self.stop = stop
         self.size += size
         self.rows += rows
-        self._window_size += size
-        self._window_rows += rows
-        if self._window_size > self._window_bytes // 2:
-            self._close_window()
+        self._section_size += size
+        self._section_rows += rows
+        if self._section_size > self._window_bytes // 2:
+            self._close_section()
 
     def take(self) -> Cut:
         """What was added, as a cut; another begins after it."""
-        if self._window_size:
-            self._close_window()
-        done = Cut(self.first_row, self.rows, b"".join(self._pieces), tuple(self._windows))
+        if self._section_size:
+            self._close_section()
+        done = Cut(self.first_row, self.rows, self._sections)
         self.first_row += self.rows
         self.rows = self.size = 0
-        self._windows, self._pieces = [], []
+        self._sections = []
         return done
 
-    def _close_window(self) -> None:
-        inside, self._parts = _parted(self._parts, self._window_size)
-        structure = Structure.joined(inside, self._window_rows, ended=self.ended)
-        self._windows.append(Window(self.size - self._window_size, structure))
-        self._pieces += [memoryview(stretch.data)[start:stop] for stretch, start, stop in inside]
-        self._window_size = self._window_rows = 0
+    def _close_section(self) -> None:
+        parts, self._parts = _parted(self._parts, self._section_size)
+        self._sections.append(_Section(parts, self._section_rows, self.ended))
+        self._section_size = self._section_rows = 0
 
 
 def _parted(parts: Sequence[Part], size: int) -> tuple[list[Part], list[Part]]:

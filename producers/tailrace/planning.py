@@ -99,7 +99,7 @@ class Planner:
         for each in cut(blocks, limits, place):
             _refuse_swallowed_lines(each, offset, place)
             rows_total += each.rows
-            offset += len(each.data)
+            offset += each.size
             yield self._chunk(each)
         yield Seal(rows_total)
 
@@ -113,8 +113,8 @@ class Planner:
         return self.settings.chunk_bytes - len(self._header)
 
     def _chunk(self, each: Cut) -> ChunkPlan:
-        if len(each.data) > self._max_bytes:
-            reason = f"record of {len(each.data)} bytes is over the chunk limit of {self._max_bytes}"
+        if each.size > self._max_bytes:
+            reason = f"record of {each.size} bytes is over the chunk limit of {self._max_bytes}"
             reasons = {each.first_row: reason}
         else:
             reasons = {bad.row: bad.reason for bad in self.preflight.check(each)}
@@ -134,7 +134,7 @@ class Planner:
         return ChunkPlan(
             range=RowRange(each.first_row, each.rows),
             source_checksum=source_checksum,
-            source_bytes=len(each.data),
+            source_bytes=each.size,
             input=sent,
             input_checksum=source_checksum if untouched else checksum(*sent),
             kept=kept,
@@ -190,7 +190,7 @@ def _refuse_swallowed_lines(each: Cut, offset: int, place: Place) -> None:
     if each.windows[-1].structure.unclosed:
         record = split_records(each.data)[-1]
         if b"\n" in _body(record):
-            row, at = each.first_row + each.rows - 1, offset + len(each.data) - len(record)
+            row, at = each.first_row + each.rows - 1, offset + each.size - len(record)
             raise UnclosedQuoteError(
                 f"row {row} ({place(at)}) opens a quote that nothing closes before the input ends; "
                 "close it, or double it if it is meant as a character",

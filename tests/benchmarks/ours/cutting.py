@@ -36,7 +36,8 @@ def split(path: str, folder: str) -> int:
     """Cut, count and write each cut to a file of its own."""
     rows = 0
     for each in cuts(path):
-        Path(folder, f"{each.first_row:012d}").write_bytes(each.data)
+        with Path(folder, f"{each.first_row:012d}").open("wb", buffering=0) as file:
+            file.writelines(each.pieces)
         rows += each.rows
     return rows
 

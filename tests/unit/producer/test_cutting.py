@@ -57,6 +57,18 @@ def test_windows_tile_the_cut_and_know_where_records_end_and_what_is_quoted(
             assert structure.unclosed == (each.data.count(b'"', window.start, window.stop) % 2 == 1)
 
 
+@given(st.data(), st.integers(1, 9), _WINDOWS)
+def test_the_pieces_are_the_bytes_before_and_after_they_are_put_together(
+    data: st.DataObject, rows: int, window_bytes: int
+) -> None:
+    for each in cut(
+        data.draw(sliced(data.draw(soup()))), Limits(rows=rows, size_bytes=1000), window_bytes=window_bytes
+    ):
+        before = b"".join(each.pieces)
+        assert each.size == len(before)
+        assert before == each.data == b"".join(each.pieces)
+
+
 @given(tables(), st.data(), st.integers(1, 4), _WINDOWS)
 def test_the_csv_module_reads_the_rows_of_the_input_from_its_cuts(
     table: Table, data: st.DataObject, rows: int, window_bytes: int
