@@ -32,6 +32,7 @@ from tailrace_local.cloud.listeners import Listeners
 from tailrace_local.cloud.ministack import Environment, MiniStack
 from tailrace_local.cloud.ministack_iam import MiniStackIam
 from tailrace_local.cloud.ministack_stacks import MiniStackStacks
+from tailrace_local.cloud.ministack_tables import MiniStackTables
 from tailrace_local.cloud.missing_objects import MissingObjects
 from tailrace_local.cloud.nested_stacks import NestedStacks
 from tailrace_local.cloud.pace_surface import PaceSurface
@@ -121,6 +122,7 @@ class Cloud:
     def _install(self) -> None:
         self._ministack.run_functions_with(self._watch.measured(self._fleet.execute))
         self._ministack.write_no_logs()
+        MiniStackTables().install()
         self._ministack.stop_polling_queues()
         self._ministack.keep_dead_letter_queues()
         self._ministack.look_at_schedules_every(_SCHEDULES_EVERY_S)
