@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
-DEFAULT_BYTES = 32 * 1024 * 1024
-"""As much as the default chunks of the default number of threads hold."""
+DEFAULT_BYTES = 40 * 1024 * 1024
+"""Room for the default chunks of the default number of threads, or two of 16 MiB, and for what they hold beside."""
 
 
 class ByteGate:

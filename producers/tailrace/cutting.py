@@ -18,9 +18,10 @@ from tailrace.structure import Part, Stretch, Structure
 from tailrace_core.errors import RecordTooLargeError
 from tailrace_core.framing import MAX_RECORD_BYTES
 
-WINDOW_BYTES = 1024 * 1024
-"""So much is looked at with each operation: enough to make its fixed cost small, and still in the cache."""
-
+STRETCH_BYTES = 1024 * 1024
+"""So much is scanned with each operation: enough to make its fixed cost small, and still in the cache."""
+_WINDOW_STRETCHES = 2
+"""A window is more than so many stretches, as further operations have more of the interpreter's work between them."""
 
 Place = Callable[[int], str]
 """Says of an offset, for messages, where that is for whoever reads them."""
@@ -125,7 +126,7 @@ class Limits:
 
 
 def cut(
-    blocks: Iterable[bytes], limits: Limits, place: Place = at_byte, *, window_bytes: int = WINDOW_BYTES
+    blocks: Iterable[bytes], limits: Limits, place: Place = at_byte, *, stretch_bytes: int = STRETCH_BYTES
 ) -> Iterator[Cut]:
     """The input in contiguous cuts, each as many records as the limits allow, at least one.
 
@@ -137,8 +138,8 @@ def cut(
         RecordTooLargeError: a record alone is over a limit.
     """
     keep_freed()
-    cutter = _Cutter(limits, place, window_bytes)
-    with closing(scanned(blocks, window_bytes)) as stretches:
+    cutter = _Cutter(limits, place, stretch_bytes)
+    with closing(scanned(blocks, stretch_bytes)) as stretches:
         for stretch in stretches:
             yield from cutter.cuts(stretch)
         yield from cutter.last_cuts()
@@ -147,10 +148,10 @@ def cut(
 class _Cutter:
     """Fills one cut after the other; all offsets are those of the input."""
 
-    def __init__(self, limits: Limits, place: Place, window_bytes: int) -> None:
+    def __init__(self, limits: Limits, place: Place, stretch_bytes: int) -> None:
         self._limits = limits
         self._place = place
-        self._gathering = _Gathering(window_bytes)
+        self._gathering = _Gathering(_WINDOW_STRETCHES * stretch_bytes)
         self._read = 0
         self._large = False
 
@@ -260,7 +261,7 @@ class _Gathering:
         self.rows += rows
         self._section_size += size
         self._section_rows += rows
-        if self._section_size > self._window_bytes // 2:
+        if self._section_size > self._window_bytes:
             self._close_section()
 
     def take(self) -> Cut:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event, Lock, Semaphore
+from threading import Condition, Event, Semaphore
+from time import monotonic
 from typing import Any
 
 from tailrace.byte_gate import ByteGate
@@ -15,6 +16,8 @@ from tailrace_core.jobs import Chunk
 
 _MOST_TOGETHER = 25
 """Intents in one transaction; DynamoDB takes 100 writes in one."""
+_PACE_S = 0.05
+"""From one transaction to the next, unless there are enough intents for a full one: fewer, larger ones cost less."""
 _FOLLOWING = 8
 """For each upload at a time, so many chunks may be on their way, most of them uploaded already."""
 
@@ -36,7 +39,8 @@ class _Sending:
     """The sending of one job, as three stages, each with its threads: upload, record, invoke.
 
     One thread records, in the order of the input, so that the ledger has no gap: all that is uploaded and next, in one
-    transaction. A chunk for each would take longer than the rest, one transaction waiting for the other.
+    transaction, a few times a second. A chunk for each would take longer than the rest, one transaction waiting for the
+    other.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class _Sending:
         self._records = ThreadPoolExecutor(1, thread_name_prefix="tailrace-record")
         self._invocations = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-invoke")
         self._stop = Event()
-        self._lock = Lock()
+        self._changed = Condition()
+        self._pace_until = 0.0
+        self._all_uploaded = False
         self._error: BaseException | None = None
         self._uploaded: dict[int, Work] = {}
         self._next = 0
@@ -81,7 +87,11 @@ class _Sending:
 
     def _end(self, *, cancel: bool) -> None:
         """Wait for one stage after the other: each hands on to the next before it ends."""
-        for stage in (self._uploads, self._records, self._invocations):
+        self._uploads.shutdown(wait=True, cancel_futures=cancel)
+        with self._changed:
+            self._all_uploaded = True
+            self._changed.notify_all()
+        for stage in (self._records, self._invocations):
             stage.shutdown(wait=True, cancel_futures=cancel)
 
     def _upload(self, place: int, work: Work) -> None:
@@ -89,8 +99,9 @@ class _Sending:
             if self._stop.is_set():
                 return
             run(self._steps.upload(work.plan), self._execute)
-            with self._lock:
+            with self._changed:
                 self._uploaded[place] = replace(work, plan=work.plan.uploaded())
+                self._changed.notify_all()
             self._records.submit(self._record)
         except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
             self._fail(exc)
@@ -108,12 +119,19 @@ class _Sending:
             self._fail(exc)
 
     def _next_works(self) -> list[Work]:
-        with self._lock:
+        """What is to be recorded together; none when it has been, with what came before."""
+        with self._changed:
             works: list[Work] = []
+            if self._next in self._uploaded:
+                self._changed.wait_for(self._is_enough, self._pace_until - monotonic())
+                self._pace_until = monotonic() + _PACE_S
             while self._next in self._uploaded and len(works) < _MOST_TOGETHER:
                 works.append(self._uploaded.pop(self._next))
                 self._next += 1
             return works
+
+    def _is_enough(self) -> bool:
+        return len(self._uploaded) >= _MOST_TOGETHER or self._all_uploaded or self._stop.is_set()
 
     def _invoke(self, work: Work, chunk: Chunk | None) -> None:
         try:
@@ -126,9 +144,10 @@ class _Sending:
             self._on_the_way.release()
 
     def _fail(self, error: BaseException) -> None:
-        with self._lock:
+        with self._changed:
             if self._error is None:
                 self._error = error
-        self._stop.set()
+            self._stop.set()
+            self._changed.notify_all()
         # Whoever waits for room is to see it.
         self._on_the_way.release()
