@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from tailrace.byte_gate import AsyncByteGate
+from tailrace.async_byte_gate import AsyncByteGate
 from tailrace.submission import ChunkSteps, Work
 from tailrace_core.calls import Call, run_async
 from tailrace_core.jobs import Chunk

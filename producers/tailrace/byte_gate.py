@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 
 DEFAULT_BYTES = 40 * 1024 * 1024
@@ -26,26 +25,5 @@ class ByteGate:
     def leave(self, size_bytes: int) -> None:
         """Give ``size_bytes`` back."""
         with self._changed:
-            self._held -= size_bytes
-            self._changed.notify_all()
-
-
-class AsyncByteGate:
-    """`ByteGate` for tasks of one event loop."""
-
-    def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
-        self._limit = limit_bytes
-        self._held = 0
-        self._changed = asyncio.Condition()
-
-    async def enter(self, size_bytes: int) -> None:
-        """Wait until ``size_bytes`` fit."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
-            self._held += size_bytes
-
-    async def leave(self, size_bytes: int) -> None:
-        """Give ``size_bytes`` back."""
-        async with self._changed:
             self._held -= size_bytes
             self._changed.notify_all()

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import asyncio
 import threading
 
-from tailrace.byte_gate import AsyncByteGate, ByteGate
+from tailrace.byte_gate import ByteGate
 
 
 def test_what_fits_enters_and_what_does_not_waits_until_there_is_room() -> None:
@@ -28,16 +27,3 @@ def test_something_larger_than_the_gate_enters_alone() -> None:
     gate.enter(100)
     gate.leave(100)
     gate.enter(1)
-
-
-def test_the_async_gate_does_the_same() -> None:
-    async def scenario() -> None:
-        gate = AsyncByteGate(10)
-        await gate.enter(100)
-        waiting = asyncio.ensure_future(gate.enter(1))
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        await gate.leave(100)
-        await asyncio.wait_for(waiting, 5)
-
-    asyncio.run(scenario())
