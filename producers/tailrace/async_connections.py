@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
 
@@ -113,6 +113,9 @@ class Bridge:
     def where(self) -> str:
         """The region or the address that is asked, for messages."""
         return self._connection.where
+
+    def prepare(self, services: Sequence[str]) -> None:
+        """Nothing: clients are made in the loop when they are first called."""
 
     def execute(self, call: Call) -> Any:
         """The answer to a call."""

@@ -36,6 +36,9 @@ from tailrace_core.ledger.dynamo import DynamoSteps
 from tailrace_core.manifest import Manifest
 from tailrace_core.rejects import Reject, read_rejects
 
+_CALLED = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
+"""The services of a submit, in the order of their first calls."""
+
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -102,6 +105,7 @@ class Tailrace:
         """
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
+            self._connection.prepare(_CALLED)
             endpoint = options.endpoint_name or self.stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
             run(check_endpoint(endpoint), self._execute)

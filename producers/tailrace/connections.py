@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -92,6 +92,9 @@ class Connecting(Protocol):
     def where(self) -> str:
         """The region or the address that is asked, for messages."""
 
+    def prepare(self, services: Sequence[str]) -> None:
+        """Get ready to call services while the caller waits for something else."""
+
     def execute(self, call: Call) -> Any:
         """The answer to a call."""
 
@@ -136,6 +139,19 @@ class Connection:
         if self._endpoint_url:
             return self._endpoint_url
         return f"region {region_of(self._own_session(), self._region)}"
+
+    def prepare(self, services: Sequence[str]) -> None:
+        """Make clients, in this order, while the caller waits for answers.
+
+        What goes wrong with it is for the first call to say.
+        """
+
+        def make() -> None:
+            with contextlib.suppress(Exception):
+                for service in services:
+                    self._client(service)
+
+        threading.Thread(target=make, name="tailrace-clients", daemon=True).start()
 
     def execute(self, call: Call) -> Any:
         """The answer to a call.

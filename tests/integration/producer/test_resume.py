@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ class MortalConnection:
         self._after = after
         self.calls: list[Call] = []
         self.where = connection.where
+
+    def prepare(self, services: Sequence[str]) -> None:
+        self._connection.prepare(services)
 
     def execute(self, call: Call) -> Any:
         if self._dies_at is not None and len(self.calls) > self._dies_at:

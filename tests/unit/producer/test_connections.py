@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,11 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import NoCredentialsError
 
 from tailrace.connections import Connection, checked_address, client_settings, explained, region_of
 from tailrace_core.calls import Call
-from tailrace_core.errors import ConfigurationError, InputError
+from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
 
 @dataclass(frozen=True)
@@ -82,3 +84,41 @@ def test_what_is_put_goes_out_as_it_is_given_and_at_once() -> None:
     Connection(session=session).execute(Call("s3", "put_object", put))
     assert sent[0].body is body
     assert "Expect" not in sent[0].headers
+
+
+class Making:
+    """A session that says which clients were made."""
+
+    region_name = "eu-west-1"
+
+    def __init__(self, broken: str | None = None) -> None:
+        self.broken = broken
+        self.made: list[str] = []
+        self.all_made = threading.Event()
+
+    def client(self, service: str, **settings: Any) -> Any:
+        if service == self.broken:
+            raise NoCredentialsError
+        client = boto3.Session("id", "secret").client(service, **settings)
+        self.made.append(service)
+        if service == "s3":
+            self.all_made.set()
+        return client
+
+
+def test_clients_are_made_ahead_in_the_order_in_which_they_are_needed_and_once() -> None:
+    session = Making()
+    connection = Connection(session=session)
+    for _ in range(2):
+        connection.prepare(("dynamodb", "s3"))
+        assert session.all_made.wait(30)
+    with pytest.raises(TailraceError, match="Bucket"):
+        connection.execute(Call("s3", "put_object", {}))
+    assert session.made == ["dynamodb", "s3"]
+
+
+def test_what_is_wrong_with_a_client_is_for_its_first_call_to_say() -> None:
+    connection = Connection(session=Making(broken="dynamodb"))
+    connection.prepare(("dynamodb", "s3"))
+    with pytest.raises(ConfigurationError, match="credentials"):
+        connection.execute(Call("dynamodb", "get_item", {}))
