@@ -141,17 +141,17 @@ class Connection:
         return f"region {region_of(self._own_session(), self._region)}"
 
     def prepare(self, services: Sequence[str]) -> None:
-        """Make clients, in this order, while the caller waits for answers.
+        """Make clients: the first one now, the others, in this order, while the caller waits for its answer.
 
         What goes wrong with it is for the first call to say.
         """
+        made = self._prepared(services)
+        next(made, None)
+        threading.Thread(target=list, args=(made,), name="tailrace-clients", daemon=True).start()
 
-        def make() -> None:
-            with contextlib.suppress(Exception):
-                for service in services:
-                    self._client(service)
-
-        threading.Thread(target=make, name="tailrace-clients", daemon=True).start()
+    def _prepared(self, services: Sequence[str]) -> Iterator[Any]:
+        with contextlib.suppress(Exception):
+            yield from map(self._client, services)
 
     def execute(self, call: Call) -> Any:
         """The answer to a call.
@@ -194,17 +194,22 @@ class Connection:
                 return data
 
     def _client(self, service: str) -> Any:
-        # Making a client is not safe in two threads at once; using it is.
+        # Making a client is not safe in two threads at once; using it is. One that is there is not to wait for others.
+        client = self._clients.get(service)
+        return self._made(service) if client is None else client
+
+    def _made(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
                 session = self._own_session()
-                self._clients[service] = session.client(
+                client = session.client(
                     service,
                     region_name=region_of(session, self._region),
                     endpoint_url=self._endpoint_url,
                     config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
                 )
-                send_bodies_whole(self._clients[service])
+                send_bodies_whole(client)
+                self._clients[service] = client
             return self._clients[service]
 
     def _own_session(self) -> boto3.Session:
