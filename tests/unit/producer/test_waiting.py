@@ -2,21 +2,53 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.waiting import FIRST_DELAY_S, LAST_DELAY_S, SLACK_S, Patience
+from tailrace.waiting import FIRST_DELAY_S, LAST_DELAY_S, SHORTEST_DELAY_S, SLACK_S, Patience
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs import Job, JobState
 
 
-def job(**changes: float) -> Job:
-    return Job(job_id="j", state=JobState.RUNNING, created_at=0, deadline_at=100, **changes)  # type: ignore[arg-type]  # fields by name
+def job(deadline_at: float = 100, **changes: float) -> Job:
+    return Job(job_id="j", state=JobState.RUNNING, created_at=0, deadline_at=deadline_at, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def test_delays_grow_to_a_bound() -> None:
     patience = Patience(started_at=0, timeout_s=None)
-    delays = [patience.delay_s(job(), 0) for _ in range(20)]
+    delays = [patience.delay_s(job(), now) for now in range(100)]
     assert delays[0] == FIRST_DELAY_S
     assert delays == sorted(delays)
     assert delays[-1] == LAST_DELAY_S
+
+
+def lateness(ends_at: float) -> tuple[float, int]:
+    """How late the end of a job of steady pace is seen, and by how many looks."""
+    patience, now, looks = Patience(started_at=0, timeout_s=None), 0.0, 1
+    while now < ends_at:
+        settled = int(1000 * now / ends_at)
+        now += patience.delay_s(job(rows_total=1000, rows_scored=settled, deadline_at=10_000.0), now)
+        looks += 1
+    return now - ends_at, looks
+
+
+@pytest.mark.parametrize("ends_at", [1, 3, 10, 31, 100, 317, 1000, 3163])
+def test_the_end_of_a_job_is_seen_at_once_when_its_pace_told_when_to_look(ends_at: float) -> None:
+    late, looks = lateness(ends_at)
+    assert late <= FIRST_DELAY_S
+    assert looks <= 40 + ends_at / LAST_DELAY_S
+
+
+def test_looks_become_rarer_when_what_is_last_hangs() -> None:
+    patience = Patience(started_at=0, timeout_s=None)
+    for now in range(60):
+        patience.delay_s(job(rows_total=60, rows_scored=now), now)
+    delays = [patience.delay_s(job(rows_total=60, rows_scored=59), 60 + number) for number in range(12)]
+    assert SHORTEST_DELAY_S < delays[0] < 1
+    assert delays == sorted(delays)
+    assert delays[-1] == LAST_DELAY_S
+
+
+def test_a_job_that_is_settled_and_not_finished_is_looked_at_soon() -> None:
+    patience = Patience(started_at=0, timeout_s=None)
+    assert patience.delay_s(job(rows_total=5, rows_scored=5), 0) == SHORTEST_DELAY_S
 
 
 def test_the_callers_timeout_ends_the_wait_and_is_not_overslept() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import socket
-from asyncio import constants
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tailrace_local.state import Listening
 
 if TYPE_CHECKING:
     from tailrace_local.cloud.certificates import Certificate
 
-_FAREWELL_S = 0.5
 _ADDRESS = "127.0.0.1"
 
 
@@ -48,20 +46,10 @@ class Listeners:
             return Listening(plain)
         return Listening(f"https://{_ADDRESS}:{self.port}", str(self.certificate.authority), plain)
 
-    def configure(self, config: Any) -> None:
-        """Have Hypercorn serve on them."""
-        if self.secure is None or self.certificate is None:
-            config.bind = [f"fd://{self.plain.fileno()}"]
-            return
-        config.bind = [f"fd://{self.secure.fileno()}"]
-        config.insecure_bind = [f"fd://{self.plain.fileno()}"]
-        # Clients close connections without TLS's farewell; asyncio would wait half a minute for it, at the end too.
-        constants.SSL_SHUTDOWN_TIMEOUT = _FAREWELL_S
-        config.certfile, config.keyfile = str(self.certificate.server), str(self.certificate.key)
-
 
 def _bound() -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio turns Nagle off for what is accepted: an answer's head and body are two writes.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((_ADDRESS, 0))
     return listener

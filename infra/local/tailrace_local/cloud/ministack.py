@@ -85,7 +85,6 @@ class MiniStack:
         self.iam = MiniStackIam()
         self._cloudformation = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks = importlib.import_module("ministack.services.cloudformation.stacks")
-        importlib.import_module("ministack.core.hypercorn_compat").install()
 
     def run_functions_with(self, execute: Execute) -> None:
         """Have every invocation (Invoke, schedules, topics) of a Python function answered by `execute`."""

@@ -7,6 +7,7 @@ import heapq
 import importlib
 import re
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from tailrace_local.cloud.ministack_iam import replace
@@ -27,8 +28,9 @@ class MiniStackTables:
         self._dynamodb = importlib.import_module("ministack.services.dynamodb")
 
     def install(self) -> None:
-        """Read each expression once, and have a query look at what it will answer with."""
+        """Read each expression once, copy items fast, and have a query look at what it will answer with."""
         self._read_expressions_once()
+        vars(self._dynamodb)["copy"] = SimpleNamespace(deepcopy=_copied)
         stock = self._dynamodb._query  # noqa: SLF001 - no public way in
 
         def query(data: dict[str, Any]) -> Page:
@@ -85,6 +87,13 @@ def _is_plain(data: Mapping[str, Any]) -> bool:
         and isinstance(data.get("Limit", 1), int)
         and data.get("ReturnConsumedCapacity") in {None, "NONE"}
     )
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy of what came as JSON; `copy.deepcopy` looks for cycles and types that are not there."""
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str | None:

@@ -43,6 +43,7 @@ from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Su
 from tailrace_local.cloud.role_clients import RoleClients
 from tailrace_local.cloud.role_policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
+from tailrace_local.cloud.serving import Serving
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
 from tailrace_local.emulation.pace import Pace
@@ -190,16 +191,9 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config = importlib.import_module("hypercorn.config").Config()
-    listeners.configure(config)
-    config.keep_alive_timeout = 75
-    config.accesslog = None
-    config.errorlog = "-"
-    config.graceful_timeout = 1.0
-    serve = importlib.import_module("hypercorn.asyncio").serve
+    serving = Serving(cloud.app, listeners)
     # The server outlives the signal until what uses it has stopped.
-    closed = asyncio.Event()
-    server = asyncio.create_task(serve(cloud.app, config, shutdown_trigger=closed.wait))
+    server = asyncio.create_task(serving.serve())
     try:
         await _answering(listening.plain_url or listening.endpoint_url, server)
         await cloud.start()
@@ -212,7 +206,7 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
         try:
             await asyncio.wait_for(cloud.stop(), _STOP_WITHIN_S)
         finally:
-            closed.set()
+            serving.stop()
             await asyncio.wait({server}, timeout=_STOP_WITHIN_S)
     if server.done() and (error := server.exception()):
         raise error

@@ -1,5 +1,6 @@
 """The queue of one asynchronous endpoint."""
 
+import math
 from collections import deque
 
 from tailrace_local.sagemaker.invocations import Invocation
@@ -14,6 +15,8 @@ class Backlog:
     def __init__(self) -> None:
         self._waiting: deque[Invocation] = deque()
         self._in_process: dict[str, Invocation] = {}
+        # Nothing that waits expires before: asked after each request, a look at all of them would be quadratic.
+        self._none_before_s = math.inf
 
     @property
     def waiting(self) -> int:
@@ -33,6 +36,7 @@ class Backlog:
     def add(self, invocation: Invocation) -> None:
         """Put at the end."""
         self._waiting.append(invocation)
+        self._none_before_s = min(self._none_before_s, invocation.expires_s)
 
     def take(self) -> Invocation | None:
         """Move the first that waits into process."""
@@ -48,9 +52,11 @@ class Backlog:
 
     def expire(self, now_s: float) -> list[Invocation]:
         """Take out what has waited beyond its TTL. What is in process does not expire."""
+        if now_s < self._none_before_s:
+            return []
         late = [invocation for invocation in self._waiting if invocation.expires_s <= now_s]
-        if late:
-            self._waiting = deque(invocation for invocation in self._waiting if invocation.expires_s > now_s)
+        self._waiting = deque(invocation for invocation in self._waiting if invocation.expires_s > now_s)
+        self._none_before_s = min((invocation.expires_s for invocation in self._waiting), default=math.inf)
         return late
 
     def drop(self) -> int:
