@@ -131,7 +131,8 @@ class _Sending:
             return works
 
     def _is_enough(self) -> bool:
-        return len(self._uploaded) >= _MOST_TOGETHER or self._all_uploaded or self._stop.is_set()
+        full = range(self._next, self._next + _MOST_TOGETHER)
+        return self._all_uploaded or self._stop.is_set() or all(place in self._uploaded for place in full)
 
     def _invoke(self, work: Work, chunk: Chunk | None) -> None:
         try:

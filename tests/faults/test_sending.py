@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tailrace import sending
 from tailrace.client import Tailrace
 from tailrace.connections import Connection
 from tailrace_core.calls import Call, run
@@ -18,15 +22,15 @@ from tests.faults.world import World
 from tests.unit.core.jobs import SETTINGS, chunk_of, new_job, waiting_chunk
 from tests.unit.core.strategies import JOB
 
-CHUNKS = 10
 PATIENCE_S = 30.0
 
 
 class Watch:
-    """Holds the first intent back until all is uploaded, and keeps the rows of each transaction of chunks."""
+    """Holds the first intent back until some is uploaded, and keeps the rows of each transaction of chunks."""
 
-    def __init__(self) -> None:
+    def __init__(self, uploads: int) -> None:
         self.recorded: list[list[str]] = []
+        self._uploads = uploads
         self._uploaded = threading.Semaphore(0)
 
     def __call__(self, execute: Callable[[Call], Any], **_: Any) -> Callable[[Call], Any]:
@@ -34,7 +38,7 @@ class Watch:
             rows = _chunks(call)
             if rows:
                 if not self.recorded:
-                    assert all(self._uploaded.acquire(timeout=PATIENCE_S) for _ in range(CHUNKS))
+                    assert all(self._uploaded.acquire(timeout=PATIENCE_S) for _ in range(self._uploads))
                 self.recorded.append(rows)
             answer = execute(call)
             if call.operation == "put_object":
@@ -49,16 +53,31 @@ def _chunks(call: Call) -> list[str]:
     return [item for item in items if item.startswith("chunk#")]
 
 
-def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
-    world, watch = World(), Watch()
+def submitted(chunks: int, watch: Watch) -> None:
+    world = World()
     connection = Connection(session=world.cloud, retry=watch)
     with Tailrace("stack", connection=connection, concurrency=4, now=world.cloud.clock) as client:
-        client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * CHUNKS), chunk_rows=1, on_progress=lambda _: None)
+        client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * chunks), chunk_rows=1, on_progress=lambda _: None)
     flat = [row for rows in watch.recorded for row in rows]
     assert flat == sorted(flat)
-    assert len(flat) == CHUNKS
+    assert len(flat) == chunks
+
+
+def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
+    watch = Watch(uploads=10)
+    submitted(10, watch)
     # At most four were still between their upload and its being known.
     assert len(watch.recorded) <= 1 + 1 + 4
+
+
+def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_PACE_S", 10 * PATIENCE_S)
+    watch = Watch(uploads=0)
+    began = time.monotonic()
+    submitted(60, watch)
+    assert [len(rows) for rows in watch.recorded[1:-1]] == [25] * (len(watch.recorded) - 2)
+    assert len(watch.recorded) <= 4
+    assert time.monotonic() - began < PATIENCE_S
 
 
 def test_several_chunks_are_opened_all_or_none() -> None:
