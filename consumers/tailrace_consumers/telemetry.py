@@ -10,6 +10,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from tailrace_consumers import cold_start
 from tailrace_consumers.batches import Record, partial_response
 from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
@@ -67,6 +68,7 @@ def process(event: dict[str, Any], handle: Callable[[str], Handled]) -> Any:
         return partial_response(event, one)
     finally:
         metrics().flush_metrics()
+        cold_start.end()
 
 
 def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
@@ -78,6 +80,7 @@ def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
         logger().error("overdue and not mended", extra={"reason": error[:2000]})
     logger().info("looked at what is overdue", extra={"found": counts})
     metrics().flush_metrics()
+    cold_start.end()
     return counts
 
 

@@ -54,59 +54,57 @@ POLICIES: dict[FailureClass, Policy] = {
     FailureClass.UNKNOWN: Policy(Action.RETRY, counted=True, last=Action.PARK),
 }
 
+# Patterns are compiled when first used: most functions never see a failure, and compiling takes longer than importing.
+
 # The status, where the service or a container states one. Endpoint names hold letters, digits and hyphens, and numbers
 # stand in accounts, paths and row counts as well: none of them reads like one of these.
-_STATUS = re.compile(
+_STATUS = (
     r"\b(?:client|server) error \(([0-9]{1,3})\)"
     r"|\b(?:status|error)(?: ?code)?(?: ?[:=] ?| is | )\(?([0-9]{3})\b"
-    r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b",
-    re.IGNORECASE,
+    r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b"
 )
 
 # The container took too long: said with status 0 or a server's error, or without any.
-_TOO_LONG = re.compile(r"timed out while waiting for a response from (?:the )?(?:model )?container", re.IGNORECASE)
+_TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
 
 UNREPORTED = "The notification of this failure was lost; the failure object holds what the model answered."
 """The ``failureReason`` of a notification that was made up for: nobody knows the status any more."""
 
 # Order matters: the first that matches wins. Phrases as the service and its containers are known to write them; for an
 # expired request and for a failed download no text is known, so theirs are wide.
-_PHRASES: tuple[tuple[re.Pattern[str], FailureClass], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), failure)
-    for pattern, failure in (
+_PHRASES: tuple[tuple[str, FailureClass], ...] = (
+    (
         (
-            (
-                r"access ?denied|not authorized|unauthorized|forbidden|security token|credentials"
-                r"|no ?such ?(?:key|bucket)"
-                r"|\b(?:input (?:file|location|data)|object|bucket|endpoint)\b[^.]{0,80}(?:not found|not exist|deleted)"
-                r"|could not find (?:the )?(?:endpoint|input|object)"
-                r"|(?:could not (?:be )?|unable to |failed to )download"
-            ),
-            FailureClass.INFRASTRUCTURE,
+            r"access ?denied|not authorized|unauthorized|forbidden|security token|credentials"
+            r"|no ?such ?(?:key|bucket)"
+            r"|\b(?:input (?:file|location|data)|object|bucket|endpoint)\b[^.]{0,80}(?:not found|not exist|deleted)"
+            r"|could not find (?:the )?(?:endpoint|input|object)"
+            r"|(?:could not (?:be )?|unable to |failed to )download"
         ),
+        FailureClass.INFRASTRUCTURE,
+    ),
+    (
+        r"\b(?:request|ttl|time[ -]to[ -]live)\b.{0,40}\bexpired?\b|\bexpired request|\bexceeded .{0,40}\bttl\b",
+        FailureClass.EXPIRED,
+    ),
+    (
+        r"throttl|too many requests|rate exceeded|no capacity|insufficient capacity|endpoint\b.{0,60}\bupdating",
+        FailureClass.THROTTLED,
+    ),
+    (
         (
-            r"\b(?:request|ttl|time[ -]to[ -]live)\b.{0,40}\bexpired?\b|\bexpired request|\bexceeded .{0,40}\bttl\b",
-            FailureClass.EXPIRED,
+            r"could not get a response from|connection (?:was )?(?:reset|refused|aborted|closed)|broken pipe"
+            r"|no response"
+            r"|timed out|timeout|temporarily unavailable|service unavailable|internal (?:server )?(?:error|failure)"
         ),
-        (
-            r"throttl|too many requests|rate exceeded|no capacity|insufficient capacity|endpoint\b.{0,60}\bupdating",
-            FailureClass.THROTTLED,
-        ),
-        (
-            (
-                r"could not get a response from|connection (?:was )?(?:reset|refused|aborted|closed)|broken pipe"
-                r"|no response"
-                r"|timed out|timeout|temporarily unavailable|service unavailable|internal (?:server )?(?:error|failure)"
-            ),
-            FailureClass.TRANSIENT,
-        ),
-    )
+        FailureClass.TRANSIENT,
+    ),
 )
 
 _READ_CHARS = 4096
 _NAME = "NAME"
-_ENDPOINT = re.compile(r"(?<=\bfrom the )[A-Za-z0-9-]+(?= endpoint\b)", re.IGNORECASE)
-_CHOSEN = re.compile(r"://|\barn:|/.*/|-")
+_ENDPOINT = r"(?<=\bfrom the )[A-Za-z0-9-]+(?= endpoint\b)"
+_CHOSEN = r"://|\barn:|/.*/|-"
 _HYPHENATED = frozenset({"time-to-live", "time-out", "timed-out"})
 
 
@@ -115,13 +113,14 @@ def classify(reason: str | None) -> FailureClass:
     if not reason:
         return FailureClass.UNKNOWN
     text = _without_names(reason[:_READ_CHARS])
-    match = _STATUS.search(text)
+    match = re.search(_STATUS, text, re.IGNORECASE)
     status = None if match is None else int(next(group for group in match.groups() if group is not None))
-    if (status is None or status == _NO_ANSWER or status in _SERVER) and _TOO_LONG.search(text):
+    if (status is None or status == _NO_ANSWER or status in _SERVER) and re.search(_TOO_LONG, text, re.IGNORECASE):
         return FailureClass.TOO_LARGE
     if status is not None and (failure := _by_status(status)):
         return failure
-    return next((failure for pattern, failure in _PHRASES if pattern.search(text)), FailureClass.UNKNOWN)
+    found = (failure for pattern, failure in _PHRASES if re.search(pattern, text, re.IGNORECASE))
+    return next(found, FailureClass.UNKNOWN)
 
 
 def _without_names(reason: str) -> str:
@@ -130,11 +129,11 @@ def _without_names(reason: str) -> str:
     Those are addresses, paths, ARNs, what has a hyphen, and the endpoint's name where the service mentions it.
     """
     words = (word if word.lower().strip(",.;") in _HYPHENATED else _masked(word) for word in reason.split())
-    return _ENDPOINT.sub(_NAME, " ".join(words))
+    return re.sub(_ENDPOINT, _NAME, " ".join(words), flags=re.IGNORECASE)
 
 
 def _masked(word: str) -> str:
-    return _NAME if _CHOSEN.search(word) else word
+    return _NAME if re.search(_CHOSEN, word) else word
 
 
 _TOO_LARGE = 413

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tailrace_core.ranges import RowRange
 
-JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_JOB_ID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 """A ULID in Crockford's base 32."""
 
-_INFERENCE_ID = re.compile(rf"({JOB_ID.pattern})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})")
+_INFERENCE_ID = rf"({_JOB_ID})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})"
 
 
 MOST_ATTEMPTS = 999_999
@@ -35,7 +35,7 @@ class InferenceId:
     @classmethod
     def parse(cls, text: str) -> InferenceId | None:
         """The parsed id, or None when it is not one of ours: others may use the same endpoint."""
-        match = _INFERENCE_ID.fullmatch(text)
+        match = re.fullmatch(_INFERENCE_ID, text)
         if match is None:
             return None
         try:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from tailrace_core.errors import ContractError
 
-_S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.DOTALL)
+_S3_URI = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)"
 # The virtual-hosted form, seen instead of s3:// in notifications, and the older path-style one. The region may be
 # missing, and China's partition has its own suffix.
 _HOST = r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
-_VIRTUAL = re.compile(rf"https://([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])\.{_HOST}/(.+)", re.DOTALL)
-_PATH = re.compile(rf"https://{_HOST}/([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])/(.+)", re.DOTALL)
+_VIRTUAL = rf"https://([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])\.{_HOST}/(.+)"
+_PATH = rf"https://{_HOST}/([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])/(.+)"
 _MAX_KEY_BYTES = 1024
 
 
@@ -34,7 +34,7 @@ class S3Location:
             ContractError: it is neither.
         """
         for form in (_S3_URI, _VIRTUAL, _PATH):
-            if match := form.fullmatch(text):
+            if match := re.fullmatch(form, text, re.DOTALL):
                 return cls(match[1], match[2])
         raise ContractError(f"not an S3 location: {text[:200]!r}", location=text)
 

@@ -13,7 +13,7 @@ from tailrace_consumers.provide_model.answers import Answer, Failed, Succeeded, 
 from tailrace_consumers.provide_model.patience import Patience
 from tailrace_consumers.provide_model.requests import Request
 from tailrace_consumers.provide_model.response_url import LONGEST_S, deliver, put
-from tailrace_consumers.provide_model.sagemaker_models import CALL_S, SageMakerModels, clients
+from tailrace_consumers.provide_model.sagemaker_models import CALL_S, SageMakerModels, client
 from tailrace_consumers.provide_model.service import ProvideModel
 from tailrace_core.errors import ContractError, TailraceError
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("tailrace.provide_model")
 @cache
 def build() -> SageMakerModels:
     """The adapter to SageMaker, kept for the next event."""
-    return SageMakerModels(Boto3Executor(clients))
+    return SageMakerModels(Boto3Executor(client))
 
 
 def answer_to(event: dict[str, Any], adapter: SageMakerModels, remaining_s: float) -> Answer:

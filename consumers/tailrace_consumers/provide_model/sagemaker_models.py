@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.config import Config
+
+from tailrace_consumers.clients import make_client
 from tailrace_consumers.provide_model.models import Model
 from tailrace_consumers.provide_model.ports import NotReadyError
 from tailrace_core.calls import Call
@@ -22,14 +25,10 @@ _MISSING = re.compile(r"[Cc]ould not find|does not exist")
 _NOT_READY = re.compile(r"[Cc]ould not (?:access|assume)|AssumeRole|trust relationship|not authorized to perform")
 
 
-def clients(service: str) -> Any:
-    """A boto3 client whose calls end while there is still time to answer."""
-    import boto3  # noqa: PLC0415  slow to import, so the first call pays for it and not whoever imports this module
-    from botocore.config import Config  # noqa: PLC0415  the same
-
-    return boto3.client(
-        service,
-        config=Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries={"total_max_attempts": 1}),
+def client(service: str) -> Any:
+    """A client whose calls end while there is still time to answer."""
+    return make_client(
+        service, Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries={"total_max_attempts": 1})
     )
 
 

@@ -1,0 +1,78 @@
+"""An ordinary event of each function, with the answers to the calls that it makes: what a process of its own can replay
+with the same code and nothing else of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tailrace.options import SubmitOptions
+from tailrace_consumers.composition import Composition, aws
+from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
+from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
+from tests.faults.model import FLAKY
+from tests.faults.world import World
+
+ENVIRONMENT = {
+    f"TAILRACE_{name.upper()}": value for name, value in SETTINGS.model_dump().items() if isinstance(value, str)
+}
+"""What a function of the recorded stack is told."""
+_ROWS = b"id,x\na,1\nb,%b\nc,3\n" % FLAKY
+
+
+class _Recorder:
+    """A client whose answers are noted, as JSON can hold them."""
+
+    def __init__(self, service: str, client: Any, answers: list[dict[str, Any]]) -> None:
+        self._service = service
+        self._client = client
+        self._answers = answers
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        method = getattr(self._client, operation)
+
+        def call(**params: Any) -> Any:
+            answer = method(**params)
+            noted = {"service": self._service, "operation": operation, "answer": answer}
+            if "Body" in answer:
+                noted["answer"] = {**answer, "Body": answer["Body"].read().decode()}
+                answer["Body"].seek(0)
+            self._answers.append(noted)
+            return answer
+
+        return call
+
+
+def ordinary() -> dict[str, dict[str, Any]]:
+    """For each function the ``event`` as Lambda hands it over, the ``time`` when it comes, and its calls' ``answers``.
+
+    All are of one job: a chunk is scored, another one fails and is tried again. The reconciler finds nothing to do.
+    """
+    world = World(watch=False)
+    world.submit(_ROWS, SubmitOptions(keep="id", chunk_rows=1))
+    found = {RECONCILER: _recorded(world, RECONCILER, {})}
+    while world.endpoint.backlog:
+        world.endpoint.process()
+    for role, (queue, _) in CONSUMERS.items():
+        world.cloud.clock.advance(60.0)
+        (message, *_) = world.cloud.sqs.receive_message(QueueUrl=queue)["Messages"]
+        record = {"messageId": message["MessageId"], "body": message["Body"]}
+        found[role] = _recorded(world, role, {"Records": [record]})
+    return found
+
+
+def _recorded(world: World, role: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    answers: list[dict[str, Any]] = []
+    now = world.cloud.clock()
+    execute = Boto3Executor(lambda service: _Recorder(service, world.cloud.client(service), answers))
+    made = Composition(SETTINGS, aws(SETTINGS, execute, world.cloud.clock))
+    if role == RECONCILER:
+        found, errors = reconcile_jobs.assemble(made).run(reconcile_jobs.SECONDS)
+        assert not errors
+        outcome: Any = dict(found)
+    else:
+        module = CONSUMERS[role][1]
+        (record,) = event["Records"]
+        outcome = str(module.handle(record["body"], module.assemble(made))[0])
+    return {"event": event, "time": now, "answers": answers, "outcome": outcome}
