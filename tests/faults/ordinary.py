@@ -1,9 +1,14 @@
-"""An ordinary event of each function, with the answers to the calls that it makes: what a process of its own can replay
-with the same code and nothing else of the project."""
+"""``python -m tests.faults.ordinary FOLDER``: writes an ordinary event of each function, with what its calls answer.
+
+A process of its own can play it with the same code and nothing else of the project, see `tests.infra.first_event`.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tailrace.options import SubmitOptions
@@ -14,11 +19,7 @@ from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
 from tests.faults.model import FLAKY
 from tests.faults.world import World
 
-ENVIRONMENT = {
-    f"TAILRACE_{name.upper()}": value for name, value in SETTINGS.model_dump().items() if isinstance(value, str)
-}
-"""What a function of the recorded stack is told."""
-_ROWS = b"id,x\na,1\nb,%b\nc,3\n" % FLAKY
+_ROWS = b"id,x\na,1\nb,%b\n" % FLAKY
 
 
 class _Recorder:
@@ -34,18 +35,18 @@ class _Recorder:
 
         def call(**params: Any) -> Any:
             answer = method(**params)
-            noted = {"service": self._service, "operation": operation, "answer": answer}
+            noted = answer
             if "Body" in answer:
-                noted["answer"] = {**answer, "Body": answer["Body"].read().decode()}
+                noted = {**answer, "Body": answer["Body"].read().decode()}
                 answer["Body"].seek(0)
-            self._answers.append(noted)
+            self._answers.append({"service": self._service, "operation": operation, "answer": noted})
             return answer
 
         return call
 
 
 def ordinary() -> dict[str, dict[str, Any]]:
-    """For each function the ``event`` as Lambda hands it over, the ``time`` when it comes, and its calls' ``answers``.
+    """For each function the ``event`` as Lambda hands it over, when it comes (``time``), and its calls' ``answers``.
 
     All are of one job: a chunk is scored, another one fails and is tried again. The reconciler finds nothing to do.
     """
@@ -68,11 +69,20 @@ def _recorded(world: World, role: str, event: Mapping[str, Any]) -> dict[str, An
     execute = Boto3Executor(lambda service: _Recorder(service, world.cloud.client(service), answers))
     made = Composition(SETTINGS, aws(SETTINGS, execute, world.cloud.clock))
     if role == RECONCILER:
-        found, errors = reconcile_jobs.assemble(made).run(reconcile_jobs.SECONDS)
-        assert not errors
-        outcome: Any = dict(found)
+        reconcile_jobs.assemble(made).run(reconcile_jobs.SECONDS)
     else:
         module = CONSUMERS[role][1]
-        (record,) = event["Records"]
-        outcome = str(module.handle(record["body"], module.assemble(made))[0])
-    return {"event": event, "time": now, "answers": answers, "outcome": outcome}
+        module.handle(event["Records"][0]["body"], module.assemble(made))
+    told = {f"TAILRACE_{name.upper()}": value for name, value in SETTINGS.model_dump().items()}
+    return {"environment": told, "event": event, "time": now, "answers": answers}
+
+
+def main(folder: Path) -> None:
+    """Write ``<function's folder>.json`` for each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for role, recording in ordinary().items():
+        (folder / f"{role}.json").write_text(json.dumps(recording))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

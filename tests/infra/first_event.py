@@ -1,0 +1,93 @@
+"""``first_event.py ARTIFACT FOLDER RECORDING``: starts a function's built artifact and has it handle an event.
+
+FOLDER is the function's own in the artifact; RECORDING is what `tests.faults.ordinary` has written for it. Clients are
+made as ever, and asked for each method; only their answers are the recorded ones. Standard library only: the runtime's
+Python runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import sys
+import time
+from functools import partial
+from typing import Any
+
+
+class Played:
+    """A client that gives the recorded answers, in their order and to the same calls."""
+
+    def __init__(self, service: str, client: Any, answers: list[dict[str, Any]]) -> None:
+        self._service = service
+        self._client = client
+        self._answers = answers
+
+    def __getattr__(self, operation: str) -> Any:
+        getattr(self._client, operation)
+        return partial(self._answer, operation)
+
+    def _answer(self, operation: str, **_: Any) -> Any:
+        recorded = self._answers.pop(0)
+        assert (recorded["service"], recorded["operation"]) == (self._service, operation), recorded
+        answer: dict[str, Any] = recorded["answer"]
+        return {**answer, "Body": io.BytesIO(answer["Body"].encode())} if "Body" in answer else answer
+
+
+def handled(folder: str, recording: dict[str, Any]) -> Any:
+    """What the function answers; everything is as in its handler, but for clock and clients."""
+    module = importlib.import_module(f"tailrace_consumers.{folder}.handler")
+    clients, composition, executor, retrying, settings, telemetry = map(
+        importlib.import_module,
+        (
+            "tailrace_consumers.clients",
+            "tailrace_consumers.composition",
+            "tailrace_consumers.executor",
+            "tailrace_core.retrying",
+            "tailrace_consumers.settings",
+            "tailrace_consumers.telemetry",
+        ),
+    )
+    execute = executor.Boto3Executor(
+        lambda service: Played(service, clients.default_client(service), recording["answers"])
+    )
+    told = settings.Settings.of(os.environ)
+    world = composition.aws(
+        told, retrying.retrying(execute), clock=lambda: recording["time"], meter=telemetry.EmbeddedMeter()
+    )
+    service = module.assemble(composition.Composition(told, world))
+    if "Records" in recording["event"]:
+        return telemetry.process(recording["event"], partial(module.handle, service=service))
+    return telemetry.report(*service.run(module.SECONDS))
+
+
+def main(artifact: str, folder: str, recording: str) -> None:
+    """Print the answer, how long the start and the event took, what was logged, and what is known of the process."""
+    with open(recording) as file:  # noqa: PTH123 pathlib would be imported, and that is what is measured
+        recorded = json.load(file)
+    os.environ.update(recorded["environment"])
+    usual, log = gc.get_threshold(), io.StringIO()
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(log):
+        sys.path.insert(0, artifact)
+        answer = handled(folder, recorded)
+    seconds = time.perf_counter() - started
+    assert not recorded["answers"], recorded["answers"]
+    json.dump(
+        {
+            "answer": answer,
+            "figures": {"seconds": seconds},
+            "log": [json.loads(line) for line in log.getvalue().splitlines() if line],
+            "modules": sorted(sys.modules),
+            "collects as before": gc.get_threshold() == usual,
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
