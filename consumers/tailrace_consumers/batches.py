@@ -5,7 +5,7 @@ Powertools has a processor for this; importing it takes a quarter of a function'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,13 @@ class Record:
     body: str
 
 
-def partial_response(event: Mapping[str, Any], handle: Callable[[Record], None]) -> dict[str, Any]:
+def partial_response(
+    event: Mapping[str, Any], handle: Callable[[Record], None], finish: Callable[[], Collection[str]] = tuple
+) -> dict[str, Any]:
     """Handle each message; those that raised are delivered again, and go to the dead-letter queue in the end.
 
-    Every message failing is no different from one failing: the answer says which, and the queue counts.
+    Every message failing is no different from one failing: the answer says which, and the queue counts. ``finish`` does
+    what is done for several messages together, and answers with the ids of those for which it could not.
     """
     failed: list[str] = []
     for each in event["Records"]:
@@ -30,4 +33,5 @@ def partial_response(event: Mapping[str, Any], handle: Callable[[Record], None])
             handle(record)
         except Exception:  # noqa: BLE001 whatever it is, the other messages are handled
             failed.append(record.message_id)
+    failed += [message_id for message_id in finish() if message_id not in failed]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

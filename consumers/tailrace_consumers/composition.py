@@ -17,6 +17,7 @@ from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.failure_policy import FailurePolicy
 from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.looks import Looks
 from tailrace_consumers.measures import Unmeasured
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
@@ -91,8 +92,10 @@ def _notifications(settings: Settings, execute: Callable[[Call], Any]) -> Notifi
 class Composition:
     """What the functions are made of; each part is made when it is first asked for."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, world: World, *, looks_together: bool = False) -> None:
+        """With ``looks_together`` jobs are looked at when `looks` is told to catch up, not at each message."""
         self.settings = settings
+        self._looks_together = looks_together
         self.world = world
         self.ledger = world.ledger
         self.store = world.store
@@ -100,10 +103,11 @@ class Composition:
         self.random_source = world.random_source
 
     @classmethod
-    def of_environment(cls) -> Composition:
+    def of_environment(cls, *, looks_together: bool = False) -> Composition:
         """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
         settings = Settings.of(os.environ)
-        return cls(settings, aws(settings, retrying(Boto3Executor()), meter=EmbeddedMeter()))
+        world = aws(settings, retrying(Boto3Executor()), meter=EmbeddedMeter())
+        return cls(settings, world, looks_together=looks_together)
 
     @cached_property
     def intake(self) -> Intake:
@@ -129,6 +133,11 @@ class Composition:
         )
 
     @cached_property
+    def looks(self) -> Looks:
+        """Looks at jobs, put off to the end of a batch."""
+        return Looks(self.completion)
+
+    @cached_property
     def delivery(self) -> Delivery:
         """The ends of chunks."""
         world = self.world
@@ -136,7 +145,7 @@ class Composition:
             ledger=self.ledger,
             store=self.store,
             publisher=world.publisher,
-            completion=self.completion,
+            looker=self.looks if self._looks_together else self.completion,
             meter=world.meter,
             clock=world.clock,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.completion import Completion
+from tailrace_consumers.looks import Looker
 from tailrace_consumers.measures import record_latency, record_rows
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.parts import Part
@@ -36,14 +36,14 @@ class Delivery:
         ledger: Ledger,
         store: ObjectStore,
         publisher: Publisher,
-        completion: Completion,
+        looker: Looker,
         meter: Meter,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._publisher = publisher
-        self._completion = completion
+        self._looker = looker
         self._meter = meter
         self._clock = clock
 
@@ -92,7 +92,7 @@ class Delivery:
 
     def stop(self, job_id: str, outcome: Outcome) -> Outcome:
         """Finish the job if it is complete: whoever settled last may have died before looking."""
-        self._completion.look(job_id)
+        self._looker.look(job_id)
         return outcome
 
     def _event(self, chunk: Chunk, settings: JobSettings, part: Part, timings: Timings) -> PartReady:

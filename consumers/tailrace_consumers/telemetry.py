@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from tailrace_consumers import cold_start
 from tailrace_consumers.batches import Record, partial_response
+from tailrace_consumers.looks import Looks
 from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import ContractError, TailraceError
@@ -48,24 +49,27 @@ class EmbeddedMeter:
         metrics().add_metric(name=str(measure), unit=unit, value=value)
 
 
-def process(event: dict[str, Any], handle: Callable[[str], Handled]) -> Any:
+def process(event: dict[str, Any], handle: Callable[[str], Handled], looks: Looks | None = None) -> Any:
     """Hand each message's body to ``handle``, which says what became of it and what it was about.
 
-    Returns the partial response.
+    Returns the partial response; ``looks`` that were put off are made up for before.
     """
 
     def one(record: Record) -> None:
         try:
             outcome, subject = handle(record.body)
         except Exception as exc:
-            _report_failure(exc, record)
+            _report_failure(exc, message_id=record.message_id)
             raise
+        finally:
+            if looks is not None:
+                looks.end_message(record.message_id)
         metrics().add_metric(name=outcome.value, unit=MetricUnit.Count, value=1)
         log = logger().warning if outcome in LOUD else logger().info
         log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
 
     try:
-        return partial_response(event, one)
+        return partial_response(event, one, tuple if looks is None else partial(looks.catch_up, _report_failure))
     finally:
         metrics().flush_metrics()
         cold_start.end()
@@ -84,9 +88,9 @@ def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def _report_failure(exc: Exception, record: Record) -> None:
+def _report_failure(exc: Exception, message_id: str | None = None) -> None:
     name = Measure.MESSAGES_UNDECODABLE if isinstance(exc, ContractError) else Measure.MESSAGES_FAILED
     metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
-    details = {"message_id": record.message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
+    details = {"message_id": message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
     # A stack trace says something only where none was foreseen.
     logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))

@@ -85,7 +85,7 @@ def settled_before_published(made: Composition) -> Composition:
         ledger=world.ledger,
         store=world.store,
         publisher=world.publisher,
-        completion=made.completion,
+        looker=made.completion,
         meter=world.meter,
         clock=world.clock,
     )

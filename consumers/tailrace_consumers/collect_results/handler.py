@@ -7,14 +7,16 @@ from typing import Any
 
 from tailrace_consumers.collect_results.service import CollectResults
 from tailrace_consumers.composition import Composition
+from tailrace_consumers.looks import Looks
 from tailrace_consumers.telemetry import Handled, process
 from tailrace_core.notifications import decode_notification
 
 
 @cache
-def build() -> CollectResults:
-    """The service, from the function's environment; its first message pays for it."""
-    return assemble(Composition.of_environment())
+def build() -> tuple[CollectResults, Looks]:
+    """The service and what it puts off, from the function's environment; its first message pays for it."""
+    made = Composition.of_environment(looks_together=True)
+    return assemble(made), made.looks
 
 
 def assemble(made: Composition) -> CollectResults:
@@ -37,4 +39,5 @@ def handle(body: str, service: CollectResults) -> Handled:
 
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
     """A batch of them."""
-    return process(event, partial(handle, service=build()))
+    service, looks = build()
+    return process(event, partial(handle, service=service), looks)

@@ -115,6 +115,20 @@ def test_what_cannot_be_decoded_fails_alone(stack: Stack) -> None:
     assert stack.get(keys.part_key(JOB_ID, WHOLE)) == b"1\n2\n3\n4\n"
 
 
+def test_a_batch_finishes_the_job_once_all_of_its_messages_are_handled(stack: Stack) -> None:
+    stack.add_job()
+    chunks = [stack.add_chunk(RowRange(first, 2), b"1\n2\n") for first in (0, 2)]
+    assert stack.composition().ledger.seal(JOB_ID, 4)
+    try:
+        said = batch(*(stack.answer(str(chunk.inference_id), b"1\n2\n") for chunk in chunks))
+        assert collect_results.handler(said, None) == {"batchItemFailures": []}
+    finally:
+        collect_results.build.cache_clear()
+    job = stack.composition().ledger.job(JOB_ID)
+    assert job is not None
+    assert (job.state, job.rows_scored) == (JobState.COMPLETED, 4)
+
+
 def test_functions_build_themselves_from_their_environment(stack: Stack) -> None:
     stack.add_job()
     chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
