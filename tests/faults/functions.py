@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tailrace_consumers.collect_results import handler as collect_results
@@ -13,6 +14,7 @@ from tailrace_consumers.composition import Composition, World, aws
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.handle_failures import handler as handle_failures
+from tailrace_consumers.looks import Looks
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.settings import Settings
@@ -40,6 +42,8 @@ CONSUMERS: dict[str, tuple[str, Any]] = {
     "dispatch_retries": (names.RETRIES, dispatch_retries),
 }
 """Each function's queue and its handler's module."""
+LOOKS_TOGETHER = frozenset({"collect_results"})
+"""Whose handler has jobs looked at once for a batch."""
 RECONCILER = "reconcile_jobs"
 EVERY_S = 300.0
 
@@ -65,6 +69,7 @@ class Functions:
     deaths: int = 0
     ticked_at: float = 0.0
     _alive: dict[str, tuple[Process, Any]] = field(default_factory=dict)
+    _looks: dict[str, Looks] = field(default_factory=dict)
 
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
         """A new process and what it is made of."""
@@ -75,7 +80,7 @@ class Functions:
         if self.piece_bytes is not None:
             changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, piece_bytes=self.piece_bytes)
         world = dataclasses.replace(world, **changes)
-        return process, self.rewire(Composition(SETTINGS, world))
+        return process, self.rewire(Composition(SETTINGS, world, looks_together=role in LOOKS_TOGETHER))
 
     def service(self, role: str) -> tuple[Process, Any]:
         """The function's live process and its service."""
@@ -83,6 +88,7 @@ class Functions:
             process, made = self.composition(role)
             module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
             self._alive[role] = process, module.assemble(made)
+            self._looks[role] = made.looks
         return self._alive[role]
 
     def deliver(self, role: str, batch: int = 10) -> bool:
@@ -91,12 +97,16 @@ class Functions:
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
         done: list[str] = []
         try:
-            done += [each["ReceiptHandle"] for each in messages if self._handle(role, module, each["Body"])]
+            for each in messages:
+                if self._handle(role, module, each["Body"]):
+                    done.append(each["ReceiptHandle"])
+                self._looks[role].end_message(each["ReceiptHandle"])
+            again = self._looks[role].catch_up(partial(self._note, role)) if messages else set()
         except Crash:
             # Nobody learns which messages of the batch were done: all of them come again.
             self.deaths += 1
             return True
-        for receipt in done:
+        for receipt in (each for each in done if each not in again):
             self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipt)
         return bool(messages)
 
@@ -105,14 +115,15 @@ class Functions:
         self.schedule.begin(role)
         try:
             outcome, _ = module.handle(body, service)
-        except TailraceError as exc:
-            self.errors.append((role, exc))
-            return False
         except Exception as exc:  # noqa: BLE001 that is what the batch processor does; the checker objects
-            self.unforeseen.append((role, exc))
+            self._note(role, exc)
             return False
         self.outcomes.append((role, str(outcome)))
         return True
+
+    def _note(self, role: str, exc: Exception) -> None:
+        kept = self.errors if isinstance(exc, TailraceError) else self.unforeseen
+        kept.append((role, exc))
 
     def tick(self) -> None:
         """One run of the reconciler."""

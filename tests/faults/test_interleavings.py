@@ -67,11 +67,18 @@ def handling(world: World, role: str, body: str) -> Act:
     module = CONSUMERS[role][1]
     service = module.assemble(made)
 
+    def again(exc: Exception) -> None:
+        if not isinstance(exc, TailraceError):
+            raise exc
+        world.cloud.sqs.send_message(QueueUrl=CONSUMERS[role][0], MessageBody=body, DelaySeconds=60)
+
     def act() -> None:
         try:
             module.handle(body, service)
-        except TailraceError:
-            world.cloud.sqs.send_message(QueueUrl=CONSUMERS[role][0], MessageBody=body, DelaySeconds=60)
+        except TailraceError as exc:
+            again(exc)
+        made.looks.end_message(body)
+        made.looks.catch_up(again)
 
     return act
 
