@@ -50,3 +50,7 @@ def test_a_service_that_is_not_foreseen_is_refused_by_name() -> None:
 def test_every_call_ends_long_before_a_function_does() -> None:
     config = clients.default_client("s3").meta.config
     assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) < 120
+
+
+def test_a_client_says_who_it_is_without_making_it_up_for_each_request() -> None:
+    assert clients.default_client("sqs").meta.config.user_agent.startswith("tailrace Botocore/")
