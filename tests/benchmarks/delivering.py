@@ -16,7 +16,7 @@ from tests.benchmarks.processes import Command, ours, program
 
 _CHUNKS = 1_000
 _CHUNK_ROWS = 4_400
-"""256 KiB, so that 1,000 chunks are a quarter of a gigabyte: for a whole one the demo's model needs three minutes."""
+"""256 KiB, so that 1,000 chunks are a quarter of a gigabyte: a whole one keeps the demo's model busy for minutes."""
 _FEW_ROWS = 10
 """A chunk that is nothing but what a chunk costs."""
 _BARE_ENDPOINT = "bare"
