@@ -92,8 +92,8 @@ class Endpoint:
         if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
             logs.delete_log_group(logGroupName=group)
         client.update_endpoint(EndpointName=name, EndpointConfigName=copied)
-        patience.until(lambda: client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating")
-        found = client.describe_endpoint(EndpointName=name)
+        # Whoever was refused, an update comes to an end; until then the endpoint takes no other.
+        found = eventually(lambda: self._settled(client.describe_endpoint(EndpointName=name)), what="the update's end")
         changed = found["EndpointConfigName"] == copied
 
         def logged() -> bool:
@@ -105,6 +105,10 @@ class Endpoint:
             "the new instance": "serves" if changed else plain(found.get("FailureReason", "")),
             "its log": "is written" if lines else "is lost",
         }
+
+    @staticmethod
+    def _settled(described: dict[str, Any]) -> dict[str, Any] | None:
+        return described if described["EndpointStatus"] != "Updating" else None
 
 
 class Schedule:
