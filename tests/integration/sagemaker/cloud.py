@@ -23,7 +23,7 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/endpoint"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/doubler:1"
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 Json = dict[str, Any]
 
 
@@ -164,12 +164,22 @@ class Lab:
             "ClientConfig": client_config,
         }
 
-    def config(self, model: str, name: str = "config", *, count: int = 1, asynchronous: Json | None = None) -> str:
+    def config(
+        self,
+        model: str,
+        name: str = "config",
+        *,
+        count: int = 1,
+        asynchronous: Json | None = None,
+        startup_timeout_s: int | None = None,
+    ) -> str:
         name = f"{name}-{self.id}"
-        variant = {
+        variant: Json = {
             "VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large",
             "InitialInstanceCount": count,
         }  # fmt: skip
+        if startup_timeout_s is not None:
+            variant["ContainerStartupHealthCheckTimeoutInSeconds"] = startup_timeout_s
         extra = {"AsyncInferenceConfig": asynchronous} if asynchronous else {}
         self.sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **extra)
         return name

@@ -20,6 +20,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         orders = {k: v[0] for k, v in parse_qs(self.headers.get("X-Amzn-SageMaker-Custom-Attributes", "")).items()}
         time.sleep(float(orders.get("sleep", 0)))
+        while "until" in orders and not Path(orders["until"]).exists():
+            time.sleep(0.02)
         if "die" in orders:
             os._exit(1)
         if "hang_up" in orders:

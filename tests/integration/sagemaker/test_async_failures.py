@@ -68,14 +68,16 @@ def test_an_input_above_the_payload_limit_fails(make_lab: MakeLab) -> None:
     assert "larger than 100 bytes" in lab.error.next()["failureReason"]
 
 
-def test_a_request_that_outlives_its_ttl_is_never_run_and_told_only_if_asked(make_lab: MakeLab) -> None:
+def test_a_request_that_outlives_its_ttl_is_never_run_and_told_only_if_asked(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(time_scale=0.01, notify_expired=True)
     name = _endpoint(lab, MaxConcurrentInvocationsPerInstance=1)
-    lab.invoke(name, lab.put("1\n"), CustomAttributes="sleep=2")
+    told = tmp_path / "told"
+    lab.invoke(name, lab.put("1\n"), CustomAttributes=f"until={told}", InvocationTimeoutSeconds=3600)
     late = lab.invoke(name, lab.put("2\n"), RequestTTLSeconds=60)
     message = lab.error.next()
     assert message["inferenceId"] == late["InferenceId"]
     assert "expired" in message["failureReason"]
+    told.touch()
     assert lab.success.next()["inferenceId"] != late["InferenceId"]
 
 

@@ -103,7 +103,7 @@ def test_notifications_come_twice_and_in_another_order(lab: Lab, name: str) -> N
 
 
 def test_a_failed_attempt_may_be_told_after_the_next_one_has_succeeded(lab: Lab, name: str) -> None:
-    late = {"when": {"inference_id": r"\.1$"}, "do": {"kind": "delay", "seconds": 2}}
+    late = {"when": {"inference_id": r"\.1$"}, "do": {"kind": "delay", "seconds": 6}}
     plan(lab, {"when": {"inference_id": r"\.1$"}, "do": {"kind": "status", "status": 500}}, late)
     lab.invoke(name, lab.put("1\n"), InferenceId="job.0.1.1")
     lab.invoke(name, lab.put("1\n"), InferenceId="job.0.1.2")

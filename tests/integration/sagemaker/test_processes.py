@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,27 @@ def test_records_of_others_in_the_same_folder_are_left_alone(
     assert sleeper.poll() is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems let nobody bind beside a bound socket")
+def test_a_port_is_nobody_elses_while_its_server_starts(tmp_path: Path) -> None:
+    for folder in ("processes", "logs"):
+        (tmp_path / folder).mkdir()
+    settings = EmulatorSettings(
+        "eu-west-1", "123456789012", "http://aws", tmp_path, {"image": ImageCommand(["sleep", "60"])}
+    )
+
+    async def scenario() -> None:
+        starting = await ProcessLauncher(settings).launch("one", Container("image", None, {}), tmp_path)
+        address = ("127.0.0.1", int(starting.url.rpartition(":")[2]))
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(address)
+        with socket.create_server(address):  # which may reuse the address, as servers may
+            await starting.stop()
+        with socket.socket() as anybody:
+            anybody.bind(address)
+
+    asyncio.run(scenario())
+
+
 def test_a_server_gets_its_containers_environment_and_little_of_the_hosts(tmp_path: Path) -> None:
     for folder in ("processes", "logs", "model"):
         (tmp_path / folder).mkdir()
@@ -63,7 +85,7 @@ def test_a_server_gets_its_containers_environment_and_little_of_the_hosts(tmp_pa
 
     async def scenario() -> None:
         server = await ProcessLauncher(settings).launch("one", container, tmp_path / "model")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while server.alive():  # noqa: ASYNC110 - a process has no event to wait for
                 await asyncio.sleep(0.02)
         assert json.loads((tmp_path / "processes" / "one.json").read_text())["what"] == WHAT

@@ -33,6 +33,6 @@ def test_the_command_serves_tells_its_address_and_ends_on_sigterm_with_its_model
             assert json.loads(record.read_text())["what"] == "model-server"
         finally:
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert list((tmp_path / "state" / "processes").iterdir()) == []

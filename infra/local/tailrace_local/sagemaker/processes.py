@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +72,15 @@ class ModelProcess:
     """A running model server."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], url: str, record: ProcessRecord, stop_timeout_s: float
+        self,
+        process: subprocess.Popen[bytes],
+        url: str,
+        record: ProcessRecord,
+        stop_timeout_s: float,
+        port: socket.socket,
     ) -> None:
         self._process = process
+        self._port = port
         self._record = record
         self._stop_timeout_s = stop_timeout_s
         self.url = url
@@ -94,6 +101,7 @@ class ModelProcess:
         # Also when the server itself has ended: children that it left would live on.
         if signal_group(self._process.pid, signal.SIGKILL):
             await self._wait(_AFTER_KILL_S)
+        self._port.close()
         self._record.path.unlink(missing_ok=True)
 
     async def _wait(self, timeout_s: float) -> None:
@@ -120,15 +128,22 @@ class ProcessLauncher:
         if command is None:
             known = ", ".join(self._settings.images) or "none"
             raise StartError(f"No command is known for the image {container.image}. Known images: {known}.")
-        port = _free_port()
+        kept = _kept_port()
+        port = kept.getsockname()[1]
+        if sys.platform != "linux":
+            kept.close()
         url = f"http://127.0.0.1:{port}"
         argv = [part.replace("{port}", str(port)).replace("{model_dir}", str(model_dir)) for part in command.argv]
         environment = self._environment(container, port, model_dir) | dict(command.environment)
         # Not in a thread: were this cancelled meanwhile, nobody would know of the process.
-        process = self._spawn(argv, environment | _own(container), command.cwd, name)
+        try:
+            process = self._spawn(argv, environment | _own(container), command.cwd, name)
+        except BaseException:
+            kept.close()
+            raise
         record = ProcessRecord(self._records / f"{name}.json")
         record.write(process.pid, url)
-        return ModelProcess(process, url, record, self._settings.stop_timeout_s)
+        return ModelProcess(process, url, record, self._settings.stop_timeout_s, kept)
 
     def _environment(self, container: Container, port: int, model_dir: Path) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -164,7 +179,17 @@ def _own(container: Container) -> dict[str, str]:
     return {name: str(value) for name, value in container.environment.items()}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _kept_port() -> socket.socket:
+    """A socket that keeps a free port from everybody but the server that is told of it.
+
+    Linux lets a server bind beside a socket that does not listen if both may reuse the address, as servers do; nobody
+    else is given the port until the server is up, which may take seconds. Elsewhere it has to be closed before.
+    """
+    kept = socket.socket()
+    try:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+    except BaseException:
+        kept.close()
+        raise
+    return kept
