@@ -93,7 +93,8 @@ class Endpoint:
             logs.delete_log_group(logGroupName=group)
         client.update_endpoint(EndpointName=name, EndpointConfigName=copied)
         # Whoever was refused, an update comes to an end; until then the endpoint takes no other.
-        found = eventually(lambda: self._settled(client.describe_endpoint(EndpointName=name)), what="the update's end")
+        eventually(lambda: client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating", what="the end")
+        found = client.describe_endpoint(EndpointName=name)
         changed = found["EndpointConfigName"] == copied
 
         def logged() -> bool:
@@ -105,10 +106,6 @@ class Endpoint:
             "the new instance": "serves" if changed else plain(found.get("FailureReason", "")),
             "its log": "is written" if lines else "is lost",
         }
-
-    @staticmethod
-    def _settled(described: dict[str, Any]) -> dict[str, Any] | None:
-        return described if described["EndpointStatus"] != "Updating" else None
 
 
 class Schedule:
