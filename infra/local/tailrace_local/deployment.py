@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import boto3
-import botocore.session
+from typing import TYPE_CHECKING, Any
 
 from tailrace_local.build import sam_environment
 from tailrace_local.commands import run
 from tailrace_local.errors import DeployError
 from tailrace_local.launch import model_image
+from tailrace_local.own_surface import ask
 from tailrace_local.state import CloudFacts, StateDirectory
 from tailrace_local.workspace import Workspace
+
+if TYPE_CHECKING:
+    import boto3
 
 _EMBEDDED = re.compile(r"Embedded stack (arn:\S+) was not successfully")
 MODEL_KEY = "models/demand/model.tar.gz"
@@ -27,6 +26,9 @@ MODEL_KEY = "models/demand/model.tar.gz"
 
 def session(facts: CloudFacts) -> boto3.Session:
     """A boto3 session of this cloud; its clients still need `endpoint_url`."""
+    import boto3  # noqa: PLC0415 - slow to import, and most of `tailrace local` does not need it
+    import botocore.session  # noqa: PLC0415 - the same
+
     trusting = botocore.session.Session()
     trusting.set_config_variable("ca_bundle", facts.ca_bundle)
     return boto3.Session(
@@ -156,13 +158,3 @@ def model_url(own_url: str, endpoint: str) -> str | None:
     instances = (ask(f"{own_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
     urls = [str(url) for found in instances for url in found.get("urls", [])]
     return urls[0] if urls else None
-
-
-def ask(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
-    """The JSON object at one of the cloud's own addresses, or None when it does not answer."""
-    try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http address
-            found = json.loads(answer.read())
-    except (urllib.error.URLError, OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -6,6 +6,7 @@ LocalCloudError
 ├── StartError            the cloud's process did not become ready
 ├── BuildError            `sam build` or the training of the demo's model failed
 ├── DeployError           `sam deploy` failed
+├── SilentCloudError      the cloud's process runs and does not answer
 └── FaultPlanError        a fault plan that is not valid, or that the cloud did not take
 """
 
@@ -41,6 +42,10 @@ class BuildError(LocalCloudError):
 
 class DeployError(LocalCloudError):
     """The stack could not be put on the cloud."""
+
+
+class SilentCloudError(LocalCloudError):
+    """The cloud does not say how it is."""
 
 
 class FaultPlanError(LocalCloudError):

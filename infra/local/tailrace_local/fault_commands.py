@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tailrace_local.errors import FaultPlanError
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.reporting import Json, StateDir, fail, reported, up_or_exit
+from tailrace_local.state import CloudFacts
+
+if TYPE_CHECKING:
+    from tailrace_local.fault_admin import FaultAdmin
 
 faults = typer.Typer(
     no_args_is_help=True,
@@ -32,9 +35,11 @@ def set_plan(
     Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' | tailrace local
     faults set -`
     """
-    facts = up_or_exit(state_dir)
+    admin = _admin(up_or_exit(state_dir))
     with reported():
-        shown = FaultAdmin(facts.own_url).set(CloudFaultPlan.read(_text(plan)))
+        from tailrace_local.fault_admin import CloudFaultPlan  # noqa: PLC0415 - see `_admin`
+
+        shown = admin.set(CloudFaultPlan.read(_text(plan)))
     _print(shown, json_=json_)
 
 
@@ -46,7 +51,7 @@ def show(
     state_dir: StateDir = None,
 ) -> None:
     """The rules, and how many faults were done since they were set."""
-    admin = FaultAdmin(up_or_exit(state_dir).own_url)
+    admin = _admin(up_or_exit(state_dir))
     with reported():
         if not log:
             _print(admin.show(), json_=json_)
@@ -59,9 +64,9 @@ def show(
 @faults.command()
 def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """Misbehave no more. Counters and log stay until the next plan; what is held back still comes."""
-    facts = up_or_exit(state_dir)
+    admin = _admin(up_or_exit(state_dir))
     with reported():
-        shown = FaultAdmin(facts.own_url).clear()
+        shown = admin.clear()
     _print(shown, json_=json_)
 
 
@@ -72,10 +77,17 @@ def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
     if facts.endpoint_name is None:
         fail("the stack has no endpoint")
     with reported():
-        killed = FaultAdmin(facts.own_url).kill_model(facts.endpoint_name)
+        killed = _admin(facts).kill_model(facts.endpoint_name)
     typer.echo(
         json.dumps({"killed": killed}) if json_ else f"killed {', '.join(killed) or 'none: there is no instance'}"
     )
+
+
+def _admin(facts: CloudFacts) -> FaultAdmin:
+    # Slow to import (the plan of the SageMaker emulator's faults brings the emulator), and no other command needs it.
+    from tailrace_local.fault_admin import FaultAdmin  # noqa: PLC0415
+
+    return FaultAdmin(facts.own_url)
 
 
 def _text(plan: Path) -> bytes:

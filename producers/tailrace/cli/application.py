@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from tailrace.cli import dead_letters, jobs, parked_chunks, rejected_rows, results, submitting
 from tailrace.cli.environment import Environment, error_text
 from tailrace.cli.exit_codes import ExitCode, of_error
 from tailrace.cli.termination import unwinding
@@ -22,7 +21,7 @@ expired, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard
 
 
 def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
-    """The application; of the plugins only the one that is ``wanted`` is imported."""
+    """The application, with the plugin that is ``wanted`` or with its own commands; the others are not imported."""
     app = typer.Typer(
         help=_HELP,
         no_args_is_help=True,
@@ -30,13 +29,10 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command("submit")(submitting.submit)
-    for name in ("status", "wait", "download", "jobs", "cancel"):
-        app.command(name)(getattr(jobs, name))
-    app.command("rejects")(rejected_rows.rejects)
-    app.command("results")(results.results)
-    app.add_typer(parked_chunks.build(), name="parked")
-    app.add_typer(dead_letters.build(), name="dlq")
+    if wanted not in {plugin.name for plugin in plugins}:
+        from tailrace.cli import commands  # noqa: PLC0415 - slow to import, and a plugin does not need them
+
+        commands.add_to(app)
     for plugin in plugins:
         _mount(app, plugin, wanted)
     return app
@@ -44,8 +40,7 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
 
 def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
     """Carry out a command line; the exit code."""
-    wanted = next((each for each in arguments if not each.startswith("-")), None)
-    app = build(tuple(entry_points(group=PLUGINS)), wanted)
+    app = build(tuple(entry_points(group=PLUGINS)), arguments[0] if arguments else None)
     environment = environment or Environment()
     try:
         with unwinding():

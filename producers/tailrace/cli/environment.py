@@ -9,16 +9,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, ParamSpec, TextIO
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO
 
 import typer
 
 from tailrace.cli.exit_codes import of_error
 from tailrace.cli.termination import TerminationError
-from tailrace.client import Tailrace
-from tailrace.connections import explained
 from tailrace_core.aws_errors import translated
 from tailrace_core.errors import InputError, TailraceError
+
+if TYPE_CHECKING:
+    from tailrace.client import Tailrace
 
 P = ParamSpec("P")
 
@@ -40,8 +41,11 @@ def connect(target: Target) -> Tailrace:
     Raises:
         ConfigurationError: there is no such profile.
     """
-    import boto3  # noqa: PLC0415 - slow to import, and `--help` does not need it
+    import boto3  # noqa: PLC0415 - slow to import, and a plugin does not need it
     import botocore.exceptions  # noqa: PLC0415 - the same
+
+    from tailrace.client import Tailrace  # noqa: PLC0415 - the same
+    from tailrace.connections import explained  # noqa: PLC0415 - the same
 
     try:
         session = boto3.Session(profile_name=target.profile, region_name=target.region)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tailrace_core.jobs import Job, JobState
-from tailrace_local.deployment import ask
 from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.own_surface import ask
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel, finished_job
 from tests.integration.deployment.stacks import TIMEOUT_S, Stack, predictions

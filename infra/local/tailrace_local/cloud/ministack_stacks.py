@@ -47,6 +47,11 @@ class MiniStackStacks:
         found: Record | None = self._package._stacks.get(name)  # noqa: SLF001 - as above
         return found
 
+    def statuses(self) -> dict[str, str]:
+        """The status of every stack of the account and region at work, by name."""
+        records = self._package._stacks.items()  # noqa: SLF001 - no public way in
+        return {name: str(record["StackStatus"]) for name, record in records}
+
     def keep(self, record: Record) -> None:
         """Put a new stack beside the others."""
         self._package._stacks[record["StackName"]] = record  # noqa: SLF001 - no public way in

@@ -63,6 +63,7 @@ class Cloud:
         self._endpoint_url = endpoint_url = listening.endpoint_url
         self._state = StateDirectory(Path(settings.state_dir))
         self._ministack = MiniStack()
+        self._stacks = MiniStackStacks()
         self._credentials = RoleCredentials(self._ministack.iam)
         self._clients = RoleClients(self._credentials, endpoint_url)
         self._keys = EncryptionKeys(region=settings.region, account_id=settings.account_id)
@@ -105,12 +106,16 @@ class Cloud:
         await self._emulator.stop()
 
     def status(self) -> dict[str, Any]:
-        """What runs in here."""
+        """What runs in here, and how deep its queues are."""
+        # First: it enters the account and region whose stacks are told.
+        watched = self._watch.status()
         return {
+            "stacks": [{"name": name, "status": status} for name, status in self._stacks.statuses().items()],
+            "queues": watched.pop("queues"),
             "functions": self._fleet.listed(),
             "mappings": self._supervisor.listed(),
             "declared": self._declared.listed(),
-            **self._watch.status(),
+            **watched,
         }
 
     def _guarded(self) -> Service:
@@ -137,7 +142,7 @@ class Cloud:
                 ROLE_POLICY: RolePolicies(self._ministack),
             }
         )
-        NestedStacks(MiniStackStacks()).install(self._ministack)
+        NestedStacks(self._stacks).install(self._ministack)
         self._declared.install(self._ministack)
 
     def _enforce(self, iam: MiniStackIam) -> None:

@@ -20,8 +20,8 @@ from tailrace_core.jobs import Chunk
 from tailrace_local.cloud.front import STATUS_PATH
 from tailrace_local.cloud.queues.events import record
 from tailrace_local.demand import COLUMNS
-from tailrace_local.deployment import ask
 from tailrace_local.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
+from tailrace_local.own_surface import ask
 from tailrace_local.sagemaker.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.steps.step import Patience, Seen

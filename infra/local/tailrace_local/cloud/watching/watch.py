@@ -93,11 +93,15 @@ class Watch:
         self._alarms.close()
 
     def status(self) -> dict[str, Any]:
-        """What speaks, and what was scaled last. From any thread of the server."""
+        """How deep queues are, what speaks, and what was scaled last. From any thread of the server."""
         self._scope.enter()
         every = [*self._kept.described(), *self._kept.composites()]
         alarmed = [each for each in every if each["StateValue"] == State.ALARM]
         return {
+            "queues": [
+                {"name": each.name, "visible": each.visible, "in_flight": each.in_flight, "delayed": each.delayed}
+                for each in self._queues.depths(time.time())
+            ],
             "time_scale": self._pace.time_scale,
             "alarms": {
                 "count": len(every),

@@ -1,0 +1,18 @@
+"""The cloud's own surface (`/_tailrace/…`), which is no AWS, as its commands ask it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+
+def ask(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
+    """The JSON object at one of the cloud's own addresses, or None when it does not answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http address
+            found = json.loads(answer.read())
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
