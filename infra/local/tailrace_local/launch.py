@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tailrace_local.cloud.settings import CloudSettings, Image
@@ -44,18 +44,24 @@ def settings_for(
 
 
 class Launcher:
-    """Starts one cloud on a fresh state directory."""
+    """Starts one cloud on a fresh state directory.
+
+    An `attached` one ends when this process does, however that ends; any other goes on.
+    """
 
     def __init__(
         self,
         workspace: Workspace,
         state: StateDirectory,
         *,
+        attached: bool = False,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._workspace = workspace
         self._state = state
+        self._attached = attached
+        self._life: int | None = None
         self._clock = clock
         self._pause = pause
         self._group: ProcessGroup | None = None
@@ -68,8 +74,9 @@ class Launcher:
         """
         python = self._workspace.tool("cloud")
         file = self._state.root / "settings.json"
-        replace(settings, state_dir=str(self._state.root)).write(file)
-        with self._state.cloud_log.open("ab") as log:
+        with self._state.cloud_log.open("ab") as log, self._pipe() as handed_on:
+            starter_fd = handed_on[0] if handed_on else None
+            replace(settings, state_dir=str(self._state.root), starter_fd=starter_fd).write(file)
             group = ProcessGroup.start(
                 [str(python), "-m", "tailrace_local.cloud", str(file)],
                 what=CLOUD,
@@ -77,6 +84,7 @@ class Launcher:
                 environment=_clean_environment(self._workspace),
                 cwd=self._state.root,
                 output=log.fileno(),
+                handed_on=handed_on,
             )
         self._group = group
         try:
@@ -84,6 +92,18 @@ class Launcher:
         except BaseException:
             group.end()
             raise
+
+    @contextlib.contextmanager
+    def _pipe(self) -> Iterator[tuple[int, ...]]:
+        """What an attached cloud watches; the other end stays open here, and closes with this process at the latest."""
+        if not self._attached:
+            yield ()
+            return
+        watched, self._life = os.pipe()
+        try:
+            yield (watched,)
+        finally:
+            os.close(watched)
 
     def _wait(self, group: ProcessGroup, timeout_s: float) -> Listening:
         deadline = self._clock() + timeout_s
@@ -103,6 +123,9 @@ class Launcher:
             # A leader can look dead while its threads still end; only then has it a status.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._group.child.wait(10)
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
 
     def tail(self, lines: int = 12) -> str:
         """The end of the cloud's log."""

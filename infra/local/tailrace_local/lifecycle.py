@@ -51,12 +51,12 @@ class Steps:
 
 
 class Lifecycle:
-    """The local cloud of one state directory."""
+    """The local cloud of one state directory; an `attached` one ends with the process that started it."""
 
-    def __init__(self, workspace: Workspace, state: StateDirectory) -> None:
+    def __init__(self, workspace: Workspace, state: StateDirectory, *, attached: bool = False) -> None:
         self._workspace = workspace
         self._state = state
-        self._launcher = Launcher(workspace, state)
+        self._launcher = Launcher(workspace, state, attached=attached)
 
     def running(self) -> CloudFacts | None:
         """The facts of the cloud, when it is up and deployed."""

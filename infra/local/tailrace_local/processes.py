@@ -63,8 +63,9 @@ class ProcessGroup:
         environment: Mapping[str, str],
         cwd: Path,
         output: IO[bytes] | int,
+        handed_on: Sequence[int] = (),
     ) -> ProcessGroup:
-        """Start `argv` in a session of its own and record it in the folder `records`."""
+        """Start `argv` in a session of its own, with the descriptors `handed_on`, and record it in `records`."""
         child = subprocess.Popen(
             list(argv),
             env=dict(environment),
@@ -73,6 +74,7 @@ class ProcessGroup:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=handed_on,
         )
         record = ProcessRecord(child.pid, child.pid, time.time(), what)
         return cls(child, record, record.write(records))

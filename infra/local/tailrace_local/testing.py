@@ -1,4 +1,4 @@
-"""A cloud for tests: started on a state directory of its own, and taken down whatever happens."""
+"""A cloud for tests: started on a state directory of its own, and taken down whatever happens, SIGKILL included."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def running_cloud(
         LocalCloudError: it did not come up; nothing of it is left then.
     """
     workspace = Workspace.here()
-    lifecycle = Lifecycle(workspace, StateDirectory(state_dir))
+    lifecycle = Lifecycle(workspace, StateDirectory(state_dir), attached=True)
     plan = Plan(
         template=template or workspace.template,
         parameters=parameters or {},
@@ -143,7 +143,7 @@ def bare_cloud(
         LocalCloudError: it did not start; nothing of it is left then.
     """
     workspace = Workspace.here()
-    lifecycle = Lifecycle(workspace, StateDirectory(state_dir))
+    lifecycle = Lifecycle(workspace, StateDirectory(state_dir), attached=True)
     plan = Plan(
         template=workspace.template, enforce_iam=enforce_iam, tls=tls, allow_serial_pipelines=allow_serial_pipelines
     )

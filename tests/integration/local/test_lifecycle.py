@@ -83,7 +83,7 @@ def test_children_of_a_leader_that_died_are_ended(state: StateDirectory) -> None
         "open('forked', 'w').close()"
     )
     group = sleeper(state, program=program)
-    group.child.wait(10)
+    group.child.wait(60)
     assert members(group.record)
     end_all(state, grace_s=5)
     assert not members(group.record)
@@ -123,7 +123,7 @@ def test_two_commands_do_not_work_on_one_state_at_once(state: StateDirectory) ->
 def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> None:
     launcher, settings = bare(state)
     url = launcher.start(settings, timeout_s=60).endpoint_url
-    with urllib.request.urlopen(f"{url}/_tailrace/status", timeout=5) as answer:  # noqa: S310 - our own http address
+    with urllib.request.urlopen(f"{url}/_tailrace/status", timeout=30) as answer:  # noqa: S310 - our own http address
         assert answer.status == 200
     orphan = sleeper(state)
     (cloud,) = (record for record in state.records().values() if record.what == "cloud")
@@ -144,6 +144,48 @@ def test_a_cloud_ends_its_own_children_when_it_is_told_to_stop(state: StateDirec
     end_all(state)
     launcher.reap()
     assert not psutil.pid_exists(cloud.pid)
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from tailrace_local.launch import Launcher, settings_for
+from tailrace_local.state import StateDirectory
+from tailrace_local.workspace import Workspace
+workspace, state = Workspace.here(), StateDirectory(Path(sys.argv[1]))
+settings = settings_for(workspace, state, region="eu-west-1", account_id="123456789012", enforce_iam=False)
+print(Launcher(workspace, state, attached=sys.argv[2] == "attached").start(settings, timeout_s=60), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.cloud
+def test_an_attached_cloud_ends_with_whoever_started_it_and_any_other_goes_on(
+    state: StateDirectory, tmp_path: Path
+) -> None:
+    bare(state)
+    other = StateDirectory(tmp_path / "other")
+    other.create()
+    try:
+        starters = [started(state, "attached"), started(other, "detached")]
+        for starter in starters:
+            starter.kill()
+            starter.communicate(timeout=60)
+        (cloud,) = (record for record in state.records().values() if record.what == "cloud")
+        eventually(lambda: not members(cloud), what="the end of the attached cloud")
+        assert "has ended" in state.cloud_log.read_text()
+        assert is_up(other)
+    finally:
+        end_all(other)
+
+
+def started(state: StateDirectory, how: str) -> subprocess.Popen[str]:
+    """A process that has started a cloud."""
+    command = [sys.executable, "-c", STARTER, str(state.root), how]
+    starter = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    assert "127.0.0.1" in starter.stdout.readline()
+    return starter
 
 
 def test_down_of_nothing_is_fine_twice(tmp_path: Path) -> None:

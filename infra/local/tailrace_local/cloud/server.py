@@ -194,8 +194,11 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
     listening = listeners.listening
     cloud = Cloud(settings, listening)
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if settings.starter_fd is not None:
+        _watch_starter(loop, settings.starter_fd, stop)
     serving = Serving(cloud.app, listeners)
     # The server outlives the signal until what uses it has stopped.
     server = asyncio.create_task(serving.serve())
@@ -215,6 +218,17 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
             await asyncio.wait({server}, timeout=_STOP_WITHIN_S)
     if server.done() and (error := server.exception()):
         raise error
+
+
+def _watch_starter(loop: asyncio.AbstractEventLoop, pipe: int, stop: asyncio.Event) -> None:
+    """Nothing is ever written to the pipe: it can be read from when its last writer is gone."""
+
+    def ended() -> None:
+        _log.warning("whoever started this cloud has ended")
+        loop.remove_reader(pipe)
+        stop.set()
+
+    loop.add_reader(pipe, ended)
 
 
 async def _answering(url: str, server: asyncio.Task[None]) -> None:

@@ -29,6 +29,8 @@ class CloudSettings:
     allow_serial_pipelines: bool = False
     time_scale: float = 1.0
     images: dict[str, Image] = field(default_factory=dict)
+    starter_fd: int | None = None
+    """The end of a pipe whose other end is the starter's: the cloud stops when that process is no more."""
 
     def write(self, path: Path) -> None:
         """Hand the settings to the cloud's process."""
