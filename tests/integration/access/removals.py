@@ -82,7 +82,7 @@ class Removals:
     def _without(self, grant: Grant, taken: Taken) -> Felt | None:
         _, offset = read_decisions(self._cloud.state_dir)
         with self._removed(grant):
-            seen = taken.step.run(Patience(lambda: self._refused(grant, offset)))
+            seen = taken.step.run(Patience(lambda: self._refused(grant, offset), taken.seconds))
         if seen == taken.seen or not self._refused(grant, offset):
             return None
         return Felt(grant, taken.step.name, difference(taken.seen, seen))

@@ -16,7 +16,7 @@ from tests.infra.access.policies import Statement
 from tests.integration.access.grants import ROLE, Holder, holders
 from tests.integration.access.identities import person
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)

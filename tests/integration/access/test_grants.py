@@ -7,7 +7,7 @@ import pytest
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.conftest import Exercised
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 
 def test_nothing_that_a_job_needs_is_refused(exercised: Exercised) -> None:

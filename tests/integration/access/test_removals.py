@@ -26,7 +26,7 @@ from tests.integration.access.steps.scene import Scene
 from tests.integration.access.steps.services import Endpoint, ModelProvider, Schedule
 from tests.integration.access.steps.step import Step
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,6 +112,22 @@ def test_a_window_lets_batches_grow_beyond_one_receive() -> None:
     names = [f"m{n}" for n in range(25)]
     arrivals = [(0.0, name) for name in names]
     assert gathered(arrivals, BatchSize=25, MaximumBatchingWindowInSeconds=5) == names
+
+
+def test_a_poller_that_does_not_receive_when_its_mapping_is_disabled_receives_nothing_more() -> None:
+    clock, states = Clock(), [True, True, False]
+    queue, function = FakeQueue(clock, [(0, "a"), (0, "b"), (0, "c")]), FakeFunction(*[{"body": None}] * 3)
+    seen: list[bool] = []
+
+    def look() -> Mapping | None:
+        # While it asks it may go on to receive.
+        seen.append(made.receiving)
+        return dataclasses.replace(mapping(BatchSize=1), enabled=states.pop(0)) if states else None
+
+    made = Poller(look, queue, function, clock=clock, pause_s=0.0)
+    made.start()
+    made.join(30)
+    assert (seen, len(queue.asked), made.receiving) == ([True] * 4, 2, False)
 
 
 def test_success_deletes_the_whole_batch() -> None:

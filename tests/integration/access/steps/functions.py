@@ -58,7 +58,8 @@ class Functions:
         yield Step("park what the endpoint refuses", lambda _: self._retried(_REFUSED))
 
     def reconciling(self) -> Iterator[Step]:
-        """Of ReconcileJobs."""
+        """Of ReconcileJobs, which finds nothing of what other steps have left."""
+        self._scene.forget()
         yield Step("start a process that logs", lambda patience: self._scene.logged(patience, "ReconcileJobs", {}))
         yield Step("give up a tick that fails", self._tick_given_up)
         yield Step("find an answer that nobody heard of", lambda _: self._unheard("Succeeded", ""))
@@ -173,12 +174,12 @@ class Functions:
 
     def _tick(self, job: str, queue: str | None = None) -> Seen:
         scene = self._scene
-        before = scene.waiting(queue) if queue else 0
+        before = scene.times_heard(queue, job) if queue else 0
         seen = {**scene.invoked("ReconcileJobs", {}), **scene.became_of(job)}
         if queue:
-            seen[f"messages in {queue}Queue"] = scene.waiting(queue) - before
+            seen[f"messages in {queue}Queue"] = scene.times_heard(queue, job) - before
         # What is left must not be found by the next tick.
-        scene.forget(job)
+        scene.forget()
         return seen
 
     def _unheard(self, queue: str, *words: str, **options: int) -> Seen:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from tailrace import Tailrace
 from tailrace_core.jobs import Chunk
+from tailrace_core.ledger.items import DUE_INDEX
 from tailrace_local.cloud.front import STATUS_PATH
 from tailrace_local.cloud.queues.events import record
 from tailrace_local.demand import COLUMNS
@@ -57,7 +58,8 @@ class Scene:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Nobody takes from the queues, and the endpoint misbehaves on demand."""
+        """Nobody takes from the queues, the reconciler ticks when it is told to, the endpoint misbehaves on demand."""
+        self._tick_by_itself(enabled=False)
         self._map(enabled=False)
         self._set({"sagemaker": {"rules": _RULES}, "functions": _FUNCTIONS})
         try:
@@ -65,6 +67,7 @@ class Scene:
         finally:
             self._faults.clear()
             self._map(enabled=True)
+            self._tick_by_itself(enabled=True)
 
     @contextmanager
     def refusing(self, job: str, code: str) -> Iterator[None]:
@@ -75,6 +78,19 @@ class Scene:
             yield
         finally:
             self._set({"sagemaker": {"rules": _RULES}})
+
+    def _tick_by_itself(self, *, enabled: bool) -> None:
+        own = self._own_schedule()
+        asked = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+        changed = {name: own[name] for name in asked}
+        self.cloud.client("scheduler").update_schedule(**changed, State="ENABLED" if enabled else "DISABLED")
+
+    def _own_schedule(self) -> dict[str, Any]:
+        """The stack's schedule."""
+        scheduler = self.cloud.client("scheduler")
+        (own,) = [each for each in scheduler.list_schedules()["Schedules"] if each["GroupName"] != "default"]
+        found: dict[str, Any] = scheduler.get_schedule(Name=own["Name"], GroupName=own["GroupName"])
+        return found
 
     def mapping(self, queue: str) -> str:
         """The id of the event source mapping of a queue."""
@@ -87,17 +103,19 @@ class Scene:
         self.cloud.client("lambda").update_event_source_mapping(UUID=self.mapping(queue), Enabled=enabled)
         if not enabled:
             name = self.queue_arn(queue).rsplit(":", 1)[-1]
-            eventually(lambda: not self._enabled(name), what=f"the end of the mapping of {name}")
+            eventually(lambda: not self._polled(name, "enabled"), what=f"the end of the mapping of {name}")
             # Whoever is still waiting for a message takes this one, and then none.
             url = self.cloud.outputs[f"{queue}Queue"]
             self.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=TEST_MESSAGE)
-            with suppress(AssertionError):
-                eventually(lambda: not self.waiting(queue), within_s=1.5)
+            eventually(lambda: not self._polled(name, "receiving", "in_flight"), what=f"nobody at {name}")
             self.cloud.client("sqs").purge_queue(QueueUrl=url)
 
-    def _enabled(self, queue: str) -> bool:
-        status = ask(f"{self.cloud.own_url}{STATUS_PATH}") or {}
-        return any(each["enabled"] for each in status["mappings"] if each["queue"] == queue)
+    def _polled(self, queue: str, *signs: str) -> bool:
+        """Whether one of these signs is there that somebody takes from a queue, or nobody can tell."""
+        status = ask(f"{self.cloud.own_url}{STATUS_PATH}")
+        if status is None:
+            return True
+        return any(each[sign] for each in status["mappings"] if each["queue"] == queue for sign in signs)
 
     def _map(self, *, enabled: bool) -> None:
         for queue in ("Succeeded", "Failed", "Retries"):
@@ -159,14 +177,13 @@ class Scene:
         for chunk in self.chunks(job):
             self.change(job, f"chunk#{chunk.range.name}", due_at=1.0, **values)
 
-    def forget(self, job: str) -> None:
-        """Have the reconciler never look at a job again."""
-        for item in ("job", *(f"chunk#{chunk.range.name}" for chunk in self.chunks(job))):
-            self.cloud.client("dynamodb").update_item(
-                TableName=self.cloud.outputs["LedgerTable"],
-                Key={"job": {"S": job}, "item": {"S": item}},
-                UpdateExpression="REMOVE due_shard",
-            )
+    def forget(self) -> None:
+        """Have the reconciler never again look at what is open now."""
+        client, table = self.cloud.client("dynamodb"), self.cloud.outputs["LedgerTable"]
+        for page in client.get_paginator("scan").paginate(TableName=table, IndexName=DUE_INDEX):
+            for found in page["Items"]:
+                key = {name: found[name] for name in ("job", "item")}
+                client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE due_shard")
 
     def keys(self, job: str) -> list[str]:
         """The keys of the job's objects, less what they have in common."""
@@ -197,6 +214,11 @@ class Scene:
             client.create_endpoint(EndpointName=name, EndpointConfigName=config)
             eventually(lambda: self._endpoint_status() == "InService", what="the endpoint in service")
 
+    def answered(self) -> None:
+        """Wait until the endpoint is done with every request: what it tells of them is told then."""
+        url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.outputs['EndpointName']}"
+        eventually(lambda: (ask(url) or {}).get("backlog") == 0, what="an answer to every request")
+
     def _endpoint_status(self) -> str | None:
         with suppress(ClientError):
             found = self.cloud.client("sagemaker").describe_endpoint(EndpointName=self.cloud.outputs["EndpointName"])
@@ -221,12 +243,21 @@ class Scene:
 
     def heard(self, queue: str, about: str) -> str | None:
         """The body of a queue's message that has this text, taken out of the queue; None while there is none."""
+        return next(iter(self._said(queue, about)), None)
+
+    def times_heard(self, queue: str, about: str) -> int:
+        """How many messages of a queue have had this text so far."""
+        return len(self._said(queue, about))
+
+    def _said(self, queue: str, about: str) -> Sequence[str]:
+        """All that has been said, once everything is taken out of a queue that is there."""
         sqs, url = self.cloud.client("sqs"), self.cloud.outputs[f"{queue}Queue"]
-        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        for message in received.get("Messages", []):
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            self._heard.append(message["Body"])
-        return next((each for each in self._heard if about in each), None)
+        asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0}
+        while messages := sqs.receive_message(**asked).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                self._heard.append(message["Body"])
+        return [each for each in self._heard if about in each]
 
     def wait_for(self, queue: str, about: str) -> str:
         """The same, when it is there."""
@@ -243,8 +274,7 @@ class Scene:
     def schedule(self, target: str) -> Iterator[None]:
         """A schedule that is due at once, with role and dead letters of the stack's own, until the block ends."""
         scheduler = self.cloud.client("scheduler")
-        (own,) = [each for each in scheduler.list_schedules()["Schedules"] if each["GroupName"] != "default"]
-        found = scheduler.get_schedule(Name=own["Name"], GroupName=own["GroupName"])["Target"]
+        found = self._own_schedule()["Target"]
         name = f"at-once-{uuid4().hex[:8]}"
         scheduler.create_schedule(
             Name=name,

@@ -29,9 +29,9 @@ class Endpoint:
     def steps(self) -> Iterator[Step]:
         """All of them."""
         yield Step("publish metrics", self._measured)
-        yield Step("answer a chunk", lambda patience: self._answered(patience, bad=None))
-        yield Step("report a failure", lambda patience: self._answered(patience, bad=0))
-        yield Step("report an input that is missing", self._missing)
+        yield Step("answer a chunk", lambda _: self._answered(bad=None))
+        yield Step("report a failure", lambda _: self._answered(bad=0))
+        yield Step("report an input that is missing", lambda _: self._missing())
         yield Step("start an instance that logs", self._started)
 
     def _measured(self, patience: Patience) -> Seen:
@@ -54,27 +54,25 @@ class Endpoint:
             measured = patience.until(lambda: count() > before)
         return {"metrics": "are there" if measured else "are lost"}
 
-    def _answered(self, patience: Patience, bad: int | None) -> Seen:
+    def _answered(self, bad: int | None) -> Seen:
         scene = self._scene
         job = scene.submit("", bad=bad)
         (chunk,) = scene.chunks(job)
-        queue = "Succeeded" if bad is None else "Failed"
-        other = "Failed" if bad is None else "Succeeded"
-        patience.until(lambda: scene.heard(queue, job) or scene.heard(other, job))
+        scene.answered()
         return {
             "the notification": _told(scene.heard("Succeeded", job) or scene.heard("Failed", job)),
             "the answer": "is stored" if scene.has(chunk.output_location) else "is not stored",
             "the failure": "is stored" if scene.has(chunk.failure_location) else "is not stored",
         }
 
-    def _missing(self, patience: Patience) -> Seen:
+    def _missing(self) -> Seen:
         scene, name = self._scene, uuid4().hex
         scene.cloud.client("sagemaker-runtime").invoke_endpoint_async(
             EndpointName=scene.cloud.outputs["EndpointName"],
             InputLocation=f"s3://{scene.bucket}/v1/jobs/{name}/input/missing.csv",
             InferenceId=name,
         )
-        patience.until(lambda: scene.heard("Failed", name))
+        scene.answered()
         return {"the notification": _told(scene.heard("Failed", name)).replace(name, "…")}
 
     def _started(self, patience: Patience) -> Seen:

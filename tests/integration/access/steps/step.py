@@ -9,22 +9,26 @@ from dataclasses import dataclass
 Seen = Mapping[str, object]
 """What a step led to, by what it is called in words; the same each time as long as nothing is refused."""
 
-_WITHIN_S = 30.0
+_WITHIN_S = 60.0
 _AFTER_REFUSAL_S = 0.7
-"""Long enough for what follows upon a refusal to be there, such as a notification of failure."""
+"""At least: it may be somebody else who was refused, beside what the step waits for."""
 
 
 class Patience:
-    """Waits for what a step leads to, and not for long once somebody was refused: then it may never come."""
+    """Waits for what a step leads to, and not for long once somebody was refused: then it may never come.
 
-    def __init__(self, refused: Callable[[], bool]) -> None:
+    ``usual_s`` is how long the step takes when nobody is refused, on a machine as busy as this one.
+    """
+
+    def __init__(self, refused: Callable[[], bool], usual_s: float = 0.0) -> None:
         self._refused = refused
+        self._after_refusal_s = max(_AFTER_REFUSAL_S, usual_s)
 
     def until(self, condition: Callable[[], object]) -> bool:
         """Whether it came true.
 
         Raises:
-            AssertionError: nobody was refused, and it did not come true within half a minute.
+            AssertionError: nobody was refused, and it did not come true within a minute.
         """
         deadline = time.monotonic() + _WITHIN_S
         told = False
@@ -33,7 +37,7 @@ class Patience:
                 assert told, f"it did not come true within {_WITHIN_S:.0f} s"
                 return False
             if not told and self._refused():
-                told, deadline = True, min(deadline, time.monotonic() + _AFTER_REFUSAL_S)
+                told, deadline = True, min(deadline, time.monotonic() + self._after_refusal_s)
             time.sleep(0.05)
         return True
 

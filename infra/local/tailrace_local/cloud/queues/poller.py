@@ -64,13 +64,16 @@ class Poller:
         function: Function,
         *,
         clock: Callable[[], float] = time.monotonic,
+        pause_s: float = _PAUSE_S,
     ) -> None:
         self._mapping = mapping
         self._queue = queue
         self._function = function
         self._clock = clock
+        self._pause_s = pause_s
         self._stopped = threading.Event()
         self._free = threading.Condition()
+        self.receiving = False
         self.in_flight = 0
         self._pool = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="batch")
         self._thread = threading.Thread(target=self._run, name="queue-poller", daemon=True)
@@ -86,6 +89,10 @@ class Poller:
             self._free.notify_all()
         self._pool.shutdown(wait=False)
 
+    def join(self, timeout_s: float) -> None:
+        """Wait until it polls no more."""
+        self._thread.join(timeout_s)
+
     @property
     def alive(self) -> bool:
         """Whether it still polls."""
@@ -93,17 +100,21 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            # Before it asks: once the mapping is disabled, one that was seen not to receive receives nothing more.
+            self.receiving = True
             mapping = self._mapping()
             if mapping is None:
-                return
+                break
             if not mapping.enabled:
-                self._stopped.wait(_PAUSE_S)
+                self.receiving = False
+                self._stopped.wait(self._pause_s)
                 continue
             try:
                 self._poll_once(mapping)
             except Exception as error:  # noqa: BLE001 - a poller outlives its queue's or its function's trouble
                 _log.warning("polling %s for %s: %s", mapping.queue_arn, mapping.function_name, error)
-                self._stopped.wait(_PAUSE_S)
+                self._stopped.wait(self._pause_s)
+        self.receiving = False
 
     def _poll_once(self, mapping: Mapping) -> None:
         if not self._wait_for_place(mapping.concurrency(self._function.reserved_concurrency)):
@@ -176,5 +187,5 @@ class Poller:
         """Receive only what can be worked on at once: messages that wait in here would be invisible for nothing."""
         with self._free:
             if self.in_flight >= limit:
-                self._free.wait(_PAUSE_S)
+                self._free.wait(self._pause_s)
             return self.in_flight < limit and not self._stopped.is_set()

@@ -108,12 +108,14 @@ class Supervisor:
             poller.stop()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Queue, function and batches in flight, for each mapping."""
+        """Queue, function, whether somebody receives, and batches in flight, for each mapping."""
         return [
             {
                 "queue": mapping.queue_arn.rsplit(":", 1)[-1],
                 "function": mapping.function_name,
                 "enabled": mapping.enabled,
+                # Asked first: what was received is in flight before the receiving ends.
+                "receiving": uuid in self._pollers and self._pollers[uuid].receiving,
                 "in_flight": self._pollers[uuid].in_flight if uuid in self._pollers else 0,
             }
             for uuid, mapping in list(self._seen.items())
