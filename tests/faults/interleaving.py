@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 """How long an actor may run between two calls."""
 _ENDLESS = 10**9
 

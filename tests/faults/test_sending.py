@@ -22,7 +22,7 @@ from tests.faults.world import World
 from tests.unit.core.jobs import SETTINGS, chunk_of, new_job, waiting_chunk
 from tests.unit.core.strategies import JOB
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Watch:

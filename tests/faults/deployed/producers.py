@@ -21,36 +21,46 @@ def submit(watch: Watch, job: DrawnJob, source: Path, key: str | None) -> str:
     return watch.client.submit(str(source), replace(job.options, job_key=key)).job_id
 
 
-def kill_while_submitting(watch: Watch, job: DrawnJob, source: Path, key: str) -> bool:
-    """Submit by the command, and kill it once so many chunks are recorded; whether it was in the middle then."""
-    chunks = -(-len(job.input.rows) // job.options.chunk_rows)
-    process = subprocess.Popen(
-        _command(watch, job, source, key),
+def kill_while_submitting(watch: Watch, job: DrawnJob, key: str) -> bool:
+    """Submit by the command, and kill it once so many chunks are recorded; whether it was in the middle then.
+
+    The end of its input does not come, so that it is not done before whoever looks has seen as much.
+    """
+    rows, limit = len(job.input.rows), job.options.chunk_rows
+    enough = min(int(0.8 * job.moment * -(-rows // limit)) + 1, (rows - 1) // limit)
+    with subprocess.Popen(
+        _command(watch, job, key),
         env={**os.environ, **watch.cloud.environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in ticking(f"the producer of {key} to record chunks, or to end", _TIMEOUT_S, every_s=_LOOK_S):
-            if process.poll() is not None or _recorded(watch, key) > 0.8 * job.moment * chunks:
-                break
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(job.input.text[:-1])
+            process.stdin.flush()
+            for _ in ticking(
+                f"the producer of {key} to record {enough} chunks, or to end", _TIMEOUT_S, every_s=_LOOK_S
+            ):
+                if process.poll() is not None or _recorded(watch, key) >= enough:
+                    break
+        finally:
+            process.kill()
     found = watch.ledger.find_key(key)
     return found is not None and watch.client.status(found[0]).state is JobState.SUBMITTING
 
 
 def _recorded(watch: Watch, key: str) -> int:
+    """How many chunks; fewer than none while there is no job."""
     found = watch.ledger.find_key(key)
-    return 0 if found is None else sum(1 for _ in watch.ledger.chunks(found[0]))
+    return -1 if found is None else sum(1 for _ in watch.ledger.chunks(found[0]))
 
 
-def _command(watch: Watch, job: DrawnJob, source: Path, key: str) -> list[str]:
+def _command(watch: Watch, job: DrawnJob, key: str) -> list[str]:
     options = job.options
     return [
         str(Path(sys.executable).with_name("tailrace")),
-        *("submit", str(source), "--stack", watch.cloud.facts.stack, "--job-key", key),
+        *("submit", "-", "--stack", watch.cloud.facts.stack, "--job-key", key),
         *("--header", options.header, "--chunk-rows", str(options.chunk_rows), "--window", str(options.window)),
         *(("--keep", ",".join(job.input.keep)) if job.input.keep else ()),
         *(("--max-rejects", str(options.max_rejects)) if options.max_rejects is not None else ()),

@@ -26,7 +26,7 @@ from tests.faults.verdict import Report
 
 SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
 """Of the rounds and jobs that are played in tests."""
-ROUND_S = 240.0
+ROUND_S = 400.0
 REST_S = 12.0 * HIDDEN_S
 """Until nothing is in flight any more; a message that fails again and again is a dead letter by then."""
 AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
@@ -106,8 +106,7 @@ class Stage:
         source = self.file(job.input.text)
         key = source.stem if job.mishap is Mishap.PRODUCER_KILLED else None
         if key is not None:
-            inside = kill_while_submitting(self.watch, job, source, key)
-            self.totals["producers killed"] += inside
+            self.totals["producers killed"] += kill_while_submitting(self.watch, job, key)
         return submit(self.watch, job, source, key)
 
     def _act(self, jobs: list[Job], by_id: dict[str, DrawnJob]) -> None:

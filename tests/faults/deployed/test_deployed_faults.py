@@ -13,7 +13,7 @@ from tests.faults.poison import MOST, nodes
 
 MAX_ATTEMPTS = SubmitOptions().max_attempts
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

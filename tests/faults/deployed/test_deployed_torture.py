@@ -13,7 +13,7 @@ from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
 from tests.faults.deployed.rounds import SEED, Round, Stage
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 KILLS = [
     rule("kill_after", function="*CollectResults*", call="dynamodb.*", number=3, limit=1),
