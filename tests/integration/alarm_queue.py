@@ -41,7 +41,7 @@ class AlarmQueue:
         self._sns.unsubscribe(SubscriptionArn=self._subscription)
         self._sqs.delete_queue(QueueUrl=self._url)
 
-    def told(self, alarm: str, before: str, after: str, *, within_s: float = 60.0) -> dict[str, Any]:
+    def told(self, alarm: str, before: str, after: str, *, within_s: float = 180.0) -> dict[str, Any]:
         """The message that the alarm, whose name holds this, went from one state to another."""
 
         def look() -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from tests.integration.pipeline.demand_rows import Row, csv_bytes
 pytestmark = pytest.mark.cloud
 
 ANOTHER_VERSION = "this is another version"
-SLOWLY = CloudFaultPlan.read('{"sagemaker": {"rules": [{"do": {"kind": "slow", "seconds": 6}}]}}')
+SLOWLY = CloudFaultPlan.read('{"sagemaker": {"rules": [{"do": {"kind": "slow", "seconds": 15}}]}}')
 
 
 def test_a_job_is_scored_by_the_model_of_an_image(base: Base) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 30.0, what: str = "the condition") -> T:
+def eventually(look: Callable[[], T], *, within_s: float = 60.0, what: str = "the condition") -> T:
     """The first truthy thing that `look` finds."""
     deadline = time.monotonic() + within_s
     while True:

@@ -51,7 +51,7 @@ def test_a_message_is_received_handled_and_deleted_with_the_functions_role(enfor
         return set(found.values()) == {"0"}
 
     eventually(empty, what="the deletion of the message")
-    # A cold start may outlast the queue's two seconds of visibility.
+    # A cold start may outlast the queue's seconds of visibility.
     assert int(table.get_item(TableName=enforcing.outputs["TableName"], Key=key)["Item"]["seen"]["N"]) >= 1
 
 

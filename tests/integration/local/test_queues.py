@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +13,17 @@ from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 
 pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(cloud: RunningCloud) -> None:
+    """Processes of the function, as many as there are at once: what waits for one to start may come a second time."""
+    names = [f"slow-{number}" for number in range(3)]
+    events = [{"Records": [{"body": name, "attributes": {"ApproximateReceiveCount": "1"}}]} for name in names]
+    client, function = cloud.client("lambda"), cloud.functions["CountWords"]
+    with ThreadPoolExecutor(len(events)) as pool:
+        answers = pool.map(lambda event: client.invoke(FunctionName=function, Payload=json.dumps(event)), events)
+        assert [answer.get("FunctionError") for answer in answers] == [None] * len(events)
 
 
 def send(cloud: RunningCloud, words: Sequence[str]) -> None:
@@ -39,7 +51,7 @@ def dead(cloud: RunningCloud, count: int) -> list[str]:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return len(found) >= count
 
-    eventually(look, within_s=40, what=f"{count} messages in the dead-letter queue")
+    eventually(look, within_s=120, what=f"{count} messages in the dead-letter queue")
     return sorted(found)
 
 

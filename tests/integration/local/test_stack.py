@@ -34,7 +34,7 @@ def update(cloud: RunningCloud, **parameters: str) -> str:
         status = str(stacks.describe_stacks(StackName=cloud.facts.stack)["Stacks"][0]["StackStatus"])
         return None if status.endswith("IN_PROGRESS") else status
 
-    return eventually(look, within_s=120, what="the end of the update") or ""
+    return eventually(look, within_s=240, what="the end of the update") or ""
 
 
 def configs(cloud: RunningCloud) -> list[str]:
@@ -49,7 +49,7 @@ def endpoint(cloud: RunningCloud) -> Any:
 def test_the_model_answers_at_its_own_address(cloud: RunningCloud) -> None:
     # Other tests kill the model server, and the next one comes up at an address of its own.
     address = eventually(lambda: cloud.model_url, within_s=60, what="a model server")
-    with urllib.request.urlopen(f"{address}/ping", timeout=5) as answer:  # noqa: S310 - our own http address
+    with urllib.request.urlopen(f"{address}/ping", timeout=30) as answer:  # noqa: S310 - our own http address
         assert answer.status == 200
 
 

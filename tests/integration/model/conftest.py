@@ -108,8 +108,8 @@ def start(model_python: Path, trained: Trained) -> Iterator[Start]:
             server, lines = Server(process), Queue[str]()
             reader = threading.Thread(target=_read, args=(server, lines), daemon=True)
             reader.start()
-            stack.callback(reader.join, 10)  # which ends when the process has
-            stack.callback(process.wait, 10)
+            stack.callback(reader.join, 60)  # which ends when the process has
+            stack.callback(process.wait, 60)
             stack.callback(process.kill)
             server.port = _port(server, lines)
             return server

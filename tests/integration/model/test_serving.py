@@ -220,7 +220,7 @@ def test_a_signal_ends_it_cleanly_in_spite_of_open_connections(start: Start, num
     idle.request("GET", "/ping")
     idle.getresponse().read()
     ending.process.send_signal(number)
-    assert ending.process.wait(10) == 0
+    assert ending.process.wait(60) == 0
     idle.close()
     with pytest.raises(ConnectionRefusedError):
         ending.ask("GET", "/ping")
@@ -241,7 +241,7 @@ def test_a_request_under_way_is_answered_before_the_end(start: Start) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"Connection: close" in answer
-    assert ending.process.wait(10) == 0
+    assert ending.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

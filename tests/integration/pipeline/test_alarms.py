@@ -17,13 +17,14 @@ from tests.integration.alarm_queue import AlarmQueue
 from tests.integration.local.polling import eventually
 from tests.integration.pipeline.command import submit
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
+from tests.integration.pipeline.instances import scale
 
 pytestmark = pytest.mark.cloud
 
 # A minute of an alarm takes a second.
 TIME_SCALE = 1 / 60
 # Of an alarm that waits for an hour.
-IDLE_TIME_SCALE = 1 / 400
+IDLE_TIME_SCALE = 1 / 200
 
 
 @pytest.fixture
@@ -174,15 +175,3 @@ def total(cloud: RunningCloud, metric: Metric) -> float:
         Statistics=["Sum"],
     )
     return float(sum(point["Sum"] for point in found["Datapoints"]))
-
-
-def scale(cloud: RunningCloud, count: int) -> None:
-    sagemaker, name = cloud.client("sagemaker"), cloud.facts.endpoint_name
-    sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
-    )
-    eventually(
-        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService",
-        within_s=60,
-        what=f"{count} instances",
-    )

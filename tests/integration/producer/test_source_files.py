@@ -53,7 +53,7 @@ def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
     with Source.open([str(pipe)], header=STRIP) as source:
         assert source.size_hint_bytes is None
         assert b"".join(source.blocks()) == b"1\n2\n"
-    writer.join(timeout=10)
+    writer.join(timeout=60)
     assert not writer.is_alive()
 
 
@@ -67,7 +67,7 @@ def test_a_cut_comes_out_of_a_pipe_before_its_writer_goes_on() -> None:
             with ThreadPoolExecutor(1) as pool:
                 first = pool.submit(next, cuts)
                 try:
-                    assert first.result(timeout=10).data == 2 * record
+                    assert first.result(timeout=60).data == 2 * record
                 finally:
                     writer.close()
             assert [each.data for each in cuts] == [b"3"]

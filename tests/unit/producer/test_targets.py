@@ -42,7 +42,7 @@ def test_a_fifo_is_written_to_and_stays_a_fifo(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()), daemon=True)
     reader.start()
     write(fifo)
-    reader.join(timeout=10)
+    reader.join(timeout=60)
     assert read == [b"prediction\n1\n"]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 

@@ -1,0 +1,25 @@
+"""The instances behind the pipeline's endpoint."""
+
+from __future__ import annotations
+
+from tailrace_local.own_surface import ask
+from tailrace_local.testing import RunningCloud
+from tests.integration.local.polling import eventually
+
+
+def scale(cloud: RunningCloud, count: int) -> None:
+    """Have so many; without any, requests wait."""
+    sagemaker, name = cloud.client("sagemaker"), cloud.facts.endpoint_name
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
+    )
+    eventually(
+        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService",
+        what=f"{count} instances",
+    )
+
+
+def answered(cloud: RunningCloud) -> None:
+    """Wait until they are done with every request: what they tell of them is told then."""
+    url = f"{cloud.own_url}/_tailrace/sagemaker/endpoints/{cloud.facts.endpoint_name}"
+    eventually(lambda: (ask(url) or {}).get("backlog") == 0, what="an answer to every request")
