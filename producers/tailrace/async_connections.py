@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from tailrace.connections import (
     PATIENT,
     QUICK,
+    addressing,
     checked_address,
     client_settings,
     policy_of,
@@ -89,7 +90,8 @@ class AsyncConnection:
                     endpoint_url=self._endpoint_url,
                     config=AioConfig(**client_settings(self._concurrency, self._endpoint_url)),
                 )
-                self._clients[service] = await self._exit.enter_async_context(made)
+                with addressing(service):
+                    self._clients[service] = await self._exit.enter_async_context(made)
             return self._clients[service]
 
     def _own_session(self) -> Any:

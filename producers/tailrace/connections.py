@@ -13,6 +13,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 from botocore.handlers import convert_body_to_file_like_object
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from tailrace.origins import RemoteObject
 from tailrace_core.aws_errors import translated
@@ -67,12 +68,16 @@ def checked_address(url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        sound = parts.scheme in {"http", "https"} and _is_address(url) and parts.port != 0
     except ValueError:
         sound = False
     if not sound:
         raise InputError(f"endpoint URL {url!r} is not an address; write one such as http://127.0.0.1:4566")
     return url
+
+
+def _is_address(url: str) -> bool:
+    return is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)
 
 
 def region_of(session: Any, named: str | None) -> str | None:
@@ -202,12 +207,13 @@ class Connection:
         with self._lock:
             if service not in self._clients:
                 session = self._own_session()
-                client = session.client(
-                    service,
-                    region_name=region_of(session, self._region),
-                    endpoint_url=self._endpoint_url,
-                    config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
-                )
+                with addressing(service):
+                    client = session.client(
+                        service,
+                        region_name=region_of(session, self._region),
+                        endpoint_url=self._endpoint_url,
+                        config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
+                    )
                 send_bodies_whole(client)
                 self._clients[service] = client
             return self._clients[service]
@@ -225,6 +231,18 @@ def translating(call: Call) -> Iterator[None]:
         yield
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
         raise explained(translated(exc, f"{call.service}.{call.operation}")) from exc
+
+
+@contextlib.contextmanager
+def addressing(service: str) -> Iterator[None]:
+    """Raises what botocore says of an address that a client is to be made for, a ValueError, as ours."""
+    try:
+        yield
+    except ValueError as exc:
+        raise ConfigurationError(
+            f"{service}: {exc}; write an address such as http://127.0.0.1:4566 "
+            "(AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>, or endpoint_url in the profile)"
+        ) from exc
 
 
 def explained(error: TailraceError) -> TailraceError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import io
 import os
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tailrace_core.errors import InputError, NotFoundError
 
 STDIN = "-"
 _S3 = "s3://"
+_ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
+"""Of buckets, the names that botocore takes, the oldest ones' too; of keys, text: no bytes that are no UTF-8."""
 
 
 class Readable(Protocol):
@@ -76,11 +79,14 @@ def _standard_input(stdin: Readable | None) -> Origin:
 
 
 def _remote(name: str, s3: OpenObject | None) -> Origin:
-    bucket, _, key = name.removeprefix(_S3).partition("/")
-    if not bucket or not key:
-        raise InputError(f"{name} is not the address of an object: write s3://bucket/key")
+    address = _ADDRESS.fullmatch(name)
+    if address is None:
+        raise InputError(
+            f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN)"
+        )
     if s3 is None:
         raise InputError(f"{name} cannot be read here: no access to S3 was set up")
+    bucket, key = address.groups()
     first = _open_remote(name, bucket, key, s3)
     first.body.close()
     return Origin(name, lambda: _open_remote(name, bucket, key, s3).body, first.size_bytes, reopenable=True)

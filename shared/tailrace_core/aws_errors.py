@@ -114,7 +114,9 @@ _NO_ANSWER = frozenset(
         "CapacityNotAvailableError",
     }
 )
-"""Roots of those of botocore's exceptions that another try may mend; all its others tell of settings or usage."""
+"""Roots of those of botocore's exceptions that another try may mend; all its others tell of settings."""
+_REFUSED = "ParamValidationError"
+"""But this one, of a request that botocore does not send because of a value in it."""
 
 
 def translate(response: dict[str, Any], operation: str) -> TailraceError:
@@ -154,8 +156,16 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def unreachable(exc: Exception, operation: str) -> TailraceError:
-    """The error for an exception that no answer came with (connection, timeout, credentials, settings)."""
+    """The error for an exception that no answer came with (connection, timeout, credentials, settings, parameters)."""
     names = {each.__name__ for each in type(exc).__mro__}
+    if _REFUSED in names:
+        # Of several lines: one for each parameter.
+        text = "; ".join(filter(None, map(str.strip, str(exc).splitlines())))
+        return PermanentError(
+            f"{operation}: the request was not sent: {text}. A value that it was given cannot be right; if you gave "
+            "none of these, report a fault of Tailrace's",
+            operation=operation,
+        )
     if "BotoCoreError" in names and not _NO_ANSWER & names:
         return ConfigurationError(f"{operation}: {exc}", operation=operation)
     return TransientError(f"{operation}: {exc}", operation=operation)

@@ -6,10 +6,35 @@ from typing import Annotated
 
 import typer
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as `tailrace submit` printed it.")]
+
+def text(value: str | None) -> str | None:
+    """The value, which is sent to AWS.
+
+    Raises:
+        typer.BadParameter: it holds bytes that are no UTF-8, which a shell hands over all the same.
+    """
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as exc:
+        raise typer.BadParameter(f"{value!r} holds bytes that are no UTF-8.") from exc
+    return value
+
+
+def _job_id(value: str) -> str:
+    if not value.strip():
+        raise typer.BadParameter("it is empty; `tailrace jobs` lists jobs with their ids.")
+    text(value)
+    return value
+
+
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="The job's id, as `tailrace submit` printed it.", callback=_job_id)
+]
 Stack = Annotated[
     str | None,
-    typer.Option(envvar="TAILRACE_STACK", metavar="NAME", help="The CloudFormation stack of the pipeline."),
+    typer.Option(
+        envvar="TAILRACE_STACK", metavar="NAME", help="The CloudFormation stack of the pipeline.", callback=text
+    ),
 ]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile to use.", rich_help_panel="AWS")]
 Region = Annotated[str | None, typer.Option(metavar="REGION", help="The AWS region.", rich_help_panel="AWS")]

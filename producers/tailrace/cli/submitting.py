@@ -48,7 +48,11 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     job_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Submitting the same input with the same key again continues the job."),
+        typer.Option(
+            metavar="KEY",
+            help="Submitting the same input with the same key again continues the job.",
+            callback=arguments.text,
+        ),
     ] = None,
     header: Annotated[
         HeaderPolicy,
@@ -70,7 +74,13 @@ def submit(
         typer.Option(metavar="A,B", help="Are sent, in this order, and no others.", rich_help_panel=_COLUMNS),
     ] = None,
     output_columns: Annotated[
-        str, typer.Option(metavar="A,B", help="Names of what the model answers with.", rich_help_panel=_COLUMNS)
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="Names of what the model answers with.",
+            rich_help_panel=_COLUMNS,
+            callback=arguments.text,
+        ),
     ] = "prediction",
     on_bad_row: Annotated[
         OnBadRow,

@@ -91,6 +91,13 @@ def test_sigterm_closes_the_job_unless_its_key_lets_it_be_continued(
         ("tailrace submit x.csv -o /proc/out.csv", 2, b"/proc/out.csv cannot be written"),
         ("tailrace jobs --endpoint-url notaurl", 2, b"'notaurl' is not an address"),
         ("tailrace jobs --endpoint-url http://x:y", 2, b"'http://x:y' is not an address"),
+        ("AWS_ENDPOINT_URL=localhost:4566 tailrace jobs", 1, b"localhost:4566; write an address"),
+        ("tailrace status ''", 2, b"it is empty"),
+        ("tailrace status $'\\xff'", 2, b"UTF-8"),
+        ("tailrace jobs --stack $'\\xff'", 2, b"UTF-8"),
+        ("tailrace submit x.csv --job-key $'\\xff'", 2, b"UTF-8"),
+        ("tailrace submit x.csv --output-columns $'p\\xff'", 2, b"UTF-8"),
+        ("tailrace submit s3://no_bucket!/x.csv", 2, b"is not the address of an object"),
     ],
 )
 def test_streams_that_are_closed_full_or_left_give_a_clear_end(

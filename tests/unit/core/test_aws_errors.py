@@ -115,8 +115,18 @@ BOTOCORE = [
 @pytest.mark.parametrize("kind", BOTOCORE)
 def test_of_what_botocore_raises_only_lost_answers_may_work_later(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
-    expected = TransientError if kind.__name__ in LOST else ConfigurationError
+    refused = issubclass(kind, botocore.exceptions.ParamValidationError)
+    expected = TransientError if kind.__name__ in LOST else PermanentError if refused else ConfigurationError
     assert type(translated(error, "publish")) is expected
+
+
+def test_a_request_that_is_not_sent_says_what_is_wrong_with_it_in_one_line_and_nothing_of_credentials() -> None:
+    report = "Invalid bucket name\nInvalid length for parameter Key, value: 0, valid min length: 1"
+    said = str(translated(botocore.exceptions.ParamValidationError(report=report), "s3.put_object"))
+    assert said.startswith("s3.put_object: the request was not sent: ")
+    assert "Invalid bucket name; Invalid length for parameter Key" in said
+    assert "\n" not in said
+    assert "credentials" not in said
 
 
 @pytest.mark.parametrize("exc", [TimeoutError("slow"), ConnectionResetError("gone")])

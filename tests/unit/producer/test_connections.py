@@ -47,13 +47,15 @@ def test_the_region_is_the_one_named_or_the_sessions_or_that_of_aws_region(
     assert region_of(Session(of_session), named) == expected
 
 
-@pytest.mark.parametrize("url", ["notaurl", "", "http://", "ftp://host", "http://host:port", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["notaurl", "", "http://", "ftp://host", "http://host:port", "http://[::1", "http://a b"]
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="is not an address"):
         checked_address(url)
 
 
-@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "https://host.example/path"])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "http://[::1]:4566", "https://host.example/path"])
 def test_an_address_passes_as_it_is(url: str | None) -> None:
     assert checked_address(url) == url
 

@@ -214,6 +214,9 @@ def test_an_input_is_read_once() -> None:
         (["s3://b/gone"], "s3://b/gone does not exist"),
         (["s3://b"], "is not the address of an object"),
         (["s3:///k"], "is not the address of an object"),
+        (["s3://no_bucket!/k"], "is not the address of an object"),
+        (["s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/point/k"], "with the bucket's name"),
+        (["s3://b/\udcff"], "is not the address of an object"),
     ],
 )
 def test_names_that_lead_nowhere_say_so(names: list[str], message: str) -> None:
