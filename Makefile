@@ -86,7 +86,7 @@ build: tools ## the Lambda artifacts (sam build) and the wheel (dist/)
 	$(BIN)/python -m hatchling build --target wheel
 
 .PHONY: bench
-bench: tools ## side-by-side benchmarks: ratios and whether they hold (QUICK=1; ONLY=NAME)
+bench: tools ## side-by-side benchmarks: ratios and whether they hold (QUICK=1, which leaves results.json alone; ONLY=NAME)
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean

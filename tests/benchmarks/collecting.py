@@ -26,7 +26,7 @@ def _collecting(scale: Scale) -> Iterator[Contest]:
         sink.serve(kept_key(files.rows), Path(files.predictions))
         environment = {**sink.environment, "AWS_ENDPOINT_URL": sink.url}
         run = reporting(ours("collecting", str(files.rows)), env=environment)
-        yield Contest({"collect": Contestant(run, ["ChunksScored", size_bytes])})
+        yield Contest({"collect": Contestant(run, ["ChunksScored", size_bytes], rounds=scale.steady_rounds)})
 
 
 BENCHMARKS = (

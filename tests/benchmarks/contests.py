@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +18,18 @@ class Scale:
 
     share: float
     rounds: int
+    steady_rounds: int
+    """How often to do what gives about the same figure every time."""
+    kept: ExitStack | None = None
+    """Holds what one benchmark leaves for the next (the local cloud) until all are done; else each begins anew."""
 
     def of(self, full: int, *, least: int = 1) -> int:
         """So much of what is ``full`` at full scale."""
         return max(least, round(full * self.share))
 
 
-FULL = Scale(1.0, rounds=5)
-QUICK = Scale(0.1, rounds=3)
+FULL = Scale(1.0, rounds=5, steady_rounds=5)
+QUICK = Scale(0.1, rounds=3, steady_rounds=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.contests import Benchmark, Figure
+from tests.benchmarks.kept import FOLDER
+from tests.benchmarks.processes import ROOT
 from tests.benchmarks.rounds import Medians
 
 PATH = Path(__file__).with_name("results.json")
+QUICK_PATH = FOLDER / "quick-results.json"
+"""Of quick runs, which are not to replace what a full one has found."""
 _DIGITS = 4
+_QUICK = f"""
+A quick run: a tenth of the work. The bars are the full run's. Here what does not grow with the work (a command's start,
+Python's memory) weighs ten times as much, and few rounds swing: what is beyond its bar here has not missed it.
+Written to {QUICK_PATH.relative_to(ROOT)}; {PATH.relative_to(ROOT)}, which a full run writes, is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +76,22 @@ def merged(found: Iterable[Result], before: dict[str, Any], machine: dict[str, A
     return {"machine": machine, "ratios": list(rows.values())}
 
 
-def read(path: Path = PATH) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """The document as it stands, if it does."""
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def write(document: dict[str, Any], path: Path = PATH) -> None:
+def write(document: dict[str, Any], path: Path) -> None:
     """Replace the document."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def table(found: Sequence[Result]) -> str:
-    """Results for people."""
+def table(found: Sequence[Result], *, quick: bool) -> str:
+    """Results for people. Of a quick run none is said to miss its bar: it is the full run's."""
     lines = [
         (
-            "" if each.holds else "missed",
+            "" if each.holds else "beyond" if quick else "missed",
             *(f"{figure:.4g}" for figure in (each.ratio, each.bar, each.ours, each.theirs)),
             each.unit,
             f"{each.name} ({each.note})",
@@ -91,7 +100,8 @@ def table(found: Sequence[Result]) -> str:
     ]
     rows = [("", "ratio", "bar", "ours", "theirs", "", ""), *lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join((*map(str.rjust, row[:-1], widths), row[-1])).rstrip() for row in rows)
+    shown = ["  ".join((*map(str.rjust, row[:-1], widths), row[-1])).rstrip() for row in rows]
+    return "\n".join([*shown, *([_QUICK] if quick else [])])
 
 
 def _value(figure: Figure | float, measured: Medians) -> float:

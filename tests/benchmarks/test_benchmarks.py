@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.benchmarks import delivering, results, rounds
 from tests.benchmarks.catalogue import BENCHMARKS
 from tests.benchmarks.contests import Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.processes import ROOT
 
-TINY = Scale(1 / 20_000, rounds=1)
+TINY = Scale(1 / 20_000, rounds=1, steady_rounds=1)
 SAMPLE = Ratio(name="sample", ours=Figure.of("seconds", "we"), theirs=Figure.of("seconds", "they"), bar=1.0, unit="s")
 
 
@@ -33,6 +36,16 @@ def test_all_contestants_come_to_the_same_and_give_every_figure(benchmark: Bench
     for result in results.results(benchmark, measured):
         assert result.ours > 0
         assert result.theirs > 0
+
+
+def test_a_quick_run_says_whose_bars_it_shows_and_where_it_is_written() -> None:
+    beyond = replace(result("memory", 2.0), holds=False)
+    full, quick = (results.table([beyond], quick=each) for each in (False, True))
+    assert "missed" in full.splitlines()[1]
+    assert full == "\n".join(quick.splitlines()[:2]).replace("beyond", "missed")
+    assert "The bars are the full run's" in quick
+    assert str(results.QUICK_PATH.relative_to(ROOT)) in quick
+    assert results.QUICK_PATH != results.PATH
 
 
 def test_names_of_benchmarks_and_of_ratios_are_unique() -> None:
@@ -71,7 +84,7 @@ def test_a_partial_run_replaces_its_rows_and_leaves_those_of_the_same_machine() 
 
 
 def test_the_published_results_are_of_the_benchmarks_that_there_are() -> None:
-    document = results.read()
+    document = results.read(results.PATH)
     bars = {ratio.name: ratio for each in BENCHMARKS for ratio in each.ratios}
     assert {row["name"] for row in document["ratios"]} <= set(bars)
     for row in document["ratios"]:
