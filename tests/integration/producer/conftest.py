@@ -31,7 +31,7 @@ def client(moto_url: str) -> Callable[[str], Any]:
 
 @pytest.fixture
 def stack(moto_url: str, client: Callable[[str], Any]) -> Pipeline:
-    urlopen(Request(f"{moto_url}/moto-api/reset", method="POST"), timeout=10).close()  # noqa: S310 - our own server
+    urlopen(Request(f"{moto_url}/moto-api/reset", method="POST"), timeout=60).close()  # noqa: S310 - our own server
     deploy(client)
     return pipeline(client)
 
