@@ -135,7 +135,7 @@ def translated(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
         env={"AWS_DEFAULT_REGION": region},
     )
     found: dict[str, Any] = json.loads(done.stdout)

@@ -34,7 +34,7 @@ BARE_LIMIT_BYTES = 2 * 1024 * 1024
 
 def runtime_version() -> str:
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([RUNTIME, "-c", ask], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    return subprocess.run([RUNTIME, "-c", ask], capture_output=True, text=True, check=True, timeout=300).stdout.strip()
 
 
 def make(tree: Path, function: str, into: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,7 +113,7 @@ def import_alone(artifact: Path, handler: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         env={"AWS_DEFAULT_REGION": "eu-west-1"},
     )
 
@@ -251,7 +251,7 @@ def handle_first_event(artifact: Path, function: str, recordings: Path) -> dict[
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         env={
             **{name: value for name, value in variables.items() if isinstance(value, str)},
             "AWS_DEFAULT_REGION": "eu-west-1",
