@@ -6,12 +6,17 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 # The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How
-# long an example takes says nothing on a machine that does other things too.
-settings.register_profile("tailrace", deadline=None, derandomize=bool(os.environ.get("CI")))
+# long an example takes, to be made up or to be tried, says nothing on a machine that does other things too.
+settings.register_profile(
+    "tailrace",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("tailrace")
 
 

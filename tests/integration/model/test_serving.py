@@ -53,7 +53,11 @@ def test_predictions_are_near_what_is_sold(server: Server) -> None:
     assert 1 - ((sold - predicted) ** 2).sum() / ((sold - sold.mean()) ** 2).sum() > 0.8
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(1, 59), max_size=8))
 def test_a_prediction_depends_on_its_row_alone(server: Server, seed: int, cuts: list[int]) -> None:
     shuffled = random.Random(seed).sample(RECORDS, len(RECORDS))
