@@ -225,7 +225,7 @@ def _rank(state: JobState) -> int:
     return len(ORDER) if state.final else ORDER.index(state)
 
 
-TestLedgers = pytest.mark.timeout(120)(Ledgers.TestCase)
+TestLedgers = pytest.mark.timeout(600)(Ledgers.TestCase)
 TestLedgers.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
