@@ -15,6 +15,8 @@ from botocore.session import Session
 
 SERVICES = ["dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sns", "sqs"]
 """All that any function calls."""
+CONNECTIONS = 12
+"""Of a client: four messages at a time, each of which reads an output and kept columns while it writes its part."""
 
 
 class _Models(Loader):
@@ -45,7 +47,7 @@ def default_client(service: str) -> Any:
             connect_timeout=3,
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=4,
+            max_pool_connections=CONNECTIONS,
             # botocore would make up its own anew for each request: a tenth of what a small call costs.
             user_agent=f"tailrace Botocore/{botocore.__version__}",
         ),

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.failure_policy import FailurePolicy
 from tailrace_consumers.intake import Intake
 from tailrace_consumers.invocations import Invocations
-from tailrace_consumers.looks import Looks
+from tailrace_consumers.looks import Looker
 from tailrace_consumers.measures import Unmeasured
 from tailrace_consumers.parking import Parking
 from tailrace_consumers.parts import Parts
@@ -39,6 +39,7 @@ from tailrace_consumers.sns_publisher import SnsPublisher
 from tailrace_consumers.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
 from tailrace_consumers.starting import Starting
 from tailrace_consumers.telemetry import EmbeddedMeter
+from tailrace_consumers.turns import transactions_in_turn
 from tailrace_core.calls import Call
 from tailrace_core.ledger.bound import DynamoLedger
 from tailrace_core.ledger.dynamo import DynamoSteps
@@ -92,10 +93,10 @@ def _notifications(settings: Settings, execute: Callable[[Call], Any]) -> Notifi
 class Composition:
     """What the functions are made of; each part is made when it is first asked for."""
 
-    def __init__(self, settings: Settings, world: World, *, looks_together: bool = False) -> None:
-        """With ``looks_together`` jobs are looked at when `looks` is told to catch up, not at each message."""
+    def __init__(self, settings: Settings, world: World, *, looker: Looker | None = None) -> None:
+        """``looker`` is told of the jobs of settled chunks; without one they are looked at there and then."""
         self.settings = settings
-        self._looks_together = looks_together
+        self._looker = looker
         self.world = world
         self.ledger = world.ledger
         self.store = world.store
@@ -103,11 +104,23 @@ class Composition:
         self.random_source = world.random_source
 
     @classmethod
-    def of_environment(cls, *, looks_together: bool = False) -> Composition:
+    def of_environment(cls) -> Composition:
         """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
         settings = Settings.of(os.environ)
-        world = aws(settings, retrying(Boto3Executor()), meter=EmbeddedMeter())
-        return cls(settings, world, looks_together=looks_together)
+        execute = retrying(transactions_in_turn(Boto3Executor()))
+        return cls(settings, aws(settings, execute, meter=EmbeddedMeter()))
+
+    def for_message(self, looker: Looker, *, most_bytes: int | None = None) -> Composition:
+        """The same for one message, whose thread has it to itself; what is known of jobs, and the world, are shared.
+
+        Of objects with more than ``most_bytes`` nothing is read, see `tailrace_consumers.ports.ObjectStore.limited`.
+        """
+        world = self.world
+        if most_bytes is not None:
+            world = replace(world, store=world.store.limited(most_bytes))
+        made = Composition(self.settings, world, looker=looker)
+        made.intake = self.intake
+        return made
 
     @cached_property
     def intake(self) -> Intake:
@@ -133,11 +146,6 @@ class Composition:
         )
 
     @cached_property
-    def looks(self) -> Looks:
-        """Looks at jobs, put off to the end of a batch."""
-        return Looks(self.completion)
-
-    @cached_property
     def delivery(self) -> Delivery:
         """The ends of chunks."""
         world = self.world
@@ -145,7 +153,7 @@ class Composition:
             ledger=self.ledger,
             store=self.store,
             publisher=world.publisher,
-            looker=self.looks if self._looks_together else self.completion,
+            looker=self._looker or self.completion,
             meter=world.meter,
             clock=world.clock,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.identities import InferenceId
@@ -37,11 +38,12 @@ def identify(notification: Notification, endpoint_name: str, *, succeeded: bool)
 
 
 class Intake:
-    """Looks things up in the ledger. Settings never change, so they are read once for each job."""
+    """Looks things up in the ledger. Settings never change, so they are read once for each job. For any threads."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._settings: dict[str, JobSettings] = {}
+        self._storing = Lock()
 
     def look_up(self, inference: InferenceId) -> Known | None:
         """The chunk with its job; None for strangers: nothing is ever written for those."""
@@ -54,9 +56,16 @@ class Intake:
 
     def settings(self, job_id: str) -> JobSettings | None:
         """The job's settings."""
-        found = self._settings.get(job_id) or self._ledger.settings(job_id)
-        if found is not None:
+        found = self._settings.get(job_id)
+        if found is None:
+            # Two that miss it at once both read it: nobody waits for another one's call.
+            found = self._ledger.settings(job_id)
+            if found is not None:
+                self._store(job_id, found)
+        return found
+
+    def _store(self, job_id: str, settings: JobSettings) -> None:
+        with self._storing:
             while len(self._settings) >= _SETTINGS_CACHED:
                 del self._settings[next(iter(self._settings))]
-            self._settings[job_id] = found
-        return found
+            self._settings[job_id] = settings

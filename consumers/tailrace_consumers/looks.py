@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -15,7 +16,7 @@ class Looker(Protocol):
 
 
 class Looks:
-    """Puts looks off to the end of the batch.
+    """Puts looks off to the end of a batch; one of these for each batch, one `of` for each of its messages.
 
     Functions work on several batches at a time. Were each message to look, all of them would see room for the same
     waiting chunks, and all but one would be refused. Until the batch is over none of its messages is acknowledged: who
@@ -24,22 +25,17 @@ class Looks:
 
     def __init__(self, looker: Looker) -> None:
         self._looker = looker
-        self._noted: list[str] = []
-        self._messages: dict[str, list[str]] = {}
+        self._noted: list[tuple[str, str]] = []
 
-    def look(self, job_id: str) -> None:
-        """Note the job."""
-        self._noted.append(job_id)
-
-    def end_message(self, message_id: str) -> None:
-        """What was noted since the last message's end is this one's."""
-        for job_id in self._noted:
-            self._messages.setdefault(job_id, []).append(message_id)
-        self._noted.clear()
+    def of(self, message_id: str) -> Looker:
+        """Who notes that jobs are to be looked at because of this message. Any thread may."""
+        return _Noting(message_id, self._noted)
 
     def catch_up(self, on_error: Callable[[Exception], None]) -> set[str]:
         """Look at each job that was noted; the messages of those that could not be looked at."""
-        messages, self._messages = self._messages, {}
+        messages: dict[str, list[str]] = {}
+        for job_id, message_id in self._noted:
+            messages.setdefault(job_id, []).append(message_id)
         failed: set[str] = set()
         for job_id, message_ids in messages.items():
             try:
@@ -48,3 +44,13 @@ class Looks:
                 on_error(exc)
                 failed.update(message_ids)
         return failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Noting:
+    message_id: str
+    noted: list[tuple[str, str]]
+
+    def look(self, job_id: str) -> None:
+        """Note the job."""
+        self.noted.append((job_id, self.message_id))

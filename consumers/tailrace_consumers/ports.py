@@ -21,8 +21,15 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
+class AloneError(Exception):
+    """What is asked for takes too much to be done beside other things; nothing has been done for it yet."""
+
+
 class ObjectStore(Protocol):
     """The stack's bucket. Keys are relative to it; methods raise `TransientError` and `AccessDeniedError` besides."""
+
+    def limited(self, most_bytes: int) -> ObjectStore:
+        """The same bucket; reading an object of more than ``most_bytes`` raises `AloneError` before its first block."""
 
     def locate(self, key: str) -> str:
         """The location of a key, ``s3://bucket/key``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tailrace_consumers.ports import StoredObject
+from tailrace_consumers.ports import AloneError, StoredObject
 from tailrace_core.aws_errors import translated
 from tailrace_core.calls import Call
 from tailrace_core.errors import ConditionFailedError, NotFoundError, TailraceError
@@ -21,20 +21,33 @@ class S3ObjectStore:
     """Implements `tailrace_consumers.ports.ObjectStore`."""
 
     def __init__(
-        self, bucket: str, execute: Callable[[Call], Mapping[str, Any]], *, piece_bytes: int = PIECE_BYTES
+        self,
+        bucket: str,
+        execute: Callable[[Call], Mapping[str, Any]],
+        *,
+        piece_bytes: int = PIECE_BYTES,
+        most_bytes: int | None = None,
     ) -> None:
         self._bucket = bucket
         self._execute = execute
         self._piece_bytes = piece_bytes
+        self._most_bytes = most_bytes
+
+    def limited(self, most_bytes: int) -> S3ObjectStore:
+        """The same bucket, of which nothing larger is read."""
+        return S3ObjectStore(self._bucket, self._execute, piece_bytes=self._piece_bytes, most_bytes=most_bytes)
 
     def locate(self, key: str) -> str:
         """The location of a key, ``s3://bucket/key``."""
         return f"s3://{self._bucket}/{key}"
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The object's bytes in blocks."""
-        body = self._call("get_object", Key=key)["Body"]
+        """The object's bytes in blocks. What is too large is let go of unread: its connection ends with that."""
+        answer = self._call("get_object", Key=key)
+        body = answer["Body"]
         try:
+            if self._most_bytes is not None and answer["ContentLength"] > self._most_bytes:
+                raise AloneError(f"{self.locate(key)} is larger than {self._most_bytes} bytes")
             while block := self._read_block(body, key):
                 yield block
         finally:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -15,6 +16,7 @@ from tailrace_consumers.batches import Record, partial_response
 from tailrace_consumers.looks import Looks
 from tailrace_consumers.measures import Measure
 from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import AloneError
 from tailrace_core.errors import ContractError, TailraceError
 
 Handled = tuple[Outcome, str]
@@ -22,6 +24,9 @@ Handled = tuple[Outcome, str]
 
 LOUD = frozenset({Outcome.STRANGER, Outcome.REFUSED, Outcome.PARKED})
 """What somebody may want to look into."""
+
+_TELLING = Lock()
+"""Held by whoever adds to the metrics or logs, which Powertools leaves to one thread at a time."""
 
 
 @cache
@@ -46,32 +51,51 @@ class EmbeddedMeter:
     def record(self, measure: str, value: float) -> None:
         """Add the value to those that are flushed when the event has been handled."""
         unit = MetricUnit.Milliseconds if measure == Measure.SETTLE_LATENCY else MetricUnit.Count
-        metrics().add_metric(name=str(measure), unit=unit, value=value)
+        with _TELLING:
+            metrics().add_metric(name=str(measure), unit=unit, value=value)
 
 
-def process(event: dict[str, Any], handle: Callable[[str], Handled], looks: Looks | None = None) -> Any:
+def process(event: dict[str, Any], handle: Callable[[str], Handled]) -> Any:
     """Hand each message's body to ``handle``, which says what became of it and what it was about.
 
-    Returns the partial response; ``looks`` that were put off are made up for before.
+    Returns the partial response.
     """
+    return _process(event, lambda record: handle(record.body))
 
+
+def process_together(
+    event: dict[str, Any], handle: Callable[[Record], Handled], looks: Looks, *, at_a_time: int
+) -> Any:
+    """The same of whole records, ``at_a_time`` at once; ``looks`` that were put off are made up for in the end.
+
+    ``handle`` is called by several threads, and raises `AloneError` for what is to be handled when no other one is.
+    """
+    return _process(event, handle, partial(looks.catch_up, _report_failure), at_a_time)
+
+
+def _process(
+    event: dict[str, Any],
+    handle: Callable[[Record], Handled],
+    finish: Callable[[], Collection[str]] = tuple,
+    at_a_time: int = 1,
+) -> Any:
     def one(record: Record) -> None:
         try:
-            outcome, subject = handle(record.body)
+            outcome, subject = handle(record)
         except Exception as exc:
-            _report_failure(exc, message_id=record.message_id)
+            if record.alone or not isinstance(exc, AloneError):
+                _report_failure(exc, message_id=record.message_id)
             raise
-        finally:
-            if looks is not None:
-                looks.end_message(record.message_id)
-        metrics().add_metric(name=outcome.value, unit=MetricUnit.Count, value=1)
-        log = logger().warning if outcome in LOUD else logger().info
-        log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
+        with _TELLING:
+            metrics().add_metric(name=outcome.value, unit=MetricUnit.Count, value=1)
+            log = logger().warning if outcome in LOUD else logger().info
+            log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
 
     try:
-        return partial_response(event, one, tuple if looks is None else partial(looks.catch_up, _report_failure))
+        return partial_response(event, one, finish, at_a_time=at_a_time)
     finally:
-        metrics().flush_metrics()
+        with _TELLING:
+            metrics().flush_metrics()
         cold_start.end()
 
 
@@ -90,7 +114,8 @@ def report(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
 
 def _report_failure(exc: Exception, message_id: str | None = None) -> None:
     name = Measure.MESSAGES_UNDECODABLE if isinstance(exc, ContractError) else Measure.MESSAGES_FAILED
-    metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
     details = {"message_id": message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
-    # A stack trace says something only where none was foreseen.
-    logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))
+    with _TELLING:
+        metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
+        # A stack trace says something only where none was foreseen.
+        logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))

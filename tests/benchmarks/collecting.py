@@ -1,19 +1,32 @@
-"""The memory that collecting one large output takes, whatever its size."""
+"""Collecting: the memory that one large output takes, and batches of several outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks import answers
-from tests.benchmarks.collected import OUTPUT_KEY, kept_key
-from tests.benchmarks.contests import PEAK_MB, Benchmark, Contest, Contestant, Figure, Ratio, Scale
+from tests.benchmarks.answers import Answers
+from tests.benchmarks.collected import BUCKET, COLUMNS, OUTPUT_KEY, kept_key, output_key
+from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
 from tests.benchmarks.processes import ours, reporting
-from tests.benchmarks.sink.running import running_sink
+from tests.benchmarks.sink.running import Sink, running_sink
 
 _ROWS = 10_500_000
 """Of 95 bytes each: an output of 1 GB."""
+_BATCH = 10
+_FEW_ROWS = 40_000
+"""An output of 800 KB and kept columns of 4 MB."""
+_MANY_ROWS = 2_100_000
+"""An output of 200 MB."""
+_ENVIRONMENT = {
+    "POWERTOOLS_METRICS_NAMESPACE": "Tailrace",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "TAILRACE_RESULTS_TOPIC": "arn:aws:sns:eu-west-1:000000000000:results",
+    **dict.fromkeys(("TAILRACE_BUCKET", "TAILRACE_LEDGER_TABLE", "TAILRACE_ENDPOINT_NAME"), BUCKET),
+    **{f"TAILRACE_{name}_QUEUE": "https://queue" for name in ("RETRIES", "PARKED")},
+}
 
 
 @contextmanager
@@ -29,6 +42,54 @@ def _collecting(scale: Scale) -> Iterator[Contest]:
         yield Contest({"collect": Contestant(run, ["ChunksScored", size_bytes], rounds=scale.steady_rounds)})
 
 
+@contextmanager
+def _batch(scale: Scale) -> Iterator[Contest]:
+    """Ten chunks of ordinary size, one at a time and several."""
+    chunks = [answers.written(scale.of(_FEW_ROWS))] * _BATCH
+    with running_sink() as sink:
+        _serve(sink, chunks, wide=False)
+        yield Contest(
+            {name: _collecting_batch(sink, chunks, ["prediction"], each) for name, each in (("one", 1), ("four", 4))}
+        )
+
+
+@contextmanager
+def _large_batch(scale: Scale) -> Iterator[Contest]:
+    """Ten chunks, of which every other one is large."""
+    chunks = [answers.written(scale.of(rows)) for rows in (_FEW_ROWS, _MANY_ROWS)] * (_BATCH // 2)
+    with running_sink() as sink:
+        _serve(sink, chunks, wide=True)
+        yield Contest({"four": _collecting_batch(sink, chunks, COLUMNS, 4, rounds=1)})
+
+
+def _collecting_batch(
+    sink: Sink, chunks: Sequence[Answers], columns: Sequence[str], at_a_time: int, rounds: int | None = None
+) -> Contestant:
+    rows = [str(each.rows) for each in chunks]
+    run = reporting(
+        ours("collecting_batches", sink.folder, ",".join(columns), str(at_a_time), *rows),
+        env={**sink.environment, **_ENVIRONMENT, "AWS_ENDPOINT_URL": sink.url},
+    )
+
+    def collected() -> Run:
+        sink.clear()
+        done = run()
+        return Run(done.figures, [*done.answer, sink.taken().size_bytes])
+
+    sizes = [Path(file).stat().st_size for each in [chunks[0], *chunks] for file in (each.predictions, each.kept)]
+    return Contestant(collected, [[], len(chunks) + 1, sum(sizes)], rounds)
+
+
+def _serve(sink: Sink, chunks: Sequence[Answers], *, wide: bool) -> None:
+    """Have the sink answer for chunks side by side, the first one twice; ``wide`` outputs are the larger files."""
+    first_row = 0
+    for each in [chunks[0], *chunks]:
+        sink.serve(kept_key(each.rows, first_row), Path(each.predictions if wide else each.kept))
+        first_row += each.rows
+    for rows, output in {each.rows: each.kept if wide else each.predictions for each in chunks}.items():
+        sink.serve(output_key(rows), Path(output))
+
+
 BENCHMARKS = (
     Benchmark(
         "collect-memory",
@@ -41,6 +102,34 @@ BENCHMARKS = (
                 bar=1.0,
                 unit="MB",
                 note="an output of 1 GB with a kept column, over TLS; the process with all that the function imports",
+            ),
+        ),
+    ),
+    Benchmark(
+        "collect-batch",
+        _batch,
+        (
+            Ratio(
+                name="collect_results, a batch of ten, four at a time ÷ one at a time",
+                ours=Figure.of(SECONDS, "four"),
+                theirs=Figure.of(SECONDS, "one"),
+                bar=0.6,
+                unit="s",
+                note="the bar is ours; chunks of 40,000 rows, outputs of 800 KB, kept columns of 4 MB; a warm function",
+            ),
+        ),
+    ),
+    Benchmark(
+        "collect-batch-memory",
+        _large_batch,
+        (
+            Ratio(
+                name="collect_results, peak memory of a batch ÷ 256 MB",
+                ours=Figure.of(PEAK_MB, "four"),
+                theirs=256.0,
+                bar=1.0,
+                unit="MB",
+                note="the bar is ours; a batch of ten, five outputs of 200 MB among five of 4 MB, over TLS",
             ),
         ),
     ),

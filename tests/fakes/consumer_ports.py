@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tailrace_consumers.ports import Invocation, StoredObject
+from tailrace_consumers.ports import AloneError, Invocation, StoredObject
 from tailrace_core import keys
 from tailrace_core.errors import NotFoundError, TailraceError
 from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue
@@ -20,6 +20,10 @@ class MemoryObjectStore:
     block_bytes: int = 1024 * 1024
     piece_bytes: int = 8 * 1024 * 1024
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    most_bytes: int | None = None
+
+    def limited(self, most_bytes: int) -> MemoryObjectStore:
+        return replace(self, most_bytes=most_bytes)
 
     def locate(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -28,6 +32,8 @@ class MemoryObjectStore:
         if key not in self.objects:
             raise NotFoundError(f"{key} is not there")
         body = self.objects[key][0]
+        if self.most_bytes is not None and len(body) > self.most_bytes:
+            raise AloneError(key)
         for start in range(0, len(body), self.block_bytes):
             yield body[start : start + self.block_bytes]
 

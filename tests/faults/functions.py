@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from tailrace_consumers.batches import Record, partial_response
 from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.composition import Composition, World, aws
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.handle_failures import handler as handle_failures
-from tailrace_consumers.looks import Looks
+from tailrace_consumers.looks import Looker, Looks
+from tailrace_consumers.ports import AloneError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.settings import Settings
@@ -61,6 +63,10 @@ class Functions:
     rewire: Rewire = as_it_is
     seed: int = 0
     piece_bytes: int | None = None
+    at_a_time: int = 1
+    """How many messages of a batch CollectResults handles at once. More than one are real threads: no fault that is
+    found then can be played again."""
+    beside_others_bytes: int = collect_results.BESIDE_OTHERS_BYTES
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """What became of each message that was acknowledged."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
@@ -68,58 +74,69 @@ class Functions:
     """Exceptions outside of our tree: bugs."""
     deaths: int = 0
     ticked_at: float = 0.0
-    _alive: dict[str, tuple[Process, Any]] = field(default_factory=dict)
-    _looks: dict[str, Looks] = field(default_factory=dict)
+    _alive: dict[str, tuple[Process, Composition]] = field(default_factory=dict)
 
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
-        """A new process and what it is made of."""
+        """A new process and what its services are made of, without bugs."""
         process = process or Process(self.cloud, role, self.schedule)
         execute = process.persistent(Boto3Executor(self.cloud.client))
         world: World = aws(SETTINGS, execute, self.cloud.clock)
         changes: dict[str, Any] = {"random_source": random.Random(self.seed)}
         if self.piece_bytes is not None:
             changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, piece_bytes=self.piece_bytes)
-        world = dataclasses.replace(world, **changes)
-        return process, self.rewire(Composition(SETTINGS, world, looks_together=role in LOOKS_TOGETHER))
+        return process, Composition(SETTINGS, dataclasses.replace(world, **changes))
 
-    def service(self, role: str) -> tuple[Process, Any]:
-        """The function's live process and its service."""
+    def service(self, role: str, made: Composition, looker: Looker | None = None, *, alone: bool = True) -> Any:
+        """The service of one message, or of one run of the reconciler; ``looker`` for those that look together."""
+        module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
+        if looker is None or role not in LOOKS_TOGETHER:
+            return module.assemble(self.rewire(made))
+        own = made.for_message(looker, most_bytes=None if alone else self.beside_others_bytes)
+        return module.assemble(self.rewire(own), alone=alone)
+
+    def looks(self, made: Composition) -> Looks:
+        """The looks of one batch."""
+        return Looks(self.rewire(made).completion)
+
+    def _living(self, role: str) -> Composition:
+        """What the function's live process is made of."""
         if role not in self._alive or self._alive[role][0].dead:
-            process, made = self.composition(role)
-            module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
-            self._alive[role] = process, module.assemble(made)
-            self._looks[role] = made.looks
-        return self._alive[role]
+            self._alive[role] = self.composition(role)
+        return self._alive[role][1]
 
     def deliver(self, role: str, batch: int = 10) -> bool:
         """Hand the function what is visible in its queue; False when nothing is."""
-        queue, module = CONSUMERS[role]
+        queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
-        done: list[str] = []
+        made = self._living(role)
+        looks = self.looks(made)
         try:
-            for each in messages:
-                if self._handle(role, module, each["Body"]):
-                    done.append(each["ReceiptHandle"])
-                self._looks[role].end_message(each["ReceiptHandle"])
-            again = self._looks[role].catch_up(partial(self._note, role)) if messages else set()
+            answer = partial_response(
+                {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
+                lambda record: self._handle(role, record, made, looks),
+                partial(looks.catch_up, partial(self._note, role)),
+                at_a_time=self.at_a_time if role in LOOKS_TOGETHER else 1,
+            )
         except Crash:
             # Nobody learns which messages of the batch were done: all of them come again.
             self.deaths += 1
             return True
-        for receipt in (each for each in done if each not in again):
+        again = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+        for receipt in (each["ReceiptHandle"] for each in messages if each["ReceiptHandle"] not in again):
             self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipt)
         return bool(messages)
 
-    def _handle(self, role: str, module: Any, body: str) -> bool:
-        _, service = self.service(role)
+    def _handle(self, role: str, record: Record, made: Composition, looks: Looks) -> None:
         self.schedule.begin(role)
+        service = self.service(role, made, looks.of(record.message_id), alone=record.alone)
         try:
-            outcome, _ = module.handle(body, service)
-        except Exception as exc:  # noqa: BLE001 that is what the batch processor does; the checker objects
+            outcome, _ = CONSUMERS[role][1].handle(record.body, service)
+        except AloneError:
+            raise
+        except Exception as exc:
             self._note(role, exc)
-            return False
+            raise
         self.outcomes.append((role, str(outcome)))
-        return True
 
     def _note(self, role: str, exc: Exception) -> None:
         kept = self.errors if isinstance(exc, TailraceError) else self.unforeseen
@@ -128,7 +145,7 @@ class Functions:
     def tick(self) -> None:
         """One run of the reconciler."""
         self.ticked_at = self.cloud.clock()
-        _, service = self.service(RECONCILER)
+        service = self.service(RECONCILER, self._living(RECONCILER))
         self.schedule.begin(RECONCILER)
         try:
             found, errors = service.run(reconcile_jobs.SECONDS)

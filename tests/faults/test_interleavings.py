@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tailrace.options import SubmitOptions
+from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.handler import assemble
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
 from tailrace_core.errors import TailraceError
@@ -61,11 +62,15 @@ def taken(world: World, queue: str) -> list[str]:
     return bodies
 
 
-def handling(world: World, role: str, body: str) -> Act:
-    """What a function does with a message; when it raises, the message comes again."""
-    _, made = world.functions.composition(role)
+def handling(world: World, role: str, body: str, made: Composition | None = None) -> Act:
+    """What a function does with a message; when it raises, the message comes again.
+
+    Those that share what they are ``made`` of are threads of one process.
+    """
+    made = made or world.functions.composition(role)[1]
     module = CONSUMERS[role][1]
-    service = module.assemble(made)
+    looks = world.functions.looks(made)
+    service = world.functions.service(role, made, looks.of(body))
 
     def again(exc: Exception) -> None:
         if not isinstance(exc, TailraceError):
@@ -77,8 +82,7 @@ def handling(world: World, role: str, body: str) -> Act:
             module.handle(body, service)
         except TailraceError as exc:
             again(exc)
-        made.looks.end_message(body)
-        made.looks.catch_up(again)
+        looks.catch_up(again)
 
     return act
 
@@ -91,6 +95,16 @@ def same_success_twice() -> Scene:
     return Scene(
         world, job_id, data, handling(world, "collect_results", body), handling(world, "collect_results", body)
     )
+
+
+def same_success_twice_in_a_batch() -> Scene:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    (body,) = taken(world, names.SUCCEEDED)
+    _, made = world.functions.composition("collect_results")
+    one, other = (handling(world, "collect_results", body, made) for _ in range(2))
+    return Scene(world, job_id, data, one, other)
 
 
 def same_failure_twice() -> Scene:
@@ -165,6 +179,16 @@ def last_two_chunks() -> Scene:
     world.endpoint.process()
     world.endpoint.process()
     first, second = (handling(world, "collect_results", body) for body in taken(world, names.SUCCEEDED))
+    return Scene(world, job_id, data, first, second)
+
+
+def last_two_chunks_in_a_batch() -> Scene:
+    data = Dataset.of(b"1", b"2", b"3")
+    world, job_id = opened(data)
+    world.endpoint.process()
+    world.endpoint.process()
+    _, made = world.functions.composition("collect_results")
+    first, second = (handling(world, "collect_results", body, made) for body in taken(world, names.SUCCEEDED))
     return Scene(world, job_id, data, first, second)
 
 
@@ -276,12 +300,14 @@ SCENES: dict[str, Callable[[], Scene]] = {
     each.__name__.replace("_", " "): each
     for each in (
         same_success_twice,
+        same_success_twice_in_a_batch,
         same_failure_twice,
         same_rejection_twice,
         successes_of_two_attempts,
         success_and_failure_of_two_attempts,
         success_and_rejection_of_two_attempts,
         last_two_chunks,
+        last_two_chunks_in_a_batch,
         retry_twice,
         retry_and_late_success,
         success_and_reconciler,
@@ -314,7 +340,16 @@ def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) 
     return counts
 
 
-ALIKE = frozenset({"same success twice", "same failure twice", "same rejection twice", "retry twice", "two producers"})
+ALIKE = frozenset(
+    {
+        "same success twice",
+        "same success twice in a batch",
+        "same failure twice",
+        "same rejection twice",
+        "retry twice",
+        "two producers",
+    }
+)
 """Whoever is first is the same."""
 ORDERS = [(name, swapped) for name in SCENES for swapped in ((False,) if name in ALIKE else (False, True))]
 

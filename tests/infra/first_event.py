@@ -59,7 +59,10 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
     world = composition.aws(
         told, retrying.retrying(execute), clock=lambda: recording["time"], meter=telemetry.EmbeddedMeter()
     )
-    service = module.assemble(composition.Composition(told, world))
+    made = composition.Composition(told, world)
+    if hasattr(module, "respond"):
+        return module.respond(recording["event"], made)
+    service = module.assemble(made)
     if "Records" in recording["event"]:
         return telemetry.process(recording["event"], partial(module.handle, service=service))
     return telemetry.report(*service.run(module.SECONDS))

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
+from tailrace_consumers.batches import AT_A_TIME, Record
 from tailrace_consumers.collect_results.service import CollectResults
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.looks import Looks
-from tailrace_consumers.telemetry import Handled, process
+from tailrace_consumers.telemetry import Handled, process_together
 from tailrace_core.notifications import decode_notification
+
+BESIDE_OTHERS_BYTES = 4 * 1024 * 1024
+"""What reads a larger object, or fails, is handled alone: only what is small takes memory several times at once."""
 
 
 @cache
-def build() -> tuple[CollectResults, Looks]:
-    """The service and what it puts off, from the function's environment; its first message pays for it."""
-    made = Composition.of_environment(looks_together=True)
-    return assemble(made), made.looks
+def build() -> Composition:
+    """What services are made of, from the function's environment; its first message pays for it."""
+    return Composition.of_environment()
 
 
-def assemble(made: Composition) -> CollectResults:
-    """The service, of what is made for it."""
+def assemble(made: Composition, *, alone: bool = True) -> CollectResults:
+    """The service, of what is made for it; one that is not ``alone`` puts off what takes much."""
     return CollectResults(
         settings=made.settings,
         intake=made.intake,
         store=made.store,
         parts=made.parts,
         delivery=made.delivery,
-        policy=made.policy,
+        policy=made.policy if alone else None,
     )
 
 
@@ -37,7 +40,18 @@ def handle(body: str, service: CollectResults) -> Handled:
     return service.handle(notification), notification.inference_id or notification.event_name
 
 
+def respond(event: dict[str, Any], made: Composition, *, at_a_time: int = AT_A_TIME) -> Any:
+    """A batch of them, several at once, each with a service of its own."""
+    looks = Looks(made.completion)
+
+    def one(record: Record) -> Handled:
+        limit = None if record.alone else BESIDE_OTHERS_BYTES
+        own = made.for_message(looks.of(record.message_id), most_bytes=limit)
+        return handle(record.body, assemble(own, alone=record.alone))
+
+    return process_together(event, one, looks, at_a_time=at_a_time)
+
+
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
     """A batch of them."""
-    service, looks = build()
-    return process(event, partial(handle, service=service), looks)
+    return respond(event, build())

@@ -11,7 +11,7 @@ from tailrace_consumers.failure_policy import Failure, FailurePolicy
 from tailrace_consumers.intake import Intake, Known, identify
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.parts import Part, Parts
-from tailrace_consumers.ports import ObjectStore
+from tailrace_consumers.ports import AloneError, ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_consumers.weaving import blank_prediction, kept_lines, with_blanks, woven
 from tailrace_core import keys
@@ -30,14 +30,16 @@ HEADER_SCORED = "the model scored the header; its prediction was dropped"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectResults:
-    """Handles one notification of success at a time; the same one again, or others in any order, change nothing."""
+    """Handles one notification of success; the same one again, or others in any order, change nothing."""
 
     settings: Settings
     intake: Intake
     store: ObjectStore
     parts: Parts
     delivery: Delivery
-    policy: FailurePolicy
+    policy: FailurePolicy | None
+    """None while other notifications are handled, too: what failed has its rows read into memory, and counts those
+    of its job that did not."""
 
     def handle(self, notification: Notification) -> Outcome:
         """What became of the notification.
@@ -45,6 +47,7 @@ class CollectResults:
         Raises:
             TransientError: something did not answer, or the output is not there (yet): let the queue deliver it again.
             ContractError: a location outside of what the endpoint writes, or objects that contradict the ledger.
+            AloneError: this one takes a policy, or is larger than the store reads beside others.
         """
         inference = identify(notification, self.settings.endpoint_name, succeeded=True)
         if isinstance(inference, Outcome):
@@ -81,7 +84,7 @@ class CollectResults:
         except AlignmentError as exc:
             if inference.attempt != chunk.attempt:
                 return self.delivery.stop(chunk.job_id, Outcome.STALE)
-            return self.policy.apply(known.job, settings, chunk, Failure(FailureClass.DATA, exc.message))
+            return self._fail(known, exc.message)
         if part.rejected == chunk.range.rows:
             return self._rejected_before(known, inference, key)
         return self.delivery.deliver(chunk, settings, part, timings=timings, reason=reason)
@@ -94,9 +97,14 @@ class CollectResults:
             if misaligned is not None or chunk.attempt > 1:
                 # It began with this very message, or maybe with a failure of an attempt that is over.
                 reason = REJECTED_BEFORE if misaligned is None else misaligned.message
-                return self.policy.apply(known.job, known.settings, chunk, Failure(FailureClass.DATA, reason))
+                return self._fail(known, reason)
         # A failure was first and is being recorded; its own message carries it to the end.
         return self.delivery.stop(chunk.job_id, Outcome.STALE)
+
+    def _fail(self, known: Known, reason: str) -> Outcome:
+        if self.policy is None:
+            raise AloneError(reason)
+        return self.policy.apply(known.job, known.settings, known.chunk, Failure(FailureClass.DATA, reason))
 
     def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
         expected = Expected(chunk.rows_sent, settings.output_columns, settings.accept)

@@ -97,7 +97,10 @@ class Answers:
         return sum(item.get("item", {}).get("S", "").startswith("chunk#") for item in written)
 
     def _item(self, params: Any) -> Any:
-        path = self._path(params["Key"]["job"]["S"])
+        job_id, item = (params["Key"][name]["S"] for name in ("job", "item"))
+        path = self._folder / "items" / f"{job_id}!{item}"
+        if not path.exists():
+            path = self._path(job_id)
         return {"Item": json.loads(path.read_text())} if path.exists() else {}
 
     def _path(self, job_id: str) -> Path:
@@ -128,7 +131,9 @@ def _invoked(headers: Mapping[str, str]) -> Answer:
 
 def _queried(action: str) -> Answer:
     if action != "DescribeStacks":
-        return Answer(0.015, action, headers=_XML, body=f"<{action}Response></{action}Response>".encode())
+        return Answer(
+            0.015, action, headers=_XML, body=f"<{action}Response><{action}Result/></{action}Response>".encode()
+        )
     outputs = "".join(
         f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
         for key, value in _OUTPUTS.items()

@@ -81,7 +81,7 @@ def running_sink() -> Iterator[Sink]:
     """A sink with a certificate of its own, ended afterwards."""
     with tempfile.TemporaryDirectory(prefix="tailrace-sink-") as name:
         folder = Path(name)
-        for each in ("objects", "served"):
+        for each in ("objects", "served", "items"):
             (folder / each).mkdir()
         (folder / "log").touch()
         _certify(folder)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 
 from tailrace_consumers import clients
+from tailrace_consumers.batches import AT_A_TIME
 
 REGION = "cn-north-1"
 
@@ -50,6 +51,11 @@ def test_a_service_that_is_not_foreseen_is_refused_by_name() -> None:
 def test_every_call_ends_long_before_a_function_does() -> None:
     config = clients.default_client("s3").meta.config
     assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) < 120
+
+
+def test_every_message_of_a_batch_has_its_connections() -> None:
+    """An output and kept columns that are read while a part is written; more than there is room for are made anew."""
+    assert clients.default_client("s3").meta.config.max_pool_connections >= 3 * AT_A_TIME
 
 
 def test_a_client_says_who_it_is_without_making_it_up_for_each_request() -> None:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from tailrace_consumers.executor import Boto3Executor
-from tailrace_consumers.ports import ObjectStore
+from tailrace_consumers.ports import AloneError, ObjectStore
 from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.sns_publisher import SnsPublisher
 from tailrace_consumers.sqs_queues import SqsRetryQueue
@@ -105,6 +105,45 @@ def test_what_is_missing_is_said_to_be(store: ObjectStore) -> None:
 def test_blocks_are_a_megabyte_at_most(store: ObjectStore) -> None:
     store.put(KEY, b"x" * (3 * 1024 * 1024 + 1))
     assert max(map(len, store.read(KEY))) <= 1024 * 1024
+
+
+@pytest.mark.parametrize("size", [0, 7, 3 * 1024 * 1024])
+def test_what_is_as_large_as_the_limit_is_read(store: ObjectStore, size: int) -> None:
+    store.put(KEY, b"x" * size)
+    assert body(store.limited(size)) == b"x" * size
+
+
+@pytest.mark.parametrize("size", [1, 3 * 1024 * 1024])
+def test_nothing_is_read_of_what_is_larger(store: ObjectStore, size: int) -> None:
+    store.put(KEY, b"x" * size)
+    blocks = store.limited(size - 1).read(KEY)
+    with pytest.raises(AloneError):
+        next(blocks)
+    assert body(store) == b"x" * size
+
+
+def test_a_store_with_a_limit_is_the_same_otherwise(store: ObjectStore) -> None:
+    limited = store.limited(1)
+    limited.put(KEY, b"one")
+    assert not limited.put_new(KEY, [b"two"], dict)
+    assert limited.locate(KEY) == store.locate(KEY)
+    assert body(store) == b"one"
+    with pytest.raises(NotFoundError):
+        next(limited.read("v1/nothing"))
+
+
+def test_what_is_too_large_is_let_go_of_unread() -> None:
+    class Unread:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    unread = Unread()
+    store = S3ObjectStore(BUCKET, lambda _: {"Body": unread, "ContentLength": 2}).limited(1)
+    with pytest.raises(AloneError, match="s3://tailrace-test/x"):
+        next(store.read("x"))
+    assert unread.closed
 
 
 def test_writing_over_is_possible_and_locations_are_told(store: ObjectStore) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 from tailrace_consumers.batches import Record, partial_response
 from tailrace_consumers.looks import Looks
 from tailrace_core.errors import TransientError
+from tests.unit.consumers.threads import LIMIT_S, bounded
 
 
 class Looker:
@@ -25,8 +27,7 @@ def failed(looks: Looks, *bodies: str) -> list[str]:
     """The ids of those that are delivered again of a batch whose bodies name jobs; ``!`` raises when it is settled."""
 
     def handle(record: Record) -> None:
-        looks.look(record.body.removesuffix("!"))
-        looks.end_message(record.message_id)
+        looks.of(record.message_id).look(record.body.removesuffix("!"))
         if record.body.endswith("!"):
             raise TransientError("gone")
 
@@ -49,9 +50,19 @@ def test_a_message_that_failed_twice_is_named_once() -> None:
     assert failed(Looks(Looker(failing="a")), "b", "a!") == ["m1"]
 
 
-def test_a_batch_has_nothing_to_do_with_the_one_before() -> None:
-    looker = Looker(failing="a")
-    looks = Looks(looker)
-    assert failed(looks, "a") == ["m0"]
-    assert failed(looks, "b") == []
-    assert looker.looked == ["a", "b"]
+def test_by_threads_each_look_is_its_messages_own() -> None:
+    together = Barrier(4)
+    looks = Looks(Looker(failing="a"))
+
+    def handle(record: Record) -> None:
+        own = looks.of(record.message_id)
+        # All begin, then all note, then all go on.
+        together.wait(LIMIT_S)
+        own.look(record.body)
+        together.wait(LIMIT_S)
+
+    event = {"Records": [{"messageId": f"m{at}", "body": body} for at, body in enumerate("abcaabca")]}
+    answers: list[dict[str, Any]] = []
+    finish = partial(looks.catch_up, lambda _: None)
+    bounded(lambda: answers.append(partial_response(event, handle, finish, at_a_time=4)))
+    assert answers[0]["batchItemFailures"] == [{"itemIdentifier": f"m{at}"} for at in (0, 3, 4, 7)]

@@ -1,0 +1,85 @@
+"""``collecting_batches.py SINK COLUMNS AT_A_TIME ROWS ROWS...``: a batch of a chunk for each so many rows.
+
+All is as in the function, which is warm: it has handled a message before. SINK is the sink's folder, the model answers
+COLUMNS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+from tailrace_consumers.collect_results.handler import build, respond
+from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.ledger import items
+from tailrace_core.ranges import RowRange
+from tests.benchmarks.collected import BUCKET, JOB_ID, output_key
+from tests.benchmarks.report import report
+
+
+def chunks_of(rows: list[int]) -> list[Chunk]:
+    """Invoked chunks of so many rows, side by side."""
+    return [
+        Chunk(
+            job_id=JOB_ID,
+            range=RowRange(first, end - first),
+            due_at=0.0,
+            invoked=True,
+            output_location=f"s3://{BUCKET}/{output_key(end - first)}",
+        )
+        for first, end in pairwise(accumulate([0, *rows]))
+    ]
+
+
+def record(folder: Path, columns: tuple[str, ...], chunks: list[Chunk]) -> None:
+    """Have the sink answer with the chunks and their job."""
+    job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=0.0, deadline_at=1e12)
+    settings = JobSettings(
+        endpoint_name="bench", source_columns=("id", "x"), sent_columns=(1,), kept_columns=(0,), output_columns=columns
+    )
+    found = [
+        items.job_item(job, 0),
+        items.settings_key(JOB_ID) | items.item_of({"settings": settings.model_dump_json()}),
+    ]
+    for item in (*found, *(items.chunk_item(each, 0) for each in chunks)):
+        (folder / "items" / f"{JOB_ID}!{item['item']['S']}").write_text(json.dumps(item))
+
+
+def event_of(chunks: list[Chunk]) -> dict[str, Any]:
+    """A batch of their notifications, as Lambda hands it over."""
+    told = [
+        {
+            "eventName": "InferenceResult",
+            "invocationStatus": "Completed",
+            "inferenceId": str(each.inference_id),
+            "responseParameters": {"outputLocation": each.output_location},
+        }
+        for each in chunks
+    ]
+    return {"Records": [{"messageId": each["inferenceId"], "body": json.dumps(each)} for each in told]}
+
+
+def main(folder: Path, columns: tuple[str, ...], at_a_time: int, rows: list[int]) -> None:
+    """Report the answer to the batch, and how many chunks were scored by what was logged."""
+    warming, *chunks = chunks_of([rows[0], *rows])
+    record(folder, columns, [warming, *chunks])
+    made = build()
+    log = io.StringIO()
+    with contextlib.redirect_stdout(log):
+        respond(event_of([warming]), made)
+
+    def collect() -> list[object]:
+        with contextlib.redirect_stdout(log):
+            answer = respond(event_of(chunks), made, at_a_time=at_a_time)
+        return [answer["batchItemFailures"], log.getvalue().count('"message":"ChunksScored"')]
+
+    report(collect)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), tuple(sys.argv[2].split(",")), int(sys.argv[3]), [int(each) for each in sys.argv[4:]])

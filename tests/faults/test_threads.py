@@ -1,0 +1,98 @@
+"""Batches whose messages are handled by real threads: whatever the threads do to each other, jobs end as they have to.
+
+What happens here cannot be played again; that all else can is why the other worlds handle one message at a time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tailrace.options import SubmitOptions
+from tailrace_consumers.batches import AT_A_TIME
+from tests.faults.checker import check
+from tests.faults.dataset import Dataset
+from tests.faults.injection import Fault, Kind, Schedule
+from tests.faults.world import World
+from tests.unit.consumers.threads import bounded, switching_often
+
+ROLE = "collect_results"
+OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
+VALUES = [b"%d" % number for number in range(30)] + [b"poison", b"swallow", b"flaky", b"2,2", b"shy", b"shy"]
+
+
+@pytest.fixture(autouse=True)
+def _switching() -> Iterator[None]:
+    with switching_often():
+        yield
+
+
+def opened(data: Dataset, *, schedule: Schedule | None = None, options: SubmitOptions = OPTIONS) -> tuple[World, str]:
+    world = World(schedule or Schedule())
+    world.functions.at_a_time = AT_A_TIME
+    job_id = world.submit(data.text, options)
+    assert job_id is not None
+    return world, job_id
+
+
+def ended(world: World, job_id: str, data: Dataset) -> None:
+    bounded(world.drain)
+    check(world, job_id, data)
+    assert not world.functions.unforeseen
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_a_batch_holds_the_job_ends_the_same(seed: int) -> None:
+    randomness = random.Random(seed)
+    data = Dataset.of(*randomness.sample(VALUES, 24))
+    window = randomness.choice((0, 5))
+    world, job_id = opened(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
+    # Notified up to four times: the same chunk again and again in one batch.
+    world.mishaps = randomness.choices((1, 1, 2, 4), k=12)
+    # Part of the outputs are large, part of them small.
+    world.functions.beside_others_bytes = randomness.choice((10, 18, 19, 20, 10**6))
+    ended(world, job_id, data)
+
+
+def test_a_batch_of_one_chunk_again_and_again_has_one_effect() -> None:
+    data = Dataset.of(b"1", b"2")
+    world, job_id = opened(data)
+    world.endpoint.process(notifications=10)
+    bounded(lambda: world.functions.deliver(ROLE))
+    outcomes = [outcome for role, outcome in world.functions.outcomes if role == ROLE]
+    assert outcomes.count("ChunksScored") == 1
+    assert len(outcomes) == len([each for each in outcomes if each in {"ChunksScored", "Stale", "JobClosed"}]) == 10
+    ended(world, job_id, data)
+
+
+@pytest.mark.parametrize("kind", [Kind.DEATH_BEFORE, Kind.DEATH_AFTER, Kind.UNREACHABLE, Kind.REPLY_GONE])
+def test_a_function_that_dies_or_fails_at_any_call_of_a_batch_loses_nothing(kind: Kind) -> None:
+    data = Dataset.of(*[b"%d" % number for number in range(8)], b"swallow", b"9")
+    fired = 0
+    for at in range(0, 60, 3):
+        schedule = Schedule((Fault(at, kind),), ROLE)
+        world, job_id = opened(data, schedule=schedule)
+        while world.endpoint.backlog:
+            world.endpoint.process()
+        bounded(lambda world=world: world.functions.deliver(ROLE))  # type: ignore[misc]
+        ended(world, job_id, data)
+        died = schedule.fired and kind in {Kind.DEATH_BEFORE, Kind.DEATH_AFTER}
+        assert world.functions.deaths == (1 if died else 0)
+        fired += len(schedule.fired)
+    assert fired >= 5
+
+
+def test_nothing_of_a_batch_is_acknowledged_by_who_dies() -> None:
+    data = Dataset.of(*[b"%d" % number for number in range(8)])
+    schedule = Schedule((Fault(25, Kind.DEATH_BEFORE),), ROLE)
+    world, job_id = opened(data, schedule=schedule)
+    while world.endpoint.backlog:
+        world.endpoint.process()
+    (queue,) = (queue for name, queue in world.cloud.sqs.queues.items() if name == "succeeded")
+    before = len(queue.messages)
+    bounded(lambda: world.functions.deliver(ROLE))
+    assert world.functions.deaths == 1
+    assert len(queue.messages) == before == 4
+    ended(world, job_id, data)
