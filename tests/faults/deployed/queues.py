@@ -41,7 +41,7 @@ class Queues:
     def at_endpoint(self) -> int:
         """Requests that wait at the endpoint or are being answered."""
         url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.facts.endpoint_name}"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own http address
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own http address
             shown: dict[str, Any] = json.load(answer)
         return int(shown["waiting"]) + int(shown["in_flight"])
 

@@ -56,7 +56,7 @@ def tell(cloud: RunningCloud, name: str, description: Json) -> None:
     request = urllib.request.Request(  # noqa: S310 - the local cloud's own address
         f"{cloud.own_url}/_tailrace/sagemaker/auto-ml-jobs/{name}", json.dumps(description).encode(), method="PUT"
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - the same
+    with urllib.request.urlopen(request, timeout=60):  # noqa: S310 - the same
         pass
 
 

@@ -90,9 +90,9 @@ def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactor
 def at_work(stack: Stack) -> Iterator[None]:
     """Makes sure that invocations run when the block begins and when it ends."""
     url = f"{stack.cloud.own_url}/_tailrace/sagemaker/endpoints/{stack.outputs['EndpointName']}"
-    assert (ask(url) or {})["in_flight"] > 0
+    assert (ask(url, timeout_s=60) or {})["in_flight"] > 0
     yield
-    assert (ask(url) or {})["in_flight"] > 0
+    assert (ask(url, timeout_s=60) or {})["in_flight"] > 0
 
 
 def of_job(name: str, *, pipeline: bool) -> dict[str, str]:

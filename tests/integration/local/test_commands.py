@@ -72,7 +72,7 @@ def test_env_is_what_a_shell_needs_to_reach_the_cloud(cloud: RunningCloud) -> No
     done = tailrace_local("env", state_dir=cloud.state_dir)
     script = f'{done.stdout}\necho "$AWS_ENDPOINT_URL $AWS_REGION ${{AWS_PROFILE-none}}"'
     shell = subprocess.run(
-        ["sh", "-euc", script], capture_output=True, text=True, check=True, timeout=10, env={"AWS_PROFILE": "work"}
+        ["sh", "-euc", script], capture_output=True, text=True, check=True, timeout=60, env={"AWS_PROFILE": "work"}
     )
     assert shell.stdout.split() == [cloud.endpoint_url, cloud.region, "none"]
 

@@ -41,7 +41,7 @@ def tell(lab: Lab, name: str, told: Any, method: str = "PUT") -> Json:
     request = urllib.request.Request(  # noqa: S310 - the emulator's own address
         f"{lab.running.url}/_tailrace/sagemaker/auto-ml-jobs/{name}", json.dumps(told).encode(), method=method
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
         found: Json = json.loads(answer.read())
     return found
 

@@ -14,7 +14,7 @@ from .cloud import Lab, eventually
 def admin(lab: Lab, method: str, path: str, body: Any = None) -> Any:
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(f"{lab.running.url}/_tailrace/sagemaker/{path}", data, method=method)  # noqa: S310 - our own http address
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - same
         return json.loads(answer.read())
 
 
