@@ -12,16 +12,18 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.integration.producer.stack import Pipeline, clients, deploy, pipeline
+from tests.moto_tables import one_call_at_a_time
 
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with one_call_at_a_time():
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture
