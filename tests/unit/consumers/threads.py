@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 RAISED: list[type[BaseException]] = [RuntimeError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit]
 
 
