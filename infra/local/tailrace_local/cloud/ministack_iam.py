@@ -25,6 +25,21 @@ class Session:
     expires: float
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What policies are asked about: a request, with the conditions' keys that its service knows."""
+
+    access_key: str
+    action: str
+    service: str
+    region: str
+    resource: str
+    context: Mapping[str, Any]
+
+
+Enforce = Callable[[Asked], Any]
+
+
 def replace(module: Any, name: str, value: Callable[..., Any]) -> None:
     """Put ``value`` in the place of a function of MiniStack's. Raises TypeError when there is none of that name."""
     if not callable(getattr(module, name, None)):
@@ -122,28 +137,38 @@ class MiniStackIam:
 
     def log_decisions(self, log: AccessLog) -> None:
         """Have every decision about a role's or a user's request written down."""
-        stock = self._evaluator.enforce
 
-        def enforce(
-            access_key: str,
-            action: str,
-            service: str,
-            region: str,
-            resource_arn: str = "*",
-            service_context: dict[str, Any] | None = None,
-        ) -> Any:
-            refused = stock(access_key, action, service, region, resource_arn, service_context)
-            principal = self._evaluator.resolve_principal(access_key or "", self._responses.get_account_id())
+        def judge(stock: Enforce, asked: Asked) -> Any:
+            refused = stock(asked)
+            principal = self._evaluator.resolve_principal(asked.access_key or "", self._responses.get_account_id())
             if getattr(principal, "policies", None) is not None:
                 arn = _role_arn(principal.arn)
-                log.write(Decision(arn, action, resource_arn, service_context or {}, allowed=refused is None))
+                log.write(Decision(arn, asked.action, asked.resource, asked.context, allowed=refused is None))
             return refused
 
-        replace(self._evaluator, "enforce", enforce)
+        self._judge_with(judge)
 
     def ask_for_keys(self, keys: EncryptionKeys) -> None:
         """Have whoever may do something to what a key locks be asked for the key as well, as AWS's services do."""
-        stock = self._evaluator.enforce
+
+        def judge(stock: Enforce, asked: Asked) -> Any:
+            refused = stock(asked)
+            for use in keys.uses(asked.action, asked.resource) if refused is None else ():
+                refused = refused or stock(
+                    Asked(asked.access_key, use.action, "kms", asked.region, use.key, use.context)
+                )
+            return refused
+
+        self._judge_with(judge)
+
+    def _judge_with(self, judge: Callable[[Enforce, Asked], Any]) -> None:
+        """Have `judge` decide, who is given what has decided so far; None means that a request is allowed."""
+        decided_so_far = self._evaluator.enforce
+
+        def stock(asked: Asked) -> Any:
+            return decided_so_far(
+                asked.access_key, asked.action, asked.service, asked.region, asked.resource, dict(asked.context)
+            )
 
         def enforce(
             access_key: str,
@@ -153,10 +178,7 @@ class MiniStackIam:
             resource_arn: str = "*",
             service_context: dict[str, Any] | None = None,
         ) -> Any:
-            refused = stock(access_key, action, service, region, resource_arn, service_context)
-            for use in keys.uses(action, resource_arn) if refused is None else ():
-                refused = refused or stock(access_key, use.action, "kms", region, use.key, dict(use.context))
-            return refused
+            return judge(stock, Asked(access_key, action, service, region, resource_arn, service_context or {}))
 
         replace(self._evaluator, "enforce", enforce)
 

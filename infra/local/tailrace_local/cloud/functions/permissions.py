@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Protocol
 
 from tailrace_local.cloud.encryption import EncryptionKeys
 from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.specification import FunctionSpec
-from tailrace_local.cloud.ministack_iam import Session
+from tailrace_local.cloud.ministack_iam import MiniStackIam
 
 _SESSION = "lambda"
 _log = logging.getLogger("tailrace.cloud.functions")
 
 
-class Decides(Protocol):
-    """Who knows policies."""
-
-    def may(
-        self,
-        session: Session,
-        action: str,
-        resource: str,
-        region: str,
-        context: Mapping[str, str] | None = None,
-    ) -> bool:
-        """Whether a role's session may do something."""
-        ...
-
-
 class FunctionPermissions:
     """Asks whether a function's role may."""
 
-    def __init__(self, iam: Decides, credentials: RoleCredentials, keys: EncryptionKeys) -> None:
+    def __init__(self, iam: MiniStackIam, credentials: RoleCredentials, keys: EncryptionKeys) -> None:
         self._iam = iam
         self._credentials = credentials
         self._keys = keys
