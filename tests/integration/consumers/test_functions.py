@@ -129,6 +129,31 @@ def test_a_batch_finishes_the_job_once_all_of_its_messages_are_handled(stack: St
     assert (job.state, job.rows_scored) == (JobState.COMPLETED, 4)
 
 
+def test_of_a_whole_batch_only_what_fails_comes_again(stack: Stack) -> None:
+    """Ten messages by threads, with clients as the function makes them: good ones, the same one twice, and others."""
+    stack.add_job()
+    chunks = [stack.add_chunk(RowRange(first, 2), b"1\n2\n") for first in range(0, 14, 2)]
+    assert stack.composition().ledger.seal(JOB_ID, 14)
+    good = [
+        stack.answer(str(chunk.inference_id), b"%d\n%d\n" % (chunk.range.first_row, chunk.range.first_row + 1))
+        for chunk in chunks
+    ]
+    test = {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}
+    try:
+        said = batch(*good[:3], "nonsense", good[0], *good[3:], test)
+        assert collect_results.handler(said, None) == {"batchItemFailures": [{"itemIdentifier": "m3"}]}
+    finally:
+        collect_results.build.cache_clear()
+    for chunk in chunks:
+        first = chunk.range.first_row
+        assert stack.get(keys.part_key(JOB_ID, chunk.range)) == b"%d\n%d\n" % (first, first + 1)
+    job = stack.composition().ledger.job(JOB_ID)
+    assert job is not None
+    assert (job.state, job.rows_scored) == (JobState.COMPLETED, 14)
+    finished = [each for each in stack.received(stack.results_queue) if each["type"] == "JobFinished"]
+    assert len(finished) == 1
+
+
 def test_functions_build_themselves_from_their_environment(stack: Stack) -> None:
     stack.add_job()
     chunk = stack.add_chunk(WHOLE, b"1\n2\n3\n4\n")
