@@ -14,7 +14,7 @@ from tailrace_local.errors import FaultPlanError
 from tailrace_local.sagemaker.fault_plan import FaultPlan
 
 SECTIONS = {"sagemaker": "/_tailrace/sagemaker/faults", "functions": "/_tailrace/functions/faults"}
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
 
 
 class CloudFaultPlan(BaseModel):

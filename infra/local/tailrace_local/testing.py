@@ -93,7 +93,7 @@ class RunningCloud:
         data = None if time_scale is None else json.dumps({"time_scale": time_scale}).encode()
         method = "GET" if data is None else "PUT"
         request = urllib.request.Request(f"{self.own_url}/_tailrace/pace", data, method=method)  # noqa: S310 - our own http address
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - same
             return float(json.loads(answer.read())["time_scale"])
 
 

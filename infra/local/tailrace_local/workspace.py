@@ -65,7 +65,7 @@ class Workspace:
             check=True,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         ).stdout.strip()
         chosen = {
             "TAILRACE_BUILD_PYTHON": version,

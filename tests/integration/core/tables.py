@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -48,18 +47,12 @@ def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
 
 
 def executor(client: Any) -> Callable[[Call], Any]:
-    """Carries calls out, and turns errors into ours.
-
-    One call at a time: DynamoDB's are atomic, but moto undoes a failed transaction by putting back a copy of the whole
-    table that it took before, and with it what others wrote meanwhile. Between calls, threads interleave as they like.
-    """
-    lock = threading.Lock()
+    """Carries calls out, and turns errors into ours."""
 
     def execute(call: Call) -> Any:
         assert call.service == "dynamodb"
         try:
-            with lock:
-                return getattr(client, call.operation)(**call.params)
+            return getattr(client, call.operation)(**call.params)
         except (BotoCoreError, ClientError) as exc:
             raise translated(exc, call.operation) from exc
 

@@ -15,6 +15,7 @@ from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.retrying import retrying
 from tests.integration.core import tables
+from tests.moto_tables import one_call_at_a_time
 
 
 @pytest.fixture(params=["memory", "dynamo"])
@@ -24,7 +25,7 @@ def ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setitem(os.environ, name, "testing")
-    with mock_aws():
+    with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb", region_name="eu-west-1")
         tables.create(client)
         yield DynamoLedger(DynamoSteps(tables.NAME), retrying(tables.executor(client)))
