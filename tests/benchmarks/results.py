@@ -21,7 +21,7 @@ QUICK_PATH = FOLDER / "quick-results.json"
 _DIGITS = 4
 _QUICK = f"""
 A quick run: a tenth of the work. The bars are the full run's. Here what does not grow with the work (a command's start,
-Python's memory) weighs ten times as much, and few rounds swing: what is beyond its bar here has not missed it.
+Python's memory) weighs ten times as much, and few rounds swing: what is beyond its bar here may well keep it there.
 Written to {QUICK_PATH.relative_to(ROOT)}; {PATH.relative_to(ROOT)}, which a full run writes, is as it was."""
 
 
