@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.settimeout(self.server.settings.idle_s)
 
+    def handle_one_request(self) -> None:
+        with ExitStack() as self._invited:
+            super().handle_one_request()
+
     def do_GET(self) -> None:
         with self.server.answering():
             if self._path() != "/ping":
@@ -172,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse_path()
 
     def handle_expect_100(self) -> bool:
+        # Whoever is told to go on is answered, although the server may be told to stop before it has begun to.
+        self._invited.enter_context(self.server.answering())
         # Whoever asks before sending a body too large is spared sending it.
         limit = self.server.settings.limit_bytes
         try:
