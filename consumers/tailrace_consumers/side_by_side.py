@@ -24,6 +24,7 @@ def side_by_side(
     """``do`` each of ``items``, up to ``at_a_time`` at once; all are done at the return.
 
     Once ``do`` raises, whatever it is, nothing more is begun; what is under way is waited for, then it is raised here.
+    How long that takes is for ``do`` to bound: each call of a message has its time limit, and the function has one.
     """
     waiting = deque(items)
     raised: list[BaseException] = []

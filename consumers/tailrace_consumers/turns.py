@@ -14,7 +14,11 @@ from tailrace_core.calls import Call
 
 
 def transactions_in_turn(execute: Callable[[Call], Any]) -> Callable[[Call], Any]:
-    """``execute`` for threads: of its transactions one at a time is under way, of all other calls any number."""
+    """``execute`` for threads: of its transactions one at a time is under way, of all other calls any number.
+
+    Whoever waits for its turn waits for a few calls, each of which has its time limit, and never while another one is
+    put off to be tried again: give this to what retries, not the other way round.
+    """
     turn = Lock()
 
     def in_turn(call: Call) -> Any:
