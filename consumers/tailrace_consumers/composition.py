@@ -10,17 +10,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from tailrace_consumers.attempts import Attempts
-from tailrace_consumers.completion import Completion
-from tailrace_consumers.delivery import Delivery
-from tailrace_consumers.executor import Boto3Executor
-from tailrace_consumers.failure_policy import FailurePolicy
-from tailrace_consumers.intake import Intake
-from tailrace_consumers.invocations import Invocations
-from tailrace_consumers.looks import Looker
-from tailrace_consumers.measures import Unmeasured
-from tailrace_consumers.parking import Parking
-from tailrace_consumers.parts import Parts
+from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
+from tailrace_consumers.adapters.serialized_transactions import transactions_in_turn
+from tailrace_consumers.adapters.sns_publisher import SnsPublisher
+from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failure_policy import FailurePolicy
+from tailrace_consumers.chunks.invocations import Invocations
+from tailrace_consumers.chunks.job_completion import Completion
+from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.parking import Parking
+from tailrace_consumers.chunks.rejection import Rejection
+from tailrace_consumers.chunks.settling import Delivery
+from tailrace_consumers.chunks.window_filling import Starting
+from tailrace_consumers.metrics import Unmeasured
+from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.ports import (
     Clock,
     Invoker,
@@ -31,20 +37,14 @@ from tailrace_consumers.ports import (
     Publisher,
     RetryQueue,
 )
-from tailrace_consumers.rejection import Rejection
-from tailrace_consumers.s3_object_store import S3ObjectStore
-from tailrace_consumers.sagemaker_invoker import SageMakerInvoker
+from tailrace_consumers.runtime.deferred_checks import Looker
+from tailrace_consumers.runtime.telemetry import EmbeddedMeter
 from tailrace_consumers.settings import Settings
-from tailrace_consumers.sns_publisher import SnsPublisher
-from tailrace_consumers.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
-from tailrace_consumers.starting import Starting
-from tailrace_consumers.telemetry import EmbeddedMeter
-from tailrace_consumers.turns import transactions_in_turn
-from tailrace_core.calls import Call
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.aws.calls import Call
+from tailrace_core.aws.retrying import retrying
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.retrying import retrying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

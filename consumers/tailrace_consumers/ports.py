@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue
-from tailrace_core.jobs import Chunk, JobSettings
+from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -86,7 +86,7 @@ class Meter(Protocol):
     """Where measurements go."""
 
     def record(self, measure: str, value: float) -> None:
-        """Note a value of what `tailrace_consumers.measures.Measure` names."""
+        """Note a value of what `tailrace_consumers.metrics.Measure` names."""
 
 
 @dataclass(frozen=True, slots=True)

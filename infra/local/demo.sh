@@ -27,7 +27,7 @@ finish() {
 trap finish EXIT
 
 say "1. $rows rows of demand data, with an order_id that the model must not see"
-.venv/bin/python -m tailrace_local.demand --rows "$rows" --seed 7 --id-column order_id --output "$folder/demand.csv"
+.venv/bin/python -m tailrace_local.demo.demand --rows "$rows" --seed 7 --id-column order_id --output "$folder/demand.csv"
 head -3 "$folder/demand.csv"
 
 say "2. A cloud on this machine, and the template on it"

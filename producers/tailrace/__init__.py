@@ -10,32 +10,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tailrace.aio import AsyncTailrace
+    from tailrace.async_client import AsyncTailrace
     from tailrace.client import Tailrace
+    from tailrace.operations.results import ResultsReader
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress
-    from tailrace.results import ResultsReader
-    from tailrace.submitter import Submission
+    from tailrace.submit.submitter import Submission
+    from tailrace_core.csv_text.headers import HeaderPolicy
+    from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
-    from tailrace_core.headers import HeaderPolicy
-    from tailrace_core.jobs import Job, JobSettings, JobState
-    from tailrace_core.rejects import Reject
+    from tailrace_core.jobs.model import Job, JobSettings, JobState
 
 _HOMES = {
-    "AsyncTailrace": "tailrace.aio",
+    "AsyncTailrace": "tailrace.async_client",
     "DownloadProgress": "tailrace.progress",
-    "HeaderPolicy": "tailrace_core.headers",
+    "HeaderPolicy": "tailrace_core.csv_text.headers",
     "InputError": "tailrace_core.errors",
-    "Job": "tailrace_core.jobs",
+    "Job": "tailrace_core.jobs.model",
     "JobKeyError": "tailrace_core.errors",
     "JobProgress": "tailrace.progress",
-    "JobSettings": "tailrace_core.jobs",
-    "JobState": "tailrace_core.jobs",
+    "JobSettings": "tailrace_core.jobs.model",
+    "JobState": "tailrace_core.jobs.model",
     "OnBadRow": "tailrace.options",
     "Progress": "tailrace.progress",
-    "Reject": "tailrace_core.rejects",
-    "ResultsReader": "tailrace.results",
-    "Submission": "tailrace.submitter",
+    "Reject": "tailrace_core.csv_text.rejects",
+    "ResultsReader": "tailrace.operations.results",
+    "Submission": "tailrace.submit.submitter",
     "SubmitOptions": "tailrace.options",
     "Tailrace": "tailrace.client",
     "TailraceError": "tailrace_core.errors",

@@ -12,29 +12,29 @@ from typing import IO, Any, Self
 
 from ulid import ULID
 
-from tailrace import parts, targets
-from tailrace.byte_gate import DEFAULT_BYTES
-from tailrace.connections import Connecting, Connection
-from tailrace.estimates import Estimate, estimate
-from tailrace.operations import Operations
+from tailrace.aws.connections import Connecting, Connection
+from tailrace.aws.stacks import Stack, check_endpoint, find_stack
+from tailrace.download import parts, targets
+from tailrace.download.prefetch import read_ahead
+from tailrace.download.safe_csv import safe_if
+from tailrace.operations.results import ResultsReader
+from tailrace.operations.stack_operations import Operations
 from tailrace.options import SubmitOptions
-from tailrace.planning import planner_for
+from tailrace.polling import Patience
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, silent
-from tailrace.reading_ahead import read_ahead
-from tailrace.results import ResultsReader
-from tailrace.safe_csv import safe_if
-from tailrace.sending import ThreadedSender
-from tailrace.sources import Source
-from tailrace.stacks import Stack, check_endpoint, find_stack
-from tailrace.submitter import Sender, Submission, Submitter
-from tailrace.waiting import Patience
-from tailrace_core.calls import Call, run
+from tailrace.sources.source import Source
+from tailrace.submit.byte_budget import DEFAULT_BYTES
+from tailrace.submit.estimates import Estimate, estimate
+from tailrace.submit.planning import planner_for
+from tailrace.submit.submitter import Sender, Submission, Submitter
+from tailrace.submit.threaded_sender import ThreadedSender
+from tailrace_core.aws.calls import Call, run
+from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import InputError, NotFoundError
-from tailrace_core.jobs import Job, JobSettings, JobState
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
-from tailrace_core.manifest import Manifest
-from tailrace_core.rejects import Reject, read_rejects
+from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.messages.manifest import Manifest
 
 _CALLED = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
@@ -185,7 +185,7 @@ class Tailrace:
         """Write the result of a completed job, header and rows in the input's order; how many rows there are.
 
         A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is standard output. With
-        ``safe_csv`` it is for a spreadsheet: see `tailrace.safe_csv`.
+        ``safe_csv`` it is for a spreadsheet: see `tailrace.download.safe_csv`.
 
         Raises:
             ContractError: a part is not what the manifest says.

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from tailrace.columns import ColumnPlan
-from tailrace.cutting import Cut
+from tailrace.records.columns import ColumnPlan
+from tailrace.records.cutting import Cut
+from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
-from tailrace_core.headers import HeaderPolicy, parse_names
-from tailrace_core.jobs import JobSettings
+from tailrace_core.jobs.model import JobSettings
 
 E = TypeVar("E", bound=StrEnum)
 

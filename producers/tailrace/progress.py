@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tailrace_core.jobs import Job
+from tailrace_core.jobs.model import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

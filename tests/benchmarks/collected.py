@@ -9,7 +9,7 @@ COLUMNS = ("order", "place", "name", "price", "day")
 
 
 def kept_key(rows: int, first_row: int = 0) -> str:
-    """As `tailrace_core.keys` has it; this side imports nothing large."""
+    """As `tailrace_core.objects.keys` has it; this side imports nothing large."""
     return f"v1/jobs/{JOB_ID}/kept/{first_row:012d}-{rows}.csv"
 
 

@@ -60,7 +60,7 @@ def _kept_cloud(kept: ExitStack) -> RunningCloud:
 
 def _write_demand(path: Path, rows: int) -> None:
     """What the demo's model can score."""
-    from tailrace_local.demand import Demand, write  # noqa: PLC0415 - NumPy would make this process large for the others
+    from tailrace_local.demo.demand import Demand, write  # noqa: PLC0415 - NumPy would make this process large for the others
 
     with path.open("wb") as file:
         write(Demand(rows=rows), file)

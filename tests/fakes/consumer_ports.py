@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tailrace_consumers.ports import AloneError, Invocation, StoredObject
-from tailrace_core import keys
 from tailrace_core.errors import NotFoundError, TailraceError
-from tailrace_core.events import ChunkParked, JobFinished, PartReady, RetryDue
-from tailrace_core.jobs import Chunk, JobSettings
+from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.objects import keys
 
 BUCKET = "tailrace-test"
 

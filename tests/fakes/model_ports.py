@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_consumers.provide_model.models import Model
-from tailrace_consumers.provide_model.patience import Patience
+from tailrace_consumers.provide_model.retrying import Patience
 from tailrace_core.errors import NotFoundError, TailraceError
 
 

@@ -7,16 +7,16 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from tailrace_consumers.chunks.lookup import Intake, Known
+from tailrace_consumers.chunks.settling import Delivery, Timings
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.delivery import Delivery, Timings
-from tailrace_consumers.intake import Intake, Known
+from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.parts import Part
 from tailrace_core.errors import TransientError
-from tailrace_core.events import PartReady
-from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings
+from tailrace_core.jobs.identities import InferenceId
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.ledger.rules import Settled, Settlement
+from tailrace_core.messages.events import PartReady
 
 _NUMBERS = itertools.count()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from tailrace_core import keys
 from tailrace_core.errors import TailraceError
-from tailrace_core.events import JobFinished, PartReady, decode_published
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
+from tailrace_core.messages.events import JobFinished, PartReady, decode_published
+from tailrace_core.objects import keys
 from tests.faults.dataset import Dataset
 from tests.faults.functions import CONSUMERS
 from tests.faults.memory_aws import cloud as names

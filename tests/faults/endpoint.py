@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailrace_core import keys
-from tailrace_core.retrying import DEFAULT_POLICY
+from tailrace_core.aws.retrying import DEFAULT_POLICY
+from tailrace_core.objects import keys
 from tests.faults import model
 from tests.faults.memory_aws.cloud import BUCKET, ENDPOINT, FAILED, SUCCEEDED, Cloud
 from tests.faults.memory_aws.errors import refusal

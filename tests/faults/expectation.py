@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
-from tailrace_core.jobs import JobState
-from tailrace_core.ranges import RowRange
+from tailrace_core.jobs.model import JobState
+from tailrace_core.jobs.ranges import RowRange
 
 
 class ExpectedRow(Protocol):

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tailrace_consumers.batches import Record, partial_response
+from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.composition import Composition, World, aws
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
-from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.handle_failures import handler as handle_failures
-from tailrace_consumers.looks import Looker, Looks
 from tailrace_consumers.ports import AloneError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
-from tailrace_consumers.s3_object_store import S3ObjectStore
+from tailrace_consumers.runtime.batches import Record, partial_response
+from tailrace_consumers.runtime.deferred_checks import Looker, Looks
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
 from tests.faults.injection import Crash, Process, Schedule

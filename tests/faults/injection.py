@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 
-from tailrace_core.aws_errors import translate, translated
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
+from tailrace_core.aws.errors import translate, translated
+from tailrace_core.aws.retrying import DEFAULT_POLICY, RetryPolicy, retrying
 from tailrace_core.errors import TailraceError
-from tailrace_core.retrying import DEFAULT_POLICY, RetryPolicy, retrying
 from tests.faults.memory_aws.cloud import Cloud
 
 READ = "read_body"

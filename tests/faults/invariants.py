@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tailrace_core.jobs import ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.model import ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange, first_gap
 from tailrace_core.ledger import items
-from tailrace_core.ranges import RowRange, first_gap
 from tests.faults.memory_aws.dynamodb import DynamoDb
 from tests.faults.memory_aws.expressions import Item
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tailrace.options import SubmitOptions
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.composition import Composition, aws
-from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
 from tests.faults.model import FLAKY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs import Chunk
+from tailrace_core.jobs.model import Chunk
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Schedule
 from tests.faults.world import World

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailrace.client import Tailrace
+from tailrace.operations.parked import ParkedName, Standing
 from tailrace.options import SubmitOptions
-from tailrace.parked import ParkedName, Standing
 from tailrace_core.errors import TransientError
-from tailrace_core.jobs import Chunk
+from tailrace_core.jobs.model import Chunk
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Crash, Schedule

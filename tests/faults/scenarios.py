@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import Rewire, as_it_is

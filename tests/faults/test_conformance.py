@@ -12,14 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import Settlement
-from tailrace_core.ranges import RowRange
 from tests.faults.memory_aws.cloud import BUCKET, START, SUCCEEDED, TABLE, Cloud
 
 Client = Callable[[str], Any]

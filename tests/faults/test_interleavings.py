@@ -14,8 +14,8 @@ from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.handler import assemble
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
 from tailrace_core.errors import TailraceError
-from tailrace_core.events import RetryDue
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
+from tailrace_core.messages.events import RetryDue
 from tests.faults import model
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset, Row

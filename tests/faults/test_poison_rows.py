@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.poison import MOST, hunt

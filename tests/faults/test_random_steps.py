@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tailrace.options import SubmitOptions
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import CONSUMERS

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.parked import ParkedName, Standing
+from tailrace.operations.parked import ParkedName, Standing
 from tailrace_core.errors import InputError
-from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Schedule, kinds_of

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tailrace import sending
+from tailrace.aws.connections import Connection
 from tailrace.client import Tailrace
-from tailrace.connections import Connection
-from tailrace_core.calls import Call, run
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
-from tailrace_core.ranges import RowRange
+from tailrace.submit import threaded_sender
+from tailrace_core.aws.calls import Call, run
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tests.faults.memory_aws import cloud as names
 from tests.faults.world import World
-from tests.unit.core.jobs import SETTINGS, chunk_of, new_job, waiting_chunk
+from tests.unit.core.job_examples import SETTINGS, chunk_of, new_job, waiting_chunk
 from tests.unit.core.strategies import JOB
 
 PATIENCE_S = 120.0
@@ -71,7 +71,7 @@ def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
 
 
 def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_PACE_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(threaded_sender, "_PACE_S", 10 * PATIENCE_S)
     watch = Watch(uploads=0)
     began = time.monotonic()
     submitted(60, watch)

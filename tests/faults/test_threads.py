@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tailrace.options import SubmitOptions
-from tailrace_consumers.batches import AT_A_TIME
+from tailrace_consumers.runtime.batches import AT_A_TIME
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Kind, Schedule, kinds_of

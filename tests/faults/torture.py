@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.deployed.torture import play_on

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tailrace_core.checksums import checksum
-from tailrace_core.events import JobFinished, PartReady
-from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobState
-from tailrace_core.ranges import RowRange, first_gap
+from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.ranges import RowRange, first_gap
+from tailrace_core.messages.events import JobFinished, PartReady
+from tailrace_core.objects.checksums import checksum
 from tests.faults.expectation import Expectation
 
 

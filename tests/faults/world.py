@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tailrace.aws.connections import Connection
 from tailrace.client import Tailrace
-from tailrace.connections import Connection
 from tailrace.options import SubmitOptions
-from tailrace.submission import ChunkSteps, Work
-from tailrace.submitter import Sender
-from tailrace_core.calls import Call, run
+from tailrace.submit.steps import ChunkSteps, Work
+from tailrace.submit.submitter import Sender
+from tailrace_core.aws.calls import Call, run
 from tailrace_core.errors import TailraceError
-from tailrace_core.events import ChunkParked, RetryDue, decode
-from tailrace_core.jobs import Chunk, ChunkState, Job
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
-from tailrace_core.ranges import RowRange
+from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.messages.events import ChunkParked, RetryDue, decode
 from tests.faults.endpoint import Endpoint
 from tests.faults.functions import CONSUMERS, EVERY_S, Functions, Rewire, as_it_is
 from tests.faults.injection import Crash, Process, Schedule

@@ -44,12 +44,12 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
     clients, composition, executor, retrying, settings, telemetry = map(
         importlib.import_module,
         (
-            "tailrace_consumers.clients",
+            "tailrace_consumers.adapters.clients",
             "tailrace_consumers.composition",
-            "tailrace_consumers.executor",
-            "tailrace_core.retrying",
+            "tailrace_consumers.adapters.executor",
+            "tailrace_core.aws.retrying",
             "tailrace_consumers.settings",
-            "tailrace_consumers.telemetry",
+            "tailrace_consumers.runtime.telemetry",
         ),
     )
     execute = executor.Boto3Executor(

@@ -5,7 +5,7 @@ CloudWatch takes an alarm on a metric that nobody publishes, and says nothing: i
 
 from __future__ import annotations
 
-from tailrace_consumers.measures import Measure
+from tailrace_consumers.metrics import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.reconcile_jobs.service import Found
 

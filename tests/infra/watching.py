@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tailrace_core.jobs import JobSettings
+from tailrace_core.jobs.model import JobSettings
 from tests.infra import metrics, runbook
 from tests.infra.templates import FUNCTIONS, Template, as_list, root, target
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from tailrace_consumers.batches import AT_A_TIME, Record
 from tailrace_consumers.collect_results.service import CollectResults
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.looks import Looks
-from tailrace_consumers.telemetry import Handled, process_together
-from tailrace_core.notifications import decode_notification
+from tailrace_consumers.runtime.batches import AT_A_TIME, Record
+from tailrace_consumers.runtime.deferred_checks import Looks
+from tailrace_consumers.runtime.telemetry import Handled, process_together
+from tailrace_core.messages.notifications import decode_notification
 
 BESIDE_OTHERS_BYTES = 4 * 1024 * 1024
 """What reads a larger object, or fails, is handled alone: only what is small takes memory several times at once."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tailrace_consumers.chunk_rows import read_chunk_rejects
-from tailrace_consumers.delivery import Delivery, Timings
-from tailrace_consumers.failure_policy import Failure, FailurePolicy
-from tailrace_consumers.intake import Intake, Known, identify
+from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.lookup import Intake, Known, identify
+from tailrace_consumers.chunks.settling import Delivery, Timings
+from tailrace_consumers.objects.chunk_rows import read_chunk_rejects
+from tailrace_consumers.objects.joining import blank_prediction, kept_lines, with_blanks, woven
+from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.parts import Part, Parts
 from tailrace_consumers.ports import AloneError, ObjectStore
 from tailrace_consumers.settings import Settings
-from tailrace_consumers.weaving import blank_prediction, kept_lines, with_blanks, woven
-from tailrace_core import keys
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.predictions import Expected, aligned
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
-from tailrace_core.failures import FailureClass
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import Chunk, ChunkState, JobSettings, JobState
-from tailrace_core.locations import S3Location, trusted
-from tailrace_core.notifications import Notification
-from tailrace_core.predictions import Expected, aligned
+from tailrace_core.jobs.failures import FailureClass
+from tailrace_core.jobs.identities import InferenceId
+from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings, JobState
+from tailrace_core.messages.notifications import Notification
+from tailrace_core.objects import keys
+from tailrace_core.objects.locations import S3Location, trusted
 
 REJECTED_BEFORE = "an earlier attempt failed, and whoever was rejecting the rows died before saying why"
 HEADER_SCORED = "the model scored the header; its prediction was dropped"

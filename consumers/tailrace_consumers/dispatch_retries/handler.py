@@ -7,8 +7,8 @@ from typing import Any
 
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.dispatch_retries.service import DispatchRetries
-from tailrace_consumers.telemetry import Handled, process
-from tailrace_core.events import RetryDue, decode
+from tailrace_consumers.runtime.telemetry import Handled, process
+from tailrace_core.messages.events import RetryDue, decode
 
 
 @cache

@@ -6,16 +6,16 @@ import math
 import random
 from dataclasses import dataclass
 
-from tailrace_consumers.attempts import Attempts
-from tailrace_consumers.intake import Intake, Known
-from tailrace_consumers.invocations import Invocations
+from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.invocations import Invocations
+from tailrace_consumers.chunks.lookup import Intake, Known
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import RetryQueue
 from tailrace_core.errors import ThrottledError
-from tailrace_core.events import RetryDue
-from tailrace_core.failures import backoff_s
-from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import Chunk, ChunkState, Job
+from tailrace_core.jobs.failures import backoff_s
+from tailrace_core.jobs.identities import InferenceId
+from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.messages.events import RetryDue
 
 THROTTLED_BASE_S = 30.0
 """Of the wait after the service asked to slow down: one step longer than an ordinary retry's."""

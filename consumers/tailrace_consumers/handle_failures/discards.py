@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.delivery import Delivery
-from tailrace_consumers.intake import Intake
+from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.rejection import Rejection
+from tailrace_consumers.chunks.settling import Delivery
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.rejection import Rejection
-from tailrace_core.events import DiscardDue
-from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import ChunkState, JobState
-from tailrace_core.messages import read_json
+from tailrace_core.jobs.identities import InferenceId
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.messages.decoding import read_json
+from tailrace_core.messages.events import DiscardDue
 
 
 def is_discard(body: str) -> bool:

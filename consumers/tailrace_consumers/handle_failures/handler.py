@@ -8,9 +8,9 @@ from typing import Any
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.handle_failures.discards import Discards, is_discard
 from tailrace_consumers.handle_failures.service import HandleFailures
-from tailrace_consumers.telemetry import Handled, process
-from tailrace_core.events import DiscardDue, decode
-from tailrace_core.notifications import decode_notification
+from tailrace_consumers.runtime.telemetry import Handled, process
+from tailrace_core.messages.events import DiscardDue, decode
+from tailrace_core.messages.notifications import decode_notification
 
 
 @cache

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.delivery import Delivery
-from tailrace_consumers.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.lookup import Intake, Known, identify
+from tailrace_consumers.chunks.settling import Delivery
 from tailrace_consumers.handle_failures.discards import Discards
-from tailrace_consumers.intake import Intake, Known, identify
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
-from tailrace_core import keys
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError
-from tailrace_core.failures import UNREPORTED, FailureClass, classify
-from tailrace_core.identities import InferenceId
-from tailrace_core.jobs import ChunkState, JobState
-from tailrace_core.locations import S3Location, trusted
-from tailrace_core.notifications import Notification
+from tailrace_core.jobs.failures import UNREPORTED, FailureClass, classify
+from tailrace_core.jobs.identities import InferenceId
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.messages.notifications import Notification
+from tailrace_core.objects import keys
+from tailrace_core.objects.locations import S3Location, trusted
 
 MAX_DETAIL_BYTES = 64 * 1024
 """Of a failure object; the container may have written anything."""

@@ -8,11 +8,11 @@ import time
 from functools import cache
 from typing import Any
 
-from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.provide_model.answers import Answer, Failed, Succeeded, body_of
-from tailrace_consumers.provide_model.patience import Patience
 from tailrace_consumers.provide_model.requests import Request
 from tailrace_consumers.provide_model.response_url import LONGEST_S, deliver, put
+from tailrace_consumers.provide_model.retrying import Patience
 from tailrace_consumers.provide_model.sagemaker_models import CALL_S, SageMakerModels, client
 from tailrace_consumers.provide_model.service import ProvideModel
 from tailrace_core.errors import ContractError, TailraceError

@@ -8,10 +8,10 @@ from typing import Any
 
 from botocore.config import Config
 
-from tailrace_consumers.clients import make_client
+from tailrace_consumers.adapters.clients import make_client
 from tailrace_consumers.provide_model.models import Model
 from tailrace_consumers.provide_model.ports import NotReadyError
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
 from tailrace_core.errors import NotFoundError, PermanentError
 
 _CONNECT_S, _READ_S = 3.0, 10.0

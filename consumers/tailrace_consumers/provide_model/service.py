@@ -15,9 +15,9 @@ from tailrace_consumers.provide_model.containers import (
     repository_arns,
 )
 from tailrace_consumers.provide_model.models import Model
-from tailrace_consumers.provide_model.patience import Patience
 from tailrace_consumers.provide_model.ports import AutoMLJobs, Models
 from tailrace_consumers.provide_model.requests import MODEL, SOURCE, Request, Verb
+from tailrace_consumers.provide_model.retrying import Patience
 from tailrace_core.errors import InputError, TailraceError, TransientError
 
 SEPARATOR = "\n"

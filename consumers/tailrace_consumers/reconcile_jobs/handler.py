@@ -7,7 +7,7 @@ from typing import Any
 
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
-from tailrace_consumers.telemetry import report
+from tailrace_consumers.runtime.telemetry import report
 from tailrace_core.errors import ConfigurationError
 
 SECONDS = 180.0

@@ -8,22 +8,22 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tailrace_consumers.attempts import Attempts
-from tailrace_consumers.completion import Completion
-from tailrace_consumers.delivery import Delivery
-from tailrace_consumers.intake import Intake
-from tailrace_consumers.invocations import Invocations
-from tailrace_consumers.measures import Measure
+from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.invocations import Invocations
+from tailrace_consumers.chunks.job_completion import Completion
+from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.settling import Delivery
+from tailrace_consumers.metrics import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RetryQueue
-from tailrace_core import keys
 from tailrace_core.errors import ContractError, TailraceError
-from tailrace_core.events import RetryDue
-from tailrace_core.failures import UNREPORTED
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.failures import UNREPORTED
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.port import Due, Ledger
-from tailrace_core.locations import trusted
-from tailrace_core.notifications import RESULT
+from tailrace_core.messages.events import RetryDue
+from tailrace_core.messages.notifications import RESULT
+from tailrace_core.objects import keys
+from tailrace_core.objects.locations import trusted
 
 LOOK_AGAIN_S = 300.0
 LOOK_AT_LEAST_EVERY_S = 3_600.0

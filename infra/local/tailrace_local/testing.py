@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 
-from tailrace_local.deployment import client, model_url, session
-from tailrace_local.lifecycle import Lifecycle, Plan, Steps
-from tailrace_local.state import CloudFacts, StateDirectory
-from tailrace_local.workspace import Workspace
+from tailrace_local.control.deployment import client, model_url, session
+from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.workspace import Workspace
+from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 
 @dataclass(frozen=True)

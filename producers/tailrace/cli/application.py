@@ -30,9 +30,9 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
     )
     app.callback()(_root)
     if wanted not in {plugin.name for plugin in plugins}:
-        from tailrace.cli import commands  # noqa: PLC0415 - slow to import, and a plugin does not need them
+        from tailrace.cli.commands import registration  # noqa: PLC0415 - slow to import, and a plugin does not need them
 
-        commands.add_to(app)
+        registration.add_to(app)
     for plugin in plugins:
         _mount(app, plugin, wanted)
     return app

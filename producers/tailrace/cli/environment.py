@@ -15,7 +15,7 @@ import typer
 
 from tailrace.cli.exit_codes import of_error
 from tailrace.cli.termination import TerminationError
-from tailrace_core.aws_errors import translated
+from tailrace_core.aws.errors import translated
 from tailrace_core.errors import InputError, TailraceError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def connect(target: Target) -> Tailrace:
     import boto3  # noqa: PLC0415 - slow to import, and a plugin does not need it
     import botocore.exceptions  # noqa: PLC0415 - the same
 
+    from tailrace.aws.connections import explained  # noqa: PLC0415 - the same
     from tailrace.client import Tailrace  # noqa: PLC0415 - the same
-    from tailrace.connections import explained  # noqa: PLC0415 - the same
 
     try:
         session = boto3.Session(profile_name=target.profile, region_name=target.region)

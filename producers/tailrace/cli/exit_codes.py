@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from tailrace.cli.termination import TerminationError
 from tailrace_core.errors import InputError
-from tailrace_core.jobs import Job, JobState
+from tailrace_core.jobs.model import Job, JobState
 
 
 class ExitCode(IntEnum):

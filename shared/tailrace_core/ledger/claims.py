@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace_core.calls import Steps
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobState
+from tailrace_core.aws.calls import Steps
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.window import MOST_AT_ONCE, room
 from tailrace_core.ledger import items
 from tailrace_core.ledger.rules import started
 from tailrace_core.ledger.writes import Writes
-from tailrace_core.window import MOST_AT_ONCE, room
 
 _TRIES = 4
 """Whoever is beaten that often leaves it to those who were faster."""

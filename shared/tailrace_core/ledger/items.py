@@ -10,9 +10,9 @@ import zlib
 from typing import Any
 
 from tailrace_core.errors import InputError
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
-from tailrace_core.ranges import RowRange
 
 JOB = "job"
 SETTINGS = "settings"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace_core.calls import Call, Steps
+from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ThrottledError
-from tailrace_core.jobs import Chunk, Job, JobSettings
+from tailrace_core.jobs.model import Chunk, Job, JobSettings
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
 from tailrace_core.ledger.port import Due
-from tailrace_core.ranges import RowRange
 
 _BATCH = 100
 

@@ -6,12 +6,12 @@ import dataclasses
 import threading
 from collections.abc import Iterator
 
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.jobs.window import room
 from tailrace_core.ledger import rules
 from tailrace_core.ledger.port import Due, JobKey
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
-from tailrace_core.ranges import RowRange
-from tailrace_core.window import room
 
 
 class MemoryLedger:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.rules import Opened, Settled, Settlement
-from tailrace_core.ranges import RowRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Ledger(Protocol):
         """
 
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
-        """Start waiting chunks, the next in the order of rows, as many as `tailrace_core.window.room` says.
+        """Start waiting chunks, the next in the order of rows, as many as `tailrace_core.jobs.window.room` says.
 
         Their first attempts are intended and due at ``due_at``; none is returned to two callers. ``job`` is as the
         caller read it; when others claimed since, it is looked at anew, and after some defeats the answer is empty:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tailrace_core.jobs import EARLY_ENDS, Chunk, ChunkState, Job, JobState
-from tailrace_core.ranges import RowRange
+from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.ranges import RowRange
 
 FINISHING_LEASE_S = 180.0
 """How long a finisher may take before the reconciler finishes in its place; doing it twice is harmless."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace_core.calls import Call, Steps
+from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ConditionFailedError
-from tailrace_core.jobs import Chunk, ChunkState
+from tailrace_core.jobs.model import Chunk, ChunkState
 from tailrace_core.ledger import expressions, items
 from tailrace_core.ledger.lookups import Lookups
 

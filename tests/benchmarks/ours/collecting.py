@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 
+from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.collect_results.handler import assemble
 from tailrace_consumers.composition import Composition, World
-from tailrace_consumers.executor import Boto3Executor
-from tailrace_consumers.s3_object_store import S3ObjectStore
 from tailrace_consumers.settings import Settings
-from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.aws.retrying import retrying
+from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
-from tailrace_core.notifications import decode_notification
-from tailrace_core.ranges import RowRange
-from tailrace_core.retrying import retrying
+from tailrace_core.messages.notifications import decode_notification
 from tests.benchmarks.collected import BUCKET, COLUMNS, JOB_ID, OUTPUT_KEY
 from tests.benchmarks.report import report
 from tests.fakes.consumer_ports import MemoryInvoker, MemoryParkedQueue, MemoryPublisher, MemoryRetryQueue

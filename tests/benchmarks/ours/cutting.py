@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tailrace.cutting import Cut, Limits, cut
-from tailrace.preflight import Preflight
-from tailrace.sources import Source
-from tailrace_core.headers import HeaderPolicy
+from tailrace.records.cutting import Cut, Limits, cut
+from tailrace.records.preflight import Preflight
+from tailrace.sources.source import Source
+from tailrace_core.csv_text.headers import HeaderPolicy
 from tests.benchmarks.report import report
 
 CHUNK_BYTES = 4 * 1024 * 1024

@@ -15,7 +15,7 @@ def main(clients: str, artifact: str = "", handler: str = "") -> None:
     if artifact:
         sys.path.insert(0, artifact)
         importlib.import_module(handler).build()
-        make = importlib.import_module("tailrace_consumers.clients").default_client
+        make = importlib.import_module("tailrace_consumers.adapters.clients").default_client
     else:
         make = importlib.import_module("boto3").client
     made = [make(name) for name in clients.split(",")]

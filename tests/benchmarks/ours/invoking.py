@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tailrace.async_connections import AsyncConnection
-from tailrace_core.calls import Call
+from tailrace.aws.async_connections import AsyncConnection
+from tailrace_core.aws.calls import Call
 from tests.benchmarks.invocations import CONCURRENCY, at_a_time, request
 from tests.benchmarks.report import report
 

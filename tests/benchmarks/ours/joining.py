@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tailrace_consumers.s3_object_store import BLOCK_BYTES
-from tailrace_consumers.weaving import kept_lines, woven
-from tailrace_core.checksums import Checksum
-from tailrace_core.predictions import Expected, aligned
+from tailrace_consumers.adapters.s3_object_store import BLOCK_BYTES
+from tailrace_consumers.objects.joining import kept_lines, woven
+from tailrace_core.csv_text.predictions import Expected, aligned
+from tailrace_core.objects.checksums import Checksum
 from tests.benchmarks.report import report
 
 

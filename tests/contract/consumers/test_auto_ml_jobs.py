@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.provide_model.answers import LIMIT_BYTES, Succeeded, body_of
 from tailrace_consumers.provide_model.handler import answer_to
 from tailrace_consumers.provide_model.requests import MODEL, SOURCE

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, decode
-from tailrace_core.manifest import Manifest
-from tailrace_core.notifications import decode_notification
+from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, decode
+from tailrace_core.messages.manifest import Manifest
+from tailrace_core.messages.notifications import decode_notification
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS: dict[str, Any] = {

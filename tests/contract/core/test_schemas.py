@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_core.schemas import DIALECT, main, schemas
+from tailrace_core.messages.schemas import DIALECT, main, schemas
 
 FOLDER = Path(__file__).parents[3] / "docs" / "schemas"
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[3] / "docs" / "schemas"
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_the_committed_schema_is_the_models(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == schemas()[name], (
-        "the contract changed: note it in CHANGELOG.md and run `python -m tailrace_core.schemas docs/schemas`"
+        "the contract changed: note it in CHANGELOG.md and run `python -m tailrace_core.messages.schemas docs/schemas`"
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tailrace.costs import AROUND, FUNCTION_GB, FUNCTION_S, Workload
-from tailrace.prices import IRELAND
+from tailrace.costs.prices import IRELAND
+from tailrace.costs.stack_costs import AROUND, FUNCTION_GB, FUNCTION_S, Workload
 from tests.contract.costs.metering import Counted, counted
 
 HEADER = (

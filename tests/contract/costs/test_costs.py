@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tailrace import costs
-from tailrace.free_tier import FREE_TIERS
-from tailrace.prices import PRICES, Prices
+from tailrace.costs import stack_costs
+from tailrace.costs.free_tier import FREE_TIERS
+from tailrace.costs.prices import PRICES, Prices
 from tailrace_core.errors import InputError
 from tests.contract.costs.metering import of_a_chunk
 from tests.infra import watching
@@ -20,7 +20,7 @@ DEPLOY = ROOT / "docs/deploy.md"
 
 
 def test_a_chunk_uses_what_is_reckoned_for_it() -> None:
-    counted, reckoned = (dataclasses.asdict(each) for each in (of_a_chunk(), costs.CHUNK))
+    counted, reckoned = (dataclasses.asdict(each) for each in (of_a_chunk(), stack_costs.CHUNK))
     # Units of capacity depend on the sizes of items, which are smaller here than with real names.
     near = {name: 2 if name.endswith("_units") else 0 for name in counted}
     assert {
@@ -34,28 +34,28 @@ def test_as_many_alarms_are_reckoned_as_a_scaling_stack_has() -> None:
         for alarm in monitoring().of_type(watching.ALARM).values()
         if alarm.get("Condition") in {None, "ScalesToZero"}
     ]
-    assert sum(len(list(watching.measured(alarm))) for alarm in alarms) == costs.ALARM_METRICS
+    assert sum(len(list(watching.measured(alarm))) for alarm in alarms) == stack_costs.ALARM_METRICS
     assert len(monitoring().of_type(watching.DASHBOARD)) == 1
 
 
 def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
     mappings = root().of_type("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == costs.POLLED_QUEUES
+    assert len(mappings) == stack_costs.POLLED_QUEUES
     assert root().properties("ReconcileJobsSchedule")["ScheduleExpression"] == "rate(5 minutes)"
-    assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * costs.FUNCTION_GB}
+    assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * stack_costs.FUNCTION_GB}
 
 
 @pytest.mark.parametrize("region", sorted(PRICES))
 def test_the_page_has_what_the_script_prints(region: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert costs.main(["--region", region]) == 0
+    assert stack_costs.main(["--region", region]) == 0
     assert capsys.readouterr().out in DEPLOY.read_text()
 
 
 def test_a_sum_is_that_of_its_lines() -> None:
     prices = PRICES["eu-west-1"]
-    lines = list(costs.resting(prices))
-    assert f"**{sum(cost for *_, cost in lines):.2f}**" in costs.table("x", iter(lines), "USD")
-    without = list(costs.resting(prices, monitoring=False))
+    lines = list(stack_costs.resting(prices))
+    assert f"**{sum(cost for *_, cost in lines):.2f}**" in stack_costs.table("x", iter(lines), "USD")
+    without = list(stack_costs.resting(prices, monitoring=False))
     assert [what for what, *_ in lines if what not in {each for each, *_ in without}] == [
         "the metric JobsPastDeadline (`Monitoring`)", "alarms (`Monitoring`)", "dashboard (`Dashboard`)",
     ]  # fmt: skip
@@ -64,13 +64,13 @@ def test_a_sum_is_that_of_its_lines() -> None:
 def test_the_arithmetic_at_rest_is_that_of_the_prices() -> None:
     """Reckoned again by hand, from the numbers of docs/decisions/0072."""
     prices, free = PRICES["eu-west-1"], FREE_TIERS["eu-west-1"]
-    listed = {what: cost for what, _, cost in costs.resting(prices)}
+    listed = {what: cost for what, _, cost in stack_costs.resting(prices)}
     assert listed["waiting at the queues"] == pytest.approx(5 * 3 * 3 * 60 * 24 * 30 * 0.40 / 1e6)
     runs = 12 * 24 * 30
     assert listed["ReconcileJobs"] == pytest.approx(
         runs * 0.20 / 1e6 + runs * 8 * 0.1415 / 1e6 + runs * 1.00 / 1e6 + runs * 1.0 * 0.0000166667
     )
-    beyond = {what: cost for what, _, cost in costs.resting(prices, free=free)}
+    beyond = {what: cost for what, _, cost in stack_costs.resting(prices, free=free)}
     assert beyond["waiting at the queues"] == pytest.approx((5 * 3 * 3 * 60 * 24 * 30 - 1_000_000) * 0.40 / 1e6)
     assert beyond["ReconcileJobs"] == pytest.approx(runs * 8 * 0.1415 / 1e6)
     assert beyond["alarms (`Monitoring`)"] == pytest.approx((50 + 3 - 10) * 0.10)
@@ -88,7 +88,8 @@ def test_what_is_not_measured_costs_nothing() -> None:
 def test_more_rows_a_second_cost_less() -> None:
     prices = PRICES["eu-west-1"]
     slow, fast = (
-        sum(cost for *_, cost in costs.scoring(costs.Workload(rows_per_second=speed), prices)) for speed in (1e3, 1e5)
+        sum(cost for *_, cost in stack_costs.scoring(stack_costs.Workload(rows_per_second=speed), prices))
+        for speed in (1e3, 1e5)
     )
     assert slow > fast
 
@@ -97,7 +98,7 @@ def test_prices_of_ones_own_are_taken(tmp_path: Path, capsys: pytest.CaptureFixt
     mine = PRICES["eu-west-1"].model_copy(update={"currency": "EUR", "instance_hour": 100.0})
     path = tmp_path / "prices.json"
     path.write_text(mine.model_dump_json())
-    assert costs.main(["--prices", str(path)]) == 0
+    assert stack_costs.main(["--prices", str(path)]) == 0
     assert "| EUR |" in capsys.readouterr().out
 
 
@@ -105,7 +106,7 @@ def test_prices_of_ones_own_are_taken(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_list_with_a_mistake_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({**PRICES["eu-west-1"].model_dump(), **change}))
-    assert costs.main(["--prices", str(path)]) == 2
+    assert stack_costs.main(["--prices", str(path)]) == 2
     with pytest.raises(InputError, match=next(iter(change))):
         Prices.read(path)
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
-from tailrace_local.fault_admin import CloudFaultPlan
+from tailrace_local.control.fault_admin import CloudFaultPlan
 from tailrace_local.sagemaker import FaultPlan
 
 ROOT = Path(__file__).parents[3]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_local.sagemaker import notifications
-from tailrace_local.sagemaker.invocations import Invocation
-from tailrace_local.sagemaker.payload import Payload
+from tailrace_local.sagemaker.messages import notifications
+from tailrace_local.sagemaker.messages.invocations import Invocation
+from tailrace_local.sagemaker.messages.payload import Payload
 
 RECEIVED, EVENT = 1769381160.455, 1769381160.608  # 2026-01-25T22:46:00
 

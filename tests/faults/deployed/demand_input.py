@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tailrace_core.headers import HeaderPolicy
-from tailrace_local.demand import COLUMNS
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_local.demo.demand import COLUMNS
 from tests.faults.expectation import Expectation
 from tests.integration.pipeline.demand_rows import Row, ask_model, csv_bytes
 

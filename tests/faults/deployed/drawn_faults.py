@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace_local.fault_admin import CloudFaultPlan
+from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
 
 _FIRST = {"inference_id": r"\.1$"}

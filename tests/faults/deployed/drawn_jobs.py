@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tailrace.options import SubmitOptions
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import JobState
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.jobs.model import JobState
 from tests.faults.deployed.demand_input import IN_PREFLIGHT, DemandInput, Flaw
 from tests.integration.pipeline.demand_rows import demand_rows
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 
-from tailrace_core import keys
-from tailrace_core.jobs import EARLY_ENDS, ChunkState, JobState
-from tailrace_core.ranges import RowRange
+from tailrace_core.jobs.model import EARLY_ENDS, ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects import keys
 from tests.faults.deployed.passing_time import Watch
 from tests.faults.deployed.queues import Queues
 from tests.faults.expectation import Expectation

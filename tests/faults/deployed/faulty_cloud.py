@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tailrace import Tailrace
-from tailrace_core.events import RetryDue
-from tailrace_local.fault_admin import FaultAdmin
-from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_core.messages.events import RetryDue
+from tailrace_local.control.fault_admin import FaultAdmin
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.faults.deployed.passing_time import Watch, ticking
 from tests.faults.deployed.queues import Queues

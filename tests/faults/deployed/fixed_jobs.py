@@ -10,8 +10,8 @@ from enum import StrEnum
 from ulid import ULID
 
 from tailrace import Tailrace
-from tailrace_core.jobs import Job, JobState
-from tailrace_local.fault_admin import CloudFaultPlan
+from tailrace_core.jobs.model import Job, JobState
+from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.demand_input import DemandInput, Flaw
 from tests.faults.deployed.drawn_faults import rule
 from tests.faults.deployed.endings import check

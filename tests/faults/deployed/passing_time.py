@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from tailrace import Tailrace
-from tailrace.connections import Connection
-from tailrace_core.jobs import Chunk, ChunkState, Job
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace.aws.connections import Connection
+from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.items import chunk_key, item_of, job_key
 from tailrace_local.testing import RunningCloud
 

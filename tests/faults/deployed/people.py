@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tailrace import Tailrace
-from tailrace.parked import MOST_REDRIVES, ParkedName, Standing
+from tailrace.operations.parked import MOST_REDRIVES, ParkedName, Standing
 from tailrace_core.errors import InputError
 from tests.faults.deployed.queues import Queues
 

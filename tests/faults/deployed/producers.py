@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.faults.deployed.drawn_jobs import DrawnJob
 from tests.faults.deployed.passing_time import Watch, ticking
 

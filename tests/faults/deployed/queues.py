@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailrace_core.events import JobFinished, PartReady, decode_published
+from tailrace_core.messages.events import JobFinished, PartReady, decode_published
 from tailrace_local.testing import RunningCloud
 
 _WAITING = "ApproximateNumberOfMessages"

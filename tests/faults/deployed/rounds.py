@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Job
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.jobs.model import Job
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.faults.deployed.drawn_faults import drawn_plan
 from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
 from tests.faults.deployed.endings import check

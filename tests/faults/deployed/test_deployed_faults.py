@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs import JobState
-from tailrace_core.limits import HOPELESS
+from tailrace_core.jobs.limits import HOPELESS
+from tailrace_core.jobs.model import JobState
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
 from tests.faults.deployed.rounds import REST_S, SEED, Stage
 from tests.faults.poison import MOST, nodes

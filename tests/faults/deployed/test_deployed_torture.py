@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tailrace_local.fault_admin import CloudFaultPlan
+from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.drawn_faults import rule
 from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
 from tests.faults.deployed.faulty_cloud import FUNCTIONS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_local.cloud.access import Decision, read_decisions
+from tailrace_local.cloud.iam.access_log import Decision, read_decisions
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.access.exercise import finished_job
 from tests.integration.access.grants import Holder, holders

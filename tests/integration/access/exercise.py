@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tailrace_local.demand import COLUMNS
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.identities import Person
 from tests.integration.pipeline.command import Finished, tailrace

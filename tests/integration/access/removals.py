@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tailrace_local.cloud.access import Decision, read_decisions
+from tailrace_local.cloud.iam.access_log import Decision, read_decisions
 from tailrace_local.testing import RunningCloud
 from tests.infra.access.policies import Request
 from tests.integration.access.grants import MANAGED, Grant, Holder, less, resource_name

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_local.cloud.access import read_decisions
+from tailrace_local.cloud.iam.access_log import read_decisions
 from tailrace_local.testing import RunningCloud
 from tests.infra.access.policies import identity_allows
 from tests.integration.access import page

@@ -8,15 +8,15 @@ from typing import Any
 
 import boto3
 
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.composition import Composition, aws
-from tailrace_consumers.executor import Boto3Executor
 from tailrace_consumers.settings import Settings
-from tailrace_core import keys
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
+from tailrace_core.csv_text.rejects import Reject, write_rejects
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
-from tailrace_core.ranges import RowRange
-from tailrace_core.rejects import Reject, write_rejects
+from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects import keys
 
 JOB_ID = "01JD0000000000000000000000"
 REGION = "eu-west-1"

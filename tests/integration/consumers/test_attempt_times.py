@@ -1,6 +1,6 @@
 """When an attempt was invoked, as the table keeps it."""
 
-from tailrace_core.ranges import RowRange
+from tailrace_core.jobs.ranges import RowRange
 from tests.integration.consumers.aws import JOB_ID, NOW, Stack
 
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import UnknownServiceError
 
-from tailrace_consumers import clients
-from tailrace_consumers.batches import AT_A_TIME
+from tailrace_consumers.adapters import clients
+from tailrace_consumers.runtime.batches import AT_A_TIME
 
 REGION = "cn-north-1"
 

@@ -10,11 +10,11 @@ from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tailrace_consumers.reconcile_jobs.service import Found
-from tailrace_consumers.telemetry import process
-from tailrace_core import keys
-from tailrace_core.jobs import ChunkState, JobState
-from tailrace_core.ranges import RowRange
-from tailrace_core.rejects import Reject, read_rejects
+from tailrace_consumers.runtime.telemetry import process
+from tailrace_core.csv_text.rejects import Reject, read_rejects
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects import keys
 from tests.integration.consumers.aws import JOB_ID, Stack
 
 WHOLE = RowRange(0, 4)

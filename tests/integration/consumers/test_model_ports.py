@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.provide_model.containers import Container
 from tailrace_consumers.provide_model.models import Model
 from tailrace_consumers.provide_model.ports import Models

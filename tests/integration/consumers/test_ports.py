@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
-from tailrace_consumers.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.adapters.sns_publisher import SnsPublisher
+from tailrace_consumers.adapters.sqs_queues import SqsRetryQueue
 from tailrace_consumers.ports import AloneError, ObjectStore
-from tailrace_consumers.s3_object_store import S3ObjectStore
-from tailrace_consumers.sns_publisher import SnsPublisher
-from tailrace_consumers.sqs_queues import SqsRetryQueue
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
-from tailrace_core.events import PartReady, RetryDue, decode
+from tailrace_core.messages.events import PartReady, RetryDue, decode
 from tests.fakes.consumer_ports import MemoryObjectStore
 from tests.integration.consumers.aws import BUCKET, REGION, Stack
 

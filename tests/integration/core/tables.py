@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tailrace_core.aws_errors import translated
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
+from tailrace_core.aws.errors import translated
 from tailrace_core.ledger import items
 
 NAME = "ledger"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_local.build import Builder
-from tailrace_local.deployment import Deployment
-from tailrace_local.state import StateDirectory
+from tailrace_local.control.build import Builder
+from tailrace_local.control.deployment import Deployment
+from tailrace_local.control.workspace import Workspace
+from tailrace_local.state_directory import StateDirectory
 from tailrace_local.testing import RunningCloud, bare_cloud
-from tailrace_local.workspace import Workspace
 from tests.integration.deployment.inventory import inventory
 from tests.integration.deployment.models import DemoModel
 from tests.integration.deployment.stacks import Stack

@@ -13,11 +13,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tailrace import Tailrace
-from tailrace_core.jobs import Job
-from tailrace_local.deployment import Deployment
-from tailrace_local.state import CloudFacts, StateDirectory
+from tailrace_core.jobs.model import Job
+from tailrace_local.control.deployment import Deployment
+from tailrace_local.control.workspace import Workspace
+from tailrace_local.state_directory import CloudFacts, StateDirectory
 from tailrace_local.testing import RunningCloud
-from tailrace_local.workspace import Workspace
 from tests.integration.local.polling import eventually
 from tests.integration.pipeline.demand_rows import Row, csv_bytes, read_csv
 

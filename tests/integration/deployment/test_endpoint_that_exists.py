@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel
 from tests.integration.deployment.stacks import UNWATCHED, Stack, discard

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tailrace_local.errors import DeployError
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.inventory import inventory

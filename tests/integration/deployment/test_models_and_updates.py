@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.jobs import Job, JobState
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
-from tailrace_local.own_surface import ask
+from tailrace_core.jobs.model import Job, JobState
+from tailrace_local.control.admin_api import ask
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel, finished_job
 from tests.integration.deployment.stacks import TIMEOUT_S, Stack, predictions

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.errors import FaultPlanError
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 

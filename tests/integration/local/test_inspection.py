@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
+from tailrace_local.control.inspection import inspect
+from tailrace_local.control.teardown import CLOUD
 from tailrace_local.errors import SilentCloudError
-from tailrace_local.inspection import inspect
 from tailrace_local.processes import ProcessRecord
-from tailrace_local.state import CloudFacts, Listening, StateDirectory
-from tailrace_local.teardown import CLOUD
+from tailrace_local.state_directory import CloudFacts, Listening, StateDirectory
 
 
 @dataclass

@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 from tailrace_local.cloud.settings import CloudSettings
+from tailrace_local.control.launch import Launcher, is_up, settings_for
+from tailrace_local.control.teardown import end_all, members
+from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import BuildError, LocalCloudError, StartError, StateDirectoryError
-from tailrace_local.launch import Launcher, is_up, settings_for
-from tailrace_local.lifecycle import Lifecycle, Plan, Steps
 from tailrace_local.processes import ProcessGroup, ProcessRecord
-from tailrace_local.state import StateDirectory
-from tailrace_local.teardown import end_all, members
+from tailrace_local.state_directory import StateDirectory
 from tailrace_local.testing import RunningCloud
-from tailrace_local.workspace import Workspace
 from tests.integration.local.polling import eventually
 from tests.tools import skipped_without_tools
 
@@ -149,9 +149,9 @@ def test_a_cloud_ends_its_own_children_when_it_is_told_to_stop(state: StateDirec
 STARTER = """
 import sys, time
 from pathlib import Path
-from tailrace_local.launch import Launcher, settings_for
-from tailrace_local.state import StateDirectory
-from tailrace_local.workspace import Workspace
+from tailrace_local.control.launch import Launcher, settings_for
+from tailrace_local.state_directory import StateDirectory
+from tailrace_local.control.workspace import Workspace
 workspace, state = Workspace.here(), StateDirectory(Path(sys.argv[1]))
 settings = settings_for(workspace, state, region="eu-west-1", account_id="123456789012", enforce_iam=False)
 print(Launcher(workspace, state, attached=sys.argv[2] == "attached").start(settings, timeout_s=60), flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_local.workspace import Workspace
+from tailrace_local.control.workspace import Workspace
 from tests.tools import skipped_without_tools
 
 CHECKS = {
@@ -109,7 +109,7 @@ CHECKS = {
         "and parameters(provisioners._cw_metric_alarm_record) == ['name', 'props']"
     ),
     "datapoints are stored as the watch reads them": (
-        "from tailrace_local.cloud.watching.ministack_metrics import MiniStackMetrics; "
+        "from tailrace_local.cloud.ministack.metrics import MiniStackMetrics; "
         "metrics = MiniStackMetrics(); metrics.put('N', 'm', {'d': '1'}, [2.0, 4.0], 'Count', 10.0); "
         "assert [(p.timestamp_s, p.total, p.unit) for p in metrics.points('N', 'm', [('d', '1')])] == "
         "[(10.0, 2.0, 'Count'), (10.0, 4.0, 'Count')] and list(metrics.points('N', 'm', [])) == []; "
@@ -119,7 +119,7 @@ CHECKS = {
         "assert parameters(lambda_svc._emit_lambda_metrics) == ['function_name', 'duration_ms', 'error', 'throttle']"
     ),
     "queues and topics can be counted": (
-        "from tailrace_local.cloud.watching.ministack_queues import MiniStackQueues; "
+        "from tailrace_local.cloud.ministack.queues import MiniStackQueues; "
         "MiniStackQueues('123456789012').count(); "
         "assert parameters(sns.topic_policy_allows) == ['topic_arn', 'service', 'source_arn', 'source_account']"
     ),
@@ -128,7 +128,7 @@ PRELUDE = """
 import inspect
 import os
 from pathlib import Path
-from tailrace_local.cloud.ministack import Environment, MiniStack
+from tailrace_local.cloud.ministack.core import Environment, MiniStack
 Environment(1, "eu-west-1", "123456789012", Path("."), False).apply()
 from ministack.core import iam_actions, iam_evaluator, tls
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sts

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.workspace import Workspace
+from tailrace_local.control.workspace import Workspace
 from tests.tools import skipped_without_tools
 
 SCRIPT = Path(__file__).with_name("fixtures") / "compare_queries.py"

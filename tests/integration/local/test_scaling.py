@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.testing import RunningCloud
 from tests.infra.templates import endpoint as endpoint_template
 from tests.integration.local.polling import eventually

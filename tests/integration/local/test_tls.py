@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tailrace_local.control.workspace import Workspace
 from tailrace_local.testing import RunningCloud, bare_cloud
-from tailrace_local.workspace import Workspace
 from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud

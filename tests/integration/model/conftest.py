@@ -39,7 +39,7 @@ def trained_at(python: Path, archive: Path, *options: str) -> subprocess.Complet
     command = [
         str(python),
         "-m",
-        "tailrace_local.model",
+        "tailrace_local.demo.model",
         "train",
         "--output",
         str(archive),
@@ -100,7 +100,7 @@ def start(model_python: Path, trained: Trained) -> Iterator[Start]:
         def started(**variables: str) -> Server:
             variables = {"SM_MODEL_DIR": str(trained.folder), "SAGEMAKER_BIND_TO_PORT": "0", **variables}
             process = subprocess.Popen(
-                [model_python, "-m", "tailrace_local.model", "serve"],
+                [model_python, "-m", "tailrace_local.demo.model", "serve"],
                 env=environment(**variables),
                 stderr=subprocess.PIPE,
                 text=True,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailrace_local import demand
-from tailrace_local.demand import COLUMNS, Demand
+from tailrace_local.demo import demand
+from tailrace_local.demo.demand import COLUMNS, Demand
 
 from .conftest import Server, Start, Trained, environment
 
@@ -260,7 +260,7 @@ def test_a_server_that_cannot_serve_says_why_and_ends(
     model_python: Path, trained: Trained, variables: dict[str, str], message: str
 ) -> None:
     variables = {"SM_MODEL_DIR": str(trained.folder), "SAGEMAKER_BIND_TO_PORT": "0", **variables}
-    command = [str(model_python), "-m", "tailrace_local.model", "serve"]
+    command = [str(model_python), "-m", "tailrace_local.demo.model", "serve"]
     ended = subprocess.run(
         command, env=environment(**variables), check=False, capture_output=True, text=True, timeout=60
     )

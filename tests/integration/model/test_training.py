@@ -41,7 +41,7 @@ def test_a_model_of_other_versions_is_not_served(model_python: Path, trained: Tr
     facts = json.loads((folder / "model.json").read_bytes())
     (folder / "model.json").write_text(json.dumps({**facts, "scikit-learn": "0.1"}))
     ended = subprocess.run(
-        [model_python, "-m", "tailrace_local.model", "serve"],
+        [model_python, "-m", "tailrace_local.demo.model", "serve"],
         env=environment(SM_MODEL_DIR=str(folder), SAGEMAKER_BIND_TO_PORT="0"),
         check=False,
         capture_output=True,

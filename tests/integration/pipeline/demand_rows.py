@@ -8,7 +8,7 @@ import random
 import urllib.request
 from collections.abc import Iterable, Sequence
 
-from tailrace_local.demand import COLUMNS
+from tailrace_local.demo.demand import COLUMNS
 
 Row = list[str]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailrace_local.own_surface import ask
+from tailrace_local.control.admin_api import ask
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 

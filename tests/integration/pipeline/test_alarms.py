@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.demand import COLUMNS
+from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
 from tests.infra.templates import monitoring
 from tests.integration.alarm_queue import AlarmQueue

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tailrace_local.testing import RunningCloud
 from tests.integration.pipeline.command import Finished, counts, submit, tailrace
 from tests.integration.pipeline.demand_rows import ask_model, csv_bytes, demand_rows, read_csv

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.jobs import JobState
-from tailrace_local.demand import COLUMNS
-from tailrace_local.fault_admin import CloudFaultPlan, FaultAdmin
-from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_core.jobs.model import JobState
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.demo.demand import COLUMNS
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 from tests.integration.pipeline.command import Finished, submit, tailrace

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_local.demand import COLUMNS
+from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
 from tests.integration.pipeline.command import counts, submit
 from tests.integration.pipeline.demand_rows import Row, ask_model, csv_bytes, demand_rows, read_csv

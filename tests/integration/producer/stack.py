@@ -9,16 +9,16 @@ from typing import Any
 
 import boto3
 
-from tailrace.connections import translating
-from tailrace_core import keys
-from tailrace_core.calls import Call
-from tailrace_core.checksums import checksum
-from tailrace_core.finishing import finish_if_complete
-from tailrace_core.jobs import Chunk, ChunkState
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace.aws.connections import translating
+from tailrace_core.aws.calls import Call
+from tailrace_core.csv_text.rejects import read_rejects
+from tailrace_core.jobs.model import Chunk, ChunkState
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.finishing import finish_if_complete
 from tailrace_core.ledger.rules import Settlement
-from tailrace_core.rejects import read_rejects
+from tailrace_core.objects import keys
+from tailrace_core.objects.checksums import checksum
 
 NAME = "demo"
 _KEYS = {"job": "HASH", "item": "RANGE"}

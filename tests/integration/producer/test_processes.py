@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.integration.producer.stack import NAME, Pipeline
 
 _TAILRACE = str(Path(sys.executable).with_name("tailrace"))

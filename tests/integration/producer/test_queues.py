@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tailrace.connections import translating
-from tailrace.queues import Queue, release, scan
-from tailrace_core.calls import Call
+from tailrace.aws.connections import translating
+from tailrace.aws.queues import Queue, release, scan
+from tailrace_core.aws.calls import Call
 from tests.integration.producer.stack import Pipeline
 
 

@@ -11,11 +11,11 @@ import pytest
 from botocore.model import OperationModel
 
 from tailrace import Tailrace
-from tailrace.connections import Connection
-from tailrace_consumers.executor import Boto3Executor
-from tailrace_consumers.s3_object_store import S3ObjectStore
-from tailrace_core.calls import Call
-from tailrace_core.retrying import retrying
+from tailrace.aws.connections import Connection
+from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_core.aws.calls import Call
+from tailrace_core.aws.retrying import retrying
 from tests.integration.producer.stack import NAME, Pipeline
 
 

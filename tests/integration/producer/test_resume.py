@@ -10,10 +10,10 @@ import boto3
 import pytest
 
 from tailrace import JobState, Tailrace
-from tailrace.connections import Connection
-from tailrace.origins import RemoteObject
-from tailrace_core.calls import Call
-from tailrace_core.jobs import ChunkState
+from tailrace.aws.connections import Connection
+from tailrace.sources.origins import RemoteObject
+from tailrace_core.aws.calls import Call
+from tailrace_core.jobs.model import ChunkState
 from tests.integration.producer.stack import NAME, Pipeline
 
 _SOURCE = b"id,x\n1,10\n2,20\n#3,30\n4,40\n5\n6\n7,70\n"

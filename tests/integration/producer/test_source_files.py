@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.cutting import Limits, cut
-from tailrace.sources import Source
+from tailrace.records.cutting import Limits, cut
+from tailrace.sources.source import Source
+from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
-from tailrace_core.headers import HeaderPolicy
 
 STRIP = HeaderPolicy.STRIP
 

@@ -15,10 +15,10 @@ import pytest
 
 from tailrace import AsyncTailrace, InputError, Job, JobKeyError, JobState, Reject, Submission, Tailrace, TimedOutError
 from tailrace.progress import Progress
-from tailrace_core import keys
-from tailrace_core.checksums import checksum
 from tailrace_core.errors import ContractError
-from tailrace_core.jobs import ChunkState
+from tailrace_core.jobs.model import ChunkState
+from tailrace_core.objects import keys
+from tailrace_core.objects.checksums import checksum
 from tests.integration.producer.stack import NAME, Pipeline
 
 ROWS = 250

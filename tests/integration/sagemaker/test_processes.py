@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tailrace_local.sagemaker.processes import WHAT, ProcessLauncher, ProcessRecord, started_at
+from tailrace_local.sagemaker.adapters.processes import WHAT, ProcessLauncher, ProcessRecord, started_at
 from tailrace_local.sagemaker.records import Container
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 

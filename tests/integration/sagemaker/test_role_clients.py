@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace_local.sagemaker.aws import RoleClients
+from tailrace_local.sagemaker.adapters.aws import RoleClients
 from tailrace_local.sagemaker.errors import RoleError
 
 from .cloud import ACCOUNT, ROLE, settings

@@ -16,14 +16,14 @@ from tailrace_consumers.handle_failures.service import HandleFailures
 from tailrace_consumers.reconcile_jobs.handler import assemble as assemble_reconcile
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
 from tailrace_consumers.settings import Settings
-from tailrace_core import keys
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Chunk, Job, JobSettings, JobState
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.rejects import Reject, read_rejects, write_rejects
+from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import Opened
-from tailrace_core.notifications import Notification
-from tailrace_core.ranges import RowRange
-from tailrace_core.rejects import Reject, read_rejects, write_rejects
+from tailrace_core.messages.notifications import Notification
+from tailrace_core.objects import keys
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryInvoker,

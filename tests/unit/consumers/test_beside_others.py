@@ -6,13 +6,13 @@ import pytest
 
 from tailrace_consumers.collect_results.handler import BESIDE_OTHERS_BYTES, assemble
 from tailrace_consumers.collect_results.service import CollectResults
-from tailrace_consumers.looks import Looks
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import AloneError
-from tailrace_core import keys
-from tailrace_core.jobs import ChunkState
-from tailrace_core.notifications import Notification
-from tailrace_core.rejects import Reject
+from tailrace_consumers.runtime.deferred_checks import Looks
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.jobs.model import ChunkState
+from tailrace_core.messages.notifications import Notification
+from tailrace_core.objects import keys
 from tests.unit.consumers.bench import JOB_ID, Bench
 
 OURS = {"source_columns": ("id", "x"), "sent_columns": (1,), "kept_columns": (0,)}

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_core.jobs import ChunkState, Job, JobState
-from tailrace_core.notifications import Notification
-from tailrace_core.ranges import first_gap
-from tailrace_core.rejects import Reject
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.jobs.model import ChunkState, Job, JobState
+from tailrace_core.jobs.ranges import first_gap
+from tailrace_core.messages.notifications import Notification
 from tests.unit.consumers.bench import JOB_ID, SERVER_ERROR, Bench
 
 COLUMNS = {"source_columns": ("id", "x"), "sent_columns": (1,), "kept_columns": (0,)}

@@ -12,9 +12,9 @@ from tailrace_consumers.collect_results.handler import assemble as assemble_coll
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.dispatch_retries.handler import assemble as assemble_dispatch
 from tailrace_consumers.handle_failures.handler import assemble as assemble_failures
-from tailrace_core.events import JobFinished, PartReady
-from tailrace_core.jobs import ChunkState, JobState
-from tailrace_core.rejects import Reject
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.messages.events import JobFinished, PartReady
 from tests.unit.consumers.bench import BAD_REQUEST, JOB_ID, SERVER_ERROR, Bench
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from tailrace_consumers.handle_failures.handler import handle
 from tailrace_consumers.outcomes import Outcome
-from tailrace_core import keys
-from tailrace_core.events import DiscardDue, JobFinished, RetryDue
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Chunk, ChunkState, JobState
-from tailrace_core.rejects import Reject
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.jobs.model import Chunk, ChunkState, JobState
+from tailrace_core.messages.events import DiscardDue, JobFinished, RetryDue
+from tailrace_core.objects import keys
 from tests.unit.consumers.bench import JOB_ID, Bench
 
 GONE = "ClientError: Could not download the input: NoSuchKey"

@@ -2,9 +2,9 @@ import pytest
 
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import PermanentError, ThrottledError, TransientError
-from tailrace_core.events import RetryDue
-from tailrace_core.failures import FailureClass
-from tailrace_core.jobs import Chunk, JobState
+from tailrace_core.jobs.failures import FailureClass
+from tailrace_core.jobs.model import Chunk, JobState
+from tailrace_core.messages.events import RetryDue
 from tests.unit.consumers.bench import JOB_ID, NOW, Bench
 
 

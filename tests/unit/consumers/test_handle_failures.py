@@ -3,16 +3,16 @@ from typing import Any
 
 import pytest
 
+from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.parts import Parts
-from tailrace_core import keys
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import NotFoundError, PermanentError, ThrottledError
-from tailrace_core.events import PartReady, RetryDue
-from tailrace_core.failures import FailureClass
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Chunk, ChunkState, JobState
-from tailrace_core.ranges import RowRange
-from tailrace_core.rejects import Reject
+from tailrace_core.jobs.failures import FailureClass
+from tailrace_core.jobs.model import Chunk, ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.messages.events import PartReady, RetryDue
+from tailrace_core.objects import keys
 from tests.fakes.consumer_ports import BUCKET
 from tests.unit.consumers.bench import JOB_ID, NOW, SERVER_ERROR, Bench
 

@@ -4,11 +4,11 @@ import pytest
 
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.reconcile_jobs.service import Found
-from tailrace_core import keys
 from tailrace_core.errors import PermanentError, TransientError
-from tailrace_core.jobs import Chunk, ChunkState, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.ledger.rules import Settlement
-from tailrace_core.notifications import decode_notification
+from tailrace_core.messages.notifications import decode_notification
+from tailrace_core.objects import keys
 from tests.unit.consumers.bench import BAD_REQUEST, JOB_ID, NOW, Bench
 
 

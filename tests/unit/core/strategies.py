@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tailrace_core.ranges import MOST_ROWS, RowRange
+from tailrace_core.jobs.ranges import MOST_ROWS, RowRange
 
 JOB = "01HZX3T8Q5W6E7R8T9Y0ABCDEF"
 

@@ -61,10 +61,10 @@ def test_every_package_is_looked_at(package: str) -> None:
     [
         ("tailrace_core", "import boto3", {"boto3"}),
         ("tailrace_core", "def f():\n    from botocore.config import Config", {"botocore"}),
-        ("tailrace_core", "import tailrace.planning", {"tailrace"}),
+        ("tailrace_core", "import tailrace.submit.planning", {"tailrace"}),
         ("tailrace_core", "import json, pydantic.fields\nfrom .ranges import RowRange", set()),
         ("tailrace", "from tailrace_consumers import ports", {"tailrace_consumers"}),
-        ("tailrace", "import boto3, tailrace_core.keys", set()),
+        ("tailrace", "import boto3, tailrace_core.objects.keys", set()),
         ("tailrace_consumers", "import tailrace", {"tailrace"}),
         ("tailrace_consumers", "if x:\n    import tailrace_local.cli", {"tailrace_local"}),
         ("tailrace_local", "import tailrace", set()),

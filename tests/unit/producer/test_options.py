@@ -4,7 +4,7 @@ import pytest
 
 from tailrace.options import MAX_DEADLINE_S, SubmitOptions, differences, fingerprint
 from tailrace_core.errors import InputError
-from tailrace_core.jobs import JobSettings
+from tailrace_core.jobs.model import JobSettings
 
 
 def settings(**options: object) -> JobSettings:

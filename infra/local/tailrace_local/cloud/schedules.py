@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from tailrace_local.cloud.role_clients import RoleClients
+from tailrace_local.cloud.roles.clients import RoleClients
 
 _SESSION = "scheduler"
 _log = logging.getLogger("tailrace.cloud.schedules")

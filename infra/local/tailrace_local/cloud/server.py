@@ -12,42 +12,42 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.cloud.access import FILE, AccessLog
-from tailrace_local.cloud.declared import DeclaredResources
 from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service, Services
-from tailrace_local.cloud.encryption import EncryptionKeys
-from tailrace_local.cloud.front import STATUS_PATH, Front
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
-from tailrace_local.cloud.functions.fault_surface import FaultSurface
+from tailrace_local.cloud.functions.fault_api import FaultSurface
 from tailrace_local.cloud.functions.faults import FunctionFaults
 from tailrace_local.cloud.functions.fleet import Fleet
-from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.logs import FunctionLogs
 from tailrace_local.cloud.functions.permissions import FunctionPermissions
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
-from tailrace_local.cloud.guard import GuardedEmulator
-from tailrace_local.cloud.listeners import Listeners
-from tailrace_local.cloud.ministack import Environment, MiniStack
-from tailrace_local.cloud.ministack_iam import MiniStackIam
-from tailrace_local.cloud.ministack_stacks import MiniStackStacks
-from tailrace_local.cloud.ministack_tables import MiniStackTables
-from tailrace_local.cloud.missing_objects import MissingObjects
-from tailrace_local.cloud.nested_stacks import NestedStacks
-from tailrace_local.cloud.pace_surface import PaceSurface
+from tailrace_local.cloud.iam.access_log import FILE, AccessLog
+from tailrace_local.cloud.iam.enforcement import GuardedEmulator
+from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
+from tailrace_local.cloud.ministack.core import Environment, MiniStack
+from tailrace_local.cloud.ministack.declared_types import DeclaredResources
+from tailrace_local.cloud.ministack.dynamodb import MiniStackTables
+from tailrace_local.cloud.ministack.identities import MiniStackIam
+from tailrace_local.cloud.ministack.missing_objects import MissingObjects
+from tailrace_local.cloud.ministack.nested_stacks import NestedStacks
+from tailrace_local.cloud.ministack.stacks import MiniStackStacks
+from tailrace_local.cloud.pace_api import PaceSurface
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.permissions import MappingPermissions
 from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
-from tailrace_local.cloud.role_clients import RoleClients
-from tailrace_local.cloud.role_policies import ROLE_POLICY, RolePolicies
+from tailrace_local.cloud.roles.clients import RoleClients
+from tailrace_local.cloud.roles.credentials import RoleCredentials
+from tailrace_local.cloud.roles.policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
-from tailrace_local.cloud.serving import Serving
+from tailrace_local.cloud.serving.http_server import Serving
+from tailrace_local.cloud.serving.listeners import Listeners
+from tailrace_local.cloud.serving.router import STATUS_PATH, Front
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
 from tailrace_local.emulation.pace import Pace
-from tailrace_local.state import Listening, StateDirectory
+from tailrace_local.state_directory import Listening, StateDirectory
 
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0

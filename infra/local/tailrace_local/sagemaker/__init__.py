@@ -3,9 +3,9 @@
 from tailrace_local.emulation.errors import ApiError, EmulatorError, ResourceError
 from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.emulator import Emulator, build
-from tailrace_local.sagemaker.fault_plan import FaultPlan
-from tailrace_local.sagemaker.faults import Faults, ModelCall
-from tailrace_local.sagemaker.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.fault_injection.hooks import Faults, ModelCall
+from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
+from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
 __all__ = [

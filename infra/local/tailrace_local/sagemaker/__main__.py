@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from tailrace_local.emulation.server import HttpServer
 from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
-from tailrace_local.sagemaker.fault_plan import FaultPlan
-from tailrace_local.sagemaker.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
+from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
 

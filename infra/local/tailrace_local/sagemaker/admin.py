@@ -5,16 +5,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tailrace_local.sagemaker.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.clock import Clock
-from tailrace_local.sagemaker.endpoints import Endpoint
+from tailrace_local.sagemaker.control.auto_ml_jobs import AutoMLJobs
+from tailrace_local.sagemaker.control.registry import Table
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError
-from tailrace_local.sagemaker.fault_plan import FaultPlan
-from tailrace_local.sagemaker.faults import Faults
-from tailrace_local.sagemaker.instances import Instance
-from tailrace_local.sagemaker.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.fault_injection.hooks import Faults
+from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
+from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.hosting.endpoints import Endpoint
+from tailrace_local.sagemaker.hosting.instances import Instance
 from tailrace_local.sagemaker.ports import Notifier
-from tailrace_local.sagemaker.registry import Table
 
 PREFIX = "/_tailrace/sagemaker/"
 _PATHS = (

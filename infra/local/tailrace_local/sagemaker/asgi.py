@@ -8,7 +8,7 @@ from typing import Any
 
 from tailrace_local.emulation.asgi import Receive, Send
 from tailrace_local.sagemaker.errors import ApiError
-from tailrace_local.sagemaker.payload import BLOCK_BYTES, Payload
+from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
 
 
 async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:

@@ -10,27 +10,27 @@ from urllib.parse import unquote
 from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
 from tailrace_local.emulation.pace import Pace
 from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.sagemaker.adapters.artifacts import ModelArtifacts
+from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, Threads
+from tailrace_local.sagemaker.adapters.containers import HttpModelCaller
+from tailrace_local.sagemaker.adapters.images import EcrImages, MappedImages
+from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, ProcessRecord
 from tailrace_local.sagemaker.admin import PREFIX, Admin
-from tailrace_local.sagemaker.artifacts import ModelArtifacts
 from tailrace_local.sagemaker.asgi import Response, read_json
-from tailrace_local.sagemaker.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, Threads
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
-from tailrace_local.sagemaker.cloudformation import Bridge, resource_handlers
-from tailrace_local.sagemaker.containers import HttpModelCaller
-from tailrace_local.sagemaker.control import ControlPlane, Registry
-from tailrace_local.sagemaker.endpoint_logs import CloudWatchLogs, EndpointLogs
-from tailrace_local.sagemaker.engine import AsyncEngine, EngineTools
+from tailrace_local.sagemaker.control.cloudformation import Bridge, resource_handlers
+from tailrace_local.sagemaker.control.lifecycle import Lifecycle, LifecycleTools
+from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
-from tailrace_local.sagemaker.faults import Faults
-from tailrace_local.sagemaker.images import EcrImages, MappedImages
-from tailrace_local.sagemaker.instances import FleetTools
-from tailrace_local.sagemaker.lifecycle import Lifecycle, LifecycleTools
+from tailrace_local.sagemaker.fault_injection.hooks import Faults
+from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
+from tailrace_local.sagemaker.hosting.endpoint_logs import CloudWatchLogs, EndpointLogs
+from tailrace_local.sagemaker.hosting.instances import FleetTools
+from tailrace_local.sagemaker.hosting.metrics import Measurements, gauges, hosts
+from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
+from tailrace_local.sagemaker.inference.runtime import Runtime
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.metrics import Measurements, gauges, hosts
-from tailrace_local.sagemaker.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.ports import Datum, MetricSink
-from tailrace_local.sagemaker.processes import ProcessLauncher, ProcessRecord
-from tailrace_local.sagemaker.runtime import Runtime
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TARGET = "SageMaker."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tailrace_local.sagemaker.payload import Payload
+from tailrace_local.sagemaker.messages.payload import Payload
 from tailrace_local.sagemaker.records import Container
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from tailrace_core.events import RetryDue
-from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_core.messages.events import RetryDue
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.steps.scene import BROKEN, CLOSED, MISALIGNED, Scene, plain
 from tests.integration.access.steps.step import Patience, Seen, Step
 

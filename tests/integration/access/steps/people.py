@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from tailrace import Tailrace
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
-from tailrace_core.events import JobFinished
-from tailrace_core.jobs import JobState
-from tailrace_local.demand import COLUMNS
-from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_core.jobs.model import JobState
+from tailrace_core.messages.events import JobFinished
+from tailrace_local.demo.demand import COLUMNS
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.identities import Person
 from tests.integration.access.steps.scene import CLOSED, Scene, plain
 from tests.integration.access.steps.step import Patience, Seen, Step

@@ -16,14 +16,14 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from tailrace import Tailrace
-from tailrace_core.jobs import Chunk
+from tailrace_core.jobs.model import Chunk
 from tailrace_core.ledger.items import DUE_INDEX
-from tailrace_local.cloud.front import STATUS_PATH
 from tailrace_local.cloud.queues.events import record
-from tailrace_local.demand import COLUMNS
-from tailrace_local.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
-from tailrace_local.own_surface import ask
-from tailrace_local.sagemaker.notifications import TEST_MESSAGE
+from tailrace_local.cloud.serving.router import STATUS_PATH
+from tailrace_local.control.admin_api import ask
+from tailrace_local.control.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
+from tailrace_local.demo.demand import COLUMNS
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.steps.step import Patience, Seen
 from tests.integration.local.polling import eventually

@@ -9,11 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tailrace_core.ledger.bound import DynamoLedger
-from tailrace_core.ledger.dynamo import DynamoSteps
+from tailrace_core.aws.retrying import retrying
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.retrying import retrying
 from tests.integration.core import tables
 from tests.moto_tables import one_call_at_a_time
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TypeVar
 
-from tailrace_core.jobs import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Due, Ledger
 from tailrace_core.ledger.rules import Opened, Settlement
-from tailrace_core.ranges import RowRange
 
 T = TypeVar("T")
 

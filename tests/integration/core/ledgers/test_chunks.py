@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
 from tailrace_core.ledger.port import Due, Ledger
 from tailrace_core.ledger.rules import Opened
-from tailrace_core.ranges import RowRange
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, started
 
 

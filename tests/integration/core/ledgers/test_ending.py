@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.ledger import rules
 from tailrace_core.ledger.port import Due, Ledger
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started

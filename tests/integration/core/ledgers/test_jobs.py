@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.port import JobKey, Ledger
-from tailrace_core.ranges import RowRange
 from tests.integration.core.ledgers.examples import JOB, NOW, SETTINGS, known, new_job
 
 

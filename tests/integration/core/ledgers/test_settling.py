@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace_core.jobs import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settled
-from tailrace_core.ranges import RowRange
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 

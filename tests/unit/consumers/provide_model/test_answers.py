@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tailrace_consumers.provide_model.answers import LIMIT_BYTES, Failed, Succeeded, body_of
 from tailrace_consumers.provide_model.handler import RESERVE_S, answer_to
-from tailrace_consumers.provide_model.patience import Patience
 from tailrace_consumers.provide_model.requests import MODEL, SOURCE
 from tailrace_consumers.provide_model.response_url import LONGEST_S, TIMEOUT_S, TRIES, deliver, put
+from tailrace_consumers.provide_model.retrying import Patience
 from tailrace_consumers.provide_model.sagemaker_models import SageMakerModels
-from tailrace_core.calls import Call
+from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, TailraceError, TransientError
 from tests.fakes.model_ports import Time
 from tests.unit.consumers.provide_model.requests import BY_IMAGE, BY_JOB, Provider, event, failed

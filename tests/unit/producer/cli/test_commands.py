@@ -13,14 +13,14 @@ import pytest
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
 from tailrace.client import Tailrace
-from tailrace.estimates import Estimate
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, Progress
-from tailrace.submitter import Submission
+from tailrace.submit.estimates import Estimate
+from tailrace.submit.submitter import Submission
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import ConfigurationError, InputError, TimedOutError, TransientError
-from tailrace_core.headers import HeaderPolicy
-from tailrace_core.jobs import Job, JobSettings, JobState
-from tailrace_core.rejects import Reject
+from tailrace_core.jobs.model import Job, JobSettings, JobState
 
 _JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
 

@@ -16,7 +16,7 @@ from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
 from tailrace.client import Tailrace
 from tailrace_core.errors import TimedOutError
-from tailrace_core.jobs import JobState
+from tailrace_core.jobs.model import JobState
 from tests.unit.producer.cli.test_commands import _JOB, FakeClient, job
 
 

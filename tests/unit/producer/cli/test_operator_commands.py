@@ -12,7 +12,7 @@ import pytest
 
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
-from tailrace_core.events import RetryDue
+from tailrace_core.messages.events import RetryDue
 from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.draws import draw
+from tailrace_local.emulation.seeded_random import draw
 
 PLAN, LOG, _MEMORY = "plan.json", "log.jsonl", "memory.json"
 Fault = Mapping[str, Any]

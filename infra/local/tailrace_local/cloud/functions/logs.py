@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace_local.cloud.functions.specification import FunctionSpec
-from tailrace_local.cloud.role_clients import RoleClients
+from tailrace_local.cloud.roles.clients import RoleClients
 
 # PutLogEvents takes 10,000 events and 1 MiB, of which each event takes 26 bytes beside its text; one event 1 MiB.
 _EVENTS_A_CALL = 10_000

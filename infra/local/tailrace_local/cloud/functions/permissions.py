@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from tailrace_local.cloud.encryption import EncryptionKeys
-from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.specification import FunctionSpec
-from tailrace_local.cloud.ministack_iam import MiniStackIam
+from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
+from tailrace_local.cloud.ministack.identities import MiniStackIam
+from tailrace_local.cloud.roles.credentials import RoleCredentials
 
 _SESSION = "lambda"
 _log = logging.getLogger("tailrace.cloud.functions")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
 from tailrace_local.cloud.functions.faults import RuntimeCommand
-from tailrace_local.cloud.functions.identity import RoleCredentials
 from tailrace_local.cloud.functions.output import WorkerOutput
 from tailrace_local.cloud.functions.runtime_api import Answer, Invocation, RuntimeApi, failure
 from tailrace_local.cloud.functions.specification import FunctionSpec
+from tailrace_local.cloud.roles.credentials import RoleCredentials
 from tailrace_local.processes import ProcessGroup
 
 # AWS gives ten seconds on a machine of its own; two cores shared with an emulator need more.

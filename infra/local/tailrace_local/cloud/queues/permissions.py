@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tailrace_local.cloud.functions.identity import RoleCredentials
-from tailrace_local.cloud.ministack_iam import MiniStackIam
+from tailrace_local.cloud.ministack.identities import MiniStackIam
+from tailrace_local.cloud.roles.credentials import RoleCredentials
 
 _NEEDED = ("GetQueueAttributes", "ReceiveMessage", "DeleteMessage")
 

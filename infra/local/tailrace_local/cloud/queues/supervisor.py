@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tailrace_local.cloud.ministack import MiniStack
+from tailrace_local.cloud.ministack.core import MiniStack
 from tailrace_local.cloud.queues.mapping import Mapping
 from tailrace_local.cloud.queues.poller import Poller
-from tailrace_local.cloud.role_clients import RoleClients
+from tailrace_local.cloud.roles.clients import RoleClients
 
 _log = logging.getLogger("tailrace.cloud.queues")
 _LOOK_EVERY_S = 0.5

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tailrace_local.autoscaling import ScalingError
-from tailrace_local.cloud.watching.ministack_alarms import Described, MiniStackAlarms, PublicationError
+from tailrace_local.cloud.ministack.alarms import Described, MiniStackAlarms, PublicationError
 from tailrace_local.cloudwatch import Alarm, State, Transition
 from tailrace_local.cloudwatch.notifications import Change, composite_message, metric_message, subject
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tailrace_local.cloud.watching.ministack_queues import MiniStackQueues, QueueDepth
+from tailrace_local.cloud.ministack.queues import MiniStackQueues, QueueDepth
 
 Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
 """Namespace, name, dimensions, values, unit, seconds since the epoch."""

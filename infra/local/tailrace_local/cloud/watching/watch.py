@@ -12,15 +12,15 @@ from typing import Any
 from tailrace_local.autoscaling import Arns, Scaling
 from tailrace_local.autoscaling.clients import CloudWatchAlarms, EndpointCapacity
 from tailrace_local.cloud.emulators import ResourceHandlers, Service
+from tailrace_local.cloud.ministack.alarms import MiniStackAlarms
+from tailrace_local.cloud.ministack.cloudwatch_api import MiniStackApi
+from tailrace_local.cloud.ministack.metrics import MiniStackMetrics
+from tailrace_local.cloud.ministack.patching import Scope
+from tailrace_local.cloud.ministack.queues import MiniStackQueues
 from tailrace_local.cloud.watching.alarms import WatchedAlarms
 from tailrace_local.cloud.watching.composites import CompositeType
 from tailrace_local.cloud.watching.functions import Execute, MeasuredFunctions
 from tailrace_local.cloud.watching.gauges import Gauges
-from tailrace_local.cloud.watching.ministack_alarms import MiniStackAlarms
-from tailrace_local.cloud.watching.ministack_api import MiniStackApi
-from tailrace_local.cloud.watching.ministack_metrics import MiniStackMetrics
-from tailrace_local.cloud.watching.ministack_queues import MiniStackQueues
-from tailrace_local.cloud.watching.private_names import Scope
 from tailrace_local.cloudwatch import Evaluator, State
 from tailrace_local.emulation.pace import Pace
 

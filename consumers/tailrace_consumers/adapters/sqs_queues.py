@@ -1,0 +1,55 @@
+"""The queues that consumers send to, in SQS; both are standard queues, named by their URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tailrace_core.aws.calls import Call
+from tailrace_core.messages.events import ChunkParked, RetryDue
+
+MAX_DELAY_S = 900
+"""The longest delay that SQS grants."""
+
+
+class SqsRetryQueue:
+    """Implements `tailrace_consumers.ports.RetryQueue`."""
+
+    def __init__(self, url: str, execute: Callable[[Call], Mapping[str, Any]]) -> None:
+        self._url = url
+        self._execute = execute
+
+    def send(self, message: RetryDue, delay_s: int) -> None:
+        """Make the message visible in ``delay_s`` seconds."""
+        params = {
+            "QueueUrl": self._url,
+            "MessageBody": message.to_json(),
+            "DelaySeconds": max(0, min(MAX_DELAY_S, delay_s)),
+        }
+        self._execute(Call("sqs", "send_message", params))
+
+
+class SqsNotificationQueues:
+    """Implements `tailrace_consumers.ports.NotificationQueues`."""
+
+    def __init__(self, succeeded: str, failed: str, execute: Callable[[Call], Mapping[str, Any]]) -> None:
+        self._succeeded = succeeded
+        self._failed = failed
+        self._execute = execute
+
+    def send(self, body: str, *, succeeded: bool) -> None:
+        """Put a notification where the endpoint's own arrive."""
+        url = self._succeeded if succeeded else self._failed
+        self._execute(Call("sqs", "send_message", {"QueueUrl": url, "MessageBody": body}))
+
+
+class SqsParkedQueue:
+    """Implements `tailrace_consumers.ports.ParkedQueue`."""
+
+    def __init__(self, url: str, execute: Callable[[Call], Mapping[str, Any]]) -> None:
+        self._url = url
+        self._execute = execute
+
+    def send(self, event: ChunkParked) -> None:
+        """Put the event there."""
+        self._execute(Call("sqs", "send_message", {"QueueUrl": self._url, "MessageBody": event.to_json()}))

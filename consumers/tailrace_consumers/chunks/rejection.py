@@ -1,0 +1,59 @@
+"""Rejection: a chunk's rows stand in its part without predictions, and in its rejects object with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tailrace_consumers.chunks.settling import Delivery
+from tailrace_consumers.objects.chunk_rows import ChunkRows, read_chunk_rows
+from tailrace_consumers.objects.joining import SLICE_LINES, blank_prediction, woven
+from tailrace_consumers.objects.parts import Part, Parts
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import ObjectStore
+from tailrace_core.csv_text.rejects import read_rejects, write_rejects
+from tailrace_core.errors import NotFoundError
+from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.objects import keys
+
+
+class Rejection:
+    """Rejects open chunks whole."""
+
+    def __init__(self, *, store: ObjectStore, parts: Parts, delivery: Delivery) -> None:
+        self._store = store
+        self._parts = parts
+        self._delivery = delivery
+
+    def reject(self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False) -> Outcome:
+        """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
+
+        The part comes first: it is what decides between this and a late success. The rejects object follows it, over
+        the one of the rows rejected before sending; a crash in between leaves that one to be read again.
+        """
+        part = self._parts.find(chunk)
+        if part is None or (part.rejected == chunk.range.rows and not self._recorded(chunk)):
+            rows = read_chunk_rows(self._store, chunk, settings, lost_input=lost_input)
+            part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows)
+            self._record(rows, part, reason)
+        return self._delivery.deliver(chunk, settings, part, reason=reason)
+
+    def _record(self, rows: ChunkRows, part: Part, reason: str) -> None:
+        if part.rejected == rows.chunk.range.rows:
+            key = keys.rejects_key(rows.chunk.job_id, rows.chunk.range)
+            self._store.put(key, write_rejects(rows.reject_all(reason)))
+
+    def _recorded(self, chunk: Chunk) -> bool:
+        """Whether the rejects object holds every row of the range."""
+        try:
+            body = b"".join(self._store.read(keys.rejects_key(chunk.job_id, chunk.range)))
+        except NotFoundError:
+            return False
+        return len(read_rejects(body)) == chunk.range.rows
+
+
+def _blank_lines(rows: ChunkRows) -> Iterator[bytes]:
+    blank = blank_prediction(len(rows.settings.output_columns), kept=rows.kept is not None)
+    count = rows.chunk.range.rows
+    blanks = ([blank] * min(SLICE_LINES, count - start) for start in range(0, count, SLICE_LINES))
+    kept = None if rows.kept is None else [[record.removesuffix(b"\n") for record in rows.kept]]
+    return woven(blanks, kept)

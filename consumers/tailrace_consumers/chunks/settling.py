@@ -1,0 +1,126 @@
+"""Delivery: a part is published, its chunk settled by what the part holds, the job finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.metrics import record_latency, record_rows
+from tailrace_consumers.objects.parts import Part
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
+from tailrace_consumers.runtime.deferred_checks import Looker
+from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.ledger.rules import Settled, Settlement
+from tailrace_core.messages.events import PartReady
+from tailrace_core.objects import keys
+
+MAX_EVENT_BYTES = 200 * 1024
+"""SNS takes 256 KiB, attributes included; escaping can make a small body of odd bytes larger than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """When the service took the request and when it had the answer, as it said."""
+
+    received_at: str | None = None
+    completed_at: str | None = None
+
+
+class Delivery:
+    """The last steps of a chunk, the same for whoever wrote its part."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        store: ObjectStore,
+        publisher: Publisher,
+        looker: Looker,
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._publisher = publisher
+        self._looker = looker
+        self._meter = meter
+        self._clock = clock
+
+    def deliver(
+        self,
+        chunk: Chunk,
+        settings: JobSettings,
+        part: Part,
+        *,
+        timings: Timings | None = None,
+        reason: str | None = None,
+    ) -> Outcome:
+        """Publish, settle, and finish the job if that was its last chunk.
+
+        The part decides: it was written by whoever was first, and everybody reports what it holds. A chunk that was
+        settled meanwhile (split, say) is left alone.
+        """
+        # Marked before it is published: a chunk whose rows were announced is never split, nor announced again in parts.
+        if not self._ledger.mark_answered(chunk.job_id, chunk.range):
+            return self.stop(chunk.job_id, Outcome.STALE)
+        self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
+        whole = part.rejected == chunk.range.rows
+        settled = self._ledger.settle(
+            Settlement(
+                job_id=chunk.job_id,
+                range=chunk.range,
+                state=ChunkState.REJECTED if whole else ChunkState.SCORED,
+                rejected=part.rejected,
+                part_checksum=part.checksum,
+                part_bytes=part.size_bytes,
+                reason=reason,
+            )
+        )
+        if settled is Settled.REFUSED:
+            return self.cancel(chunk)
+        if settled is Settled.ALREADY:
+            return self.stop(chunk.job_id, Outcome.STALE)
+        record_rows(self._meter, scored=chunk.range.rows - part.rejected, rejected=part.rejected)
+        record_latency(self._meter, answered_at=timings.completed_at if timings else None, now=self._clock())
+        return self.stop(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
+
+    def cancel(self, chunk: Chunk) -> Outcome:
+        """Settle a chunk that comes back to a job which was closed."""
+        self._ledger.settle(Settlement.cancelled_of(chunk))
+        return self.stop(chunk.job_id, Outcome.CLOSED)
+
+    def stop(self, job_id: str, outcome: Outcome) -> Outcome:
+        """Finish the job if it is complete: whoever settled last may have died before looking."""
+        self._looker.look(job_id)
+        return outcome
+
+    def _event(self, chunk: Chunk, settings: JobSettings, part: Part, timings: Timings) -> PartReady:
+        event = PartReady(
+            event_id=PartReady.id_of(chunk.job_id, chunk.range),
+            job_id=chunk.job_id,
+            endpoint=settings.endpoint_name,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            rejected=part.rejected,
+            location=self._store.locate(keys.part_key(chunk.job_id, chunk.range)),
+            rejects_location=self._store.locate(keys.rejects_key(chunk.job_id, chunk.range)) if part.rejected else None,
+            size_bytes=part.size_bytes,
+            checksum=part.checksum,
+            columns=settings.result_columns,
+            received_at=timings.received_at,
+            completed_at=timings.completed_at,
+            body=_text(part.body),
+        )
+        fits = len(event.to_json().encode()) <= MAX_EVENT_BYTES
+        return event if fits else event.model_copy(update={"body": None})
+
+
+def _text(body: bytes | None) -> str | None:
+    """The part as text; bytes that are not UTF-8 cannot stand in JSON, and the part is fetched then."""
+    if body is None:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

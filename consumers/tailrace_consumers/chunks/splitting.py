@@ -1,0 +1,75 @@
+"""Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps.
+
+While there is no sign that the endpoint scores anything, one row is parted from the rest instead: either it is scored,
+and halving is worth its invocations, or it is one more sign that the input does not fit the model
+(`tailrace_core.jobs.limits.hopeless`), or that the endpoint is down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.objects.chunk_rows import ChunkRows
+from tailrace_consumers.ports import ObjectStore
+from tailrace_core.csv_text.rejects import Reject, write_rejects
+from tailrace_core.jobs.model import Chunk, Job
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects import keys
+
+
+@dataclass(frozen=True)
+class Half:
+    """One child, of whatever size: its range and its objects' contents."""
+
+    range: RowRange
+    input: bytes
+    kept: bytes | None
+    rejects: list[Reject]
+
+
+def halves(rows: ChunkRows) -> tuple[Half, Half]:
+    """The two halves of a chunk of which two rows at least were sent. The same objects give the same halves."""
+    return _divided(rows, len(rows.sent) // 2)
+
+
+def probe(rows: ChunkRows) -> tuple[Half, Half]:
+    """The first row sent, alone, and the rest: whether the model can score anything of this job is soon known."""
+    return _divided(rows, 1)
+
+
+def _divided(rows: ChunkRows, middle: int) -> tuple[Half, Half]:
+    whole = rows.chunk.range
+    left, right = whole.split_at(rows.sent_rows[middle])
+    return _half(rows, left, rows.sent[:middle]), _half(rows, right, rows.sent[middle:])
+
+
+def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> Half:
+    first = part.first_row - rows.chunk.range.first_row
+    return Half(
+        range=part,
+        input=b"".join((rows.header, *sent)),
+        kept=None if rows.kept is None else b"".join(rows.kept[first : first + part.rows]),
+        rejects=[each for each in rows.rejects if part.first_row <= each.row < part.end],
+    )
+
+
+def write_half(store: ObjectStore, job_id: str, half: Half) -> None:
+    """Write a child's objects; idempotent by their keys."""
+    store.put(keys.input_key(job_id, half.range), half.input)
+    if half.kept is not None:
+        store.put(keys.kept_key(job_id, half.range), half.kept)
+    if half.rejects:
+        store.put(keys.rejects_key(job_id, half.range), write_rejects(half.rejects))
+
+
+def child(half: Half, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
+    """A child as it is opened: a first attempt is intended. ``doubted``: nobody knows if the endpoint answers."""
+    return Chunk(
+        job_id=job.job_id,
+        range=half.range,
+        rejected=len(half.rejects),
+        due_at=attempts.due_at(),
+        scored_before=job.rows_scored,
+        doubted=doubted,
+    )

@@ -1,0 +1,125 @@
+"""The rows of one open chunk as they lie in the bucket: sent records, kept records, and what was rejected before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailrace_consumers.objects.source_records import original_record
+from tailrace_consumers.ports import ObjectStore
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.records import split_records
+from tailrace_core.csv_text.rejects import Reject, read_rejects
+from tailrace_core.errors import ContractError, NotFoundError
+from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.objects import keys
+
+
+@dataclass(frozen=True)
+class ChunkRows:
+    """All in memory: a chunk's objects have tens of megabytes at most, as ``chunk_bytes`` bounds them."""
+
+    chunk: Chunk
+    settings: JobSettings
+    header: bytes
+    """The line that stands at the head of each input object; empty unless the header is repeated."""
+    sent: list[bytes]
+    """Records with their line ends."""
+    kept: list[bytes] | None
+    """Records with their line ends, one for each row of the range; None when no columns are kept."""
+    rejects: list[Reject]
+    """Rows rejected before sending."""
+
+    @cached_property
+    def sent_rows(self) -> list[int]:
+        """The positions (in the whole input) of the rows sent, in order."""
+        rejected = {each.row for each in self.rejects}
+        return [row for row in range(self.chunk.range.first_row, self.chunk.range.end) if row not in rejected]
+
+    def reject_all(self, reason: str) -> list[Reject]:
+        """What the rejects object holds when every row sent is rejected with ``reason``."""
+        now = [
+            Reject(row, reason, self._original(row, record))
+            for row, record in zip(self.sent_rows, self.sent, strict=True)
+        ]
+        return sorted([*self.rejects, *now], key=lambda each: each.row)
+
+    def _original(self, row: int, record: bytes) -> bytes:
+        kept = None if self.kept is None else without_end(self.kept[row - self.chunk.range.first_row])
+        return original_record(self.settings, without_end(record), kept)
+
+
+def without_end(record: bytes) -> bytes:
+    """A record without its line end."""
+    return record[:-2] if record.endswith(b"\r\n") else record.removesuffix(b"\n")
+
+
+def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, lost_input: bool = False) -> ChunkRows:
+    """The rows of an open chunk.
+
+    With ``lost_input`` an input that is missing, or does not hold the rows that the ledger says, counts as that many
+    rows of empty fields: whoever gives a chunk up may do so because its input is lost.
+
+    Raises:
+        NotFoundError: an object is missing.
+        ContractError: the objects do not hold the rows that the ledger says.
+    """
+    sent = _lost_or_sent(store, chunk, settings) if lost_input else _sent(store, chunk)
+    repeated = settings.header is HeaderPolicy.REPEAT
+    header = sent[0] if repeated and sent else b""
+    rows = ChunkRows(
+        chunk=chunk,
+        settings=settings,
+        header=header,
+        sent=sent[1:] if repeated else sent,
+        kept=split_records(_body(store, keys.kept_key(chunk.job_id, chunk.range))) if settings.keeps else None,
+        rejects=read_chunk_rejects(store, chunk),
+    )
+    kept = chunk.range.rows if rows.kept is None else len(rows.kept)
+    if len(rows.sent) != chunk.rows_sent or kept != chunk.range.rows:
+        raise ContractError(
+            f"chunk {chunk.range.name} of job {chunk.job_id}: its objects hold {len(rows.sent)} sent and {kept} kept "
+            f"records, the ledger says {chunk.rows_sent} and {chunk.range.rows}; cancel the job and submit it again"
+        )
+    return rows
+
+
+def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
+    """The rows of an open chunk that were rejected before sending, in order.
+
+    Raises:
+        NotFoundError: the object is missing.
+        ContractError: it does not hold what the ledger says.
+    """
+    if not chunk.rejected:
+        return []
+    key = keys.rejects_key(chunk.job_id, chunk.range)
+    found = read_rejects(_body(store, key))
+    rows = [each.row for each in found]
+    if rows != sorted(set(rows)) or not all(chunk.range.first_row <= row < chunk.range.end for row in rows):
+        raise ContractError(f"{store.locate(key)} does not hold rows of its range in order; submit the job again")
+    if len(rows) != chunk.rejected:
+        raise ContractError(
+            f"{store.locate(key)} holds {len(rows)} rejected rows, the ledger says {chunk.rejected}; "
+            "submit the job again"
+        )
+    return found
+
+
+def _sent(store: ObjectStore, chunk: Chunk) -> list[bytes]:
+    return split_records(_body(store, keys.input_key(chunk.job_id, chunk.range)))
+
+
+def _lost_or_sent(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> list[bytes]:
+    header = [(settings.header_record or "").encode() + b"\n"] if settings.header is HeaderPolicy.REPEAT else []
+    try:
+        sent = _sent(store, chunk)
+    except NotFoundError:
+        sent = []
+    if len(sent) == chunk.rows_sent + len(header):
+        return sent
+    return header + [b"," * (len(settings.sent_columns) - 1) + b"\n"] * chunk.rows_sent
+
+
+def _body(store: ObjectStore, key: str) -> bytes:
+    return b"".join(store.read(key))

@@ -1,0 +1,99 @@
+"""Parts: written once, by whoever is first; by what stands there then everybody publishes and settles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tailrace_consumers.ports import ObjectStore
+from tailrace_core.errors import ContractError, TransientError
+from tailrace_core.jobs.model import Chunk
+from tailrace_core.messages.events import INLINE_BYTES
+from tailrace_core.objects import keys
+from tailrace_core.objects.checksums import Checksum
+
+_REJECTED = "tailrace-rejected"
+_CHECKSUM = "tailrace-checksum"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as it stands in the bucket."""
+
+    rejected: int
+    size_bytes: int
+    checksum: str
+    body: bytes | None
+    """Its bytes when it is small enough to travel inside its event."""
+    mine: bool
+    """Whether this caller wrote it."""
+
+
+class Parts:
+    """Writes parts and reads back those of others."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def write(self, chunk: Chunk, blocks: Iterable[bytes], *, rejected: int) -> Part:
+        """Write the chunk's part unless there is one; the part that stands there afterwards.
+
+        Raises what reading ``blocks`` raises, and then nothing was written.
+        """
+        key = keys.part_key(chunk.job_id, chunk.range)
+        passing = _Passing(blocks, chunk, rejected)
+        if self._store.put_new(key, passing, passing.metadata):
+            return Part(rejected, passing.checksum.size_bytes, str(passing.checksum), passing.body, mine=True)
+        found = self.find(chunk)
+        if found is None:
+            raise TransientError(f"{self._store.locate(key)} was there and is not any more; try again")
+        return found
+
+    def find(self, chunk: Chunk) -> Part | None:
+        """The part that stands there, if one does."""
+        key = keys.part_key(chunk.job_id, chunk.range)
+        stored = self._store.head(key)
+        if stored is None:
+            return None
+        try:
+            rejected = int(stored.metadata[_REJECTED])
+        except (KeyError, ValueError) as exc:
+            raise ContractError(f"{self._store.locate(key)} was not written by Tailrace: it lacks {_REJECTED}") from exc
+        small = stored.size_bytes <= INLINE_BYTES
+        checksum = stored.metadata.get(_CHECKSUM)
+        body = None
+        if small or checksum is None:
+            # A large part's metadata was written before its checksum was known.
+            passing = _Passing(self._store.read(key), chunk, rejected)
+            for _ in passing:
+                pass
+            checksum, body = str(passing.checksum), passing.body
+        return Part(rejected, stored.size_bytes, checksum, body, mine=False)
+
+
+class _Passing:
+    """Lets blocks pass, and knows their checksum and, while they are few, their bytes."""
+
+    def __init__(self, blocks: Iterable[bytes], chunk: Chunk, rejected: int) -> None:
+        self._blocks = blocks
+        self._facts = {"tailrace-rows": str(chunk.range.rows), _REJECTED: str(rejected)}
+        self._small: list[bytes] = []
+        self._ended = False
+        self.checksum = Checksum()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            self.checksum.update(block)
+            if self.checksum.size_bytes <= INLINE_BYTES:
+                self._small.append(block)
+            else:
+                self._small.clear()
+            yield block
+        self._ended = True
+
+    @property
+    def body(self) -> bytes | None:
+        return b"".join(self._small) if self._ended and self.checksum.size_bytes <= INLINE_BYTES else None
+
+    def metadata(self) -> Mapping[str, str]:
+        return {**self._facts, _CHECKSUM: str(self.checksum)} if self._ended else self._facts

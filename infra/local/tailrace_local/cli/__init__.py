@@ -1,0 +1,8 @@
+"""``tailrace local``: the commands, and how they report.
+
+Imports `tailrace_local.control` and `tailrace_local.state_directory`; nothing imports it but the entry points.
+"""
+
+from tailrace_local.cli.application import app
+
+__all__ = ["app"]

@@ -1,0 +1,141 @@
+"""`tailrace local`: an AWS of one's own, with the real template on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tailrace_local.cli.common import Json, StateDir, fail, reported, say, state, up_or_exit
+from tailrace_local.cli.fault_commands import faults
+from tailrace_local.cli.status_text import status_lines
+from tailrace_local.control.inspection import inspect
+from tailrace_local.control.log_files import Logbook
+from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.workspace import Workspace
+
+NOT_UP = 1
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="The local cloud: the whole pipeline on this machine, without an AWS account.",
+)
+app.add_typer(faults, name="faults")
+_progress = Console(stderr=True)
+
+
+@app.command()
+def up(
+    *,
+    json_: Json = False,
+    stack: Annotated[str, typer.Option(help="The stack's name.")] = "tailrace",
+    template: Annotated[Path | None, typer.Option(help="The template. Default: the pipeline's.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="A parameter of the template, K=V. Repeatable.")] = None,
+    region: Annotated[str, typer.Option(help="The region that the cloud says it is.")] = "eu-west-1",
+    enforce_iam: Annotated[bool, typer.Option(help="Refuse what the roles' policies do not allow.")] = False,
+    tls: Annotated[bool, typer.Option(help="Answer over HTTPS, with a certificate of its own authority's.")] = False,
+    allow_serial_pipelines: Annotated[
+        bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
+    ] = False,
+    time_scale: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="What alarms' periods and scaling's cooldowns are multiplied by.")
+    ] = 1.0,
+    timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
+    state_dir: StateDir = None,
+) -> None:
+    """Start the cloud, build, and deploy the template. A cloud that is up is left alone.
+
+    Example: `tailrace local up && eval "$(tailrace local env)"`
+    """
+    workspace = Workspace.here()
+    plan = Plan(
+        template=template or workspace.template,
+        stack=stack,
+        parameters=_parameters(parameter or []),
+        region=region,
+        timeout_s=timeout,
+        enforce_iam=enforce_iam,
+        tls=tls,
+        allow_serial_pipelines=allow_serial_pipelines,
+        time_scale=time_scale,
+    )
+    lifecycle = Lifecycle(workspace, state(state_dir))
+    with reported():
+        found = lifecycle.running()
+        facts = found or lifecycle.up(plan, Steps(_progress.status))
+    if json_:
+        typer.echo(json.dumps(asdict(facts)))
+    elif found:
+        typer.echo(f"the local cloud is up at {facts.endpoint_url}")
+    else:
+        typer.echo(f"the local cloud is up at {facts.endpoint_url} after {facts.seconds.get('total', 0):.1f} s")
+
+
+@app.command()
+def down(*, state_dir: StateDir = None) -> None:
+    """End every process of the cloud and remove its state. Works after a crash, and twice."""
+    with reported():
+        ended = Lifecycle(Workspace.here(), state(state_dir)).down(say)
+    say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
+
+
+@app.command()
+def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """What runs: processes, queues, the endpoint, alarms that speak, what was scaled. Exit status 1 when not up."""
+    with reported():
+        found = inspect(state(state_dir))
+    if json_:
+        typer.echo(json.dumps(found))
+    else:
+        for line in status_lines(found):
+            typer.echo(line)
+    if not found["up"]:
+        raise typer.Exit(NOT_UP)
+
+
+@app.command()
+def logs(
+    names: Annotated[list[str] | None, typer.Argument(help="cloud, deploy, a function's logical id, a model.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    state_dir: StateDir = None,
+) -> None:
+    """What the cloud, its functions and its model server have logged.
+
+    Example: `tailrace local logs CollectResults --follow`
+    """
+    with reported(), contextlib.suppress(KeyboardInterrupt):
+        for name, line in Logbook(state(state_dir)).lines(names or [], follow=follow):
+            typer.echo(f"{name:<24} {line}")
+
+
+@app.command()
+def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """The variables with which any AWS client, `tailrace` included, uses this cloud.
+
+    Example: `eval "$(tailrace local env)"`
+    """
+    facts = up_or_exit(state_dir)
+    if json_:
+        typer.echo(json.dumps(facts.credentials))
+        return
+    for name, value in facts.credentials.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
+
+
+def _parameters(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            fail(f"--parameter {text!r} is not of the form NAME=VALUE")
+        found[name] = value
+    return found

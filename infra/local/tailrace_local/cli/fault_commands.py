@@ -1,0 +1,112 @@
+"""`tailrace local faults`: let the cloud misbehave by a plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tailrace_local.cli.common import Json, StateDir, fail, reported, up_or_exit
+from tailrace_local.errors import FaultPlanError
+from tailrace_local.state_directory import CloudFacts
+
+if TYPE_CHECKING:
+    from tailrace_local.control.fault_admin import FaultAdmin
+
+faults = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Faults on demand: what goes wrong in the cloud, by a plan that can be replayed. See docs/local-cloud.md.",
+)
+
+
+@faults.command("set")
+def set_plan(
+    plan: Annotated[Path, typer.Argument(help="The plan, a JSON file; - reads standard input.")],
+    *,
+    json_: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Follow this plan from now on, in place of the one before. Counters begin at zero.
+
+    Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' | tailrace local
+    faults set -`
+    """
+    admin = _admin(up_or_exit(state_dir))
+    with reported():
+        from tailrace_local.control.fault_admin import CloudFaultPlan  # noqa: PLC0415 - see `_admin`
+
+        shown = admin.set(CloudFaultPlan.read(_text(plan)))
+    _print(shown, json_=json_)
+
+
+@faults.command()
+def show(
+    *,
+    log: Annotated[bool, typer.Option("--log", help="What was done to whom, one JSON object a line.")] = False,
+    json_: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """The rules, and how many faults were done since they were set."""
+    admin = _admin(up_or_exit(state_dir))
+    with reported():
+        if not log:
+            _print(admin.show(), json_=json_)
+            return
+        entries = [{"section": section, **entry} for section, found in admin.log().items() for entry in found]
+    for entry in sorted(entries, key=lambda one: one["time"]):
+        typer.echo(json.dumps(entry))
+
+
+@faults.command()
+def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """Misbehave no more. Counters and log stay until the next plan; what is held back still comes."""
+    admin = _admin(up_or_exit(state_dir))
+    with reported():
+        shown = admin.clear()
+    _print(shown, json_=json_)
+
+
+@faults.command("kill-model")
+def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
+    """SIGKILL to the endpoint's model servers, now; the emulator starts them again."""
+    facts = up_or_exit(state_dir)
+    if facts.endpoint_name is None:
+        fail("the stack has no endpoint")
+    with reported():
+        killed = _admin(facts).kill_model(facts.endpoint_name)
+    typer.echo(
+        json.dumps({"killed": killed}) if json_ else f"killed {', '.join(killed) or 'none: there is no instance'}"
+    )
+
+
+def _admin(facts: CloudFacts) -> FaultAdmin:
+    # Slow to import (the plan of the SageMaker emulator's faults brings the emulator), and no other command needs it.
+    from tailrace_local.control.fault_admin import FaultAdmin  # noqa: PLC0415
+
+    return FaultAdmin(facts.own_url)
+
+
+def _text(plan: Path) -> bytes:
+    if str(plan) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return plan.read_bytes()
+    except OSError as error:
+        raise FaultPlanError(f"the fault plan cannot be read: {error}") from error
+
+
+def _print(shown: dict[str, Any], *, json_: bool) -> None:
+    if json_:
+        typer.echo(json.dumps(shown))
+        return
+    for section, found in shown.items():
+        counts, rules = found["counts"], found["plan"]["rules"]
+        typer.echo(f"{section:<10} {len(rules)} rules, {counts['total']} faults done")
+        for rule in rules:
+            typer.echo(f"  rule     {rule['name'] or '-'} {json.dumps(rule['when'])} -> {json.dumps(rule['do'])}")
+        for name, count in sorted(counts["by_rule"].items()):
+            typer.echo(f"  done     {count:>7}  {name}")

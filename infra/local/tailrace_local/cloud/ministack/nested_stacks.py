@@ -1,0 +1,200 @@
+"""Stacks nested in stacks, as CloudFormation has them: deployed, rolled back and deleted as roots are.
+
+MiniStack provisions what is nested by a simpler way of its own: a failure leaves what was made, a deletion knows no
+policy, and the parent's failure does not bring back what an update replaced. Here a child takes the root's way.
+Source: AWS's "Nested stacks" and "Updating nested stacks", and the events that an account shows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from tailrace_local.cloud.ministack.core import NESTED_STACK, MiniStack
+from tailrace_local.cloud.ministack.stacks import Delete, MiniStackStacks, Record
+
+_log = logging.getLogger("tailrace.cloud.cloudformation")
+
+Made = tuple[str, dict[str, Any]]
+_BEFORE = "_tailrace_before"
+
+
+class NestedStacks:
+    """Provisions AWS::CloudFormation::Stack."""
+
+    def __init__(self, stacks: MiniStackStacks) -> None:
+        self._stacks = stacks
+        self._lock = threading.Lock()
+        # What updates of children replaced or removed, by the root whose update has to succeed before it goes.
+        self._superseded: dict[str, list[tuple[str, partial[None]]]] = defaultdict(list)
+
+    def install(self, ministack: MiniStack) -> None:
+        """Have CloudFormation provision nested stacks this way."""
+        ministack.add_resource_type(NESTED_STACK, {"create": self.create, "update": self.update, "delete": self.delete})
+        self._stacks.delete_resources_with(self._putting_off)
+        self._stacks.finish_updates_with(lambda root: bool(self._superseded.get(root["StackName"])), self._finish)
+
+    def create(self, logical_id: str, properties: Mapping[str, Any], parent: str) -> Made:
+        """Deploy a child; one that fails is rolled back and deleted."""
+        name = f"{parent}-{logical_id}-{self._stacks.new_id()[:12]}"
+        record = self._new(name, parent, properties)
+        self._stacks.keep(record)
+        self._begin(record, "CREATE")
+        self._stacks.deploy(record, None)
+        if record["StackStatus"] != "CREATE_COMPLETE":
+            reason = self._failure(record, "create")
+            if not record["DisableRollback"]:
+                self._stacks.delete(record)
+            raise ValueError(reason)
+        return record["StackId"], _outputs(record)
+
+    def update(self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], parent: str) -> Made:
+        """Update a child, or take its last update back when the parent rolls back."""
+        del old
+        record = self._record(physical_id)
+        if "ROLLBACK" in self._record(parent)["StackStatus"]:
+            self._take_back(record)
+            return record["StackId"], _outputs(record)
+        before, seen = self._stacks.snapshot(record), len(self._stacks.events(record))
+        record.update(self._described(new, parent))
+        self._begin(record, "UPDATE")
+        self._stacks.deploy(record, before)
+        if record["StackStatus"] != "UPDATE_COMPLETE":
+            record["_conditions"] = before["_conditions"]
+            raise ValueError(self._failure(record, "update", seen))
+        record[_BEFORE] = before
+        return record["StackId"], _outputs(record)
+
+    def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None:
+        """Delete a child. Raises ValueError when something of it stays against its policy."""
+        del properties
+        record = self._stacks.find(physical_id)
+        if record is None or record["StackStatus"] == "DELETE_COMPLETE":
+            return
+        self._stacks.delete(record)
+        if record["StackStatus"] != "DELETE_COMPLETE":
+            raise ValueError(
+                f"Embedded stack {record['StackId']} was not successfully deleted: {record['StackStatusReason']}"
+            )
+
+    def _new(self, name: str, parent: str, properties: Mapping[str, Any]) -> Record:
+        above = self._record(parent)
+        return {
+            "StackName": name,
+            "StackId": self._stacks.arn(name),
+            "StackStatusReason": "",
+            "CreationTime": self._stacks.now(),
+            "DisableRollback": bool(above.get("DisableRollback")),
+            "ParentId": above["StackId"],
+            "RootId": above.get("RootId") or above["StackId"],
+            "Outputs": [],
+            "_parent_stack_name": parent,
+            "_resources": {},
+            **self._described(properties, parent),
+        }
+
+    def _described(self, properties: Mapping[str, Any], parent: str) -> Record:
+        """What of a child's record comes from its properties."""
+        source = self._stacks.fetch(str(properties["TemplateURL"]), parent)
+        parameters = self._stacks.parameters(source.template, properties.get("Parameters") or {})
+        return {
+            "Description": source.template.get("Description", ""),
+            "LastUpdatedTime": self._stacks.now(),
+            "Capabilities": self._stacks.inherited_capabilities(parent),
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value["Value"], "NoEcho": value["NoEcho"]}
+                for key, value in parameters.items()
+            ],
+            "Tags": [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")],
+            "_template": source.template,
+            "_template_body": source.body,
+            "_resolved_params": parameters,
+            "_conditions": self._stacks.conditions(source.template, parameters),
+        }
+
+    def _begin(self, record: Record, verb: str) -> None:
+        record["StackStatus"] = f"{verb}_IN_PROGRESS"
+        self._stacks.event(record, f"{verb}_IN_PROGRESS")
+
+    def _failure(self, record: Record, verb: str, seen: int = 0) -> str:
+        """What AWS says of it in the parent: which resources failed. Why stands in the child's own events."""
+        events = self._stacks.events(record)[seen:]
+        failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+        names = dict.fromkeys(event["LogicalResourceId"] for event in failed)
+        names.pop(record["StackName"], None)
+        why = (
+            f"The following resource(s) failed to {verb}: [{', '.join(names)}]. "
+            if names
+            else "; ".join(event["ResourceStatusReason"] for event in failed)
+        )
+        return f"Embedded stack {record['StackId']} was not successfully {verb}d: {why}"
+
+    def _take_back(self, record: Record) -> None:
+        before = record.pop(_BEFORE, None)
+        if before is None:
+            return  # its own update failed, and it has rolled itself back
+        with self._lock:
+            waiting = self._superseded.get(self._root(record), [])
+            waiting[:] = [found for found in waiting if found[0] != record["StackName"]]
+        self._stacks.take_back(record, before)
+        record["_conditions"] = before["_conditions"]
+
+    def _putting_off(self, stock: Delete) -> Delete:
+        """What a child's update leaves behind is deleted when its root's update has succeeded, and not before."""
+
+        def delete(kind: str, physical_id: str, properties: Any, stack: str, logical_id: str) -> None:
+            record = self._stacks.find(stack)
+            if record and record.get("ParentId") and record["StackStatus"] == "UPDATE_IN_PROGRESS":
+                later = partial(stock, kind, physical_id, properties, stack, logical_id)
+                with self._lock:
+                    self._superseded[self._root(record)].append((stack, later))
+            else:
+                stock(kind, physical_id, properties, stack, logical_id)
+
+        return delete
+
+    async def _finish(self, stack: Record) -> None:
+        """Clean up when a root's operation has ended: a child's waits for its root's."""
+        if stack.get("ParentId") or stack["StackStatus"] == "UPDATE_FAILED":
+            return  # left as it failed, an update can still be rolled back
+        for child in self._children(stack):
+            child.pop(_BEFORE, None)
+        with self._lock:
+            waiting = self._superseded.pop(stack["StackName"], [])
+        # In their order: a child's dependents come first.
+        for _, delete in waiting:
+            await self._stacks.in_thread(_deleted, delete)
+
+    def _children(self, stack: Record) -> list[Record]:
+        found = []
+        for resource in stack.get("_resources", {}).values():
+            child = self._stacks.find(resource["PhysicalResourceId"])
+            if resource["ResourceType"] == NESTED_STACK and child is not None:
+                found += [child, *self._children(child)]
+        return found
+
+    def _root(self, record: Record) -> str:
+        while parent := record.get("_parent_stack_name"):
+            record = self._record(parent)
+        return str(record["StackName"])
+
+    def _record(self, name_or_id: str) -> Record:
+        record = self._stacks.find(name_or_id)
+        if record is None:
+            raise ValueError(f"Stack [{name_or_id}] does not exist")
+        return record
+
+
+def _outputs(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"Outputs.{output['OutputKey']}": output["OutputValue"] for output in record["Outputs"]}
+
+
+def _deleted(delete: partial[None]) -> None:
+    try:
+        delete()
+    except Exception as error:  # noqa: BLE001 - as CloudFormation: the update has succeeded, the clean-up has not
+        _log.warning("%s could not be deleted after the update: %s", delete.args[1], error)

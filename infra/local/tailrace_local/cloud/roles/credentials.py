@@ -1,0 +1,51 @@
+"""Credentials of functions' roles, renewed before they expire."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tailrace_local.cloud.ministack.identities import Session
+
+LIFETIME_S = 6 * 3600.0
+# A worker keeps its environment's credentials for an hour at most (it is replaced then), so this is ample.
+RENEW_BEFORE_S = 2 * 3600.0
+
+
+class Assumes(Protocol):
+    """Whoever hands out sessions of roles."""
+
+    def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
+        """A session of the role that lives for `duration_s`."""
+        ...
+
+
+class RoleCredentials:
+    """One session for each role and session name."""
+
+    def __init__(self, source: Assumes, *, now: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._now = now
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._lock = threading.Lock()
+
+    def session(self, role_arn: str, session_name: str) -> Session:
+        """A session with at least RENEW_BEFORE_S to live."""
+        key = (role_arn, session_name[:64])
+        with self._lock:
+            found = self._sessions.get(key)
+            if found is None or found.expires - self._now() < RENEW_BEFORE_S:
+                found = self._source.assume(*key, duration_s=LIFETIME_S)
+                self._sessions[key] = found
+            return found
+
+    def environment(self, role_arn: str, session_name: str) -> Mapping[str, str]:
+        """The variables that AWS's SDKs read."""
+        session = self.session(role_arn, session_name)
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key,
+            "AWS_SECRET_ACCESS_KEY": session.secret_key,
+            "AWS_SESSION_TOKEN": session.token,
+        }

@@ -1,0 +1,59 @@
+"""Where the cloud listens: plain HTTP, and beside it HTTPS when that was asked for."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailrace_local.state_directory import Listening
+
+if TYPE_CHECKING:
+    from tailrace_local.cloud.serving.certificates import Certificate
+
+_ADDRESS = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """The bound sockets. Requests that come in plainly are judged as such: aws:SecureTransport is false for them."""
+
+    plain: socket.socket
+    secure: socket.socket | None = None
+    certificate: Certificate | None = None
+
+    @classmethod
+    def open(cls, tls_folder: Path | None) -> Listeners:
+        """Take free ports; with a folder, make a certificate there and listen with it too."""
+        if tls_folder is None:
+            return cls(_bound())
+        # Imported here: a cloud without TLS starts sooner.
+        from tailrace_local.cloud.serving.certificates import make_certificate  # noqa: PLC0415
+
+        return cls(_bound(), _bound(), make_certificate(tls_folder))
+
+    @property
+    def port(self) -> int:
+        """The port that clients are told."""
+        return _port(self.secure or self.plain)
+
+    @property
+    def listening(self) -> Listening:
+        """What the cloud says of itself."""
+        plain = f"http://{_ADDRESS}:{_port(self.plain)}"
+        if self.secure is None or self.certificate is None:
+            return Listening(plain)
+        return Listening(f"https://{_ADDRESS}:{self.port}", str(self.certificate.authority), plain)
+
+
+def _bound() -> socket.socket:
+    # With the protocol named, asyncio turns Nagle off for what is accepted: an answer's head and body are two writes.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((_ADDRESS, 0))
+    return listener
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])

@@ -1,0 +1,97 @@
+"""A running cloud's faults, over HTTP: of its SageMaker emulator and of its functions."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
+from tailrace_local.errors import FaultPlanError
+from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
+
+SECTIONS = {"sagemaker": "/_tailrace/sagemaker/faults", "functions": "/_tailrace/functions/faults"}
+_TIMEOUT_S = 30.0
+
+
+class CloudFaultPlan(BaseModel):
+    """The plan for a whole cloud. `seed` is for the sections that name none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    sagemaker: FaultPlan = FaultPlan()
+    functions: FunctionFaultPlan = FunctionFaultPlan()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seeded(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "seed" not in given:
+            return given
+        sections = {name: {"seed": given["seed"], **given.get(name, {})} for name in SECTIONS}
+        return {**given, **sections}
+
+    @classmethod
+    def read(cls, text: str | bytes) -> CloudFaultPlan:
+        """From JSON. Raises FaultPlanError, which says what is wrong and where."""
+        try:
+            return cls.model_validate(json.loads(text))
+        except (ValueError, ValidationError) as error:
+            raise FaultPlanError(f"the fault plan is not valid: {error}") from error
+
+
+class FaultAdmin:
+    """Sets, shows and clears. Every method raises FaultPlanError when the cloud does not answer or refuses."""
+
+    def __init__(self, own_url: str) -> None:
+        self._url = own_url
+
+    def set(self, plan: CloudFaultPlan) -> dict[str, Any]:
+        """Replace the plan of every section; what each shows of itself."""
+        return {
+            name: self._ask("PUT", path, getattr(plan, name).model_dump(mode="json")) for name, path in SECTIONS.items()
+        }
+
+    def clear(self) -> dict[str, Any]:
+        """Misbehave no more; the counters stay."""
+        return {name: self._ask("DELETE", path) for name, path in SECTIONS.items()}
+
+    def show(self) -> dict[str, Any]:
+        """Plans and counters by section."""
+        return {name: self._ask("GET", path) for name, path in SECTIONS.items()}
+
+    def log(self) -> dict[str, list[dict[str, Any]]]:
+        """What was done to whom, by section, oldest first."""
+        return {name: self._ask("GET", f"{path}/log")["log"] for name, path in SECTIONS.items()}
+
+    def kill_model(self, endpoint_name: str) -> list[str]:
+        """SIGKILL to an endpoint's model servers; the names of the instances."""
+        found = self._ask("POST", f"/_tailrace/sagemaker/endpoints/{endpoint_name}/kill")
+        return [str(name) for name in found["killed"]]
+
+    def publish(self, endpoint_name: str, topic: str, message: Any) -> None:
+        """Publish any message on the endpoint's `success` or `error` topic, as its role."""
+        asked = {"topic": topic, "message": message}
+        self._ask("POST", f"/_tailrace/sagemaker/endpoints/{endpoint_name}/notifications", asked)
+
+    def _ask(self, method: str, path: str, content: Any = None) -> Any:
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(self._url + path, data, method=method)  # noqa: S310 - our own http address
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - same
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise FaultPlanError(f"{method} {path}: {error.code} {_said(error.read())}") from error
+        except (OSError, ValueError) as error:
+            raise FaultPlanError(f"{method} {self._url}{path}: {error}: is the cloud up?") from error
+
+
+def _said(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:500]

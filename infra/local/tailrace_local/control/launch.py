@@ -1,0 +1,148 @@
+"""Starting the cloud's process, detached, and waiting until it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tailrace_local.cloud.settings import CloudSettings, Image
+from tailrace_local.control.teardown import CLOUD, alive
+from tailrace_local.control.workspace import Workspace
+from tailrace_local.errors import StartError
+from tailrace_local.processes import ProcessGroup
+from tailrace_local.state_directory import Listening, StateDirectory
+
+_MODEL_REPOSITORY = "tailrace-local/demand:1"
+_LOOK_EVERY_S = 0.05
+
+
+def model_image(region: str, account_id: str) -> str:
+    """The image of the demo's model: nobody pushed it, and its name is as SageMaker wants it."""
+    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_MODEL_REPOSITORY}"
+
+
+def settings_for(
+    workspace: Workspace, state: StateDirectory, *, region: str, account_id: str, enforce_iam: bool
+) -> CloudSettings:
+    """The settings of a cloud that runs from this checkout, with the demo's model behind its image."""
+    model = Image(
+        argv=[str(workspace.tool("model")), "-m", "tailrace_local.demo.model", "serve"],
+        environment={"PYTHONPATH": workspace.sources},
+    )
+    return CloudSettings(
+        state_dir=str(state.root),
+        region=region,
+        account_id=account_id,
+        lambda_python=str(workspace.tool("lambda")),
+        enforce_iam=enforce_iam,
+        images={model_image(region, account_id): model},
+    )
+
+
+class Launcher:
+    """Starts one cloud on a fresh state directory.
+
+    An `attached` one ends when this process does, however that ends; any other goes on.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        state: StateDirectory,
+        *,
+        attached: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._workspace = workspace
+        self._state = state
+        self._attached = attached
+        self._life: int | None = None
+        self._clock = clock
+        self._pause = pause
+        self._group: ProcessGroup | None = None
+
+    def start(self, settings: CloudSettings, *, timeout_s: float) -> Listening:
+        """Where the running cloud listens.
+
+        Raises:
+            StartError: its process ended, or did not answer within `timeout_s`.
+        """
+        python = self._workspace.tool("cloud")
+        file = self._state.root / "settings.json"
+        with self._state.cloud_log.open("ab") as log, self._pipe() as handed_on:
+            starter_fd = handed_on[0] if handed_on else None
+            replace(settings, state_dir=str(self._state.root), starter_fd=starter_fd).write(file)
+            group = ProcessGroup.start(
+                [str(python), "-m", "tailrace_local.cloud", str(file)],
+                what=CLOUD,
+                records=self._state.processes,
+                environment=_clean_environment(self._workspace),
+                cwd=self._state.root,
+                output=log.fileno(),
+                handed_on=handed_on,
+            )
+        self._group = group
+        try:
+            return self._wait(group, timeout_s)
+        except BaseException:
+            group.end()
+            raise
+
+    @contextlib.contextmanager
+    def _pipe(self) -> Iterator[tuple[int, ...]]:
+        """What an attached cloud watches; the other end stays open here, and closes with this process at the latest."""
+        if not self._attached:
+            yield ()
+            return
+        watched, self._life = os.pipe()
+        try:
+            yield (watched,)
+        finally:
+            os.close(watched)
+
+    def _wait(self, group: ProcessGroup, timeout_s: float) -> Listening:
+        deadline = self._clock() + timeout_s
+        while self._clock() < deadline:
+            if found := self._state.read_listening():
+                return found
+            if not group.running:
+                raise StartError(
+                    f"the cloud's process ended while it started\n{self.tail()}", log=self._state.cloud_log
+                )
+            self._pause(_LOOK_EVERY_S)
+        raise StartError(f"the cloud did not answer within {timeout_s:.0f} s", log=self._state.cloud_log)
+
+    def reap(self) -> None:
+        """Take the exit status of the cloud that was started here, if it has ended: it would stay a zombie."""
+        if self._group:
+            # A leader can look dead while its threads still end; only then has it a status.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._group.child.wait(10)
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
+
+    def tail(self, lines: int = 12) -> str:
+        """The end of the cloud's log."""
+        return "\n".join(self._state.cloud_log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def is_up(state: StateDirectory) -> bool:
+    """Whether the cloud's process runs and listens."""
+    running = any(record.what == CLOUD and alive(record) for record in state.records().values())
+    return running and state.read_listening() is not None
+
+
+def _clean_environment(workspace: Workspace) -> dict[str, str]:
+    """Nothing of the caller's AWS, Python or MiniStack settings reaches the cloud."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "PYTHONPATH": workspace.sources,
+        "PYTHONUNBUFFERED": "1",
+    }

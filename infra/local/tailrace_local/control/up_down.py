@@ -1,0 +1,181 @@
+"""Up and down: from nothing to a deployed cloud, and back to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tailrace_local.control.build import Builder
+from tailrace_local.control.deployment import Deployment
+from tailrace_local.control.launch import Launcher, is_up, settings_for
+from tailrace_local.control.teardown import end_all
+from tailrace_local.control.workspace import Workspace
+from tailrace_local.errors import LocalCloudError, StartError
+from tailrace_local.state_directory import CloudFacts, StateDirectory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `up` is asked for. `timeout_s` bounds everything together, building excepted."""
+
+    template: Path
+    stack: str = "tailrace"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    region: str = "eu-west-1"
+    account_id: str = "123456789012"
+    timeout_s: float = 300.0
+    enforce_iam: bool = False
+    tls: bool = False
+    sagemaker: bool = True
+    allow_serial_pipelines: bool = False
+    time_scale: float = 1.0
+
+
+class Steps:
+    """Says what is being done, and keeps how long each step took."""
+
+    def __init__(self, say: Callable[[str], contextlib.AbstractContextManager[object]]) -> None:
+        self._say = say
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def step(self, name: str, text: str) -> Iterator[None]:
+        """One step, measured under `name`."""
+        began = time.monotonic()
+        with self._say(text):
+            yield
+        self.seconds[name] = round(time.monotonic() - began, 2)
+
+
+class Lifecycle:
+    """The local cloud of one state directory; an `attached` one ends with the process that started it."""
+
+    def __init__(self, workspace: Workspace, state: StateDirectory, *, attached: bool = False) -> None:
+        self._workspace = workspace
+        self._state = state
+        self._launcher = Launcher(workspace, state, attached=attached)
+
+    def running(self) -> CloudFacts | None:
+        """The facts of the cloud, when it is up and deployed."""
+        return self._state.read_facts() if is_up(self._state) else None
+
+    def up(self, plan: Plan, steps: Steps) -> CloudFacts:
+        """Start, build and deploy; on any failure, an interrupt included, everything that was started ends.
+
+        Raises:
+            LocalCloudError: what failed, and where its log is.
+        """
+        with self._state.held():
+            if found := self.running():
+                return found
+            with self._cleared():
+                return self._rise(plan, steps)
+
+    def start(self, plan: Plan, steps: Steps) -> CloudFacts:
+        """Start a cloud with nothing on it, for whoever deploys by other means; failures as those of `up`."""
+        with self._state.held(), self._cleared():
+            return self._start(plan, steps, time.monotonic() + plan.timeout_s)
+
+    def down(self, say: Callable[[str], None]) -> int:
+        """End everything and remove the state; how many processes were still there."""
+        with self._state.held():
+            return self._clear(say)
+
+    @contextlib.contextmanager
+    def _cleared(self) -> Iterator[None]:
+        """Begin with a fresh state directory; end everything that was started when the block fails."""
+        self._clear()
+        self._state.create()
+        try:
+            yield
+        except BaseException as error:
+            log = self._keep_log(error)
+            self._clear()
+            if log and isinstance(error, LocalCloudError):
+                raise type(error)(error.reason, log=log) from error
+            raise
+
+    def _start(self, plan: Plan, steps: Steps, deadline: float) -> CloudFacts:
+        with steps.step("ready", "starting the cloud"):
+            settings = settings_for(
+                self._workspace,
+                self._state,
+                region=plan.region,
+                account_id=plan.account_id,
+                enforce_iam=plan.enforce_iam,
+            )
+            settings = replace(
+                settings,
+                tls=plan.tls,
+                sagemaker=plan.sagemaker,
+                allow_serial_pipelines=plan.allow_serial_pipelines,
+                time_scale=plan.time_scale,
+            )
+            listening = self._launcher.start(settings, timeout_s=_left(deadline))
+        return CloudFacts(
+            listening.endpoint_url,
+            plan.region,
+            plan.account_id,
+            str(self._state.root),
+            plan.stack,
+            ca_bundle=listening.ca_bundle,
+            plain_url=listening.plain_url,
+        )
+
+    def _rise(self, plan: Plan, steps: Steps) -> CloudFacts:
+        deadline = time.monotonic() + plan.timeout_s
+        began = time.monotonic()
+        facts = self._start(plan, steps, deadline)
+        deployment = Deployment(self._workspace, self._state, facts)
+        builder = Builder(self._workspace)
+        building = time.monotonic()
+        with steps.step("build", "building the functions (sam build)"):
+            built, _ = builder.template(plan.template)
+        with steps.step("upload", "preparing the demo's model"):
+            deployment.make_bucket()
+            parameters = self._parameters(plan, built, deployment, builder)
+        deadline += time.monotonic() - building
+        with steps.step("deploy", "deploying the stack (sam deploy)"):
+            facts = deployment.deploy(built, parameters, timeout_s=_left(deadline))
+        steps.seconds["total"] = round(time.monotonic() - began, 2)
+        facts = replace(facts, seconds=dict(steps.seconds))
+        self._state.write_facts(facts)
+        return facts
+
+    def _parameters(self, plan: Plan, built: Path, deployment: Deployment, builder: Builder) -> dict[str, str]:
+        """The caller's parameters, and the demo's model where the template has a place for one."""
+        declared = deployment.declared_parameters(built)
+        unknown = sorted(set(plan.parameters) - declared)
+        if unknown:
+            known = ", ".join(sorted(declared)) or "none"
+            raise StartError(f"the template has no parameter {', '.join(unknown)}: it has {known}")
+        ours = {"ModelImage", "ModelDataUrl"}
+        if not ours <= declared or plan.parameters.keys() & {*ours, "AutoMLJobName", "EndpointName"}:
+            return dict(plan.parameters)
+        archive, _ = builder.model()
+        return {**deployment.model_parameters(archive), **plan.parameters}
+
+    def _clear(self, say: Callable[[str], None] = lambda _: None) -> int:
+        if not self._state.exists:
+            return 0
+        ended = end_all(self._state, say=say)
+        self._launcher.reap()
+        self._state.remove()
+        return ended
+
+    def _keep_log(self, error: BaseException) -> Path | None:
+        """Logs in the state directory go with it: the failed step's is kept in the build cache."""
+        log = getattr(error, "log", None) or (self._state.cloud_log if isinstance(error, LocalCloudError) else None)
+        if not isinstance(log, Path) or not log.is_relative_to(self._state.root) or not log.exists():
+            return None
+        kept = self._workspace.build_cache / "failed" / log.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(log.read_bytes())
+        return kept
+
+
+def _left(deadline: float) -> float:
+    return max(1.0, deadline - time.monotonic())

@@ -1,0 +1,58 @@
+"""The trained model: scales, gradient-boosted trees, and a correction back from logarithms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tailrace_local.demo.model import features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tailrace_local.demo.model.records import Columns
+
+
+class Trees(Protocol):
+    """What is needed of scikit-learn: each row's sum of leaves, in an order that the other rows do not change."""
+
+    def predict(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """How far the logarithm of 1 + sales lies from the row's `features.level`, for each row."""
+
+
+@dataclass(frozen=True)
+class Regressor:
+    """Predicts `unit_sales`.
+
+    A row's prediction does not depend on the rows around it, to the last bit: the trees add up row by row in a fixed
+    order, and the exponential is taken one number at a time (a vectorised one may round differently by position).
+    `smearing` is the mean of the exponentials of the training residuals, without which means would come out too low.
+    """
+
+    scales: Mapping[str, Mapping[str, float]]
+    smearing: float
+    trees: Trees
+
+    def predict(self, columns: Columns) -> list[float]:
+        """Sales, never negative, one for each row; none for no rows."""
+        return self.sales(self.logarithms(features.matrix(columns, self.scales)))
+
+    def logarithms(self, matrix: NDArray[np.float64]) -> list[float]:
+        """Those of 1 + sales, one for each row of features; none for no rows."""
+        if not len(matrix):
+            return []
+        found: list[float] = (features.level(matrix) + self.trees.predict(matrix)).tolist()
+        return found
+
+    def sales(self, logarithms: list[float]) -> list[float]:
+        """What the logarithms stand for."""
+        return [max(0.0, self.smearing * math.exp(logarithm) - 1.0) for logarithm in logarithms]
+
+
+def formatted(predictions: list[float]) -> bytes:
+    """One prediction a line, each ended by LF, in the shortest form that reads back as the same number."""
+    return "".join([f"{prediction!r}\n" for prediction in predictions]).encode("ascii")

@@ -1,0 +1,56 @@
+"""One invocation as a value: a content type and a body in, a status and a body out. No sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.message import Message
+from typing import TYPE_CHECKING
+
+from tailrace_local.demo.model.records import RowError
+from tailrace_local.demo.model.stages import CSV, FormError, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tailrace_local.demo.model.regressor import Regressor
+
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back; a `body` with a status from 400 on is a message for people. `rows` were scored."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    rows: int = 0
+
+
+def refused(status: int, message: str) -> Answer:
+    """An answer that says why there is no prediction."""
+    return Answer(status, f"{message}\n".encode())
+
+
+def answer(stages: Mapping[str, Stage], regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
+    """Does a stage's work: 200, 204 without rows, 400 for a body that cannot be read, 406 and 415 for types."""
+    sent = Message()
+    sent["Content-Type"] = content_type or "application/octet-stream"
+    stage = stages.get(sent.get_content_type())
+    if stage is None or sent.get_content_charset("utf-8") not in _CHARSETS:
+        known = " or ".join(stages)
+        return refused(415, f"content type {content_type!r} is not {known} in UTF-8; send rows as {known}")
+    if not _accepted(stage.gives, accept):
+        return refused(406, f"the model answers {stage.gives}, not {accept!r}; accept {stage.gives}")
+    try:
+        made, rows = stage.work(regressor, body)
+    except (RowError, FormError) as error:
+        return refused(400, str(error))
+    if not rows:
+        return Answer(204)
+    return Answer(200, made, f"{CSV}; charset=utf-8" if stage.gives == CSV else stage.gives, rows)
+
+
+def _accepted(given: str, accept: str) -> bool:
+    wanted = {choice.split(";")[0].strip().lower() for choice in accept.split(",")}
+    return not accept.strip() or bool(wanted & {given, f"{given.partition('/')[0]}/*", "*/*"})

@@ -1,0 +1,51 @@
+"""Images in ECR: nothing is fetched, for a map has their commands, but the execution role is asked whether it may."""
+
+import re
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tailrace_local.sagemaker.adapters.aws import RoleClients, Threads
+from tailrace_local.sagemaker.errors import RoleError, StartError
+
+_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.[^/]+/(?P<repository>[^:@]+)(?:[:@].+)?")
+_REFUSED = {"AccessDeniedException", "AccessDenied"}
+# Any layer: the registry is not there to know one.
+_LAYER = "sha256:" + "0" * 64
+
+
+class MappedImages:
+    """Images of which the map is all there is."""
+
+    async def pull(self, role_arn: str, image: str) -> None:
+        """Nothing to do."""
+
+
+class EcrImages:
+    """Asks ECR what a pull asks; that it has no such repository, or is not there at all, does not matter."""
+
+    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+        self._clients = clients
+        self._threads = threads
+
+    async def pull(self, role_arn: str, image: str) -> None:
+        """Raises StartError when the role may not pull. Images that are not ECR's need no permission."""
+        if named := _ECR.fullmatch(image):
+            await self._threads.run(self._ask, role_arn, image, named["account"], named["repository"])
+
+    def _ask(self, role_arn: str, image: str, account: str, repository: str) -> None:
+        of = {"registryId": account, "repositoryName": repository}
+        for operation, asked in (
+            ("get_authorization_token", {}),
+            ("batch_get_image", {**of, "imageIds": [{"imageTag": "latest"}]}),
+            ("batch_check_layer_availability", {**of, "layerDigests": [_LAYER]}),
+            ("get_download_url_for_layer", {**of, "layerDigest": _LAYER}),
+        ):
+            try:
+                getattr(self._clients.of(role_arn, "ecr"), operation)(**asked)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _REFUSED:
+                    raise StartError(f"The role {role_arn} may not pull the image {image}: {error}") from error
+            except BotoCoreError:
+                continue
+            except RoleError as error:
+                raise StartError(str(error)) from error

@@ -1,0 +1,220 @@
+"""AutoML jobs, without their training: what became of a job, and its candidates, is told from outside.
+
+A job that is created stays InProgress until `tell` says more (`PUT /_tailrace/sagemaker/auto-ml-jobs/<name>`).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace_local.emulation.shapes import check, service_model
+from tailrace_local.sagemaker.clock import Clock
+from tailrace_local.sagemaker.control.registry import Table, Tags, cut, page
+from tailrace_local.sagemaker.errors import ApiError, validation
+from tailrace_local.sagemaker.locations import Arns
+
+Request = Mapping[str, Any]
+Response = dict[str, Any]
+Operations = dict[str, Callable[[Request], Awaitable[Response]]]
+_RUNNING = ("InProgress", "Stopping")
+_FIRST_STEP = {"InProgress": "Starting"}
+_NAME, _STATUS, _STEP = "AutoMLJobName", "AutoMLJobStatus", "AutoMLJobSecondaryStatus"
+_SUMMARISED = (
+    *(_NAME, "AutoMLJobArn", _STATUS, _STEP, "CreationTime", "EndTime", "LastModifiedTime"),
+    *("FailureReason", "PartialFailureReasons"),
+)
+# What the older CreateAutoMLJob keeps elsewhere than the newer one's TabularJobConfig does.
+_TABULAR = ("CandidateGenerationConfig", "CompletionCriteria", "Mode")
+
+
+@dataclass
+class AutoMLJob:
+    """A job. `described` is the answer of DescribeAutoMLJobV2, `older` the request of a CreateAutoMLJob."""
+
+    name: str
+    arn: str
+    created_s: float
+    described: dict[str, Any]
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    older: Mapping[str, Any] | None = None
+
+
+class AutoMLJobs:
+    """The operations on jobs, and `tell`."""
+
+    def __init__(self, arns: Arns, tags: Tags, clock: Clock) -> None:
+        self._jobs: Table[AutoMLJob] = Table("AutoML job", lambda name: arns.of("automl-job", name))
+        self._arns = arns
+        self._tags = tags
+        self._clock = clock
+
+    def operations(self) -> Operations:
+        """By the API's names; the requests were validated."""
+        return {
+            "CreateAutoMLJob": self._create_older,
+            "CreateAutoMLJobV2": self._create,
+            "DescribeAutoMLJob": self._describe_older,
+            "DescribeAutoMLJobV2": self._describe,
+            "ListAutoMLJobs": self._list,
+            "ListCandidatesForAutoMLJob": self._list_candidates,
+            "StopAutoMLJob": self._stop,
+        }
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Every job as DescribeAutoMLJobV2 answers."""
+        return [job.described for job in self._jobs]
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """One job as DescribeAutoMLJobV2 answers; None if there is none."""
+        job = self._jobs.find(name)
+        return job.described if job else None
+
+    def tell(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what became of a job, with members of DescribeAutoMLJobV2's answer and, if there are more, `Candidates`.
+
+        A job that nobody created comes into being by a whole answer, such as one from an account. What a candidate must
+        have and was not given is filled in; the best one is the only one unless `Candidates` lists more.
+
+        Raises:
+            ApiError: a member is unknown, wrong, or missing.
+        """
+        now, job = self._clock.time(), self._jobs.find(name)
+        shape = service_model("sagemaker").operation_model("DescribeAutoMLJobV2").output_shape
+        unknown = sorted(set(told) - set(shape.members) - {"Candidates"}) if shape else []
+        if unknown:
+            raise validation(f"{', '.join(unknown)}: not of DescribeAutoMLJobV2's answer, nor Candidates.")
+        told = {key: value for key, value in told.items() if key not in {_NAME, "AutoMLJobArn"}}
+        candidates = [_completed(found, name, now) for found in told.pop("Candidates", [])]
+        if best := told.get("BestCandidate"):
+            told["BestCandidate"] = _completed(best, name, now)
+            candidates = candidates or [told["BestCandidate"]]
+        before = job.described if job else self._first(name, now)
+        described = {**before, "LastModifiedTime": now, **_ended(told, now), **told}
+        check(shape, described)
+        for candidate in candidates:
+            check(service_model("sagemaker").shape_for("AutoMLCandidate"), candidate)
+        job = job or self._jobs.add(AutoMLJob(name, described["AutoMLJobArn"], now, {}))
+        job.described, job.candidates = described, candidates or job.candidates
+        return described
+
+    def _first(self, name: str, now: float) -> dict[str, Any]:
+        return {
+            _NAME: name,
+            "AutoMLJobArn": self._arns.of("automl-job", name),
+            _STATUS: "InProgress",
+            _STEP: _FIRST_STEP["InProgress"],
+            "CreationTime": now,
+            "LastModifiedTime": now,
+        }
+
+    async def _create(self, request: Request) -> Response:
+        asked = {key: value for key, value in request.items() if key != "Tags"}
+        kind = next(iter(request["AutoMLProblemTypeConfig"]), "")
+        named = kind.removesuffix("JobConfig")
+        return self._add(request, {**asked, "AutoMLProblemTypeConfigName": named}, older=None)
+
+    async def _create_older(self, request: Request) -> Response:
+        return self._add(request, _translated(request), older=request)
+
+    def _add(self, request: Request, described: Mapping[str, Any], *, older: Request | None) -> Response:
+        name, now = request[_NAME], self._clock.time()
+        if self._jobs.find(name):
+            raise ApiError("ResourceInUse", f"The AutoML job {name} exists already: choose another name.")
+        first = self._first(name, now)
+        job = self._jobs.add(AutoMLJob(name, first["AutoMLJobArn"], now, {**first, **described}, older=older))
+        self._tags.add(job.arn, list(request.get("Tags", ())))
+        return {"AutoMLJobArn": job.arn}
+
+    async def _describe(self, request: Request) -> Response:
+        return self._job(request).described
+
+    async def _describe_older(self, request: Request) -> Response:
+        job = self._job(request)
+        if job.older is None:
+            raise _missing(job.name, "It was not created by CreateAutoMLJob: ask DescribeAutoMLJobV2.")
+        shape = service_model("sagemaker").operation_model("DescribeAutoMLJob").output_shape
+        known = shape.members if shape else {}
+        found = {**job.described, **job.older}
+        return {key: value for key, value in found.items() if key in known}
+
+    async def _list(self, request: Request) -> Response:
+        wanted = request.get("StatusEquals")
+        chosen = [job for job in self._jobs if wanted in {None, job.described[_STATUS]}]
+        rows, more = page(chosen, request)
+        summaries = [{key: row.described[key] for key in _SUMMARISED if key in row.described} for row in rows]
+        return {"AutoMLJobSummaries": summaries} | more
+
+    async def _list_candidates(self, request: Request) -> Response:
+        name, status = request.get("CandidateNameEquals"), request.get("StatusEquals")
+        chosen = [
+            found
+            for found in self._job(request).candidates
+            if name in {None, found["CandidateName"]} and status in {None, found["CandidateStatus"]}
+        ]
+        chosen.sort(key=_sort_key(request.get("SortBy")), reverse=request.get("SortOrder") == "Descending")
+        rows, more = cut(chosen, request)
+        return {"Candidates": rows} | more
+
+    async def _stop(self, request: Request) -> Response:
+        job = self._job(request)
+        if job.described[_STATUS] not in _RUNNING:
+            raise validation(f"The AutoML job {job.name} is {job.described[_STATUS]}: there is nothing to stop.")
+        self.tell(job.name, {_STATUS: "Stopped"})
+        return {}
+
+    def _job(self, request: Request) -> AutoMLJob:
+        job = self._jobs.find(request[_NAME])
+        if job is None:
+            raise _missing(request[_NAME])
+        return job
+
+
+def _missing(name: str, hint: str = "") -> ApiError:
+    return ApiError("ResourceNotFound", f"Could not find an AutoML job with the name {name}. {hint}".rstrip())
+
+
+def _ended(told: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What follows from a status, where nothing else is said."""
+    status = told.get(_STATUS)
+    if status is None:
+        return {}
+    step = {_STEP: _FIRST_STEP.get(status, status)}
+    return step if status in _RUNNING else {**step, "EndTime": now}
+
+
+def _completed(candidate: Mapping[str, Any], job: str, now: float) -> dict[str, Any]:
+    return {
+        "CandidateName": f"{job[:50]}-candidate",
+        "ObjectiveStatus": "Succeeded",
+        "CandidateSteps": [],
+        "CandidateStatus": "Completed",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **candidate,
+    }
+
+
+def _translated(request: Request) -> dict[str, Any]:
+    """A CreateAutoMLJob as the CreateAutoMLJobV2 that asks for the same."""
+    config = request.get("AutoMLJobConfig", {})
+    channels = request["InputDataConfig"]
+    of_channel = ("ChannelType", "ContentType", "CompressionType", "DataSource")
+    tabular = {"TargetAttributeName": channels[0]["TargetAttributeName"]}
+    tabular |= {key: config[key] for key in _TABULAR if key in config}
+    tabular |= {key: request[key] for key in ("ProblemType", "GenerateCandidateDefinitionsOnly") if key in request}
+    same = ("OutputDataConfig", "RoleArn", "AutoMLJobObjective", "ModelDeployConfig")
+    beside = {key: config[key] for key in ("SecurityConfig", "DataSplitConfig") if key in config}
+    return {
+        **{key: request[key] for key in same if key in request},
+        **beside,
+        "AutoMLJobInputDataConfig": [{key: one[key] for key in of_channel if key in one} for one in channels],
+        "AutoMLProblemTypeConfig": {"TabularJobConfig": tabular},
+        "AutoMLProblemTypeConfigName": "Tabular",
+    }
+
+
+def _sort_key(sort_by: str | None) -> Callable[[Mapping[str, Any]], Any]:
+    if sort_by == "FinalObjectiveMetricValue":
+        return lambda found: found.get("FinalAutoMLJobObjectiveMetric", {}).get("Value", float("-inf"))
+    member = "CandidateStatus" if sort_by == "Status" else "CreationTime"
+    return lambda found: str(found[member])

@@ -1,0 +1,183 @@
+"""Endpoints coming, changing and going: each change is a task that ends in InService, Failed or nothing."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace_local.sagemaker.clock import Clock
+from tailrace_local.sagemaker.control.registry import Table
+from tailrace_local.sagemaker.errors import EmulatorError, NotifyError, RoleError, StartError
+from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint, Status
+from tailrace_local.sagemaker.hosting.fleet import Fleet
+from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools
+from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
+from tailrace_local.sagemaker.ports import Notifier
+from tailrace_local.sagemaker.records import EndpointConfig, Model, Variant
+from tailrace_local.sagemaker.settings import EmulatorSettings
+
+_DRAIN_S = 3600.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LifecycleTools:
+    """The collaborators. `pump` is told when an endpoint has capacity or a new deployment."""
+
+    models: Table[Model]
+    fleets: FleetTools
+    notifier: Notifier
+    clock: Clock
+    pump: Callable[[Endpoint], None]
+
+
+class Lifecycle:
+    """Deploys, updates, scales and removes endpoints."""
+
+    def __init__(self, settings: EmulatorSettings, tools: LifecycleTools) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._draining: set[asyncio.Task[None]] = set()
+
+    def create(self, endpoint: Endpoint, config: EndpointConfig) -> None:
+        """Begin to deploy; the endpoint ends InService or Failed."""
+        desired = {variant.name: variant.initial_count for variant in config.variants}
+        self._begin(endpoint, Status.CREATING, lambda: self._deploy(endpoint, config, desired))
+
+    def update(self, endpoint: Endpoint, config: EndpointConfig, *, keep_counts: bool) -> None:
+        """Begin to replace what is deployed: the new fleet serves before the old one leaves, the queue stays."""
+        old = endpoint.deployment
+        kept = old.desired if old and keep_counts else {}
+        desired = {variant.name: kept.get(variant.name, variant.initial_count) for variant in config.variants}
+        self._begin(endpoint, Status.UPDATING, lambda: self._deploy(endpoint, config, desired))
+
+    def scale(self, endpoint: Endpoint, counts: dict[str, int], weights: dict[str, float]) -> None:
+        """Begin to change numbers of instances and weights."""
+        self._begin(endpoint, Status.UPDATING, lambda: self._scale(endpoint, counts, weights))
+
+    def retire(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
+        """Begin to remove the endpoint; `forget` is called when nothing of it is left."""
+        endpoint.status = Status.DELETING
+        self._keep(self._remove_and(endpoint, forget))
+
+    async def _remove_and(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
+        await self.remove(endpoint)
+        forget(endpoint)
+
+    async def remove(self, endpoint: Endpoint) -> None:
+        """End everything at once. What waited is dropped and what ran is cut off, without a notification."""
+        endpoint.status = Status.DELETING
+        tasks = [*endpoint.work, *([endpoint.change] if endpoint.change else [])]
+        dropped = endpoint.backlog.drop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if dropped:
+            _log.warning("%s: deleted with %s requests in its queue; they are gone", endpoint.name, dropped)
+        deployment, endpoint.deployment = endpoint.deployment, None
+        if deployment:
+            await deployment.stop()
+
+    async def close(self) -> None:
+        """Cut short the fleets that still drain, wait for the removals that are under way."""
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, *self._leaving, return_exceptions=True)
+
+    def _keep(self, work: Coroutine[Any, Any, None], tasks: "set[asyncio.Task[None]] | None" = None) -> None:
+        kept = self._leaving if tasks is None else tasks
+        task = asyncio.create_task(work)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+
+    def _begin(self, endpoint: Endpoint, status: Status, change: Callable[[], Awaitable[None]]) -> None:
+        endpoint.status = status
+        endpoint.modified_s = self._tools.clock.time()
+        endpoint.change = asyncio.create_task(self._finish(endpoint, change), name=f"{status} {endpoint.name}")
+
+    async def _finish(self, endpoint: Endpoint, change: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await change()
+            endpoint.status, endpoint.failure_reason = Status.IN_SERVICE, None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the endpoint's FailureReason
+            if not isinstance(error, EmulatorError):
+                _log.exception("%s: the change failed", endpoint.name)
+            # An update that fails is rolled back: the old deployment has never stopped to serve.
+            endpoint.status = Status.IN_SERVICE if endpoint.deployment else Status.FAILED
+            endpoint.failure_reason = str(error) or type(error).__name__
+        endpoint.modified_s = self._tools.clock.time()
+        self._tools.pump(endpoint)
+
+    async def _deploy(self, endpoint: Endpoint, config: EndpointConfig, desired: dict[str, int]) -> None:
+        new = self._deployment(endpoint, config, desired)
+        try:
+            await self._test_topics(new)
+            for name, fleet in new.fleets.items():
+                await fleet.prepare()
+                await fleet.scale(desired[name], _DRAIN_S)
+        except BaseException:
+            await new.stop()
+            raise
+        old, endpoint.deployment = endpoint.deployment, new
+        endpoint.config_name = config.name
+        if old:
+            self._keep(self._drain(old), self._draining)
+
+    async def _drain(self, old: Deployment) -> None:
+        try:
+            await old.drain(_DRAIN_S)
+        finally:
+            await old.stop()
+
+    async def _scale(self, endpoint: Endpoint, counts: dict[str, int], weights: dict[str, float]) -> None:
+        deployment = endpoint.deployment
+        if deployment is None:
+            raise StartError(f"The endpoint {endpoint.name} has nothing deployed to scale.")
+        deployment.weights.update(weights)
+        before = dict(deployment.desired)
+        deployment.desired.update(counts)
+        try:
+            await self._test_topics(deployment)
+            for name, count in counts.items():
+                await deployment.fleets[name].scale(count, _DRAIN_S)
+        except BaseException:
+            deployment.desired.update(before)
+            raise
+
+    async def _test_topics(self, deployment: Deployment) -> None:
+        settings = deployment.asynchronous
+        for topic in settings.topics if settings else ():
+            try:
+                await self._tools.notifier.publish(deployment.role_arn, topic, TEST_MESSAGE)
+            except (NotifyError, RoleError) as error:
+                raise StartError(
+                    f"The execution role {deployment.role_arn} could not publish to the topic {topic}. "
+                    f"Give it sns:Publish before the endpoint is created: {error}"
+                ) from error
+
+    def _deployment(self, endpoint: Endpoint, config: EndpointConfig, desired: dict[str, int]) -> Deployment:
+        endpoint.generation += 1
+        fleets = {
+            variant.name: Fleet(
+                self._plan(endpoint, config, variant), self._tools.fleets, lambda: self._tools.pump(endpoint)
+            )
+            for variant in config.variants
+        }
+        weights = {variant.name: variant.weight for variant in config.variants}
+        return Deployment(config, fleets, dict(desired), weights)
+
+    def _plan(self, endpoint: Endpoint, config: EndpointConfig, variant: Variant) -> FleetPlan:
+        model = self._tools.models.get(variant.model_name)
+        settings = config.asynchronous
+        asked = settings.max_concurrent if settings else None
+        return FleetPlan(
+            name=f"{endpoint.name}-{variant.name}-{endpoint.generation}",
+            variant=variant.name,
+            role_arn=model.role_arn or str(config.request.get("ExecutionRoleArn", "")),
+            containers=model.containers,
+            slots=asked or self._settings.default_concurrency,
+            startup_timeout_s=variant.startup_timeout_s or self._settings.startup_timeout_s,
+            download_timeout_s=variant.download_timeout_s,
+        )

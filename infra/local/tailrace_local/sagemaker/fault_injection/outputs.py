@@ -1,0 +1,41 @@
+"""Outputs with lines that are missing, cut or too many."""
+
+from collections.abc import Iterable
+
+from tailrace_local.sagemaker.fault_injection.plan import SpoilOutput
+from tailrace_local.sagemaker.messages.payload import Payload
+
+
+def spoil(body: Payload, fault: SpoilOutput) -> Payload:
+    """A new payload with what the fault leaves of `body`; `body` stays as it is. Reads it twice, keeps a line."""
+    spoiled = Payload(content_type=body.content_type)
+    lines = sum(1 for _ in body.file())
+    for block in _left(body.file(), lines, fault):
+        spoiled.write(block)
+    return spoiled
+
+
+def _left(lines: Iterable[bytes], count: int, fault: SpoilOutput) -> Iterable[bytes]:
+    first, last = _meant(count, fault)
+    for number, line in enumerate(lines):
+        if not first <= number < last:
+            yield line
+        elif fault.how == "cut_line":
+            # The rest of the output is gone, as when a writer died.
+            yield line[: len(line.rstrip(b"\r\n")) // 2]
+            return
+        elif fault.how == "add_line":
+            yield line
+            yield line if line.endswith(b"\n") else b"\n" + line
+
+
+def _meant(count: int, fault: SpoilOutput) -> tuple[int, int]:
+    """The lines that the fault is about, as a half-open range."""
+    match fault.how:
+        case "empty":
+            return 0, count
+        case "drop_middle":
+            first = max(0, (count - fault.lines) // 2)
+            return first, min(count, first + fault.lines)
+        case _:
+            return max(0, count - fault.lines), count

@@ -1,0 +1,183 @@
+"""Misbehaviour by a plan that can be set while the emulator runs."""
+
+import asyncio
+import weakref
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from tailrace_local.sagemaker.clock import Clock
+from tailrace_local.sagemaker.errors import ApiError, NoAnswerError, StorageError
+from tailrace_local.sagemaker.fault_injection.fault_log import FaultLog
+from tailrace_local.sagemaker.fault_injection.hooks import Faults, ModelCall, Publish
+from tailrace_local.sagemaker.fault_injection.matching import Chooser
+from tailrace_local.sagemaker.fault_injection.notifications import NotificationMischief, outcome_of
+from tailrace_local.sagemaker.fault_injection.outputs import spoil
+from tailrace_local.sagemaker.fault_injection.plan import (
+    Expire,
+    FailDownload,
+    FailUpload,
+    FaultPlan,
+    HangUp,
+    KillInstance,
+    Lose,
+    NoResponse,
+    Refuse,
+    Slow,
+    SpoilOutput,
+    Status,
+    Step,
+    TimeOut,
+)
+from tailrace_local.sagemaker.messages.invocations import Invocation
+from tailrace_local.sagemaker.messages.payload import Payload
+from tailrace_local.sagemaker.ports import Answer
+
+
+class PlannedFaults(Faults):
+    """Follows a plan; without one it does nothing. All its state lives on one event loop."""
+
+    def __init__(self, clock: Clock, plan: FaultPlan | None = None) -> None:
+        self.log = FaultLog(clock)
+        self._clock = clock
+        self._mischief = NotificationMischief(clock)
+        self._rows: weakref.WeakKeyDictionary[Invocation, frozenset[str]] = weakref.WeakKeyDictionary()
+        self._plan = FaultPlan()
+        self._choosers: list[Chooser] = []
+        self.set(plan or FaultPlan())
+
+    def set(self, plan: FaultPlan) -> None:
+        """Follow this plan from now on: requests under way meet it at their next step. The log begins anew."""
+        self.log.clear()
+        self._follow(plan)
+
+    def clear(self) -> None:
+        """Misbehave no more. What is held back still comes; the log stays until the next plan."""
+        self._follow(FaultPlan())
+
+    def shown(self) -> dict[str, Any]:
+        """The plan and the counters as a JSON object."""
+        return {"plan": self._plan.model_dump(mode="json", exclude_none=True), "counts": self.log.counts()}
+
+    def before_acceptance(self, invocation: Invocation) -> None:
+        """Refuse with the code of the first rule that acts."""
+        for chooser in self._acting(Step.REQUEST, invocation):
+            match chooser.rule.do:
+                case Refuse(code=code, message=message, status=status):
+                    raise ApiError(code, message, status)
+
+    def admit(self, invocation: Invocation) -> Invocation | None:
+        """Lose the request, or let it be too old at once."""
+        for chooser in self._acting(Step.QUEUE, invocation):
+            match chooser.rule.do:
+                case Lose():
+                    return None
+                case Expire():
+                    return invocation.expired()
+        return invocation
+
+    def answers(self, invocation: Invocation) -> bool:
+        """False when a rule loses the answer."""
+        return not any(True for _ in self._acting(Step.REPLY, invocation))
+
+    async def before_download(self, invocation: Invocation) -> None:
+        """Raise StorageError when a rule says so."""
+        for chooser in self._acting(Step.DOWNLOAD, invocation):
+            match chooser.rule.do:
+                case FailDownload(message=message):
+                    raise StorageError(message)
+
+    async def around_model(self, invocation: Invocation, call: ModelCall) -> Answer:
+        """Answer in the container's place, break off, wait, or kill its servers."""
+        if any(chooser.rule.when.row for chooser in self._choosers):
+            # In a thread: the input may be large.
+            self._rows[invocation] = await asyncio.to_thread(_rules_with_rows, self._choosers, call.body)
+        for chooser in self._acting(Step.MODEL, invocation):
+            match chooser.rule.do:
+                case Slow(seconds=seconds):
+                    await self._clock.sleep(seconds)
+                case Status(status=status, body=text):
+                    return _answer(status, text)
+                case TimeOut(at_once=at_once):
+                    await self._time_out(invocation, at_once=at_once)
+                case KillInstance(after_s=after_s):
+                    await self._kill(call, after_s)
+                case HangUp() | NoResponse() as fault:
+                    raise NoAnswerError("the fault plan says so", connected=isinstance(fault, HangUp))
+        return await call()
+
+    async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:
+        """Spoil the output, by one rule after the other, or refuse to store it."""
+        stored = body
+        for chooser in self._acting(Step.OUTPUT, invocation):
+            match chooser.rule.do:
+                case SpoilOutput() as fault:
+                    previous, stored = stored, await asyncio.to_thread(spoil, stored, fault)
+                    if previous is not body:
+                        previous.close()
+                case FailUpload(message=message):
+                    if stored is not body:
+                        stored.close()
+                    raise StorageError(message)
+        return stored
+
+    async def around_notify(self, invocation: Invocation, message: str, publish: Publish) -> None:
+        """Hand the message to the rules, in their order; what they leave of it is published."""
+        acting = self._acting(Step.NOTIFICATION, invocation, outcome_of(message))
+        await self._mischief.play(acting, invocation, message, publish)
+
+    async def close(self) -> None:
+        """Forget the notifications that are held back."""
+        await self._mischief.close()
+
+    def _follow(self, plan: FaultPlan) -> None:
+        self._plan = plan
+        self._choosers = [Chooser(plan, name, rule) for name, rule in plan.named_rules()]
+
+    def _acting(self, step: Step, invocation: Invocation, outcome: str | None = None) -> Iterator[Chooser]:
+        """The rules that act now, each written to the log; one that comes later is asked only if it is reached."""
+        for chooser in self._choosers:
+            if chooser.rule.do.step is not step:
+                continue
+            row_found = chooser.name in self._rows.get(invocation, ())
+            if chooser.chooses(invocation, row_found=row_found, outcome=outcome):
+                kind, detail = chooser.rule.do.kind, invocation.id
+                self.log.record(chooser.name, kind, invocation.endpoint_name, invocation.inference_id, detail)
+                yield chooser
+
+    async def _time_out(self, invocation: Invocation, *, at_once: bool) -> NoReturn:
+        if not at_once:
+            # The engine's own timeout ends this.
+            await self._clock.sleep(invocation.timeout_s)
+        raise TimeoutError
+
+    async def _kill(self, call: ModelCall, after_s: float) -> NoReturn:
+        running = asyncio.ensure_future(call())
+        try:
+            await asyncio.sleep(0)  # the request is on its way
+            await self._clock.sleep(after_s)
+            call.kill_servers()
+            await asyncio.wait({running}, timeout=1.0)
+        finally:
+            running.cancel()
+            (outcome,) = await asyncio.gather(running, return_exceptions=True)
+            if isinstance(outcome, Answer):
+                outcome.body.close()
+        raise NoAnswerError("the fault plan killed the instance", connected=True)
+
+
+def _rules_with_rows(choosers: list[Chooser], body: Payload) -> frozenset[str]:
+    """The names of the rules whose row is in the input."""
+    wanted = {chooser.name: chooser.rule.when.row for chooser in choosers if chooser.rule.when.row}
+    found: set[str] = set()
+    for line in body.file():
+        text = line.decode(errors="replace").rstrip("\r\n")
+        found |= {name for name, pattern in wanted.items() if pattern.search(text)}
+        if len(found) == len(wanted):
+            break
+    return frozenset(found)
+
+
+def _answer(status: int, text: str) -> Answer:
+    body = Payload(content_type="text/plain")
+    body.write(text.encode())
+    return Answer(status, body, {"content-length": str(body.size_bytes), "content-type": "text/plain"})

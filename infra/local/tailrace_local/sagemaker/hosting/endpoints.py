@@ -1,0 +1,89 @@
+"""An endpoint: its state, what is deployed behind it, and its queue."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tailrace_local.sagemaker.hosting.backlog import Backlog
+from tailrace_local.sagemaker.hosting.fleet import Fleet
+from tailrace_local.sagemaker.hosting.instances import Instance
+from tailrace_local.sagemaker.records import AsyncSettings, EndpointConfig
+
+
+class Status(StrEnum):
+    """EndpointStatus."""
+
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+
+
+@dataclass
+class Deployment:
+    """The fleets that serve, one a variant, and what they were made from.
+
+    It keeps its own configuration: deleting the resource does not change what runs.
+    """
+
+    config: EndpointConfig
+    fleets: Mapping[str, Fleet]
+    desired: dict[str, int]
+    weights: dict[str, float]
+
+    @property
+    def asynchronous(self) -> AsyncSettings | None:
+        """Settings of the queue, or None for a real-time endpoint."""
+        return self.config.asynchronous
+
+    @property
+    def role_arn(self) -> str:
+        """The execution role: the one of the (first) variant's model."""
+        return next(iter(self.fleets.values())).plan.role_arn
+
+    @property
+    def ready_count(self) -> int:
+        """Instances in service."""
+        return sum(fleet.ready_count for fleet in self.fleets.values())
+
+    def pick(self) -> tuple[str, Instance] | None:
+        """A variant by weight among those with a free slot, and its instance."""
+        free = {name: instance for name, fleet in self.fleets.items() if (instance := fleet.pick())}
+        if not free:
+            return None
+        weights = [self.weights[name] or 1e-9 for name in free]
+        name = random.choices(list(free), weights)[0]  # noqa: S311 - traffic, no secret
+        return name, free[name]
+
+    def has_room(self) -> bool:
+        """Whether an instance has a free slot."""
+        return any(fleet.pick() for fleet in self.fleets.values())
+
+    async def stop(self) -> None:
+        """End everything now."""
+        await asyncio.gather(*(fleet.stop() for fleet in self.fleets.values()))
+
+    async def drain(self, timeout_s: float) -> None:
+        """Finish what runs, then end."""
+        await asyncio.gather(*(fleet.drain(timeout_s) for fleet in self.fleets.values()))
+
+
+@dataclass
+class Endpoint:
+    """An endpoint's mutable state. `generation` counts deployments, to name their processes apart."""
+
+    name: str
+    arn: str
+    config_name: str
+    created_s: float
+    modified_s: float
+    status: Status = Status.CREATING
+    failure_reason: str | None = None
+    deployment: Deployment | None = None
+    backlog: Backlog = field(default_factory=Backlog)
+    generation: int = 0
+    change: "asyncio.Task[None] | None" = None
+    work: "set[asyncio.Task[None]]" = field(default_factory=set)

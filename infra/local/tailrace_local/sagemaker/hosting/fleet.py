@@ -1,0 +1,92 @@
+"""The instances of one variant, as many as desired."""
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools, Instance
+
+
+class Fleet:
+    """Instances of one plan. `changed` is called whenever capacity appears."""
+
+    def __init__(self, plan: FleetPlan, tools: FleetTools, changed: Callable[[], None]) -> None:
+        self.plan = plan
+        self.instances: list[Instance] = []
+        self._tools = tools
+        self._changed = changed
+        self._numbers = itertools.count(1)
+        self._folder = tools.models_dir / plan.name
+        self._folders: list[Path] = []
+
+    @property
+    def ready_count(self) -> int:
+        """How many instances serve."""
+        return sum(instance.ready for instance in self.instances)
+
+    def pick(self) -> Instance | None:
+        """The least busy instance with a free slot."""
+        return min((one for one in self.instances if one.free), key=lambda one: one.in_flight, default=None)
+
+    async def scale(self, count: int, drain_timeout_s: float) -> None:
+        """Have `count` instances in service; what leaves finishes its work first.
+
+        Raises:
+            StartError: new instances did not come into service; those there were stay.
+        """
+        if count > len(self.instances):
+            await self._grow(count - len(self.instances))
+        elif count < len(self.instances):
+            await self._shrink(len(self.instances) - count, drain_timeout_s)
+
+    async def prepare(self) -> None:
+        """Fetch the model data once for all instances. Raises StartError."""
+        if not self._folders:
+            plan = self.plan
+            self._folders = [
+                await self._tools.models.fetch(
+                    plan.role_arn, container, self._folder / str(index), plan.download_timeout_s
+                )
+                for index, container in enumerate(plan.containers)
+            ]
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take nothing more, finish what runs, end."""
+        await asyncio.gather(*(instance.drain(timeout_s) for instance in self.instances))
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End all instances and remove the model data."""
+        leaving, self.instances = self.instances, []
+        await asyncio.gather(*(instance.stop() for instance in leaving))
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._folders = []
+
+    async def _grow(self, more: int) -> None:
+        await self.prepare()
+        names = [f"{self.plan.name}-{next(self._numbers)}" for _ in range(more)]
+        new = [Instance(name, self.plan, self._tools, self._folders, self._changed) for name in names]
+        self.instances += new
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for instance in new:
+                    starting.create_task(instance.start())
+        except BaseExceptionGroup as group:
+            await self._discard(new)
+            raise group.exceptions[0] from None
+        except asyncio.CancelledError:
+            await self._discard(new)
+            raise
+
+    async def _shrink(self, fewer: int, drain_timeout_s: float) -> None:
+        leaving = sorted(self.instances, key=lambda instance: (instance.ready, instance.in_flight))[:fewer]
+        self.instances = [instance for instance in self.instances if instance not in leaving]
+        for instance in leaving:
+            await instance.drain(drain_timeout_s)
+        await asyncio.gather(*(instance.stop() for instance in leaving))
+
+    async def _discard(self, instances: list[Instance]) -> None:
+        self.instances = [instance for instance in self.instances if instance not in instances]
+        await asyncio.gather(*(instance.stop() for instance in instances))

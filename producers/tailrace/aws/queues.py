@@ -1,0 +1,134 @@
+"""A queue as a person or a reader works with it: look at messages without keeping them, send on, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace_core.aws.calls import Call
+from tailrace_core.errors import AccessDeniedError, PermanentError
+
+BATCH = 10
+"""The most messages that one call of SQS takes or gives."""
+EMPTY_ANSWERS = 2
+"""After so many empty answers in a row a queue counts as read: one alone may come of a queue that is not empty."""
+MOST_HIDDEN_S = 43_200
+_COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that was received and is hidden from others for a while."""
+
+    message_id: str
+    body: str
+    receipt: str
+    receives: int = 1
+    sent_at: float | None = None
+    """Seconds since the epoch; when it was first sent, to whichever queue."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Message attributes as boto3 gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found in a queue. All of it is hidden from others until it is released or its time is over."""
+
+    messages: tuple[Held, ...]
+    complete: bool
+    """False when there may be more: a bound was reached, or somebody else holds messages."""
+
+
+class Queue:
+    """One queue over an executor of calls, which raises our errors."""
+
+    def __init__(self, url: str, execute: Callable[[Call], Any]) -> None:
+        self.url = url
+        self._execute = execute
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self.url.rpartition("/")[2]
+
+    def receive(self, *, hidden_s: int, wait_s: int, most: int = BATCH) -> list[Held]:
+        """Up to ``most`` (10) messages, hidden for ``hidden_s`` seconds; waits for them ``wait_s`` (20 at most)."""
+        answer = self._call(
+            "receive_message",
+            MaxNumberOfMessages=min(most, BATCH),
+            VisibilityTimeout=hidden_s,
+            WaitTimeSeconds=wait_s,
+            MessageAttributeNames=["All"],
+            # The newer name of this parameter is not known everywhere yet; both mean the same.
+            AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        )
+        return [_held(each) for each in answer.get("Messages", ())]
+
+    def send(self, body: str, attributes: Mapping[str, Any] | None = None) -> None:
+        """Send a message."""
+        self._call("send_message", MessageBody=body, **({"MessageAttributes": dict(attributes)} if attributes else {}))
+
+    def delete(self, held: Held) -> None:
+        """Delete a message. One that was deleted already, or whose receipt is too old, is left as it is."""
+        try:
+            self._call("delete_message", ReceiptHandle=held.receipt)
+        except AccessDeniedError:
+            raise
+        except PermanentError:
+            return
+
+    def hide(self, messages: Sequence[Held], seconds: int) -> None:
+        """Hide messages for so long from now on; 0 gives them back. One that cannot be is left to its time."""
+        for start in range(0, len(messages), BATCH):
+            entries = [
+                {"Id": str(index), "ReceiptHandle": each.receipt, "VisibilityTimeout": seconds}
+                for index, each in enumerate(messages[start : start + BATCH])
+            ]
+            self._call("change_message_visibility_batch", Entries=entries)
+
+    def size(self) -> int:
+        """About how many messages it holds, hidden and delayed ones included."""
+        found = self._call("get_queue_attributes", AttributeNames=list(_COUNTS))["Attributes"]
+        return sum(int(found.get(name, 0)) for name in _COUNTS)
+
+    def _call(self, operation: str, **params: Any) -> Any:
+        return self._execute(Call("sqs", operation, {"QueueUrl": self.url, **params}))
+
+
+def scan(queue: Queue, *, most: int, seconds: float, hidden_s: int, now: Callable[[], float]) -> Scan:
+    """Read up to ``most`` messages for ``seconds`` at most; each is hidden for ``hidden_s``, which has to be longer."""
+    found: dict[str, Held] = {}
+    until = now() + seconds
+    empty = 0
+    while empty < EMPTY_ANSWERS and len(found) < most and now() < until:
+        received = queue.receive(hidden_s=hidden_s, wait_s=1, most=most - len(found))
+        empty = 0 if received else empty + 1
+        found.update((each.message_id, each) for each in received)
+    complete = empty >= EMPTY_ANSWERS and queue.size() <= len(found)
+    return Scan(tuple(found.values()), complete)
+
+
+def release(queue: Queue, messages: Iterable[Held]) -> None:
+    """Give messages back at once; they come back by themselves where that is refused."""
+    try:
+        queue.hide(list(messages), 0)
+    except PermanentError:
+        return
+
+
+def _held(message: Mapping[str, Any]) -> Held:
+    system = message.get("Attributes", {})
+    sent = system.get("SentTimestamp")
+    return Held(
+        message_id=message["MessageId"],
+        body=message["Body"],
+        receipt=message["ReceiptHandle"],
+        receives=int(system.get("ApproximateReceiveCount", 1)),
+        sent_at=None if sent is None else int(sent) / 1000,
+        attributes=message.get("MessageAttributes", {}),
+    )

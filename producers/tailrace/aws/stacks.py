@@ -1,0 +1,122 @@
+"""Stacks: where a deployment's bucket, table, endpoint, topic and queues are, read from its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace_core.aws.calls import Call, Steps
+from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, PermanentError
+
+_NEEDED = ("Bucket", "LedgerTable", "EndpointName", "ResultsTopic")
+_INVOCABLE = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+_MAX_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed pipeline."""
+
+    name: str
+    outputs: Mapping[str, str]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self.outputs["Bucket"]
+
+    @property
+    def table(self) -> str:
+        """The ledger's table."""
+        return self.outputs["LedgerTable"]
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint that scores."""
+        return self.outputs["EndpointName"]
+
+    @property
+    def results_topic(self) -> str:
+        """The ARN of the topic of ``PartReady`` and ``JobFinished``."""
+        return self.outputs["ResultsTopic"]
+
+    def queue_url(self, output: str) -> str:
+        """The URL of a queue, by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
+
+        Raises:
+            ConfigurationError: the stack has no such output.
+        """
+        if output not in self.outputs:
+            raise ConfigurationError(f"stack {self.name} has no output {output}; deploy the current template")
+        return self.outputs[output]
+
+
+def find_stack(name: str, where: str) -> Steps[Stack]:
+    """The stack of that name; ``where`` says in messages which region or endpoint was asked.
+
+    Raises:
+        InputError: there is no such stack, or it is not one of ours.
+    """
+    try:
+        answer = yield Call("cloudformation", "describe_stacks", {"StackName": name})
+    except AccessDeniedError:
+        raise
+    except PermanentError as exc:
+        if "does not exist" not in exc.message:
+            raise
+        others = yield from _others()
+        raise InputError(f"there is no stack {name!r} in {where}{others}", stack=name) from exc
+    outputs = _outputs(answer["Stacks"][0])
+    missing = [output for output in _NEEDED if output not in outputs]
+    if missing:
+        state = answer["Stacks"][0].get("StackStatus", "unknown")
+        raise InputError(
+            f"stack {name!r} in {where} ({state}) is not a Tailrace pipeline: it has no output {', '.join(missing)}; "
+            "name the stack that was deployed from template.yaml, and let its deployment end",
+            stack=name,
+        )
+    return Stack(name, outputs)
+
+
+def check_endpoint(name: str) -> Steps[None]:
+    """Refuse an endpoint that is not there or cannot be invoked; whoever may not ask is believed.
+
+    Raises:
+        InputError: it is not there, or in a state in which it takes no requests.
+    """
+    try:
+        answer = yield Call("sagemaker", "describe_endpoint", {"EndpointName": name})
+    except AccessDeniedError:
+        return
+    except PermanentError as exc:
+        raise InputError(f"endpoint {name!r} is not there ({exc.message}); deploy it, or name another") from exc
+    state = answer["EndpointStatus"]
+    if state not in _INVOCABLE:
+        reason = answer.get("FailureReason")
+        raise InputError(
+            f"endpoint {name!r} is {state}{f' ({reason})' if reason else ''} and takes no requests; "
+            "wait until it is InService, or mend it",
+            state=state,
+        )
+
+
+def _others() -> Steps[str]:
+    names: list[str] = []
+    params: dict[str, Any] = {}
+    for _ in range(_MAX_PAGES):
+        try:
+            answer = yield Call("cloudformation", "describe_stacks", params)
+        except PermanentError:
+            return "; check the name, the region and the profile"
+        names += [each["StackName"] for each in answer["Stacks"] if not set(_NEEDED) - set(_outputs(each))]
+        if not answer.get("NextToken"):
+            break
+        params = {"NextToken": answer["NextToken"]}
+    if not names:
+        return ", and no other Tailrace stack either; check the region and the profile, or deploy one"
+    return f"; the Tailrace stacks there are: {', '.join(sorted(names))}"
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}

@@ -1,0 +1,131 @@
+"""``tailrace dlq``: what consumers and subscriptions gave up on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import arguments
+from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.reports import job_reports, parked_reports
+
+Name = Annotated[str, typer.Argument(metavar="QUEUE", help="As `tailrace dlq list` names it: failed, retries …")]
+
+
+@guarded
+def list_(
+    *,
+    context: typer.Context,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """List the dead-letter queues of a stack, and about how many letters each holds.
+
+    Example:
+      tailrace dlq list --stack demand
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        found = client.operations.dead_letters.queues()
+    if json_:
+        for queue, letters in found:
+            environment.put(job_reports.as_json({"queue": queue.name, "letters": letters, "url": queue.url}))
+    else:
+        rows = [("QUEUE", "LETTERS"), *((queue.name, _shown(letters)) for queue, letters in found)]
+        environment.put(parked_reports.columns(rows))
+
+
+@guarded
+def peek(
+    *,
+    context: typer.Context,
+    queue: Name,
+    most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="How many.")] = 10,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Print dead letters with what they are about; they stay where they are.
+
+    Example:
+      tailrace dlq peek failed --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        letters = client.operations.dead_letters.peek(queue, most=most)
+    for letter in letters:
+        if json_:
+            environment.put(job_reports.as_json(parked_reports.letter_fields(letter)))
+        else:
+            environment.put(parked_reports.letter_text(letter))
+
+
+@guarded
+def redrive(
+    *,
+    context: typer.Context,
+    queue: Name,
+    most: Annotated[
+        int | None, typer.Option("--max", min=1, metavar="N", help="So many at most; default: those that are there.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    quiet: arguments.Quiet = False,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Send dead letters to the queue that they were meant for, once the cause is mended.
+
+    Example:
+      tailrace dlq redrive failed --stack demand --yes
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        dead = client.operations.dead_letters
+        if not yes:
+            known = {each.name: letters for each, letters in dead.queues()}
+            letters = known[dead.find(queue).name]
+            bounded = letters if most is None or letters is None else min(most, letters)
+            environment.put(f"about {_shown(bounded)} letters of {queue} would be sent")
+            environment.say("nothing was done yet: give --yes to do it")
+            return
+        sent = 0
+        for each in dead.redrive(queue, most=most):
+            sent += 1
+            if json_:
+                values = parked_reports.letter_fields(each.letter)
+                environment.put(job_reports.as_json({**values, "times": each.times, "marked": each.marked}))
+            elif not quiet:
+                environment.put(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")
+        left = dead.left(queue)
+    if not quiet:
+        environment.say(f"{sent} letters of {queue} were sent again")
+    if left and most is None:
+        environment.say(
+            f"tailrace: about {left} letters of {queue} are left: they died again, or somebody holds them; "
+            f"look with `tailrace dlq peek {queue}`, and do it again in a few minutes"
+        )
+
+
+def _shown(letters: int | None) -> str:
+    return "?" if letters is None else str(letters)
+
+
+def build() -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True, help="Dead letters: look, send again.")
+    group.command("list")(list_)
+    for command in (peek, redrive):
+        group.command()(command)
+    return group

@@ -1,0 +1,179 @@
+"""The commands about jobs that were submitted: status, wait, download, jobs, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import arguments, exit_codes
+from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.progress_lines import reporting
+from tailrace.cli.quantities import duration_s
+from tailrace.cli.reports import job_reports
+from tailrace.client import Tailrace
+from tailrace_core.errors import TimedOutError
+from tailrace_core.jobs.model import Job
+
+
+def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s: float | None, *, quiet: bool) -> Job:
+    """Wait with progress; an interruption is told apart from the end of the job."""
+    try:
+        with reporting(environment, quiet=quiet) as report:
+            return client.wait(job_id, timeout_s=timeout_s, on_progress=report)
+    except (KeyboardInterrupt, TimedOutError) as exc:
+        exc.add_note(f"job {job_id} goes on; wait again with `tailrace wait {job_id}`")
+        raise
+
+
+def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
+    """Download with progress; ``-`` is the environment's standard output.
+
+    Raises:
+        OSError: it cannot be written; says where.
+    """
+    try:
+        with reporting(environment, quiet=quiet) as report:
+            where = environment.stdout if target == "-" else target
+            client.download(job_id, where, safe_csv=safe_csv, on_progress=report)
+        environment.stdout.flush()
+    except OSError as exc:
+        if target == "-" and isinstance(exc, BrokenPipeError):
+            raise
+        name = "standard output" if target == "-" else target
+        raise OSError(f"the result cannot be written to {name}: {exc.strerror or exc}") from exc
+
+
+@guarded
+def status(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Show how far a job is; exits with 0 whatever its state.
+
+    Example:
+      tailrace status 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        job = client.status(job_id)
+    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.as_text(job))
+
+
+@guarded
+def wait(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    stack: arguments.Stack = None,
+    timeout: arguments.Timeout = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    quiet: arguments.Quiet = False,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Wait until a job has come to its end; the exit code says which.
+
+    Example:
+      tailrace wait 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --timeout 2h
+    """
+    environment = of(context)
+    timeout_s = None if timeout is None else duration_s(timeout)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        try:
+            job = wait_for(environment, client, job_id, timeout_s, quiet=quiet)
+        except TimedOutError:
+            if json_:
+                environment.put(job_reports.as_json(job_reports.fields(client.status(job_id))))
+            raise
+    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.summary(job))
+    raise typer.Exit(exit_codes.of_job(job))
+
+
+@guarded
+def download(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to; - is standard output, a name in .gz is compressed."
+        ),
+    ] = "-",
+    safe_csv: arguments.SafeCsv = False,
+    stack: arguments.Stack = None,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    quiet: arguments.Quiet = False,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Write the result of a completed job: a header, and a row for each row of the input, in its order.
+
+    Example:
+      tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output scored.csv.gz
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
+
+
+@guarded
+def jobs(
+    *,
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many.")] = 20,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """List the newest jobs of a stack, newest first.
+
+    Example:
+      tailrace jobs --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        found = client.jobs(limit)
+    if json_:
+        for job in found:
+            environment.put(job_reports.as_json(job_reports.fields(job)))
+    else:
+        environment.put(job_reports.table(found))
+
+
+@guarded
+def cancel(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "cancelled by its owner",
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Cancel a job that is under way; rows that are scored already stay so.
+
+    Example:
+      tailrace cancel 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --reason "wrong file"
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        job = client.cancel(job_id, reason)
+    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.summary(job))

@@ -1,0 +1,206 @@
+"""``tailrace parked``: what needs a person, and what a person does about it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import arguments
+from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.reports import job_reports, parked_reports
+from tailrace.operations.parked import MOST_REDRIVES, ParkedName
+from tailrace.operations.parked_queue import MOST
+from tailrace.operations.redriving import NO_REASON, Done
+from tailrace_core.errors import InputError
+
+Words = Annotated[
+    list[str], typer.Argument(metavar="JOB RANGE", help="A job's id and a range of rows, or an event's id.")
+]
+SomeWords = Annotated[
+    list[str] | None, typer.Argument(metavar="[JOB RANGE]", help="A job's id and a range of rows, or an event's id.")
+]
+Job = Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only of this job; asks the ledger too.")]
+Most = Annotated[int, typer.Option("--max", min=1, metavar="N", help="Read so many messages at most.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")]
+
+
+@guarded
+def list_(
+    *,
+    context: typer.Context,
+    job: Job = None,
+    most: Most = MOST,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """List parked chunks; messages of chunks that need nobody any more are shown as stale.
+
+    Reads the parked queue for up to 20 s and gives its messages back at once; with --job the ledger is asked instead.
+
+    Example:
+      tailrace parked list --stack demand --json
+    """
+    environment = of(context)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        listing = client.operations.parked.list(job, most=most)
+    if json_:
+        for each in listing.chunks:
+            environment.put(job_reports.as_json(parked_reports.fields(each)))
+    else:
+        environment.put(parked_reports.table(listing.chunks))
+    for message in listing.unreadable:
+        environment.say(f"tailrace: message {message.message_id} of the queue is none of ours: {message.body[:200]}")
+    if not listing.complete:
+        environment.say(_INCOMPLETE)
+
+
+@guarded
+def show(
+    *,
+    context: typer.Context,
+    chunk: Words,
+    whole_input: Annotated[
+        bool, typer.Option("--input", help="Print the chunk's input instead, whole and as it was sent.")
+    ] = False,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Show all there is about a parked chunk: reason, locations, first rows, what the failure object says.
+
+    Example:
+      tailrace parked show 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --input > rows.csv
+    """
+    environment = of(context)
+    name = ParkedName.parse(*chunk)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        queue = client.operations.parked
+        if whole_input:
+            environment.stdout.write(queue.input(queue.find(name)))
+            environment.stdout.flush()
+            return
+        details = queue.details(name)
+    environment.put(
+        job_reports.as_json(parked_reports.detail_fields(details)) if json_ else parked_reports.detail_text(details)
+    )
+
+
+@guarded
+def redrive(
+    *,
+    context: typer.Context,
+    chunk: SomeWords = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that is parked; clears stale messages too.")] = False,
+    job: Job = None,
+    edit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Corrected rows for the chunk: as many, with the columns sent; - is stdin."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help=f"Also what was redriven {MOST_REDRIVES} times already.")
+    ] = False,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was mended, for the record.")] = None,
+    yes: Yes = False,
+    most: Most = MOST,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Have parked chunks invoked again, once the cause is mended.
+
+    One chunk is redriven at once; --all only shows what it would do unless --yes is given.
+
+    Examples:
+      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --note "role mended"
+
+      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --edit rows.csv
+
+      tailrace parked redrive --all --stack demand --yes
+    """
+    environment = of(context)
+    if bool(chunk) is all_ or (job is not None and not all_) or (edit is not None and all_):
+        raise InputError("name one chunk (JOB RANGE), with or without --edit; or give --all, with or without --job")
+    rows = None if edit is None else _read(environment, edit)
+    name = None if not chunk else ParkedName.parse(*chunk)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        redriving = client.operations.redriving
+        if name is not None:
+            _put(environment, redriving.redrive(name, force=force, note=note, edit=rows), json_=json_)
+            return
+        found = redriving.redrive_all(job, force=force, note=note, confirmed=yes, most=most)
+        for done in found.chunks:
+            _put(environment, done, json_=json_, confirmed=yes)
+    if not found.complete:
+        environment.say(_INCOMPLETE)
+    if not yes:
+        environment.say("nothing was done yet: give --yes to do it")
+
+
+@guarded
+def discard(
+    *,
+    context: typer.Context,
+    chunk: Words,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; stands with each rejected row.")] = NO_REASON,
+    yes: Yes = False,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Give a parked chunk up: its rows are rejected, and the job can end. This cannot be undone.
+
+    Example:
+      tailrace parked discard 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --reason "shop closed" --yes
+    """
+    environment = of(context)
+    name = ParkedName.parse(*chunk)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        if yes:
+            done = client.operations.redriving.discard(name, reason)
+        else:
+            parked = client.operations.parked.find(name)
+            done = Done(parked, "discarded", reason)
+    _put(environment, done, json_=json_, confirmed=yes)
+    if not yes:
+        environment.say(f"nothing was done yet: give --yes to reject its {name.range.rows} rows for good")
+
+
+_INCOMPLETE = "tailrace: the queue may hold more than was read, or somebody else is looking at it: do it again"
+
+
+def _put(environment: Environment, done: Done, *, json_: bool, confirmed: bool = True) -> None:
+    if json_:
+        environment.put(job_reports.as_json(parked_reports.done_fields(done, confirmed=confirmed)))
+    else:
+        environment.put(parked_reports.done_text(done, confirmed=confirmed))
+
+
+def _read(environment: Environment, name: str) -> bytes:
+    if name != "-":
+        return Path(name).read_bytes()
+    return (environment.stdin or sys.stdin.buffer).read()
+
+
+def build() -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True, help="Chunks that need a person: look, redrive, discard.")
+    group.command("list")(list_)
+    for command in (show, redrive, discard):
+        group.command()(command)
+    return group

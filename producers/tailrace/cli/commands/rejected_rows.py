@@ -1,0 +1,58 @@
+"""``tailrace rejects``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import arguments
+from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.reports import job_reports
+from tailrace.download import rejected_rows, targets
+from tailrace.download.safe_csv import safe_if
+
+
+@guarded
+def rejects(
+    *,
+    context: typer.Context,
+    job_id: arguments.JobId,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")
+    ] = "-",
+    safe_csv: arguments.SafeCsv = False,
+    stack: arguments.Stack = None,
+    json_: arguments.Json = False,
+    profile: arguments.Profile = None,
+    region: arguments.Region = None,
+    endpoint_url: arguments.EndpointUrl = None,
+    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
+) -> None:
+    """Print the rejected rows of a finished job as CSV: row (from 0), reason, and the columns of the input.
+
+    Mend the rows and submit the file again, with the same options and --drop row,reason. With --json it is one object
+    a line.
+
+    Example:
+      tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output rejects.csv
+    """
+    environment = of(context)
+    if output != targets.STDOUT:
+        targets.check(output)
+    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        settings, found = client.settings(job_id), client.rejects(job_id)
+        # What may be refused is refused before anything is written.
+        first = next(found, None)
+        target = environment.stdout if output == targets.STDOUT else output
+        with targets.opened(target) as opened, safe_if(opened, wanted=safe_csv and not json_) as file:
+            if not json_:
+                file.write(rejected_rows.csv_header(settings))
+            while first is not None:
+                file.write(
+                    job_reports.as_json(rejected_rows.fields(first)).encode() + b"\n"
+                    if json_
+                    else rejected_rows.csv_line(first)
+                )
+                first = next(found, None)
+    environment.stdout.flush()

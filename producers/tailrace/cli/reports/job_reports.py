@@ -1,0 +1,92 @@
+"""How jobs are shown: as text for people, as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tailrace.cli.quantities import shown_bytes
+from tailrace.submit.estimates import Estimate
+from tailrace_core.jobs.model import Job
+
+
+def fields(job: Job) -> dict[str, Any]:
+    """A job as a JSON object; times are ISO 8601 in UTC."""
+    return {
+        "job_id": job.job_id,
+        "state": str(job.state),
+        "rows_total": job.rows_total,
+        "rows_scored": job.rows_scored,
+        "rows_rejected": job.rows_rejected,
+        "rows_cancelled": job.rows_cancelled,
+        "rows_open": job.rows_open,
+        "chunks_in_flight": job.chunks_in_flight,
+        "chunks_waiting": job.chunks_waiting,
+        "times_parked": job.times_parked,
+        "reason": job.reason,
+        "created_at": _time(job.created_at),
+        "deadline_at": _time(job.deadline_at),
+    }
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """One line of JSON."""
+    return json.dumps(values, ensure_ascii=False)
+
+
+def as_text(job: Job) -> str:
+    """A job in a few lines."""
+    lines = {name: value for name, value in fields(job).items() if value is not None}
+    width = max(map(len, lines)) + 1
+    return "\n".join(f"{name + ':':{width}} {value}" for name, value in lines.items())
+
+
+def summary(job: Job) -> str:
+    """A job in one line."""
+    total = "?" if job.rows_total is None else f"{job.rows_total:,}"
+    parts = [f"{job.rows_scored:,} of {total} rows scored"]
+    parts += [f"{job.rows_rejected:,} rejected"] if job.rows_rejected else []
+    parts += [f"{job.rows_cancelled:,} cancelled"] if job.rows_cancelled else []
+    parts += [f"chunks parked {job.times_parked} time(s)"] if job.times_parked else []
+    return f"job {job.job_id} {job.state}: {', '.join(parts)}" + (f" ({job.reason})" if job.reason else "")
+
+
+def table(jobs: Sequence[Job]) -> str:
+    """Jobs as columns of text."""
+    rows = [("JOB", "STATE", "CREATED", "ROWS", "SCORED", "REJECTED", "CANCELLED")]
+    rows += [
+        (
+            job.job_id,
+            str(job.state),
+            _time(job.created_at),
+            "?" if job.rows_total is None else str(job.rows_total),
+            str(job.rows_scored),
+            str(job.rows_rejected),
+            str(job.rows_cancelled),
+        )
+        for job in jobs
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def estimate_text(found: Estimate) -> str:
+    """An estimate in a few lines."""
+    return "\n".join(
+        (
+            f"rows:         {found.rows:,} ({found.rows_rejected:,} of them rejected before sending)",
+            f"chunks:       {found.chunks:,} (the largest input has {shown_bytes(found.largest_input_bytes)})",
+            f"invocations:  {found.invocations:,}",
+            f"upload:       {shown_bytes(found.upload_bytes)} in {found.objects:,} objects",
+            f"AWS calls:    {found.calls:,}",
+            f"cost:         about ${found.cost_usd:.4f} at eu-west-1's prices, without storage and endpoint",
+        )
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,132 @@
+"""How parked chunks and dead letters are shown: as text for people, as JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tailrace.operations.dead_letters import Letter
+from tailrace.operations.parked import ParkedChunk
+from tailrace.operations.parked_queue import Details
+from tailrace.operations.redriving import Done
+
+_SHORT = 80
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def short(text: str) -> str:
+    """A text in one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+
+
+def fields(parked: ParkedChunk) -> dict[str, Any]:
+    """A parked chunk as a JSON object."""
+    event = parked.event
+    return {
+        "event_id": parked.event_id,
+        "job_id": parked.job_id,
+        "range": parked.range.name,
+        "first_row": parked.range.first_row,
+        "rows": parked.range.rows,
+        "state": str(parked.standing),
+        "stale": parked.standing.stale,
+        "attempt": parked.attempt,
+        "redrives": parked.redrives,
+        "failure_class": None if event is None else str(event.failure_class),
+        "reason": parked.reason,
+        "advice": None if event is None else event.advice,
+    }
+
+
+def table(chunks: Sequence[ParkedChunk]) -> str:
+    """Parked chunks as columns of text."""
+    rows = [("JOB", "RANGE", "ATTEMPT", "REDRIVES", "STATE", "REASON")]
+    rows += [
+        (
+            each.job_id,
+            each.range.name,
+            str(each.attempt),
+            str(each.redrives),
+            f"stale: {each.state}" if each.standing.stale else each.state,
+            short(each.reason),
+        )
+        for each in chunks
+    ]
+    return columns(rows)
+
+
+def detail_fields(details: Details) -> dict[str, Any]:
+    """All about one chunk as a JSON object."""
+    chunk, event = details.parked.chunk, details.parked.event
+    return {
+        **fields(details.parked),
+        "endpoint": None if event is None else event.endpoint,
+        "input_location": details.input_location,
+        "output_location": None if chunk is None else chunk.output_location,
+        "failure_location": None if chunk is None else chunk.failure_location,
+        "input_first_rows": details.first_rows,
+        "failure": details.failure,
+    }
+
+
+def detail_text(details: Details) -> str:
+    """All about one chunk, for people."""
+    values = detail_fields(details)
+    rows, failure = values.pop("input_first_rows"), values.pop("failure")
+    shown = {name: value for name, value in values.items() if value is not None}
+    width = max(map(len, shown)) + 1
+    lines = [f"{name + ':':{width}} {value}" for name, value in shown.items()]
+    lines += ["", "first rows of the input:", *_indented(rows, "the input object is missing, or may not be read")]
+    if failure is not None:
+        lines += ["", "the failure object says:", *_indented(failure, "")]
+    return "\n".join(lines)
+
+
+def done_fields(done: Done, *, confirmed: bool) -> dict[str, Any]:
+    """What was done about a chunk, as a JSON object."""
+    return {
+        "job_id": done.parked.job_id,
+        "range": done.parked.range.name,
+        "action": done.action,
+        "done": confirmed and done.action != "left",
+        "detail": done.detail,
+        "messages_deleted": done.messages_deleted,
+    }
+
+
+def done_text(done: Done, *, confirmed: bool) -> str:
+    """What was done about a chunk, in one line."""
+    verb = done.action if confirmed or done.action == "left" else f"would be {done.action}"
+    detail = f": {done.detail}" if done.detail else ""
+    return f"{done.parked.job_id} {done.parked.range.name} {verb}{detail}"
+
+
+def letter_fields(letter: Letter) -> dict[str, Any]:
+    """A dead letter as a JSON object."""
+    return {
+        "message_id": letter.message.message_id,
+        "sent_at": letter.message.sent_at,
+        "receives": letter.message.receives,
+        "about": letter.about,
+        "fault": letter.fault,
+        "attributes": {name: each.get("StringValue") for name, each in letter.message.attributes.items()},
+        "body": letter.message.body,
+    }
+
+
+def letter_text(letter: Letter) -> str:
+    """A dead letter, for people."""
+    why = letter.fault or "readable: its consumer failed on it, or could not be reached; see the function's log"
+    return f"{letter.message.message_id}  {letter.about or 'unreadable'}\n  {why}\n  {letter.message.body}"
+
+
+def _indented(text: str | None, missing: str) -> list[str]:
+    return [f"  {line}" for line in (missing if text is None else text).splitlines()]

@@ -1,0 +1,59 @@
+"""Corrected rows that are to replace the input of a parked chunk: checked as they were when they were submitted."""
+
+from __future__ import annotations
+
+from tailrace.records.preflight import Preflight
+from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
+from tailrace_core.csv_text.records import split_records
+from tailrace_core.errors import InputError
+from tailrace_core.jobs.model import Chunk, JobSettings
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
+    """The chunk's new input object.
+
+    ``data`` holds as many records as were sent of the chunk, in their order, with the columns sent and no others. A job
+    that repeats its header needs it at the head; where it is stripped, it may stand there and is taken away.
+
+    Raises:
+        InputError: it does not; says which row and what to do.
+    """
+    records = split_records(data.removeprefix(_BOM))
+    header, records = _header_and_rows(records, chunk, settings)
+    if len(records) != chunk.rows_sent:
+        raise InputError(
+            f"the corrected file holds {len(records)} rows, {chunk.rows_sent} were sent of chunk {chunk.range.name}: "
+            "mend rows in place, without adding or removing any"
+        )
+    check = Preflight(len(settings.sent_columns) or 1, header)
+    for number, record in enumerate(records, start=1):
+        fault = check.reason(record)
+        if fault is not None and settings.sent_columns:
+            raise InputError(f"row {number} of the corrected file cannot be sent: {fault}", row=number)
+    line = b"" if header is None or settings.header is not HeaderPolicy.REPEAT else header + b"\n"
+    body = line + b"".join(records)
+    return body if body.endswith(b"\n") else body + b"\n"
+
+
+def _header_and_rows(records: list[bytes], chunk: Chunk, settings: JobSettings) -> tuple[bytes | None, list[bytes]]:
+    if settings.header is HeaderPolicy.NONE:
+        return None, records
+    names = [settings.source_columns[index] for index in settings.sent_columns]
+    first = records[0].removesuffix(b"\n").removesuffix(b"\r") if records else b""
+    if settings.header is HeaderPolicy.REPEAT:
+        expected = (settings.header_record or "").encode()
+        if first != expected:
+            raise InputError(f"the corrected file starts with {first[:200]!r}, not with the header {expected[:200]!r}")
+        return expected, records[1:]
+    if len(records) == chunk.rows_sent + 1 and _names(first) == names:
+        return first, records[1:]
+    return None, records
+
+
+def _names(record: bytes) -> list[str]:
+    try:
+        return list(parse_names(record.decode()))
+    except (InputError, UnicodeDecodeError):
+        return []

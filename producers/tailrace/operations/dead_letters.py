@@ -1,0 +1,190 @@
+"""Dead letters: what a queue's consumer, or a topic's subscription, gave up on; looked at, and sent again.
+
+A letter is sent to the queue that it was meant for and deleted afterwards, in this order: a crash in between leaves it
+twice, which every consumer here can take. SQS's own redrive (StartMessageMoveTask) does not do: it refuses the
+dead-letter queues of subscriptions, and is not there in every partition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace.aws.queues import EMPTY_ANSWERS, Held, Queue, release, scan
+from tailrace.aws.stacks import Stack
+from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
+from tailrace_core.messages.decoding import read_json
+from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
+from tailrace_core.messages.notifications import decode_notification
+
+PROVENANCE = "tailrace-redriven"
+"""The message attribute that says, as JSON, how often, in which run and from where a message was sent again."""
+_MOST_ATTRIBUTES = 10
+_OUTPUT = "DeadLetterQueue"
+HIDDEN_S = 120
+SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterQueue:
+    """A dead-letter queue of the stack, and the queue that its letters were meant for, if they can be sent there."""
+
+    name: str
+    """As commands take it: ``failed``, ``succeeded``, ``retries``, ``results``, ``parked`` …"""
+    url: str
+    source_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter, and what can be said of it."""
+
+    message: Held
+    about: str
+    """What it is about: an attempt, a chunk, an event's id; empty when it cannot be read."""
+    fault: str | None
+    """Why it cannot be read; None when it can, and its consumer's log says why that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """One letter that was sent again."""
+
+    letter: Letter
+    times: int
+    """How often it has been sent again by now."""
+    marked: bool
+    """False when there was no room for the attribute that says so."""
+
+
+class DeadLetters:
+    """The dead-letter queues of one stack. ``new_id`` names a run, so that it does not meet its own letters."""
+
+    def __init__(
+        self, stack: Stack, queue: Callable[[str], Queue], *, now: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._stack = stack
+        self._queue = queue
+        self._now = now
+        self._new_id = new_id
+
+    def queues(self) -> list[tuple[DeadLetterQueue, int | None]]:
+        """Each dead-letter queue, and about how many letters it holds: None where the identity may not ask."""
+        return [(each, self._size(each)) for each in _queues_of(self._stack)]
+
+    def left(self, name: str) -> int | None:
+        """About how many letters the queue of that name holds now, those that somebody is looking at included."""
+        return self._size(self.find(name))
+
+    def find(self, name: str) -> DeadLetterQueue:
+        """The queue of that name.
+
+        Raises:
+            InputError: the stack has none.
+        """
+        known = _queues_of(self._stack)
+        for each in known:
+            if each.name == name:
+                return each
+        raise InputError(f"there is no dead-letter queue {name!r}; there are {', '.join(each.name for each in known)}")
+
+    def peek(self, name: str, *, most: int = 10) -> list[Letter]:
+        """Some letters; they are given back at once."""
+        queue = self._queue(self.find(name).url)
+        found = scan(queue, most=most, seconds=SECONDS, hidden_s=HIDDEN_S, now=self._now)
+        release(queue, found.messages)
+        return [_letter(each) for each in found.messages]
+
+    def redrive(self, name: str, *, most: int | None = None) -> Iterator[Redriven]:
+        """Send letters again, one after the other; those that were there at the start, ``most`` of them at most.
+
+        Raises:
+            InputError: letters of this queue cannot be sent again.
+        """
+        dead = self.find(name)
+        if dead.source_url is None:
+            raise InputError(f"letters of {name} cannot be sent again: they are ticks of a schedule, which comes again")
+        queue, source = self._queue(dead.url), self._queue(dead.source_url)
+        limit = queue.size() if most is None else most
+        run, done, empty = self._new_id(), 0, 0
+        while done < limit and empty < EMPTY_ANSWERS:
+            letters = queue.receive(hidden_s=HIDDEN_S, wait_s=1, most=limit - done)
+            empty = 0 if letters else empty + 1
+            for index, letter in enumerate(letters):
+                if _provenance(letter).get("run") == run:
+                    # It has died again already: the cause is not mended.
+                    release(queue, letters[index:])
+                    return
+                yield self._send_again(letter, queue, source, run)
+                done += 1
+
+    def _size(self, dead: DeadLetterQueue) -> int | None:
+        try:
+            return self._queue(dead.url).size()
+        except AccessDeniedError:
+            return None
+
+    def _send_again(self, held: Held, queue: Queue, source: Queue, run: str) -> Redriven:
+        before = _provenance(held)
+        times = before.get("times", 0) + 1
+        attributes = {name: _resendable(value) for name, value in held.attributes.items()}
+        marked = PROVENANCE in attributes or len(attributes) < _MOST_ATTRIBUTES
+        if marked:
+            said = {
+                "times": times,
+                "run": run,
+                "from": queue.name,
+                "message_id": before.get("message_id", held.message_id),
+                "first_sent_at": before.get("first_sent_at", held.sent_at),
+            }
+            attributes[PROVENANCE] = {"DataType": "String", "StringValue": json.dumps(said)}
+        source.send(held.body, attributes)
+        queue.delete(held)
+        return Redriven(_letter(held), times, marked)
+
+
+def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
+    found = []
+    for output, url in sorted(stack.outputs.items()):
+        if output.endswith(_OUTPUT):
+            base = output.removesuffix(_OUTPUT)
+            name = "".join(f"-{each.lower()}" if each.isupper() else each for each in base).removeprefix("-")
+            found.append(DeadLetterQueue(name, url, stack.outputs.get(f"{base}Queue")))
+    if not found:
+        raise ConfigurationError(f"stack {stack.name} names no dead-letter queue; deploy the current template")
+    return found
+
+
+def _provenance(held: Held) -> dict[str, Any]:
+    try:
+        said = json.loads(held.attributes.get(PROVENANCE, {}).get("StringValue", "{}"))
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) and isinstance(said.get("times", 0), int) else {}
+
+
+def _resendable(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attribute.items() if name in {"DataType", "StringValue", "BinaryValue"}}
+
+
+def _letter(held: Held) -> Letter:
+    try:
+        return Letter(held, _about(held.body), None)
+    except MessageError as exc:
+        return Letter(held, "", exc.message)
+
+
+def _about(body: str) -> str:
+    data = read_json(body)
+    kind = data.get("type") if isinstance(data, dict) else None
+    if kind in {"RetryDue", "DiscardDue"}:
+        message = decode(RetryDue, body) if kind == "RetryDue" else decode(DiscardDue, body)
+        return f"{kind} {message.job_id}.{message.range.name}.{message.attempt}"
+    if kind == "ChunkParked":
+        return decode(ChunkParked, body).event_id
+    if kind in {"PartReady", "JobFinished"}:
+        return decode_published(body).event_id
+    notification = decode_notification(body)
+    return f"{notification.invocation_status or notification.event_name} {notification.inference_id or ''}".rstrip()

@@ -1,0 +1,140 @@
+"""Parked chunks as values: what is known of each, how it stands, and whether it may be redriven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tailrace.aws.queues import Held
+from tailrace_core.errors import InputError
+from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.messages.events import ChunkParked
+
+MOST_REDRIVES = 3
+"""How often a chunk is redriven without `force`: what fails that often is not mended by trying again."""
+
+
+class Standing(StrEnum):
+    """How a parked chunk stands now, by the ledger."""
+
+    PARKED = "parked"
+    """It waits for a person."""
+    ARRIVING = "arriving"
+    """Its message is there, and the ledger does not say so yet: a matter of seconds."""
+    UNDER_WAY = "under way"
+    """A later attempt was made since."""
+    SETTLED = "settled"
+    """Its rows have come to their end, or it was split."""
+    JOB_ENDED = "job ended"
+    """Its job takes no results any more."""
+    UNKNOWN = "unknown"
+    """The ledger does not know it (any more)."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether nobody has to do anything about it: its message can go."""
+        return self not in {Standing.PARKED, Standing.ARRIVING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedChunk:
+    """What the queue and the ledger know of one parked chunk."""
+
+    job_id: str
+    range: RowRange
+    standing: Standing
+    event: ChunkParked | None = None
+    """What was said when it was parked; None when no message was read."""
+    chunk: Chunk | None = None
+    job: Job | None = None
+    messages: tuple[Held, ...] = ()
+    """The copies of the message that were read."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was parked: verbatim from the message, or as far as the ledger keeps it."""
+        if self.event is not None:
+            return self.event.reason
+        return (self.chunk.reason if self.chunk is not None else None) or "no reason was recorded"
+
+    @property
+    def attempt(self) -> int:
+        """The attempt at which it was parked."""
+        if self.event is not None:
+            return self.event.attempt
+        return self.chunk.attempt if self.chunk is not None else 1
+
+    @property
+    def event_id(self) -> str:
+        """The id of its message, whether that was read or not."""
+        return ChunkParked.id_of(self.job_id, self.range, self.attempt)
+
+    @property
+    def redrives(self) -> int:
+        """How often it has been redriven."""
+        return 0 if self.chunk is None else self.chunk.redrives
+
+    def refusal(self, *, force: bool = False) -> str | None:
+        """Why it is not redriven now, in words; None when it can be."""
+        if self.standing is Standing.ARRIVING:
+            return "it is only just being parked: try again in a minute"
+        if self.standing.stale:
+            return f"it does not need a person any more: {self.state}"
+        if self.redrives >= MOST_REDRIVES and not force:
+            return (
+                f"it was redriven {self.redrives} times already: mend the cause first, then use --force, or discard it"
+            )
+        return None
+
+    @property
+    def state(self) -> str:
+        """How it stands, in words."""
+        if self.standing is Standing.SETTLED and self.chunk is not None:
+            return f"settled ({self.chunk.state})"
+        if self.standing is Standing.UNDER_WAY and self.chunk is not None:
+            return f"under way (attempt {self.chunk.attempt})"
+        if self.standing is Standing.JOB_ENDED and self.job is not None:
+            return f"job {self.job.state}" if not self.job.state.accepts_results else "the job's deadline has passed"
+        return str(self.standing)
+
+
+def standing_of(job: Job | None, chunk: Chunk | None, attempt: int, now: float) -> Standing:
+    """How a chunk stands that was parked at ``attempt``."""
+    if job is None or chunk is None:
+        return Standing.UNKNOWN
+    if chunk.state is not ChunkState.OPEN:
+        return Standing.SETTLED
+    if not job.state.accepts_results or now >= job.deadline_at:
+        return Standing.JOB_ENDED
+    if chunk.attempt != attempt:
+        return Standing.UNDER_WAY if chunk.attempt > attempt else Standing.ARRIVING
+    return Standing.PARKED if chunk.parked else Standing.ARRIVING
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedName:
+    """Which chunk is meant."""
+
+    job_id: str
+    range: RowRange
+
+    @classmethod
+    def parse(cls, *words: str) -> ParkedName:
+        """The chunk of a job's id and a range (``000000000100-50`` or ``100-50``), or of an event's id.
+
+        Raises:
+            InputError: it is neither.
+        """
+        parts = words[0].split(":") if len(words) == 1 else ["ChunkParked", *words, "1"]
+        if len(parts) == 4 and parts[0] == "ChunkParked":  # noqa: PLR2004 - the id's four parts
+            first, _, rows = parts[2].partition("-")
+            if first.isdecimal() and rows.isdecimal() and int(rows) and first.isascii() and rows.isascii():
+                try:
+                    return cls(parts[1], RowRange(int(first), int(rows)))
+                except ValueError as exc:
+                    raise InputError(f"{parts[2]!r} is not a range of rows: {exc}") from exc
+        raise InputError(
+            f"{' '.join(words)!r} names no parked chunk: give a job's id and a range (such as 000000000100-50), or an "
+            "event's id, as `tailrace parked list` shows them"
+        )

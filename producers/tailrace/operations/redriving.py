@@ -1,0 +1,211 @@
+"""What a person does with parked chunks: redrive them, with corrected rows or as they are, or discard them.
+
+The effect comes first, then the message is deleted: whoever dies in between finds the message again, and doing it once
+more changes nothing, because attempt and decision are named. The chunk's next attempt is made by the function behind
+the retries queue, a discard by the one behind the failed queue: there is one implementation of each.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace.aws.queues import Queue
+from tailrace.operations.corrections import corrected_input
+from tailrace.operations.parked import ParkedChunk, ParkedName
+from tailrace.operations.parked_queue import MOST, SECONDS, Listing, ParkedQueue
+from tailrace_core.aws.calls import Call
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
+from tailrace_core.jobs.model import JobSettings
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.messages.events import DiscardDue, RetryDue
+from tailrace_core.objects import keys
+from tailrace_core.objects.checksums import checksum
+
+HIDDEN_S = 600
+"""Of messages that are being worked on; they are given back, or deleted, long before."""
+NO_REASON = "given up by a person"
+_REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, or would be done, about one parked chunk."""
+
+    parked: ParkedChunk
+    action: str
+    """``redriven``, ``discarded``, ``cleared`` (a stale message) or ``left``."""
+    detail: str = ""
+    messages_deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Many chunks, one after the other as they are done."""
+
+    chunks: Iterator[Done]
+    complete: bool
+    """False when the queue may hold more than was read: do it again."""
+
+
+class Redriving:
+    """Acts on parked chunks of one stack."""
+
+    def __init__(
+        self,
+        *,
+        parked: ParkedQueue,
+        retries: Queue,
+        failed: Queue,
+        ledger: Ledger,
+        bucket: str,
+        execute: Callable[[Call], Any],
+    ) -> None:
+        self._parked = parked
+        self._retries = retries
+        self._failed = failed
+        self._ledger = ledger
+        self._bucket = bucket
+        self._execute = execute
+
+    def redrive(
+        self, name: ParkedName, *, force: bool = False, note: str | None = None, edit: bytes | None = None
+    ) -> Done:
+        """Have a parked chunk's next attempt made, with ``edit`` on corrected rows.
+
+        Raises:
+            InputError: it is not parked (any more), was redriven too often, or the corrected rows do not fit.
+        """
+        parked = self._parked.find(name)
+        self._require(parked, force=force)
+        replaced = None if edit is None else self._replace_input(parked, edit)
+        self._send_retry(parked, note, replaced)
+        return Done(parked, "redriven", replaced or "", self._delete_messages(parked))
+
+    def redrive_all(
+        self,
+        job_id: str | None = None,
+        *,
+        force: bool = False,
+        note: str | None = None,
+        confirmed: bool = False,
+        most: int = MOST,
+        seconds: float = SECONDS,
+    ) -> Round:
+        """The same for all that is parked, or all of a job. Says only what it would do unless ``confirmed``.
+
+        Stale messages are cleared. What the ledger alone knows of a job (its message was lost) is redriven too.
+        """
+        listing = self._parked.hold(most=most, seconds=seconds, hidden_s=HIDDEN_S)
+        act = functools.partial(self._redrive_one, force=force, note=note, confirmed=confirmed)
+        return Round(self._each(listing, job_id, act), listing.complete)
+
+    def discard(self, name: ParkedName, reason: str = NO_REASON) -> Done:
+        """Give a parked chunk up: its rows are rejected with the reason, moments later.
+
+        Raises:
+            InputError: it is not parked (any more).
+        """
+        parked = self._parked.find(name)
+        self._require(parked, force=True)
+        message = DiscardDue(
+            job_id=parked.job_id,
+            first_row=parked.range.first_row,
+            rows=parked.range.rows,
+            attempt=parked.attempt,
+            reason=f"discarded: {reason[:_REASON_CHARS]}; parked for: {parked.reason[:_REASON_CHARS]}",
+        )
+        self._failed.send(message.to_json())
+        return Done(parked, "discarded", reason, self._delete_messages(parked))
+
+    # -- inside
+
+    def _each(self, listing: Listing, job_id: str | None, act: Callable[[ParkedChunk], Done]) -> Iterator[Done]:
+        seen: set[str] = set()
+        try:
+            for parked in listing.chunks:
+                if job_id in {None, parked.job_id}:
+                    seen.add(parked.event_id)
+                    yield act(parked)
+            for parked in () if job_id is None else self._parked.of_job(job_id):
+                if parked.event_id not in seen:
+                    yield act(parked)
+        finally:
+            self._parked.give_back(listing)
+
+    def _redrive_one(self, parked: ParkedChunk, *, force: bool, note: str | None, confirmed: bool) -> Done:
+        if parked.standing.stale:
+            deleted = self._parked.forget(parked) if confirmed else 0
+            return Done(parked, "cleared", parked.state, deleted)
+        refusal = parked.refusal(force=force)
+        if refusal is not None:
+            return Done(parked, "left", refusal)
+        if not confirmed:
+            return Done(parked, "redriven", "only shown")
+        self._send_retry(parked, note, None)
+        return Done(parked, "redriven", "", self._parked.forget(parked))
+
+    def _send_retry(self, parked: ParkedChunk, note: str | None, replaced: str | None) -> None:
+        count = parked.redrives + 1
+        what = "; ".join(part for part in (note, replaced) if part)
+        reason = f"redriven ({count}){f': {what}' if what else ''}; parked for: {parked.reason}"
+        message = RetryDue(
+            job_id=parked.job_id,
+            first_row=parked.range.first_row,
+            rows=parked.range.rows,
+            attempt=parked.attempt + 1,
+            tries=1,
+            redrives=count,
+            reason=reason[: 2 * _REASON_CHARS],
+        )
+        self._retries.send(message.to_json())
+
+    def _delete_messages(self, parked: ParkedChunk) -> int:
+        """Look for the chunk's messages and delete them; one of a later attempt, parked meanwhile, is left."""
+        listing = self._parked.hold(most=MOST, seconds=SECONDS, hidden_s=HIDDEN_S)
+        mine = [
+            each
+            for each in listing.chunks
+            if (each.job_id, each.range) == (parked.job_id, parked.range) and each.attempt <= parked.attempt
+        ]
+        try:
+            return sum(self._parked.forget(each) for each in mine)
+        finally:
+            self._parked.give_back(listing, but=mine)
+
+    def _replace_input(self, parked: ParkedChunk, edit: bytes) -> str:
+        """Put corrected rows in the place of the chunk's input; what was done, for the ledger."""
+        chunk, settings = parked.chunk, self._settings(parked)
+        if chunk is None:
+            raise InputError(f"the ledger does not know chunk {parked.range.name} of job {parked.job_id} any more")
+        body = corrected_input(edit, chunk, settings)
+        key = keys.input_key(parked.job_id, parked.range)
+        before = self._version(key)
+        params = {"Bucket": self._bucket, "Key": key, "Body": body, "ContentType": settings.content_type}
+        self._execute(Call("s3", "put_object", params))
+        return f"input replaced by {checksum(body)} ({before})"
+
+    def _version(self, key: str) -> str:
+        try:
+            found = self._execute(Call("s3", "head_object", {"Bucket": self._bucket, "Key": key}))
+        except NotFoundError:
+            return "there was none"
+        except AccessDeniedError:
+            # Whoever may not list is not told that an object is missing.
+            return "there was none, or it may not be read"
+        version = found.get("VersionId")
+        return "the former one is not kept" if version is None else f"the former one is version {version}"
+
+    def _settings(self, parked: ParkedChunk) -> JobSettings:
+        settings = self._ledger.settings(parked.job_id)
+        if settings is None:
+            raise InputError(f"the ledger does not know job {parked.job_id} any more")
+        return settings
+
+    @staticmethod
+    def _require(parked: ParkedChunk, *, force: bool) -> None:
+        refusal = parked.refusal(force=force)
+        if refusal is not None:
+            raise InputError(f"chunk {parked.range.name} of job {parked.job_id}: {refusal}")

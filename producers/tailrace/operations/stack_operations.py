@@ -1,0 +1,78 @@
+"""What operators do, put together for one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from tailrace.aws.queues import Queue
+from tailrace.aws.stacks import Stack
+from tailrace.operations.dead_letters import DeadLetters
+from tailrace.operations.parked_queue import ParkedQueue
+from tailrace.operations.redriving import Redriving
+from tailrace.operations.results import ResultsReader
+from tailrace_core.aws.calls import Call
+from tailrace_core.ledger.port import Ledger
+
+
+class Operations:
+    """Parked chunks, dead letters and the results queue; parts are made when they are first asked for.
+
+    ``execute`` carries out a call, ``read`` returns the whole body of the answer to one of S3.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        ledger: Ledger,
+        *,
+        execute: Callable[[Call], Any],
+        read: Callable[[Call], bytes],
+        now: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._stack = stack
+        self._ledger = ledger
+        self._execute = execute
+        self._read = read
+        self._now = now
+        self._new_id = new_id
+
+    @cached_property
+    def parked(self) -> ParkedQueue:
+        """What needs a person."""
+        return ParkedQueue(
+            queue=self._queue_of("ParkedQueue"),
+            ledger=self._ledger,
+            bucket=self._stack.bucket,
+            read=self._read,
+            now=self._now,
+        )
+
+    @cached_property
+    def redriving(self) -> Redriving:
+        """What a person does about it."""
+        return Redriving(
+            parked=self.parked,
+            retries=self._queue_of("RetriesQueue"),
+            failed=self._queue_of("FailedQueue"),
+            ledger=self._ledger,
+            bucket=self._stack.bucket,
+            execute=self._execute,
+        )
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """What consumers and subscriptions gave up on."""
+        return DeadLetters(self._stack, self._queue, now=self._now, new_id=self._new_id)
+
+    def results(self, **options: Any) -> ResultsReader:
+        """A reader of the results queue; ``options`` are those of `ResultsReader`."""
+        return ResultsReader(self._queue_of("ResultsQueue"), **options)
+
+    def _queue_of(self, output: str) -> Queue:
+        return self._queue(self._stack.queue_url(output))
+
+    def _queue(self, url: str) -> Queue:
+        return Queue(url, self._execute)

@@ -1,0 +1,238 @@
+"""Columns: which of them the model sees and which come back beside the prediction, cut out byte for byte.
+
+Fields are copied verbatim with their quotes; nothing is parsed and written anew. NumPy finds the delimiters of a whole
+piece at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tailrace.records import bitmaps
+from tailrace.records.bitmaps import Octets
+from tailrace.records.cutting import Cut, Window
+from tailrace.records.structure import Structure
+from tailrace_core.errors import InputError, RecordError
+
+_COMMA, _NEWLINE, _RETURN = b",\n\r"
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The bytes of a cut's selected columns; ``kept`` is empty when no column is kept."""
+
+    sent: tuple[bytes, ...]
+    kept: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """The columns of an input, and the positions (0-based) of those to send and those to keep, in order of output."""
+
+    columns: tuple[str, ...]
+    sent: tuple[int, ...]
+    kept: tuple[int, ...] = ()
+
+    @classmethod
+    def from_names(
+        cls,
+        columns: Sequence[str],
+        *,
+        keep: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        send: Sequence[str] = (),
+    ) -> ColumnPlan:
+        """Works out the plan: kept columns are not sent unless ``send`` names them.
+
+        ``send`` and ``keep`` give the order of what they name; without ``send`` all columns that are neither kept nor
+        dropped are sent, in the file's order.
+
+        Raises:
+            InputError: an unknown column, one that is named twice, or to be dropped and also kept or sent, or nothing
+                left to send.
+        """
+        kept = _positions(columns, keep, "keep")
+        dropped = _positions(columns, drop, "drop")
+        sent = _positions(columns, send, "send")
+        for wish, chosen in (("keep", kept), ("send", sent)):
+            for position in chosen:
+                if position in dropped:
+                    raise InputError(f"column {columns[position]!r} is both in {wish} and in drop: name it in one")
+        if not send:
+            sent = tuple(position for position in range(len(columns)) if position not in {*kept, *dropped})
+        if not sent:
+            raise InputError(
+                f"no column is left to send: all of {_listed(columns)} are kept or dropped; "
+                "name in send those that the model is to see as well"
+            )
+        return cls(tuple(columns), sent, kept)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether records are sent just as they are and nothing is kept."""
+        return not self.kept and self.sent == tuple(range(len(self.columns)))
+
+    @property
+    def sent_names(self) -> tuple[str, ...]:
+        """The names of the columns that are sent, in order."""
+        return tuple(self.columns[position] for position in self.sent)
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """The names of the columns that are kept, in order."""
+        return tuple(self.columns[position] for position in self.kept)
+
+    def select(self, cut: Cut) -> Selected:
+        """The sent and the kept bytes of a cut.
+
+        Each sent record keeps its own line end (the last may have none); each kept record ends with a newline. When
+        nothing is to be selected, the data pass as they are.
+
+        Raises:
+            RecordError: a record has another number of fields than there are columns (the row counts within the cut).
+        """
+        if self.is_identity:
+            return Selected((cut.data,) if cut.data else (), ())
+        sent: list[bytes] = []
+        kept: list[bytes] = []
+        row = 0
+        for window in cut.windows:
+            fields = _Fields(cut.data, window, len(self.columns), row)
+            row += fields.rows
+            sent.append(fields.gather(self.sent, own_line_ends=True))
+            if self.kept:
+                kept.append(fields.gather(self.kept, own_line_ends=False))
+        return Selected(tuple(sent), tuple(kept))
+
+
+class _Fields:
+    """Where the fields of a window begin and end, as offsets with one entry for each record.
+
+    The delimiter after a field stands at the field's stop. The carriage return of a line end belongs to no field.
+    """
+
+    def __init__(self, data: bytes, window: Window, columns: int, first_row: int) -> None:
+        # A newline for the last record spares all that follows a special case; it is taken off again at the end.
+        self._unended = not data.endswith(b"\n", window.start, window.stop)
+        text = data[window.start : window.stop] + b"\n" if self._unended else data
+        size = window.structure.size + self._unended
+        self._values: Octets = np.frombuffer(text, np.uint8, size, 0 if self._unended else window.start)
+        stops = _delimiters(self._values, window.structure)
+        _require_regular(self._values[stops] == _NEWLINE, columns, first_row)
+        self._stops = stops.reshape(-1, columns)
+        self._line_stops = self._stops[:, -1] + 1
+        self._line_starts = np.concatenate([[0], self._line_stops[:-1]])
+        self.rows = len(self._stops)
+        if data.find(b"\r", window.start, window.stop) >= 0:
+            self._leave_out_carriage_returns()
+
+    def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
+        """The given fields of each record, with commas between them and a line end after them."""
+        in_order = all(one < other for one, other in pairwise(columns))
+        gather = self._delete_others if in_order else self._reorder
+        gathered = gather(columns, own_line_ends=own_line_ends)
+        return gathered[:-1].tobytes() if own_line_ends and self._unended else gathered.tobytes()
+
+    def _start(self, column: int) -> Positions:
+        return self._stops[:, column - 1] + 1 if column else self._line_starts
+
+    def _stop(self, column: int) -> Positions:
+        return self._stops[:, column]
+
+    def _line_ends(self, *, own: bool) -> Positions:
+        """Where the line ends begin that are written: each record's own, or the newline in it."""
+        return self._stop(-1) if own else self._line_stops - 1
+
+    def _leave_out_carriage_returns(self) -> None:
+        stops = self._stop(-1)
+        stops -= (self._values[stops - 1] == _RETURN) & (stops > self._start(self._stops.shape[1] - 1))
+
+    def _delete_others(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
+        """Columns in the file's order are what remains when the bytes between them are deleted."""
+        borders: list[Positions] = []
+        for first, last in _runs(columns):
+            # A field that follows another takes the comma before it along.
+            borders += [self._start(first) - bool(borders), self._stop(last)]
+        if own_line_ends and columns[-1] == self._stops.shape[1] - 1:
+            borders[-1] = self._line_stops
+        else:
+            borders += [self._line_ends(own=own_line_ends), self._line_stops]
+        lengths = np.diff(np.stack(borders, axis=1).ravel(), prepend=0)
+        wanted = np.zeros(len(lengths), np.bool_)
+        wanted[1::2] = True
+        return self._values[np.repeat(wanted, lengths)]
+
+    def _reorder(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
+        """Columns in any order, byte by byte by index; each but the last takes along its delimiter, made a comma."""
+        starts = np.stack([*map(self._start, columns), self._line_ends(own=own_line_ends)], axis=1)
+        lengths = np.stack([*map(self._stop, columns), self._line_stops], axis=1) - starts
+        inner = len(columns) - 1
+        lengths[:, :inner] += 1
+        ends = np.cumsum(lengths.ravel())
+        index = np.arange(ends[-1]) + np.repeat(starts.ravel() - ends + lengths.ravel(), lengths.ravel())
+        gathered: Octets = self._values[index]
+        gathered[ends.reshape(lengths.shape)[:, :inner] - 1] = _COMMA
+        return gathered
+
+
+def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last of each run of neighbours: 1, 2, 3, 7 is 1 to 3 and 7 to 7."""
+    runs: list[tuple[int, int]] = []
+    for column in columns:
+        if runs and runs[-1][1] == column - 1:
+            runs[-1] = (runs[-1][0], column)
+        else:
+            runs.append((column, column))
+    return runs
+
+
+def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row: int) -> None:
+    """Each record has its number of delimiters, of which the last and no other is a newline."""
+    rows, over = divmod(len(is_newline), columns)
+    if not over and np.count_nonzero(is_newline) == rows and is_newline[columns - 1 :: columns].all():
+        return
+    widths = np.diff(np.flatnonzero(is_newline), prepend=-1)
+    ragged = np.flatnonzero(widths != columns)
+    at = int(ragged[0]) if len(ragged) else len(widths)
+    found = f"{widths[at]} fields" if len(ragged) else "a quote that is not closed"
+    raise RecordError(
+        f"row {first_row + at} of a cut has {found} where {columns} fields are expected: "
+        "its columns cannot be told apart; leave it out (the pre-flight check names it)",
+        row=first_row + at,
+    )
+
+
+def _delimiters(values: Octets, structure: Structure) -> Positions:
+    """Where the commas and newlines stand that are outside of quotes."""
+    marked = values == _COMMA
+    marked |= values == _NEWLINE
+    if structure.inside is not None:
+        marked &= ~bitmaps.mask(structure.inside, len(values))
+    return np.flatnonzero(marked)
+
+
+def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple[int, ...]:
+    known = {name: position for position, name in enumerate(columns)}
+    found: list[int] = []
+    for name in names:
+        # Written as a list with spaces, names come with them; a name that really has them goes first.
+        name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, mended
+        if name not in known:
+            raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")
+        if known[name] in found:
+            raise InputError(f"{wish} names column {name!r} twice: name it once")
+        found.append(known[name])
+    return tuple(found)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = 50
+    more = f" and {len(columns) - shown} more" if len(columns) > shown else ""
+    return ", ".join(map(repr, columns[:shown])) + more

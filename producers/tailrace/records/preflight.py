@@ -1,0 +1,144 @@
+"""Pre-flight: the records that break or shift a model's container, found before anything is sent.
+
+Containers read CSV with readers that skip blank lines and comments, stop at ragged records, or fail on text that is not
+UTF-8; the predictions then no longer stand beside their rows. Nearly every block is clean, and a few passes over all of
+it prove so; only a block that they cannot clear is looked at record by record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailrace.records import bitmaps
+from tailrace.records.bitmaps import Octets
+from tailrace.records.cutting import Cut, Window
+from tailrace.records.structure import Structure
+from tailrace.records.utf8 import is_utf8
+from tailrace_core.csv_text.records import outside_quotes, split_fields, split_records
+
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n\v\f"
+_SPACE, _HASH, _COMMA, _RETURN = b" #,\r"
+_GROUP_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row (0-based, in the whole input) that no container should see, and why, in a few stable words."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Checks records that are to have ``columns`` fields; ``header`` is the header without its line end, if any."""
+
+    columns: int
+    header: bytes | None = None
+
+    def check(self, cut: Cut) -> list[BadRow]:
+        """The bad rows of a cut, in order; a row with several faults is named once, for the first of them."""
+        bad: list[BadRow] = []
+        row = cut.first_row
+        for window in cut.windows:
+            if not self.is_clean(cut.data, window):
+                bad += self._search(split_records(cut.data[window.start : window.stop]), row)
+            row += window.structure.rows
+        return bad
+
+    def is_clean(self, data: bytes, window: Window) -> bool:
+        """Whether a few passes over a window of ``data`` prove that none of its records is bad."""
+        octets = np.frombuffer(data, np.uint8, window.structure.size, window.start)
+        return not (
+            window.structure.unclosed
+            or data.find(b"\0", window.start, window.stop) >= 0
+            or self._may_hold_comment(data, window, octets)
+            or self._may_hold_lone_return(data, window, octets)
+            or self._may_repeat_header(data, window, octets)
+            or not is_utf8(data, octets, window.start)
+        ) and self._is_regular(octets, window.structure)
+
+    def reason(self, record: bytes) -> str | None:
+        """Why one record (with or without its line end) is bad; None when it is not."""
+        body = record.removesuffix(b"\n").removesuffix(b"\r")
+        if not body.strip(_BLANKS):
+            return "blank line"
+        if b"\0" in body:
+            return "NUL byte"
+        fault = _not_utf8(body)
+        if fault is not None:
+            return f"not UTF-8 (byte {body[fault]:#04x} at offset {fault} of the record)"
+        if self.header is not None and body.removeprefix(_BOM) == self.header:
+            return "repeats the header"
+        return self._broken_structure(body)
+
+    def _broken_structure(self, body: bytes) -> str | None:
+        if body.startswith(b"#"):
+            return "starts with '#'"
+        if body.count(b'"') % 2:
+            return "quote not closed"
+        found = len(split_fields(body))
+        if found != self.columns:
+            return f"{self.columns} field{'s' * (self.columns > 1)} expected, {found} found"
+        # Readers take a lone carriage return for the end of a line.
+        return "carriage return outside quotes" if b"\r" in outside_quotes(body) else None
+
+    def _search(self, records: list[bytes], first_row: int) -> list[BadRow]:
+        """Looks one by one at those records only whose neighbourhood is not proved clean."""
+        bad: list[BadRow] = []
+        for start in range(0, len(records), _GROUP_ROWS):
+            group = records[start : start + _GROUP_ROWS]
+            data = b"".join(group)
+            if not self.is_clean(data, Window(0, Structure.of(data))):
+                reasons = ((row, self.reason(record)) for row, record in enumerate(group, start=first_row + start))
+                bad += [BadRow(row, reason) for row, reason in reasons if reason is not None]
+        return bad
+
+    def _may_hold_comment(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if data.find(b"#", window.start, window.stop) < 0:
+            return False
+        return bool((bitmaps.equal(octets, _HASH) & window.structure.starts).any())
+
+    def _may_hold_lone_return(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if data.find(b"\r", window.start, window.stop) < 0:
+            return False
+        alone = bitmaps.equal(octets, _RETURN) & ~bitmaps.preceding(window.structure.ends)
+        return bool(window.structure.outside(alone).any())
+
+    def _may_repeat_header(self, data: bytes, window: Window, octets: Octets) -> bool:
+        if self.header is None:
+            return False
+        if not self.header:
+            return True
+        return _may_start_with(self.header, data, window, octets) or data.find(_BOM, window.start, window.stop) >= 0
+
+    def _is_regular(self, octets: Octets, structure: Structure) -> bool:
+        """Whether each record has its number of fields, and in one column none may be a blank line."""
+        if self.columns == 1 and (bitmaps.marked(np.less_equal, octets, _SPACE) & structure.starts).any():
+            return False
+        # With two columns and more, a blank line lacks a comma.
+        commas = structure.outside(bitmaps.equal(octets, _COMMA))
+        return bitmaps.has_between(commas, structure.ends, self.columns - 1)
+
+
+def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:
+    """Whether a record may start with a text: so it does where all its bytes stand one after the other."""
+    if data.find(text[:1], window.start, window.stop) < 0:
+        return False
+    at = bitmaps.positions(bitmaps.equal(octets, text[0]) & window.structure.starts)
+    for further, octet in enumerate(text[1:], start=1):
+        at = at[at < len(octets) - further]
+        at = at[octets[at + further] == octet]
+    return bool(len(at))
+
+
+def _not_utf8(data: bytes) -> int | None:
+    """The offset of the first byte that is not UTF-8; None if all is."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None

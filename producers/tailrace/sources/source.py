@@ -1,0 +1,271 @@
+"""Sources: what the user names, opened and joined to one stream of CSV records.
+
+A name is a path, a pattern, ``-`` for standard input, or ``s3://bucket/key``; gzip and zstd are recognised by content.
+Several names make one input, in the order given; their headers must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+from tailrace.sources.decompression import BLOCK_BYTES, decompressed, peek
+from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
+from tailrace_core.csv_text.headers import HeaderPolicy, column_names
+from tailrace_core.csv_text.records import first_end, last_end
+from tailrace_core.errors import InputError
+
+__all__ = ["OpenObject", "Readable", "Source"]
+
+_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+_SNIFF_BYTES = 64
+
+
+class Source:
+    """One input made of all that the user named; a context manager, to be read once.
+
+    ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``), ``columns`` the
+    names, ``bom_dropped`` whether the first file began with a byte order mark, which is not part of the data.
+    """
+
+    def __init__(self, origins: Sequence[Origin], header: HeaderPolicy) -> None:
+        self._origins = origins
+        self._policy = header
+        self._read_before = 0
+        self._begun: list[tuple[int, int, str]] = []
+        """Of each file so far: where it begins in the data, where its data begin in it, its name."""
+        self._taken = False
+        self._current = _OpenFile(origins[0])
+        try:
+            record = self._current.first_record
+            self.columns = column_names(record, header)
+            self.header = None if header is HeaderPolicy.NONE else record
+            self.bom_dropped = self._current.bom_dropped
+            self._look_at_all()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        names: Sequence[str],
+        *,
+        header: HeaderPolicy,
+        stdin: Readable | None = None,
+        s3: OpenObject | None = None,
+    ) -> Self:
+        """Opens what is named and looks at the head of each file (of a later stream only once it is reached).
+
+        Raises:
+            InputError: a name that leads nowhere, a file that is empty, is no CSV in UTF-8 or has another header than
+                the first, or an input of nothing but headers.
+        """
+        if not names:
+            raise InputError("no input is named: name a file, a pattern, s3://bucket/key, or - for standard input")
+        return cls([origin for name in names for origin in resolve(name, stdin=stdin, s3=s3)], header)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, streams and objects that make up the input, in order."""
+        return tuple(origin.name for origin in self._origins)
+
+    @property
+    def size_hint_bytes(self) -> int | None:
+        """The size of all files as they are stored, compressed or not; None when the size of one is not known."""
+        sizes = [origin.size_bytes for origin in self._origins if origin.size_bytes is not None]
+        return sum(sizes) if len(sizes) == len(self._origins) else None
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of ``size_hint_bytes`` has been read."""
+        return self._read_before + self._current.bytes_read
+
+    def blocks(self) -> Iterator[bytes]:
+        """The data records' bytes in blocks of 1 MiB or less that end anywhere, headers left out (strip, repeat).
+
+        What a stream has at the moment is a block, however small.
+
+        Where a file lacks its last newline and another follows, a line end like that of its first record is put in.
+
+        Raises:
+            InputError: the source was read before; or, while reading, a file that is cut off, damaged or cannot be
+                read, or ends inside quotes although another follows, or a stream with another header than the first.
+        """
+        if self._taken:
+            raise InputError("the input has been read already: open it again")
+        self._taken = True
+        return self._all_blocks()
+
+    def place(self, offset: int) -> str:
+        """Where in the files (decompressed, with headers) the byte at an offset of the data read so far stands."""
+        begins, data_start, name = next(
+            (each for each in reversed(self._begun) if each[0] <= offset), (0, 0, self._origins[0].name)
+        )
+        of = f" of {name}" if len(self._origins) > 1 else ""
+        return f"at byte {offset - begins + data_start}{of}"
+
+    def close(self) -> None:
+        """Closes what is open."""
+        self._current.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _look_at_all(self) -> None:
+        """Refuses early what would otherwise break a job that is half submitted."""
+        holds_data = self._current.holds_data(self._policy)
+        for origin in self._origins[1:]:
+            if not origin.reopenable:
+                holds_data = True
+                continue
+            file = _OpenFile(origin)
+            try:
+                self._check_header(file)
+                holds_data |= file.holds_data(self._policy)
+            finally:
+                file.close()
+        if not holds_data:
+            raise InputError(
+                f"{self._origins[0].name} holds a header only, and no data; "
+                "if its first record is data, say that there is no header"
+            )
+
+    def _check_header(self, file: _OpenFile) -> None:
+        if self.header is not None and file.first_record != self.header:
+            raise InputError(
+                f"the header of {file.name} is not that of {self._origins[0].name}: "
+                f"{_shown(file.first_record)} instead of {_shown(self.header)}; submit them as two inputs"
+            )
+
+    def _all_blocks(self) -> Iterator[bytes]:
+        offset = 0
+        try:
+            for position, origin in enumerate(self._origins):
+                if position:
+                    self._next(origin)
+                self._begun.append((offset, self._current.data_offset(self._policy), self._current.name))
+                blocks = self._current.blocks(self._policy)
+                last = position == len(self._origins) - 1
+                for block in blocks if last else _closed(blocks, self._current):
+                    offset += len(block)
+                    yield block
+        finally:
+            self.close()
+
+    def _next(self, origin: Origin) -> None:
+        done = self._current
+        done.close()
+        file = _OpenFile(origin)
+        self._read_before += done.bytes_read
+        self._current = file
+        self._check_header(file)
+
+
+class _OpenFile:
+    """One file being read: its first record, and then all of it."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.name = origin.name
+        self.bytes_read = 0
+        self._stream = origin.open()
+        try:
+            head, rest = peek(decompressed(self._stored(), self.name), _SNIFF_BYTES)
+            self.bom_dropped = head.startswith(_BOM)
+            _check_encoding(head, self.name)
+            self._head, self._rest, self._data_start = self._first(rest)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def first_record(self) -> bytes:
+        """The first record without its line end."""
+        return self._head[: self._data_start].removesuffix(b"\n").removesuffix(b"\r")
+
+    @property
+    def line_end(self) -> bytes:
+        """How the first record ends; a newline if it has no end."""
+        return b"\r\n" if self._head.endswith(b"\r\n", 0, self._data_start) else b"\n"
+
+    def holds_data(self, policy: HeaderPolicy) -> bool:
+        """Whether there is anything beside the header."""
+        if policy is HeaderPolicy.NONE or len(self._head) > self._data_start:
+            return True
+        following, self._rest = peek(self._rest, 1)
+        return bool(following)
+
+    def data_offset(self, policy: HeaderPolicy) -> int:
+        """Where in the file what `blocks` gives begins."""
+        return len(_BOM) * self.bom_dropped + (0 if policy is HeaderPolicy.NONE else self._data_start)
+
+    def blocks(self, policy: HeaderPolicy) -> Iterator[bytes]:
+        """All of it, or under strip and repeat what follows the header."""
+        head = self._head if policy is HeaderPolicy.NONE else self._head[self._data_start :]
+        return chain((head,) if head else (), self._rest)
+
+    def close(self) -> None:
+        """Closes the stream."""
+        self._stream.close()
+
+    def _stored(self) -> Iterator[bytes]:
+        while block := self._read():
+            self.bytes_read += len(block)
+            yield block
+
+    def _read(self) -> bytes:
+        try:
+            return self._stream.read(BLOCK_BYTES)
+        except OSError as error:
+            raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
+
+    def _first(self, blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes], int]:
+        """The first blocks as far as the first record goes, the blocks after, and where the first record ends."""
+        head = b""
+        for block in blocks:
+            head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
+            if last_end(head, inside=False)[0]:
+                return head, blocks, first_end(head, inside=False)
+            if len(head) > MAX_RECORD_BYTES:
+                break
+        else:
+            if not head:
+                raise InputError(f"{self.name} is empty: there is nothing to score")
+            return head, iter(()), len(head)
+        raise InputError(
+            f"the first record of {self.name} does not end within {MAX_RECORD_BYTES} bytes; "
+            "probably a quote in it is not closed"
+        )
+
+
+def _closed(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
+    """The blocks of a file that another follows: its last record gets a line end if it has none."""
+    inside, ended = False, True
+    for block in blocks:
+        if b'"' in block:
+            inside ^= block.count(b'"') % 2 == 1
+        ended = block.endswith(b"\n")
+        yield block
+    if inside:
+        raise InputError(f"{file.name} ends inside quotes, which would swallow the file after it: close the quote")
+    if not ended:
+        yield file.line_end
+
+
+def _check_encoding(head: bytes, name: str) -> None:
+    wide = head.startswith(_WIDE_BOMS) or (len(head) > 1 and (not any(head[0::2]) or not any(head[1::2])))
+    if wide:
+        raise InputError(f"{name} is UTF-16 or UTF-32 and not UTF-8: convert it, for instance with iconv -t UTF-8")
+
+
+def _shown(record: bytes) -> str:
+    text = record.decode(errors="replace")
+    limit = 120
+    return repr(text if len(text) <= limit else text[:limit] + "…")

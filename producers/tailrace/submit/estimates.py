@@ -1,0 +1,68 @@
+"""The dry run: what a submit would do and about what it would cost. Reads the input and touches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tailrace.costs.prices import IRELAND
+from tailrace.costs.stack_costs import handling
+from tailrace.submit.planning import ChunkPlan, Seal
+from tailrace_core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Sums over the chunks of a plan; sizes in bytes, the cost in US dollars without the endpoint's own."""
+
+    rows: int = 0
+    rows_rejected: int = 0
+    chunks: int = 0
+    invocations: int = 0
+    objects: int = 0
+    source_bytes: int = 0
+    upload_bytes: int = 0
+    largest_input_bytes: int = 0
+    calls: int = 0
+    cost_usd: float = 0.0
+
+
+def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
+    """Go through a plan to its end.
+
+    Raises:
+        RecordError: as `tailrace.submit.planning.Planner.plan`.
+    """
+    rows = rejected = invocations = objects = source = upload = largest = 0
+    for chunks, each in enumerate(plan):
+        if isinstance(each, Seal):
+            return Estimate(
+                rows=rows,
+                rows_rejected=rejected,
+                chunks=chunks,
+                invocations=invocations,
+                objects=objects,
+                source_bytes=source,
+                upload_bytes=upload,
+                largest_input_bytes=largest,
+                calls=_calls(chunks, invocations, objects),
+                cost_usd=_cost(chunks),
+            )
+        input_bytes = sum(map(len, each.input))
+        rows += each.range.rows
+        rejected += len(each.rejected)
+        invocations += bool(each.rows_sent)
+        objects += bool(each.input) + bool(each.kept) + bool(each.rejected) + (not each.rows_sent)
+        source += each.source_bytes
+        upload += input_bytes + sum(map(len, each.kept))
+        largest = max(largest, input_bytes)
+    raise InputError("the plan has no end")
+
+
+def _calls(chunks: int, invocations: int, objects: int) -> int:
+    """Of the producer: objects, an intent a chunk, an invocation and its confirmation; and a few for the job."""
+    return objects + chunks + 2 * invocations + 6
+
+
+def _cost(chunks: int) -> float:
+    return sum(cost for *_, cost in handling(chunks, IRELAND))

@@ -1,0 +1,296 @@
+"""The calls that a submit makes, as steps: each chunk's objects, its intent, its invocation, and the job around them.
+
+Three phases for a chunk, because executors overlap them differently: `upload` may run for many chunks at once; `record`
+runs in the order of the input, so that what the ledger knows is always the input up to some row, without a gap;
+`invoke` again runs for many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tailrace.aws.stacks import Stack
+from tailrace.options import differences, fingerprint
+from tailrace.submit.finishing import publish_call
+from tailrace.submit.planning import ChunkPlan
+from tailrace.submit.resuming import RecordedChunks
+from tailrace_core.aws.calls import Call, Steps
+from tailrace_core.csv_text.records import split_records
+from tailrace_core.csv_text.rejects import write_rejects
+from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
+from tailrace_core.jobs import window
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.port import JobKey
+from tailrace_core.ledger.rules import Opened
+from tailrace_core.messages.events import INLINE_BYTES, PartReady
+from tailrace_core.objects import keys
+from tailrace_core.objects.checksums import as_s3_has_it, checksum
+
+DUE_S = 300.0
+"""When the reconciler first looks at a chunk, counted from the intent and again from the invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A planned chunk that is to be sent; ``recorded`` when it only has to be invoked again."""
+
+    plan: ChunkPlan
+    recorded: Chunk | None
+    number: int = 0
+    """Of the chunk in its job, from 0."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the chunk is new and has rows to be sent."""
+        return self.recorded is None and bool(self.plan.rows_sent)
+
+
+class Todo(StrEnum):
+    """What a planned chunk still needs, given what is recorded of it."""
+
+    NOTHING = "nothing"
+    INVOKE_AGAIN = "invoke_again"
+    """It was recorded, and whoever did so died before it was known to be invoked."""
+    EVERYTHING = "everything"
+
+
+class JobClosedError(TailraceError):
+    """The job takes no chunks any more: somebody closed it while it was being submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A job that is being submitted, and what is recorded of it."""
+
+    job: Job
+    settings: JobSettings
+    recorded: RecordedChunks
+    continued: bool = False
+
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether the job still takes chunks; otherwise the input is only compared."""
+        return self.job.state is JobState.SUBMITTING
+
+
+def todo(recorded: Chunk | None) -> Todo:
+    """What a planned chunk still needs; one that waits is started by whoever sees that it fits."""
+    if recorded is None:
+        return Todo.EVERYTHING
+    if recorded.state is ChunkState.OPEN and not (recorded.invoked or recorded.parked or recorded.waiting):
+        return Todo.INVOKE_AGAIN
+    return Todo.NOTHING
+
+
+def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[Opening]:
+    """Create the job, or find the one that the key was used for.
+
+    Raises:
+        JobKeyError: the key was used with other settings, or its job is gone.
+    """
+    named = None if key is None else JobKey(key, fingerprint(settings))
+    if (yield from ledger.create_job(job, settings, named)):
+        return Opening(job, settings, RecordedChunks(()))
+    if named is None:
+        raise InputError(f"job {job.job_id} exists already; submit again")
+    return (yield from _continue(ledger, named, settings))
+
+
+def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[Opening]:
+    found = yield from ledger.find_key(key.key)
+    job = None if found is None else (yield from ledger.job(found[0]))
+    before = None if found is None else (yield from ledger.settings(found[0]))
+    if found is None or job is None or before is None:
+        raise JobKeyError(f"the job of key {key.key!r} is not in the ledger any more; use another key", key=key.key)
+    if found[1] != key.fingerprint:
+        raise JobKeyError(
+            f"job key {key.key!r} was used for job {job.job_id} with other settings ({differences(before, settings)}); "
+            "submit with the same ones to continue it, or use another key",
+            key=key.key,
+            job_id=job.job_id,
+        )
+    chunks: list[Chunk] = []
+    after = None
+    while True:
+        page, after = yield from ledger.chunks_page(job.job_id, after)
+        chunks += page
+        if not after:
+            return Opening(job, before, RecordedChunks(chunks, rows_total=job.rows_total), continued=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSteps:
+    """The steps of one job's chunks. ``now`` gives seconds since the epoch."""
+
+    stack: Stack
+    ledger: DynamoSteps
+    job_id: str
+    settings: JobSettings
+    now: Callable[[], float]
+
+    def upload(self, plan: ChunkPlan) -> Steps[None]:
+        """Put what the chunk consists of into the bucket; repeating it writes the same bytes."""
+        rows = plan.range
+        if plan.input:
+            body = b"".join(plan.input)
+            yield self._put(keys.input_key(self.job_id, rows), body, plan.input_checksum, self.settings.content_type)
+        if plan.kept:
+            yield self._put(keys.kept_key(self.job_id, rows), b"".join(plan.kept))
+        if plan.rejected:
+            yield self._put(keys.rejects_key(self.job_id, rows), write_rejects(plan.rejected))
+        if not plan.rows_sent:
+            yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
+
+    def record(self, works: Sequence[Work]) -> Steps[list[Chunk | None]]:
+        """Write the intents; for each the chunk to `invoke`, or None when there is nothing to invoke.
+
+        Those beyond the window are recorded as waiting.
+
+        Raises:
+            JobClosedError: the job takes no chunks any more.
+        """
+        if len(works) > 1 and all(work.is_plain for work in works):
+            chunks = [self._new_chunk(work) for work in works]
+            if (yield from self.ledger.open_chunks(chunks)):
+                return [self._to_invoke(work, chunk) for work, chunk in zip(works, chunks, strict=True)]
+        recorded = []
+        for work in works:
+            recorded.append((yield from self._record_one(work)))  # noqa: PERF401 - a comprehension cannot yield from
+        return recorded
+
+    def _record_one(self, work: Work) -> Steps[Chunk | None]:
+        if work.recorded is not None:
+            again = replace(work.recorded, attempt=work.recorded.attempt + 1, due_at=self.now() + DUE_S)
+            return again if (yield from self.ledger.begin_attempt(again)) else None
+        chunk = self._new_chunk(work)
+        if not work.plan.rows_sent:
+            part = self._part(work.plan)
+            chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
+            # Effects come before the settling, so that a crash repeats them; the event's id is always the same.
+            yield self._publish(self._part_ready(chunk, part))
+            self._require((yield from self.ledger.add_rejected(chunk)))
+            return None
+        self._require((yield from self.ledger.open_chunk(chunk)))
+        return self._to_invoke(work, chunk)
+
+    def _new_chunk(self, work: Work) -> Chunk:
+        waits = window.waits(work.number, self.settings.window)
+        return Chunk(
+            job_id=self.job_id,
+            range=work.plan.range,
+            attempt=0 if waits else 1,
+            tries=0 if waits else 1,
+            due_at=self.now() + DUE_S,
+            rejected=len(work.plan.rejected),
+            input_checksum=work.plan.source_checksum,
+        )
+
+    def _to_invoke(self, work: Work, chunk: Chunk) -> Chunk | None:
+        goes_on = not chunk.waiting or window.is_time_to_look(work.number, self.settings.window)
+        return chunk if goes_on else None
+
+    def invoke(self, chunk: Chunk) -> Steps[None]:
+        """Invoke the endpoint for a recorded chunk; when it waits, for those whose turn it is, most often none.
+
+        Raises:
+            InputError: the endpoint is not there (any more).
+        """
+        if not chunk.waiting:
+            yield from self._invoke(chunk)
+        elif (job := (yield from self.ledger.job(self.job_id))) is not None:
+            yield from self.start_waiting(job)
+
+    def start_waiting(self, job: Job) -> Steps[None]:
+        """Invoke chunks that wait, as many as fit the window by the job as it was just read.
+
+        Raises:
+            InputError: the endpoint is not there (any more).
+        """
+        for chunk in (yield from self.ledger.claim(job, self.settings.window, self.now() + DUE_S)):
+            yield from self._invoke(chunk)
+
+    def _invoke(self, chunk: Chunk) -> Steps[None]:
+        """Invoke the endpoint for a started chunk and record where its answer will be."""
+        settings = self.settings
+        params = {
+            "EndpointName": settings.endpoint_name,
+            "InputLocation": self._location(keys.input_key(self.job_id, chunk.range)),
+            "InferenceId": str(chunk.inference_id),
+            "ContentType": settings.content_type,
+            "Accept": settings.accept,
+            "RequestTTLSeconds": settings.request_ttl_s,
+            "InvocationTimeoutSeconds": settings.invocation_timeout_s,
+        }
+        try:
+            answer = yield Call("sagemaker-runtime", "invoke_endpoint_async", params)
+        except PermanentError as exc:
+            if "not found" in exc.message.lower() or "could not find" in exc.message.lower():
+                raise InputError(
+                    f"endpoint {settings.endpoint_name!r} is not there ({exc.message}); deploy it, or name another",
+                    endpoint=settings.endpoint_name,
+                ) from exc
+            raise
+        if not answer.get("OutputLocation"):
+            # It broke off: nobody knows whether the request was taken. The reconciler invokes the chunk again.
+            return
+        yield from self.ledger.confirm(
+            replace(
+                chunk,
+                output_location=answer["OutputLocation"],
+                failure_location=answer.get("FailureLocation"),
+                due_at=self.now() + DUE_S,
+            )
+        )
+
+    def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
+        # Given the checksum, botocore sends the body as it is: to take one itself it would do so in small pieces.
+        params = {
+            "Bucket": self.stack.bucket,
+            "Key": key,
+            "Body": body,
+            "ContentType": content_type,
+            "ChecksumCRC32": as_s3_has_it(known or checksum(body)),
+        }
+        return Call("s3", "put_object", params)
+
+    def _part(self, plan: ChunkPlan) -> bytes:
+        return unscored_part(plan, len(self.settings.output_columns))
+
+    def _part_ready(self, chunk: Chunk, part: bytes) -> PartReady:
+        return PartReady(
+            event_id=PartReady.id_of(self.job_id, chunk.range),
+            job_id=self.job_id,
+            endpoint=self.settings.endpoint_name,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            rejected=chunk.rejected,
+            location=self._location(keys.part_key(self.job_id, chunk.range)),
+            rejects_location=self._location(keys.rejects_key(self.job_id, chunk.range)),
+            size_bytes=len(part),
+            checksum=checksum(part),
+            columns=self.settings.result_columns,
+            body=part.decode() if len(part) <= INLINE_BYTES else None,
+        )
+
+    def _publish(self, event: PartReady) -> Call:
+        return publish_call(self.stack.results_topic, event)
+
+    def _location(self, key: str) -> str:
+        return f"s3://{self.stack.bucket}/{key}"
+
+    def _require(self, opened: Opened) -> None:
+        # EXISTS: another submit with the same key is ahead; invoking twice is harmless, not invoking is not.
+        if opened is Opened.CLOSED:
+            raise JobClosedError(f"job {self.job_id} was closed while it was being submitted", job_id=self.job_id)
+
+
+def unscored_part(plan: ChunkPlan, outputs: int) -> bytes:
+    """The part of a chunk of which no row can be sent: a line for each row, its prediction empty."""
+    empty = b"," * (outputs - 1)
+    if plan.kept:
+        return b"".join(kept.removesuffix(b"\n") + b"," + empty + b"\n" for kept in split_records(b"".join(plan.kept)))
+    # Readers of CSV would skip a line of nothing.
+    return ((empty or b'""') + b"\n") * plan.range.rows

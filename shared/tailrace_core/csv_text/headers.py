@@ -1,0 +1,100 @@
+"""Headers: what the first record of a file is, and the names in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from enum import StrEnum
+
+from tailrace_core.csv_text.records import outside_quotes, split_fields
+from tailrace_core.errors import InputError
+
+_SHOWN_CHARS = 120
+
+
+class HeaderPolicy(StrEnum):
+    """What becomes of the first record of each file."""
+
+    STRIP = "strip"
+    """It is a header; the model does not see it."""
+    REPEAT = "repeat"
+    """It is a header; the model gets it at the head of each chunk."""
+    NONE = "none"
+    """There is no header: the first record is data, columns go by position."""
+
+
+def column_names(record: bytes, policy: HeaderPolicy) -> tuple[str, ...]:
+    """The names of the columns, given the first record (without its line end).
+
+    Without a header they are ``column_1``, ``column_2`` and so on.
+
+    Raises:
+        InputError: a header that is not UTF-8, is quoted wrongly, or names a column twice.
+    """
+    if policy is HeaderPolicy.NONE:
+        return tuple(f"column_{position}" for position in range(1, len(split_fields(record)) + 1))
+    return parse_header(record)
+
+
+def parse_header(record: bytes) -> tuple[str, ...]:
+    """The names in a header record (without its line end), unquoted.
+
+    Raises:
+        InputError: a header that is not UTF-8, is quoted wrongly, names a column twice, holds a carriage return that is
+            not quoted, or looks as if something else than commas separated it.
+    """
+    try:
+        text = record.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the header is not UTF-8 (at byte {error.start}); convert the file to UTF-8") from error
+    if b"\r" in outside_quotes(record):
+        raise InputError(
+            f"the header holds a carriage return: {_shown(text)}; if lines end in CR alone, convert them to LF, for "
+            "instance with tr '\\r' '\\n'"
+        )
+    names = parse_names(text)
+    if len(names) == 1 and b'"' not in record and (b";" in record or b"\t" in record):
+        raise InputError(
+            f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file; if "
+            "it is one name, quote it"
+        )
+    # The csv module forgives a quote inside an unquoted field, which opens a quoted stretch for whoever cuts.
+    if len(names) != len(split_fields(record)):
+        raise InputError(f"the header's quotes do not pair up: {_shown(text)}; quote each name as RFC 4180 says")
+    _refuse_duplicates(names)
+    return names
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """The names in one line of CSV, such as an option's value; a name that holds a comma is quoted.
+
+    Raises:
+        InputError: the text is not one record of CSV.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(
+            f"not a list of column names ({error}): {_shown(text)}; quote names as RFC 4180 says"
+        ) from error
+    if len(rows) > 1:
+        raise InputError(f"names of columns on more than one line: {_shown(text)}")
+    # The csv module takes an empty line for no record; here it is one name, and it is empty.
+    return tuple(rows[0]) if rows and rows[0] else ("",)
+
+
+def _shown(text: str) -> str:
+    """The beginning of what may be a whole file."""
+    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
+
+
+def _refuse_duplicates(names: tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        if name in seen:
+            first = names.index(name) + 1
+            raise InputError(
+                f"the header names a column twice: {_shown(name)} stands at positions {first} and {position}; "
+                "rename one, or treat the file as one without a header"
+            )
+        seen.add(name)

@@ -1,0 +1,66 @@
+"""Rejects objects: the rows of a range that have no prediction, each with its reason and as it stood in the source.
+
+One record a row, in row order, no header, LF ends: ``row,"reason",<original record>``. ``row`` counts from 0 over the
+whole input; the reason is always quoted, its quotes doubled, its line breaks made spaces. The original record is there
+byte for byte without its line end, and so may hold whatever made it unusable: too many fields, NUL, bytes that are not
+UTF-8. Its quotes pair up, as in every
+record but the last one of an input; that one comes last here too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tailrace_core.csv_text.records import split_records
+from tailrace_core.errors import ContractError
+
+_LINE = re.compile(rb'(0|[1-9]\d{0,11}),"((?:[^"\r\n]|"")*+)",(.*)', re.DOTALL)
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One rejected row: its position in the input (from 0), why, and the record without its line end."""
+
+    row: int
+    reason: str
+    record: bytes
+
+
+def write_rejects(rejects: Iterable[Reject]) -> bytes:
+    """The body of a rejects object, in row order; of two with the same row the first stays.
+
+    Raises:
+        ValueError: a record other than the last has a quote that nothing closes, so that it could not be read back.
+    """
+    by_row: dict[int, Reject] = {}
+    for each in rejects:
+        by_row.setdefault(each.row, each)
+    rows = [by_row[row] for row in sorted(by_row)]
+    for each in rows[:-1]:
+        if each.record.count(b'"') % 2:
+            raise ValueError(f"row {each.row} opens a quote that nothing closes, and is not the last one")
+    return b"".join(_line(each) for each in rows)
+
+
+def read_rejects(body: bytes) -> list[Reject]:
+    """The rows of a rejects object, in its order.
+
+    Raises:
+        ContractError: the bytes are not such an object; says which line.
+    """
+    found: list[Reject] = []
+    for number, line in enumerate(split_records(body), start=1):
+        match = _LINE.fullmatch(line.removesuffix(b"\n"))
+        if match is None:
+            raise ContractError(f"record {number} of a rejects object is not row, reason, record: {line[:100]!r}")
+        reason = match[2].replace(b'""', b'"').decode(errors="replace")
+        found.append(Reject(int(match[1]), reason, match[3]))
+    return found
+
+
+def _line(reject: Reject) -> bytes:
+    reason = _BREAKS.sub(" ", reject.reason).replace('"', '""').encode(errors="replace")
+    return b'%d,"%b",%b\n' % (reject.row, reason, reject.record)

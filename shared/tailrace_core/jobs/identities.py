@@ -1,0 +1,44 @@
+"""Job ids and inference ids: everything a consumer needs to find a chunk stands in the id that the service echoes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tailrace_core.jobs.ranges import RowRange
+
+_JOB_ID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+"""A ULID in Crockford's base 32."""
+
+_INFERENCE_ID = rf"({_JOB_ID})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})"
+
+
+MOST_ATTEMPTS = 999_999
+"""Of one chunk; the job's deadline comes long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceId:
+    """One attempt for one chunk: ``<job_id>.<first_row>.<rows>.<attempt>``, at most 59 of the 64 characters allowed."""
+
+    job_id: str
+    range: RowRange
+    attempt: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempt <= MOST_ATTEMPTS:
+            raise ValueError(f"attempts are counted from 1 to {MOST_ATTEMPTS}: {self.attempt}")
+
+    def __str__(self) -> str:
+        return f"{self.job_id}.{self.range.first_row}.{self.range.rows}.{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> InferenceId | None:
+        """The parsed id, or None when it is not one of ours: others may use the same endpoint."""
+        match = re.fullmatch(_INFERENCE_ID, text)
+        if match is None:
+            return None
+        try:
+            return cls(match[1], RowRange(int(match[2]), int(match[3])), int(match[4]))
+        except ValueError:  # a range that ends where none of ours can
+            return None

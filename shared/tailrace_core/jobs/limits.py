@@ -1,0 +1,44 @@
+"""How many rejected rows a job puts up with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
+
+_PER_CENT = 100.0
+HOPELESS = 32
+"""So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in
+ten are bad, one file in thirty starts like that."""
+
+
+def excess(job: Job, settings: JobSettings) -> str | None:
+    """Why the job has to fail, in words, when more rows were rejected than its settings allow; else None.
+
+    A limit in per cent holds from when the job is sealed: before, nobody knows of how many rows.
+    """
+    if settings.max_rejects is not None and job.rows_rejected > settings.max_rejects:
+        return f"{job.rows_rejected} rows were rejected, {settings.max_rejects} are allowed (max_rejects)"
+    percent = settings.max_rejects_percent
+    if percent is None or not job.rows_total:
+        return None
+    if job.rows_rejected * _PER_CENT > percent * job.rows_total:
+        counts = f"{job.rows_rejected} of {job.rows_total} rows were rejected"
+        return f"{counts}, {percent:g} % are allowed (max_rejects_percent)"
+    return None
+
+
+def hopeless(job: Job, chunks: Iterable[Chunk]) -> str | None:
+    """Why the job has to fail, in words, when the model refused whatever it was given; else None.
+
+    Splitting on would spend the whole budget to learn the same of every row. Rows rejected before sending do not count.
+    """
+    if job.rows_scored or job.rows_rejected < HOPELESS:
+        return None
+    refused = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.invoked]
+    if len(refused) < HOPELESS:
+        return None
+    last = refused[-1].reason or "no reason was given"
+    return (
+        f"no row was scored, and the model refused each of {len(refused)} that were tried alone; it said last: {last}"
+    )

@@ -1,0 +1,104 @@
+"""`DynamoSteps` bound to an executor: the ledger that sync services are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger import items
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.port import Due, JobKey
+from tailrace_core.ledger.rules import Opened, Settled, Settlement
+
+T = TypeVar("T")
+
+
+class DynamoLedger:
+    """Implements `tailrace_core.ledger.port.Ledger`; ``execute`` carries out one call and raises our errors."""
+
+    def __init__(self, steps: DynamoSteps, execute: Callable[[Call], Any]) -> None:
+        self._steps = steps
+        self._execute = execute
+
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._execute)
+
+    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
+        return self._run(self._steps.create_job(job, settings, key))
+
+    def find_key(self, key: str) -> tuple[str, str] | None:
+        return self._run(self._steps.find_key(key))
+
+    def job(self, job_id: str) -> Job | None:
+        return self._run(self._steps.job(job_id))
+
+    def settings(self, job_id: str) -> JobSettings | None:
+        return self._run(self._steps.settings(job_id))
+
+    def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
+        return self._run(self._steps.chunk(job_id, rows))
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        page, after = self._run(self._steps.chunks_page(job_id))
+        yield from page
+        while after:
+            page, after = self._run(self._steps.chunks_page(job_id, after))
+            yield from page
+
+    def jobs(self, limit: int) -> list[Job]:
+        return self._run(self._steps.jobs(limit))
+
+    def open_chunk(self, chunk: Chunk) -> Opened:
+        return self._run(self._steps.open_chunk(chunk))
+
+    def add_rejected(self, chunk: Chunk) -> Opened:
+        return self._run(self._steps.add_rejected(chunk))
+
+    def add_cancelled(self, chunk: Chunk) -> Opened:
+        return self._run(self._steps.add_cancelled(chunk))
+
+    def begin_attempt(self, chunk: Chunk) -> bool:
+        return self._run(self._steps.begin_attempt(chunk))
+
+    def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
+        return self._run(self._steps.claim(job, window, due_at))
+
+    def confirm(self, chunk: Chunk) -> bool:
+        return self._run(self._steps.confirm(chunk))
+
+    def postpone(self, chunk: Chunk) -> bool:
+        return self._run(self._steps.postpone(chunk))
+
+    def park(self, chunk: Chunk) -> bool:
+        return self._run(self._steps.park(chunk))
+
+    def mark_answered(self, job_id: str, rows: RowRange) -> bool:
+        return self._run(self._steps.mark_answered(job_id, rows))
+
+    def settle(self, end: Settlement) -> Settled:
+        return self._run(self._steps.settle(end))
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+        return self._run(self._steps.split(parent, left, right))
+
+    def seal(self, job_id: str, rows_total: int) -> bool:
+        return self._run(self._steps.seal(job_id, rows_total))
+
+    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
+        return self._run(self._steps.close(job_id, outcome, reason))
+
+    def start_finishing(self, job_id: str, now: float) -> Job | None:
+        return self._run(self._steps.start_finishing(job_id, now))
+
+    def finish(self, job_id: str) -> bool:
+        return self._run(self._steps.finish(job_id))
+
+    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+        for shard in range(items.SHARDS):
+            yield from self._run(self._steps.overdue_page(shard, before, limit))
+
+    def postpone_job(self, job_id: str, due_at: float) -> bool:
+        return self._run(self._steps.postpone_job(job_id, due_at))

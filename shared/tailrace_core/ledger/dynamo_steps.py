@@ -1,0 +1,293 @@
+"""The ledger in one DynamoDB table, as steps: methods yield the calls they need and return what `port.Ledger` says.
+
+The conditions are `rules` in DynamoDB's terms. A transaction that lost to a concurrent one is a `TransientError`, which
+the executor tries again; a condition that failed is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tailrace_core.aws.calls import Steps
+from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger import expressions, items, rules
+from tailrace_core.ledger.claims import Claims
+from tailrace_core.ledger.port import JobKey
+from tailrace_core.ledger.rules import Opened, Settled, Settlement
+
+RETENTION_S = 45 * 86_400
+"""How long items stay, from when they are first due: the longest deadline (14 days), and then longer than any message
+can wait (4 days, then 14 in a dead-letter queue)."""
+
+
+class DynamoSteps(Claims):
+    """`Ledger` as steps over one table."""
+
+    # -- jobs
+
+    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> Steps[bool]:
+        expires_at = int(job.deadline_at) + RETENTION_S
+        stored = {
+            "job": job.job_id,
+            "item": items.SETTINGS,
+            "settings": settings.model_dump_json(),
+            "expires_at": expires_at,
+        }
+        writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.item_of(stored))]
+        items.check_size(items.item_of(stored), "what the job is submitted with (its columns' names, most likely)")
+        if key is not None:
+            items.check_job_key(key.key)
+            named = {"job_id": job.job_id, "fingerprint": key.fingerprint, "expires_at": expires_at}
+            writes.append(self._put_new({**items.named_key(key.key), **items.item_of(named)}))
+        return not (yield from self._transact(writes))
+
+    def seal(self, job_id: str, rows_total: int) -> Steps[bool]:
+        rules.check_total(rows_total)
+        for state, following in ((JobState.SUBMITTING, JobState.RUNNING), (JobState.CLOSING, JobState.CLOSING)):
+            done = yield from self._update(
+                items.job_key(job_id),
+                "SET rows_total = :t, #s = :f",
+                "#s = :s AND rows_settled <= :t AND (attribute_not_exists(rows_total) OR rows_total = :t)",
+                {":t": rows_total, ":s": state, ":f": following},
+            )
+            if done:
+                return True
+        job = yield from self.job(job_id)
+        return job is not None and job.rows_total == rows_total
+
+    def close(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]:
+        if outcome not in EARLY_ENDS:
+            raise ValueError(f"a job is not closed early as {outcome}")
+        return (
+            yield from self._update(
+                items.job_key(job_id),
+                "SET #s = :closing, outcome = :o, reason = :r",
+                "#s IN (:submitting, :running)",
+                {":closing": JobState.CLOSING, ":o": outcome, ":r": rules.brief(reason) or "", **_ACCEPTING},
+            )
+        )
+
+    def start_finishing(self, job_id: str, now: float) -> Steps[Job | None]:
+        done = yield from self._update(
+            items.job_key(job_id),
+            "SET #s = :finishing, finishing_at = :now, due_at = :due",
+            "#s IN (:running, :closing) AND rows_settled = rows_total",
+            {":finishing": JobState.FINISHING, ":running": JobState.RUNNING, ":closing": JobState.CLOSING,
+             ":now": now, ":due": now + rules.FINISHING_LEASE_S},
+        )  # fmt: skip
+        return (yield from self.job(job_id)) if done else None
+
+    def finish(self, job_id: str) -> Steps[bool]:
+        job = yield from self.job(job_id)
+        if job is None or job.state is not JobState.FINISHING:
+            return False
+        return (
+            yield from self._update(
+                items.job_key(job_id),
+                "SET #s = :final REMOVE due_shard, due_at",
+                "#s = :finishing",
+                {":final": job.final_state, ":finishing": JobState.FINISHING},
+            )
+        )
+
+    def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]:
+        return (
+            yield from self._update(
+                items.job_key(job_id), "SET due_at = :d", "attribute_exists(due_shard)", {":d": due_at}
+            )
+        )
+
+    # -- chunks
+
+    def open_chunk(self, chunk: Chunk) -> Steps[Opened]:
+        return expressions.opened((yield from self._transact(self._opening([chunk]))))
+
+    def open_chunks(self, chunks: Sequence[Chunk]) -> Steps[bool]:
+        """Add chunks of one job, all of them or none; when none, `open_chunk` says of each why not."""
+        return not (yield from self._transact(self._opening(chunks)))
+
+    def _opening(self, chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+        for chunk in chunks:
+            rules.check_new(chunk)
+        waiting = [chunk.range.first_row for chunk in chunks if chunk.waiting]
+        update = "SET waiting_from = if_not_exists(waiting_from, :row) " if waiting else ""
+        counters = {"chunks_waiting :waiting": len(waiting), "chunks_in_flight :flying": len(chunks) - len(waiting)}
+        count = self._write(
+            items.job_key(chunks[0].job_id),
+            update + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
+            "#s = :submitting",
+            {
+                ":submitting": JobState.SUBMITTING,
+                ":waiting": len(waiting),
+                ":flying": len(chunks) - len(waiting),
+                ":row": min(waiting, default=0),
+            },
+        )
+        return [*(self._put_new(items.chunk_item(chunk, _expiry(chunk))) for chunk in chunks), count]
+
+    def add_rejected(self, chunk: Chunk) -> Steps[Opened]:
+        count = self._write(
+            items.job_key(chunk.job_id),
+            "ADD rows_rejected :n, rows_settled :n",
+            "#s = :submitting",
+            {":n": chunk.range.rows, ":submitting": JobState.SUBMITTING},
+        )
+        put = self._put_new(items.chunk_item(rules.all_rejected(chunk), _expiry(chunk)))
+        return expressions.opened((yield from self._transact([put, count])))
+
+    def add_cancelled(self, chunk: Chunk) -> Steps[Opened]:
+        count = self._write(
+            items.job_key(chunk.job_id),
+            "ADD rows_cancelled :n, rows_settled :n",
+            "#s = :closing",
+            {":n": chunk.range.rows, ":closing": JobState.CLOSING},
+        )
+        put = self._put_new(items.chunk_item(rules.all_cancelled(chunk), _expiry(chunk)))
+        return expressions.opened((yield from self._transact([put, count])))
+
+    def begin_attempt(self, chunk: Chunk) -> Steps[bool]:
+        rules.check_next(chunk)
+        values = {
+            ":n": chunk.attempt,
+            ":t": chunk.tries,
+            ":id": str(chunk.inference_id),
+            ":r": rules.brief(chunk.reason) or "",
+            ":f": False,
+            ":d": rules.due_at(chunk),
+            ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
+            ":v": chunk.redrives,
+            ":u": chunk.doubted,
+            ":b": chunk.scored_before,
+        }
+        sets = (
+            "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
+            "redrives = :v, due_at = :d, due_shard = :x, doubted = :u"
+        )
+        removes = " REMOVE output_location, failure_location, invoked_at"
+        known = chunk.scored_before is not None
+        update = f"{sets}, scored_before = :b{removes}" if known else f"{sets}{removes}, scored_before"
+        return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
+
+    def confirm(self, chunk: Chunk) -> Steps[bool]:
+        values = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location, ":at": chunk.invoked_at}
+        sets = "SET invoked = :i"
+        sets += ", output_location = :o" if chunk.output_location else ""
+        sets += ", failure_location = :l" if chunk.failure_location else ""
+        sets += ", invoked_at = :at" if chunk.invoked_at is not None else ""
+        due = {":d": rules.due_at(chunk), ":np": False}
+        if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
+            return True
+        # Parked before the answer was recorded: the locations are worth having, but nothing is due.
+        return (yield from self._update_open(chunk, sets, values))
+
+    def postpone(self, chunk: Chunk) -> Steps[bool]:
+        values = {":d": rules.due_at(chunk), ":r": rules.brief(chunk.reason) or "", ":np": False}
+        return (yield from self._update_open(chunk, "SET due_at = :d, reason = :r", values, also="parked = :np"))
+
+    def park(self, chunk: Chunk) -> Steps[bool]:
+        if not chunk.attempt:
+            return False
+        update = self._write(
+            items.chunk_key(chunk.job_id, chunk.range),
+            "SET parked = :p, reason = :r REMOVE due_shard, due_at",
+            "#s = :open AND attempt = :a AND parked = :np",
+            {
+                ":p": True,
+                ":np": False,
+                ":r": rules.brief(chunk.reason) or "",
+                ":open": ChunkState.OPEN,
+                ":a": chunk.attempt,
+            },
+        )
+        count = self._write(
+            items.job_key(chunk.job_id),
+            "ADD times_parked :one",
+            "attribute_exists(job)",
+            {":one": 1},
+        )
+        return not (yield from self._transact([update, count]))
+
+    def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
+        key = items.chunk_key(job_id, rows)
+        values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
+        return (yield from self._update(key, "SET answered = :t", "#s = :open AND attempt > :none", values))
+
+    def settle(self, end: Settlement) -> Steps[Settled]:
+        attempt = 0 if end.waiting else end.attempt
+        condition = "#s = :open AND " + ("attempt > :a" if attempt is None else "attempt = :a")
+        values: dict[str, Any] = {
+            ":open": ChunkState.OPEN,
+            ":a": attempt or 0,
+            ":to": end.state,
+            ":rej": end.rejected,
+            ":np": False,
+        }
+        sets = "SET #s = :to, rejected = :rej, parked = :np"
+        optional = {
+            "part_checksum": end.part_checksum,
+            "part_bytes": end.part_bytes,
+            "reason": rules.brief(end.reason),
+        }
+        for name, value in optional.items():
+            if value is not None:
+                sets += f", {name} = :{name}"
+                values[f":{name}"] = value
+        chunk = self._write(
+            items.chunk_key(end.job_id, end.range), sets + " REMOVE due_shard, due_at", condition, values
+        )
+        names = {f":j{index}": state for index, state in enumerate(end.job_states)}
+        job = self._write(
+            items.job_key(end.job_id),
+            "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all, "
+            f"{'chunks_waiting' if end.waiting else 'chunks_in_flight'} :less",
+            f"#s IN ({', '.join(names)})",
+            {
+                **names,
+                ":scored": end.scored,
+                ":rejected": end.counted_rejected,
+                ":cancelled": end.cancelled,
+                ":all": end.range.rows,
+                ":less": -1,
+            },
+        )
+        return expressions.settled((yield from self._transact([chunk, job])))
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Steps[Settled]:
+        rules.check_children(parent, left, right)
+        writes = [
+            self._write(
+                items.chunk_key(parent.job_id, parent.range),
+                "SET #s = :split, reason = :r, parked = :np REMOVE due_shard, due_at",
+                "#s = :open AND attempt = :a AND attribute_not_exists(answered)",
+                {
+                    ":split": ChunkState.SPLIT,
+                    ":open": ChunkState.OPEN,
+                    ":a": parent.attempt,
+                    ":r": rules.brief(parent.reason) or "",
+                    ":np": False,
+                },
+            ),
+            self._write(
+                items.job_key(parent.job_id),
+                "ADD split_budget :spent, chunks_in_flight :more",
+                "#s IN (:submitting, :running) AND split_budget > :none",
+                {":spent": -1, ":none": 0, ":more": 1, **_ACCEPTING},
+            ),
+            self._put_new(items.chunk_item(left, _expiry(left))),
+            self._put_new(items.chunk_item(right, _expiry(right))),
+        ]
+        outcome = expressions.settled((yield from self._transact(writes)))
+        if outcome is Settled.REFUSED:
+            job = yield from self.job(parent.job_id)
+            if job is not None and job.state.accepts_results and job.split_budget < 1:
+                return Settled.NO_BUDGET
+        return outcome
+
+
+_ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}
+
+
+def _expiry(chunk: Chunk) -> int:
+    return int(rules.due_at(chunk)) + RETENTION_S

@@ -1,0 +1,101 @@
+"""The notification that SageMaker sends for an asynchronous request, read as tolerantly as it is written.
+
+Only ``eventName``, ``invocationStatus`` and ``inferenceId`` can be relied on in a result; all else may be missing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from tailrace_core.errors import MessageError
+from tailrace_core.messages.decoding import first_error, raw_of, read_json
+
+TEST = "TestNotification"
+RESULT = "InferenceResult"
+
+
+def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+T = TypeVar("T")
+Tolerant = Annotated[T | None, WrapValidator(_or_nothing)]
+"""What may be missing may be of another type as well: it counts as missing, and does not cost the whole message."""
+
+
+class ResponseParameters(BaseModel):
+    """Where the answer or the failure lies."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    content_type: Tolerant[str] = Field(default=None, alias="contentType")
+    output_location: Tolerant[str] = Field(default=None, alias="outputLocation")
+    failure_location: Tolerant[str] = Field(default=None, alias="failureLocation")
+
+
+class RequestParameters(BaseModel):
+    """What was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    endpoint_name: Tolerant[str] = Field(default=None, alias="endpointName")
+    input_location: Tolerant[str] = Field(default=None, alias="inputLocation")
+    custom_attributes: Tolerant[str] = Field(default=None, alias="customAttributes")
+
+
+class Notification(BaseModel):
+    """One notification: a test message, a success or a failure."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_name: str = Field(alias="eventName")
+    event_source: Tolerant[str] = Field(default=None, alias="eventSource")
+    invocation_status: Tolerant[str] = Field(default=None, alias="invocationStatus")
+    inference_id: Tolerant[str] = Field(default=None, alias="inferenceId")
+    failure_reason: Tolerant[str] = Field(default=None, alias="failureReason")
+    event_time: Tolerant[str] = Field(default=None, alias="eventTime")
+    received_time: Tolerant[str] = Field(default=None, alias="receivedTime")
+    request_parameters: Tolerant[RequestParameters] = Field(default=None, alias="requestParameters")
+    response_parameters: Tolerant[ResponseParameters] = Field(default=None, alias="responseParameters")
+
+    @property
+    def request(self) -> RequestParameters:
+        """What was asked for, as far as the message says."""
+        return self.request_parameters or RequestParameters()
+
+    @property
+    def response(self) -> ResponseParameters:
+        """Where the answer or the failure lies, as far as the message says."""
+        return self.response_parameters or ResponseParameters()
+
+    @property
+    def is_test(self) -> bool:
+        """Whether this is what the service sends on every create, update and scaling action."""
+        return self.event_name == TEST
+
+    @property
+    def is_result(self) -> bool:
+        """Whether this reports on a request: it has all that is required of a result."""
+        return self.event_name == RESULT and self.inference_id is not None and self.invocation_status is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the container answered."""
+        return self.invocation_status == "Completed"
+
+
+def decode_notification(body: str) -> Notification:
+    """The notification in an SQS body: bare (raw delivery) or in SNS's envelope.
+
+    Raises:
+        MessageError: it is neither; keeps the bytes.
+    """
+    try:
+        return Notification.model_validate(read_json(body))
+    except ValidationError as exc:
+        raise MessageError(f"not a notification of the service: {first_error(exc)}", raw=raw_of(body)) from exc

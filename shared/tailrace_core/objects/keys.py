@@ -1,0 +1,40 @@
+"""Where things lie in the stack's bucket. Keys start with the layout's version."""
+
+from __future__ import annotations
+
+from tailrace_core.jobs.ranges import RowRange
+
+OUTPUTS = "v1/outputs/"
+"""The endpoint's S3OutputPath: the containers' answers, named by the service."""
+
+FAILURES = "v1/failures/"
+"""The endpoint's S3FailurePath."""
+
+
+def _object(job_id: str, kind: str, rows: RowRange) -> str:
+    return f"v1/jobs/{job_id}/{kind}/{rows.name}.csv"
+
+
+def input_key(job_id: str, rows: RowRange) -> str:
+    """What the model gets: the sent columns of the chunk's rows, less those rejected before sending."""
+    return _object(job_id, "input", rows)
+
+
+def kept_key(job_id: str, rows: RowRange) -> str:
+    """The kept columns of every row of the chunk, one record a row, LF ends."""
+    return _object(job_id, "kept", rows)
+
+
+def part_key(job_id: str, rows: RowRange) -> str:
+    """The chunk's result, one line for each of its rows."""
+    return _object(job_id, "parts", rows)
+
+
+def rejects_key(job_id: str, rows: RowRange) -> str:
+    """The chunk's rejected rows: position, reason, original record."""
+    return _object(job_id, "rejects", rows)
+
+
+def manifest_key(job_id: str) -> str:
+    """The job's final summary."""
+    return f"v1/jobs/{job_id}/manifest.json"

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tailrace_core.jobs.limits import HOPELESS, hopeless
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.ranges import RowRange
+
+JOB_ID = "01JGFJJZ00" + "0" * 16
+
+
+def job(*, scored: int = 0, rejected: int = HOPELESS) -> Job:
+    return Job(
+        job_id=JOB_ID,
+        state=JobState.RUNNING,
+        created_at=0.0,
+        deadline_at=1.0,
+        rows_total=1000,
+        rows_scored=scored,
+        rows_rejected=rejected,
+    )
+
+
+def rejected(count: int, *, invoked: bool = True) -> list[Chunk]:
+    one = Chunk(job_id=JOB_ID, range=RowRange(0, 1), state=ChunkState.REJECTED, rejected=1, invoked=invoked)
+    return [replace(one, range=RowRange(row, 1), reason=f"no {row}") for row in range(count)]
+
+
+def test_a_job_is_hopeless_when_the_model_refused_enough_rows_and_scored_none() -> None:
+    reason = hopeless(job(), rejected(HOPELESS))
+    assert reason is not None
+    assert f"no {HOPELESS - 1}" in reason
+
+
+def test_one_scored_row_is_hope() -> None:
+    assert hopeless(job(scored=1), rejected(HOPELESS)) is None
+
+
+def test_fewer_refused_rows_are_no_proof() -> None:
+    assert hopeless(job(rejected=HOPELESS - 1), rejected(HOPELESS - 1)) is None
+
+
+@pytest.mark.parametrize("open_chunks", [0, 5])
+def test_rows_rejected_before_sending_do_not_count(open_chunks: int) -> None:
+    chunks = rejected(HOPELESS, invoked=False)
+    chunks += [Chunk(job_id=JOB_ID, range=RowRange(500 + row, 1)) for row in range(open_chunks)]
+    assert hopeless(job(), chunks) is None

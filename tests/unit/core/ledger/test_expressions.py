@@ -1,0 +1,169 @@
+"""What the ledger asks of DynamoDB is what the real service takes; an emulator forgives more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
+
+from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.errors import ConditionFailedError, ThrottledError
+from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.jobs.window import MOST_AT_ONCE
+from tailrace_core.ledger import items
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.port import JobKey
+from tailrace_core.ledger.rules import Settlement
+from tests.unit.core.job_examples import NOW, SETTINGS, chunk_of, end_of, new_job, waiting_chunk
+from tests.unit.core.strategies import JOB
+
+STEPS = DynamoSteps("ledger")
+ROWS = RowRange(0, 10)
+PARENT = chunk_of(0, 10, reason="why")
+STORED = items.job_item(new_job(state=JobState.FINISHING), 1)
+FULL = new_job(chunks_in_flight=18, chunks_waiting=2, waiting_from=0)
+WAITING = [items.chunk_item(waiting_chunk(row, 10), 1) for row in (0, 10)]
+LOCATED = chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f")
+ALL: dict[str, Callable[[], Steps[Any]]] = {
+    "find_key": lambda: STEPS.find_key("k"),
+    "job": lambda: STEPS.job(JOB),
+    "settings": lambda: STEPS.settings(JOB),
+    "chunk": lambda: STEPS.chunk(JOB, ROWS),
+    "chunks_page": lambda: STEPS.chunks_page(JOB),
+    "chunks_page, a later one": lambda: STEPS.chunks_page(JOB, items.chunk_key(JOB, ROWS)),
+    "jobs": lambda: STEPS.jobs(10),
+    "overdue_page": lambda: STEPS.overdue_page(3, NOW, 10),
+    "create_job": lambda: STEPS.create_job(new_job(), SETTINGS, JobKey("k", "f")),
+    "seal": lambda: STEPS.seal(JOB, 10),
+    "close": lambda: STEPS.close(JOB, JobState.CANCELLED, "why"),
+    "start_finishing": lambda: STEPS.start_finishing(JOB, NOW),
+    "finish": lambda: STEPS.finish(JOB),
+    "postpone_job": lambda: STEPS.postpone_job(JOB, NOW),
+    "open_chunk": lambda: STEPS.open_chunk(PARENT),
+    "open_chunk that waits": lambda: STEPS.open_chunk(waiting_chunk(0, 10)),
+    "open_chunks": lambda: STEPS.open_chunks([PARENT, waiting_chunk(10, 10), waiting_chunk(20, 10)]),
+    "claim": lambda: STEPS.claim(FULL, 20, NOW),
+    "add_rejected": lambda: STEPS.add_rejected(PARENT),
+    "add_cancelled": lambda: STEPS.add_cancelled(PARENT),
+    "begin_attempt": lambda: STEPS.begin_attempt(chunk_of(0, 10, attempt=2)),
+    "confirm": lambda: STEPS.confirm(LOCATED),
+    "confirm without locations": lambda: STEPS.confirm(chunk_of(0, 10, output_location="", failure_location="")),
+    "postpone": lambda: STEPS.postpone(PARENT),
+    "park": lambda: STEPS.park(PARENT),
+    "settle": lambda: STEPS.settle(end_of(ROWS, ChunkState.SCORED)),
+    "settle at an attempt": lambda: STEPS.settle(end_of(ROWS, ChunkState.REJECTED, attempt=2)),
+    "settle as cancelled": lambda: STEPS.settle(end_of(ROWS, ChunkState.CANCELLED)),
+    "settle what waits": lambda: STEPS.settle(Settlement.cancelled_of(waiting_chunk(0, 10))),
+    "split": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6)),
+}
+RESERVED = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
+WORDS = {"SET", "REMOVE", "ADD", "AND", "OR", "IN", "BETWEEN", "NOT"}
+FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
+
+
+def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
+    """The calls made when every condition holds, or when every one fails."""
+    calls = list[Call]()
+
+    def execute(call: Call) -> Any:
+        calls.append(call)
+        if lost and call.operation in {"update_item", "transact_write_items"}:
+            raise ConditionFailedError("lost", reasons=("None", "ConditionalCheckFailed"))
+        if call.operation == "get_item":
+            return {"Item": STORED} if call.params["Key"]["item"] == {"S": "job"} else {}
+        if call.operation == "batch_get_item":
+            return {"Responses": {"ledger": [STORED]}}
+        if call.params.get("Limit") == MOST_AT_ONCE and "IndexName" not in call.params:
+            return {"Items": WAITING}
+        return {"Items": [items.job_key(JOB)]} if call.params.get("IndexName") == items.CREATED_INDEX else {"Items": []}
+
+    run(steps, execute)
+    return calls
+
+
+def requests_of(call: Call) -> list[dict[str, Any]]:
+    """Each part of the call that has expressions of its own."""
+    if call.operation == "transact_write_items":
+        return [request for part in call.params["TransactItems"] for request in part.values()]
+    return [dict(call.params)]
+
+
+CASES = [(name, lost) for name in ALL for lost in (False, True)]
+
+
+@pytest.mark.parametrize(("name", "lost"), CASES)
+def test_expressions_use_what_is_given_and_no_reserved_word(name: str, *, lost: bool) -> None:
+    for request in (each for call in calls_of(ALL[name](), lost=lost) for each in requests_of(call)):
+        text = " ".join(str(value) for field, value in request.items() if field.endswith("Expression"))
+        values = set(request.get("ExpressionAttributeValues", {}))
+        names = set(request.get("ExpressionAttributeNames", {}))
+        assert set(re.findall(r":\w+", text)) == values
+        assert set(re.findall(r"#\w+", text)) == names
+        plain = set(re.findall(r"(?<![:#\w])[A-Za-z_]\w*", text)) - WORDS - FUNCTIONS
+        assert {word for word in plain if word.upper() in RESERVED} == set()
+        assert request.get("ExpressionAttributeValues") != {}
+        assert request.get("ExpressionAttributeNames") != {}
+
+
+@pytest.mark.parametrize(("name", "lost"), CASES)
+def test_updates_have_each_clause_once_and_no_attribute_twice(name: str, *, lost: bool) -> None:
+    for request in (each for call in calls_of(ALL[name](), lost=lost) for each in requests_of(call)):
+        update = str(request.get("UpdateExpression", ""))
+        clauses = re.findall(r"\b(?:SET|REMOVE|ADD|DELETE)\b", update)
+        assert len(clauses) == len(set(clauses))
+        paths = re.findall(r"(?:SET|REMOVE|ADD|,) ?(#?\w+)", update)
+        assert len(paths) == len(set(paths))
+        assert not {"job", "item"} & set(paths)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_transaction_touches_each_item_once(name: str) -> None:
+    for call in calls_of(ALL[name](), lost=False):
+        if call.operation == "transact_write_items":
+            parts = [(kind, request) for part in call.params["TransactItems"] for kind, request in part.items()]
+            keys = [
+                str({field: (request["Item"] if kind == "Put" else request["Key"])[field] for field in ("job", "item")})
+                for kind, request in parts
+            ]
+            assert len(keys) == len(set(keys)) <= 100
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_reads_are_consistent_unless_an_index_is_read(name: str) -> None:
+    for call in calls_of(ALL[name](), lost=False):
+        if call.operation == "batch_get_item":
+            assert all(each["ConsistentRead"] for each in call.params["RequestItems"].values())
+        elif call.operation in {"get_item", "query"}:
+            assert call.params.get("ConsistentRead", False) == ("IndexName" not in call.params)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_are_typed_as_the_api_wants_them(name: str) -> None:
+    def typed(value: dict[str, Any]) -> bool:
+        ((kind, plain),) = value.items()
+        return isinstance(plain, bool if kind == "BOOL" else str) and kind in {"S", "N", "BOOL"}
+
+    for request in (each for call in calls_of(ALL[name](), lost=False) for each in requests_of(call)):
+        for field in ("Item", "Key", "ExpressionAttributeValues"):
+            assert all(typed(value) for value in request.get(field, {}).values())
+
+
+def test_a_batch_of_which_nothing_is_processed_is_throttling_and_not_a_busy_loop() -> None:
+    def execute(call: Call) -> Any:
+        if call.operation == "query":
+            return {"Items": [items.job_key(JOB)]}
+        return {"Responses": {}, "UnprocessedKeys": call.params["RequestItems"]}
+
+    with pytest.raises(ThrottledError, match="none of the keys"):
+        run(STEPS.jobs(1), execute)
+
+
+def test_the_list_of_jobs_sorts_by_age_as_text() -> None:
+    ages = [9.5, 10.25, 999_999_999.0, 1_700_000_000.0, 1_700_000_000.25, 1_700_000_000.5]
+    texts = [items.job_item(new_job(created_at=age), 1)["created_at"]["S"] for age in ages]
+    assert texts == sorted(texts)
+    assert [float(text) for text in texts] == ages

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tailrace_local.cloud.emulators import Receive, Scope, Send
+from tailrace_local.cloud.ministack.missing_objects import MissingObjects
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=KEY/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+class Judge:
+    def __init__(self, *, allows: bool) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self._allows = allows
+
+    def refusal(
+        self,
+        scope: Scope,
+        query: dict[str, Any],
+        body: bytes,
+        action: str,
+        resource: str,
+        context: dict[str, Any] | None = None,
+    ) -> str | None:
+        del scope, query, body
+        self.asked.append((action, resource, context))
+        return None if self._allows else "no"
+
+
+def ask(
+    judge: Judge, *, status: int = 404, method: str = "GET", path: str = "/bucket/a/b%20c", service: str = "s3"
+) -> tuple[int, bytes]:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"No", "more_body": True})
+        await send({"type": "http.response.body", "body": b"SuchKey"})
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    headers = [(b"authorization", SIGNED.format(service=service).encode())]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    asyncio.run(MissingObjects(app, judge)(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+
+
+def test_whoever_may_not_list_is_refused_what_is_missing() -> None:
+    judge = Judge(allows=False)
+    status, body = ask(judge)
+    assert status == 403
+    assert b"AccessDenied" in body
+    assert b"NoSuchKey" not in body
+    assert judge.asked == [("s3:ListBucket", "arn:aws:s3:::bucket", {"s3:prefix": "a/b c"})]
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    assert ask(Judge(allows=False), method="HEAD") == (403, b"")
+
+
+def test_whoever_may_list_learns_that_it_is_missing() -> None:
+    assert ask(Judge(allows=True)) == (404, b"NoSuchKey")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": 200}, {"method": "PUT"}, {"path": "/bucket"}, {"service": "dynamodb"}],
+    ids=["an object", "a write", "a bucket", "another service"],
+)
+def test_nobody_is_asked_about_anything_else(change: dict[str, Any]) -> None:
+    judge = Judge(allows=False)
+    assert ask(judge, **change)[0] == change.get("status", 404)
+    assert judge.asked == []

@@ -1,0 +1,50 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace_local.sagemaker.fault_injection.outputs import spoil
+from tailrace_local.sagemaker.fault_injection.plan import SpoilOutput
+from tailrace_local.sagemaker.messages.payload import Payload
+
+
+def spoiled(body: bytes, how: str, lines: int = 1) -> bytes:
+    with Payload(content_type="text/csv") as made:
+        made.write(body)
+        fault = SpoilOutput.model_validate({"kind": "spoil_output", "how": how, "lines": lines})
+        with spoil(made, fault) as found:
+            assert made.read() == body
+            assert (found.content_type, found.size_bytes) == ("text/csv", len(found.read()))
+            return found.read()
+
+
+@pytest.mark.parametrize(
+    ("how", "lines", "left"),
+    [
+        ("drop_last", 2, b"11\n22\n33\n"),
+        ("drop_middle", 1, b"11\n22\n44\n55\n"),
+        ("drop_middle", 3, b"11\n55\n"),
+        ("cut_line", 1, b"11\n22\n33\n44\n5"),
+        ("cut_line", 3, b"11\n22\n3"),
+        ("add_line", 1, b"11\n22\n33\n44\n55\n55\n"),
+        ("empty", 1, b""),
+    ],
+)
+def test_lines_go_or_come_as_told(how: str, lines: int, left: bytes) -> None:
+    assert spoiled(b"11\n22\n33\n44\n55\n", how, lines) == left
+
+
+def test_a_line_is_added_after_a_last_one_without_an_end() -> None:
+    assert spoiled(b"1\n2", "add_line") == b"1\n2\n2"
+
+
+@given(
+    st.lists(st.integers(10, 99), max_size=20),
+    st.sampled_from(["drop_last", "drop_middle", "cut_line", "empty"]),
+    st.integers(1, 25),
+)
+def test_what_is_taken_away_is_never_put_anywhere_else(values: list[int], how: str, lines: int) -> None:
+    body = b"".join(b"%d\n" % value for value in values)
+    left = spoiled(body, how, lines)
+    whole = iter(body)
+    assert len(left) < len(body) or not body
+    assert all(byte in whole for byte in left)

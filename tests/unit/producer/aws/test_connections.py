@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import NoCredentialsError
+
+from tailrace.aws.connections import Connection, checked_address, client_settings, explained, region_of
+from tailrace_core.aws.calls import Call
+from tailrace_core.errors import ConfigurationError, InputError, TailraceError
+
+
+@dataclass(frozen=True)
+class Session:
+    region_name: str | None
+
+
+class Empty:
+    """The body of an answer that has none."""
+
+    def stream(self) -> tuple[bytes, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("named", "of_session", "in_environment", "expected"),
+    [
+        ("a", "b", "c", "a"),
+        (None, "b", "c", "b"),
+        (None, None, "c", "c"),
+        (None, None, "", None),
+    ],
+)
+def test_the_region_is_the_one_named_or_the_sessions_or_that_of_aws_region(
+    monkeypatch: pytest.MonkeyPatch,
+    named: str | None,
+    of_session: str | None,
+    in_environment: str,
+    expected: str | None,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", in_environment)
+    assert region_of(Session(of_session), named) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["notaurl", "", "http://", "ftp://host", "http://host:port", "http://[::1", "http://a b"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="is not an address"):
+        checked_address(url)
+
+
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "http://[::1]:4566", "https://host.example/path"])
+def test_an_address_passes_as_it_is(url: str | None) -> None:
+    assert checked_address(url) == url
+
+
+def test_advice_follows_a_message_without_its_full_stop() -> None:
+    said = str(explained(ConfigurationError("You must specify a region.")))
+    assert said == "You must specify a region; name one with --region (or AWS_REGION)"
+
+
+@pytest.mark.parametrize(
+    ("address", "signs_payload"), [(None, False), ("https://127.0.0.1:1", False), ("http://127.0.0.1:1", None)]
+)
+def test_over_tls_a_payload_is_not_hashed_to_be_signed_as_well(address: str | None, signs_payload: bool | None) -> None:  # noqa: FBT001 - a parameter of the test
+    assert ((client_settings(1, address)["s3"] or {}).get("payload_signing_enabled")) is signs_payload
+
+
+def test_what_is_put_goes_out_as_it_is_given_and_at_once() -> None:
+    session = boto3.Session("id", "secret", region_name="eu-west-1")
+    sent: list[AWSPreparedRequest] = []
+
+    def take(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), Empty())
+
+    session.events.register("before-send.s3.PutObject", take)
+    body = b"1,2\n" * 1000
+    put = {"Bucket": "bucket", "Key": "key", "Body": body, "ChecksumCRC32": "AAAAAA=="}
+    Connection(session=session).execute(Call("s3", "put_object", put))
+    assert sent[0].body is body
+    assert "Expect" not in sent[0].headers
+
+
+class Making:
+    """A session that says which clients were made."""
+
+    region_name = "eu-west-1"
+
+    def __init__(self, broken: str | None = None) -> None:
+        self.broken = broken
+        self.made: list[str] = []
+
+    def client(self, service: str, **settings: Any) -> Any:
+        if service == self.broken:
+            raise NoCredentialsError
+        client = boto3.Session("id", "secret").client(service, **settings)
+        self.made.append(service)
+        return client
+
+
+def test_clients_are_made_ahead_in_the_order_in_which_they_are_needed_and_once() -> None:
+    session = Making()
+    connection = Connection(session=session)
+    for _ in range(2):
+        connection.prepare(("dynamodb", "s3"))
+        for thread in threading.enumerate():
+            if thread.name == "tailrace-clients":
+                thread.join(30)
+                assert not thread.is_alive()
+    with pytest.raises(TailraceError, match="Bucket"):
+        connection.execute(Call("s3", "put_object", {}))
+    assert session.made == ["dynamodb", "s3"]
+
+
+def test_what_is_wrong_with_a_client_is_for_its_first_call_to_say() -> None:
+    connection = Connection(session=Making(broken="dynamodb"))
+    connection.prepare(("dynamodb", "s3"))
+    with pytest.raises(ConfigurationError, match="credentials"):
+        connection.execute(Call("dynamodb", "get_item", {}))

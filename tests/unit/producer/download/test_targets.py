@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from tailrace.download import targets
+from tailrace_core.errors import InputError
+
+
+def write(target: str | Path, data: bytes = b"prediction\n1\n") -> None:
+    targets.check(target)
+    with targets.opened(target) as file:
+        file.write(data)
+
+
+def write_half(path: Path) -> None:
+    with targets.opened(path) as file:
+        file.write(b"half")
+        raise OSError("disk full")
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with pytest.raises(OSError, match="disk full"):
+        write_half(path)
+    assert list(tmp_path.iterdir()) == []
+
+    write(path)
+    assert path.read_bytes() == b"prediction\n1\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_fifo_is_written_to_and_stays_a_fifo(tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()), daemon=True)
+    reader.start()
+    write(fifo)
+    reader.join(timeout=60)
+    assert read == [b"prediction\n1\n"]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_device_that_a_link_leads_to_stays_a_device_and_the_link_a_link(tmp_path: Path) -> None:
+    # By way of a link in a folder of our own: a defect would else turn the machine's device into a file.
+    link = tmp_path / "null"
+    link.symlink_to(os.devnull)
+    write(link)
+    assert link.is_symlink()
+    assert stat.S_ISCHR(link.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [link]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_a_link_the_file_that_it_leads_to_is_written(tmp_path: Path, *, there: bool) -> None:
+    real = tmp_path / "folder" / "real.csv"
+    real.parent.mkdir()
+    if there:
+        real.write_bytes(b"before")
+    link = tmp_path / "link.csv"
+    link.symlink_to(real)
+    write(link)
+    assert link.is_symlink()
+    assert real.read_bytes() == b"prediction\n1\n"
+
+
+def test_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.touch()
+    path.chmod(0o640)
+    write(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_name_in_gz_is_compressed_and_the_same_result_gives_the_same_file(tmp_path: Path) -> None:
+    write(tmp_path / "one.csv.gz")
+    write(tmp_path / "two.csv.gz")
+    one = (tmp_path / "one.csv.gz").read_bytes()
+    assert gzip.decompress(one) == b"prediction\n1\n"
+    assert one == (tmp_path / "two.csv.gz").read_bytes()
+
+
+def test_the_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    targets.check(tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".", "no/out.csv", "x" * 300])
+def test_what_cannot_be_written_is_found_before_anything_is_done(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError):
+        targets.check(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody may write to")
+def test_a_folder_that_takes_no_files_is_found_before_anything_is_done() -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        targets.check("/proc/out.csv")
