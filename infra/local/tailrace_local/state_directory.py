@@ -17,7 +17,7 @@ MARKER = "tailrace-local"
 
 
 @dataclass(frozen=True)
-class Listening:
+class CloudAddress:
     """Where a cloud answers: AWS's clients at `endpoint_url`, trusting `ca_bundle` where that is HTTPS.
 
     `plain_url` is the port without TLS, which stays beside the other one.
@@ -103,7 +103,7 @@ class StateDirectory:
             shutil.rmtree(self.root, ignore_errors=True)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the directory against a second `up` or `down`.
 
         Raises:
@@ -132,14 +132,14 @@ class StateDirectory:
         found = _read(self._facts)
         return CloudFacts(**found) if found else None  # type: ignore[arg-type]  # written by write_facts
 
-    def write_listening(self, listening: Listening) -> None:
+    def write_address(self, address: CloudAddress) -> None:
         """Say where the cloud listens, once it answers."""
-        _write(self._listening, asdict(listening))
+        _write(self._listening, asdict(address))
 
-    def read_listening(self) -> Listening | None:
+    def read_address(self) -> CloudAddress | None:
         """Where the cloud listens, or None before it answers."""
         found = _read(self._listening)
-        return Listening(**found) if found else None  # type: ignore[arg-type]  # written by write_listening
+        return CloudAddress(**found) if found else None  # type: ignore[arg-type]  # written by write_address
 
     def records(self) -> dict[Path, ProcessRecord]:
         """Every recorded process, with the file that records it."""

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 
 from tailrace_local.control.deployment import client, model_url, session
-from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
@@ -80,7 +80,7 @@ class RunningCloud:
         return {}
 
     @contextlib.contextmanager
-    def hurried(self, time_scale: float) -> Iterator[None]:
+    def time_scaled(self, time_scale: float) -> Iterator[None]:
         """Have alarms' periods and scaling's cooldowns pass so much faster until the block ends."""
         before = self._pace()
         self._pace(time_scale)
@@ -116,8 +116,8 @@ def running_cloud(
         LocalCloudError: it did not come up; nothing of it is left then.
     """
     workspace = Workspace.here()
-    lifecycle = Lifecycle(workspace, StateDirectory(state_dir), attached=True)
-    plan = Plan(
+    local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)
+    plan = CloudOptions(
         template=template or workspace.template,
         parameters=parameters or {},
         sagemaker=sagemaker,
@@ -128,9 +128,9 @@ def running_cloud(
         timeout_s=timeout_s,
     )
     try:
-        yield RunningCloud(lifecycle.up(plan, Steps(contextlib.nullcontext)))
+        yield RunningCloud(local_cloud.up(plan, StepReporter(contextlib.nullcontext)))
     finally:
-        lifecycle.down(lambda _: None)
+        local_cloud.down(lambda _: None)
 
 
 @contextlib.contextmanager
@@ -143,11 +143,11 @@ def bare_cloud(
         LocalCloudError: it did not start; nothing of it is left then.
     """
     workspace = Workspace.here()
-    lifecycle = Lifecycle(workspace, StateDirectory(state_dir), attached=True)
-    plan = Plan(
+    local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)
+    plan = CloudOptions(
         template=workspace.template, enforce_iam=enforce_iam, tls=tls, allow_serial_pipelines=allow_serial_pipelines
     )
     try:
-        yield RunningCloud(lifecycle.start(plan, Steps(contextlib.nullcontext)))
+        yield RunningCloud(local_cloud.start(plan, StepReporter(contextlib.nullcontext)))
     finally:
-        lifecycle.down(lambda _: None)
+        local_cloud.down(lambda _: None)

@@ -29,7 +29,7 @@ def administrator(base: Base) -> Iterator[boto3.Session]:
     iam.delete_user(UserName="administrator")
 
 
-def ask(base: Base, session: boto3.Session, service: str, *, plainly: bool) -> None:
+def get_json(base: Base, session: boto3.Session, service: str, *, plainly: bool) -> None:
     facts, outputs = base.stack.cloud.facts, base.stack.outputs
     url = facts.own_url if plainly else facts.endpoint_url
     client: Any = session.client(service, endpoint_url=url, verify=facts.ca_bundle)
@@ -46,6 +46,6 @@ def ask(base: Base, session: boto3.Session, service: str, *, plainly: bool) -> N
 def test_what_an_administrator_may_over_tls_is_refused_without(
     base: Base, administrator: boto3.Session, service: str
 ) -> None:
-    ask(base, administrator, service, plainly=False)
+    get_json(base, administrator, service, plainly=False)
     with pytest.raises(ClientError, match=r"AccessDenied|Authorization"):
-        ask(base, administrator, service, plainly=True)
+        get_json(base, administrator, service, plainly=True)

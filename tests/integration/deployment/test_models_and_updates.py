@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tailrace_core.jobs.model import Job, JobState
-from tailrace_local.control.admin_api import ask
+from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel, finished_job
@@ -90,9 +90,9 @@ def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactor
 def at_work(stack: Stack) -> Iterator[None]:
     """Makes sure that invocations run when the block begins and when it ends."""
     url = f"{stack.cloud.own_url}/_tailrace/sagemaker/endpoints/{stack.outputs['EndpointName']}"
-    assert (ask(url, timeout_s=60) or {})["in_flight"] > 0
+    assert (get_json(url, timeout_s=60) or {})["in_flight"] > 0
     yield
-    assert (ask(url, timeout_s=60) or {})["in_flight"] > 0
+    assert (get_json(url, timeout_s=60) or {})["in_flight"] > 0
 
 
 def of_job(name: str, *, pipeline: bool) -> dict[str, str]:

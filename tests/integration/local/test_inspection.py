@@ -18,7 +18,7 @@ from tailrace_local.control.inspection import inspect
 from tailrace_local.control.teardown import CLOUD
 from tailrace_local.errors import SilentCloudError
 from tailrace_local.processes import ProcessRecord
-from tailrace_local.state_directory import CloudFacts, Listening, StateDirectory
+from tailrace_local.state_directory import CloudAddress, CloudFacts, StateDirectory
 
 
 @dataclass
@@ -62,7 +62,7 @@ def state(tmp_path: Path, surface: Surface) -> StateDirectory:
     state.create()
     pid = os.getpid()
     ProcessRecord(pid, os.getpgid(pid), psutil.Process().create_time(), CLOUD).write(state.processes)
-    state.write_listening(Listening(surface.url))
+    state.write_address(CloudAddress(surface.url))
     state.write_facts(CloudFacts(surface.url, "eu-west-1", "123456789012", "", "tailrace", endpoint_name="demand"))
     return state
 

@@ -18,7 +18,7 @@ import pytest
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.control.launch import Launcher, is_up, settings_for
 from tailrace_local.control.teardown import end_all, members
-from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import BuildError, LocalCloudError, StartError, StateDirectoryError
 from tailrace_local.processes import ProcessGroup, ProcessRecord
@@ -112,9 +112,9 @@ def test_a_folder_of_somebody_else_is_neither_used_nor_removed(tmp_path: Path) -
 
 def test_two_commands_do_not_work_on_one_state_at_once(state: StateDirectory) -> None:
     with (
-        state.held(),
+        state.locked(),
         pytest.raises(StateDirectoryError, match="another `tailrace local` command"),
-        StateDirectory(state.root).held(),
+        StateDirectory(state.root).locked(),
     ):
         pass
 
@@ -129,7 +129,7 @@ def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> 
     (cloud,) = (record for record in state.records().values() if record.what == "cloud")
     os.killpg(cloud.pgid, signal.SIGKILL)
     eventually(lambda: not is_up(state), what="the death of the cloud")
-    assert Lifecycle(Workspace.here(), state).down(lambda _: None) == 1
+    assert LocalCloud(Workspace.here(), state).down(lambda _: None) == 1
     launcher.reap()
     assert not members(orphan.record)
     assert not orphan.running
@@ -189,8 +189,8 @@ def started(state: StateDirectory, how: str) -> subprocess.Popen[str]:
 
 
 def test_down_of_nothing_is_fine_twice(tmp_path: Path) -> None:
-    lifecycle = Lifecycle(Workspace.here(), StateDirectory(tmp_path / "never"))
-    assert [lifecycle.down(lambda _: None), lifecycle.down(lambda _: None)] == [0, 0]
+    local_cloud = LocalCloud(Workspace.here(), StateDirectory(tmp_path / "never"))
+    assert [local_cloud.down(lambda _: None), local_cloud.down(lambda _: None)] == [0, 0]
 
 
 @pytest.mark.cloud
@@ -201,7 +201,7 @@ def test_a_failed_up_leaves_nothing_behind(tmp_path: Path) -> None:
     broken.write_text("Resources: {Function: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: nowhere/}}}")
     before = {process.pid for process in psutil.process_iter() if _ours(process, state)}
     with pytest.raises(BuildError, match="sam build failed"):
-        Lifecycle(Workspace.here(), state).up(Plan(template=broken), Steps(contextlib.nullcontext))
+        LocalCloud(Workspace.here(), state).up(CloudOptions(template=broken), StepReporter(contextlib.nullcontext))
     assert not state.root.exists()
     assert {process.pid for process in psutil.process_iter() if _ours(process, state)} == before == set()
 
@@ -210,16 +210,16 @@ def test_a_failed_up_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_unknown_parameter_is_named_with_those_that_exist(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     bare(state)
-    plan = Plan(template=FUNCTIONS, parameters={"Greetings": "x"}, sagemaker=False)
+    plan = CloudOptions(template=FUNCTIONS, parameters={"Greetings": "x"}, sagemaker=False)
     with pytest.raises(StartError, match=r"no parameter Greetings: it has .*Greeting"):
-        Lifecycle(Workspace.here(), state).up(plan, Steps(contextlib.nullcontext))
+        LocalCloud(Workspace.here(), state).up(plan, StepReporter(contextlib.nullcontext))
     assert not state.root.exists()
 
 
 @pytest.mark.cloud
 def test_a_second_up_finds_the_first(cloud: RunningCloud) -> None:
-    lifecycle = Lifecycle(Workspace.here(), StateDirectory(cloud.state_dir))
-    assert lifecycle.up(Plan(template=FUNCTIONS), Steps(contextlib.nullcontext)) == cloud.facts
+    local_cloud = LocalCloud(Workspace.here(), StateDirectory(cloud.state_dir))
+    assert local_cloud.up(CloudOptions(template=FUNCTIONS), StepReporter(contextlib.nullcontext)) == cloud.facts
 
 
 def test_a_cloud_that_cannot_start_says_why(state: StateDirectory) -> None:

@@ -118,7 +118,7 @@ def scene(cloud: RunningCloud) -> Iterator[Scene]:
     made.deploy()
     try:
         faults.set(CloudFaultPlan.read(json.dumps(slow)))
-        with cloud.hurried(TIME_SCALE):
+        with cloud.time_scaled(TIME_SCALE):
             yield made
     finally:
         faults.clear()

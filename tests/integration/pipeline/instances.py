@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailrace_local.control.admin_api import ask
+from tailrace_local.control.admin_api import get_json
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 
@@ -22,4 +22,4 @@ def scale(cloud: RunningCloud, count: int) -> None:
 def answered(cloud: RunningCloud) -> None:
     """Wait until they are done with every request: what they tell of them is told then."""
     url = f"{cloud.own_url}/_tailrace/sagemaker/endpoints/{cloud.facts.endpoint_name}"
-    eventually(lambda: (ask(url) or {}).get("backlog") == 0, what="an answer to every request")
+    eventually(lambda: (get_json(url) or {}).get("backlog") == 0, what="an answer to every request")

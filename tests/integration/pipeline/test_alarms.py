@@ -31,7 +31,7 @@ IDLE_TIME_SCALE = 1 / 200
 def alarms(cloud: RunningCloud) -> Iterator[AlarmQueue]:
     queue = AlarmQueue(cloud, cloud.outputs["AlarmTopic"])
     try:
-        with cloud.hurried(TIME_SCALE):
+        with cloud.time_scaled(TIME_SCALE):
             yield queue
     finally:
         queue.close()
@@ -97,7 +97,7 @@ def test_instances_that_run_with_nothing_to_do_are_told(cloud: RunningCloud, ala
     definition = with_values(monitoring().properties("IdleInstances"), values)
     left_out = {"AlarmDescription", "AlarmActions", "OKActions", "Tags"}
     topic = [cloud.outputs["AlarmTopic"]]
-    with cloud.hurried(IDLE_TIME_SCALE):
+    with cloud.time_scaled(IDLE_TIME_SCALE):
         cloudwatch.put_metric_alarm(
             AlarmName=name,
             AlarmActions=topic,
@@ -129,7 +129,7 @@ def test_queues_functions_and_the_functions_own_counts_are_published(cloud: Runn
     source = tmp_path / "counted.csv"
     source.write_bytes(csv_bytes(demand_rows(10, seed=4), header=COLUMNS))
     assert submit(cloud, source, "--wait").code == 0
-    with cloud.hurried(TIME_SCALE):
+    with cloud.time_scaled(TIME_SCALE):
         for metric in published(cloud):
             eventually(lambda metric=metric: total(cloud, metric) > 0, what=f"a datapoint of {metric}")  # type: ignore[misc]  # typed default
     unharmed = Metric("AWS/Lambda", "Errors", {"FunctionName": cloud.functions["CollectResults"]})

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 
 from tailrace_local.emulation.server import HttpServer
-from tailrace_local.sagemaker import Emulator, EmulatorSettings, Faults, ImageCommand, build
+from tailrace_local.sagemaker import Emulator, EmulatorSettings, FaultHooks, ImageCommand, build
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -47,7 +47,7 @@ def eventually(get: Callable[[], Any], what: str, timeout_s: float = _WAIT_S) ->
 class RunningEmulator:
     """Runs an emulator's server on an event loop in a thread."""
 
-    def __init__(self, made: EmulatorSettings, faults: Faults | None = None) -> None:
+    def __init__(self, made: EmulatorSettings, faults: FaultHooks | None = None) -> None:
         self.settings = made
         self.emulator: Emulator = build(made, faults=faults)
         self._server = HttpServer(self.emulator)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tailrace_local.sagemaker import Faults
+from tailrace_local.sagemaker import FaultHooks
 
 from .cloud import Lab, RunningEmulator, settings
 
@@ -29,7 +29,7 @@ def aws_url() -> Iterator[str]:
 def make_lab(aws_url: str, tmp_path: Path) -> Iterator[MakeLab]:
     started: list[RunningEmulator] = []
 
-    def make(*, faults: Faults | None = None, **changes: Any) -> Lab:
+    def make(*, faults: FaultHooks | None = None, **changes: Any) -> Lab:
         running = RunningEmulator(settings(tmp_path / f"state{len(started)}", aws_url, **changes), faults).start()
         started.append(running)
         return Lab(running, aws_url)

@@ -35,10 +35,10 @@ class ScalingApi:
         try:
             request = await read_json(receive)
             # Operations ask other services of the same server, whose event loop must stay free for that.
-            answer = Response.of_json(await asyncio.to_thread(self.call, name, request), kind=_JSON)
+            answer = Response.json(await asyncio.to_thread(self.call, name, request), kind=_JSON)
         except ApiError as error:
             content = {"__type": error.code, "message": error.message, "Message": error.message}
-            answer = Response.of_json(content, status=error.status, kind=_JSON)
+            answer = Response.json(content, status=error.status, kind=_JSON)
         await answer.send(send, str(uuid.uuid4()))
 
     def call(self, name: str, request: Any) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from tailrace_local.autoscaling.api import SERVICE
 from tailrace_local.autoscaling.records import KEY
-from tailrace_local.emulation.coercion import coerce, for_operation
+from tailrace_local.emulation.coercion import coerce_properties, pick_members
 from tailrace_local.emulation.errors import ApiError
 
 Call = Callable[[str, Any], dict[str, Any]]
 Properties = Mapping[str, Any]
-Made = tuple[str, dict[str, Any]]
+ProvisionedResource = tuple[str, dict[str, Any]]
 _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 """A target's physical id, in this order and joined by ``|``; policies refer to it so."""
 
@@ -24,13 +24,13 @@ class TargetType:
 
     call: Call
 
-    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:  # noqa: ARG002 - the interface's
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
         """Register it."""
         self._register(properties)
         self._schedule(properties, {})
         return self._made(properties)
 
-    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:  # noqa: ARG002 - same
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
         """Register it again, under another id if that is what changed."""
         self._register(new)
         before = _actions(old) if physical_id == _physical_id(new) else {}
@@ -44,7 +44,7 @@ class TargetType:
 
     def _register(self, properties: Properties) -> None:
         operation = "RegisterScalableTarget"
-        asked = coerce(operation, for_operation(operation, properties, service=SERVICE), service=SERVICE)
+        asked = coerce_properties(operation, pick_members(operation, properties, service=SERVICE), service=SERVICE)
         self.call(operation, asked)
 
     def _schedule(self, properties: Properties, before: Mapping[str, Any]) -> None:
@@ -53,10 +53,10 @@ class TargetType:
         for name in before.keys() - actions.keys():
             _if_there(self.call, "DeleteScheduledAction", {**identity, "ScheduledActionName": name})
         for action in actions.values():
-            asked = coerce("PutScheduledAction", {**identity, **action}, service=SERVICE)
+            asked = coerce_properties("PutScheduledAction", {**identity, **action}, service=SERVICE)
             self.call("PutScheduledAction", asked)
 
-    def _made(self, properties: Properties) -> Made:
+    def _made(self, properties: Properties) -> ProvisionedResource:
         physical_id = _physical_id(properties)
         return physical_id, {"Id": physical_id}
 
@@ -67,13 +67,13 @@ class PolicyType:
 
     call: Call
 
-    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:  # noqa: ARG002 - the interface's
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
         """Put it."""
-        asked = coerce("PutScalingPolicy", self._identified(properties), service=SERVICE)
+        asked = coerce_properties("PutScalingPolicy", self._identified(properties), service=SERVICE)
         arn = self.call("PutScalingPolicy", asked)["PolicyARN"]
         return arn, {"Arn": arn}
 
-    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:  # noqa: ARG002 - same
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
         """Put it again; another name or target makes another policy."""
         return self.create("", new, stack_name)
 

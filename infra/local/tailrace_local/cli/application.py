@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tailrace_local.cli.common import Json, StateDir, fail, reported, say, state, up_or_exit
+from tailrace_local.cli.common import Json, StateDir, fail, report_errors, require_running_cloud, say, state
 from tailrace_local.cli.fault_commands import faults
 from tailrace_local.cli.status_text import status_lines
 from tailrace_local.control.inspection import inspect
-from tailrace_local.control.log_files import Logbook
-from tailrace_local.control.up_down import Lifecycle, Plan, Steps
+from tailrace_local.control.log_files import LogFiles
+from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 
 NOT_UP = 1
@@ -55,7 +55,7 @@ def up(
     Example: `tailrace local up && eval "$(tailrace local env)"`
     """
     workspace = Workspace.here()
-    plan = Plan(
+    plan = CloudOptions(
         template=template or workspace.template,
         stack=stack,
         parameters=_parameters(parameter or []),
@@ -66,10 +66,10 @@ def up(
         allow_serial_pipelines=allow_serial_pipelines,
         time_scale=time_scale,
     )
-    lifecycle = Lifecycle(workspace, state(state_dir))
-    with reported():
-        found = lifecycle.running()
-        facts = found or lifecycle.up(plan, Steps(_progress.status))
+    local_cloud = LocalCloud(workspace, state(state_dir))
+    with report_errors():
+        found = local_cloud.running()
+        facts = found or local_cloud.up(plan, StepReporter(_progress.status))
     if json_:
         typer.echo(json.dumps(asdict(facts)))
     elif found:
@@ -81,15 +81,15 @@ def up(
 @app.command()
 def down(*, state_dir: StateDir = None) -> None:
     """End every process of the cloud and remove its state. Works after a crash, and twice."""
-    with reported():
-        ended = Lifecycle(Workspace.here(), state(state_dir)).down(say)
+    with report_errors():
+        ended = LocalCloud(Workspace.here(), state(state_dir)).down(say)
     say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
 
 
 @app.command()
 def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """What runs: processes, queues, the endpoint, alarms that speak, what was scaled. Exit status 1 when not up."""
-    with reported():
+    with report_errors():
         found = inspect(state(state_dir))
     if json_:
         typer.echo(json.dumps(found))
@@ -111,8 +111,8 @@ def logs(
 
     Example: `tailrace local logs CollectResults --follow`
     """
-    with reported(), contextlib.suppress(KeyboardInterrupt):
-        for name, line in Logbook(state(state_dir)).lines(names or [], follow=follow):
+    with report_errors(), contextlib.suppress(KeyboardInterrupt):
+        for name, line in LogFiles(state(state_dir)).lines(names or [], follow=follow):
             typer.echo(f"{name:<24} {line}")
 
 
@@ -122,7 +122,7 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
 
     Example: `eval "$(tailrace local env)"`
     """
-    facts = up_or_exit(state_dir)
+    facts = require_running_cloud(state_dir)
     if json_:
         typer.echo(json.dumps(facts.credentials))
         return

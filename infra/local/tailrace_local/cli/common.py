@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from tailrace_local.control.up_down import Lifecycle
+from tailrace_local.control.up_down import LocalCloud
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import LocalCloudError
 from tailrace_local.state_directory import CloudFacts, StateDirectory
@@ -27,10 +27,10 @@ StateDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
-def up_or_exit(state_dir: Path | None) -> CloudFacts:
+def require_running_cloud(state_dir: Path | None) -> CloudFacts:
     """The facts of the cloud that is up; without one the command ends."""
     found = state(state_dir)
-    facts = Lifecycle(Workspace.here(), found).running()
+    facts = LocalCloud(Workspace.here(), found).running()
     if facts is None:
         fail(f"no local cloud is up in {found.root}: run `tailrace local up`")
     return facts
@@ -42,7 +42,7 @@ def state(named: Path | None) -> StateDirectory:
 
 
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Errors as one message and exit status 1; SIGTERM as an interrupt, so that what was started is taken down."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tailrace_local.cli.common import Json, StateDir, fail, reported, up_or_exit
+from tailrace_local.cli.common import Json, StateDir, fail, report_errors, require_running_cloud
 from tailrace_local.errors import FaultPlanError
 from tailrace_local.state_directory import CloudFacts
 
@@ -35,8 +35,8 @@ def set_plan(
     Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' | tailrace local
     faults set -`
     """
-    admin = _admin(up_or_exit(state_dir))
-    with reported():
+    admin = _admin(require_running_cloud(state_dir))
+    with report_errors():
         from tailrace_local.control.fault_admin import CloudFaultPlan  # noqa: PLC0415 - see `_admin`
 
         shown = admin.set(CloudFaultPlan.read(_text(plan)))
@@ -51,8 +51,8 @@ def show(
     state_dir: StateDir = None,
 ) -> None:
     """The rules, and how many faults were done since they were set."""
-    admin = _admin(up_or_exit(state_dir))
-    with reported():
+    admin = _admin(require_running_cloud(state_dir))
+    with report_errors():
         if not log:
             _print(admin.show(), json_=json_)
             return
@@ -64,8 +64,8 @@ def show(
 @faults.command()
 def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """Misbehave no more. Counters and log stay until the next plan; what is held back still comes."""
-    admin = _admin(up_or_exit(state_dir))
-    with reported():
+    admin = _admin(require_running_cloud(state_dir))
+    with report_errors():
         shown = admin.clear()
     _print(shown, json_=json_)
 
@@ -73,10 +73,10 @@ def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
 @faults.command("kill-model")
 def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
     """SIGKILL to the endpoint's model servers, now; the emulator starts them again."""
-    facts = up_or_exit(state_dir)
+    facts = require_running_cloud(state_dir)
     if facts.endpoint_name is None:
         fail("the stack has no endpoint")
-    with reported():
+    with report_errors():
         killed = _admin(facts).kill_model(facts.endpoint_name)
     typer.echo(
         json.dumps({"killed": killed}) if json_ else f"killed {', '.join(killed) or 'none: there is no instance'}"

@@ -47,7 +47,7 @@ from tailrace_local.cloud.serving.router import STATUS_PATH, Front
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.cloud.watching import Watch
 from tailrace_local.emulation.pace import Pace
-from tailrace_local.state_directory import Listening, StateDirectory
+from tailrace_local.state_directory import CloudAddress, StateDirectory
 
 _log = logging.getLogger("tailrace.cloud")
 _READY_WITHIN_S = 60.0
@@ -58,7 +58,7 @@ _SCHEDULES_EVERY_S = 1.0
 class Cloud:
     """Everything that runs in this process. MiniStack's environment has to be set before one is made."""
 
-    def __init__(self, settings: CloudSettings, listening: Listening) -> None:
+    def __init__(self, settings: CloudSettings, listening: CloudAddress) -> None:
         self._settings = settings
         self._endpoint_url = endpoint_url = listening.endpoint_url
         self._state = StateDirectory(Path(settings.state_dir))
@@ -205,7 +205,7 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
     try:
         await _answering(listening.plain_url or listening.endpoint_url, server)
         await cloud.start()
-        state.write_listening(listening)
+        state.write_address(listening)
         _log.info("listening at %s", listening.endpoint_url)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, server}, return_when=asyncio.FIRST_COMPLETED)

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 
-def ask(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
+def get_json(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
     """The JSON object at one of the cloud's own addresses, or None when it does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http address

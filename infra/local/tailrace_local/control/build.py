@@ -54,7 +54,7 @@ class Builder:
         built = folder / "sam" / "template.yaml"
         variables = self._workspace.build_environment()
         wanted = fingerprint(sources(template.parent), extra=[str(sorted(variables.items()))])
-        with _making(built, folder / "fingerprint", wanted) as missing:
+        with _built_once(built, folder / "fingerprint", wanted) as missing:
             if missing:
                 run(
                     [
@@ -80,11 +80,11 @@ class Builder:
         Raises:
             BuildError: the training failed.
         """
-        package = self._workspace.root / "infra" / "local" / "tailrace_local"
+        package = self._workspace.root / "infra" / "local" / "tailrace_local" / "demo"
         folder = self._cache / "model"
         archive = folder / "model.tar.gz"
-        wanted = fingerprint([*package.glob("*.py"), *package.glob("model/**/*.py")])
-        with _making(archive, folder / "fingerprint", wanted) as missing:
+        wanted = fingerprint(package.rglob("*.py"))
+        with _built_once(archive, folder / "fingerprint", wanted) as missing:
             if missing:
                 run(
                     [
@@ -106,7 +106,7 @@ class Builder:
 
 
 @contextlib.contextmanager
-def _making(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
+def _built_once(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
     """Whether the block has to make the product, because it is not there as wanted; stamped when the block ends well.
 
     Whoever else wants it waits: each making has a bound, so that the wait has one too.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tailrace_local.control.admin_api import ask
+from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.build import sam_environment
 from tailrace_local.control.launch import model_image
 from tailrace_local.control.subprocesses import run
@@ -155,6 +155,6 @@ class Deployment:
 
 def model_url(own_url: str, endpoint: str) -> str | None:
     """The base URL of a model server behind an endpoint, or None when no instance runs."""
-    instances = (ask(f"{own_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
+    instances = (get_json(f"{own_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
     urls = [str(url) for found in instances for url in found.get("urls", [])]
     return urls[0] if urls else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace_local.cloud.serving.router import STATUS_PATH
-from tailrace_local.control.admin_api import ask
+from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.launch import is_up
 from tailrace_local.control.teardown import alive
 from tailrace_local.errors import SilentCloudError
@@ -42,7 +42,7 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
 
 
 def _page(facts: CloudFacts) -> dict[str, Any]:
-    page = ask(facts.own_url + STATUS_PATH, timeout_s=_PATIENCE_S)
+    page = get_json(facts.own_url + STATUS_PATH, timeout_s=_PATIENCE_S)
     if page is None:
         raise SilentCloudError(
             f"the cloud at {facts.endpoint_url} runs and has not answered for {_PATIENCE_S:.0f} s: "
@@ -54,5 +54,5 @@ def _page(facts: CloudFacts) -> dict[str, Any]:
 def _endpoint(facts: CloudFacts) -> dict[str, Any] | None:
     if facts.endpoint_name is None:
         return None
-    found = ask(f"{facts.own_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}")
+    found = get_json(f"{facts.own_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}")
     return {"name": facts.endpoint_name, **(found or {"status": "unknown"})}

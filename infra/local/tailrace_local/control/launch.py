@@ -14,7 +14,7 @@ from tailrace_local.control.teardown import CLOUD, alive
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import StartError
 from tailrace_local.processes import ProcessGroup
-from tailrace_local.state_directory import Listening, StateDirectory
+from tailrace_local.state_directory import CloudAddress, StateDirectory
 
 _MODEL_REPOSITORY = "tailrace-local/demand:1"
 _LOOK_EVERY_S = 0.05
@@ -66,7 +66,7 @@ class Launcher:
         self._pause = pause
         self._group: ProcessGroup | None = None
 
-    def start(self, settings: CloudSettings, *, timeout_s: float) -> Listening:
+    def start(self, settings: CloudSettings, *, timeout_s: float) -> CloudAddress:
         """Where the running cloud listens.
 
         Raises:
@@ -105,10 +105,10 @@ class Launcher:
         finally:
             os.close(watched)
 
-    def _wait(self, group: ProcessGroup, timeout_s: float) -> Listening:
+    def _wait(self, group: ProcessGroup, timeout_s: float) -> CloudAddress:
         deadline = self._clock() + timeout_s
         while self._clock() < deadline:
-            if found := self._state.read_listening():
+            if found := self._state.read_address():
                 return found
             if not group.running:
                 raise StartError(
@@ -135,7 +135,7 @@ class Launcher:
 def is_up(state: StateDirectory) -> bool:
     """Whether the cloud's process runs and listens."""
     running = any(record.what == CLOUD and alive(record) for record in state.records().values())
-    return running and state.read_listening() is not None
+    return running and state.read_address() is not None
 
 
 def _clean_environment(workspace: Workspace) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tailrace_local.state_directory import StateDirectory
 _LOOK_EVERY_S = 0.3
 
 
-class Logbook:
+class LogFiles:
     """Names and files: `cloud`, `deploy`, each function by its logical id, model servers by their file's name."""
 
     def __init__(self, state: StateDirectory) -> None:
@@ -20,7 +20,7 @@ class Logbook:
 
     def files(self) -> dict[str, Path]:
         """Every log that exists, by name."""
-        facts = state_functions(self._state)
+        facts = logical_ids(self._state)
         found: dict[str, Path] = {}
         for path in sorted(self._state.logs.rglob("*.log")) if self._state.logs.is_dir() else []:
             found[facts.get(path.stem, path.stem)] = path
@@ -67,7 +67,7 @@ class Logbook:
             return {}
 
 
-def state_functions(state: StateDirectory) -> dict[str, str]:
+def logical_ids(state: StateDirectory) -> dict[str, str]:
     """Logical ids by function name."""
     facts = state.read_facts()
     return {physical: logical for logical, physical in facts.functions.items()} if facts else {}

@@ -18,7 +18,7 @@ from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 
 @dataclass(frozen=True)
-class Plan:
+class CloudOptions:
     """What `up` is asked for. `timeout_s` bounds everything together, building excepted."""
 
     template: Path
@@ -34,7 +34,7 @@ class Plan:
     time_scale: float = 1.0
 
 
-class Steps:
+class StepReporter:
     """Says what is being done, and keeps how long each step took."""
 
     def __init__(self, say: Callable[[str], contextlib.AbstractContextManager[object]]) -> None:
@@ -50,7 +50,7 @@ class Steps:
         self.seconds[name] = round(time.monotonic() - began, 2)
 
 
-class Lifecycle:
+class LocalCloud:
     """The local cloud of one state directory; an `attached` one ends with the process that started it."""
 
     def __init__(self, workspace: Workspace, state: StateDirectory, *, attached: bool = False) -> None:
@@ -62,30 +62,30 @@ class Lifecycle:
         """The facts of the cloud, when it is up and deployed."""
         return self._state.read_facts() if is_up(self._state) else None
 
-    def up(self, plan: Plan, steps: Steps) -> CloudFacts:
+    def up(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
         """Start, build and deploy; on any failure, an interrupt included, everything that was started ends.
 
         Raises:
             LocalCloudError: what failed, and where its log is.
         """
-        with self._state.held():
+        with self._state.locked():
             if found := self.running():
                 return found
-            with self._cleared():
-                return self._rise(plan, steps)
+            with self._fresh_state():
+                return self._deploy(plan, steps)
 
-    def start(self, plan: Plan, steps: Steps) -> CloudFacts:
+    def start(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
         """Start a cloud with nothing on it, for whoever deploys by other means; failures as those of `up`."""
-        with self._state.held(), self._cleared():
+        with self._state.locked(), self._fresh_state():
             return self._start(plan, steps, time.monotonic() + plan.timeout_s)
 
     def down(self, say: Callable[[str], None]) -> int:
         """End everything and remove the state; how many processes were still there."""
-        with self._state.held():
+        with self._state.locked():
             return self._clear(say)
 
     @contextlib.contextmanager
-    def _cleared(self) -> Iterator[None]:
+    def _fresh_state(self) -> Iterator[None]:
         """Begin with a fresh state directory; end everything that was started when the block fails."""
         self._clear()
         self._state.create()
@@ -98,7 +98,7 @@ class Lifecycle:
                 raise type(error)(error.reason, log=log) from error
             raise
 
-    def _start(self, plan: Plan, steps: Steps, deadline: float) -> CloudFacts:
+    def _start(self, plan: CloudOptions, steps: StepReporter, deadline: float) -> CloudFacts:
         with steps.step("ready", "starting the cloud"):
             settings = settings_for(
                 self._workspace,
@@ -125,7 +125,7 @@ class Lifecycle:
             plain_url=listening.plain_url,
         )
 
-    def _rise(self, plan: Plan, steps: Steps) -> CloudFacts:
+    def _deploy(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
         deadline = time.monotonic() + plan.timeout_s
         began = time.monotonic()
         facts = self._start(plan, steps, deadline)
@@ -145,7 +145,7 @@ class Lifecycle:
         self._state.write_facts(facts)
         return facts
 
-    def _parameters(self, plan: Plan, built: Path, deployment: Deployment, builder: Builder) -> dict[str, str]:
+    def _parameters(self, plan: CloudOptions, built: Path, deployment: Deployment, builder: Builder) -> dict[str, str]:
         """The caller's parameters, and the demo's model where the template has a place for one."""
         declared = deployment.declared_parameters(built)
         unknown = sorted(set(plan.parameters) - declared)

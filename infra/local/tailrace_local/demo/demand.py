@@ -32,7 +32,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from tailrace_local.demo.sales_model import BLOCK_ROWS, draw_block, the_shop, uniform, unit_sales
+from tailrace_local.demo.sales_model import BLOCK_ROWS, build_shop, draw_block, uniform, unit_sales
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,7 +131,7 @@ def _cut(demand: Demand, block: int, room: int, end: str) -> bytes:
 
 
 def _lines(demand: Demand, block: int) -> list[str]:
-    draw, shop = draw_block(demand.seed, block), the_shop()
+    draw, shop = draw_block(demand.seed, block), build_shop()
     cells = zip(
         draw.product.tolist(),
         draw.location.tolist(),

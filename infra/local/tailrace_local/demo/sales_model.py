@@ -63,7 +63,7 @@ class Draw:
 @functools.lru_cache(maxsize=2)
 def draw_block(seed: int, block: int) -> Draw:
     """The block's rows. A block is drawn whole: a row does not depend on how many are asked for."""
-    shop = the_shop()
+    shop = build_shop()
     product, location, price, discount, email, homepage, day, *noise = uniform([seed, block], 10)
     on_homepage = homepage < 0.1  # noqa: PLR2004  a tenth of the rows
     scaled = (0.85 + 0.3 * price) * np.where(on_homepage, 0.7 + 0.2 * discount, 1.0)
@@ -80,7 +80,7 @@ def draw_block(seed: int, block: int) -> Draw:
 
 def unit_sales(draw: Draw) -> NDArray[np.float64]:
     """What was sold of each drawn row: BLOCK_ROWS whole numbers. The formula stands in `tailrace_local.demo.demand`."""
-    shop = the_shop()
+    shop = build_shop()
     category = shop.category[draw.product]
     logarithm = (
         shop.base[draw.product]
@@ -96,7 +96,7 @@ def unit_sales(draw: Draw) -> NDArray[np.float64]:
 
 
 @functools.cache
-def the_shop() -> Shop:
+def build_shop() -> Shop:
     """The one shop; drawn once from a seed of its own."""
     shelves = [
         (name, f"{kind} {sort}") for name, (kinds, sorts) in _SHELVES.items() for kind in kinds for sort in sorts

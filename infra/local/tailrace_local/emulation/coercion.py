@@ -9,13 +9,13 @@ from typing import Any
 from tailrace_local.emulation.shapes import service_model
 
 
-def coerce(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+def coerce_properties(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
     """`properties` with every value in the type that the operation's shape wants."""
-    found: dict[str, Any] = coerced(input_shape(operation, service=service), properties)
+    found: dict[str, Any] = coerce_value(input_shape(operation, service=service), properties)
     return found
 
 
-def for_operation(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+def pick_members(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
     """Only what the operation takes."""
     members = input_shape(operation, service=service).members
     return {name: value for name, value in properties.items() if name in members}
@@ -26,16 +26,17 @@ def input_shape(operation: str, *, service: str) -> Any:
     return service_model(service).operation_model(operation).input_shape
 
 
-def coerced(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type
+def coerce_value(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type
     """`value` with everything in it in the types that the shape wants; what does not fit is left as it is."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         return {
-            name: coerced(shape.members[name], item) if name in shape.members else item for name, item in value.items()
+            name: coerce_value(shape.members[name], item) if name in shape.members else item
+            for name, item in value.items()
         }
     if shape.type_name == "list" and isinstance(value, list):
-        return [coerced(shape.member, item) for item in value]
+        return [coerce_value(shape.member, item) for item in value]
     if shape.type_name == "map" and isinstance(value, Mapping):
-        return {str(name): coerced(shape.value, item) for name, item in value.items()}
+        return {str(name): coerce_value(shape.value, item) for name, item in value.items()}
     if shape.type_name in {"integer", "long", "float", "double"} and isinstance(value, str):
         return _number(shape.type_name, value)
     if shape.type_name == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from tailrace_local.emulation.coercion import coerced
+from tailrace_local.emulation.coercion import coerce_value
 from tailrace_local.emulation.shapes import service_model
 
 _INDEX = re.compile(r"(\d+)(?:\.(.*))?")
@@ -24,7 +24,7 @@ def read_form(service: str, body: bytes) -> tuple[str, dict[str, Any]]:
     if operation not in model.operation_names:
         return operation, {}
     shape = model.operation_model(operation).input_shape
-    request: dict[str, Any] = {} if shape is None else coerced(shape, _structure(shape, form))
+    request: dict[str, Any] = {} if shape is None else coerce_value(shape, _structure(shape, form))
     return operation, request
 
 

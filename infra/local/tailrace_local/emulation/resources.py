@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Properties = Mapping[str, Any]
-Made = tuple[str, dict[str, Any]]
+ProvisionedResource = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,6 @@ class ResourceHandlers:
         delete: `(physical_id, properties)`; what is gone already is fine.
     """
 
-    create: Callable[[str, Properties, str], Made]
-    update: Callable[[str, Properties, Properties, str], Made]
+    create: Callable[[str, Properties, str], ProvisionedResource]
+    update: Callable[[str, Properties, Properties, str], ProvisionedResource]
     delete: Callable[[str, Properties], None]

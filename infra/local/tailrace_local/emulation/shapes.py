@@ -87,7 +87,7 @@ def _constraint_faults(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape.type_name == "string":
         if limits.get("enum") and value not in limits["enum"]:
             yield _fault(shown, path, f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
-        if "pattern" in limits and not compiled(limits["pattern"]).fullmatch(value):
+        if "pattern" in limits and not compile_pattern(limits["pattern"]).fullmatch(value):
             yield _fault(shown, path, f"Member must satisfy regular expression pattern: {limits['pattern']}")
     if shape.type_name in {"string", "list", "map"}:
         yield from _range_faults(limits, len(value), "have length", shown, path)
@@ -103,7 +103,7 @@ def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, pa
 
 
 @lru_cache(maxsize=1024)
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A pattern of the service model, which is Java's, as Python's; one that Python cannot express takes anything."""
     # The model's patterns match whole values, but some write a set for a negation: `([^/])` after `://`.
     text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")

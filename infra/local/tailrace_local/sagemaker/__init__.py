@@ -3,7 +3,7 @@
 from tailrace_local.emulation.errors import ApiError, EmulatorError, ResourceError
 from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.emulator import Emulator, build
-from tailrace_local.sagemaker.fault_injection.hooks import Faults, ModelCall
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
@@ -13,8 +13,8 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "EmulatorSettings",
+    "FaultHooks",
     "FaultPlan",
-    "Faults",
     "ImageCommand",
     "ModelCall",
     "PlannedFaults",

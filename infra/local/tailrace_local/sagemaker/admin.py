@@ -9,7 +9,7 @@ from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.control.registry import Table
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError
-from tailrace_local.sagemaker.fault_injection.hooks import Faults
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.hosting.endpoints import Endpoint
@@ -23,7 +23,7 @@ _PATHS = (
 )
 
 
-class Admin:
+class AdminApi:
     """The emulator's own surface.
 
     - `GET endpoints`, `GET endpoints/<name>`: instances, their URLs, the queue;
@@ -34,7 +34,7 @@ class Admin:
     """
 
     def __init__(
-        self, endpoints: Table[Endpoint], auto_ml_jobs: AutoMLJobs, clock: Clock, notifier: Notifier, faults: Faults
+        self, endpoints: Table[Endpoint], auto_ml_jobs: AutoMLJobs, clock: Clock, notifier: Notifier, faults: FaultHooks
     ) -> None:
         self._endpoints = endpoints
         self._auto_ml_jobs = auto_ml_jobs
@@ -75,7 +75,7 @@ class Admin:
             case "GET", []:
                 return {"auto_ml_jobs": jobs.shown()}
             case "PUT", [name] if isinstance(request, dict):
-                return jobs.tell(name, request)
+                return jobs.update(name, request)
             case "GET", [name] if found := jobs.find(name):
                 return found
             case "PUT", [_]:

@@ -44,7 +44,7 @@ class Response:
     body: bytes | Payload = b""
 
     @classmethod
-    def of_json(
+    def json(
         cls, value: Any, *, status: int = 200, kind: str = "application/json", headers: Mapping[str, str] | None = None
     ) -> "Response":
         """A JSON answer."""
@@ -63,7 +63,7 @@ class Response:
             self.body.close()
 
 
-class BrokenOff(Response):
+class AbortedResponse(Response):
     """An answer that the connection does not survive: the caller cannot know what became of its request."""
 
     async def send(self, send: Send, request_id: str) -> None:

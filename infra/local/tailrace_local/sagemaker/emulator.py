@@ -11,26 +11,26 @@ from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
 from tailrace_local.emulation.pace import Pace
 from tailrace_local.emulation.resources import ResourceHandlers
 from tailrace_local.sagemaker.adapters.artifacts import ModelArtifacts
-from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, Threads
-from tailrace_local.sagemaker.adapters.containers import HttpModelCaller
-from tailrace_local.sagemaker.adapters.images import EcrImages, MappedImages
+from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, ThreadPool
+from tailrace_local.sagemaker.adapters.containers import HttpModelClient
+from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegistry
 from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, ProcessRecord
-from tailrace_local.sagemaker.admin import PREFIX, Admin
+from tailrace_local.sagemaker.admin import PREFIX, AdminApi
 from tailrace_local.sagemaker.asgi import Response, read_json
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
-from tailrace_local.sagemaker.control.cloudformation import Bridge, resource_handlers
-from tailrace_local.sagemaker.control.lifecycle import Lifecycle, LifecycleTools
+from tailrace_local.sagemaker.control.cloudformation import EventLoopBridge, resource_handlers
+from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle, LifecycleTools
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
-from tailrace_local.sagemaker.fault_injection.hooks import Faults
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
 from tailrace_local.sagemaker.hosting.endpoint_logs import CloudWatchLogs, EndpointLogs
 from tailrace_local.sagemaker.hosting.instances import FleetTools
-from tailrace_local.sagemaker.hosting.metrics import Measurements, gauges, hosts
+from tailrace_local.sagemaker.hosting.metrics import MetricBuffer, endpoint_metrics, instance_metrics
 from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.inference.runtime import Runtime
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.ports import Datum, MetricSink
+from tailrace_local.sagemaker.ports import MetricDatum, MetricSink
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TARGET = "SageMaker."
@@ -55,15 +55,15 @@ class Emulator:
         control: ControlPlane,
         runtime: Runtime,
         engine: AsyncEngine,
-        lifecycle: Lifecycle,
+        lifecycle: EndpointLifecycle,
         metrics: MetricSink,
         logs: EndpointLogs,
-        measurements: Measurements,
+        metrics_buffer: MetricBuffer,
         clock: Clock,
-        threads: Threads,
+        threads: ThreadPool,
         new_id: NewId,
-        admin: Admin,
-        faults: Faults,
+        admin: AdminApi,
+        faults: FaultHooks,
         pace: Pace,
     ) -> None:
         self.registry = registry
@@ -74,14 +74,14 @@ class Emulator:
         self._engine = engine
         self._metrics = metrics
         self._logs = logs
-        self._measurements = measurements
+        self._metrics_buffer = metrics_buffer
         self._clock = clock
         self._threads = threads
         self._new_id = new_id
         self._admin = admin
         self._faults = faults
         self._pace = pace
-        self._bridge = Bridge()
+        self._bridge = EventLoopBridge()
         self._background: list[asyncio.Task[None]] = []
 
     def handles(self, scope: Scope) -> bool:
@@ -116,10 +116,10 @@ class Emulator:
         path = str(scope["path"])
         if target.startswith(_TARGET):
             request = await read_json(receive)
-            return Response.of_json(await self.control.call(target.removeprefix(_TARGET), request), kind=_JSON_1_1)
+            return Response.json(await self.control.call(target.removeprefix(_TARGET), request), kind=_JSON_1_1)
         if path.startswith(PREFIX):
             request = await read_json(receive)
-            return Response.of_json(await self._admin.answer(str(scope["method"]), path, request))
+            return Response.json(await self._admin.answer(str(scope["method"]), path, request))
         found = _INVOCATION.fullmatch(path)
         if found is None or scope["method"] != "POST":
             raise ApiError("UnknownOperationException", f"{scope['method']} {path}: not emulated.", 404)
@@ -139,7 +139,7 @@ class Emulator:
         if self._settings.metrics_period_s > 0:
             self._background.append(asyncio.create_task(self._put_metrics(), name="put metrics"))
         if self._settings.logs_period_s > 0:
-            self._background.append(asyncio.create_task(self._carry_logs(), name="carry logs"))
+            self._background.append(asyncio.create_task(self._forward_logs(), name="carry logs"))
 
     async def stop(self) -> None:
         """End the background work, every endpoint and every model server."""
@@ -178,25 +178,29 @@ class Emulator:
                         _log.warning("%s Further failures are not told.", error)
                     told = True
 
-    def _measured(self) -> dict[str, list[Datum]]:
+    def _measured(self) -> dict[str, list[MetricDatum]]:
         """The period's metrics by the execution role of their endpoints; of one that is gone they are lost."""
         roles = {one.name: one.deployment.role_arn for one in self.registry.endpoints if one.deployment}
-        found: dict[str, list[Datum]] = defaultdict(list)
+        found: dict[str, list[MetricDatum]] = defaultdict(list)
         endpoints = self.registry.endpoints
-        for datum in (*gauges(endpoints, self._clock.time()), *hosts(endpoints), *self._measurements.collect()):
+        for datum in (
+            *endpoint_metrics(endpoints, self._clock.time()),
+            *instance_metrics(endpoints),
+            *self._metrics_buffer.collect(),
+        ):
             if role := roles.get(datum.dimensions["EndpointName"]):
                 found[role].append(datum)
         return found
 
-    async def _carry_logs(self) -> None:
+    async def _forward_logs(self) -> None:
         while True:
             await self._clock.sleep(self._settings.logs_period_s)
-            await self._logs.carry(self.registry.endpoints)
+            await self._logs.forward(self.registry.endpoints)
 
 
 def _refusal(error: ApiError, *, control: bool) -> Response:
     if control:
-        return Response.of_json({"__type": error.code, "message": error.message}, status=error.status, kind=_JSON_1_1)
+        return Response.json({"__type": error.code, "message": error.message}, status=error.status, kind=_JSON_1_1)
     body: dict[str, object] = {"Message": error.message, "message": error.message}
     if isinstance(error, ModelError):
         body |= {
@@ -204,13 +208,13 @@ def _refusal(error: ApiError, *, control: bool) -> Response:
             "OriginalMessage": error.original_message,
             "LogStreamArn": error.log_stream_arn,
         }
-    return Response.of_json(body, status=error.status, headers={"x-amzn-errortype": error.code})
+    return Response.json(body, status=error.status, headers={"x-amzn-errortype": error.code})
 
 
 def build(
     settings: EmulatorSettings,
     *,
-    faults: Faults | None = None,
+    faults: FaultHooks | None = None,
     clock: Clock | None = None,
     ids: NewId = new_id,
     pace: Pace | None = None,
@@ -224,22 +228,22 @@ def build(
     faults = faults or PlannedFaults(clock)
     arns = Arns(settings.region, settings.account_id)
     registry = Registry(arns, clock)
-    threads = Threads(settings.transfer_threads)
+    threads = ThreadPool(settings.transfer_threads)
     clients = RoleClients(settings)
     store, notifier = S3ObjectStore(clients, threads), SnsNotifier(clients, threads)
-    measurements = Measurements()
+    metrics_buffer = MetricBuffer()
     spool: Path = settings.state_dir / "spool"
-    caller = HttpModelCaller(spool, settings.payload_limit_bytes)
-    engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults, measurements, spool))
+    caller = HttpModelClient(spool, settings.payload_limit_bytes)
+    engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults, metrics_buffer, spool))
     fleets = FleetTools(
         ProcessLauncher(settings),
         caller,
-        EcrImages(clients, threads) if settings.ask_registry else MappedImages(),
+        EcrRegistry(clients, threads) if settings.ask_registry else UncheckedRegistry(),
         ModelArtifacts(store, spool),
         clock,
         settings.state_dir / "models",
     )
-    lifecycle = Lifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
+    lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
     return Emulator(
         settings,
         registry=registry,
@@ -251,11 +255,11 @@ def build(
         lifecycle=lifecycle,
         metrics=CloudWatchMetrics(clients, threads),
         logs=EndpointLogs(settings.state_dir / "logs", CloudWatchLogs(clients, threads)),
-        measurements=measurements,
+        metrics_buffer=metrics_buffer,
         clock=clock,
         threads=threads,
         new_id=ids,
-        admin=Admin(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
+        admin=AdminApi(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
         faults=faults,
         pace=pace or Pace(),
     )

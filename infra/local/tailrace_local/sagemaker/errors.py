@@ -7,7 +7,7 @@ EmulatorError
 ├── StorageError          an object that cannot be read or written
 ├── NotifyError           a topic that cannot be published to
 ├── RoleError             an execution role that cannot be assumed
-└── NoAnswerError         a model server that closed or refused the connection
+└── NoResponseError         a model server that closed or refused the connection
 """
 
 from tailrace_local.emulation.errors import ApiError, EmulatorError, validation
@@ -16,7 +16,7 @@ __all__ = [
     "ApiError",
     "EmulatorError",
     "ModelError",
-    "NoAnswerError",
+    "NoResponseError",
     "NotifyError",
     "RoleError",
     "StartError",
@@ -60,7 +60,7 @@ class RoleError(EmulatorError):
     """An execution role could not be assumed."""
 
 
-class NoAnswerError(EmulatorError):
+class NoResponseError(EmulatorError):
     """A model server gave no whole answer.
 
     Attributes:

@@ -34,7 +34,7 @@ class Arns:
         return f"arn:{partition_of(self.region)}:logs:{self.region}:{self.account_id}:log-group:{group}"
 
 
-def name_in(arn: str) -> str:
+def resource_name(arn: str) -> str:
     """The resource's name: what follows the last slash; a bare name stays."""
     return arn.rsplit("/", 1)[-1]
 

@@ -10,7 +10,7 @@ from tailrace_local.sagemaker.records import Container
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelResponse:
     """A container's answer. Header names are in lower case."""
 
     status: int
@@ -44,7 +44,7 @@ class Notifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Datum:
+class MetricDatum:
     """A metric's values in a period."""
 
     name: str
@@ -57,7 +57,7 @@ class Datum:
 class MetricSink(Protocol):
     """Takes metrics, as an execution role; raises EmulatorError if it cannot."""
 
-    async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
+    async def put(self, role_arn: str, data: Sequence[MetricDatum]) -> None:
         """Put `data`, each into its namespace."""
         ...
 
@@ -87,15 +87,15 @@ class ImageRegistry(Protocol):
         ...
 
 
-class ModelCaller(Protocol):
+class ModelClient(Protocol):
     """Talks HTTP to a model server."""
 
     async def ping(self, url: str) -> bool:
         """Whether `GET /ping` answers 200."""
         ...
 
-    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> Answer:
-        """`POST /invocations`. The caller closes the answer's body. Raises NoAnswerError."""
+    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
+        """`POST /invocations`. The caller closes the answer's body. Raises NoResponseError."""
         ...
 
 

@@ -20,7 +20,7 @@ from tailrace_core.jobs.model import Chunk
 from tailrace_core.ledger.items import DUE_INDEX
 from tailrace_local.cloud.queues.events import record
 from tailrace_local.cloud.serving.router import STATUS_PATH
-from tailrace_local.control.admin_api import ask
+from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
@@ -112,7 +112,7 @@ class Scene:
 
     def _polled(self, queue: str, *signs: str) -> bool:
         """Whether one of these signs is there that somebody takes from a queue, or nobody can tell."""
-        status = ask(f"{self.cloud.own_url}{STATUS_PATH}")
+        status = get_json(f"{self.cloud.own_url}{STATUS_PATH}")
         if status is None:
             return True
         return any(each[sign] for each in status["mappings"] if each["queue"] == queue for sign in signs)
@@ -217,7 +217,7 @@ class Scene:
     def answered(self) -> None:
         """Wait until the endpoint is done with every request: what it tells of them is told then."""
         url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.outputs['EndpointName']}"
-        eventually(lambda: (ask(url) or {}).get("backlog") == 0, what="an answer to every request")
+        eventually(lambda: (get_json(url) or {}).get("backlog") == 0, what="an answer to every request")
 
     def _endpoint_status(self) -> str | None:
         with suppress(ClientError):

@@ -50,7 +50,7 @@ class Endpoint:
             return float(sum(each["SampleCount"] for each in found))
 
         before = count()
-        with self._scene.cloud.hurried(1 / 20):
+        with self._scene.cloud.time_scaled(1 / 20):
             measured = patience.until(lambda: count() > before)
         return {"metrics": "are there" if measured else "are lost"}
 

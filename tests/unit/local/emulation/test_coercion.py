@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.emulation.coercion import coerce, for_operation
+from tailrace_local.emulation.coercion import coerce_properties, pick_members
 
 
 @pytest.mark.parametrize(
@@ -16,24 +16,24 @@ from tailrace_local.emulation.coercion import coerce, for_operation
     ],
 )
 def test_values_take_the_type_of_the_apis_shape(given: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert coerce("CreateEndpointConfig", {"ProductionVariants": [given]}, service="sagemaker") == {
+    assert coerce_properties("CreateEndpointConfig", {"ProductionVariants": [given]}, service="sagemaker") == {
         "ProductionVariants": [wanted]
     }
 
 
 def test_an_environment_is_text() -> None:
     given = {"PrimaryContainer": {"Environment": {"N": 1, "FLAG": True}}}
-    assert coerce("CreateModel", given, service="sagemaker") == {
+    assert coerce_properties("CreateModel", given, service="sagemaker") == {
         "PrimaryContainer": {"Environment": {"N": "1", "FLAG": "true"}}
     }
 
 
 def test_an_operation_gets_only_what_it_takes() -> None:
     given = {"EndpointName": "e", "EndpointConfigName": "c", "RetainAllVariantProperties": True, "Tags": []}
-    assert set(for_operation("UpdateEndpoint", given, service="sagemaker")) == {
+    assert set(pick_members("UpdateEndpoint", given, service="sagemaker")) == {
         "EndpointName", "EndpointConfigName", "RetainAllVariantProperties",
     }  # fmt: skip
-    assert set(for_operation("CreateEndpoint", given, service="sagemaker")) == {
+    assert set(pick_members("CreateEndpoint", given, service="sagemaker")) == {
         "EndpointName",
         "EndpointConfigName",
         "Tags",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tailrace_local.sagemaker.errors import NotifyError, StorageError
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer
+from tailrace_local.sagemaker.ports import ModelResponse
 from tailrace_local.sagemaker.records import Container
 
 
@@ -64,7 +64,7 @@ class FakeCaller:
     async def ping(self, url: str) -> bool:
         return bool(url)
 
-    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> Answer:
+    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -73,7 +73,7 @@ class FakeCaller:
             self.running -= 1
         made = Payload(content_type="text/csv")
         made.write(text)
-        return Answer(status, made, {"content-length": str(len(text)), "content-type": "text/csv"})
+        return ModelResponse(status, made, {"content-length": str(len(text)), "content-type": "text/csv"})
 
 
 @dataclass

@@ -1,7 +1,7 @@
 import pytest
 
 from tailrace_local.sagemaker.errors import StorageError
-from tailrace_local.sagemaker.locations import Arns, ObjectLocation, join, name_in
+from tailrace_local.sagemaker.locations import Arns, ObjectLocation, join, resource_name
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_what_names_no_object_is_an_error(location: str) -> None:
 def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
     arn = Arns(region, "123456789012").of("endpoint", "demand")
     assert arn == f"arn:{partition}:sagemaker:{region}:123456789012:endpoint/demand"
-    assert name_in(arn) == "demand"
+    assert resource_name(arn) == "demand"
 
 
 def test_a_path_with_and_without_a_final_slash_are_the_same() -> None:

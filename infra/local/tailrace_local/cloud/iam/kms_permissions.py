@@ -25,7 +25,7 @@ _NEEDED = {
 }
 
 Properties = Mapping[str, Any]
-Made = tuple[str, dict[str, Any]]
+ProvisionedResource = tuple[str, dict[str, Any]]
 
 
 class ResourceTypes(Protocol):
@@ -78,19 +78,19 @@ class EncryptionKeys:
     def _told(
         self, handlers: dict[str, Callable[..., Any]], key_of: Callable[[Properties], Any]
     ) -> dict[str, Callable[..., Any]]:
-        def create(logical_id: str, properties: dict[str, Any], *more: Any) -> Made:
-            made: Made = handlers["create"](logical_id, properties, *more)
+        def create(logical_id: str, properties: dict[str, Any], *more: Any) -> ProvisionedResource:
+            made: ProvisionedResource = handlers["create"](logical_id, properties, *more)
             self._note(made, key_of(properties))
             return made
 
-        def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *more: Any) -> Made:
-            made: Made = handlers["update"](physical_id, old, new, *more)
+        def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *more: Any) -> ProvisionedResource:
+            made: ProvisionedResource = handlers["update"](physical_id, old, new, *more)
             self._note(made, key_of(new))
             return made
 
         return {**handlers, "create": create, **({"update": update} if "update" in handlers else {})}
 
-    def _note(self, made: Made, key: Any) -> None:
+    def _note(self, made: ProvisionedResource, key: Any) -> None:
         physical_id, attributes = made
         arn = physical_id if physical_id.startswith("arn:") else str((attributes or {}).get("Arn", physical_id))
         with self._lock:

@@ -19,7 +19,7 @@ from tailrace_local.cloud.ministack.stacks import Delete, MiniStackStacks, Recor
 
 _log = logging.getLogger("tailrace.cloud.cloudformation")
 
-Made = tuple[str, dict[str, Any]]
+ProvisionedResource = tuple[str, dict[str, Any]]
 _BEFORE = "_tailrace_before"
 
 
@@ -38,7 +38,7 @@ class NestedStacks:
         self._stacks.delete_resources_with(self._putting_off)
         self._stacks.finish_updates_with(lambda root: bool(self._superseded.get(root["StackName"])), self._finish)
 
-    def create(self, logical_id: str, properties: Mapping[str, Any], parent: str) -> Made:
+    def create(self, logical_id: str, properties: Mapping[str, Any], parent: str) -> ProvisionedResource:
         """Deploy a child; one that fails is rolled back and deleted."""
         name = f"{parent}-{logical_id}-{self._stacks.new_id()[:12]}"
         record = self._new(name, parent, properties)
@@ -52,7 +52,9 @@ class NestedStacks:
             raise ValueError(reason)
         return record["StackId"], _outputs(record)
 
-    def update(self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], parent: str) -> Made:
+    def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], parent: str
+    ) -> ProvisionedResource:
         """Update a child, or take its last update back when the parent rolls back."""
         del old
         record = self._record(physical_id)

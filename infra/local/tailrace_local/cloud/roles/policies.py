@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 ROLE_POLICY = "AWS::IAM::RolePolicy"
 
-Made = tuple[str, dict[str, Any]]
+ProvisionedResource = tuple[str, dict[str, Any]]
 
 
 class ResourceTypes(Protocol):
@@ -27,12 +27,14 @@ class RolePolicies:
             raise TypeError("MiniStack should know AWS::IAM::Policy")
         self._stock = stock
 
-    def create(self, logical_id: str, properties: Mapping[str, Any], stack_name: str) -> Made:
+    def create(self, logical_id: str, properties: Mapping[str, Any], stack_name: str) -> ProvisionedResource:
         """Put the policy on the role."""
         self._stock["create"](logical_id, _as_policy(properties), stack_name)
         return _physical_id(properties), {}
 
-    def update(self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack_name: str) -> Made:
+    def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack_name: str
+    ) -> ProvisionedResource:
         """Put the new policy on the role; under other names the old one stays until it is deleted."""
         del old
         return self.create(physical_id, new, stack_name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailrace_local.state_directory import Listening
+from tailrace_local.state_directory import CloudAddress
 
 if TYPE_CHECKING:
     from tailrace_local.cloud.serving.certificates import Certificate
@@ -39,12 +39,12 @@ class Listeners:
         return _port(self.secure or self.plain)
 
     @property
-    def listening(self) -> Listening:
+    def listening(self) -> CloudAddress:
         """What the cloud says of itself."""
         plain = f"http://{_ADDRESS}:{_port(self.plain)}"
         if self.secure is None or self.certificate is None:
-            return Listening(plain)
-        return Listening(f"https://{_ADDRESS}:{self.port}", str(self.certificate.authority), plain)
+            return CloudAddress(plain)
+        return CloudAddress(f"https://{_ADDRESS}:{self.port}", str(self.certificate.authority), plain)
 
 
 def _bound() -> socket.socket:

@@ -53,6 +53,6 @@ class Regressor:
         return [max(0.0, self.smearing * math.exp(logarithm) - 1.0) for logarithm in logarithms]
 
 
-def formatted(predictions: list[float]) -> bytes:
+def format_predictions(predictions: list[float]) -> bytes:
     """One prediction a line, each ended by LF, in the shortest form that reads back as the same number."""
     return "".join([f"{prediction!r}\n" for prediction in predictions]).encode("ascii")

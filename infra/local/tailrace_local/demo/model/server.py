@@ -17,7 +17,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING
 
 from tailrace_local.demo.model import body, scoring
-from tailrace_local.demo.model.stages import Stage, stages_of
+from tailrace_local.demo.model.stages import Stage, stages_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,7 @@ class Settings:
     limit_bytes: int = XGBOOST_LIMIT_BYTES
     idle_s: float = 75.0
     drain_s: float = 20.0
-    stages: Mapping[str, Stage] = field(default_factory=lambda: stages_of({}))
+    stages: Mapping[str, Stage] = field(default_factory=lambda: stages_for({}))
     default_accept: str = ""
 
     @classmethod
@@ -57,13 +57,13 @@ class Settings:
         """Reads the variables that a container gets, with a container's defaults.
 
         They are SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT, MAX_CONTENT_LENGTH, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, and
-        those of `stages_of`.
+        those of `stages_for`.
 
         Raises:
             SettingsError: one of the two numbers is none, or out of range; there is no such stage.
         """
         try:
-            stages = stages_of(environment)
+            stages = stages_for(environment)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         return cls(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailrace_local.demo.model import features, records
-from tailrace_local.demo.model.regressor import formatted
+from tailrace_local.demo.model.regressor import format_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ class Stage:
     work: Callable[[Regressor, bytes], tuple[bytes, int]]
 
 
-def stages_of(environment: Mapping[str, str]) -> Mapping[str, Stage]:
+def stages_for(environment: Mapping[str, str]) -> Mapping[str, Stage]:
     """What a container with this environment does, by the type of the body that it gets.
 
     Raises:
@@ -69,7 +69,7 @@ def stages_of(environment: Mapping[str, str]) -> Mapping[str, Stage]:
 
 def _rows_to_sales(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
     predicted = regressor.predict(records.parse(body))
-    return formatted(predicted), len(predicted)
+    return format_predictions(predicted), len(predicted)
 
 
 def _to_features(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
@@ -81,12 +81,12 @@ def _to_features(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
 
 def _features_to_sales(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
     predicted = regressor.sales(regressor.logarithms(_matrix(body)))
-    return formatted(predicted), len(predicted)
+    return format_predictions(predicted), len(predicted)
 
 
 def _to_logarithms(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
     logarithms = regressor.logarithms(_matrix(body))
-    return formatted(logarithms), len(logarithms)
+    return format_predictions(logarithms), len(logarithms)
 
 
 def _from_logarithms(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
@@ -94,7 +94,7 @@ def _from_logarithms(regressor: Regressor, body: bytes) -> tuple[bytes, int]:
         logarithms = [records.number(line) for line in body.decode().splitlines()]
     except ValueError as error:
         raise FormError(f"not one logarithm a line: {error}") from None
-    return formatted(regressor.sales(logarithms)), len(logarithms)
+    return format_predictions(regressor.sales(logarithms)), len(logarithms)
 
 
 def _matrix(body: bytes) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tailrace_local.sagemaker.errors import EmulatorError, NotifyError, RoleError, StorageError
 from tailrace_local.sagemaker.locations import ObjectLocation
 from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
-from tailrace_local.sagemaker.ports import Datum
+from tailrace_local.sagemaker.ports import MetricDatum
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 R = TypeVar("R")
@@ -23,7 +23,7 @@ _METRICS_A_CALL = 20
 _AWS_ERRORS = (BotoCoreError, ClientError)
 
 
-class Threads:
+class ThreadPool:
     """Runs blocking calls, at most so many at once."""
 
     def __init__(self, count: int) -> None:
@@ -60,7 +60,7 @@ class RoleClients:
             settings.access_key_id or settings.account_id, settings.secret_access_key, region_name=settings.region
         )
 
-    def of(self, role_arn: str, service: str) -> Any:
+    def get(self, role_arn: str, service: str) -> Any:
         """A client that acts as the role. Raises RoleError."""
         with self._lock:
             expires, session = self._roles.get(role_arn, (0.0, None))
@@ -97,7 +97,7 @@ class RoleClients:
 class S3ObjectStore:
     """Objects in S3, streamed."""
 
-    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
@@ -112,7 +112,7 @@ class S3ObjectStore:
     def _download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
         target = ObjectLocation.parse(location)
         try:
-            answer = self._clients.of(role_arn, "s3").get_object(Bucket=target.bucket, Key=target.key)
+            answer = self._clients.get(role_arn, "s3").get_object(Bucket=target.bucket, Key=target.key)
             if answer["ContentLength"] > limit_bytes:
                 raise StorageError(f"{location}: larger than {limit_bytes} bytes", too_large=True)
             into.content_type = answer.get("ContentType")
@@ -127,7 +127,7 @@ class S3ObjectStore:
         if body.content_type:
             extra["ContentType"] = body.content_type
         try:
-            self._clients.of(role_arn, "s3").put_object(
+            self._clients.get(role_arn, "s3").put_object(
                 Bucket=target.bucket, Key=target.key, Body=body.file(), ContentLength=body.size_bytes, **extra
             )
         except _AWS_ERRORS as error:
@@ -137,7 +137,7 @@ class S3ObjectStore:
 class SnsNotifier:
     """Topics in SNS."""
 
-    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
@@ -147,7 +147,7 @@ class SnsNotifier:
 
     def _publish(self, role_arn: str, topic_arn: str, message: str) -> None:
         try:
-            self._clients.of(role_arn, "sns").publish(TopicArn=topic_arn, Message=message)
+            self._clients.get(role_arn, "sns").publish(TopicArn=topic_arn, Message=message)
         except _AWS_ERRORS as error:
             raise NotifyError(f"{topic_arn}: {error}") from error
 
@@ -155,27 +155,27 @@ class SnsNotifier:
 class CloudWatchMetrics:
     """Metrics in CloudWatch."""
 
-    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
-    async def put(self, role_arn: str, data: Sequence[Datum]) -> None:
+    async def put(self, role_arn: str, data: Sequence[MetricDatum]) -> None:
         """Put `data`, in as few calls as the API takes. Raises EmulatorError."""
         for namespace in dict.fromkeys(datum.namespace for datum in data):
             found = [datum for datum in data if datum.namespace == namespace]
             for start in range(0, len(found), _METRICS_A_CALL):
                 await self._threads.run(self._put, role_arn, namespace, found[start : start + _METRICS_A_CALL])
 
-    def _put(self, role_arn: str, namespace: str, data: Sequence[Datum]) -> None:
+    def _put(self, role_arn: str, namespace: str, data: Sequence[MetricDatum]) -> None:
         try:
-            self._clients.of(role_arn, "cloudwatch").put_metric_data(
+            self._clients.get(role_arn, "cloudwatch").put_metric_data(
                 Namespace=namespace, MetricData=[_metric_datum(datum) for datum in data]
             )
         except _AWS_ERRORS as error:
             raise EmulatorError(f"CloudWatch does not take metrics: {error}") from error
 
 
-def _metric_datum(datum: Datum) -> dict[str, Any]:
+def _metric_datum(datum: MetricDatum) -> dict[str, Any]:
     dimensions = [{"Name": name, "Value": value} for name, value in datum.dimensions.items()]
     described = {"MetricName": datum.name, "Dimensions": dimensions, "Unit": datum.unit}
     if len(datum.values) == 1:

@@ -8,9 +8,9 @@ from http.client import parse_headers
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tailrace_local.sagemaker.errors import NoAnswerError
+from tailrace_local.sagemaker.errors import NoResponseError
 from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
-from tailrace_local.sagemaker.ports import Answer
+from tailrace_local.sagemaker.ports import ModelResponse
 
 _PING_TIMEOUT_S = 2.0
 _MAX_HEAD_BYTES = 64 * 1024
@@ -19,7 +19,7 @@ _CONTINUE = 100
 _OK = 200
 
 
-class HttpModelCaller:
+class HttpModelClient:
     """Speaks the container contract over asyncio streams.
 
     There is no time limit here but on /ping: an invocation's timeout is the engine's.
@@ -34,33 +34,33 @@ class HttpModelCaller:
         try:
             async with asyncio.timeout(_PING_TIMEOUT_S):
                 answer = await self._exchange(url, "GET", "/ping", {}, None)
-        except (NoAnswerError, TimeoutError):
+        except (NoResponseError, TimeoutError):
             return False
         answer.body.close()
         return answer.status == _OK
 
-    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> Answer:
-        """`POST /invocations`. Raises NoAnswerError."""
+    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
+        """`POST /invocations`. Raises NoResponseError."""
         return await self._exchange(url, "POST", "/invocations", headers, body)
 
     async def _exchange(
         self, url: str, method: str, path: str, headers: Mapping[str, str], body: Payload | None
-    ) -> Answer:
+    ) -> ModelResponse:
         parts = urlsplit(url)
         try:
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=_MAX_HEAD_BYTES)
         except OSError as error:
-            raise NoAnswerError(f"{url}{path}: {error}", connected=False) from error
+            raise NoResponseError(f"{url}{path}: {error}", connected=False) from error
         try:
             return await self._ask(reader, writer, _head(method, path, parts.netloc, headers, body), body)
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-            raise NoAnswerError(f"{url}{path}: no whole answer: {error!r}", connected=True) from error
+            raise NoResponseError(f"{url}{path}: no whole answer: {error!r}", connected=True) from error
         finally:
             writer.close()
 
     async def _ask(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, body: Payload | None
-    ) -> Answer:
+    ) -> ModelResponse:
         sending = asyncio.ensure_future(_send(writer, head, body))
         try:
             return await self._receive(reader)
@@ -69,7 +69,7 @@ class HttpModelCaller:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async def _receive(self, reader: asyncio.StreamReader) -> Answer:
+    async def _receive(self, reader: asyncio.StreamReader) -> ModelResponse:
         status, headers = await _read_head(reader)
         body = Payload(self._spool_dir, headers.get("content-type"))
         try:
@@ -79,7 +79,7 @@ class HttpModelCaller:
         except BaseException:
             body.close()
             raise
-        return Answer(status, body, headers)
+        return ModelResponse(status, body, headers)
 
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:

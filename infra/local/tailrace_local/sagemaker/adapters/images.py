@@ -4,7 +4,7 @@ import re
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tailrace_local.sagemaker.adapters.aws import RoleClients, Threads
+from tailrace_local.sagemaker.adapters.aws import RoleClients, ThreadPool
 from tailrace_local.sagemaker.errors import RoleError, StartError
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.[^/]+/(?P<repository>[^:@]+)(?:[:@].+)?")
@@ -13,17 +13,17 @@ _REFUSED = {"AccessDeniedException", "AccessDenied"}
 _LAYER = "sha256:" + "0" * 64
 
 
-class MappedImages:
+class UncheckedRegistry:
     """Images of which the map is all there is."""
 
     async def pull(self, role_arn: str, image: str) -> None:
         """Nothing to do."""
 
 
-class EcrImages:
+class EcrRegistry:
     """Asks ECR what a pull asks; that it has no such repository, or is not there at all, does not matter."""
 
-    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
@@ -41,7 +41,7 @@ class EcrImages:
             ("get_download_url_for_layer", {**of, "layerDigest": _LAYER}),
         ):
             try:
-                getattr(self._clients.of(role_arn, "ecr"), operation)(**asked)
+                getattr(self._clients.get(role_arn, "ecr"), operation)(**asked)
             except ClientError as error:
                 if error.response["Error"]["Code"] in _REFUSED:
                     raise StartError(f"The role {role_arn} may not pull the image {image}: {error}") from error

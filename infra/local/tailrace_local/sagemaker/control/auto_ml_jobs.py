@@ -9,7 +9,7 @@ from typing import Any
 
 from tailrace_local.emulation.shapes import check, service_model
 from tailrace_local.sagemaker.clock import Clock
-from tailrace_local.sagemaker.control.registry import Table, Tags, cut, page
+from tailrace_local.sagemaker.control.registry import Table, Tags, list_page, paginate
 from tailrace_local.sagemaker.errors import ApiError, validation
 from tailrace_local.sagemaker.locations import Arns
 
@@ -69,7 +69,7 @@ class AutoMLJobs:
         job = self._jobs.find(name)
         return job.described if job else None
 
-    def tell(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    def update(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
         """Say what became of a job, with members of DescribeAutoMLJobV2's answer and, if there are more, `Candidates`.
 
         A job that nobody created comes into being by a whole answer, such as one from an account. What a candidate must
@@ -140,7 +140,7 @@ class AutoMLJobs:
     async def _list(self, request: Request) -> Response:
         wanted = request.get("StatusEquals")
         chosen = [job for job in self._jobs if wanted in {None, job.described[_STATUS]}]
-        rows, more = page(chosen, request)
+        rows, more = list_page(chosen, request)
         summaries = [{key: row.described[key] for key in _SUMMARISED if key in row.described} for row in rows]
         return {"AutoMLJobSummaries": summaries} | more
 
@@ -152,14 +152,14 @@ class AutoMLJobs:
             if name in {None, found["CandidateName"]} and status in {None, found["CandidateStatus"]}
         ]
         chosen.sort(key=_sort_key(request.get("SortBy")), reverse=request.get("SortOrder") == "Descending")
-        rows, more = cut(chosen, request)
+        rows, more = paginate(chosen, request)
         return {"Candidates": rows} | more
 
     async def _stop(self, request: Request) -> Response:
         job = self._job(request)
         if job.described[_STATUS] not in _RUNNING:
             raise validation(f"The AutoML job {job.name} is {job.described[_STATUS]}: there is nothing to stop.")
-        self.tell(job.name, {_STATUS: "Stopped"})
+        self.update(job.name, {_STATUS: "Stopped"})
         return {}
 
     def _job(self, request: Request) -> AutoMLJob:

@@ -7,14 +7,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from tailrace_local.emulation.coercion import coerce, for_operation
+from tailrace_local.emulation.coercion import coerce_properties, pick_members
 from tailrace_local.emulation.errors import ResourceError
-from tailrace_local.emulation.resources import Made, Properties, ResourceHandlers
+from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.control.properties import refuse_unknown
-from tailrace_local.sagemaker.hosting.endpoints import Endpoint, Status
-from tailrace_local.sagemaker.locations import name_in
+from tailrace_local.sagemaker.hosting.endpoints import Endpoint, EndpointStatus
+from tailrace_local.sagemaker.locations import resource_name
 
 R = TypeVar("R")
 _SERVICE = "sagemaker"
@@ -25,7 +25,7 @@ _NAME_LENGTH = 63
 _SUFFIX_LENGTH = 12
 
 
-class Bridge:
+class EventLoopBridge:
     """The way from a thread to the emulator's event loop, which is known from `start` to `stop`."""
 
     loop: asyncio.AbstractEventLoop | None = None
@@ -41,7 +41,7 @@ class Bridge:
 class Resource:
     """One resource type. Models and configurations are replaced by any change but their tags'."""
 
-    def __init__(self, kind: str, control: ControlPlane, bridge: Bridge, new_id: NewId) -> None:
+    def __init__(self, kind: str, control: ControlPlane, bridge: EventLoopBridge, new_id: NewId) -> None:
         self._kind = kind
         self._name = f"{kind}Name"
         self._control = control
@@ -52,31 +52,31 @@ class Resource:
         """The three functions."""
         return ResourceHandlers(self.create, self.update, self.delete)
 
-    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:  # noqa: ARG002 - the interface's
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
         """Make it."""
         return self._bridge.run(self._create(logical_id, properties))
 
-    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:  # noqa: ARG002 - same
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
         """Change or replace it."""
         return self._bridge.run(self._update(physical_id, old, new))
 
     def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
         """Remove it."""
-        self._bridge.run(self._delete(name_in(physical_id)))
+        self._bridge.run(self._delete(resource_name(physical_id)))
 
-    async def _create(self, logical_id: str, properties: Properties) -> Made:
+    async def _create(self, logical_id: str, properties: Properties) -> ProvisionedResource:
         refuse_unknown(self._kind, properties)
         create = self._operation("Create")
-        asked = coerce(create, properties, service=_SERVICE)
+        asked = coerce_properties(create, properties, service=_SERVICE)
         name = asked.setdefault(self._name, self._generated(logical_id))
-        answer = await self._control.call(create, for_operation(create, asked, service=_SERVICE))
-        return self._made(answer[f"{self._kind}Arn"], name)
+        answer = await self._control.call(create, pick_members(create, asked, service=_SERVICE))
+        return self._result(answer[f"{self._kind}Arn"], name)
 
-    async def _update(self, physical_id: str, old: Properties, new: Properties) -> Made:
-        name = name_in(physical_id)
+    async def _update(self, physical_id: str, old: Properties, new: Properties) -> ProvisionedResource:
+        name = resource_name(physical_id)
         if _untagged(old) == _untagged(new):
             await self._retag(physical_id, old, new)
-            return self._made(physical_id, name)
+            return self._result(physical_id, name)
         if new.get(self._name) == name:
             raise ResourceError(
                 "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
@@ -94,7 +94,7 @@ class Resource:
     def _operation(self, verb: str) -> str:
         return f"{verb}{self._kind}"
 
-    def _made(self, arn: str, name: str) -> Made:
+    def _result(self, arn: str, name: str) -> ProvisionedResource:
         return arn, {self._name: name}
 
     def _generated(self, logical_id: str) -> str:
@@ -113,7 +113,7 @@ class Resource:
 class ModelResource(Resource):
     """AWS::SageMaker::Model."""
 
-    def __init__(self, control: ControlPlane, registry: Registry, bridge: Bridge, new_id: NewId) -> None:
+    def __init__(self, control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId) -> None:
         super().__init__("Model", control, bridge, new_id)
         self._registry = registry
 
@@ -124,7 +124,7 @@ class ModelResource(Resource):
 class EndpointConfigResource(Resource):
     """AWS::SageMaker::EndpointConfig."""
 
-    def __init__(self, control: ControlPlane, registry: Registry, bridge: Bridge, new_id: NewId) -> None:
+    def __init__(self, control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId) -> None:
         super().__init__("EndpointConfig", control, bridge, new_id)
         self._registry = registry
 
@@ -135,11 +135,11 @@ class EndpointConfigResource(Resource):
 class EndpointResource(Resource):
     """AWS::SageMaker::Endpoint: changes wait until the endpoint is in service."""
 
-    def __init__(self, control: ControlPlane, registry: Registry, bridge: Bridge, new_id: NewId) -> None:
+    def __init__(self, control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId) -> None:
         super().__init__("Endpoint", control, bridge, new_id)
         self._registry = registry
 
-    async def _create(self, logical_id: str, properties: Properties) -> Made:
+    async def _create(self, logical_id: str, properties: Properties) -> ProvisionedResource:
         arn, attributes = await super()._create(logical_id, properties)
         try:
             await self._settled(attributes[self._name])
@@ -149,17 +149,17 @@ class EndpointResource(Resource):
             raise
         return arn, attributes
 
-    async def _update(self, physical_id: str, old: Properties, new: Properties) -> Made:
-        name = name_in(physical_id)
+    async def _update(self, physical_id: str, old: Properties, new: Properties) -> ProvisionedResource:
+        name = resource_name(physical_id)
         if old.get(self._name) != new.get(self._name):
             return await self._create(name.rpartition("-")[0] or name, new)
         await self._retag(physical_id, old, new)
         if _untagged(old) != _untagged(new):
             refuse_unknown(self._kind, new)
-            asked = {**coerce("UpdateEndpoint", new, service=_SERVICE), self._name: name}
-            await self._control.call("UpdateEndpoint", for_operation("UpdateEndpoint", asked, service=_SERVICE))
+            asked = {**coerce_properties("UpdateEndpoint", new, service=_SERVICE), self._name: name}
+            await self._control.call("UpdateEndpoint", pick_members("UpdateEndpoint", asked, service=_SERVICE))
             await self._settled(name)
-        return self._made(physical_id, name)
+        return self._result(physical_id, name)
 
     async def _delete(self, name: str) -> None:
         await super()._delete(name)
@@ -171,7 +171,7 @@ class EndpointResource(Resource):
         endpoint: Endpoint = self._registry.endpoints.get(name)
         if endpoint.change:
             await asyncio.wait({endpoint.change}, timeout=_SETTLE_TIMEOUT_S)
-        if endpoint.status is not Status.IN_SERVICE or endpoint.failure_reason:
+        if endpoint.status is not EndpointStatus.IN_SERVICE or endpoint.failure_reason:
             reason = endpoint.failure_reason or f"still {endpoint.status.value} after {_SETTLE_TIMEOUT_S:.0f} s"
             raise ResourceError(f"The endpoint {name} did not come into service: {reason}")
 
@@ -180,7 +180,7 @@ class EndpointResource(Resource):
 
 
 def resource_handlers(
-    control: ControlPlane, registry: Registry, bridge: Bridge, new_id: NewId
+    control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId
 ) -> dict[str, ResourceHandlers]:
     """Handlers by CloudFormation resource type."""
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.registry import Table
 from tailrace_local.sagemaker.errors import EmulatorError, NotifyError, RoleError, StartError
-from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint, Status
+from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint, EndpointStatus
 from tailrace_local.sagemaker.hosting.fleet import Fleet
 from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
@@ -32,7 +32,7 @@ class LifecycleTools:
     pump: Callable[[Endpoint], None]
 
 
-class Lifecycle:
+class EndpointLifecycle:
     """Deploys, updates, scales and removes endpoints."""
 
     def __init__(self, settings: EmulatorSettings, tools: LifecycleTools) -> None:
@@ -44,22 +44,22 @@ class Lifecycle:
     def create(self, endpoint: Endpoint, config: EndpointConfig) -> None:
         """Begin to deploy; the endpoint ends InService or Failed."""
         desired = {variant.name: variant.initial_count for variant in config.variants}
-        self._begin(endpoint, Status.CREATING, lambda: self._deploy(endpoint, config, desired))
+        self._begin(endpoint, EndpointStatus.CREATING, lambda: self._deploy(endpoint, config, desired))
 
     def update(self, endpoint: Endpoint, config: EndpointConfig, *, keep_counts: bool) -> None:
         """Begin to replace what is deployed: the new fleet serves before the old one leaves, the queue stays."""
         old = endpoint.deployment
         kept = old.desired if old and keep_counts else {}
         desired = {variant.name: kept.get(variant.name, variant.initial_count) for variant in config.variants}
-        self._begin(endpoint, Status.UPDATING, lambda: self._deploy(endpoint, config, desired))
+        self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._deploy(endpoint, config, desired))
 
     def scale(self, endpoint: Endpoint, counts: dict[str, int], weights: dict[str, float]) -> None:
         """Begin to change numbers of instances and weights."""
-        self._begin(endpoint, Status.UPDATING, lambda: self._scale(endpoint, counts, weights))
+        self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._scale(endpoint, counts, weights))
 
-    def retire(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
+    def begin_removal(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
         """Begin to remove the endpoint; `forget` is called when nothing of it is left."""
-        endpoint.status = Status.DELETING
+        endpoint.status = EndpointStatus.DELETING
         self._keep(self._remove_and(endpoint, forget))
 
     async def _remove_and(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
@@ -68,7 +68,7 @@ class Lifecycle:
 
     async def remove(self, endpoint: Endpoint) -> None:
         """End everything at once. What waited is dropped and what ran is cut off, without a notification."""
-        endpoint.status = Status.DELETING
+        endpoint.status = EndpointStatus.DELETING
         tasks = [*endpoint.work, *([endpoint.change] if endpoint.change else [])]
         dropped = endpoint.backlog.drop()
         for task in tasks:
@@ -92,7 +92,7 @@ class Lifecycle:
         kept.add(task)
         task.add_done_callback(kept.discard)
 
-    def _begin(self, endpoint: Endpoint, status: Status, change: Callable[[], Awaitable[None]]) -> None:
+    def _begin(self, endpoint: Endpoint, status: EndpointStatus, change: Callable[[], Awaitable[None]]) -> None:
         endpoint.status = status
         endpoint.modified_s = self._tools.clock.time()
         endpoint.change = asyncio.create_task(self._finish(endpoint, change), name=f"{status} {endpoint.name}")
@@ -100,12 +100,12 @@ class Lifecycle:
     async def _finish(self, endpoint: Endpoint, change: Callable[[], Awaitable[None]]) -> None:
         try:
             await change()
-            endpoint.status, endpoint.failure_reason = Status.IN_SERVICE, None
+            endpoint.status, endpoint.failure_reason = EndpointStatus.IN_SERVICE, None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the endpoint's FailureReason
             if not isinstance(error, EmulatorError):
                 _log.exception("%s: the change failed", endpoint.name)
             # An update that fails is rolled back: the old deployment has never stopped to serve.
-            endpoint.status = Status.IN_SERVICE if endpoint.deployment else Status.FAILED
+            endpoint.status = EndpointStatus.IN_SERVICE if endpoint.deployment else EndpointStatus.FAILED
             endpoint.failure_reason = str(error) or type(error).__name__
         endpoint.modified_s = self._tools.clock.time()
         self._tools.pump(endpoint)

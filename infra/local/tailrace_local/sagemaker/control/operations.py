@@ -7,11 +7,11 @@ from tailrace_local.emulation.shapes import validate
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.control.descriptions import describe_endpoint, summary
-from tailrace_local.sagemaker.control.lifecycle import Lifecycle
-from tailrace_local.sagemaker.control.registry import Table, Tags, page
+from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle
+from tailrace_local.sagemaker.control.registry import Table, Tags, list_page
 from tailrace_local.sagemaker.control.rules import check_endpoint_config, check_model
 from tailrace_local.sagemaker.errors import ApiError, validation
-from tailrace_local.sagemaker.hosting.endpoints import Endpoint, Status
+from tailrace_local.sagemaker.hosting.endpoints import Endpoint, EndpointStatus
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.records import EndpointConfig, Model
 from tailrace_local.sagemaker.settings import EmulatorSettings
@@ -37,7 +37,7 @@ class ControlPlane:
     """Answers the operations. Everything runs on the event loop; nothing here blocks."""
 
     def __init__(
-        self, settings: EmulatorSettings, registry: Registry, lifecycle: Lifecycle, arns: Arns, clock: Clock
+        self, settings: EmulatorSettings, registry: Registry, lifecycle: EndpointLifecycle, arns: Arns, clock: Clock
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -90,7 +90,7 @@ class ControlPlane:
         return defaults | dict(model.request) | {"ModelArn": model.arn, "CreationTime": model.created_s}
 
     async def _list_models(self, request: Request) -> Response:
-        rows, more = page(list(self._registry.models), request)
+        rows, more = list_page(list(self._registry.models), request)
         return {"Models": [summary("Model", row) for row in rows]} | more
 
     async def _delete_model(self, request: Request) -> Response:
@@ -100,7 +100,7 @@ class ControlPlane:
     async def _create_config(self, request: Request) -> Response:
         name = request["EndpointConfigName"]
         arn = self._arns.of("endpoint-config", name)
-        self._registry.configs.refuse_existing(name)
+        self._registry.configs.require_absent(name)
         config = EndpointConfig(name, arn, _without_tags(request), self._clock.time())
         models = {variant.model_name: self._registry.models.get(variant.model_name) for variant in config.variants}
         check_endpoint_config(config, models, allow_serial=self._settings.allow_serial_pipelines)
@@ -113,7 +113,7 @@ class ControlPlane:
         return dict(config.request) | {"EndpointConfigArn": config.arn, "CreationTime": config.created_s}
 
     async def _list_configs(self, request: Request) -> Response:
-        rows, more = page(list(self._registry.configs), request)
+        rows, more = list_page(list(self._registry.configs), request)
         return {"EndpointConfigs": [summary("EndpointConfig", row) for row in rows]} | more
 
     async def _delete_config(self, request: Request) -> Response:
@@ -123,7 +123,7 @@ class ControlPlane:
     async def _create_endpoint(self, request: Request) -> Response:
         name, now = request["EndpointName"], self._clock.time()
         arn = self._arns.of("endpoint", name)
-        self._registry.endpoints.refuse_existing(name)
+        self._registry.endpoints.require_absent(name)
         config = self._registry.configs.get(request["EndpointConfigName"])
         endpoint = self._registry.endpoints.add(Endpoint(name, arn, config.name, now, now))
         self._tag(arn, request)
@@ -136,7 +136,7 @@ class ControlPlane:
     async def _list_endpoints(self, request: Request) -> Response:
         wanted = request.get("StatusEquals")
         chosen = [endpoint for endpoint in self._registry.endpoints if wanted in {None, endpoint.status.value}]
-        rows, more = page(chosen, request)
+        rows, more = list_page(chosen, request)
         shown = [
             summary("Endpoint", row) | {"LastModifiedTime": row.modified_s, "EndpointStatus": row.status.value}
             for row in rows
@@ -170,8 +170,8 @@ class ControlPlane:
 
     async def _delete_endpoint(self, request: Request) -> Response:
         endpoint = self._registry.endpoints.get(request["EndpointName"])
-        if endpoint.status is not Status.DELETING:
-            self._lifecycle.retire(endpoint, self._forget_endpoint)
+        if endpoint.status is not EndpointStatus.DELETING:
+            self._lifecycle.begin_removal(endpoint, self._forget_endpoint)
         return {}
 
     def _forget_endpoint(self, endpoint: Endpoint) -> None:
@@ -180,7 +180,7 @@ class ControlPlane:
 
     def _changeable(self, name: str) -> Endpoint:
         endpoint = self._registry.endpoints.get(name)
-        if endpoint.status is not Status.IN_SERVICE:
+        if endpoint.status is not EndpointStatus.IN_SERVICE:
             raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         return endpoint
 

@@ -58,14 +58,14 @@ class Table(Generic[T]):
             raise validation(f'Could not find {self._noun} "{self._arn_of(name)}".')
         return self._rows[name]
 
-    def refuse_existing(self, name: str) -> None:
+    def require_absent(self, name: str) -> None:
         """Raise ApiError if `name` is taken."""
         if name in self._rows:
             raise validation(f'Cannot create already existing {self._noun} "{self._arn_of(name)}".')
 
     def add(self, row: T) -> T:
         """Keep a new resource. Raises ApiError if its name is taken."""
-        self.refuse_existing(row.name)
+        self.require_absent(row.name)
         self._rows[row.name] = row
         return row
 
@@ -100,7 +100,7 @@ class Tags:
         self._tags.pop(arn, None)
 
 
-def page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, str]]:
+def list_page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, str]]:
     """One page of a List operation: NameContains, CreationTime…, SortBy, SortOrder, MaxResults, NextToken.
 
     Returns the rows and `{"NextToken": …}` when there are more.
@@ -109,10 +109,10 @@ def page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, 
     by_name = request.get("SortBy") == "Name"
     # AWS's default order is descending.
     chosen.sort(key=lambda row: (row.name if by_name else row.created_s, row.name), reverse=_descending(request))
-    return cut(chosen, request)
+    return paginate(chosen, request)
 
 
-def cut(chosen: list[R], request: Mapping[str, Any]) -> tuple[list[R], dict[str, str]]:
+def paginate(chosen: list[R], request: Mapping[str, Any]) -> tuple[list[R], dict[str, str]]:
     """The page of rows, filtered and in order already, that MaxResults and NextToken ask for."""
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tailrace_local.sagemaker.messages.invocations import Invocation
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer
+from tailrace_local.sagemaker.ports import ModelResponse
 
 Publish = Callable[[str], Awaitable[None]]
 
@@ -24,15 +24,15 @@ class ModelCall:
     """
 
     body: Payload
-    make: Callable[[], Awaitable[Answer]]
+    make: Callable[[], Awaitable[ModelResponse]]
     kill_servers: Callable[[], None]
 
-    async def __call__(self) -> Answer:
-        """Call the container. Raises NoAnswerError."""
+    async def __call__(self) -> ModelResponse:
+        """Call the container. Raises NoResponseError."""
         return await self.make()
 
 
-class Faults:
+class FaultHooks:
     """Does nothing at every step; the root of those that do."""
 
     def before_acceptance(self, invocation: Invocation) -> None:
@@ -49,8 +49,8 @@ class Faults:
     async def before_download(self, invocation: Invocation) -> None:
         """Before the input is read; StorageError makes it fail."""
 
-    async def around_model(self, invocation: Invocation, call: ModelCall) -> Answer:  # noqa: ARG002 - same
-        """Around the call of the container; NoAnswerError makes it fail, TimeoutError lets it time out."""
+    async def around_model(self, invocation: Invocation, call: ModelCall) -> ModelResponse:  # noqa: ARG002 - same
+        """Around the call of the container; NoResponseError makes it fail, TimeoutError lets it time out."""
         return await call()
 
     async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:  # noqa: ARG002 - same

@@ -8,7 +8,7 @@ from tailrace_local.sagemaker.fault_injection.plan import FaultPlan, Rule, Selec
 from tailrace_local.sagemaker.messages.invocations import Invocation
 
 
-class Chooser:
+class RuleMatcher:
     """One rule's memory: how many requests matched, how often it acted."""
 
     def __init__(self, plan: FaultPlan, name: str, rule: Rule) -> None:
@@ -19,7 +19,7 @@ class Chooser:
         self._acted = 0
         self._seen: Counter[str] = Counter()
 
-    def chooses(self, invocation: Invocation, *, row_found: bool, outcome: str | None = None) -> bool:
+    def matches(self, invocation: Invocation, *, row_found: bool, outcome: str | None = None) -> bool:
         """Whether the rule acts on this request now; asking counts."""
         when = self.rule.when
         if not self._matches(when, invocation, row_found=row_found, outcome=outcome):

@@ -12,7 +12,7 @@ from typing import Any
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.errors import EmulatorError
 from tailrace_local.sagemaker.fault_injection.hooks import Publish
-from tailrace_local.sagemaker.fault_injection.matching import Chooser
+from tailrace_local.sagemaker.fault_injection.matching import RuleMatcher
 from tailrace_local.sagemaker.fault_injection.plan import Delay, Drop, Duplicate, Forge, Reorder, Replay
 from tailrace_local.sagemaker.messages.invocations import Invocation
 
@@ -34,32 +34,32 @@ class Notification:
 
 
 @dataclass
-class Held:
+class HeldNotifications:
     """Notifications that one reordering rule holds back."""
 
-    chooser: Chooser
+    matcher: RuleMatcher
     fault: Reorder
     waiting: list[Notification] = field(default_factory=list)
 
 
-class NotificationMischief:
+class NotificationFaults:
     """Does to notifications what the rules that act say. What comes later comes from tasks of its own."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: dict[Chooser, Held] = {}
+        self._held: dict[RuleMatcher, HeldNotifications] = {}
         self._sent: deque[Notification] = deque(maxlen=REMEMBERED)
 
-    async def play(self, acting: Iterable[Chooser], invocation: Invocation, message: str, publish: Publish) -> None:
+    async def play(self, acting: Iterable[RuleMatcher], invocation: Invocation, message: str, publish: Publish) -> None:
         """Apply the rules in their order; a rule that drops, delays or reorders ends the row.
 
         Raises:
             EmulatorError: the topic refused a message that was published at once.
         """
         notification = Notification(invocation, message, publish)
-        for chooser in acting:
-            if await self._apply(chooser, notification):
+        for matcher in acting:
+            if await self._apply(matcher, notification):
                 return
         await notification.send()
         self._sent.append(notification)
@@ -70,24 +70,24 @@ class NotificationMischief:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _apply(self, chooser: Chooser, notification: Notification) -> bool:
+    async def _apply(self, matcher: RuleMatcher, notification: Notification) -> bool:
         """Do it; whether the notification itself is dealt with."""
-        match chooser.rule.do:
+        match matcher.rule.do:
             case Drop():
                 return True
             case Duplicate(times=times, after_s=after_s):
                 self._later(self._repeat(notification, times, after_s))
             case Delay(seconds=seconds, spread_s=spread_s):
-                wait_s = seconds + spread_s * chooser.draw(notification.invocation, "spread")
+                wait_s = seconds + spread_s * matcher.draw(notification.invocation, "spread")
                 self._later(self._after(wait_s, notification))
                 return True
             case Reorder() as fault:
-                self._hold(chooser, fault, notification)
+                self._hold(matcher, fault, notification)
                 return True
             case Replay():
-                await self._replay(chooser, notification)
+                await self._replay(matcher, notification)
             case Forge(changes=changes, instead=instead):
-                await notification.publish(forged(notification.text, changes))
+                await notification.publish(forge_message(notification.text, changes))
                 return instead
         return False
 
@@ -101,30 +101,30 @@ class NotificationMischief:
         await notification.send()
         self._sent.append(notification)
 
-    async def _replay(self, chooser: Chooser, notification: Notification) -> None:
+    async def _replay(self, matcher: RuleMatcher, notification: Notification) -> None:
         others = [one for one in self._sent if one.invocation.id != notification.invocation.id]
         if others:
-            await others[int(chooser.draw(notification.invocation, "old one") * len(others))].send()
+            await others[int(matcher.draw(notification.invocation, "old one") * len(others))].send()
 
-    def _hold(self, chooser: Chooser, fault: Reorder, notification: Notification) -> None:
-        held = self._held.get(chooser)
+    def _hold(self, matcher: RuleMatcher, fault: Reorder, notification: Notification) -> None:
+        held = self._held.get(matcher)
         if held is None:
-            held = self._held[chooser] = Held(chooser, fault)
+            held = self._held[matcher] = HeldNotifications(matcher, fault)
             self._later(self._release_after(fault.within_s, held))
         held.waiting.append(notification)
         if len(held.waiting) >= fault.window:
             self._later(self._release(held))
 
-    async def _release_after(self, seconds: float, held: Held) -> None:
+    async def _release_after(self, seconds: float, held: HeldNotifications) -> None:
         await self._clock.sleep(seconds)
         await self._release(held)
 
-    async def _release(self, held: Held) -> None:
-        if self._held.get(held.chooser) is held:
-            del self._held[held.chooser]
+    async def _release(self, held: HeldNotifications) -> None:
+        if self._held.get(held.matcher) is held:
+            del self._held[held.matcher]
         leaving, held.waiting = held.waiting, []
         arrived = list(leaving)
-        leaving.sort(key=lambda one: held.chooser.draw(one.invocation, "place"))
+        leaving.sort(key=lambda one: held.matcher.draw(one.invocation, "place"))
         if leaving == arrived:
             leaving.reverse()
         for notification in leaving:
@@ -132,25 +132,25 @@ class NotificationMischief:
             self._sent.append(notification)
 
     def _later(self, work: Awaitable[None]) -> None:
-        task = asyncio.create_task(_told(work))
+        task = asyncio.create_task(_log_failure(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _told(work: Awaitable[None]) -> None:
+async def _log_failure(work: Awaitable[None]) -> None:
     try:
         await work
     except EmulatorError as error:
         _log.warning("a notification that was held back is lost: %s", error)
 
 
-def outcome_of(message: str) -> str | None:
+def invocation_status(message: str) -> str | None:
     """The invocationStatus of a notification."""
     found = json.loads(message)
     return found.get("invocationStatus") if isinstance(found, dict) else None
 
 
-def forged(message: str, changes: dict[str, Any]) -> str:
+def forge_message(message: str, changes: dict[str, Any]) -> str:
     """The message with other values at the dotted paths; None removes what is there."""
     made = copy.deepcopy(json.loads(message))
     for path, value in changes.items():

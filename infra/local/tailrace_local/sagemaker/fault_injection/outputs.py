@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-from tailrace_local.sagemaker.fault_injection.plan import SpoilOutput
+from tailrace_local.sagemaker.fault_injection.plan import CorruptOutput
 from tailrace_local.sagemaker.messages.payload import Payload
 
 
-def spoil(body: Payload, fault: SpoilOutput) -> Payload:
+def corrupt_output(body: Payload, fault: CorruptOutput) -> Payload:
     """A new payload with what the fault leaves of `body`; `body` stays as it is. Reads it twice, keeps a line."""
-    spoiled = Payload(content_type=body.content_type)
+    corrupted = Payload(content_type=body.content_type)
     lines = sum(1 for _ in body.file())
     for block in _left(body.file(), lines, fault):
-        spoiled.write(block)
-    return spoiled
+        corrupted.write(block)
+    return corrupted
 
 
-def _left(lines: Iterable[bytes], count: int, fault: SpoilOutput) -> Iterable[bytes]:
+def _left(lines: Iterable[bytes], count: int, fault: CorruptOutput) -> Iterable[bytes]:
     first, last = _meant(count, fault)
     for number, line in enumerate(lines):
         if not first <= number < last:
@@ -29,7 +29,7 @@ def _left(lines: Iterable[bytes], count: int, fault: SpoilOutput) -> Iterable[by
             yield line if line.endswith(b"\n") else b"\n" + line
 
 
-def _meant(count: int, fault: SpoilOutput) -> tuple[int, int]:
+def _meant(count: int, fault: CorruptOutput) -> tuple[int, int]:
     """The lines that the fault is about, as a half-open range."""
     match fault.how:
         case "empty":

@@ -117,7 +117,7 @@ class KillInstance(_Strict):
     after_s: Seconds = 0.0
 
 
-class SpoilOutput(_Strict):
+class CorruptOutput(_Strict):
     """The output is stored with lines that are missing, cut or too many. `cut_line` halves the last `lines`-th line."""
 
     step: ClassVar[Step] = Step.OUTPUT
@@ -196,7 +196,7 @@ Fault = Annotated[
     | TimeOut
     | Slow
     | KillInstance
-    | SpoilOutput
+    | CorruptOutput
     | FailUpload
     | Drop
     | Duplicate

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from tailrace_local.sagemaker.clock import Clock
-from tailrace_local.sagemaker.errors import ApiError, NoAnswerError, StorageError
+from tailrace_local.sagemaker.errors import ApiError, NoResponseError, StorageError
 from tailrace_local.sagemaker.fault_injection.fault_log import FaultLog
-from tailrace_local.sagemaker.fault_injection.hooks import Faults, ModelCall, Publish
-from tailrace_local.sagemaker.fault_injection.matching import Chooser
-from tailrace_local.sagemaker.fault_injection.notifications import NotificationMischief, outcome_of
-from tailrace_local.sagemaker.fault_injection.outputs import spoil
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall, Publish
+from tailrace_local.sagemaker.fault_injection.matching import RuleMatcher
+from tailrace_local.sagemaker.fault_injection.notifications import NotificationFaults, invocation_status
+from tailrace_local.sagemaker.fault_injection.outputs import corrupt_output
 from tailrace_local.sagemaker.fault_injection.plan import (
+    CorruptOutput,
     Expire,
     FailDownload,
     FailUpload,
@@ -23,26 +24,25 @@ from tailrace_local.sagemaker.fault_injection.plan import (
     NoResponse,
     Refuse,
     Slow,
-    SpoilOutput,
     Status,
     Step,
     TimeOut,
 )
 from tailrace_local.sagemaker.messages.invocations import Invocation
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer
+from tailrace_local.sagemaker.ports import ModelResponse
 
 
-class PlannedFaults(Faults):
+class PlannedFaults(FaultHooks):
     """Follows a plan; without one it does nothing. All its state lives on one event loop."""
 
     def __init__(self, clock: Clock, plan: FaultPlan | None = None) -> None:
         self.log = FaultLog(clock)
         self._clock = clock
-        self._mischief = NotificationMischief(clock)
+        self._notification_faults = NotificationFaults(clock)
         self._rows: weakref.WeakKeyDictionary[Invocation, frozenset[str]] = weakref.WeakKeyDictionary()
         self._plan = FaultPlan()
-        self._choosers: list[Chooser] = []
+        self._matchers: list[RuleMatcher] = []
         self.set(plan or FaultPlan())
 
     def set(self, plan: FaultPlan) -> None:
@@ -60,15 +60,15 @@ class PlannedFaults(Faults):
 
     def before_acceptance(self, invocation: Invocation) -> None:
         """Refuse with the code of the first rule that acts."""
-        for chooser in self._acting(Step.REQUEST, invocation):
-            match chooser.rule.do:
+        for matcher in self._acting(Step.REQUEST, invocation):
+            match matcher.rule.do:
                 case Refuse(code=code, message=message, status=status):
                     raise ApiError(code, message, status)
 
     def admit(self, invocation: Invocation) -> Invocation | None:
         """Lose the request, or let it be too old at once."""
-        for chooser in self._acting(Step.QUEUE, invocation):
-            match chooser.rule.do:
+        for matcher in self._acting(Step.QUEUE, invocation):
+            match matcher.rule.do:
                 case Lose():
                     return None
                 case Expire():
@@ -81,18 +81,18 @@ class PlannedFaults(Faults):
 
     async def before_download(self, invocation: Invocation) -> None:
         """Raise StorageError when a rule says so."""
-        for chooser in self._acting(Step.DOWNLOAD, invocation):
-            match chooser.rule.do:
+        for matcher in self._acting(Step.DOWNLOAD, invocation):
+            match matcher.rule.do:
                 case FailDownload(message=message):
                     raise StorageError(message)
 
-    async def around_model(self, invocation: Invocation, call: ModelCall) -> Answer:
+    async def around_model(self, invocation: Invocation, call: ModelCall) -> ModelResponse:
         """Answer in the container's place, break off, wait, or kill its servers."""
-        if any(chooser.rule.when.row for chooser in self._choosers):
+        if any(matcher.rule.when.row for matcher in self._matchers):
             # In a thread: the input may be large.
-            self._rows[invocation] = await asyncio.to_thread(_rules_with_rows, self._choosers, call.body)
-        for chooser in self._acting(Step.MODEL, invocation):
-            match chooser.rule.do:
+            self._rows[invocation] = await asyncio.to_thread(_rules_with_rows, self._matchers, call.body)
+        for matcher in self._acting(Step.MODEL, invocation):
+            match matcher.rule.do:
                 case Slow(seconds=seconds):
                     await self._clock.sleep(seconds)
                 case Status(status=status, body=text):
@@ -102,16 +102,16 @@ class PlannedFaults(Faults):
                 case KillInstance(after_s=after_s):
                     await self._kill(call, after_s)
                 case HangUp() | NoResponse() as fault:
-                    raise NoAnswerError("the fault plan says so", connected=isinstance(fault, HangUp))
+                    raise NoResponseError("the fault plan says so", connected=isinstance(fault, HangUp))
         return await call()
 
     async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:
         """Spoil the output, by one rule after the other, or refuse to store it."""
         stored = body
-        for chooser in self._acting(Step.OUTPUT, invocation):
-            match chooser.rule.do:
-                case SpoilOutput() as fault:
-                    previous, stored = stored, await asyncio.to_thread(spoil, stored, fault)
+        for matcher in self._acting(Step.OUTPUT, invocation):
+            match matcher.rule.do:
+                case CorruptOutput() as fault:
+                    previous, stored = stored, await asyncio.to_thread(corrupt_output, stored, fault)
                     if previous is not body:
                         previous.close()
                 case FailUpload(message=message):
@@ -122,27 +122,27 @@ class PlannedFaults(Faults):
 
     async def around_notify(self, invocation: Invocation, message: str, publish: Publish) -> None:
         """Hand the message to the rules, in their order; what they leave of it is published."""
-        acting = self._acting(Step.NOTIFICATION, invocation, outcome_of(message))
-        await self._mischief.play(acting, invocation, message, publish)
+        acting = self._acting(Step.NOTIFICATION, invocation, invocation_status(message))
+        await self._notification_faults.play(acting, invocation, message, publish)
 
     async def close(self) -> None:
         """Forget the notifications that are held back."""
-        await self._mischief.close()
+        await self._notification_faults.close()
 
     def _follow(self, plan: FaultPlan) -> None:
         self._plan = plan
-        self._choosers = [Chooser(plan, name, rule) for name, rule in plan.named_rules()]
+        self._matchers = [RuleMatcher(plan, name, rule) for name, rule in plan.named_rules()]
 
-    def _acting(self, step: Step, invocation: Invocation, outcome: str | None = None) -> Iterator[Chooser]:
+    def _acting(self, step: Step, invocation: Invocation, outcome: str | None = None) -> Iterator[RuleMatcher]:
         """The rules that act now, each written to the log; one that comes later is asked only if it is reached."""
-        for chooser in self._choosers:
-            if chooser.rule.do.step is not step:
+        for matcher in self._matchers:
+            if matcher.rule.do.step is not step:
                 continue
-            row_found = chooser.name in self._rows.get(invocation, ())
-            if chooser.chooses(invocation, row_found=row_found, outcome=outcome):
-                kind, detail = chooser.rule.do.kind, invocation.id
-                self.log.record(chooser.name, kind, invocation.endpoint_name, invocation.inference_id, detail)
-                yield chooser
+            row_found = matcher.name in self._rows.get(invocation, ())
+            if matcher.matches(invocation, row_found=row_found, outcome=outcome):
+                kind, detail = matcher.rule.do.kind, invocation.id
+                self.log.record(matcher.name, kind, invocation.endpoint_name, invocation.inference_id, detail)
+                yield matcher
 
     async def _time_out(self, invocation: Invocation, *, at_once: bool) -> NoReturn:
         if not at_once:
@@ -160,14 +160,14 @@ class PlannedFaults(Faults):
         finally:
             running.cancel()
             (outcome,) = await asyncio.gather(running, return_exceptions=True)
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, ModelResponse):
                 outcome.body.close()
-        raise NoAnswerError("the fault plan killed the instance", connected=True)
+        raise NoResponseError("the fault plan killed the instance", connected=True)
 
 
-def _rules_with_rows(choosers: list[Chooser], body: Payload) -> frozenset[str]:
+def _rules_with_rows(matchers: list[RuleMatcher], body: Payload) -> frozenset[str]:
     """The names of the rules whose row is in the input."""
-    wanted = {chooser.name: chooser.rule.when.row for chooser in choosers if chooser.rule.when.row}
+    wanted = {matcher.name: matcher.rule.when.row for matcher in matchers if matcher.rule.when.row}
     found: set[str] = set()
     for line in body.file():
         text = line.decode(errors="replace").rstrip("\r\n")
@@ -177,7 +177,7 @@ def _rules_with_rows(choosers: list[Chooser], body: Payload) -> frozenset[str]:
     return frozenset(found)
 
 
-def _answer(status: int, text: str) -> Answer:
+def _answer(status: int, text: str) -> ModelResponse:
     body = Payload(content_type="text/plain")
     body.write(text.encode())
-    return Answer(status, body, {"content-length": str(body.size_bytes), "content-type": "text/plain"})
+    return ModelResponse(status, body, {"content-length": str(body.size_bytes), "content-type": "text/plain"})

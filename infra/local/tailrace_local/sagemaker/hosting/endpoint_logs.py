@@ -8,7 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tailrace_local.sagemaker.adapters.aws import RoleClients, Threads
+from tailrace_local.sagemaker.adapters.aws import RoleClients, ThreadPool
 from tailrace_local.sagemaker.errors import EmulatorError
 from tailrace_local.sagemaker.hosting.endpoints import Endpoint
 from tailrace_local.sagemaker.ports import LogSink, LogStream
@@ -28,7 +28,7 @@ class EndpointLogs:
         self._read: dict[Path, int] = {}
         self._refused: set[LogStream] = set()
 
-    async def carry(self, endpoints: Iterable[Endpoint]) -> None:
+    async def forward(self, endpoints: Iterable[Endpoint]) -> None:
         """Carry over what is new. What a role may not write is lost."""
         for path, stream in list(self._files(endpoints)):
             lines = await asyncio.to_thread(self._new_lines, path)
@@ -62,10 +62,10 @@ class EndpointLogs:
 class CloudWatchLogs:
     """CloudWatch Logs; a stream is looked for, and made, when it first gets something."""
 
-    def __init__(self, clients: RoleClients, threads: Threads) -> None:
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
-        self._made: set[LogStream] = set()
+        self._created: set[LogStream] = set()
 
     async def put(self, stream: LogStream, lines: Sequence[str]) -> None:
         """Append `lines`. Raises EmulatorError."""
@@ -75,15 +75,15 @@ class CloudWatchLogs:
         names = {"logGroupName": stream.group, "logStreamName": stream.name}
         now_ms = int(time.time() * 1000)
         try:
-            if stream not in self._made:
+            if stream not in self._created:
                 self._make(stream)
             events = [{"timestamp": now_ms, "message": line} for line in lines]
-            self._clients.of(stream.role_arn, "logs").put_log_events(**names, logEvents=events)
+            self._clients.get(stream.role_arn, "logs").put_log_events(**names, logEvents=events)
         except (BotoCoreError, ClientError) as error:
             raise EmulatorError(f"CloudWatch does not take logs: {error}") from error
 
     def _make(self, stream: LogStream) -> None:
-        logs = self._clients.of(stream.role_arn, "logs")
+        logs = self._clients.get(stream.role_arn, "logs")
         try:
             found = logs.describe_log_streams(logGroupName=stream.group, logStreamNamePrefix=stream.name)
             known = {each["logStreamName"] for each in found["logStreams"]}
@@ -92,4 +92,4 @@ class CloudWatchLogs:
             known = set()
         if stream.name not in known:
             logs.create_log_stream(logGroupName=stream.group, logStreamName=stream.name)
-        self._made.add(stream)
+        self._created.add(stream)

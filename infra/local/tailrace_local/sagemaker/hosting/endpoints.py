@@ -12,7 +12,7 @@ from tailrace_local.sagemaker.hosting.instances import Instance
 from tailrace_local.sagemaker.records import AsyncSettings, EndpointConfig
 
 
-class Status(StrEnum):
+class EndpointStatus(StrEnum):
     """EndpointStatus."""
 
     CREATING = "Creating"
@@ -80,7 +80,7 @@ class Endpoint:
     config_name: str
     created_s: float
     modified_s: float
-    status: Status = Status.CREATING
+    status: EndpointStatus = EndpointStatus.CREATING
     failure_reason: str | None = None
     deployment: Deployment | None = None
     backlog: Backlog = field(default_factory=Backlog)

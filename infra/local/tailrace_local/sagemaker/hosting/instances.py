@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.errors import StartError
-from tailrace_local.sagemaker.ports import ImageRegistry, Launcher, ModelCaller, ModelStore, Server
+from tailrace_local.sagemaker.ports import ImageRegistry, Launcher, ModelClient, ModelStore, Server
 from tailrace_local.sagemaker.records import Container
 
 _WATCH_S = 0.2
@@ -23,7 +23,7 @@ class FleetTools:
     """The collaborators of fleets and their instances."""
 
     launcher: Launcher
-    caller: ModelCaller
+    caller: ModelClient
     images: ImageRegistry
     models: ModelStore
     clock: Clock
@@ -71,7 +71,7 @@ class Instance:
         """Whether it takes another invocation; a server that died is noticed at once, not at the next look."""
         return self.ready and self.in_flight < self._plan.slots and self._alive()
 
-    def occupy(self) -> None:
+    def acquire(self) -> None:
         """An invocation begins."""
         self.in_flight += 1
         self._idle.clear()

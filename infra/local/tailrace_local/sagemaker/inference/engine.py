@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from tailrace_local.sagemaker.clock import Clock
-from tailrace_local.sagemaker.errors import NoAnswerError, NotifyError, RoleError, StorageError
-from tailrace_local.sagemaker.fault_injection.hooks import Faults, ModelCall
+from tailrace_local.sagemaker.errors import NoResponseError, NotifyError, RoleError, StorageError
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall
 from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.hosting.instances import Instance
-from tailrace_local.sagemaker.hosting.metrics import Measurements
-from tailrace_local.sagemaker.inference.series import call_in_series
+from tailrace_local.sagemaker.hosting.metrics import MetricBuffer
+from tailrace_local.sagemaker.inference.serial_pipeline import invoke_pipeline
 from tailrace_local.sagemaker.messages import notifications
 from tailrace_local.sagemaker.messages.invocations import Invocation
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer, ModelCaller, Notifier, ObjectStore
+from tailrace_local.sagemaker.ports import ModelClient, ModelResponse, Notifier, ObjectStore
 from tailrace_local.sagemaker.records import ERROR_TOPIC, SUCCESS_TOPIC, AsyncSettings
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
@@ -30,14 +30,14 @@ class EngineTools:
 
     store: ObjectStore
     notifier: Notifier
-    caller: ModelCaller
+    caller: ModelClient
     clock: Clock
-    faults: Faults
-    measurements: Measurements
+    faults: FaultHooks
+    metrics_buffer: MetricBuffer
     spool_dir: Path
 
 
-class Failure(Exception):  # noqa: N818 - a step's outcome on its way to the notification, not an error of ours
+class StepFailure(Exception):  # noqa: N818 - a step's outcome on its way to the notification, not an error of ours
     """A step that failed: the reason for the notification, the metric, and what the container said."""
 
     def __init__(self, reason: str, metric: str, error: Payload | None = None) -> None:
@@ -48,7 +48,7 @@ class Failure(Exception):  # noqa: N818 - a step's outcome on its way to the not
 
 
 @dataclass(frozen=True)
-class Errand:
+class InvocationTask:
     """An invocation with all that its steps need."""
 
     invocation: Invocation
@@ -81,156 +81,152 @@ class AsyncEngine:
             self._spawn(endpoint, self._expire(endpoint, deployment, deployment.asynchronous, invocation))
         while (picked := deployment.pick()) and (invocation := endpoint.backlog.take()):  # type: ignore[assignment] # None ends the loop
             variant, instance = picked
-            instance.occupy()
-            errand = Errand(invocation, endpoint, variant, instance, deployment.role_arn, deployment.asynchronous)
-            self._spawn(endpoint, self._work(errand))
+            instance.acquire()
+            task = InvocationTask(invocation, endpoint, variant, instance, deployment.role_arn, deployment.asynchronous)
+            self._spawn(endpoint, self._work(task))
 
     def _spawn(self, endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         endpoint.work.add(task)
         task.add_done_callback(endpoint.work.discard)
 
-    async def _work(self, errand: Errand) -> None:
+    async def _work(self, task: InvocationTask) -> None:
         try:
-            await self._process(errand)
+            await self._process(task)
         except Exception:  # noqa: BLE001 - see below
             # A fault of the emulator's own must not stop the queue; the client sees a lost request.
-            _log.exception("%s: invocation %s was lost", errand.endpoint.name, errand.invocation.id)
+            _log.exception("%s: invocation %s was lost", task.endpoint.name, task.invocation.id)
         finally:
-            errand.instance.release()
-            errand.endpoint.backlog.done(errand.invocation)
-            self.pump(errand.endpoint)
+            task.instance.release()
+            task.endpoint.backlog.done(task.invocation)
+            self.pump(task.endpoint)
 
-    async def _process(self, errand: Errand) -> None:
+    async def _process(self, task: InvocationTask) -> None:
         begun = self._tools.clock.time()
-        self._took(errand, "TimeInBacklog", begun - errand.invocation.received_s)
+        self._record_duration(task, "TimeInBacklog", begun - task.invocation.received_s)
         try:
-            message = await self._succeed(errand)
-            topic = errand.settings.success_topic
-        except Failure as failure:
-            message = await self._fail(errand, failure)
-            topic = errand.settings.error_topic
-        self._took(errand, "TotalProcessingTime", self._tools.clock.time() - begun)
-        await self._notify(errand, topic, message)
+            message = await self._succeed(task)
+            topic = task.settings.success_topic
+        except StepFailure as failure:
+            message = await self._fail(task, failure)
+            topic = task.settings.error_topic
+        self._record_duration(task, "TotalProcessingTime", self._tools.clock.time() - begun)
+        await self._notify(task, topic, message)
 
-    async def _succeed(self, errand: Errand) -> str:
+    async def _succeed(self, task: InvocationTask) -> str:
         with Payload(self._tools.spool_dir) as body:
-            await self._download(errand, body)
-            answer = await self._invoke(errand, body)
+            await self._download(task, body)
+            answer = await self._invoke(task, body)
         try:
             if not answer.ok:
-                self._count(errand, f"Invocation{answer.status // 100}XXErrors")
-                raise Failure(notifications.model_error(answer.status), "InvocationFailures", answer.body)
-            return await self._store(errand, answer.body)
+                self._count(task, f"Invocation{answer.status // 100}XXErrors")
+                raise StepFailure(notifications.model_error(answer.status), "InvocationFailures", answer.body)
+            return await self._store(task, answer.body)
         finally:
             if answer.ok:
                 answer.body.close()
 
-    async def _store(self, errand: Errand, body: Payload) -> str:
+    async def _store(self, task: InvocationTask, body: Payload) -> str:
         output = body
         try:
-            output = await self._upload(errand, body)
-            include = SUCCESS_TOPIC in errand.settings.include_response_in
-            return notifications.completed(
-                errand.invocation, self._settings.region, self._now(), output, include=include
-            )
+            output = await self._upload(task, body)
+            include = SUCCESS_TOPIC in task.settings.include_response_in
+            return notifications.completed(task.invocation, self._settings.region, self._now(), output, include=include)
         finally:
             if output is not body:
                 output.close()
 
-    async def _download(self, errand: Errand, body: Payload) -> None:
+    async def _download(self, task: InvocationTask, body: Payload) -> None:
         begun = self._now()
-        invocation = errand.invocation
+        invocation = task.invocation
         try:
             await self._tools.faults.before_download(invocation)
             await self._tools.store.download(
-                errand.role_arn, invocation.input_location, body, self._settings.payload_limit_bytes
+                task.role_arn, invocation.input_location, body, self._settings.payload_limit_bytes
             )
         except (StorageError, RoleError) as error:
-            raise Failure(notifications.download_failed(str(error)), "RequestDownloadFailures") from error
-        self._took(errand, "RequestDownloadLatency", self._now() - begun)
+            raise StepFailure(notifications.download_failed(str(error)), "RequestDownloadFailures") from error
+        self._record_duration(task, "RequestDownloadLatency", self._now() - begun)
 
-    async def _invoke(self, errand: Errand, body: Payload) -> Answer:
+    async def _invoke(self, task: InvocationTask, body: Payload) -> ModelResponse:
         begun = self._now()
         try:
-            async with asyncio.timeout(errand.invocation.timeout_s):
-                answer = await self._tools.faults.around_model(errand.invocation, self._call(errand, body))
+            async with asyncio.timeout(task.invocation.timeout_s):
+                answer = await self._tools.faults.around_model(task.invocation, self._call(task, body))
         except TimeoutError:
-            raise Failure(notifications.timed_out(), "InvocationFailures") from None
-        except NoAnswerError as error:
-            _log.warning("%s: %s", errand.endpoint.name, error)
-            unheard = (
-                notifications.model_error(0) if error.connected else notifications.no_response(errand.endpoint.name)
-            )
-            raise Failure(unheard, "InvocationFailures") from error
-        self._took(errand, "ModelLatency", self._now() - begun)
+            raise StepFailure(notifications.timed_out(), "InvocationFailures") from None
+        except NoResponseError as error:
+            _log.warning("%s: %s", task.endpoint.name, error)
+            unheard = notifications.model_error(0) if error.connected else notifications.no_response(task.endpoint.name)
+            raise StepFailure(unheard, "InvocationFailures") from error
+        self._record_duration(task, "ModelLatency", self._now() - begun)
         return self._with_length(answer)
 
-    def _call(self, errand: Errand, body: Payload) -> ModelCall:
-        instance, headers = errand.instance, model_headers(errand.invocation)
+    def _call(self, task: InvocationTask, body: Payload) -> ModelCall:
+        instance, headers = task.instance, model_headers(task.invocation)
         return ModelCall(
-            body, lambda: call_in_series(self._tools.caller, instance.urls, headers, body), instance.kill_servers
+            body, lambda: invoke_pipeline(self._tools.caller, instance.urls, headers, body), instance.kill_servers
         )
 
-    def _with_length(self, answer: Answer) -> Answer:
+    def _with_length(self, answer: ModelResponse) -> ModelResponse:
         lacks = "content-length" not in answer.headers and answer.body.size_bytes > 0
         if self._settings.require_content_length and answer.ok and lacks:
             answer.body.close()
             _log.warning("The response from container primary did not specify the required Content-Length header")
-            raise Failure(notifications.model_error(0), "InvocationFailures")
+            raise StepFailure(notifications.model_error(0), "InvocationFailures")
         return answer
 
-    async def _upload(self, errand: Errand, body: Payload) -> Payload:
+    async def _upload(self, task: InvocationTask, body: Payload) -> Payload:
         begun = self._now()
         try:
-            output = await self._tools.faults.before_upload(errand.invocation, body)
-            location, kms = errand.invocation.output_location, errand.settings.kms_key_id
-            await self._tools.store.upload(errand.role_arn, location, output, kms)
+            output = await self._tools.faults.before_upload(task.invocation, body)
+            location, kms = task.invocation.output_location, task.settings.kms_key_id
+            await self._tools.store.upload(task.role_arn, location, output, kms)
         except (StorageError, RoleError) as error:
-            raise Failure(notifications.upload_failed(str(error)), "ResponseUploadFailures") from error
-        self._took(errand, "ResponseUploadLatency", self._now() - begun)
+            raise StepFailure(notifications.upload_failed(str(error)), "ResponseUploadFailures") from error
+        self._record_duration(task, "ResponseUploadLatency", self._now() - begun)
         return output
 
-    async def _fail(self, errand: Errand, failure: Failure) -> str:
-        self._count(errand, failure.metric)
-        stored = await self._store_error(errand, failure.error)
-        include = ERROR_TOPIC in errand.settings.include_response_in
+    async def _fail(self, task: InvocationTask, failure: StepFailure) -> str:
+        self._count(task, failure.metric)
+        stored = await self._store_error(task, failure.error)
+        include = ERROR_TOPIC in task.settings.include_response_in
         try:
             return notifications.failed(
-                errand.invocation, self._settings.region, self._now(), failure.reason, error=stored, include=include
+                task.invocation, self._settings.region, self._now(), failure.reason, error=stored, include=include
             )
         finally:
             if failure.error:
                 failure.error.close()
 
-    async def _store_error(self, errand: Errand, error: Payload | None) -> Payload | None:
-        location = errand.invocation.failure_location
+    async def _store_error(self, task: InvocationTask, error: Payload | None) -> Payload | None:
+        location = task.invocation.failure_location
         if error is None or location is None:
             return error
         try:
-            await self._tools.store.upload(errand.role_arn, location, error, errand.settings.kms_key_id)
+            await self._tools.store.upload(task.role_arn, location, error, task.settings.kms_key_id)
         except (StorageError, RoleError) as refused:
-            _log.warning("%s: the failure object could not be stored: %s", errand.endpoint.name, refused)
-            self._count(errand, "ResponseUploadFailures")
+            _log.warning("%s: the failure object could not be stored: %s", task.endpoint.name, refused)
+            self._count(task, "ResponseUploadFailures")
             return None
         return error
 
-    async def _notify(self, errand: Errand, topic: str | None, message: str) -> None:
+    async def _notify(self, task: InvocationTask, topic: str | None, message: str) -> None:
         if topic is None:
             return
         try:
             await self._tools.faults.around_notify(
-                errand.invocation, message, lambda text: self._tools.notifier.publish(errand.role_arn, topic, text)
+                task.invocation, message, lambda text: self._tools.notifier.publish(task.role_arn, topic, text)
             )
         except (NotifyError, RoleError) as error:
-            _log.warning("%s: a notification is lost: %s", errand.endpoint.name, error)
-            self._count(errand, "NotificationFailures")
+            _log.warning("%s: a notification is lost: %s", task.endpoint.name, error)
+            self._count(task, "NotificationFailures")
 
     async def _expire(
         self, endpoint: Endpoint, deployment: Deployment, settings: AsyncSettings, invocation: Invocation
     ) -> None:
         variant = next(iter(deployment.fleets))
-        self._tools.measurements.count(endpoint.name, variant, "ExpiredRequests")
+        self._tools.metrics_buffer.count(endpoint.name, variant, "ExpiredRequests")
         if not self._settings.notify_expired or settings.error_topic is None:
             return
         message = notifications.failed(
@@ -243,16 +239,16 @@ class AsyncEngine:
                 lambda text: self._tools.notifier.publish(deployment.role_arn, str(settings.error_topic), text),
             )
         except (NotifyError, RoleError):
-            self._tools.measurements.count(endpoint.name, variant, "NotificationFailures")
+            self._tools.metrics_buffer.count(endpoint.name, variant, "NotificationFailures")
 
     def _now(self) -> float:
         return self._tools.clock.time()
 
-    def _count(self, errand: Errand, name: str) -> None:
-        self._tools.measurements.count(errand.endpoint.name, errand.variant, name)
+    def _count(self, task: InvocationTask, name: str) -> None:
+        self._tools.metrics_buffer.count(task.endpoint.name, task.variant, name)
 
-    def _took(self, errand: Errand, name: str, seconds: float) -> None:
-        self._tools.measurements.took(errand.endpoint.name, errand.variant, name, seconds)
+    def _record_duration(self, task: InvocationTask, name: str, seconds: float) -> None:
+        self._tools.metrics_buffer.record_duration(task.endpoint.name, task.variant, name, seconds)
 
 
 def model_headers(invocation: Invocation) -> dict[str, str]:

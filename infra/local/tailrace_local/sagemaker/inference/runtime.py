@@ -4,18 +4,18 @@ import asyncio
 from pathlib import Path
 
 from tailrace_local.emulation.asgi import Receive
-from tailrace_local.sagemaker.asgi import BrokenOff, Response, read_body
+from tailrace_local.sagemaker.asgi import AbortedResponse, Response, read_body
 from tailrace_local.sagemaker.clock import Clock, NewId
 from tailrace_local.sagemaker.control.registry import Table
-from tailrace_local.sagemaker.errors import ApiError, ModelError, NoAnswerError, runtime_validation
-from tailrace_local.sagemaker.fault_injection.hooks import Faults
+from tailrace_local.sagemaker.errors import ApiError, ModelError, NoResponseError, runtime_validation
+from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.inference.engine import AsyncEngine
-from tailrace_local.sagemaker.inference.series import call_in_series
+from tailrace_local.sagemaker.inference.serial_pipeline import invoke_pipeline
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.messages.invocations import read_invocation
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer, ModelCaller
+from tailrace_local.sagemaker.ports import ModelClient, ModelResponse
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TIMEOUT_S = 60.0
@@ -33,13 +33,13 @@ class Runtime:
         settings: EmulatorSettings,
         endpoints: Table[Endpoint],
         engine: AsyncEngine,
-        caller: ModelCaller,
+        caller: ModelClient,
         arns: Arns,
         *,
         clock: Clock,
         new_id: NewId,
         spool_dir: Path,
-        faults: Faults,
+        faults: FaultHooks,
     ) -> None:
         self._settings = settings
         self._endpoints = endpoints
@@ -73,11 +73,11 @@ class Runtime:
         self._faults.before_acceptance(invocation)
         self._engine.submit(endpoint, invocation)
         if not self._faults.answers(invocation):
-            return BrokenOff(202)
+            return AbortedResponse(202)
         located = {"X-Amzn-SageMaker-OutputLocation": invocation.output_location}
         if invocation.failure_location:
             located["X-Amzn-SageMaker-FailureLocation"] = invocation.failure_location
-        return Response.of_json({"InferenceId": invocation.inference_id}, status=202, headers=located)
+        return Response.json({"InferenceId": invocation.inference_id}, status=202, headers=located)
 
     async def invoke(self, name: str, headers: dict[str, str], receive: Receive) -> Response:
         """The container's answer. Raises ApiError, ModelError for one that is not 2xx."""
@@ -100,7 +100,7 @@ class Runtime:
 
     async def _call(
         self, name: str, deployment: Deployment, headers: dict[str, str], body: Payload
-    ) -> tuple[str, Answer]:
+    ) -> tuple[str, ModelResponse]:
         wanted = headers.get(f"{_PREFIX}target-variant")
         if wanted and wanted not in deployment.fleets:
             raise runtime_validation(f"Variant {wanted} was not found for endpoint {name}.")
@@ -110,11 +110,11 @@ class Runtime:
         if picked is None:
             raise ApiError("ServiceUnavailable", f"Endpoint {name} has no instance in service.", 503)
         variant, instance = picked
-        instance.occupy()
+        instance.acquire()
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                return variant, await call_in_series(self._caller, instance.urls, _passed_on(headers), body)
-        except (TimeoutError, NoAnswerError) as error:
+                return variant, await invoke_pipeline(self._caller, instance.urls, _passed_on(headers), body)
+        except (TimeoutError, NoResponseError) as error:
             raise self._unanswered(name, timed_out=isinstance(error, TimeoutError)) from error
         finally:
             instance.release()
@@ -134,7 +134,7 @@ class Runtime:
         )
         return self._refusal(name, 0, said)
 
-    def _model_error(self, name: str, answer: Answer) -> ModelError:
+    def _model_error(self, name: str, answer: ModelResponse) -> ModelError:
         with answer.body as body:
             return self._refusal(name, answer.status, body.read().decode(errors="replace"))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tailrace_local.demo import demand
 from tailrace_local.demo.model import features
 from tailrace_local.demo.model.records import Columns, parse
-from tailrace_local.demo.model.regressor import Regressor, formatted
+from tailrace_local.demo.model.regressor import Regressor, format_predictions
 
 ROWS = b"".join(demand.chunks(demand.Demand(rows=300, seed=3, header=False, unknown=0.2))).splitlines(keepends=True)
 
@@ -36,8 +36,8 @@ def predicted(rows: list[bytes]) -> list[float]:
 @given(seed=st.integers(0, 2**32), size=st.integers(1, len(ROWS)))
 def test_a_rows_features_and_prediction_do_not_depend_on_the_other_rows(seed: int, size: int) -> None:
     chosen = random.Random(seed).choices(ROWS, k=size)
-    alone = {row: formatted(predicted([row])) for row in set(chosen[:5])}
-    together = formatted(predicted(chosen)).splitlines(keepends=True)
+    alone = {row: format_predictions(predicted([row])) for row in set(chosen[:5])}
+    together = format_predictions(predicted(chosen)).splitlines(keepends=True)
     assert [alone[row] for row in chosen[:5]] == together[:5]
 
 
@@ -75,6 +75,6 @@ def test_scales_are_deviations_from_the_mean_of_all() -> None:
 
 @given(st.lists(st.floats(min_value=0, allow_nan=False, allow_infinity=False)))
 def test_formatted_predictions_read_back_as_the_same_numbers(predictions: list[float]) -> None:
-    written = formatted(predictions)
+    written = format_predictions(predictions)
     assert written.count(b"\n") == len(predictions)
     assert [float(line) for line in written.splitlines()] == predictions

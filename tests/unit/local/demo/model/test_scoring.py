@@ -3,7 +3,7 @@ import pytest
 from tailrace_local.demo.model import scoring
 from tailrace_local.demo.model.regressor import Regressor
 from tailrace_local.demo.model.scoring import Answer
-from tailrace_local.demo.model.stages import stages_of
+from tailrace_local.demo.model.stages import stages_for
 
 from .test_regressor import learnt
 
@@ -12,7 +12,7 @@ ROW = b"1062,Beverages,Fruit Juice Mango,110,0.878183107,0,0,2018-01-01\n"
 
 def answer(body: bytes = ROW, content_type: str = "text/csv", accept: str = "") -> Answer:
     regressor: Regressor = learnt()
-    return scoring.answer(stages_of({}), regressor, body, content_type, accept)
+    return scoring.answer(stages_for({}), regressor, body, content_type, accept)
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "Text/CSV; charset=UTF-8", "text/csv; header=absent"])

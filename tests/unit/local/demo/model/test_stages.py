@@ -8,7 +8,7 @@ import pytest
 from tailrace_local.demo import demand
 from tailrace_local.demo.model import scoring
 from tailrace_local.demo.model.scoring import Answer
-from tailrace_local.demo.model.stages import FEATURES, stages_of
+from tailrace_local.demo.model.stages import FEATURES, stages_for
 
 from .test_regressor import learnt
 
@@ -21,7 +21,7 @@ LOGARITHMS = {"SAGEMAKER_INFERENCE_OUTPUT": "logarithm"}
 def through(*environments: dict[str, str], body: bytes = ROWS) -> Answer:
     answer = Answer(200, body, "text/csv")
     for environment in environments:
-        answer = scoring.answer(stages_of(environment), learnt(), answer.body, answer.content_type, "")
+        answer = scoring.answer(stages_for(environment), learnt(), answer.body, answer.content_type, "")
         if answer.status != 200:
             break
     return answer
@@ -49,28 +49,28 @@ def test_features_that_are_none_are_refused(
         body.write(features)
     else:
         np.save(body, features)
-    assert scoring.answer(stages_of({}), learnt(), body.getvalue(), FEATURES, "").status == 400
+    assert scoring.answer(stages_for({}), learnt(), body.getvalue(), FEATURES, "").status == 400
 
 
 def test_pickled_features_are_refused() -> None:
     body = io.BytesIO()
     np.save(body, np.array([{"a": 1}]), allow_pickle=True)
-    assert scoring.answer(stages_of({}), learnt(), body.getvalue(), FEATURES, "").status == 400
+    assert scoring.answer(stages_for({}), learnt(), body.getvalue(), FEATURES, "").status == 400
 
 
 def test_logarithms_that_are_none_are_refused() -> None:
-    assert scoring.answer(stages_of(INVERSE), learnt(), b"1.5\nnan\n", "text/csv", "").status == 400
+    assert scoring.answer(stages_for(INVERSE), learnt(), b"1.5\nnan\n", "text/csv", "").status == 400
 
 
 def test_a_type_that_the_container_does_not_take_is_refused() -> None:
-    assert scoring.answer(stages_of(LOGARITHMS), learnt(), ROWS, "text/csv", "").status == 415
+    assert scoring.answer(stages_for(LOGARITHMS), learnt(), ROWS, "text/csv", "").status == 415
 
 
 def test_a_container_that_gives_features_answers_no_csv() -> None:
-    assert scoring.answer(stages_of(FEATURISER), learnt(), ROWS, "text/csv", "text/csv").status == 406
+    assert scoring.answer(stages_for(FEATURISER), learnt(), ROWS, "text/csv", "text/csv").status == 406
 
 
 @pytest.mark.parametrize("environment", [{"AUTOML_TRANSFORM_MODE": "both"}, {**FEATURISER, **LOGARITHMS}])
 def test_an_environment_that_no_container_has_is_named(environment: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="AUTOML_TRANSFORM_MODE"):
-        stages_of(environment)
+        stages_for(environment)

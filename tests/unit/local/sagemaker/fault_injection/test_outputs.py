@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_local.sagemaker.fault_injection.outputs import spoil
-from tailrace_local.sagemaker.fault_injection.plan import SpoilOutput
+from tailrace_local.sagemaker.fault_injection.outputs import corrupt_output
+from tailrace_local.sagemaker.fault_injection.plan import CorruptOutput
 from tailrace_local.sagemaker.messages.payload import Payload
 
 
-def spoiled(body: bytes, how: str, lines: int = 1) -> bytes:
+def corrupted(body: bytes, how: str, lines: int = 1) -> bytes:
     with Payload(content_type="text/csv") as made:
         made.write(body)
-        fault = SpoilOutput.model_validate({"kind": "spoil_output", "how": how, "lines": lines})
-        with spoil(made, fault) as found:
+        fault = CorruptOutput.model_validate({"kind": "spoil_output", "how": how, "lines": lines})
+        with corrupt_output(made, fault) as found:
             assert made.read() == body
             assert (found.content_type, found.size_bytes) == ("text/csv", len(found.read()))
             return found.read()
@@ -30,11 +30,11 @@ def spoiled(body: bytes, how: str, lines: int = 1) -> bytes:
     ],
 )
 def test_lines_go_or_come_as_told(how: str, lines: int, left: bytes) -> None:
-    assert spoiled(b"11\n22\n33\n44\n55\n", how, lines) == left
+    assert corrupted(b"11\n22\n33\n44\n55\n", how, lines) == left
 
 
 def test_a_line_is_added_after_a_last_one_without_an_end() -> None:
-    assert spoiled(b"1\n2", "add_line") == b"1\n2\n2"
+    assert corrupted(b"1\n2", "add_line") == b"1\n2\n2"
 
 
 @given(
@@ -44,7 +44,7 @@ def test_a_line_is_added_after_a_last_one_without_an_end() -> None:
 )
 def test_what_is_taken_away_is_never_put_anywhere_else(values: list[int], how: str, lines: int) -> None:
     body = b"".join(b"%d\n" % value for value in values)
-    left = spoiled(body, how, lines)
+    left = corrupted(body, how, lines)
     whole = iter(body)
     assert len(left) < len(body) or not body
     assert all(byte in whole for byte in left)

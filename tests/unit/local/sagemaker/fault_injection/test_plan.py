@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tailrace_local.emulation.seeded_random import draw
-from tailrace_local.sagemaker.fault_injection.matching import Chooser
+from tailrace_local.sagemaker.fault_injection.matching import RuleMatcher
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.messages.invocations import Invocation
 
@@ -16,9 +16,9 @@ def plan(when: dict[str, Any], do: dict[str, Any] | None = None, **more: Any) ->
     return FaultPlan.model_validate({"rules": [{"when": when, "do": do or {"kind": "lose"}}], **more})
 
 
-def chooser(made: FaultPlan) -> Chooser:
+def matcher(made: FaultPlan) -> RuleMatcher:
     ((name, rule),) = made.named_rules()
-    return Chooser(made, name, rule)
+    return RuleMatcher(made, name, rule)
 
 
 def invocation(inference_id: str, endpoint: str = "demand") -> Invocation:
@@ -26,8 +26,8 @@ def invocation(inference_id: str, endpoint: str = "demand") -> Invocation:
 
 
 def chosen(made: FaultPlan, ids: list[str]) -> list[str]:
-    one = chooser(made)
-    return [each for each in ids if one.chooses(invocation(each), row_found=False)]
+    one = matcher(made)
+    return [each for each in ids if one.matches(invocation(each), row_found=False)]
 
 
 CHUNKS = [f"job.{first}.10.1" for first in range(0, 10_000, 10)]
@@ -56,8 +56,8 @@ def test_another_seed_chooses_others() -> None:
 
 
 def test_a_request_that_comes_again_is_drawn_anew() -> None:
-    one = chooser(plan({"rate": 0.5}))
-    fates = [one.chooses(invocation("job.0.1.1"), row_found=False) for _ in range(50)]
+    one = matcher(plan({"rate": 0.5}))
+    fates = [one.matches(invocation("job.0.1.1"), row_found=False) for _ in range(50)]
     assert {True, False} == set(fates)
 
 
@@ -77,15 +77,15 @@ def test_requests_are_counted_in_their_order(when: dict[str, int], expected: lis
 
 
 def test_a_rule_counts_only_what_it_matches() -> None:
-    one = chooser(plan({"endpoint": "dem*", "inference_id": r"\.1$", "every": 2}))
+    one = matcher(plan({"endpoint": "dem*", "inference_id": r"\.1$", "every": 2}))
     asked = [("job.0.1.1", "demand"), ("job.0.1.2", "demand"), ("job.1.1.1", "other"), ("job.2.1.1", "demand")]
-    assert [one.chooses(invocation(*each), row_found=False) for each in asked] == [False, False, False, True]
+    assert [one.matches(invocation(*each), row_found=False) for each in asked] == [False, False, False, True]
 
 
 def test_row_and_outcome_have_to_be_there() -> None:
-    one = chooser(plan({"row": "POISON", "outcome": "Failed"}, {"kind": "drop"}))
+    one = matcher(plan({"row": "POISON", "outcome": "Failed"}, {"kind": "drop"}))
     asked = [(True, "Failed"), (True, "Completed"), (False, "Failed")]
-    assert [one.chooses(invocation("i"), row_found=row, outcome=outcome) for row, outcome in asked] == [
+    assert [one.matches(invocation("i"), row_found=row, outcome=outcome) for row, outcome in asked] == [
         True, False, False,
     ]  # fmt: skip
 

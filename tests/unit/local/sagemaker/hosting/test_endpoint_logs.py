@@ -37,7 +37,7 @@ def carried(folder: Path, sink: Sink, *writes: bytes) -> None:
     for text in writes:
         with (folder / "demand-AllTraffic-1-1-0.log").open("ab") as file:
             file.write(text)
-        asyncio.run(logs.carry([endpoint()]))
+        asyncio.run(logs.forward([endpoint()]))
 
 
 def test_lines_are_carried_once_to_the_instances_stream(tmp_path: Path) -> None:
@@ -60,5 +60,5 @@ def test_what_is_refused_is_lost_and_the_next_is_tried(tmp_path: Path) -> None:
 
 def test_an_endpoint_without_a_deployment_has_nothing(tmp_path: Path) -> None:
     sink = Sink()
-    asyncio.run(EndpointLogs(tmp_path, sink).carry([SimpleNamespace(name="demand", deployment=None)]))  # type: ignore[list-item]  # a stand-in
+    asyncio.run(EndpointLogs(tmp_path, sink).forward([SimpleNamespace(name="demand", deployment=None)]))  # type: ignore[list-item]  # a stand-in
     assert sink.put_lines == []

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.sagemaker import EmulatorSettings, Faults
-from tailrace_local.sagemaker.adapters.images import MappedImages
-from tailrace_local.sagemaker.errors import NoAnswerError
+from tailrace_local.sagemaker import EmulatorSettings, FaultHooks
+from tailrace_local.sagemaker.adapters.images import UncheckedRegistry
+from tailrace_local.sagemaker.errors import NoResponseError
 from tailrace_local.sagemaker.fault_injection.hooks import Publish
 from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.hosting.fleet import Fleet
 from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools
-from tailrace_local.sagemaker.hosting.metrics import Measurements, gauges
+from tailrace_local.sagemaker.hosting.metrics import MetricBuffer, endpoint_metrics
 from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.messages.invocations import Invocation
 from tailrace_local.sagemaker.records import Container, EndpointConfig
@@ -31,18 +31,18 @@ async def echo(_url: str, _headers: Mapping[str, str], body: bytes) -> tuple[int
 class Bench:
     """An engine with one endpoint between fakes."""
 
-    def __init__(self, answer: AnswerOf = echo, *, faults: Faults | None = None, **changes: Any) -> None:
+    def __init__(self, answer: AnswerOf = echo, *, faults: FaultHooks | None = None, **changes: Any) -> None:
         self.clock, self.store, self.notifier = FakeClock(), FakeStore(), FakeNotifier()
-        self.caller, self.launcher, self.measurements = FakeCaller(answer), FakeLauncher(), Measurements()
+        self.caller, self.launcher, self.metrics_buffer = FakeCaller(answer), FakeLauncher(), MetricBuffer()
         settings = EmulatorSettings("eu-west-1", "123456789012", "http://aws", Path("state"), {}, **changes)
         tools = EngineTools(
-            self.store, self.notifier, self.caller, self.clock, faults or Faults(), self.measurements, Path()
+            self.store, self.notifier, self.caller, self.clock, faults or FaultHooks(), self.metrics_buffer, Path()
         )
         self.engine = AsyncEngine(settings, tools)
         self.endpoint = Endpoint("demand", "arn", "config", 0, 0)
 
     async def deploy(self, instances: int = 1, slots: int = 2) -> "Bench":
-        tools = FleetTools(self.launcher, self.caller, MappedImages(), FakeModels(), self.clock, Path("models"))
+        tools = FleetTools(self.launcher, self.caller, UncheckedRegistry(), FakeModels(), self.clock, Path("models"))
         plan = FleetPlan("f", "AllTraffic", ROLE, (Container("image"),), slots, 5)
         fleet = Fleet(plan, tools, lambda: self.engine.pump(self.endpoint))
         topics = {"SuccessTopic": OK, "ErrorTopic": BAD}
@@ -174,7 +174,7 @@ def test_a_timeout_frees_the_slot_for_the_next() -> None:
 )
 def test_no_answer_has_two_reasons(connected: bool, reason: str) -> None:  # noqa: FBT001 - a parameter of the case
     async def vanish(url: str, _headers: Mapping[str, str], _body: bytes) -> tuple[int, bytes]:
-        raise NoAnswerError(url, connected=connected)
+        raise NoResponseError(url, connected=connected)
 
     async def scenario() -> list[dict[str, Any]]:
         bench = await Bench(vanish).deploy()
@@ -192,7 +192,7 @@ def test_what_expires_without_capacity_is_counted_and_told_as_the_settings_say(n
         bench.clock.now += 61
         bench.engine.pump(bench.endpoint)
         messages = await bench.finish()
-        return messages, [datum.name for datum in bench.measurements.collect()]
+        return messages, [datum.name for datum in bench.metrics_buffer.collect()]
 
     messages, counted = run(scenario())
     assert len(messages) == told
@@ -217,7 +217,7 @@ def test_a_topic_that_refuses_is_counted_and_the_output_stays() -> None:
         bench.notifier.refuse = True
         bench.submit(1)
         await bench.finish()
-        return bench, [datum.name for datum in bench.measurements.collect()]
+        return bench, [datum.name for datum in bench.metrics_buffer.collect()]
 
     bench, counted = run(scenario())
     assert bench.store.objects["s3://b/out/1.out"] == b"1\n"
@@ -229,7 +229,7 @@ def test_gauges_tell_a_backlog_without_capacity() -> None:
         bench = await Bench().deploy(instances=0)
         bench.submit(1)
         bench.clock.now += 7
-        return {datum.name: datum.values[0] for datum in gauges([bench.endpoint], bench.clock.now)}
+        return {datum.name: datum.values[0] for datum in endpoint_metrics([bench.endpoint], bench.clock.now)}
 
     assert run(scenario()) == {
         "ApproximateBacklogSize": 1.0,
@@ -238,7 +238,7 @@ def test_gauges_tell_a_backlog_without_capacity() -> None:
     }
 
 
-class Mischief(Faults):
+class Mischief(FaultHooks):
     """Loses request 1, notifies twice of request 2, stores half of the output of request 3."""
 
     def admit(self, invocation: Invocation) -> Invocation | None:

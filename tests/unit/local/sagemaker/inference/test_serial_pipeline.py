@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from tailrace_local.sagemaker.inference.series import call_in_series
+from tailrace_local.sagemaker.inference.serial_pipeline import invoke_pipeline
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer
+from tailrace_local.sagemaker.ports import ModelResponse
 
 ASKED = {"Content-Type": "text/csv", "Accept": "application/json", "X-Amzn-SageMaker-Custom-Attributes": "a=1"}
 
@@ -22,17 +22,17 @@ class Row:
     async def ping(self, url: str) -> bool:
         return bool(url)
 
-    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> Answer:
+    async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
         self.calls.append((url, dict(headers), body.read()))
         answered = Payload(content_type=f"application/{url}")
         answered.write(body.read() + url.encode())
-        return Answer(400 if url == self._refusing else 200, answered)
+        return ModelResponse(400 if url == self._refusing else 200, answered)
 
 
 def call(row: Row, *urls: str) -> tuple[int, bytes]:
     with Payload() as body:
         body.write(b"rows ")
-        answer = asyncio.run(call_in_series(row, urls, ASKED, body))
+        answer = asyncio.run(invoke_pipeline(row, urls, ASKED, body))
     with answer.body as answered:
         return answer.status, answered.read()
 

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from tailrace_local.sagemaker.errors import NoAnswerError
+from tailrace_local.sagemaker.errors import NoResponseError
 from tailrace_local.sagemaker.messages.payload import Payload
-from tailrace_local.sagemaker.ports import Answer, ModelCaller
+from tailrace_local.sagemaker.ports import ModelClient, ModelResponse
 
 
-async def call_in_series(caller: ModelCaller, urls: Sequence[str], headers: Mapping[str, str], body: Payload) -> Answer:
+async def invoke_pipeline(
+    caller: ModelClient, urls: Sequence[str], headers: Mapping[str, str], body: Payload
+) -> ModelResponse:
     """Call each container with the answer of the one before, typed as that one said; the first refusal ends it.
 
     What the caller accepts is for the last one to answer. AWS does not write this down; it gives the containers of an
     Autopilot pipeline a SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's Accept would override.
 
     Raises:
-        NoAnswerError: one gave no whole answer, or there is none to call.
+        NoResponseError: one gave no whole answer, or there is none to call.
     """
     if not urls:
-        raise NoAnswerError("the instance has no model server now", connected=False)
+        raise NoResponseError("the instance has no model server now", connected=False)
     answer = await caller.invoke(urls[0], _asked(headers, last=len(urls) == 1), body)
     for place, url in enumerate(urls[1:], 2):
         if not answer.ok:
