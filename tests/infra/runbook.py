@@ -41,9 +41,9 @@ def read() -> str:
 
 def _entry(section: str) -> Entry:
     heading, _, body = section.partition("\n")
-    named = body.strip().partition("\n")[0]
+    named = body.strip().partition("\n\n")[0]  # the first paragraph
     return Entry(
         heading=heading,
-        alarms=dict(re.findall(r"`(\w+)` \((page|ticket)\)", named)),
+        alarms=dict(re.findall(r"`(\w+)`\s+\((page|ticket)\)", named)),
         parts=tuple(re.findall(r"^\*\*(\w+)\.\*\*", body, flags=re.MULTILINE)),
     )
