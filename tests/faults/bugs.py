@@ -15,7 +15,7 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
-from tailrace_core.ledger.rules import Settled, Settlement
+from tailrace_core.ledger.rules import Settlement, SettleOutcome
 from tailrace_core.messages.events import PartReady
 
 _NUMBERS = itertools.count()
@@ -76,7 +76,7 @@ def settled_before_published(made: Composition) -> Composition:
                     reason=reason,
                 )
             )
-            if settled is Settled.SETTLED:
+            if settled is SettleOutcome.SETTLED:
                 self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
             return self.stop(chunk.job_id, Outcome.SCORED)
 

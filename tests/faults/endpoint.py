@@ -72,7 +72,7 @@ class Endpoint:
         stored = self.cloud.s3.objects.get(request.input_key)
         if stored is None or request.attempt != 2:
             return
-        if model.BUSY in stored.body and self.throttled[request.inference_id] < DEFAULT_POLICY.tries:
+        if model.BUSY in stored.body and self.throttled[request.inference_id] < DEFAULT_POLICY.max_tries:
             self.throttled[request.inference_id] += 1
             raise refusal("ThrottlingException", "Rate exceeded", "InvokeEndpointAsync")
         if model.REFUSED in stored.body:

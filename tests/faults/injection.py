@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 
 from tailrace_core.aws.calls import Call
-from tailrace_core.aws.errors import translate, translated
+from tailrace_core.aws.errors import translate_exception, translate_response
 from tailrace_core.aws.retrying import DEFAULT_POLICY, RetryPolicy, retrying
 from tailrace_core.errors import TailraceError
 from tests.faults.memory_aws.cloud import Cloud
@@ -112,7 +112,7 @@ class Process:
     ) -> Callable[[Call], Any]:
         """The executor that the process uses: retries included, faults on both sides of them."""
         retried = retrying(
-            lambda call: self._once(execute, call), policy=policy, sleep=lambda _: None, draw=lambda: 0.5
+            lambda call: self._once(execute, call), policy=policy, sleep=lambda _: None, jitter=lambda: 0.5
         )
 
         def perform(call: Call) -> Any:
@@ -134,7 +134,7 @@ class Process:
         if kind is Kind.UNREACHABLE:
             raise _unreachable(name)
         if kind is Kind.THROTTLED:
-            raise translate(_answer("ThrottlingException", 429), name)
+            raise translate_response(_answer("ThrottlingException", 429), name)
         answer = execute(call)
         if kind is Kind.DEATH_AFTER:
             self._die()
@@ -189,11 +189,11 @@ class _Body:
 
 
 def _unreachable(name: str) -> TailraceError:
-    return translated(EndpointConnectionError(endpoint_url="https://memory"), name)
+    return translate_exception(EndpointConnectionError(endpoint_url="https://memory"), name)
 
 
 def _no_reply(name: str) -> TailraceError:
-    return translated(ReadTimeoutError(endpoint_url="https://memory"), name)
+    return translate_exception(ReadTimeoutError(endpoint_url="https://memory"), name)
 
 
 def _answer(code: str, status: int, **extra: Any) -> dict[str, Any]:
@@ -206,6 +206,6 @@ def _answer(code: str, status: int, **extra: Any) -> dict[str, Any]:
 
 def _conflict(call: Call, name: str) -> TailraceError:
     if call.operation == "update_item":
-        return translate(_answer("TransactionConflictException", 400), name)
+        return translate_response(_answer("TransactionConflictException", 400), name)
     reasons = [{"Code": "TransactionConflict"}, *({"Code": "None"} for _ in call.params["TransactItems"][1:])]
-    return translate(_answer("TransactionCanceledException", 400, CancellationReasons=reasons), name)
+    return translate_response(_answer("TransactionCanceledException", 400, CancellationReasons=reasons), name)

@@ -51,7 +51,7 @@ class Invariants:
     def _look(self, job_id: str) -> None:
         self.looks += 1
         names = self._table.names(job_id)
-        job = items.job_of(self._table.items[job_id, items.JOB])
+        job = items.job_from_item(self._table.items[job_id, items.JOB])
         self._states(job)
         leaves: list[RowRange] = []
         waiting: list[RowRange] = []

@@ -81,7 +81,7 @@ def _operations(source: random.Random) -> Iterator[Callable[[DynamoLedger], Any]
         yield source.choice(_choices(chunk, source))
         yield lambda ledger: (ledger.job(JOB), list(ledger.chunks(JOB)))
     yield lambda ledger: sorted(ledger.overdue(START + 500, 10), key=str)
-    yield lambda ledger: (ledger.jobs(5), ledger.find_key("k"), ledger.find_key("other"), ledger.settings(JOB))
+    yield lambda ledger: (ledger.jobs(5), ledger.find_job_key("k"), ledger.find_job_key("other"), ledger.settings(JOB))
 
 
 def _choices(chunk: Chunk, source: random.Random) -> list[Callable[[DynamoLedger], Any]]:

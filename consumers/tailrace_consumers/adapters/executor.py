@@ -8,7 +8,7 @@ from typing import Any
 
 from tailrace_consumers.adapters.clients import default_client
 from tailrace_core.aws.calls import Call
-from tailrace_core.aws.errors import translated
+from tailrace_core.aws.errors import translate_exception
 
 ClientFactory = Callable[[str], Any]
 """Makes the client of a service, named as boto3 names it."""
@@ -34,7 +34,7 @@ class Boto3Executor:
         except Exception as exc:
             if not type(exc).__module__.startswith(("botocore.", "boto3.")):
                 raise
-            raise translated(exc, operation) from exc
+            raise translate_exception(exc, operation) from exc
         return answer
 
     def _made(self, service: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tailrace_consumers.ports import AloneError, StoredObject
 from tailrace_core.aws.calls import Call
-from tailrace_core.aws.errors import translated
+from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import ConditionFailedError, NotFoundError, TailraceError
 
 BLOCK_BYTES = 1024 * 1024
@@ -128,7 +128,7 @@ class S3ObjectStore:
         except Exception as exc:
             if not type(exc).__module__.startswith(("botocore.", "urllib3.")):
                 raise
-            raise translated(exc, f"reading {self.locate(key)}") from exc
+            raise translate_exception(exc, f"reading {self.locate(key)}") from exc
         return block
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tailrace_core.aws.calls import Call
-from tailrace_core.messages.events import JobFinished, PartReady, attributes
+from tailrace_core.messages.events import JobFinished, PartReady, message_attributes
 
 
 class SnsPublisher:
@@ -18,5 +18,5 @@ class SnsPublisher:
 
     def publish(self, event: PartReady | JobFinished) -> None:
         """Publish the event with the attributes that subscribers filter on."""
-        params = {"TopicArn": self._topic, "Message": event.to_json(), "MessageAttributes": attributes(event)}
+        params = {"TopicArn": self._topic, "Message": event.to_json(), "MessageAttributes": message_attributes(event)}
         self._execute(Call("sns", "publish", params))

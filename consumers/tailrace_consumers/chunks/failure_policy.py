@@ -22,7 +22,7 @@ from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass, backoff_s
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settled
+from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.messages.events import RetryDue
 
 MAX_DELAY_S = 900.0
@@ -151,18 +151,18 @@ class FailurePolicy:
             write_half(self.store, chunk.job_id, half)
         left, right = (child(half, job, self.attempts, doubted=doubted) for half in both)
         match self.ledger.split(dataclasses.replace(chunk, reason=failure.reason), left, right):
-            case Settled.SETTLED:
+            case SettleOutcome.SETTLED:
                 for each in (left, right):
                     self.invocations.invoke_or_park(each, settings)
                 return Outcome.SPLIT
-            case Settled.NO_BUDGET if doubted:
+            case SettleOutcome.NO_BUDGET if doubted:
                 self.parking.park(chunk, settings, failure.failure_class, failure.reason)
                 return Outcome.PARKED
-            case Settled.NO_BUDGET:
+            case SettleOutcome.NO_BUDGET:
                 return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
-            case Settled.REFUSED:
+            case SettleOutcome.REFUSED:
                 return self.delivery.cancel(chunk)
-            case Settled.ALREADY:
+            case SettleOutcome.ALREADY:
                 return self._already(settings, chunk, failure)
 
     def _already(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from tailrace_consumers.chunks.lookup import Intake
 from tailrace_consumers.chunks.window_filling import Starting
 from tailrace_consumers.ports import Clock
-from tailrace_core.jobs.limits import excess, hopeless
+from tailrace_core.jobs.limits import all_refused_reason, excess_rejects_reason
 from tailrace_core.jobs.model import Job, JobState
-from tailrace_core.ledger.closing import cancel_open, close
-from tailrace_core.ledger.finishing import EventPublisher, ManifestStore, finish_if_complete, take_over
+from tailrace_core.ledger.closing import cancel_open_chunks, close_job
+from tailrace_core.ledger.finishing import EventPublisher, ManifestStore, complete_finishing, finish_if_complete
 from tailrace_core.ledger.port import Ledger
 
 CANCELLED_AT_ONCE = 300
@@ -36,7 +36,7 @@ class Completion:
         self._clock = clock
 
     def look(self, job_id: str) -> None:
-        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete.
+        """Fail the job if it is over its limit of rejected rows, or no row can be scored; finish it if it is complete.
 
         Otherwise start what waits and fits.
         """
@@ -62,22 +62,22 @@ class Completion:
         if not job.rows_rejected or not job.state.accepts_results:
             return None
         settings = self._intake.settings(job.job_id)
-        reason = excess(job, settings) if settings is not None else None
+        reason = excess_rejects_reason(job, settings) if settings is not None else None
         if reason is None and not (job.complete or job.rows_scored):
-            reason = hopeless(job, self._ledger.chunks(job.job_id))
+            reason = all_refused_reason(job, self._ledger.chunks(job.job_id))
         return reason
 
     def end_early(self, job_id: str, outcome: JobState, reason: str, *, limit: int = CANCELLED_AT_ONCE) -> bool:
         """Close the job and cancel up to ``limit`` open chunks; whether all were. Finishes it when it can be."""
-        close(job_id, outcome, reason, ledger=self._ledger, now=self._clock())
-        done = cancel_open(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
+        close_job(job_id, outcome, reason, ledger=self._ledger, now=self._clock())
+        done = cancel_open_chunks(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
         self._finish(job_id)
         return done
 
     def finish(self, job: Job) -> None:
         """Finish a complete job, or carry on where a finisher died."""
         if job.state is JobState.FINISHING:
-            take_over(job, ledger=self._ledger, store=self._store, publisher=self._publisher)
+            complete_finishing(job, ledger=self._ledger, store=self._store, publisher=self._publisher)
         else:
             self.look(job.job_id)
 

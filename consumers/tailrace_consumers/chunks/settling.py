@@ -11,7 +11,7 @@ from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
 from tailrace_consumers.runtime.deferred_checks import Looker
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settled, Settlement
+from tailrace_core.ledger.rules import Settlement, SettleOutcome
 from tailrace_core.messages.events import PartReady
 from tailrace_core.objects import keys
 
@@ -77,9 +77,9 @@ class Delivery:
                 reason=reason,
             )
         )
-        if settled is Settled.REFUSED:
+        if settled is SettleOutcome.REFUSED:
             return self.cancel(chunk)
-        if settled is Settled.ALREADY:
+        if settled is SettleOutcome.ALREADY:
             return self.stop(chunk.job_id, Outcome.STALE)
         record_rows(self._meter, scored=chunk.range.rows - part.rejected, rejected=part.rejected)
         record_latency(self._meter, answered_at=timings.completed_at if timings else None, now=self._clock())

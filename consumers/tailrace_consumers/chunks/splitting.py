@@ -2,7 +2,7 @@
 
 While there is no sign that the endpoint scores anything, one row is parted from the rest instead: either it is scored,
 and halving is worth its invocations, or it is one more sign that the input does not fit the model
-(`tailrace_core.jobs.limits.hopeless`), or that the endpoint is down.
+(`tailrace_core.jobs.limits.all_refused_reason`), or that the endpoint is down.
 """
 
 from __future__ import annotations

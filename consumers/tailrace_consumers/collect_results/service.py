@@ -15,14 +15,14 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import AloneError, ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.predictions import Expected, aligned
+from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings, JobState
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
-from tailrace_core.objects.locations import S3Location, trusted
+from tailrace_core.objects.locations import S3Location, parse_trusted
 
 REJECTED_BEFORE = "an earlier attempt failed, and whoever was rejecting the rows died before saying why"
 HEADER_SCORED = "the model scored the header; its prediction was dropped"
@@ -74,7 +74,7 @@ class CollectResults:
         named = notification.response.output_location or recorded
         if named is None:
             raise TransientError(f"{inference}: neither the notification nor the ledger (yet) says where the output is")
-        location = trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS)
+        location = parse_trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS)
         return location.key if recorded is None or location == S3Location.parse(recorded) else None
 
     def _collect(self, known: Known, inference: InferenceId, key: str, timings: Timings) -> Outcome:
@@ -107,9 +107,9 @@ class CollectResults:
         return self.policy.apply(known.job, known.settings, known.chunk, Failure(FailureClass.DATA, reason))
 
     def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
-        expected = Expected(chunk.rows_sent, settings.output_columns, settings.accept)
+        expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
         try:
-            for _ in aligned(self._output(key), expected):
+            for _ in align_predictions(self._output(key), expected):
                 pass
         except AlignmentError as exc:
             header_scored = settings.header is HeaderPolicy.REPEAT and exc.answered == chunk.rows_sent + 1
@@ -129,14 +129,14 @@ class CollectResults:
         return self._weave(chunk, settings, key, skip=1), HEADER_SCORED
 
     def _weave(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
-        expected = Expected(chunk.rows_sent, settings.output_columns, settings.accept)
-        predictions = aligned(self._output(key), expected, skip=skip)
+        expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
+        predictions = align_predictions(self._output(key), expected, skip=skip)
         if chunk.rejected:
             rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
-            blank = blank_prediction(len(settings.output_columns), kept=settings.keeps)
+            blank = blank_prediction(len(settings.output_columns), kept=settings.has_kept_columns)
             predictions = with_blanks(predictions, rejected, chunk.range.rows, blank)
         kept = None
-        if settings.keeps:
+        if settings.has_kept_columns:
             kept_key = keys.kept_key(chunk.job_id, chunk.range)
             kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
         return self.parts.write(chunk, woven(predictions, kept), rejected=chunk.rejected)

@@ -12,12 +12,12 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError
-from tailrace_core.jobs.failures import UNREPORTED, FailureClass, classify
+from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON, FailureClass, classify
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
-from tailrace_core.objects.locations import S3Location, trusted
+from tailrace_core.objects.locations import S3Location, parse_trusted
 
 MAX_DETAIL_BYTES = 64 * 1024
 """Of a failure object; the container may have written anything."""
@@ -69,7 +69,7 @@ class HandleFailures:
         detail = self._detail(named or recorded)
         if failure_class is FailureClass.UNKNOWN and detail:
             failure_class = classify(detail)
-        unreported = failure_class is FailureClass.UNKNOWN and said == UNREPORTED
+        unreported = failure_class is FailureClass.UNKNOWN and said == LOST_NOTIFICATION_REASON
         if unreported:
             # The model did answer. As after a server error, no row is rejected at the first try.
             failure_class = FailureClass.TRANSIENT
@@ -82,7 +82,7 @@ class HandleFailures:
         if location is None:
             return ""
         try:
-            key = trusted(location, bucket=self.settings.bucket, prefix=keys.FAILURES).key
+            key = parse_trusted(location, bucket=self.settings.bucket, prefix=keys.FAILURES).key
             body = b""
             for block in self.store.read(key):
                 body += block

@@ -72,7 +72,9 @@ def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, 
         settings=settings,
         header=header,
         sent=sent[1:] if repeated else sent,
-        kept=split_records(_body(store, keys.kept_key(chunk.job_id, chunk.range))) if settings.keeps else None,
+        kept=split_records(_body(store, keys.kept_key(chunk.job_id, chunk.range)))
+        if settings.has_kept_columns
+        else None,
         rejects=read_chunk_rejects(store, chunk),
     )
     kept = chunk.range.rows if rows.kept is None else len(rows.kept)

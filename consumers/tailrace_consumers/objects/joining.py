@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from tailrace_core.csv_text.framing import complete_records
-from tailrace_core.csv_text.records import lines_of
+from tailrace_core.csv_text.records import split_lines
 from tailrace_core.errors import ContractError
 
 SLICE_LINES = 4096
@@ -26,7 +26,7 @@ def kept_lines(blocks: Iterable[bytes], rows: int, where: str) -> Iterator[list[
     count = 0
     # An input may end inside quotes; its last record is a rejected row then, and its kept fields may end inside them.
     for data in complete_records(blocks, allow_unclosed=True):
-        lines = lines_of(data)
+        lines = split_lines(data)
         count += len(lines)
         yield lines
     if count != rows:

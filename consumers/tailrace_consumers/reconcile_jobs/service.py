@@ -17,13 +17,13 @@ from tailrace_consumers.metrics import Measure
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RetryQueue
 from tailrace_core.errors import ContractError, TailraceError
-from tailrace_core.jobs.failures import UNREPORTED
+from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
-from tailrace_core.ledger.port import Due, Ledger
+from tailrace_core.ledger.port import DueItem, Ledger
 from tailrace_core.messages.events import RetryDue
 from tailrace_core.messages.notifications import RESULT
 from tailrace_core.objects import keys
-from tailrace_core.objects.locations import trusted
+from tailrace_core.objects.locations import parse_trusted
 
 LOOK_AGAIN_S = 300.0
 LOOK_AT_LEAST_EVERY_S = 3_600.0
@@ -99,7 +99,7 @@ class ReconcileJobs:
         self.meter.record(Measure.JOBS_PAST_DEADLINE, len(late))
         return found, errors
 
-    def _look(self, job: Job | None, due: Due) -> Found:
+    def _look(self, job: Job | None, due: DueItem) -> Found:
         settings = self.intake.settings(due.job_id)
         if job is None or settings is None or job.state.final:
             return Found.SETTLED
@@ -125,7 +125,7 @@ class ReconcileJobs:
         self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + patience_s))
         return Found.WAITING
 
-    def _look_at_chunk(self, job: Job, settings: JobSettings, due: Due) -> Found:
+    def _look_at_chunk(self, job: Job, settings: JobSettings, due: DueItem) -> Found:
         chunk = None if due.range is None else self.ledger.chunk(job.job_id, due.range)
         if chunk is None or chunk.state is not ChunkState.OPEN or chunk.parked or chunk.waiting:
             return Found.SETTLED
@@ -159,7 +159,7 @@ class ReconcileJobs:
 
     def _is_there(self, location: str, prefix: str) -> bool:
         try:
-            key = trusted(location, bucket=self.bucket, prefix=prefix).key
+            key = parse_trusted(location, bucket=self.bucket, prefix=prefix).key
         except ContractError:
             return False
         return self.store.head(key) is not None
@@ -205,4 +205,4 @@ def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:
         "inferenceId": str(chunk.inference_id),
         "responseParameters": {"outputLocation" if succeeded else "failureLocation": location},
     }
-    return json.dumps(known if succeeded else {**known, "failureReason": UNREPORTED})
+    return json.dumps(known if succeeded else {**known, "failureReason": LOST_NOTIFICATION_REASON})

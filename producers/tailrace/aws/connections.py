@@ -17,15 +17,15 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from tailrace.sources.origins import RemoteObject
 from tailrace_core.aws.calls import Call
-from tailrace_core.aws.errors import translated
+from tailrace_core.aws.errors import translate_exception
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
-PATIENT = RetryPolicy(tries=8, first_s=0.2, cap_s=10.0)
+PATIENT = RetryPolicy(max_tries=8, base_s=0.2, cap_s=10.0)
 """For what a whole job hangs on; waits 25 s at most in all, half of that on average."""
-QUICK = RetryPolicy(tries=3, first_s=0.2, cap_s=2.0)
+QUICK = RetryPolicy(max_tries=3, base_s=0.2, cap_s=2.0)
 """For what somebody waits for who has just typed a command."""
 _QUICK_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
@@ -230,7 +230,7 @@ def translating(call: Call) -> Iterator[None]:
     try:
         yield
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
-        raise explained(translated(exc, f"{call.service}.{call.operation}")) from exc
+        raise explained(translate_exception(exc, f"{call.service}.{call.operation}")) from exc
 
 
 @contextlib.contextmanager

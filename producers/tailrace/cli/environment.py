@@ -15,7 +15,7 @@ import typer
 
 from tailrace.cli.exit_codes import of_error
 from tailrace.cli.termination import TerminationError
-from tailrace_core.aws.errors import translated
+from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import InputError, TailraceError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def connect(target: Target) -> Tailrace:
     try:
         session = boto3.Session(profile_name=target.profile, region_name=target.region)
     except botocore.exceptions.BotoCoreError as exc:
-        raise explained(translated(exc, "session")) from exc
+        raise explained(translate_exception(exc, "session")) from exc
     return Tailrace(
         target.stack or "",
         session=session,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from tailrace_core.csv_text.records import last_end, split_fields, split_records
+from tailrace_core.csv_text.records import last_record_end, split_fields, split_records
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PLAIN_NUMBER = re.compile(rb'%b|"%b"' % (_NUMBER, _NUMBER))
@@ -31,7 +31,7 @@ class SafeCsv:
 
     def write(self, data: bytes) -> int:
         """Take more of the stream; what is complete of it is passed on."""
-        end, inside = last_end(data, inside=self._inside)
+        end, inside = last_record_end(data, inside=self._inside)
         self._inside = inside
         if end:
             whole = b"".join((*self._carry, data[:end]))

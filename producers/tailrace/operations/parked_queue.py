@@ -15,7 +15,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import ChunkParked, decode
 from tailrace_core.objects import keys
-from tailrace_core.objects.locations import trusted
+from tailrace_core.objects.locations import parse_trusted
 
 MOST = 1_000
 SECONDS = 20.0
@@ -186,7 +186,7 @@ class ParkedQueue:
         if location is None:
             return None
         try:
-            return self._text(trusted(location, bucket=self._bucket, prefix=keys.FAILURES).key)
+            return self._text(parse_trusted(location, bucket=self._bucket, prefix=keys.FAILURES).key)
         except ContractError:
             return None
 

@@ -15,7 +15,7 @@ from tailrace.sources.decompression import BLOCK_BYTES, decompressed, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
-from tailrace_core.csv_text.records import first_end, last_end
+from tailrace_core.csv_text.records import first_record_end, last_record_end
 from tailrace_core.errors import InputError
 
 __all__ = ["OpenObject", "Readable", "Source"]
@@ -231,8 +231,8 @@ class _OpenFile:
         head = b""
         for block in blocks:
             head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
-            if last_end(head, inside=False)[0]:
-                return head, blocks, first_end(head, inside=False)
+            if last_record_end(head, inside=False)[0]:
+                return head, blocks, first_record_end(head, inside=False)
             if len(head) > MAX_RECORD_BYTES:
                 break
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tailrace.aws.stacks import Stack
 from tailrace_core.aws.calls import Call
-from tailrace_core.messages.events import JobFinished, PartReady, attributes
+from tailrace_core.messages.events import JobFinished, PartReady, message_attributes
 
 
 class CallEffects:
@@ -30,5 +30,5 @@ class CallEffects:
 
 def publish_call(topic: str, event: PartReady | JobFinished) -> Call:
     """The call that publishes an event."""
-    params = {"TopicArn": topic, "Message": event.to_json(), "MessageAttributes": attributes(event)}
+    params = {"TopicArn": topic, "Message": event.to_json(), "MessageAttributes": message_attributes(event)}
     return Call("sns", "publish", params)

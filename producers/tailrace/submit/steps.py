@@ -24,10 +24,10 @@ from tailrace_core.jobs import window
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
-from tailrace_core.ledger.rules import Opened
+from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.events import INLINE_BYTES, PartReady
 from tailrace_core.objects import keys
-from tailrace_core.objects.checksums import as_s3_has_it, checksum
+from tailrace_core.objects.checksums import checksum, to_s3_crc32
 
 DUE_S = 300.0
 """When the reconciler first looks at a chunk, counted from the intent and again from the invocation."""
@@ -100,7 +100,7 @@ def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | No
 
 
 def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[Opening]:
-    found = yield from ledger.find_key(key.key)
+    found = yield from ledger.find_job_key(key.key)
     job = None if found is None else (yield from ledger.job(found[0]))
     before = None if found is None else (yield from ledger.settings(found[0]))
     if found is None or job is None or before is None:
@@ -177,7 +177,7 @@ class ChunkSteps:
         return self._to_invoke(work, chunk)
 
     def _new_chunk(self, work: Work) -> Chunk:
-        waits = window.waits(work.number, self.settings.window)
+        waits = window.must_wait(work.number, self.settings.window)
         return Chunk(
             job_id=self.job_id,
             range=work.plan.range,
@@ -189,7 +189,7 @@ class ChunkSteps:
         )
 
     def _to_invoke(self, work: Work, chunk: Chunk) -> Chunk | None:
-        goes_on = not chunk.waiting or window.is_time_to_look(work.number, self.settings.window)
+        goes_on = not chunk.waiting or window.should_claim(work.number, self.settings.window)
         return chunk if goes_on else None
 
     def invoke(self, chunk: Chunk) -> Steps[None]:
@@ -252,7 +252,7 @@ class ChunkSteps:
             "Key": key,
             "Body": body,
             "ContentType": content_type,
-            "ChecksumCRC32": as_s3_has_it(known or checksum(body)),
+            "ChecksumCRC32": to_s3_crc32(known or checksum(body)),
         }
         return Call("s3", "put_object", params)
 
@@ -281,9 +281,9 @@ class ChunkSteps:
     def _location(self, key: str) -> str:
         return f"s3://{self.stack.bucket}/{key}"
 
-    def _require(self, opened: Opened) -> None:
+    def _require(self, opened: OpenOutcome) -> None:
         # EXISTS: another submit with the same key is ahead; invoking twice is harmless, not invoking is not.
-        if opened is Opened.CLOSED:
+        if opened is OpenOutcome.CLOSED:
             raise JobClosedError(f"job {self.job_id} was closed while it was being submitted", job_id=self.job_id)
 
 

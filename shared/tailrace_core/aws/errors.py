@@ -119,7 +119,7 @@ _REFUSED = "ParamValidationError"
 """But this one, of a request that botocore does not send because of a value in it."""
 
 
-def translate(response: dict[str, Any], operation: str) -> TailraceError:
+def translate_response(response: dict[str, Any], operation: str) -> TailraceError:
     """The error for the ``response`` of a botocore ClientError raised by ``operation``."""
     error = response.get("Error", {})
     metadata = response.get("ResponseMetadata", {})
@@ -155,7 +155,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return float(value) if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", value) else None
 
 
-def unreachable(exc: Exception, operation: str) -> TailraceError:
+def translate_no_response(exc: Exception, operation: str) -> TailraceError:
     """The error for an exception that no answer came with (connection, timeout, credentials, settings, parameters)."""
     names = {each.__name__ for each in type(exc).__mro__}
     if _REFUSED in names:
@@ -171,7 +171,9 @@ def unreachable(exc: Exception, operation: str) -> TailraceError:
     return TransientError(f"{operation}: {exc}", operation=operation)
 
 
-def translated(exc: Exception, operation: str) -> TailraceError:
+def translate_exception(exc: Exception, operation: str) -> TailraceError:
     """The error for any exception of botocore, told apart by its ``response``: this package does not need botocore."""
     response = getattr(exc, "response", None)
-    return translate(response, operation) if isinstance(response, dict) else unreachable(exc, operation)
+    return (
+        translate_response(response, operation) if isinstance(response, dict) else translate_no_response(exc, operation)
+    )

@@ -19,33 +19,33 @@ from tailrace_core.errors import ConflictError, TransientError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long: at most ``tries`` calls in all, waiting up to ``first_s``, doubled up to ``cap_s``.
+    """How often and how long: at most ``max_tries`` calls in all, waiting up to ``base_s``, doubled up to ``cap_s``.
 
-    A `ConflictError` is tried ``conflict_tries`` times: all transactions of a job meet in its counters, a few
+    A `ConflictError` is tried ``max_conflict_tries`` times: all transactions of a job meet in its counters, a few
     milliseconds each, so that a collision is likely, says nothing of the service's health, and is over soon.
     """
 
-    tries: int = 5
-    conflict_tries: int = 10
-    first_s: float = 0.1
+    max_tries: int = 5
+    max_conflict_tries: int = 10
+    base_s: float = 0.1
     cap_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if min(self.tries, self.conflict_tries) < 1 or not 0 <= self.first_s <= self.cap_s:
-            raise ValueError(f"at least one try, and 0 <= first_s <= cap_s: {self}")
+        if min(self.max_tries, self.max_conflict_tries) < 1 or not 0 <= self.base_s <= self.cap_s:
+            raise ValueError(f"at least one try, and 0 <= base_s <= cap_s: {self}")
 
-    def wait_s(self, failed: int, error: TransientError, draw: float) -> float | None:
+    def wait_s(self, failed: int, error: TransientError, jitter: float) -> float | None:
         """Seconds to wait after ``failed`` tries, the last with ``error``; None when it is not to be tried again.
 
-        ``draw`` is a random number of [0, 1). A hint of the service is waited out whole; one longer than ``cap_s`` is
+        ``jitter`` is a random number of [0, 1). A hint of the service is waited out whole; one longer than ``cap_s`` is
         left to the caller, so that no call blocks for longer than the policy says.
         """
         hint_s = error.retry_after_s or 0.0
-        tries = self.conflict_tries if isinstance(error, ConflictError) else self.tries
+        tries = self.max_conflict_tries if isinstance(error, ConflictError) else self.max_tries
         if failed >= tries or hint_s > self.cap_s:
             return None
         # 2.0 ** 1024 overflows; no wait is still doubling by then.
-        return hint_s + draw * min(self.cap_s, self.first_s * 2.0 ** min(failed - 1, 64))
+        return hint_s + jitter * min(self.cap_s, self.base_s * 2.0 ** min(failed - 1, 64))
 
 
 DEFAULT_POLICY = RetryPolicy()
@@ -56,7 +56,7 @@ def retrying(
     *,
     policy: RetryPolicy = DEFAULT_POLICY,
     sleep: Callable[[float], object] = time.sleep,
-    draw: Callable[[], float] = random.random,
+    jitter: Callable[[], float] = random.random,
 ) -> Callable[[Call], Any]:
     """``execute`` that is tried again on a `TransientError`, which is raised in the end when no try succeeds."""
 
@@ -67,7 +67,7 @@ def retrying(
                 return execute(call)
             except TransientError as exc:
                 failed += 1
-                wait_s = policy.wait_s(failed, exc, draw())
+                wait_s = policy.wait_s(failed, exc, jitter())
                 if wait_s is None:
                     raise _given_up(exc, call, failed) from exc.__cause__
             sleep(wait_s)
@@ -80,7 +80,7 @@ def retrying_async(
     *,
     policy: RetryPolicy = DEFAULT_POLICY,
     sleep: Callable[[float], Awaitable[object]] | None = None,
-    draw: Callable[[], float] = random.random,
+    jitter: Callable[[], float] = random.random,
 ) -> Callable[[Call], Awaitable[Any]]:
     """`retrying` for an executor that must be awaited; ``sleep`` is asyncio's unless given."""
     import asyncio  # noqa: PLC0415  functions do without it, and it takes a twentieth of their cold start
@@ -94,7 +94,7 @@ def retrying_async(
                 return await execute(call)
             except TransientError as exc:
                 failed += 1
-                wait_s = policy.wait_s(failed, exc, draw())
+                wait_s = policy.wait_s(failed, exc, jitter())
                 if wait_s is None:
                     raise _given_up(exc, call, failed) from exc.__cause__
             await wait(wait_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tailrace_core.csv_text.records import first_end, last_end
+from tailrace_core.csv_text.records import first_record_end, last_record_end
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -55,13 +55,13 @@ class _Framer:
 
     def feed(self, data: bytes) -> bytes:
         """The records that ``data`` completes; empty when it completes none."""
-        end, inside_after = last_end(data, inside=self._inside)
+        end, inside_after = last_record_end(data, inside=self._inside)
         if not end:
             self._keep(data)
             self._inside = inside_after
             return b""
         if self._carried and self._carried + end > self._limit:
-            self._check(self._carried + first_end(data, inside=self._inside))
+            self._check(self._carried + first_record_end(data, inside=self._inside))
         complete = b"".join((*self._carry, data[:end]))
         self._carry, self._carried, self._inside = [], 0, inside_after
         self._keep(data[end:])

@@ -34,7 +34,7 @@ _JSON_STARTS = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedPredictions:
     """What an answer has to hold: ``rows`` predictions of one field for each of ``columns``."""
 
     rows: int
@@ -42,7 +42,9 @@ class Expected:
     accept: str = "text/csv"
 
 
-def aligned(blocks: Iterable[bytes], expected: Expected, *, skip: int = 0) -> Iterator[list[bytes]]:
+def align_predictions(
+    blocks: Iterable[bytes], expected: ExpectedPredictions, *, skip: int = 0
+) -> Iterator[list[bytes]]:
     """The predictions in ``blocks`` as CSV without line ends, many at a time, in order; ``expected.rows`` in all.
 
     The first ``skip`` predictions are left out: a header that the model scored. CSV and JSON lines are read in bounded
@@ -73,7 +75,7 @@ _Batch: TypeAlias = tuple[list[bytes], bytes]
 """Some predictions, and a text that holds all that is in them, to be looked through at once."""
 
 
-def _lines(blocks: Iterable[bytes], expected: Expected) -> Iterator[_Batch]:
+def _lines(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
     first, blocks = _peek(blocks)
     if first.startswith(_JSON_STARTS) and _looks_like_json(first, expected.accept):
         return _json_lines(blocks, expected)
@@ -99,7 +101,7 @@ def _looks_like_json(first: bytes, accept: str) -> bool:
 # -- CSV
 
 
-def _csv_lines(blocks: Iterator[bytes], expected: Expected) -> Iterator[_Batch]:
+def _csv_lines(blocks: Iterator[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
     batches = _batches(blocks, expected)
     head, text = next(batches, ([], b""))
     if not head:
@@ -116,7 +118,7 @@ def _csv_lines(blocks: Iterator[bytes], expected: Expected) -> Iterator[_Batch]:
     yield from batches
 
 
-def _batches(blocks: Iterable[bytes], expected: Expected) -> Iterator[_Batch]:
+def _batches(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
     try:
         for data in complete_records(blocks):
             lines = _split(data)
@@ -136,7 +138,7 @@ def _split(data: bytes) -> list[bytes]:
     return [line for line in lines if line.strip()] if b" " in data or b"\t" in data else list(filter(None, lines))
 
 
-def _check_fields(lines: list[bytes], text: bytes, before: int, expected: Expected) -> None:
+def _check_fields(lines: list[bytes], text: bytes, before: int, expected: ExpectedPredictions) -> None:
     wanted = len(expected.columns)
     # Without quotes, commas decide.
     if b'"' not in text and (
@@ -155,7 +157,7 @@ def _check_fields(lines: list[bytes], text: bytes, before: int, expected: Expect
 # -- JSON
 
 
-def _json_lines(blocks: Iterator[bytes], expected: Expected) -> Iterator[_Batch]:
+def _json_lines(blocks: Iterator[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
     """Of a document or of lines: whichever the first line is, when it is a value of its own and others follow."""
     lines = _physical_lines(blocks, expected)
     head = next(lines, [])
@@ -173,7 +175,7 @@ def _json_lines(blocks: Iterator[bytes], expected: Expected) -> Iterator[_Batch]
         yield cells, b"\n".join(cells)
 
 
-def _physical_lines(blocks: Iterable[bytes], expected: Expected) -> Iterator[list[bytes]]:
+def _physical_lines(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[list[bytes]]:
     """JSON text holds no newline inside of strings: every newline ends a line."""
     carry: list[bytes] = []
     carried = 0
@@ -193,7 +195,7 @@ def _physical_lines(blocks: Iterable[bytes], expected: Expected) -> Iterator[lis
         yield [last]
 
 
-def _read_whole(lines: Iterable[list[bytes]], expected: Expected) -> bytes:
+def _read_whole(lines: Iterable[list[bytes]], expected: ExpectedPredictions) -> bytes:
     pieces: list[bytes] = []
     size = 0
     for batch in lines:
@@ -204,21 +206,21 @@ def _read_whole(lines: Iterable[list[bytes]], expected: Expected) -> bytes:
     return b"\n".join(pieces)
 
 
-def _too_large(expected: Expected) -> AlignmentError:
+def _too_large(expected: ExpectedPredictions) -> AlignmentError:
     return AlignmentError(
         f"the answer is one JSON document of more than {MAX_JSON_BYTES} bytes; ask for text/csv or send smaller chunks",
         sent=expected.rows,
     )
 
 
-def _document(body: bytes, expected: Expected) -> list[bytes]:
+def _document(body: bytes, expected: ExpectedPredictions) -> list[bytes]:
     value = _value(body, expected)
     if isinstance(value, list) and not _is_one_row(value, expected):
         return [_cells(item, expected) for item in value]
     return [_cells(item, expected) for item in _items(value)]
 
 
-def _is_one_row(value: list[Any], expected: Expected) -> bool:
+def _is_one_row(value: list[Any], expected: ExpectedPredictions) -> bool:
     """Whether a list is the one prediction of one row of several columns, and not a list of predictions."""
     flat = not any(isinstance(item, list | dict) for item in value)
     return expected.rows == 1 and len(expected.columns) > 1 and len(value) == len(expected.columns) and flat
@@ -241,14 +243,14 @@ def _loads(text: bytes) -> Any:
         return _NOTHING
 
 
-def _value(text: bytes, expected: Expected) -> Any:
+def _value(text: bytes, expected: ExpectedPredictions) -> Any:
     value = _loads(text)
     if value is _NOTHING:
         raise AlignmentError(f"the answer begins as JSON does and is not JSON: {text[:100]!r}", sent=expected.rows)
     return value
 
 
-def _cells(value: Any, expected: Expected) -> bytes:
+def _cells(value: Any, expected: ExpectedPredictions) -> bytes:
     if isinstance(value, dict):
         value = _of_object(value, expected)
     fields = value if isinstance(value, list) else [value]
@@ -260,7 +262,7 @@ def _cells(value: Any, expected: Expected) -> bytes:
     return b",".join(map(_cell, fields))
 
 
-def _of_object(value: dict[str, Any], expected: Expected) -> Any:
+def _of_object(value: dict[str, Any], expected: ExpectedPredictions) -> Any:
     if all(name in value for name in expected.columns):
         # One column by name may hold a list; it stays one field.
         return [value[name] for name in expected.columns]

@@ -35,7 +35,7 @@ def split_records(data: bytes) -> list[bytes]:
     return io.BytesIO(data).readlines()
 
 
-def lines_of(data: bytes) -> list[bytes]:
+def split_lines(data: bytes) -> list[bytes]:
     """The records of ``data`` without their newlines; a carriage return before one stays."""
     if b'"' in data:
         return [record.removesuffix(b"\n") for record in split_records(data)]
@@ -60,7 +60,7 @@ def split_fields(record: bytes) -> list[bytes]:
     return fields
 
 
-def last_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
+def last_record_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
     """Where the last record that ends in ``data`` ends (0 for none), and whether ``data`` ends inside quotes."""
     if b'"' not in data:
         return (0 if inside else data.rfind(b"\n") + 1), inside
@@ -74,7 +74,7 @@ def last_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
         end, quoted = quote, not quoted
 
 
-def first_end(data: bytes, *, inside: bool) -> int:
+def first_record_end(data: bytes, *, inside: bool) -> int:
     """Where the first record that ends in ``data`` ends; one does."""
     at = 0
     while True:

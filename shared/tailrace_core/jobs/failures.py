@@ -67,7 +67,9 @@ _STATUS = (
 # The container took too long: said with status 0 or a server's error, or without any.
 _TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
 
-UNREPORTED = "The notification of this failure was lost; the failure object holds what the model answered."
+LOST_NOTIFICATION_REASON = (
+    "The notification of this failure was lost; the failure object holds what the model answered."
+)
 """The ``failureReason`` of a notification that was made up for: nobody knows the status any more."""
 
 # Order matters: the first that matches wins. Phrases as the service and its containers are known to write them; for an

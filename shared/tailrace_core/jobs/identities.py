@@ -13,7 +13,7 @@ _JOB_ID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _INFERENCE_ID = rf"({_JOB_ID})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})"
 
 
-MOST_ATTEMPTS = 999_999
+MAX_ATTEMPT = 999_999
 """Of one chunk; the job's deadline comes long before."""
 
 
@@ -26,8 +26,8 @@ class InferenceId:
     attempt: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.attempt <= MOST_ATTEMPTS:
-            raise ValueError(f"attempts are counted from 1 to {MOST_ATTEMPTS}: {self.attempt}")
+        if not 1 <= self.attempt <= MAX_ATTEMPT:
+            raise ValueError(f"attempts are counted from 1 to {MAX_ATTEMPT}: {self.attempt}")
 
     def __str__(self) -> str:
         return f"{self.job_id}.{self.range.first_row}.{self.range.rows}.{self.attempt}"

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
-HOPELESS = 32
+ALL_REFUSED_CHUNKS = 32
 """So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in
 ten are bad, one file in thirty starts like that."""
 
 
-def excess(job: Job, settings: JobSettings) -> str | None:
+def excess_rejects_reason(job: Job, settings: JobSettings) -> str | None:
     """Why the job has to fail, in words, when more rows were rejected than its settings allow; else None.
 
     A limit in per cent holds from when the job is sealed: before, nobody knows of how many rows.
@@ -28,15 +28,15 @@ def excess(job: Job, settings: JobSettings) -> str | None:
     return None
 
 
-def hopeless(job: Job, chunks: Iterable[Chunk]) -> str | None:
+def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
     """Why the job has to fail, in words, when the model refused whatever it was given; else None.
 
     Splitting on would spend the whole budget to learn the same of every row. Rows rejected before sending do not count.
     """
-    if job.rows_scored or job.rows_rejected < HOPELESS:
+    if job.rows_scored or job.rows_rejected < ALL_REFUSED_CHUNKS:
         return None
     refused = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.invoked]
-    if len(refused) < HOPELESS:
+    if len(refused) < ALL_REFUSED_CHUNKS:
         return None
     last = refused[-1].reason or "no reason was given"
     return (

@@ -92,7 +92,7 @@ class JobSettings(BaseModel):
     """How many chunks of this job are in flight at once, but for what splitting adds; 0 for no limit."""
 
     @property
-    def keeps(self) -> bool:
+    def has_kept_columns(self) -> bool:
         """Whether there are kept objects."""
         return bool(self.kept_columns)
 

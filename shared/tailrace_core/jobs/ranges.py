@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _NAME = re.compile(r"([0-9]{12})-([1-9][0-9]{0,12})")
 
-MOST_ROWS = 10**12
+MAX_ROWS = 10**12
 """No range ends after this row: names have room for a first row of twelve digits."""
 
 
@@ -20,9 +20,9 @@ class RowRange:
     rows: int
 
     def __post_init__(self) -> None:
-        if self.first_row < 0 or self.rows < 1 or self.first_row + self.rows > MOST_ROWS:
+        if self.first_row < 0 or self.rows < 1 or self.first_row + self.rows > MAX_ROWS:
             raise ValueError(
-                f"a row range starts at 0 or later, holds a row at least and ends by row {MOST_ROWS}: "
+                f"a row range starts at 0 or later, holds a row at least and ends by row {MAX_ROWS}: "
                 f"{self.first_row}, {self.rows}"
             )
 

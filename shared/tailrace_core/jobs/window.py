@@ -9,32 +9,32 @@ from __future__ import annotations
 
 from tailrace_core.jobs.model import Job
 
-MOST_AT_ONCE = 10
+MAX_CLAIMED = 10
 """How many waiting chunks are started together at most: whoever does it has a message to answer in time."""
 _SHARE = 8
 """And no more than this part of the window, so that it stays nearly full."""
 
 
-def waits(number: int, window: int) -> bool:
+def must_wait(number: int, window: int) -> bool:
     """Whether the chunk that is ``number``-th in its job (from 0) has to wait; no window (0), no waiting."""
     return 0 < window <= number
 
 
-def bundle(window: int) -> int:
+def claim_size(window: int) -> int:
     """How many waiting chunks are started together."""
-    return max(1, min(MOST_AT_ONCE, window // _SHARE))
+    return max(1, min(MAX_CLAIMED, window // _SHARE))
 
 
-def is_time_to_look(number: int, window: int) -> bool:
+def should_claim(number: int, window: int) -> bool:
     """Whether the producer, having recorded the ``number``-th chunk as waiting, looks if some fit.
 
     All that were in flight may have come to their end before there was one that waited.
     """
-    return (number - window + 1) % bundle(window) == 0
+    return (number - window + 1) % claim_size(window) == 0
 
 
-def room(job: Job, window: int) -> int:
+def claimable_chunks(job: Job, window: int) -> int:
     """How many waiting chunks are to be started now: a bundle, the last few, or none."""
-    count = min(bundle(window), job.chunks_waiting)
+    count = min(claim_size(window), job.chunks_waiting)
     fits = job.chunks_in_flight + count <= window
     return count if fits and job.state.accepts_results else 0

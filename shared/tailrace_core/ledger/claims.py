@@ -12,22 +12,22 @@ from typing import Any
 
 from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
-from tailrace_core.jobs.window import MOST_AT_ONCE, room
+from tailrace_core.jobs.window import MAX_CLAIMED, claimable_chunks
 from tailrace_core.ledger import items
 from tailrace_core.ledger.rules import started
-from tailrace_core.ledger.writes import Writes
+from tailrace_core.ledger.writes import WriteSteps
 
 _TRIES = 4
 """Whoever is beaten that often leaves it to those who were faster."""
 
 
-class Claims(Writes):
+class ClaimSteps(WriteSteps):
     """`Ledger.claim` as steps."""
 
     def claim(self, job: Job, window: int, due_at: float) -> Steps[list[Chunk]]:
         found: Job | None = job
         for _ in range(_TRIES):
-            if found is None or not (count := room(found, window)):
+            if found is None or not (count := claimable_chunks(found, window)):
                 break
             chunks = [started(chunk, due_at) for chunk in (yield from self._waiting(found, count))]
             if chunks and (yield from self._claim(found, window, chunks)):
@@ -41,7 +41,7 @@ class Claims(Writes):
         after = None
         while len(found) < count:
             page, after = yield from self.chunks_page(
-                job.job_id, after, first_row=job.waiting_from or 0, limit=MOST_AT_ONCE
+                job.job_id, after, first_row=job.waiting_from or 0, limit=MAX_CLAIMED
             )
             found += [chunk for chunk in page if chunk.waiting]
             if not after:
@@ -51,7 +51,7 @@ class Claims(Writes):
     def _claim(self, job: Job, window: int, chunks: Sequence[Chunk]) -> Steps[bool]:
         """Start the chunks if none of them was started since ``job`` was read, and they still fit."""
         count = self._write(
-            items.job_key(job.job_id),
+            items.job_item_key(job.job_id),
             "SET waiting_from = :next ADD chunks_in_flight :n, chunks_waiting :less",
             "#s IN (:submitting, :running) AND waiting_from = :from AND chunks_in_flight <= :most",
             {
@@ -68,7 +68,7 @@ class Claims(Writes):
 
     def _start(self, chunk: Chunk) -> dict[str, Any]:
         return self._write(
-            items.chunk_key(chunk.job_id, chunk.range),
+            items.chunk_item_key(chunk.job_id, chunk.range),
             "SET attempt = :a, tries = :a, inference_id = :id, due_at = :d, due_shard = :x",
             "#s = :open AND attempt = :none",
             {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settled, Settlement
+from tailrace_core.ledger.rules import Settlement, SettleOutcome
 
 
-def close(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
+def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
     """Close the job as ``outcome`` (failed, cancelled or expired); False when it was closed, or is past that, already.
 
     From here on no chunk is added, split, scored or rejected. The reconciler is told to look at once, so that
-    `cancel_open` is carried on with if this caller does not get to it.
+    `cancel_open_chunks` is carried on with if this caller does not get to it.
     """
     closed = ledger.close(job_id, outcome, reason)
     if closed:
@@ -20,7 +20,7 @@ def close(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: f
     return closed
 
 
-def cancel_open(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
+def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
     """Cancel the open chunks of a closing job, at most ``limit``; True when none is left, and then the job is sealed.
 
     A job that was closed while it was being submitted ends where its last chunk ends. What lies before that and was
@@ -48,7 +48,7 @@ def cancel_open(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
             cancelled += 1
         if chunk.state is ChunkState.OPEN:
             ended = ledger.settle(Settlement.cancelled_of(chunk))
-            cancelled += ended is Settled.SETTLED
+            cancelled += ended is SettleOutcome.SETTLED
         end = chunk.range.end
     if job.rows_total is None:
         ledger.seal(job_id, end)

@@ -10,8 +10,8 @@ from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.ledger.port import Due, JobKey
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.port import DueItem, JobKey
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ class DynamoLedger:
     def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
         return self._run(self._steps.create_job(job, settings, key))
 
-    def find_key(self, key: str) -> tuple[str, str] | None:
-        return self._run(self._steps.find_key(key))
+    def find_job_key(self, key: str) -> tuple[str, str] | None:
+        return self._run(self._steps.find_job_key(key))
 
     def job(self, job_id: str) -> Job | None:
         return self._run(self._steps.job(job_id))
@@ -51,13 +51,13 @@ class DynamoLedger:
     def jobs(self, limit: int) -> list[Job]:
         return self._run(self._steps.jobs(limit))
 
-    def open_chunk(self, chunk: Chunk) -> Opened:
+    def open_chunk(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.open_chunk(chunk))
 
-    def add_rejected(self, chunk: Chunk) -> Opened:
+    def add_rejected(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.add_rejected(chunk))
 
-    def add_cancelled(self, chunk: Chunk) -> Opened:
+    def add_cancelled(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.add_cancelled(chunk))
 
     def begin_attempt(self, chunk: Chunk) -> bool:
@@ -78,10 +78,10 @@ class DynamoLedger:
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
         return self._run(self._steps.mark_answered(job_id, rows))
 
-    def settle(self, end: Settlement) -> Settled:
+    def settle(self, end: Settlement) -> SettleOutcome:
         return self._run(self._steps.settle(end))
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
         return self._run(self._steps.split(parent, left, right))
 
     def seal(self, job_id: str, rows_total: int) -> bool:
@@ -96,7 +96,7 @@ class DynamoLedger:
     def finish(self, job_id: str) -> bool:
         return self._run(self._steps.finish(job_id))
 
-    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+    def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         for shard in range(items.SHARDS):
             yield from self._run(self._steps.overdue_page(shard, before, limit))
 

@@ -13,16 +13,16 @@ from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import expressions, items, rules
-from tailrace_core.ledger.claims import Claims
+from tailrace_core.ledger.claims import ClaimSteps
 from tailrace_core.ledger.port import JobKey
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 RETENTION_S = 45 * 86_400
 """How long items stay, from when they are first due: the longest deadline (14 days), and then longer than any message
 can wait (4 days, then 14 in a dead-letter queue)."""
 
 
-class DynamoSteps(Claims):
+class DynamoSteps(ClaimSteps):
     """`Ledger` as steps over one table."""
 
     # -- jobs
@@ -35,19 +35,19 @@ class DynamoSteps(Claims):
             "settings": settings.model_dump_json(),
             "expires_at": expires_at,
         }
-        writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.item_of(stored))]
-        items.check_size(items.item_of(stored), "what the job is submitted with (its columns' names, most likely)")
+        writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.encode_item(stored))]
+        items.check_size(items.encode_item(stored), "what the job is submitted with (its columns' names, most likely)")
         if key is not None:
             items.check_job_key(key.key)
             named = {"job_id": job.job_id, "fingerprint": key.fingerprint, "expires_at": expires_at}
-            writes.append(self._put_new({**items.named_key(key.key), **items.item_of(named)}))
+            writes.append(self._put_new({**items.job_key_item_key(key.key), **items.encode_item(named)}))
         return not (yield from self._transact(writes))
 
     def seal(self, job_id: str, rows_total: int) -> Steps[bool]:
         rules.check_total(rows_total)
         for state, following in ((JobState.SUBMITTING, JobState.RUNNING), (JobState.CLOSING, JobState.CLOSING)):
             done = yield from self._update(
-                items.job_key(job_id),
+                items.job_item_key(job_id),
                 "SET rows_total = :t, #s = :f",
                 "#s = :s AND rows_settled <= :t AND (attribute_not_exists(rows_total) OR rows_total = :t)",
                 {":t": rows_total, ":s": state, ":f": following},
@@ -62,16 +62,16 @@ class DynamoSteps(Claims):
             raise ValueError(f"a job is not closed early as {outcome}")
         return (
             yield from self._update(
-                items.job_key(job_id),
+                items.job_item_key(job_id),
                 "SET #s = :closing, outcome = :o, reason = :r",
                 "#s IN (:submitting, :running)",
-                {":closing": JobState.CLOSING, ":o": outcome, ":r": rules.brief(reason) or "", **_ACCEPTING},
+                {":closing": JobState.CLOSING, ":o": outcome, ":r": rules.truncate_reason(reason) or "", **_ACCEPTING},
             )
         )
 
     def start_finishing(self, job_id: str, now: float) -> Steps[Job | None]:
         done = yield from self._update(
-            items.job_key(job_id),
+            items.job_item_key(job_id),
             "SET #s = :finishing, finishing_at = :now, due_at = :due",
             "#s IN (:running, :closing) AND rows_settled = rows_total",
             {":finishing": JobState.FINISHING, ":running": JobState.RUNNING, ":closing": JobState.CLOSING,
@@ -85,7 +85,7 @@ class DynamoSteps(Claims):
             return False
         return (
             yield from self._update(
-                items.job_key(job_id),
+                items.job_item_key(job_id),
                 "SET #s = :final REMOVE due_shard, due_at",
                 "#s = :finishing",
                 {":final": job.final_state, ":finishing": JobState.FINISHING},
@@ -95,14 +95,14 @@ class DynamoSteps(Claims):
     def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]:
         return (
             yield from self._update(
-                items.job_key(job_id), "SET due_at = :d", "attribute_exists(due_shard)", {":d": due_at}
+                items.job_item_key(job_id), "SET due_at = :d", "attribute_exists(due_shard)", {":d": due_at}
             )
         )
 
     # -- chunks
 
-    def open_chunk(self, chunk: Chunk) -> Steps[Opened]:
-        return expressions.opened((yield from self._transact(self._opening([chunk]))))
+    def open_chunk(self, chunk: Chunk) -> Steps[OpenOutcome]:
+        return expressions.open_outcome((yield from self._transact(self._opening([chunk]))))
 
     def open_chunks(self, chunks: Sequence[Chunk]) -> Steps[bool]:
         """Add chunks of one job, all of them or none; when none, `open_chunk` says of each why not."""
@@ -115,7 +115,7 @@ class DynamoSteps(Claims):
         update = "SET waiting_from = if_not_exists(waiting_from, :row) " if waiting else ""
         counters = {"chunks_waiting :waiting": len(waiting), "chunks_in_flight :flying": len(chunks) - len(waiting)}
         count = self._write(
-            items.job_key(chunks[0].job_id),
+            items.job_item_key(chunks[0].job_id),
             update + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
             "#s = :submitting",
             {
@@ -127,25 +127,25 @@ class DynamoSteps(Claims):
         )
         return [*(self._put_new(items.chunk_item(chunk, _expiry(chunk))) for chunk in chunks), count]
 
-    def add_rejected(self, chunk: Chunk) -> Steps[Opened]:
+    def add_rejected(self, chunk: Chunk) -> Steps[OpenOutcome]:
         count = self._write(
-            items.job_key(chunk.job_id),
+            items.job_item_key(chunk.job_id),
             "ADD rows_rejected :n, rows_settled :n",
             "#s = :submitting",
             {":n": chunk.range.rows, ":submitting": JobState.SUBMITTING},
         )
         put = self._put_new(items.chunk_item(rules.all_rejected(chunk), _expiry(chunk)))
-        return expressions.opened((yield from self._transact([put, count])))
+        return expressions.open_outcome((yield from self._transact([put, count])))
 
-    def add_cancelled(self, chunk: Chunk) -> Steps[Opened]:
+    def add_cancelled(self, chunk: Chunk) -> Steps[OpenOutcome]:
         count = self._write(
-            items.job_key(chunk.job_id),
+            items.job_item_key(chunk.job_id),
             "ADD rows_cancelled :n, rows_settled :n",
             "#s = :closing",
             {":n": chunk.range.rows, ":closing": JobState.CLOSING},
         )
         put = self._put_new(items.chunk_item(rules.all_cancelled(chunk), _expiry(chunk)))
-        return expressions.opened((yield from self._transact([put, count])))
+        return expressions.open_outcome((yield from self._transact([put, count])))
 
     def begin_attempt(self, chunk: Chunk) -> Steps[bool]:
         rules.check_next(chunk)
@@ -153,9 +153,9 @@ class DynamoSteps(Claims):
             ":n": chunk.attempt,
             ":t": chunk.tries,
             ":id": str(chunk.inference_id),
-            ":r": rules.brief(chunk.reason) or "",
+            ":r": rules.truncate_reason(chunk.reason) or "",
             ":f": False,
-            ":d": rules.due_at(chunk),
+            ":d": rules.required_due_at(chunk),
             ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
             ":v": chunk.redrives,
             ":u": chunk.doubted,
@@ -176,33 +176,33 @@ class DynamoSteps(Claims):
         sets += ", output_location = :o" if chunk.output_location else ""
         sets += ", failure_location = :l" if chunk.failure_location else ""
         sets += ", invoked_at = :at" if chunk.invoked_at is not None else ""
-        due = {":d": rules.due_at(chunk), ":np": False}
+        due = {":d": rules.required_due_at(chunk), ":np": False}
         if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
             return True
         # Parked before the answer was recorded: the locations are worth having, but nothing is due.
         return (yield from self._update_open(chunk, sets, values))
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:
-        values = {":d": rules.due_at(chunk), ":r": rules.brief(chunk.reason) or "", ":np": False}
+        values = {":d": rules.required_due_at(chunk), ":r": rules.truncate_reason(chunk.reason) or "", ":np": False}
         return (yield from self._update_open(chunk, "SET due_at = :d, reason = :r", values, also="parked = :np"))
 
     def park(self, chunk: Chunk) -> Steps[bool]:
         if not chunk.attempt:
             return False
         update = self._write(
-            items.chunk_key(chunk.job_id, chunk.range),
+            items.chunk_item_key(chunk.job_id, chunk.range),
             "SET parked = :p, reason = :r REMOVE due_shard, due_at",
             "#s = :open AND attempt = :a AND parked = :np",
             {
                 ":p": True,
                 ":np": False,
-                ":r": rules.brief(chunk.reason) or "",
+                ":r": rules.truncate_reason(chunk.reason) or "",
                 ":open": ChunkState.OPEN,
                 ":a": chunk.attempt,
             },
         )
         count = self._write(
-            items.job_key(chunk.job_id),
+            items.job_item_key(chunk.job_id),
             "ADD times_parked :one",
             "attribute_exists(job)",
             {":one": 1},
@@ -210,11 +210,11 @@ class DynamoSteps(Claims):
         return not (yield from self._transact([update, count]))
 
     def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
-        key = items.chunk_key(job_id, rows)
+        key = items.chunk_item_key(job_id, rows)
         values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
         return (yield from self._update(key, "SET answered = :t", "#s = :open AND attempt > :none", values))
 
-    def settle(self, end: Settlement) -> Steps[Settled]:
+    def settle(self, end: Settlement) -> Steps[SettleOutcome]:
         attempt = 0 if end.waiting else end.attempt
         condition = "#s = :open AND " + ("attempt > :a" if attempt is None else "attempt = :a")
         values: dict[str, Any] = {
@@ -228,18 +228,18 @@ class DynamoSteps(Claims):
         optional = {
             "part_checksum": end.part_checksum,
             "part_bytes": end.part_bytes,
-            "reason": rules.brief(end.reason),
+            "reason": rules.truncate_reason(end.reason),
         }
         for name, value in optional.items():
             if value is not None:
                 sets += f", {name} = :{name}"
                 values[f":{name}"] = value
         chunk = self._write(
-            items.chunk_key(end.job_id, end.range), sets + " REMOVE due_shard, due_at", condition, values
+            items.chunk_item_key(end.job_id, end.range), sets + " REMOVE due_shard, due_at", condition, values
         )
         names = {f":j{index}": state for index, state in enumerate(end.job_states)}
         job = self._write(
-            items.job_key(end.job_id),
+            items.job_item_key(end.job_id),
             "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all, "
             f"{'chunks_waiting' if end.waiting else 'chunks_in_flight'} :less",
             f"#s IN ({', '.join(names)})",
@@ -252,25 +252,25 @@ class DynamoSteps(Claims):
                 ":less": -1,
             },
         )
-        return expressions.settled((yield from self._transact([chunk, job])))
+        return expressions.settle_outcome((yield from self._transact([chunk, job])))
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Steps[Settled]:
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Steps[SettleOutcome]:
         rules.check_children(parent, left, right)
         writes = [
             self._write(
-                items.chunk_key(parent.job_id, parent.range),
+                items.chunk_item_key(parent.job_id, parent.range),
                 "SET #s = :split, reason = :r, parked = :np REMOVE due_shard, due_at",
                 "#s = :open AND attempt = :a AND attribute_not_exists(answered)",
                 {
                     ":split": ChunkState.SPLIT,
                     ":open": ChunkState.OPEN,
                     ":a": parent.attempt,
-                    ":r": rules.brief(parent.reason) or "",
+                    ":r": rules.truncate_reason(parent.reason) or "",
                     ":np": False,
                 },
             ),
             self._write(
-                items.job_key(parent.job_id),
+                items.job_item_key(parent.job_id),
                 "ADD split_budget :spent, chunks_in_flight :more",
                 "#s IN (:submitting, :running) AND split_budget > :none",
                 {":spent": -1, ":none": 0, ":more": 1, **_ACCEPTING},
@@ -278,11 +278,11 @@ class DynamoSteps(Claims):
             self._put_new(items.chunk_item(left, _expiry(left))),
             self._put_new(items.chunk_item(right, _expiry(right))),
         ]
-        outcome = expressions.settled((yield from self._transact(writes)))
-        if outcome is Settled.REFUSED:
+        outcome = expressions.settle_outcome((yield from self._transact(writes)))
+        if outcome is SettleOutcome.REFUSED:
             job = yield from self.job(parent.job_id)
             if job is not None and job.state.accepts_results and job.split_budget < 1:
-                return Settled.NO_BUDGET
+                return SettleOutcome.NO_BUDGET
         return outcome
 
 
@@ -290,4 +290,4 @@ _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}
 
 
 def _expiry(chunk: Chunk) -> int:
-    return int(rules.due_at(chunk)) + RETENTION_S
+    return int(rules.required_due_at(chunk)) + RETENTION_S

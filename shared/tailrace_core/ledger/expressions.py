@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from tailrace_core.ledger import items
-from tailrace_core.ledger.rules import Opened, Settled
+from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
 
-FAILED = "ConditionalCheckFailed"
+CONDITION_FAILED = "ConditionalCheckFailed"
 """The reason, one of a cancelled transaction's, that is an answer."""
 
 _VALUE = re.compile(r":\w+")
@@ -27,7 +27,7 @@ def update(table: str, key: dict[str, Any], expression: str, condition: str, val
 
 def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, Any], text: str) -> dict[str, Any]:
     # A name or a value that no expression uses is an error, like one that is used and not given.
-    used = items.item_of({name: values[name] for name in _VALUE.findall(text)})
+    used = items.encode_item({name: values[name] for name in _VALUE.findall(text)})
     request = {"TableName": table, "Key": key, "ConditionExpression": condition}
     return {
         **request,
@@ -36,15 +36,15 @@ def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, 
     }
 
 
-def opened(reasons: tuple[str, ...]) -> Opened:
+def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:
     """What the reasons of a transaction whose first write adds a chunk say; none when it was carried out."""
     if not reasons:
-        return Opened.OPENED
-    return Opened.EXISTS if reasons[0] == FAILED else Opened.CLOSED
+        return OpenOutcome.OPENED
+    return OpenOutcome.EXISTS if reasons[0] == CONDITION_FAILED else OpenOutcome.CLOSED
 
 
-def settled(reasons: tuple[str, ...]) -> Settled:
+def settle_outcome(reasons: tuple[str, ...]) -> SettleOutcome:
     """What the reasons of a transaction whose first write ends a chunk say; none when it was carried out."""
     if not reasons:
-        return Settled.SETTLED
-    return Settled.ALREADY if reasons[0] == FAILED else Settled.REFUSED
+        return SettleOutcome.SETTLED
+    return SettleOutcome.ALREADY if reasons[0] == CONDITION_FAILED else SettleOutcome.REFUSED

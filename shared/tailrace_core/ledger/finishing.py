@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tailrace_core.jobs.limits import excess
+from tailrace_core.jobs.limits import excess_rejects_reason
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import JobFinished
@@ -31,7 +31,7 @@ def finish_if_complete(
 ) -> Job | None:
     """Finish the job when it is sealed and every row is settled; returns it when this caller was the one to finish it.
 
-    Costs one read when there is nothing to do. A finisher that dies is replaced by `take_over`.
+    Costs one read when there is nothing to do. A finisher that dies is replaced by `complete_finishing`.
     """
     job = ledger.job(job_id)
     if job is None or not job.complete or job.state not in {JobState.RUNNING, JobState.CLOSING}:
@@ -40,7 +40,7 @@ def finish_if_complete(
     finishing = ledger.start_finishing(job_id, now)
     if finishing is None:
         return None
-    take_over(finishing, ledger=ledger, store=store, publisher=publisher)
+    complete_finishing(finishing, ledger=ledger, store=store, publisher=publisher)
     return finishing
 
 
@@ -49,12 +49,12 @@ def _fail_over_limit(job: Job, ledger: Ledger) -> None:
     if job.state is not JobState.RUNNING or not job.rows_rejected:
         return
     settings = ledger.settings(job.job_id)
-    reason = None if settings is None else excess(job, settings)
+    reason = None if settings is None else excess_rejects_reason(job, settings)
     if reason is not None:
         ledger.close(job.job_id, JobState.FAILED, reason)
 
 
-def take_over(job: Job, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher) -> None:
+def complete_finishing(job: Job, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher) -> None:
     """Carry out (again) what finishing a job in ``finishing`` takes; every effect is idempotent by its key or its id.
 
     Raises:

@@ -26,14 +26,14 @@ SHARDS = 8
 """Of the index of what is due: one partition of an index takes 1,000 writes a second, a chunk costs it a few."""
 
 
-MOST_ITEM_BYTES = 400_000
+MAX_ITEM_BYTES = 400_000
 """DynamoDB's limit is 400 KB, of 1,024 bytes."""
 
-MOST_KEY_BYTES = 1_024
+MAX_JOB_KEY_BYTES = 1_024
 """DynamoDB's limit for a partition key is 2,048 bytes."""
 
 
-def encode(value: Any) -> dict[str, Any]:
+def encode_value(value: Any) -> dict[str, Any]:
     """A value as DynamoDB's low-level API wants it."""
     if isinstance(value, bool):
         return {"BOOL": value}
@@ -42,7 +42,7 @@ def encode(value: Any) -> dict[str, Any]:
     return {"S": str(value)}
 
 
-def decode(item: dict[str, Any]) -> dict[str, Any]:
+def decode_item(item: dict[str, Any]) -> dict[str, Any]:
     """The plain values of an item."""
     return {name: _plain(*next(iter(typed.items()))) for name, typed in item.items()}
 
@@ -53,9 +53,9 @@ def _plain(kind: str, value: Any) -> Any:
     return int(value) if value.lstrip("-").isdigit() else float(value)
 
 
-def item_of(values: dict[str, Any]) -> dict[str, Any]:
+def encode_item(values: dict[str, Any]) -> dict[str, Any]:
     """The item of plain values; those that are None are left out."""
-    return {name: encode(value) for name, value in values.items() if value is not None}
+    return {name: encode_value(value) for name, value in values.items() if value is not None}
 
 
 def check_size(item: dict[str, Any], what: str) -> None:
@@ -63,41 +63,41 @@ def check_size(item: dict[str, Any], what: str) -> None:
     size_bytes = sum(
         len(name.encode()) + len(str(value).encode()) for name, typed in item.items() for value in typed.values()
     )
-    if size_bytes > MOST_ITEM_BYTES:
+    if size_bytes > MAX_ITEM_BYTES:
         raise InputError(
-            f"{what} takes {size_bytes} bytes, the ledger has room for {MOST_ITEM_BYTES}", size_bytes=size_bytes
+            f"{what} takes {size_bytes} bytes, the ledger has room for {MAX_ITEM_BYTES}", size_bytes=size_bytes
         )
 
 
 def check_job_key(key: str) -> None:
     """Raise InputError for a job key that cannot be a key of the table."""
-    if not 1 <= len(key.encode()) <= MOST_KEY_BYTES:
-        raise InputError(f"a job key takes 1 to {MOST_KEY_BYTES} bytes: {key[:100]!r}", job_key=key)
+    if not 1 <= len(key.encode()) <= MAX_JOB_KEY_BYTES:
+        raise InputError(f"a job key takes 1 to {MAX_JOB_KEY_BYTES} bytes: {key[:100]!r}", job_key=key)
 
 
-def job_key(job_id: str) -> dict[str, Any]:
+def job_item_key(job_id: str) -> dict[str, Any]:
     """The key of a job's item."""
-    return item_of({"job": job_id, "item": JOB})
+    return encode_item({"job": job_id, "item": JOB})
 
 
-def settings_key(job_id: str) -> dict[str, Any]:
+def settings_item_key(job_id: str) -> dict[str, Any]:
     """The key of a job's settings."""
-    return item_of({"job": job_id, "item": SETTINGS})
+    return encode_item({"job": job_id, "item": SETTINGS})
 
 
-def chunk_key(job_id: str, rows: RowRange) -> dict[str, Any]:
+def chunk_item_key(job_id: str, rows: RowRange) -> dict[str, Any]:
     """The key of a chunk's item."""
-    return item_of({"job": job_id, "item": CHUNK + rows.name})
+    return encode_item({"job": job_id, "item": CHUNK + rows.name})
 
 
-def first_chunk(first_row: int) -> str:
+def chunk_item_from(first_row: int) -> str:
     """What sorts before the chunks that begin at this row or later, and behind all others."""
     return f"{CHUNK}{first_row:012d}"
 
 
-def named_key(key: str) -> dict[str, Any]:
+def job_key_item_key(key: str) -> dict[str, Any]:
     """The key of a job key's item."""
-    return item_of({"job": KEY + key, "item": KEY})
+    return encode_item({"job": KEY + key, "item": KEY})
 
 
 def shard_of(item: str, job_id: str) -> str:
@@ -107,7 +107,7 @@ def shard_of(item: str, job_id: str) -> str:
 
 def job_item(job: Job, expires_at: int) -> dict[str, Any]:
     """The item of a new job."""
-    return item_of(
+    return encode_item(
         {
             "job": job.job_id,
             "item": JOB,
@@ -126,15 +126,15 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "chunks_waiting": job.chunks_waiting,
             "waiting_from": job.waiting_from,
             "due_shard": shard_of(JOB, job.job_id),
-            "due_at": rules.first_look(job),
+            "due_at": rules.first_check_at(job),
             "expires_at": expires_at,
         }
     )
 
 
-def job_of(item: dict[str, Any]) -> Job:
+def job_from_item(item: dict[str, Any]) -> Job:
     """The job of an item."""
-    values = decode(item)
+    values = decode_item(item)
     return Job(
         job_id=values["job"],
         state=JobState(values["state"]),
@@ -163,7 +163,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
     """The item of a new chunk."""
     item = CHUNK + chunk.range.name
     due = chunk.state is ChunkState.OPEN and chunk.due_at is not None and not chunk.waiting
-    return item_of(
+    return encode_item(
         {
             "job": chunk.job_id,
             "item": item,
@@ -177,7 +177,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "failure_location": chunk.failure_location,
             "due_shard": shard_of(item, chunk.job_id) if due else None,
             "due_at": chunk.due_at if due else None,
-            "reason": rules.brief(chunk.reason),
+            "reason": rules.truncate_reason(chunk.reason),
             "rejected": chunk.rejected,
             "input_checksum": chunk.input_checksum,
             "part_checksum": chunk.part_checksum,
@@ -192,9 +192,9 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
     )
 
 
-def chunk_of(item: dict[str, Any]) -> Chunk:
+def chunk_from_item(item: dict[str, Any]) -> Chunk:
     """The chunk of an item."""
-    values = decode(item)
+    values = decode_item(item)
     return Chunk(
         job_id=values["job"],
         range=RowRange.parse(values["item"].removeprefix(CHUNK)),

@@ -10,39 +10,39 @@ from tailrace_core.errors import ThrottledError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
-from tailrace_core.ledger.port import Due
+from tailrace_core.ledger.port import DueItem
 
 _BATCH = 100
 
 
-class Lookups:
+class LookupSteps:
     """The reading half of `DynamoSteps`: consistent, but for what is found through an index."""
 
     def __init__(self, table: str) -> None:
         self.table = table
 
-    def find_key(self, key: str) -> Steps[tuple[str, str] | None]:
+    def find_job_key(self, key: str) -> Steps[tuple[str, str] | None]:
         """The job id and the fingerprint that a job key stands for."""
-        item = yield from self._get(items.named_key(key))
+        item = yield from self._get(items.job_key_item_key(key))
         if item is None:
             return None
-        values = items.decode(item)
+        values = items.decode_item(item)
         return values["job_id"], values["fingerprint"]
 
     def job(self, job_id: str) -> Steps[Job | None]:
         """The job."""
-        item = yield from self._get(items.job_key(job_id))
-        return None if item is None else items.job_of(item)
+        item = yield from self._get(items.job_item_key(job_id))
+        return None if item is None else items.job_from_item(item)
 
     def settings(self, job_id: str) -> Steps[JobSettings | None]:
         """What the job was submitted with."""
-        item = yield from self._get(items.settings_key(job_id))
-        return None if item is None else JobSettings.model_validate_json(items.decode(item)["settings"])
+        item = yield from self._get(items.settings_item_key(job_id))
+        return None if item is None else JobSettings.model_validate_json(items.decode_item(item)["settings"])
 
     def chunk(self, job_id: str, rows: RowRange) -> Steps[Chunk | None]:
         """The chunk."""
-        item = yield from self._get(items.chunk_key(job_id, rows))
-        return None if item is None else items.chunk_of(item)
+        item = yield from self._get(items.chunk_item_key(job_id, rows))
+        return None if item is None else items.chunk_from_item(item)
 
     def chunks_page(
         self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
@@ -54,25 +54,25 @@ class Lookups:
         answer = yield self._query(
             KeyConditionExpression="job = :j AND #i BETWEEN :first AND :last",
             ExpressionAttributeNames={"#i": "item"},
-            ExpressionAttributeValues=items.item_of(
-                {":j": job_id, ":first": items.first_chunk(first_row), ":last": items.LAST_CHUNK}
+            ExpressionAttributeValues=items.encode_item(
+                {":j": job_id, ":first": items.chunk_item_from(first_row), ":last": items.LAST_CHUNK}
             ),
             ConsistentRead=True,
             **({"Limit": limit} if limit else {}),
             **({"ExclusiveStartKey": after} if after else {}),
         )
-        return [items.chunk_of(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+        return [items.chunk_from_item(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def jobs(self, limit: int) -> Steps[list[Job]]:
         """The newest jobs; which they are is read from an index, a moment late."""
         answer = yield self._query(
             IndexName=items.CREATED_INDEX,
             KeyConditionExpression="kind = :k",
-            ExpressionAttributeValues=items.item_of({":k": items.JOB}),
+            ExpressionAttributeValues=items.encode_item({":k": items.JOB}),
             ScanIndexForward=False,
             Limit=limit,
         )
-        ids = [items.decode(item)["job"] for item in answer["Items"]]
+        ids = [items.decode_item(item)["job"] for item in answer["Items"]]
         found: list[Job] = []
         for start in range(0, len(ids), _BATCH):
             found += yield from self._jobs(ids[start : start + _BATCH])
@@ -80,25 +80,25 @@ class Lookups:
 
     def _jobs(self, ids: Sequence[str]) -> Steps[list[Job]]:
         found: list[Job] = []
-        wanted: Any = {self.table: {"Keys": [items.job_key(each) for each in ids], "ConsistentRead": True}}
+        wanted: Any = {self.table: {"Keys": [items.job_item_key(each) for each in ids], "ConsistentRead": True}}
         while wanted:
             batch = yield Call("dynamodb", "batch_get_item", {"RequestItems": wanted})
             answered = batch["Responses"].get(self.table, ())
             wanted = batch.get("UnprocessedKeys")
             if wanted and not answered:
                 raise ThrottledError("dynamodb.batch_get_item: none of the keys was processed; try again in a moment")
-            found += [items.job_of(item) for item in answered]
+            found += [items.job_from_item(item) for item in answered]
         return found
 
-    def overdue_page(self, shard: int, before: float, limit: int) -> Steps[list[Due]]:
+    def overdue_page(self, shard: int, before: float, limit: int) -> Steps[list[DueItem]]:
         """What is due in one shard, the longest overdue first, at most ``limit``; the index is a moment late."""
         answer = yield self._query(
             IndexName=items.DUE_INDEX,
             KeyConditionExpression="due_shard = :s AND due_at <= :b",
-            ExpressionAttributeValues=items.item_of({":s": str(shard), ":b": before}),
+            ExpressionAttributeValues=items.encode_item({":s": str(shard), ":b": before}),
             Limit=limit,
         )
-        return [_due(items.decode(item)) for item in answer["Items"]]
+        return [_due(items.decode_item(item)) for item in answer["Items"]]
 
     def _get(self, key: dict[str, Any]) -> Steps[dict[str, Any] | None]:
         answer = yield Call("dynamodb", "get_item", {"TableName": self.table, "Key": key, "ConsistentRead": True})
@@ -109,7 +109,7 @@ class Lookups:
         return Call("dynamodb", "query", {"TableName": self.table, **params})
 
 
-def _due(values: dict[str, Any]) -> Due:
+def _due(values: dict[str, Any]) -> DueItem:
     name = values["item"]
     rows = RowRange.parse(name.removeprefix(items.CHUNK)) if name.startswith(items.CHUNK) else None
-    return Due(values["job"], rows, float(values["due_at"]))
+    return DueItem(values["job"], rows, float(values["due_at"]))

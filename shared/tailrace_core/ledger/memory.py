@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.jobs.window import room
+from tailrace_core.jobs.window import claimable_chunks
 from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import Due, JobKey
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.port import DueItem, JobKey
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 
 class MemoryLedger:
@@ -32,12 +32,12 @@ class MemoryLedger:
             self._jobs[job.job_id] = job
             self._settings[job.job_id] = settings
             self._chunks[job.job_id] = {}
-            self._job_due[job.job_id] = rules.first_look(job)
+            self._job_due[job.job_id] = rules.first_check_at(job)
             if key is not None:
                 self._keys[key.key] = (job.job_id, key.fingerprint)
             return True
 
-    def find_key(self, key: str) -> tuple[str, str] | None:
+    def find_job_key(self, key: str) -> tuple[str, str] | None:
         return self._keys.get(key)
 
     def job(self, job_id: str) -> Job | None:
@@ -57,30 +57,30 @@ class MemoryLedger:
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: job.created_at, reverse=True)[:limit]
 
-    def open_chunk(self, chunk: Chunk) -> Opened:
+    def open_chunk(self, chunk: Chunk) -> OpenOutcome:
         rules.check_new(chunk)
         with self._lock:
             opened = self._may_add(chunk)
-            if opened is Opened.OPENED:
+            if opened is OpenOutcome.OPENED:
                 self._jobs[chunk.job_id] = rules.opened(self._jobs[chunk.job_id], chunk)
                 self._put(dataclasses.replace(chunk, due_at=None) if chunk.waiting else chunk)
             return opened
 
-    def add_rejected(self, chunk: Chunk) -> Opened:
-        rules.due_at(chunk)
+    def add_rejected(self, chunk: Chunk) -> OpenOutcome:
+        rules.required_due_at(chunk)
         with self._lock:
             opened = self._may_add(chunk)
-            if opened is Opened.OPENED:
+            if opened is OpenOutcome.OPENED:
                 job = self._jobs[chunk.job_id]
                 self._jobs[job.job_id] = dataclasses.replace(job, rows_rejected=job.rows_rejected + chunk.range.rows)
                 self._put(rules.all_rejected(chunk))
             return opened
 
-    def add_cancelled(self, chunk: Chunk) -> Opened:
-        rules.due_at(chunk)
+    def add_cancelled(self, chunk: Chunk) -> OpenOutcome:
+        rules.required_due_at(chunk)
         with self._lock:
             opened = self._may_add(chunk, JobState.CLOSING)
-            if opened is Opened.OPENED:
+            if opened is OpenOutcome.OPENED:
                 job = self._jobs[chunk.job_id]
                 self._jobs[job.job_id] = dataclasses.replace(job, rows_cancelled=job.rows_cancelled + chunk.range.rows)
                 self._put(rules.all_cancelled(chunk))
@@ -96,8 +96,8 @@ class MemoryLedger:
                         found,
                         attempt=chunk.attempt,
                         tries=chunk.tries,
-                        due_at=rules.due_at(chunk),
-                        reason=rules.brief(chunk.reason),
+                        due_at=rules.required_due_at(chunk),
+                        reason=rules.truncate_reason(chunk.reason),
                         redrives=chunk.redrives,
                         scored_before=chunk.scored_before,
                         doubted=chunk.doubted,
@@ -113,7 +113,7 @@ class MemoryLedger:
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
         with self._lock:
             found = self._jobs[job.job_id]
-            waiting = [chunk for chunk in self.chunks(job.job_id) if chunk.waiting][: room(found, window)]
+            waiting = [chunk for chunk in self.chunks(job.job_id) if chunk.waiting][: claimable_chunks(found, window)]
             chunks = [rules.started(chunk, due_at) for chunk in waiting]
             if chunks:
                 self._jobs[job.job_id] = rules.claimed(found, chunks)
@@ -130,7 +130,7 @@ class MemoryLedger:
                         found,
                         invoked=True,
                         invoked_at=found.invoked_at if chunk.invoked_at is None else chunk.invoked_at,
-                        due_at=None if found.parked else rules.due_at(chunk),
+                        due_at=None if found.parked else rules.required_due_at(chunk),
                         output_location=chunk.output_location or found.output_location,
                         failure_location=chunk.failure_location or found.failure_location,
                     )
@@ -142,7 +142,11 @@ class MemoryLedger:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
                 return False
-            self._put(dataclasses.replace(found, due_at=rules.due_at(chunk), reason=rules.brief(chunk.reason)))
+            self._put(
+                dataclasses.replace(
+                    found, due_at=rules.required_due_at(chunk), reason=rules.truncate_reason(chunk.reason)
+                )
+            )
             return True
 
     def park(self, chunk: Chunk) -> bool:
@@ -150,7 +154,7 @@ class MemoryLedger:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
                 return False
-            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=rules.brief(chunk.reason)))
+            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=rules.truncate_reason(chunk.reason)))
             job = self._jobs[chunk.job_id]
             self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
             return True
@@ -163,26 +167,30 @@ class MemoryLedger:
             self._put(dataclasses.replace(found, answered=True))
             return True
 
-    def settle(self, end: Settlement) -> Settled:
+    def settle(self, end: Settlement) -> SettleOutcome:
         with self._lock:
             outcome, job, chunk = rules.settle(self.job(end.job_id), self.chunk(end.job_id, end.range), end)
-            if outcome is Settled.SETTLED and job is not None and chunk is not None:
+            if outcome is SettleOutcome.SETTLED and job is not None and chunk is not None:
                 self._jobs[job.job_id] = job
                 self._put(chunk)
             return outcome
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
         rules.check_children(parent, left, right)
         with self._lock:
             found = self.chunk(parent.job_id, parent.range)
             outcome, job = rules.split(self.job(parent.job_id), found, parent.attempt)
-            if outcome is Settled.SETTLED and (self._has(left) or self._has(right)):
-                return Settled.REFUSED
-            if outcome is Settled.SETTLED and job is not None and found is not None:
+            if outcome is SettleOutcome.SETTLED and (self._has(left) or self._has(right)):
+                return SettleOutcome.REFUSED
+            if outcome is SettleOutcome.SETTLED and job is not None and found is not None:
                 self._jobs[job.job_id] = job
                 self._put(
                     dataclasses.replace(
-                        found, state=ChunkState.SPLIT, reason=rules.brief(parent.reason), parked=False, due_at=None
+                        found,
+                        state=ChunkState.SPLIT,
+                        reason=rules.truncate_reason(parent.reason),
+                        parked=False,
+                        due_at=None,
                     )
                 )
                 self._put(left)
@@ -208,13 +216,15 @@ class MemoryLedger:
         with self._lock:
             return self._move(rules.finish(self.job(job_id)))
 
-    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+    def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         with self._lock:
             jobs = [
-                Due(job_id, None, due) for job_id, due in self._job_due.items() if not self._jobs[job_id].state.final
+                DueItem(job_id, None, due)
+                for job_id, due in self._job_due.items()
+                if not self._jobs[job_id].state.final
             ]
             chunks = [
-                Due(chunk.job_id, chunk.range, chunk.due_at)
+                DueItem(chunk.job_id, chunk.range, chunk.due_at)
                 for each in self._chunks.values()
                 for chunk in each.values()
                 if chunk.state is ChunkState.OPEN and chunk.due_at is not None
@@ -230,11 +240,11 @@ class MemoryLedger:
             self._job_due[job_id] = due_at
             return True
 
-    def _may_add(self, chunk: Chunk, state: JobState = JobState.SUBMITTING) -> Opened:
+    def _may_add(self, chunk: Chunk, state: JobState = JobState.SUBMITTING) -> OpenOutcome:
         job = self.job(chunk.job_id)
         if self._has(chunk):
-            return Opened.EXISTS
-        return Opened.OPENED if job is not None and job.state is state else Opened.CLOSED
+            return OpenOutcome.EXISTS
+        return OpenOutcome.OPENED if job is not None and job.state is state else OpenOutcome.CLOSED
 
     def _open_at(self, chunk: Chunk, attempt: int) -> Chunk | None:
         found = self.chunk(chunk.job_id, chunk.range)

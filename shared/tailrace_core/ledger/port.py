@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class JobKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueItem:
     """Something that the reconciler has to look at; ``range`` is None for the job itself."""
 
     job_id: str
@@ -43,7 +43,7 @@ class Ledger(Protocol):
             InputError: the settings or the key are too big for the store.
         """
 
-    def find_key(self, key: str) -> tuple[str, str] | None:
+    def find_job_key(self, key: str) -> tuple[str, str] | None:
         """The job id and the fingerprint that a job key stands for."""
 
     def job(self, job_id: str) -> Job | None:
@@ -61,19 +61,19 @@ class Ledger(Protocol):
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs, newest first."""
 
-    def open_chunk(self, chunk: Chunk) -> Opened:
+    def open_chunk(self, chunk: Chunk) -> OpenOutcome:
         """The intent to invoke: add an open chunk, with its ``due_at``, to a job in ``submitting``.
 
         One whose attempt is 0 waits: it is not due, and `claim` starts it.
         """
 
-    def add_rejected(self, chunk: Chunk) -> Opened:
+    def add_rejected(self, chunk: Chunk) -> OpenOutcome:
         """Add a chunk none of whose rows can be sent, settled as rejected.
 
         Needs ``due_at`` too: how long it is remembered counts from there.
         """
 
-    def add_cancelled(self, chunk: Chunk) -> Opened:
+    def add_cancelled(self, chunk: Chunk) -> OpenOutcome:
         """Add a range that nobody submitted to a job in ``closing``, settled as cancelled; needs ``due_at`` too."""
 
     def begin_attempt(self, chunk: Chunk) -> bool:
@@ -87,7 +87,7 @@ class Ledger(Protocol):
         """
 
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
-        """Start waiting chunks, the next in the order of rows, as many as `tailrace_core.jobs.window.room` says.
+        """Start waiting chunks, the next in the order of rows, as many as `jobs.window.claimable_chunks` says.
 
         Their first attempts are intended and due at ``due_at``; none is returned to two callers. ``job`` is as the
         caller read it; when others claimed since, it is looked at anew, and after some defeats the answer is empty:
@@ -118,10 +118,10 @@ class Ledger(Protocol):
         True as often as it is said while the chunk is open; False when it is not (any more).
         """
 
-    def settle(self, end: Settlement) -> Settled:
+    def settle(self, end: Settlement) -> SettleOutcome:
         """Move a chunk to its final state and its job's counters, in one transaction."""
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Settled:
+    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
         """Replace the open ``parent``, at its current attempt, by two open children that tile it.
 
         Spends one of the job's budget; ``parent.reason`` says why.
@@ -149,7 +149,7 @@ class Ledger(Protocol):
     def finish(self, job_id: str) -> bool:
         """Take a job from ``finishing`` to its final state; False when it was there already."""
 
-    def overdue(self, before: float, limit: int) -> Iterator[Due]:
+    def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         """Open chunks and unfinished jobs whose ``due_at`` has passed; at most ``limit`` of each of the index's shards.
 
         A job is due first some minutes after it was created, not only at its deadline, and then when `postpone_job`

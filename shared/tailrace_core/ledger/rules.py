@@ -16,14 +16,14 @@ from tailrace_core.jobs.ranges import RowRange
 FINISHING_LEASE_S = 180.0
 """How long a finisher may take before the reconciler finishes in its place; doing it twice is harmless."""
 
-FIRST_LOOK_S = 900.0
+FIRST_CHECK_S = 900.0
 """When the reconciler first looks at a job: one whose last settler or producer died must not wait for its deadline."""
 
 REASON_CHARS = 2_000
 """Of a reason that the ledger keeps; an item holds 400 KB at most, and events carry the reason verbatim."""
 
 
-class Opened(StrEnum):
+class OpenOutcome(StrEnum):
     """What became of the intent to add a chunk."""
 
     OPENED = "opened"
@@ -32,7 +32,7 @@ class Opened(StrEnum):
     """The job does not take chunks any more (or was never there)."""
 
 
-class Settled(StrEnum):
+class SettleOutcome(StrEnum):
     """What became of the wish to settle or to split a chunk."""
 
     SETTLED = "settled"
@@ -100,16 +100,16 @@ class Settlement:
         return (JobState.SUBMITTING, JobState.RUNNING)
 
 
-def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settled, Job | None, Chunk | None]:
+def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[SettleOutcome, Job | None, Chunk | None]:
     """Settle ``chunk`` of ``job``: the outcome, and both as they are afterwards."""
     if chunk is None or chunk.state is not ChunkState.OPEN or end.attempt not in {None, chunk.attempt}:
-        return Settled.ALREADY, job, chunk
+        return SettleOutcome.ALREADY, job, chunk
     if chunk.waiting is not end.waiting:
-        return Settled.ALREADY, job, chunk
+        return SettleOutcome.ALREADY, job, chunk
     if job is None or job.state not in end.job_states:
-        return Settled.REFUSED, job, chunk
+        return SettleOutcome.REFUSED, job, chunk
     return (
-        Settled.SETTLED,
+        SettleOutcome.SETTLED,
         dataclasses.replace(
             job,
             rows_scored=job.rows_scored + end.scored,
@@ -124,23 +124,23 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             rejected=end.rejected,
             part_checksum=end.part_checksum,
             part_bytes=end.part_bytes,
-            reason=brief(end.reason) or chunk.reason,
+            reason=truncate_reason(end.reason) or chunk.reason,
             parked=False,
             due_at=None,
         ),
     )
 
 
-def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[Settled, Job | None]:
+def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[SettleOutcome, Job | None]:
     """Whether ``chunk`` may be split on the failure of ``attempt``, and the job with its budget spent."""
     if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt or chunk.answered:
-        return Settled.ALREADY, job
+        return SettleOutcome.ALREADY, job
     if job is None or not job.state.accepts_results:
-        return Settled.REFUSED, job
+        return SettleOutcome.REFUSED, job
     if job.split_budget < 1:
-        return Settled.NO_BUDGET, job
+        return SettleOutcome.NO_BUDGET, job
     spent = dataclasses.replace(job, split_budget=job.split_budget - 1, chunks_in_flight=job.chunks_in_flight + 1)
-    return Settled.SETTLED, spent
+    return SettleOutcome.SETTLED, spent
 
 
 def opened(job: Job, chunk: Chunk) -> Job:
@@ -166,14 +166,14 @@ def started(chunk: Chunk, due_at: float) -> Chunk:
     return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at)
 
 
-def brief(reason: str | None) -> str | None:
+def truncate_reason(reason: str | None) -> str | None:
     """A reason as the ledger keeps it."""
     if reason is None or len(reason) <= REASON_CHARS:
         return reason or None
     return reason[: REASON_CHARS - 1] + "…"
 
 
-def due_at(chunk: Chunk) -> float:
+def required_due_at(chunk: Chunk) -> float:
     """When to look at an open chunk; ValueError when it does not say."""
     if chunk.due_at is None:
         raise ValueError(f"an open chunk says when it is due: {chunk.job_id} {chunk.range.name}")
@@ -186,16 +186,16 @@ def check_next(chunk: Chunk) -> None:
         raise ValueError(f"attempt {chunk.attempt} follows none: {chunk.job_id} {chunk.range.name}")
 
 
-def first_look(job: Job) -> float:
+def first_check_at(job: Job) -> float:
     """When the reconciler first looks at a new job."""
-    return min(job.deadline_at, job.created_at + FIRST_LOOK_S)
+    return min(job.deadline_at, job.created_at + FIRST_CHECK_S)
 
 
 def check_new(chunk: Chunk) -> None:
     """Raise ValueError unless the chunk can be added: open, and due at some time (kept of it longer, if it waits)."""
     if chunk.state is not ChunkState.OPEN or chunk.parked:
         raise ValueError(f"a chunk begins open, not {chunk.state}: {chunk.job_id} {chunk.range.name}")
-    due_at(chunk)
+    required_due_at(chunk)
 
 
 def all_rejected(chunk: Chunk) -> Chunk:
@@ -205,7 +205,7 @@ def all_rejected(chunk: Chunk) -> Chunk:
         range=chunk.range,
         state=ChunkState.REJECTED,
         rejected=chunk.range.rows,
-        reason=brief(chunk.reason),
+        reason=truncate_reason(chunk.reason),
         input_checksum=chunk.input_checksum,
         part_checksum=chunk.part_checksum,
         part_bytes=chunk.part_bytes,
@@ -214,7 +214,9 @@ def all_rejected(chunk: Chunk) -> Chunk:
 
 def all_cancelled(chunk: Chunk) -> Chunk:
     """The settled chunk for a range that nobody submitted."""
-    return Chunk(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=brief(chunk.reason))
+    return Chunk(
+        job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=truncate_reason(chunk.reason)
+    )
 
 
 def check_children(parent: Chunk, left: Chunk, right: Chunk) -> None:
@@ -262,7 +264,7 @@ def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
         raise ValueError(f"a job is not closed early as {outcome}")
     if job is None or not job.state.accepts_results:
         return None
-    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=brief(reason))
+    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=truncate_reason(reason))
 
 
 def start_finishing(job: Job | None, now: float) -> Job | None:

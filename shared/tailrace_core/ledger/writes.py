@@ -9,10 +9,10 @@ from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ConditionFailedError
 from tailrace_core.jobs.model import Chunk, ChunkState
 from tailrace_core.ledger import expressions, items
-from tailrace_core.ledger.lookups import Lookups
+from tailrace_core.ledger.lookups import LookupSteps
 
 
-class Writes(Lookups):
+class WriteSteps(LookupSteps):
     """What `DynamoSteps` writes with. A condition that failed is an answer."""
 
     def _put_new(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Writes(Lookups):
         if not at:
             return False
         current = {":open": ChunkState.OPEN, ":a": at}
-        key = items.chunk_key(chunk.job_id, chunk.range)
+        key = items.chunk_item_key(chunk.job_id, chunk.range)
         condition = "#s = :open AND attempt = :a" + (f" AND {also}" if also else "")
         return (yield from self._update(key, update, condition, {**values, **current}))
 
@@ -45,5 +45,5 @@ class Writes(Lookups):
         try:
             yield Call("dynamodb", "transact_write_items", {"TransactItems": list(writes)})
         except ConditionFailedError as exc:
-            return exc.reasons or (expressions.FAILED,)
+            return exc.reasons or (expressions.CONDITION_FAILED,)
         return ()

@@ -25,7 +25,7 @@ def read_json(body: str) -> Any:
             data = json.loads(data["Message"])
         return _encodable(data) if _SURROGATE.search(body) else data
     except (ValueError, RecursionError) as exc:
-        raise MessageError(f"not JSON: {exc}", raw=raw_of(body)) from exc
+        raise MessageError(f"not JSON: {exc}", raw=raw_bytes(body)) from exc
 
 
 def _encodable(data: Any) -> Any:
@@ -39,7 +39,7 @@ def _encodable(data: Any) -> Any:
     return data
 
 
-def raw_of(body: str) -> bytes:
+def raw_bytes(body: str) -> bytes:
     """The bytes of a message for whoever has to look at it; what is not UTF-8 is replaced."""
     return body.encode(errors="replace")
 

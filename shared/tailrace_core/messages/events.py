@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tailrace_core.errors import MessageError
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.model import Job, JobState
-from tailrace_core.jobs.ranges import MOST_ROWS, RowRange
-from tailrace_core.messages.decoding import first_error, raw_of, read_json
+from tailrace_core.jobs.ranges import MAX_ROWS, RowRange
+from tailrace_core.messages.decoding import first_error, raw_bytes, read_json
 
 INLINE_BYTES = 64 * 1024
 """A part of at most this size, in bytes, travels inside its event."""
@@ -24,9 +24,9 @@ INLINE_BYTES = 64 * 1024
 EVENT_BYTES = 256 * 1024 - 4 * 1024
 """What an event may take as it is sent: SNS's limit, less its attributes."""
 
-FirstRow = Annotated[int, Field(ge=0, lt=MOST_ROWS)]
-Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
-Count = Annotated[int, Field(ge=0, le=MOST_ROWS)]
+FirstRow = Annotated[int, Field(ge=0, lt=MAX_ROWS)]
+Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+Count = Annotated[int, Field(ge=0, le=MAX_ROWS)]
 Attempt = Annotated[int, Field(ge=1)]
 
 
@@ -66,7 +66,7 @@ class PartReady(_Message):
     body: str | None = None
     """The part itself when it is small."""
 
-    def fitting(self) -> PartReady:
+    def without_large_body(self) -> PartReady:
         """The event as the topic takes it: without its body, when that (escaped as JSON) makes it too large."""
         if self.body is None or len(self.to_json().encode()) <= EVENT_BYTES:
             return self
@@ -194,7 +194,7 @@ def decode(model: type[M], body: str) -> M:
     try:
         return model.model_validate(read_json(body))
     except ValidationError as exc:
-        raise MessageError(f"not a {model.__name__}: {first_error(exc)}", raw=raw_of(body)) from exc
+        raise MessageError(f"not a {model.__name__}: {first_error(exc)}", raw=raw_bytes(body)) from exc
 
 
 @cache
@@ -211,10 +211,10 @@ def decode_published(body: str) -> PartReady | JobFinished:
     try:
         return _published().validate_python(read_json(body))
     except ValidationError as exc:
-        raise MessageError(f"not an event: {first_error(exc)}", raw=raw_of(body)) from exc
+        raise MessageError(f"not an event: {first_error(exc)}", raw=raw_bytes(body)) from exc
 
 
-def attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
+def message_attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
     """The SNS message attributes that subscribers filter on."""
     values = {"type": event.type, "job_id": event.job_id, "endpoint": event.endpoint}
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from tailrace_core.errors import MessageError
-from tailrace_core.messages.decoding import first_error, raw_of, read_json
+from tailrace_core.messages.decoding import first_error, raw_bytes, read_json
 
 TEST = "TestNotification"
 RESULT = "InferenceResult"
@@ -98,4 +98,4 @@ def decode_notification(body: str) -> Notification:
     try:
         return Notification.model_validate(read_json(body))
     except ValidationError as exc:
-        raise MessageError(f"not a notification of the service: {first_error(exc)}", raw=raw_of(body)) from exc
+        raise MessageError(f"not a notification of the service: {first_error(exc)}", raw=raw_bytes(body)) from exc

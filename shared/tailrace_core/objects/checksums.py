@@ -30,6 +30,6 @@ def checksum(*pieces: bytes) -> str:
     return str(running)
 
 
-def as_s3_has_it(checksum: str) -> str:
+def to_s3_crc32(checksum: str) -> str:
     """A checksum in the form of S3's parameter ``ChecksumCRC32``: the number's four bytes in base64."""
     return base64.b64encode(bytes.fromhex(checksum.removeprefix("crc32:"))).decode()

@@ -39,7 +39,7 @@ class S3Location:
         raise ContractError(f"not an S3 location: {text[:200]!r}", location=text)
 
 
-def trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
+def parse_trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
     """The location, when it lies in ``bucket`` under ``prefix`` and its key plays no tricks. A message may be forged.
 
     ``prefix`` ends with a slash. What follows it has segments of letters, digits, dots, dashes and underscores that

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tailrace_consumers.adapters.s3_object_store import BLOCK_BYTES
 from tailrace_consumers.objects.joining import kept_lines, woven
-from tailrace_core.csv_text.predictions import Expected, aligned
+from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
 from tailrace_core.objects.checksums import Checksum
 from tests.benchmarks.report import report
 
@@ -24,7 +24,7 @@ def join(predictions: str, kept: str, rows: str, part: str) -> str:
     """Write the part; its checksum."""
     count = int(rows)
     checksum = Checksum()
-    proved = aligned(blocks(predictions), Expected(count))
+    proved = align_predictions(blocks(predictions), ExpectedPredictions(count))
     with Path(part).open("wb") as file:
         for block in woven(proved, kept_lines(blocks(kept), count, kept)):
             checksum.update(block)

@@ -14,7 +14,7 @@ from tailrace.aws.connections import Connection
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.ledger.items import chunk_key, item_of, job_key
+from tailrace_core.ledger.items import chunk_item_key, encode_item, job_item_key
 from tailrace_local.testing import RunningCloud
 
 POLL_S = 1.0
@@ -51,14 +51,14 @@ class Watch:
     def age(self, job_id: str, seconds: float) -> None:
         """Let ``seconds`` pass for the job: it is due, and what is open of it was invoked, that much earlier."""
         due = {":s": seconds}
-        self._update(job_key(job_id), "SET due_at = due_at - :s", "attribute_exists(due_at)", due)
+        self._update(job_item_key(job_id), "SET due_at = due_at - :s", "attribute_exists(due_at)", due)
         for chunk in self.chunks(job_id):
             if chunk.state is not ChunkState.OPEN or chunk.due_at is None:
                 continue
             update = "SET due_at = due_at - :s" + (", invoked_at = invoked_at - :s" if chunk.invoked_at else "")
             condition = "#s = :o AND attempt = :a AND attribute_exists(due_at)"
             values = {**due, ":o": ChunkState.OPEN, ":a": chunk.attempt}
-            self._update(chunk_key(job_id, chunk.range), update, condition, values, {"#s": "state"})
+            self._update(chunk_item_key(job_id, chunk.range), update, condition, values, {"#s": "state"})
 
     def _update(
         self,
@@ -75,7 +75,7 @@ class Watch:
                 Key=key,
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeValues=item_of(values),
+                ExpressionAttributeValues=encode_item(values),
                 **({"ExpressionAttributeNames": names} if names else {}),
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:

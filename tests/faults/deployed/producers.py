@@ -46,13 +46,13 @@ def kill_while_submitting(watch: Watch, job: DrawnJob, key: str) -> bool:
                     break
         finally:
             process.kill()
-    found = watch.ledger.find_key(key)
+    found = watch.ledger.find_job_key(key)
     return found is not None and watch.client.status(found[0]).state is JobState.SUBMITTING
 
 
 def _recorded(watch: Watch, key: str) -> int:
     """How many chunks; fewer than none while there is no job."""
-    found = watch.ledger.find_key(key)
+    found = watch.ledger.find_job_key(key)
     return -1 if found is None else sum(1 for _ in watch.ledger.chunks(found[0]))
 
 

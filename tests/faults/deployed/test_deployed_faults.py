@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailrace.options import SubmitOptions
-from tailrace_core.jobs.limits import HOPELESS
+from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS
 from tailrace_core.jobs.model import JobState
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
 from tests.faults.deployed.rounds import REST_S, SEED, Stage
@@ -43,7 +43,7 @@ def test_a_job_of_which_nothing_is_scored_fails_when_enough_rows_were_tried_alon
     )
     assert "no row was scored" in (job.reason or "")
     # Each row that is tried alone, and what is left of its chunk; one more of each chunk may be under way by then.
-    assert requests <= poison.chunks + 2 * (HOPELESS + poison.chunks)
+    assert requests <= poison.chunks + 2 * (ALL_REFUSED_CHUNKS + poison.chunks)
 
 
 def test_without_any_notification_the_reconciler_alone_finishes_the_job(jobs: FixedJobs) -> None:

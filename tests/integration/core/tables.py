@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailrace_core.aws.calls import Call
-from tailrace_core.aws.errors import translated
+from tailrace_core.aws.errors import translate_exception
 from tailrace_core.ledger import items
 
 NAME = "ledger"
@@ -54,6 +54,6 @@ def executor(client: Any) -> Callable[[Call], Any]:
         try:
             return getattr(client, call.operation)(**call.params)
         except (BotoCoreError, ClientError) as exc:
-            raise translated(exc, call.operation) from exc
+            raise translate_exception(exc, call.operation) from exc
 
     return execute

@@ -111,7 +111,7 @@ class Pipeline:
             bad = {each.row for each in read_rejects(self.read(keys.rejects_key(chunk.job_id, chunk.range)))}
         rows = range(chunk.range.first_row, chunk.range.end)
         answers = [b"" if row in bad else next(sent).split(b",")[0][::-1] for row in rows]
-        if settings.keeps:
+        if settings.has_kept_columns:
             kept = self.read(keys.kept_key(chunk.job_id, chunk.range)).splitlines()
             lines = [each + b"," + answer for each, answer in zip(kept, answers, strict=True)]
         else:

@@ -21,7 +21,7 @@ from tailrace_core.csv_text.rejects import Reject, read_rejects, write_rejects
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
-from tailrace_core.ledger.rules import Opened
+from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tests.fakes.consumer_ports import (
@@ -116,7 +116,7 @@ class Bench:
         if rejects:
             self.store.put(keys.rejects_key(JOB_ID, rows), write_rejects(rejects))
         chunk = Chunk(job_id=JOB_ID, range=rows, rejected=len(rejects), due_at=NOW + 300)
-        assert self.ledger.open_chunk(chunk) is Opened.OPENED
+        assert self.ledger.open_chunk(chunk) is OpenOutcome.OPENED
         assert self.made.attempts.invoke(chunk, settings)
         return self.chunk(rows)
 
@@ -125,7 +125,7 @@ class Bench:
         rows = RowRange(first_row, len(sent))
         self.store.put(keys.input_key(JOB_ID, rows), b"".join(record + b"\n" for record in sent))
         chunk = Chunk(job_id=JOB_ID, range=rows, attempt=0, tries=0, due_at=NOW + 300)
-        assert self.ledger.open_chunk(chunk) is Opened.OPENED
+        assert self.ledger.open_chunk(chunk) is OpenOutcome.OPENED
         return rows
 
     # -- the endpoint's side

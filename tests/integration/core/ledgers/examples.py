@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.port import Due, Ledger
-from tailrace_core.ledger.rules import Opened, Settlement
+from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.rules import OpenOutcome, Settlement
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def ended(first_row: int, rows: int, state: ChunkState, *, attempt: int | None =
 def started(ledger: Ledger, *chunks: Chunk, budget: int = 2) -> None:
     assert ledger.create_job(new_job(budget=budget), SETTINGS)
     for chunk in chunks:
-        assert ledger.open_chunk(chunk) is Opened.OPENED
+        assert ledger.open_chunk(chunk) is OpenOutcome.OPENED
 
 
 def known(value: T | None) -> T:
@@ -61,7 +61,7 @@ def known(value: T | None) -> T:
     return value
 
 
-def due(ledger: Ledger, before: float) -> set[Due]:
+def due(ledger: Ledger, before: float) -> set[DueItem]:
     return set(ledger.overdue(before, 100))
 
 

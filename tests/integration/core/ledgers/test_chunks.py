@@ -9,8 +9,8 @@ import pytest
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import Due, Ledger
-from tailrace_core.ledger.rules import Opened
+from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.rules import OpenOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, started
 
 
@@ -22,19 +22,19 @@ def test_a_chunk_reads_back_as_it_was_written(ledger: Ledger) -> None:
 
 def test_a_chunk_is_added_once(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.open_chunk(chunk_of(0, 10, attempt=7)) is Opened.EXISTS
+    assert ledger.open_chunk(chunk_of(0, 10, attempt=7)) is OpenOutcome.EXISTS
     assert known(ledger.chunk(JOB, RowRange(0, 10))).attempt == 1
 
 
 def test_no_chunk_is_added_to_a_job_that_is_not_there_sealed_or_closed(ledger: Ledger) -> None:
-    assert ledger.open_chunk(chunk_of(0, 10)) is Opened.CLOSED
+    assert ledger.open_chunk(chunk_of(0, 10)) is OpenOutcome.CLOSED
     assert ledger.chunk(JOB, RowRange(0, 10)) is None
     started(ledger, chunk_of(0, 10))
     ledger.seal(JOB, 10)
-    assert ledger.open_chunk(chunk_of(10, 10)) is Opened.CLOSED
+    assert ledger.open_chunk(chunk_of(10, 10)) is OpenOutcome.CLOSED
     ledger.close(JOB, JobState.CANCELLED, "enough")
-    assert ledger.open_chunk(chunk_of(10, 10)) is Opened.CLOSED
-    assert ledger.add_rejected(chunk_of(10, 10)) is Opened.CLOSED
+    assert ledger.open_chunk(chunk_of(10, 10)) is OpenOutcome.CLOSED
+    assert ledger.add_rejected(chunk_of(10, 10)) is OpenOutcome.CLOSED
 
 
 def test_a_chunk_says_when_it_is_due(ledger: Ledger) -> None:
@@ -45,8 +45,8 @@ def test_a_chunk_says_when_it_is_due(ledger: Ledger) -> None:
 
 def test_rejected_chunks_count_once(ledger: Ledger) -> None:
     started(ledger)
-    assert ledger.add_rejected(chunk_of(0, 10, reason="all ragged", part_bytes=20)) is Opened.OPENED
-    assert ledger.add_rejected(chunk_of(0, 10)) is Opened.EXISTS
+    assert ledger.add_rejected(chunk_of(0, 10, reason="all ragged", part_bytes=20)) is OpenOutcome.OPENED
+    assert ledger.add_rejected(chunk_of(0, 10)) is OpenOutcome.EXISTS
     assert known(ledger.job(JOB)).rows_rejected == 10
     chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
     assert (chunk.state, chunk.rejected, chunk.due_at, chunk.part_bytes) == (ChunkState.REJECTED, 10, None, 20)
@@ -54,10 +54,10 @@ def test_rejected_chunks_count_once(ledger: Ledger) -> None:
 
 def test_a_range_that_nobody_submitted_is_cancelled_only_while_the_job_closes(ledger: Ledger) -> None:
     started(ledger, chunk_of(10, 10))
-    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.CLOSED
+    assert ledger.add_cancelled(chunk_of(0, 10)) is OpenOutcome.CLOSED
     ledger.close(JOB, JobState.CANCELLED, "enough")
-    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.OPENED
-    assert ledger.add_cancelled(chunk_of(0, 10)) is Opened.EXISTS
+    assert ledger.add_cancelled(chunk_of(0, 10)) is OpenOutcome.OPENED
+    assert ledger.add_cancelled(chunk_of(0, 10)) is OpenOutcome.EXISTS
     assert known(ledger.job(JOB)).rows_cancelled == 10
 
 
@@ -108,8 +108,8 @@ def test_an_earlier_attempt_cannot_confirm_postpone_or_park(ledger: Ledger) -> N
 def test_postponing_moves_when_it_is_due(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
     assert ledger.postpone(chunk_of(0, 10, due_at=NOW + 5_000, reason="looked"))
-    assert Due(JOB, RowRange(0, 10), NOW + 5_000) in due(ledger, NOW + 5_000)
-    assert Due(JOB, RowRange(0, 10), NOW + 5_000) not in due(ledger, NOW + 4_999)
+    assert DueItem(JOB, RowRange(0, 10), NOW + 5_000) in due(ledger, NOW + 5_000)
+    assert DueItem(JOB, RowRange(0, 10), NOW + 5_000) not in due(ledger, NOW + 4_999)
     assert known(ledger.chunk(JOB, RowRange(0, 10))).reason == "looked"
 
 
@@ -124,7 +124,7 @@ def test_a_parked_chunk_is_parked_once_and_not_due_until_a_person_redrives_it(le
     assert all(each.range is None for each in due(ledger, NOW + 1e6))
     assert ledger.begin_attempt(chunk_of(0, 10, attempt=2, redrives=1))
     assert ledger.chunk(JOB, RowRange(0, 10)) == chunk_of(0, 10, attempt=2, redrives=1)
-    assert Due(JOB, RowRange(0, 10), NOW + 300) in due(ledger, NOW + 1e6)
+    assert DueItem(JOB, RowRange(0, 10), NOW + 300) in due(ledger, NOW + 1e6)
 
 
 def test_a_confirmation_that_comes_after_the_parking_does_not_make_it_due(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import Due, Ledger
+from tailrace_core.ledger.port import DueItem, Ledger
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 
@@ -63,7 +63,7 @@ def test_a_job_finishes_once_and_is_not_due_any_more(ledger: Ledger) -> None:
     assert not ledger.finish(JOB)
     assert ledger.seal(JOB, 0)
     ledger.start_finishing(JOB, NOW)
-    assert due(ledger, NOW + rules.FINISHING_LEASE_S) == {Due(JOB, None, NOW + rules.FINISHING_LEASE_S)}
+    assert due(ledger, NOW + rules.FINISHING_LEASE_S) == {DueItem(JOB, None, NOW + rules.FINISHING_LEASE_S)}
     assert ledger.finish(JOB)
     assert not ledger.finish(JOB)
     assert known(ledger.job(JOB)).state is JobState.COMPLETED
@@ -83,9 +83,9 @@ def test_an_early_end_is_what_the_job_finishes_as(ledger: Ledger) -> None:
 
 def test_jobs_are_due_minutes_after_their_creation_and_then_when_they_were_postponed_to(ledger: Ledger) -> None:
     started(ledger)
-    first = NOW + rules.FIRST_LOOK_S
-    assert due(ledger, first) == {Due(JOB, None, first)}
+    first = NOW + rules.FIRST_CHECK_S
+    assert due(ledger, first) == {DueItem(JOB, None, first)}
     assert ledger.postpone_job(JOB, first + 60)
     assert due(ledger, first + 59) == set()
-    assert due(ledger, first + 60) == {Due(JOB, None, first + 60)}
+    assert due(ledger, first + 60) == {DueItem(JOB, None, first + 60)}
     assert not ledger.postpone_job(JOB[:-1] + "G", NOW)

@@ -21,7 +21,7 @@ def test_what_is_not_there_is_none(ledger: Ledger) -> None:
     assert ledger.job(JOB) is None
     assert ledger.settings(JOB) is None
     assert ledger.chunk(JOB, RowRange(0, 1)) is None
-    assert ledger.find_key("k") is None
+    assert ledger.find_job_key("k") is None
     assert list(ledger.chunks(JOB)) == []
     assert ledger.jobs(5) == []
 
@@ -36,7 +36,7 @@ def test_a_key_stands_for_the_first_job_that_took_it(ledger: Ledger) -> None:
     other = JOB[:-1] + "G"
     assert ledger.create_job(new_job(), SETTINGS, JobKey("daily/1", "abc"))
     assert not ledger.create_job(new_job(other), SETTINGS, JobKey("daily/1", "abd"))
-    assert ledger.find_key("daily/1") == (JOB, "abc")
+    assert ledger.find_job_key("daily/1") == (JOB, "abc")
     assert ledger.job(other) is None
 
 

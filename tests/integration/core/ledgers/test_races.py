@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settled
+from tailrace_core.ledger.rules import SettleOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, T, chunk_of, in_window, known, scored, started, waiting
 
 
@@ -30,7 +30,7 @@ def race(attempts: int, act: Callable[[int], T]) -> list[T]:
 def test_of_many_settlers_one_wins(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
     outcomes = race(8, lambda _: ledger.settle(scored(0, 10)))
-    assert sorted(outcomes) == [Settled.ALREADY] * 7 + [Settled.SETTLED]
+    assert sorted(outcomes) == [SettleOutcome.ALREADY] * 7 + [SettleOutcome.SETTLED]
     assert known(ledger.job(JOB)).rows_scored == 10
 
 
@@ -42,7 +42,7 @@ def test_of_many_finishers_one_wins(ledger: Ledger) -> None:
 
 def test_settling_beside_each_other_loses_no_row(ledger: Ledger) -> None:
     started(ledger, *(chunk_of(index * 10, 10) for index in range(8)))
-    assert set(race(8, lambda index: ledger.settle(scored(index * 10, 10, rejected=1)))) == {Settled.SETTLED}
+    assert set(race(8, lambda index: ledger.settle(scored(index * 10, 10, rejected=1)))) == {SettleOutcome.SETTLED}
     job = known(ledger.job(JOB))
     assert (job.rows_scored, job.rows_rejected, job.rows_settled) == (72, 8, 80)
 
@@ -61,11 +61,11 @@ def test_of_many_claimers_each_gets_others_and_the_window_is_not_exceeded(ledger
 def test_a_chunk_that_is_split_and_settled_at_once_ends_one_way(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
 
-    def act(index: int) -> Settled:
+    def act(index: int) -> SettleOutcome:
         if index % 2:
             return ledger.settle(scored(0, 10))
         return ledger.split(chunk_of(0, 10), chunk_of(0, 5), chunk_of(5, 5))
 
-    assert race(6, act).count(Settled.SETTLED) == 1
+    assert race(6, act).count(SettleOutcome.SETTLED) == 1
     leaves = [chunk for chunk in ledger.chunks(JOB) if chunk.state.leaf]
     assert sum(chunk.range.rows for chunk in leaves) == 10

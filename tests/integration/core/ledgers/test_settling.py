@@ -7,13 +7,13 @@ import pytest
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settled
+from tailrace_core.ledger.rules import SettleOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 
 def test_settling_moves_the_chunk_and_the_counters(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.settle(scored(0, 10, rejected=3)) is Settled.SETTLED
+    assert ledger.settle(scored(0, 10, rejected=3)) is SettleOutcome.SETTLED
     job = known(ledger.job(JOB))
     assert (job.rows_scored, job.rows_rejected, job.rows_cancelled) == (7, 3, 0)
     chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
@@ -27,7 +27,7 @@ def test_a_chunk_settles_once(ledger: Ledger, again: ChunkState) -> None:
     started(ledger, chunk_of(0, 10))
     ledger.settle(scored(0, 10))
     before = (ledger.job(JOB), ledger.chunk(JOB, RowRange(0, 10)))
-    assert ledger.settle(ended(0, 10, again)) is Settled.ALREADY
+    assert ledger.settle(ended(0, 10, again)) is SettleOutcome.ALREADY
     assert (ledger.job(JOB), ledger.chunk(JOB, RowRange(0, 10))) == before
 
 
@@ -35,39 +35,39 @@ def test_a_success_of_any_attempt_settles_and_a_failure_only_of_the_current_one(
     started(ledger, chunk_of(0, 10), chunk_of(10, 10))
     for first_row in (0, 10):
         assert ledger.begin_attempt(chunk_of(first_row, 10, attempt=2))
-    assert ledger.settle(ended(0, 10, ChunkState.REJECTED, attempt=1)) is Settled.ALREADY
-    assert ledger.settle(ended(0, 10, ChunkState.REJECTED, attempt=2)) is Settled.SETTLED
-    assert ledger.settle(scored(10, 10)) is Settled.SETTLED
+    assert ledger.settle(ended(0, 10, ChunkState.REJECTED, attempt=1)) is SettleOutcome.ALREADY
+    assert ledger.settle(ended(0, 10, ChunkState.REJECTED, attempt=2)) is SettleOutcome.SETTLED
+    assert ledger.settle(scored(10, 10)) is SettleOutcome.SETTLED
 
 
 def test_an_unknown_chunk_settles_nothing(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.settle(scored(0, 9)) is Settled.ALREADY
+    assert ledger.settle(scored(0, 9)) is SettleOutcome.ALREADY
     assert ledger.chunk(JOB, RowRange(0, 9)) is None
     assert known(ledger.job(JOB)).rows_settled == 0
 
 
 def test_a_closed_job_refuses_results_and_takes_cancellations(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is Settled.REFUSED
+    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is SettleOutcome.REFUSED
     assert ledger.close(JOB, JobState.CANCELLED, "enough")
-    assert ledger.settle(scored(0, 10)) is Settled.REFUSED
-    assert ledger.settle(ended(0, 10, ChunkState.REJECTED)) is Settled.REFUSED
-    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is Settled.SETTLED
+    assert ledger.settle(scored(0, 10)) is SettleOutcome.REFUSED
+    assert ledger.settle(ended(0, 10, ChunkState.REJECTED)) is SettleOutcome.REFUSED
+    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is SettleOutcome.SETTLED
     assert known(ledger.job(JOB)).rows_cancelled == 10
 
 
 def test_no_chunk_is_cancelled_while_its_job_runs(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
     assert ledger.seal(JOB, 10)
-    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is Settled.REFUSED
+    assert ledger.settle(ended(0, 10, ChunkState.CANCELLED)) is SettleOutcome.REFUSED
     assert known(ledger.job(JOB)).rows_cancelled == 0
 
 
 def test_splitting_replaces_the_chunk_by_two_and_spends_the_budget(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
     left, right = chunk_of(0, 4, rejected=1), chunk_of(4, 6)
-    assert ledger.split(chunk_of(0, 10, reason="400"), left, right) is Settled.SETTLED
+    assert ledger.split(chunk_of(0, 10, reason="400"), left, right) is SettleOutcome.SETTLED
     parent = known(ledger.chunk(JOB, RowRange(0, 10)))
     assert (parent.state, parent.reason, parent.due_at) == (ChunkState.SPLIT, "400", None)
     assert ledger.chunk(JOB, left.range) == left
@@ -78,10 +78,10 @@ def test_splitting_replaces_the_chunk_by_two_and_spends_the_budget(ledger: Ledge
 
 def test_a_chunk_splits_once_and_only_at_its_current_attempt(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.split(chunk_of(0, 10, attempt=2), chunk_of(0, 4), chunk_of(4, 6)) is Settled.ALREADY
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.SETTLED
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 5), chunk_of(5, 5)) is Settled.ALREADY
-    assert ledger.settle(scored(0, 10)) is Settled.ALREADY
+    assert ledger.split(chunk_of(0, 10, attempt=2), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.ALREADY
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.SETTLED
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 5), chunk_of(5, 5)) is SettleOutcome.ALREADY
+    assert ledger.settle(scored(0, 10)) is SettleOutcome.ALREADY
     assert known(ledger.job(JOB)).split_budget == 1
 
 
@@ -91,30 +91,30 @@ def test_an_answered_chunk_is_not_split_whatever_attempt_is_current(ledger: Ledg
     assert ledger.mark_answered(JOB, RowRange(0, 10))
     assert ledger.begin_attempt(chunk_of(0, 10, attempt=2))
     assert known(ledger.chunk(JOB, RowRange(0, 10))).answered
-    assert ledger.split(chunk_of(0, 10, attempt=2), chunk_of(0, 4), chunk_of(4, 6)) is Settled.ALREADY
-    assert ledger.settle(scored(0, 10)) is Settled.SETTLED
+    assert ledger.split(chunk_of(0, 10, attempt=2), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.ALREADY
+    assert ledger.settle(scored(0, 10)) is SettleOutcome.SETTLED
 
 
 def test_only_an_open_chunk_can_be_answered(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
     assert not ledger.mark_answered(JOB, RowRange(0, 9))
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.SETTLED
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.SETTLED
     assert not ledger.mark_answered(JOB, RowRange(0, 10))
     assert not known(ledger.chunk(JOB, RowRange(0, 10))).answered
 
 
 def test_no_chunk_splits_without_budget_or_in_a_closed_job(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10), budget=0)
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.NO_BUDGET
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.NO_BUDGET
     assert known(ledger.chunk(JOB, RowRange(0, 10))).state is ChunkState.OPEN
     ledger.close(JOB, JobState.FAILED, "too many")
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.REFUSED
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.REFUSED
     assert ledger.chunk(JOB, RowRange(0, 4)) is None
 
 
 def test_a_child_that_is_there_already_is_not_overwritten(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10), chunk_of(0, 4, attempt=5))
-    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is Settled.REFUSED
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.REFUSED
     assert known(ledger.chunk(JOB, RowRange(0, 4))).attempt == 5
     assert known(ledger.job(JOB)).split_budget == 2
 

@@ -8,8 +8,8 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.port import Due, Ledger
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 from tests.integration.core.ledgers.examples import (
     JOB,
     NOW,
@@ -43,7 +43,7 @@ def test_what_waits_is_claimed_in_the_order_of_rows_as_others_come_to_their_end(
     first = chunk_of(20, 10, due_at=NOW + 7)
     assert ledger.claim(known(ledger.job(JOB)), 2, NOW + 7) == [first]
     assert ledger.chunk(JOB, RowRange(20, 10)) == first
-    assert Due(JOB, RowRange(20, 10), NOW + 7) in due(ledger, NOW + 7)
+    assert DueItem(JOB, RowRange(20, 10), NOW + 7) in due(ledger, NOW + 7)
     assert in_window(ledger) == (2, 2)
     ledger.settle(scored(0, 10))
     ledger.settle(scored(20, 10))
@@ -64,7 +64,7 @@ def test_chunks_rejected_before_sending_are_passed_over(ledger: Ledger) -> None:
     started(ledger, waiting(0))
     for first_row in range(10, 300, 10):
         ledger.add_rejected(chunk_of(first_row, 10))
-    assert ledger.open_chunk(waiting(300)) is Opened.OPENED
+    assert ledger.open_chunk(waiting(300)) is OpenOutcome.OPENED
     assert [chunk.range.first_row for chunk in ledger.claim(known(ledger.job(JOB)), 16, NOW)] == [0, 300]
 
 
@@ -95,7 +95,7 @@ def test_a_chunk_that_waits_takes_no_attempt_no_answer_and_no_split(ledger: Ledg
     assert not ledger.begin_attempt(chunk_of(0, 10, attempt=2))
     assert not any((ledger.confirm(waiting(0)), ledger.postpone(waiting(0)), ledger.park(waiting(0))))
     assert not ledger.mark_answered(JOB, RowRange(0, 10))
-    assert ledger.settle(scored(0, 10)) is Settled.ALREADY
+    assert ledger.settle(scored(0, 10)) is SettleOutcome.ALREADY
     assert known(ledger.chunk(JOB, RowRange(0, 10))).waiting
     assert in_window(ledger) == (0, 1)
 
@@ -105,7 +105,7 @@ def test_a_closed_job_starts_nothing_and_what_waits_is_cancelled_as_such(ledger:
     job = known(ledger.job(JOB))
     ledger.close(JOB, JobState.CANCELLED, "enough")
     assert ledger.claim(job, 9, NOW) == []
-    assert ledger.settle(ended(10, 10, ChunkState.CANCELLED)) is Settled.ALREADY
+    assert ledger.settle(ended(10, 10, ChunkState.CANCELLED)) is SettleOutcome.ALREADY
     for chunk in list(ledger.chunks(JOB)):
-        assert ledger.settle(Settlement.cancelled_of(chunk)) is Settled.SETTLED
+        assert ledger.settle(Settlement.cancelled_of(chunk)) is SettleOutcome.SETTLED
     assert in_window(ledger) == (0, 0)

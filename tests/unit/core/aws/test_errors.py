@@ -8,7 +8,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from tailrace_core.aws.errors import BY_CODE, BY_REASON, BY_STATUS, translate, translated
+from tailrace_core.aws.errors import BY_CODE, BY_REASON, BY_STATUS, translate_exception, translate_response
 from tailrace_core.errors import (
     ConditionFailedError,
     ConfigurationError,
@@ -30,7 +30,7 @@ def answer(code: str, status: int = 400, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("code", "kind"), BY_CODE.items())
 def test_every_code_becomes_its_error(code: str, kind: type[TailraceError]) -> None:
-    error = translate(answer(code), "PutObject")
+    error = translate_response(answer(code), "PutObject")
     assert type(error) is kind
     assert error.message == f"PutObject: {code}: what went wrong"
     assert (error.details["code"], error.details["operation"]) == (code, "PutObject")
@@ -40,7 +40,7 @@ def test_every_code_becomes_its_error(code: str, kind: type[TailraceError]) -> N
     ("status", "kind"), [*BY_STATUS.items(), (500, TransientError), (503, TransientError), (400, PermanentError)]
 )
 def test_an_unknown_code_is_judged_by_its_status(status: int, kind: type[TailraceError]) -> None:
-    assert type(translate(answer("Unheard", status), "HeadObject")) is kind
+    assert type(translate_response(answer("Unheard", status), "HeadObject")) is kind
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_cancelled_transaction_is_judged_by_its_reasons(
         response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
     else:
         response["Error"]["Message"] = f"Transaction cancelled, please refer to reasons [{', '.join(reasons)}]"
-    error = translate(response, "TransactWriteItems")
+    error = translate_response(response, "TransactWriteItems")
     assert type(error) is kind
     assert error.details["reasons"] == tuple(reasons)
 
@@ -86,18 +86,18 @@ def test_every_reason_that_botocores_model_documents_is_in_the_table() -> None:
 def test_the_services_hint_is_kept(header: str, seconds: float | None) -> None:
     response = answer("SlowDown", 503)
     response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] = header
-    error = translate(response, "PutObject")
+    error = translate_response(response, "PutObject")
     assert isinstance(error, ThrottledError)
     assert error.retry_after_s == seconds
 
 
 def test_an_empty_answer_still_becomes_an_error() -> None:
-    assert type(translate({}, "HeadObject")) is PermanentError
+    assert type(translate_response({}, "HeadObject")) is PermanentError
 
 
 def test_a_client_error_is_told_by_what_it_carries() -> None:
     error = botocore.exceptions.ClientError(answer("ThrottlingException"), "Publish")  # type: ignore[arg-type] # AWS's answers have more
-    assert type(translated(error, "publish")) is ThrottledError
+    assert type(translate_exception(error, "publish")) is ThrottledError
 
 
 LOST = {
@@ -117,12 +117,12 @@ def test_of_what_botocore_raises_only_lost_answers_may_work_later(kind: type[Exc
     error = kind.__new__(kind)
     refused = issubclass(kind, botocore.exceptions.ParamValidationError)
     expected = TransientError if kind.__name__ in LOST else PermanentError if refused else ConfigurationError
-    assert type(translated(error, "publish")) is expected
+    assert type(translate_exception(error, "publish")) is expected
 
 
 def test_a_request_that_is_not_sent_says_what_is_wrong_with_it_in_one_line_and_nothing_of_credentials() -> None:
     report = "Invalid bucket name\nInvalid length for parameter Key, value: 0, valid min length: 1"
-    said = str(translated(botocore.exceptions.ParamValidationError(report=report), "s3.put_object"))
+    said = str(translate_exception(botocore.exceptions.ParamValidationError(report=report), "s3.put_object"))
     assert said.startswith("s3.put_object: the request was not sent: ")
     assert "Invalid bucket name; Invalid length for parameter Key" in said
     assert "\n" not in said
@@ -131,4 +131,4 @@ def test_a_request_that_is_not_sent_says_what_is_wrong_with_it_in_one_line_and_n
 
 @pytest.mark.parametrize("exc", [TimeoutError("slow"), ConnectionResetError("gone")])
 def test_a_lost_connection_may_work_later(exc: Exception) -> None:
-    assert type(translated(exc, "publish")) is TransientError
+    assert type(translate_exception(exc, "publish")) is TransientError

@@ -38,7 +38,7 @@ class Script:
 
 def run_sync(outcomes: Outcomes, call: Call) -> tuple[Any, list[Call], list[float]]:
     script, waits = Script(outcomes), list[float]()
-    execute = retrying(script, sleep=waits.append, draw=lambda: 0.5)
+    execute = retrying(script, sleep=waits.append, jitter=lambda: 0.5)
     try:
         return execute(call), script.calls, waits
     except Exception as exc:  # noqa: BLE001 - whatever it is, the test looks at it
@@ -58,7 +58,7 @@ def run_async(outcomes: Outcomes, call: Call) -> tuple[Any, list[Call], list[flo
         return await attempt(call)
 
     try:
-        return asyncio.run(tried(retrying_async(execute, sleep=sleep, draw=lambda: 0.5))), script.calls, waits
+        return asyncio.run(tried(retrying_async(execute, sleep=sleep, jitter=lambda: 0.5))), script.calls, waits
     except Exception as exc:  # noqa: BLE001 - whatever it is, the test looks at it
         return exc, script.calls, waits
 
@@ -90,7 +90,7 @@ def test_the_last_error_is_raised_when_no_try_succeeds(run: Run) -> None:
 
 def test_conflicts_are_tried_more_often(run: Run) -> None:
     _, calls, _ = run([ConflictError("two at once")], TRANSACT)
-    assert len(calls) == DEFAULT_POLICY.conflict_tries > DEFAULT_POLICY.tries
+    assert len(calls) == DEFAULT_POLICY.max_conflict_tries > DEFAULT_POLICY.max_tries
 
 
 @pytest.mark.parametrize("error", [ConditionFailedError("first"), ValueError("a bug")])
@@ -127,14 +127,14 @@ def test_a_token_that_is_given_stays(run: Run) -> None:
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True), st.floats(0, 5))
 def test_no_wait_is_longer_than_the_policy_says(failed: int, draw: float, hint_s: float) -> None:
-    policy = RetryPolicy(tries=10_001)
+    policy = RetryPolicy(max_tries=10_001)
     wait_s = policy.wait_s(failed, TransientError("x", retry_after_s=hint_s), draw)
     assert wait_s is not None
-    assert hint_s <= wait_s <= hint_s + min(policy.cap_s, policy.first_s * 2.0 ** min(failed - 1, 20))
+    assert hint_s <= wait_s <= hint_s + min(policy.cap_s, policy.base_s * 2.0 ** min(failed - 1, 20))
 
 
 @pytest.mark.parametrize(
-    "odd", [{"tries": 0}, {"conflict_tries": 0}, {"first_s": -1.0}, {"first_s": 2.0, "cap_s": 1.0}]
+    "odd", [{"max_tries": 0}, {"max_conflict_tries": 0}, {"base_s": -1.0}, {"base_s": 2.0, "cap_s": 1.0}]
 )
 def test_a_policy_that_makes_no_sense_is_refused(odd: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least one try"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace_core.csv_text import predictions
-from tailrace_core.csv_text.predictions import Expected, aligned
+from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
 from tailrace_core.errors import AlignmentError
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
@@ -22,7 +22,11 @@ def read(
     block: int = 7,
 ) -> list[bytes]:
     blocks = (body[start : start + block] for start in range(0, len(body), block))
-    return [line for lines in aligned(blocks, Expected(rows, columns, accept), skip=skip) for line in lines]
+    return [
+        line
+        for lines in align_predictions(blocks, ExpectedPredictions(rows, columns, accept), skip=skip)
+        for line in lines
+    ]
 
 
 NUMBERS = st.lists(st.integers().map(lambda number: str(number).encode()), min_size=1, max_size=30)
@@ -123,7 +127,7 @@ def test_a_large_answer_is_never_held_whole() -> None:
     size, held = 64 * 1024, 0
     lines = b"0.123456\n" * (size // 9)
     rows = 200 * lines.count(b"\n")
-    for batch in aligned((lines for _ in range(200)), Expected(rows)):
+    for batch in align_predictions((lines for _ in range(200)), ExpectedPredictions(rows)):
         held = max(held, len(batch))
     assert held <= 2 * size // 9
 
@@ -131,4 +135,8 @@ def test_a_large_answer_is_never_held_whole() -> None:
 def test_a_json_document_over_the_limit_is_refused() -> None:
     item = b"[" + b"1," * 500_000
     with pytest.raises(AlignmentError, match="one JSON document of more than"):
-        list(aligned((item for _ in range(1 + predictions.MAX_JSON_BYTES // len(item))), Expected(10)))
+        list(
+            align_predictions(
+                (item for _ in range(1 + predictions.MAX_JSON_BYTES // len(item))), ExpectedPredictions(10)
+            )
+        )

@@ -8,8 +8,8 @@ from hypothesis import given
 
 from tailrace_core.csv_text.records import (
     count_records,
-    first_end,
-    last_end,
+    first_record_end,
+    last_record_end,
     outside_quotes,
     split_fields,
     split_records,
@@ -53,21 +53,21 @@ def test_the_last_end_lies_before_the_unfinished_record(data: bytes) -> None:
     records = reference_records(data)
     unclosed = data.count(b'"') % 2 == 1
     unfinished = records[-1] if records and (unclosed or not data.endswith(b"\n")) else b""
-    assert last_end(data, inside=False) == (len(data) - len(unfinished), unclosed)
+    assert last_record_end(data, inside=False) == (len(data) - len(unfinished), unclosed)
 
 
 @given(soup())
 def test_ends_are_the_same_when_the_data_begins_inside_quotes(data: bytes) -> None:
-    end, inside = last_end(b'"' + data, inside=False)
-    assert last_end(data, inside=True) == (max(end - 1, 0), inside)
+    end, inside = last_record_end(b'"' + data, inside=False)
+    assert last_record_end(data, inside=True) == (max(end - 1, 0), inside)
     if end:
-        assert first_end(data, inside=True) == first_end(b'"' + data, inside=False) - 1
+        assert first_record_end(data, inside=True) == first_record_end(b'"' + data, inside=False) - 1
 
 
 @given(soup())
 def test_the_first_end_is_that_of_the_first_record(data: bytes) -> None:
-    if last_end(data, inside=False)[0]:
-        assert first_end(data, inside=False) == len(reference_records(data)[0])
+    if last_record_end(data, inside=False)[0]:
+        assert first_record_end(data, inside=False) == len(reference_records(data)[0])
 
 
 @pytest.mark.parametrize(

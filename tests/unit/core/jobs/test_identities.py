@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_core.jobs.identities import MOST_ATTEMPTS, InferenceId
+from tailrace_core.jobs.identities import MAX_ATTEMPT, InferenceId
 from tailrace_core.jobs.ranges import RowRange
 from tests.unit.core.strategies import JOB, job_ids, row_ranges
 
 
-@given(job_ids, row_ranges(), st.integers(1, MOST_ATTEMPTS))
+@given(job_ids, row_ranges(), st.integers(1, MAX_ATTEMPT))
 def test_ids_round_trip_within_the_services_limit(job_id: str, rows: RowRange, attempt: int) -> None:
     text = str(InferenceId(job_id, rows, attempt))
     assert len(text) <= 64
@@ -48,7 +48,7 @@ def test_what_only_looks_like_one_is_not_ours(text: str) -> None:
     assert InferenceId.parse(text) is None
 
 
-@pytest.mark.parametrize("attempt", [0, -1, MOST_ATTEMPTS + 1])
+@pytest.mark.parametrize("attempt", [0, -1, MAX_ATTEMPT + 1])
 def test_attempts_are_counted_from_one(attempt: int) -> None:
     with pytest.raises(ValueError, match="attempts"):
         InferenceId(JOB, RowRange(0, 1), attempt)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tailrace_core.jobs.limits import HOPELESS, hopeless
+from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS, all_refused_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 
 JOB_ID = "01JGFJJZ00" + "0" * 16
 
 
-def job(*, scored: int = 0, rejected: int = HOPELESS) -> Job:
+def job(*, scored: int = 0, rejected: int = ALL_REFUSED_CHUNKS) -> Job:
     return Job(
         job_id=JOB_ID,
         state=JobState.RUNNING,
@@ -29,21 +29,21 @@ def rejected(count: int, *, invoked: bool = True) -> list[Chunk]:
 
 
 def test_a_job_is_hopeless_when_the_model_refused_enough_rows_and_scored_none() -> None:
-    reason = hopeless(job(), rejected(HOPELESS))
+    reason = all_refused_reason(job(), rejected(ALL_REFUSED_CHUNKS))
     assert reason is not None
-    assert f"no {HOPELESS - 1}" in reason
+    assert f"no {ALL_REFUSED_CHUNKS - 1}" in reason
 
 
 def test_one_scored_row_is_hope() -> None:
-    assert hopeless(job(scored=1), rejected(HOPELESS)) is None
+    assert all_refused_reason(job(scored=1), rejected(ALL_REFUSED_CHUNKS)) is None
 
 
 def test_fewer_refused_rows_are_no_proof() -> None:
-    assert hopeless(job(rejected=HOPELESS - 1), rejected(HOPELESS - 1)) is None
+    assert all_refused_reason(job(rejected=ALL_REFUSED_CHUNKS - 1), rejected(ALL_REFUSED_CHUNKS - 1)) is None
 
 
 @pytest.mark.parametrize("open_chunks", [0, 5])
 def test_rows_rejected_before_sending_do_not_count(open_chunks: int) -> None:
-    chunks = rejected(HOPELESS, invoked=False)
+    chunks = rejected(ALL_REFUSED_CHUNKS, invoked=False)
     chunks += [Chunk(job_id=JOB_ID, range=RowRange(500 + row, 1)) for row in range(open_chunks)]
-    assert hopeless(job(), chunks) is None
+    assert all_refused_reason(job(), chunks) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_core.jobs.ranges import MOST_ROWS, RowRange, first_gap
+from tailrace_core.jobs.ranges import MAX_ROWS, RowRange, first_gap
 from tests.unit.core.strategies import row_ranges
 
 
@@ -34,7 +34,7 @@ def test_a_range_is_split_only_inside(row: int) -> None:
         RowRange(10, 5).split_at(row)
 
 
-@pytest.mark.parametrize(("first_row", "rows"), [(-1, 1), (0, 0), (0, -1), (0, MOST_ROWS + 1), (MOST_ROWS, 1)])
+@pytest.mark.parametrize(("first_row", "rows"), [(-1, 1), (0, 0), (0, -1), (0, MAX_ROWS + 1), (MAX_ROWS, 1)])
 def test_impossible_ranges_are_refused(first_row: int, rows: int) -> None:
     with pytest.raises(ValueError, match="row range"):
         RowRange(first_row, rows)
@@ -76,5 +76,5 @@ def test_a_gap_is_said_in_words() -> None:
 
 
 def test_the_longest_range_there_can_be_has_a_name() -> None:
-    rows = RowRange(0, MOST_ROWS)
+    rows = RowRange(0, MAX_ROWS)
     assert RowRange.parse(rows.name) == rows

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_core.jobs.limits import excess
+from tailrace_core.jobs.limits import excess_rejects_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange, first_gap
-from tailrace_core.ledger.closing import cancel_open, close
+from tailrace_core.ledger.closing import cancel_open_chunks, close_job
 from tailrace_core.ledger.finishing import finish_if_complete
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import Settlement
@@ -50,9 +50,9 @@ def test_a_closed_job_adds_up_whatever_was_submitted(chunks: list[tuple[int, str
     if sealed:
         ledger.seal(JOB_ID, first)
 
-    assert close(JOB_ID, JobState.CANCELLED, "asked for", ledger=ledger, now=NOW)
+    assert close_job(JOB_ID, JobState.CANCELLED, "asked for", ledger=ledger, now=NOW)
     for _ in range(len(chunks) + 1):
-        cancel_open(JOB_ID, ledger=ledger, now=NOW, limit=2)
+        cancel_open_chunks(JOB_ID, ledger=ledger, now=NOW, limit=2)
 
     job = job_of(ledger)
     assert job.complete
@@ -64,31 +64,31 @@ def test_a_closed_job_adds_up_whatever_was_submitted(chunks: list[tuple[int, str
 
 def test_work_is_bounded_and_carried_on() -> None:
     ledger = ledger_with([RowRange(row, 1) for row in range(5)])
-    close(JOB_ID, JobState.FAILED, "too bad", ledger=ledger, now=NOW)
+    close_job(JOB_ID, JobState.FAILED, "too bad", ledger=ledger, now=NOW)
 
-    assert not cancel_open(JOB_ID, ledger=ledger, now=NOW, limit=3)
+    assert not cancel_open_chunks(JOB_ID, ledger=ledger, now=NOW, limit=3)
     assert job_of(ledger).rows_cancelled == 3
-    assert cancel_open(JOB_ID, ledger=ledger, now=NOW, limit=3)
+    assert cancel_open_chunks(JOB_ID, ledger=ledger, now=NOW, limit=3)
     assert job_of(ledger).complete
 
 
 def test_a_closed_job_is_looked_at_at_once() -> None:
     ledger = ledger_with([])
-    assert close(JOB_ID, JobState.FAILED, "too bad", ledger=ledger, now=NOW)
+    assert close_job(JOB_ID, JobState.FAILED, "too bad", ledger=ledger, now=NOW)
     assert [due.range for due in ledger.overdue(NOW, 10)] == [None]
 
 
 def test_only_a_closing_job_is_touched() -> None:
     ledger = ledger_with([RowRange(0, 1)])
-    assert cancel_open(JOB_ID, ledger=ledger, now=NOW, limit=9)
+    assert cancel_open_chunks(JOB_ID, ledger=ledger, now=NOW, limit=9)
     assert job_of(ledger).rows_settled == 0
-    assert cancel_open("unknown", ledger=ledger, now=NOW, limit=9)
+    assert cancel_open_chunks("unknown", ledger=ledger, now=NOW, limit=9)
 
 
 def test_a_job_is_closed_once() -> None:
     ledger = ledger_with([])
-    assert close(JOB_ID, JobState.FAILED, "first", ledger=ledger, now=NOW)
-    assert not close(JOB_ID, JobState.CANCELLED, "second", ledger=ledger, now=NOW)
+    assert close_job(JOB_ID, JobState.FAILED, "first", ledger=ledger, now=NOW)
+    assert not close_job(JOB_ID, JobState.CANCELLED, "second", ledger=ledger, now=NOW)
     assert job_of(ledger).reason == "first"
 
 
@@ -111,7 +111,7 @@ def test_limits_of_rejected_rows(limits: dict[str, Any], total: int | None, reje
     job = Job(
         job_id=JOB_ID, state=JobState.RUNNING, created_at=0, deadline_at=1, rows_total=total, rows_rejected=rejected
     )
-    assert (excess(job, settings) is not None) is over
+    assert (excess_rejects_reason(job, settings) is not None) is over
 
 
 class Outside:

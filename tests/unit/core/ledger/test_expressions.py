@@ -13,7 +13,7 @@ from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import ConditionFailedError, ThrottledError
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.jobs.window import MOST_AT_ONCE
+from tailrace_core.jobs.window import MAX_CLAIMED
 from tailrace_core.ledger import items
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
@@ -29,12 +29,12 @@ FULL = new_job(chunks_in_flight=18, chunks_waiting=2, waiting_from=0)
 WAITING = [items.chunk_item(waiting_chunk(row, 10), 1) for row in (0, 10)]
 LOCATED = chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f")
 ALL: dict[str, Callable[[], Steps[Any]]] = {
-    "find_key": lambda: STEPS.find_key("k"),
+    "find_job_key": lambda: STEPS.find_job_key("k"),
     "job": lambda: STEPS.job(JOB),
     "settings": lambda: STEPS.settings(JOB),
     "chunk": lambda: STEPS.chunk(JOB, ROWS),
     "chunks_page": lambda: STEPS.chunks_page(JOB),
-    "chunks_page, a later one": lambda: STEPS.chunks_page(JOB, items.chunk_key(JOB, ROWS)),
+    "chunks_page, a later one": lambda: STEPS.chunks_page(JOB, items.chunk_item_key(JOB, ROWS)),
     "jobs": lambda: STEPS.jobs(10),
     "overdue_page": lambda: STEPS.overdue_page(3, NOW, 10),
     "create_job": lambda: STEPS.create_job(new_job(), SETTINGS, JobKey("k", "f")),
@@ -77,9 +77,13 @@ def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
             return {"Item": STORED} if call.params["Key"]["item"] == {"S": "job"} else {}
         if call.operation == "batch_get_item":
             return {"Responses": {"ledger": [STORED]}}
-        if call.params.get("Limit") == MOST_AT_ONCE and "IndexName" not in call.params:
+        if call.params.get("Limit") == MAX_CLAIMED and "IndexName" not in call.params:
             return {"Items": WAITING}
-        return {"Items": [items.job_key(JOB)]} if call.params.get("IndexName") == items.CREATED_INDEX else {"Items": []}
+        return (
+            {"Items": [items.job_item_key(JOB)]}
+            if call.params.get("IndexName") == items.CREATED_INDEX
+            else {"Items": []}
+        )
 
     run(steps, execute)
     return calls
@@ -155,7 +159,7 @@ def test_values_are_typed_as_the_api_wants_them(name: str) -> None:
 def test_a_batch_of_which_nothing_is_processed_is_throttling_and_not_a_busy_loop() -> None:
     def execute(call: Call) -> Any:
         if call.operation == "query":
-            return {"Items": [items.job_key(JOB)]}
+            return {"Items": [items.job_item_key(JOB)]}
         return {"Responses": {}, "UnprocessedKeys": call.params["RequestItems"]}
 
     with pytest.raises(ThrottledError, match="none of the keys"):

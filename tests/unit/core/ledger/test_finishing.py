@@ -8,7 +8,7 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.finishing import finish_if_complete, take_over
+from tailrace_core.ledger.finishing import complete_finishing, finish_if_complete
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.messages.events import JobFinished
 from tests.unit.core.job_examples import NOW, SETTINGS, chunk_of, end_of, new_job
@@ -110,7 +110,7 @@ def test_wherever_a_finisher_dies_the_end_is_the_same(step: int) -> None:
     job = world.job(JOB)
     assert job is not None
     if job.state is JobState.FINISHING:
-        take_over(job, ledger=world, store=world, publisher=world)
+        complete_finishing(job, ledger=world, store=world, publisher=world)
     elif not job.state.final:
         world.finish_as()
     assert world.end() == clean.end()

@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange, first_gap
-from tailrace_core.jobs.window import room
+from tailrace_core.jobs.window import claimable_chunks
 from tailrace_core.ledger.memory import MemoryLedger
-from tailrace_core.ledger.rules import Opened, Settled, Settlement
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 from tailrace_core.messages.manifest import build_manifest
 from tests.unit.core.job_examples import NOW, SETTINGS, chunk_of, end_of, new_job, waiting_chunk
 from tests.unit.core.strategies import JOB
@@ -63,13 +63,13 @@ class Ledgers(RuleBasedStateMachine):
         waits = self.job.waiting_from is not None or self.job.chunks_in_flight >= self.window
         chunk = waiting_chunk(self.next_row, rows) if waits and not rejected else chunk_of(self.next_row, rows)
         opened = self.ledger.add_rejected(chunk) if rejected else self.ledger.open_chunk(chunk)
-        assert (opened is Opened.OPENED) == (self.before.state is JobState.SUBMITTING)
-        self.next_row += rows if opened is Opened.OPENED else 0
+        assert (opened is OpenOutcome.OPENED) == (self.before.state is JobState.SUBMITTING)
+        self.next_row += rows if opened is OpenOutcome.OPENED else 0
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data())
     def add_again(self, data: st.DataObject) -> None:
-        assert self.ledger.open_chunk(chunk_of(*_range(self.some(data)))) is Opened.EXISTS
+        assert self.ledger.open_chunk(chunk_of(*_range(self.some(data)))) is OpenOutcome.EXISTS
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data(), state=ENDS, lag=st.sampled_from([None, 0, 0, 1]))
@@ -83,11 +83,11 @@ class Ledgers(RuleBasedStateMachine):
             lag = None
         outcome = self.ledger.settle(end)
         if chunk.state is not ChunkState.OPEN or lag == 1 or chunk.waiting is not end.waiting:
-            assert outcome is Settled.ALREADY
+            assert outcome is SettleOutcome.ALREADY
         elif before.state in end.job_states:
-            assert outcome is Settled.SETTLED
+            assert outcome is SettleOutcome.SETTLED
         else:
-            assert outcome is Settled.REFUSED
+            assert outcome is SettleOutcome.REFUSED
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data())
@@ -99,7 +99,7 @@ class Ledgers(RuleBasedStateMachine):
         left, right = (chunk_of(each.first_row, each.rows) for each in chunk.range.split_at(row))
         outcome = self.ledger.split(chunk, left, right)
         may = chunk.state is ChunkState.OPEN and before.state.accepts_results and before.split_budget > 0
-        assert (outcome is Settled.SETTLED) == may
+        assert (outcome is SettleOutcome.SETTLED) == may
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data(), lag=st.sampled_from([0, 0, 1]))
@@ -122,7 +122,7 @@ class Ledgers(RuleBasedStateMachine):
     def claim(self, late: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name
         before, waiting = self.job, [chunk.range for chunk in self.chunks if chunk.waiting]
         claimed = self.ledger.claim(self.before if late else before, self.window, NOW)
-        assert [chunk.range for chunk in claimed] == waiting[: room(before, self.window)]
+        assert [chunk.range for chunk in claimed] == waiting[: claimable_chunks(before, self.window)]
         assert all(chunk.attempt == chunk.tries == 1 for chunk in claimed)
 
     @rule(extra=st.sampled_from([0, 0, 0, 1]), seldom=RARELY)

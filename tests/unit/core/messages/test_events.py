@@ -19,9 +19,9 @@ from tailrace_core.messages.events import (
     JobFinished,
     PartReady,
     RetryDue,
-    attributes,
     decode,
     decode_published,
+    message_attributes,
 )
 from tests.unit.core.strategies import JOB, row_ranges
 
@@ -108,7 +108,7 @@ def test_a_job_that_is_not_being_finished_has_no_final_event() -> None:
 
 
 def test_subscribers_filter_on_type_job_and_endpoint() -> None:
-    assert {name: value["StringValue"] for name, value in attributes(PART).items()} == {
+    assert {name: value["StringValue"] for name, value in message_attributes(PART).items()} == {
         "type": "PartReady", "job_id": JOB, "endpoint": "demand",
     }  # fmt: skip
 
@@ -116,5 +116,5 @@ def test_subscribers_filter_on_type_job_and_endpoint() -> None:
 def test_a_body_that_escaping_makes_too_large_stays_in_the_bucket() -> None:
     large = PART.model_copy(update={"body": "\x01" * 60_000})
     assert len(large.to_json()) > EVENT_BYTES
-    assert large.fitting() == PART.model_copy(update={"body": None})
-    assert PART.fitting() is PART
+    assert large.without_large_body() == PART.model_copy(update={"body": None})
+    assert PART.without_large_body() is PART

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace_core.errors import ContractError
-from tailrace_core.objects.locations import S3Location, trusted
+from tailrace_core.objects.locations import S3Location, parse_trusted
 
 KEY = "v1/outputs/1c9a3d2e-77aa-4f0e-9b1d-2f5f0a1b2c3d.out"
 
@@ -26,7 +26,7 @@ KEY = "v1/outputs/1c9a3d2e-77aa-4f0e-9b1d-2f5f0a1b2c3d.out"
 )
 def test_every_form_that_the_service_writes_is_read(text: str) -> None:
     assert S3Location.parse(text) == S3Location("bucket", KEY)
-    assert trusted(text, bucket="bucket", prefix="v1/outputs/") == S3Location("bucket", KEY)
+    assert parse_trusted(text, bucket="bucket", prefix="v1/outputs/") == S3Location("bucket", KEY)
 
 
 def test_a_bucket_with_dots_is_told_from_its_host() -> None:
@@ -64,7 +64,7 @@ def test_anything_else_is_refused(text: str) -> None:
 @pytest.mark.parametrize("bucket", ["other-bucket", "bucket2", "bucke", "bucket.evil"])
 def test_a_foreign_bucket_is_not_read(bucket: str) -> None:
     with pytest.raises(ContractError, match="foreign bucket"):
-        trusted(f"s3://{bucket}/{KEY}", bucket="bucket", prefix="v1/outputs/")
+        parse_trusted(f"s3://{bucket}/{KEY}", bucket="bucket", prefix="v1/outputs/")
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_foreign_bucket_is_not_read(bucket: str) -> None:
 )
 def test_keys_that_play_tricks_are_not_read(key: str) -> None:
     with pytest.raises(ContractError):
-        trusted(f"s3://bucket/{key}", bucket="bucket", prefix="v1/outputs/")
+        parse_trusted(f"s3://bucket/{key}", bucket="bucket", prefix="v1/outputs/")
 
 
 @given(st.text(max_size=60))
 def test_whatever_is_trusted_lies_under_the_prefix(text: str) -> None:
     try:
-        location = trusted(f"s3://bucket/v1/outputs/{text}", bucket="bucket", prefix="v1/outputs/")
+        location = parse_trusted(f"s3://bucket/v1/outputs/{text}", bucket="bucket", prefix="v1/outputs/")
     except ContractError:
         return
     assert location.key.startswith("v1/outputs/")
