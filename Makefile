@@ -64,6 +64,7 @@ demo: tools ## deploy the pipeline on this machine and score 200,000 rows (KEEP=
 check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format, lint, types, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	git ls-files -z '*.md' | xargs -0 $(BIN)/mdformat --check
 	$(BIN)/mypy shared producers consumers infra/local tests
 	$(BIN)/python -m tests.infra.gate
 

@@ -41,7 +41,7 @@ def read() -> str:
 
 def _entry(section: str) -> Entry:
     heading, _, body = section.partition("\n")
-    named = body.strip().partition("\n\n")[0]  # the first paragraph
+    named = body.strip().partition("\n\n")[0]
     return Entry(
         heading=heading,
         alarms=dict(re.findall(r"`(\w+)`\s+\((page|ticket)\)", named)),

@@ -10,7 +10,7 @@ from tests.contract.costs.metering import Counted, counted
 
 HEADER = (
     "| chunks | S3 | DynamoDB | SageMaker | SNS | SQS | all | USD for a million rows |\n"
-    "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    "| -: | -: | -: | -: | -: | -: | -: | -: |"
 )
 
 

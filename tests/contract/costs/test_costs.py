@@ -15,6 +15,7 @@ from tailrace_core.errors import InputError
 from tests.contract.costs.metering import of_a_chunk
 from tests.infra import watching
 from tests.infra.templates import FUNCTIONS, ROOT, monitoring, root
+from tests.markdown import formatted
 
 DEPLOY = ROOT / "docs/deploy.md"
 
@@ -48,7 +49,7 @@ def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
 @pytest.mark.parametrize("region", sorted(PRICES))
 def test_the_page_has_what_the_script_prints(region: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stack_costs.main(["--region", region]) == 0
-    assert capsys.readouterr().out in DEPLOY.read_text()
+    assert formatted(capsys.readouterr().out) in DEPLOY.read_text()
 
 
 def test_a_sum_is_that_of_its_lines() -> None:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from tests.infra.templates import ROOT
 from tests.integration.access.removals import Felt
+from tests.markdown import formatted
 
 PAGE = ROOT / "docs/permissions.md"
 _BEGIN = "<!-- what follows is written by tests/integration/access -->\n"
@@ -25,7 +26,7 @@ def written(found: Sequence[Felt], unasked: Mapping[tuple[str, str, str], str]) 
         ]
         reasons = {f"`{sid}` {action}: {reason}" for (name, sid, action), reason in unasked.items() if name == holder}
         parts += ["\nNot tried: ", "; ".join(sorted(reasons)), ".\n"] if reasons else []
-    return "".join(parts)
+    return formatted("".join(parts))
 
 
 def rows(holders: Iterable[str]) -> set[Row]:
