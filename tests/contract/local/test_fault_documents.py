@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
+from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
 from tailrace_local.control.fault_admin import CloudFaultPlan
 from tailrace_local.sagemaker import FaultPlan
 

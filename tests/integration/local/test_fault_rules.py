@@ -15,10 +15,10 @@ from botocore import exceptions
 from botocore.config import Config
 from pydantic import ValidationError
 
-from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
-from tailrace_local.cloud.functions.fault_rules import FaultRules
-from tailrace_local.cloud.functions.faults import FunctionFaults
-from tailrace_local.cloud.functions.faulty_runtime import Interruptions
+from tailrace_local.cloud.functions.fault_injection.controller import FaultController
+from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
+from tailrace_local.cloud.functions.fault_injection.rules import FaultRules
+from tailrace_local.cloud.functions.fault_injection.runtime import FaultInjector
 
 
 def rules(tmp_path: Path, *made: dict[str, Any], seed: int = 0, function: str = "stack-CollectResults-1") -> FaultRules:
@@ -26,7 +26,7 @@ def rules(tmp_path: Path, *made: dict[str, Any], seed: int = 0, function: str = 
 
 
 def plan(tmp_path: Path, *made: dict[str, Any], seed: int = 0) -> Path:
-    faults = FunctionFaults(tmp_path, lambda: None)
+    faults = FaultController(tmp_path, lambda: None)
     faults.set(FunctionFaultPlan.model_validate({"seed": seed, "rules": made}))
     return Path(faults.command("h.handle").arguments[2])
 
@@ -69,7 +69,8 @@ def test_faults_after_a_call_do_not_act_before_it(tmp_path: Path) -> None:
 def test_a_limit_holds_over_all_processes(tmp_path: Path) -> None:
     folder = plan(tmp_path, {"when": {"limit": 5}, "do": {"kind": "unreachable"}})
     script = (
-        "import sys; from pathlib import Path; from tailrace_local.cloud.functions.fault_rules import FaultRules\n"
+        "import sys; from pathlib import Path\n"
+        "from tailrace_local.cloud.functions.fault_injection.rules import FaultRules\n"
         "rules = FaultRules(Path(sys.argv[1]), 'f')\n"
         "print(sum(rules.at_call('before', 's3.PutObject', n, 'r') is not None for n in range(200)))"
     )
@@ -82,7 +83,7 @@ def test_a_limit_holds_over_all_processes(tmp_path: Path) -> None:
 
 def test_what_was_done_is_counted_and_kept_after_clearing(tmp_path: Path) -> None:
     changes: list[str] = []
-    faults = FunctionFaults(tmp_path, lambda: changes.append("workers start anew"))
+    faults = FaultController(tmp_path, lambda: changes.append("workers start anew"))
     rule = {"name": "torn", "when": {"limit": 2}, "do": {"kind": "unreachable"}}
     faults.set(FunctionFaultPlan.model_validate({"rules": [rule]}))
     hits(FaultRules(Path(faults.command("h").arguments[2]), "f"), 5)
@@ -117,7 +118,7 @@ class Response:
 
 def client(found: FaultRules) -> Any:
     """A client that nobody would answer, with the interruptions on its events."""
-    interruptions = Interruptions(found, exceptions, Response)
+    interruptions = FaultInjector(found, exceptions, Response)
     made = boto3.client(
         "sqs", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b",
         endpoint_url="http://127.0.0.1:1", config=Config(retries={"total_max_attempts": 1}),
@@ -145,7 +146,7 @@ def test_a_call_without_a_fault_goes_out(tmp_path: Path) -> None:
 
 def test_the_calls_of_every_event_are_counted_from_one(tmp_path: Path) -> None:
     found = rules(tmp_path, {"when": {"number": 1}, "do": {"kind": "refuse"}})
-    interruptions = Interruptions(found, exceptions, Response)
+    interruptions = FaultInjector(found, exceptions, Response)
     model = boto3.client("sqs", region_name="eu-west-1").meta.service_model.operation_model("ListQueues")
 
     def event(_client: Any, _handler: Any, _request_id: str) -> list[bool]:

@@ -4,7 +4,7 @@
 `Scaling` puts them together.
 """
 
-from tailrace_local.autoscaling.identity import Arns
+from tailrace_local.autoscaling.arns import Arns
 from tailrace_local.autoscaling.ports import AlarmClient, Capacity, ScalingError
 from tailrace_local.autoscaling.service import Scaling
 

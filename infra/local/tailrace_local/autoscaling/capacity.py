@@ -10,7 +10,7 @@ LOW_SHARE = 0.9
 """Target tracking scales in below this share of its target, as the alarms that AWS makes show."""
 
 
-def stepped(configuration: Mapping[str, Any], capacity: int, beyond: float) -> int:
+def step_scaling_capacity(configuration: Mapping[str, Any], capacity: int, beyond: float) -> int:
     """The capacity that step scaling asks for when the metric lies ``beyond`` the alarm's threshold.
 
     Source: "Step scaling policies" in Application Auto Scaling's user guide: lower bounds are inclusive and upper ones
@@ -25,7 +25,7 @@ def stepped(configuration: Mapping[str, Any], capacity: int, beyond: float) -> i
     return capacity
 
 
-def tracked(target_value: float, capacity: int, value: float) -> int:
+def target_tracking_capacity(target_value: float, capacity: int, value: float) -> int:
     """The capacity at which the metric would be at its target, if load is shared evenly.
 
     AWS does not publish its formula; a metric per instance times the instances over the target, rounded up, is what

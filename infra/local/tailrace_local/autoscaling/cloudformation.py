@@ -19,7 +19,7 @@ _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 
 
 @dataclass(frozen=True)
-class TargetType:
+class ScalableTargetType:
     """A scalable target and its scheduled actions."""
 
     call: Call
@@ -62,7 +62,7 @@ class TargetType:
 
 
 @dataclass(frozen=True)
-class PolicyType:
+class ScalingPolicyType:
     """A scaling policy; its physical id is its ARN."""
 
     call: Call

@@ -36,14 +36,14 @@ class Days:
         """Read the fields. Raises ValueError; one of the two fields of days has to be `?`."""
         if (day == "?") is (weekday == "?"):
             raise ValueError("one of day of month and day of week is ?, and only one")
-        return cls(field_of("month", month), field_of("year", year), _in_month(day), _in_week(weekday))
+        return cls(parse_field("month", month), parse_field("year", year), _in_month(day), _in_week(weekday))
 
     def include(self, day: date) -> bool:
         """Whether it is one of them."""
         return day.year in self.years and day.month in self.months and self.in_month(day) and self.in_week(day)
 
 
-def field_of(name: str, text: str) -> frozenset[int]:
+def parse_field(name: str, text: str) -> frozenset[int]:
     """The numbers of a field: `*`, numbers, names, ranges and steps, joined by commas. Raises ValueError."""
     return frozenset(number for part in text.split(",") for number in _part(name, part))
 
@@ -75,7 +75,7 @@ def _in_month(text: str) -> Callable[[date], bool]:
         return lambda day: day.day == _length(day)
     if "W" in text or "L" in text:
         raise ValueError(f"day of month {text!r}: W, and L with a number, are not emulated")
-    days = field_of("day", text)
+    days = parse_field("day", text)
     return lambda day: day.day in days
 
 
@@ -85,15 +85,15 @@ def _in_week(text: str) -> Callable[[date], bool]:
     weekday, counted, count = text.partition("#")
     if counted:
         wanted, nth = _number("weekday", weekday), int(count)
-        return lambda day: weekday_of(day) == wanted and (day.day - 1) // _WEEK + 1 == nth
+        return lambda day: aws_weekday(day) == wanted and (day.day - 1) // _WEEK + 1 == nth
     if text.endswith("L"):
         last = _number("weekday", text[:-1] or "7")
-        return lambda day: weekday_of(day) == last and day.day + _WEEK > _length(day)
-    days = field_of("weekday", text)
-    return lambda day: weekday_of(day) in days
+        return lambda day: aws_weekday(day) == last and day.day + _WEEK > _length(day)
+    days = parse_field("weekday", text)
+    return lambda day: aws_weekday(day) in days
 
 
-def weekday_of(day: date) -> int:
+def aws_weekday(day: date) -> int:
     """1 for Sunday to 7 for Saturday, as AWS counts."""
     return day.isoweekday() % _WEEK + 1
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tailrace_local.autoscaling.identity import Arns
+from tailrace_local.autoscaling.arns import Arns
 from tailrace_local.autoscaling.records import KEY, Activity, Policy, Target, TargetKey
 
 _SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
 
 
-def target_shown(target: Target) -> dict[str, Any]:
+def describe_target(target: Target) -> dict[str, Any]:
     """One of ScalableTargets."""
     return {
         **_identity(target.key),
@@ -23,7 +23,7 @@ def target_shown(target: Target) -> dict[str, Any]:
     }
 
 
-def policy_shown(policy: Policy, arns: Arns) -> dict[str, Any]:
+def describe_policy(policy: Policy, arns: Arns) -> dict[str, Any]:
     """One of ScalingPolicies."""
     alarms = [{"AlarmName": name, "AlarmARN": arns.alarm(name)} for name in policy.alarms.values()]
     return {
@@ -37,7 +37,7 @@ def policy_shown(policy: Policy, arns: Arns) -> dict[str, Any]:
     }
 
 
-def activity(done: Activity) -> dict[str, Any]:
+def describe_activity(done: Activity) -> dict[str, Any]:
     """One of ScalingActivities."""
     ended = {} if done.end_s is None else {"EndTime": done.end_s}
     return {

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tailrace_local.autoscaling.descriptions import activity, policy_shown, target_shown
-from tailrace_local.autoscaling.identity import Arns, Request, asked_for, key_of, missing
+from tailrace_local.autoscaling.arns import Arns
+from tailrace_local.autoscaling.descriptions import describe_activity, describe_policy, describe_target
 from tailrace_local.autoscaling.ports import AlarmClient, ScalingError
 from tailrace_local.autoscaling.records import Policy, Records, Target, TargetKey
+from tailrace_local.autoscaling.requests import Request, matches_request, not_found, target_key
 from tailrace_local.autoscaling.scaler import Scaler
-from tailrace_local.autoscaling.scheduled import ScheduledActions
-from tailrace_local.autoscaling.tracking import alarms_of
+from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
+from tailrace_local.autoscaling.tracking import tracking_alarms
 from tailrace_local.emulation.errors import ApiError, validation
 
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -62,7 +63,7 @@ class Operations:
         }
 
     def _register(self, request: Request) -> dict[str, Any]:
-        key = key_of(request)
+        key = target_key(request)
         if key[0] != "sagemaker" or key[2] != _DIMENSION or len(key[1].split("/")) != 4:  # noqa: PLR2004 - its parts
             raise validation(
                 f"Only variants of SageMaker endpoints ({_DIMENSION}) are emulated, not {key[1]} ({key[2]})."
@@ -87,7 +88,7 @@ class Operations:
         before = target.minimum, target.maximum
         target.minimum, target.maximum = minimum, maximum
         try:
-            self._scaler.hold(target)
+            self._scaler.enforce_bounds(target)
         except ScalingError as error:
             target.minimum, target.maximum = before
             raise validation(str(error)) from error
@@ -104,7 +105,7 @@ class Operations:
     def _targets(self, request: Request) -> dict[str, Any]:
         asked = set(request.get("ResourceIds") or ())
         found = [each for each in self._records.targets.values() if not asked or each.key[1] in asked]
-        return {"ScalableTargets": [target_shown(each) for each in found]}
+        return {"ScalableTargets": [describe_target(each) for each in found]}
 
     def _put_policy(self, request: Request) -> dict[str, Any]:
         target = self._known(request)
@@ -122,11 +123,11 @@ class Operations:
         if before:
             self._alarms.delete(list(before.alarms.values()))
         self._records.policies[arn] = policy
-        return {"PolicyARN": arn, "Alarms": policy_shown(policy, self._arns)["Alarms"]}
+        return {"PolicyARN": arn, "Alarms": describe_policy(policy, self._arns)["Alarms"]}
 
     def _track(self, policy: Policy) -> None:
         try:
-            alarms = alarms_of(policy, self._new_id())
+            alarms = tracking_alarms(policy, self._new_id())
         except ScalingError as error:
             raise validation(str(error)) from error
         for which, alarm in alarms.items():
@@ -134,21 +135,21 @@ class Operations:
             policy.alarms[which] = alarm["AlarmName"]
 
     def _delete_policy(self, request: Request) -> dict[str, Any]:
-        policy = self._find(key_of(request), request["PolicyName"])
+        policy = self._find(target_key(request), request["PolicyName"])
         if policy is None:
-            raise missing(f"No scaling policy found for {request['PolicyName']} of {request['ResourceId']}")
+            raise not_found(f"No scaling policy found for {request['PolicyName']} of {request['ResourceId']}")
         self._forget(policy)
         return {}
 
     def _policies(self, request: Request) -> dict[str, Any]:
-        found = [each for each in self._records.policies.values() if asked_for(each.target, request)]
+        found = [each for each in self._records.policies.values() if matches_request(each.target, request)]
         names = request.get("PolicyNames")
-        shown = [policy_shown(each, self._arns) for each in found if not names or each.name in names]
+        shown = [describe_policy(each, self._arns) for each in found if not names or each.name in names]
         return {"ScalingPolicies": shown}
 
     def _activities(self, request: Request) -> dict[str, Any]:
-        found = [each for each in reversed(self._records.activities) if asked_for(each.target, request)]
-        return {"ScalingActivities": [activity(each) for each in found]}
+        found = [each for each in reversed(self._records.activities) if matches_request(each.target, request)]
+        return {"ScalingActivities": [describe_activity(each) for each in found]}
 
     def _tag(self, request: Request) -> dict[str, Any]:
         self._tagged(request["ResourceARN"]).update(request["Tags"])
@@ -169,9 +170,9 @@ class Operations:
         return self._records.tags.setdefault(arn, {})
 
     def _known(self, request: Request) -> Target:
-        target = self._records.targets.get(key_of(request))
+        target = self._records.targets.get(target_key(request))
         if target is None:
-            raise missing(f"No scalable target registered for {' '.join(key_of(request))}")
+            raise not_found(f"No scalable target registered for {' '.join(target_key(request))}")
         return target
 
     def _find(self, key: TargetKey, name: str) -> Policy | None:

@@ -85,7 +85,7 @@ class Activity:
 
 
 @dataclass(slots=True)
-class Scheduled:
+class ScheduledAction:
     """A scheduled action as it was put, and when it was last due."""
 
     shown: dict[str, Any]
@@ -99,7 +99,7 @@ class Records:
 
     targets: dict[TargetKey, Target] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
-    scheduled: dict[tuple[TargetKey, str], Scheduled] = field(default_factory=dict)
+    scheduled: dict[tuple[TargetKey, str], ScheduledAction] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=KEPT_ACTIVITIES))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from tailrace_local.autoscaling.capacity import stepped, tracked
+from tailrace_local.autoscaling.capacity import step_scaling_capacity, target_tracking_capacity
 from tailrace_local.autoscaling.ports import Capacity, ScalingError
 from tailrace_local.autoscaling.records import Activity, Policy, Records, Status, Target
 from tailrace_local.emulation.pace import Pace
@@ -33,7 +33,7 @@ class Scaler:
         self._pace = pace or Pace()
         self._lock = threading.Lock()
 
-    def alarmed(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
+    def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
         """An alarm of the policy is in ALARM with that value; what was begun, or None when nothing was to be done.
 
         Raises:
@@ -46,7 +46,7 @@ class Scaler:
                 return None
             return self._act(policy, target, alarm, value, value - threshold)
 
-    def hold(self, target: Target) -> Activity | None:
+    def enforce_bounds(self, target: Target) -> Activity | None:
         """Bring the capacity within the target's bounds. Raises ScalingError when it cannot be read."""
         with self._lock:
             current = self._capacity.read(*target.variant)
@@ -56,14 +56,14 @@ class Scaler:
                 bound = f"maximum capacity was set to {target.maximum}"
             return self._change(target, current, wanted, bound)
 
-    def follow_up(self) -> None:
+    def update_activities(self) -> None:
         """See which of the changes that were begun have come into service."""
         with self._lock:
             for activity in self._records.activities:
                 if activity.status is Status.IN_PROGRESS:
-                    self._follow_up(activity)
+                    self._update_activity(activity)
 
-    def _follow_up(self, activity: Activity) -> None:
+    def _update_activity(self, activity: Activity) -> None:
         target = self._records.targets.get(activity.target)
         try:
             done = target is None or self._capacity.settled(*target.variant)
@@ -91,8 +91,8 @@ class Scaler:
 
     def _wanted(self, policy: Policy, alarm: str, current: int, value: float, beyond: float) -> int:
         if policy.kind == "StepScaling":
-            return stepped(policy.configuration, current, beyond)
-        wanted = tracked(float(policy.configuration["TargetValue"]), current, value)
+            return step_scaling_capacity(policy.configuration, current, beyond)
+        wanted = target_tracking_capacity(float(policy.configuration["TargetValue"]), current, value)
         if alarm == policy.alarms.get("high"):
             return max(wanted, current)
         return current if policy.configuration.get("DisableScaleIn") else min(wanted, current)

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from tailrace_local.autoscaling.cron import Days, field_of
+from tailrace_local.autoscaling.cron import Days, parse_field
 
 _FORM = re.compile(r"(at|rate|cron)\((.*)\)", re.DOTALL)
 _RATE = re.compile(r"([1-9]\d*) (minute|hour|day)(s?)")
@@ -88,7 +88,7 @@ class Calendar:
         return said.timestamp() if (there.hour, there.minute) == (hour, minute) else None
 
 
-def schedule_of(expression: str, zone_name: str, start_s: float) -> Schedule:
+def parse_schedule(expression: str, zone_name: str, start_s: float) -> Schedule:
     """Read an expression; `start_s` is when a rate begins.
 
     Raises:
@@ -124,8 +124,8 @@ def _calendar(text: str, zone: ZoneInfo) -> Calendar:
         raise ValueError("cron has six fields: minutes, hours, day of month, month, day of week, year")
     minutes, hours, day, month, weekday, year = fields
     return Calendar(
-        tuple(sorted(field_of("minutes", minutes))),
-        tuple(sorted(field_of("hours", hours))),
+        tuple(sorted(parse_field("minutes", minutes))),
+        tuple(sorted(parse_field("hours", hours))),
         Days.of(day, month, weekday, year),
         zone,
     )

@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from tailrace_local.autoscaling.api import ScalingApi
-from tailrace_local.autoscaling.cloudformation import PolicyType, TargetType
-from tailrace_local.autoscaling.identity import Arns
+from tailrace_local.autoscaling.arns import Arns
+from tailrace_local.autoscaling.cloudformation import ScalableTargetType, ScalingPolicyType
 from tailrace_local.autoscaling.operations import Operations
 from tailrace_local.autoscaling.ports import AlarmClient, Capacity
 from tailrace_local.autoscaling.records import Activity, Records
 from tailrace_local.autoscaling.scaler import Scaler
-from tailrace_local.autoscaling.scheduled import ScheduledActions
+from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
 from tailrace_local.emulation.pace import Pace
 
 RECENT = 5
@@ -42,22 +42,22 @@ class Scaling:
         operations = Operations(self._records, self._scaler, alarms, self._scheduled, arns=arns, now=now, new_id=new_id)
         self.api = ScalingApi(operations.table())
 
-    def alarmed(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
+    def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
         """An alarm is in ALARM with that value; what was begun. Raises ScalingError."""
-        return self._scaler.alarmed(policy_arn, alarm, value, threshold)
+        return self._scaler.handle_alarm(policy_arn, alarm, value, threshold)
 
-    def look(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Carry out what is scheduled, and see what has come into service."""
-        self._scaler.follow_up()
-        self._scheduled.look(now_s)
+        self._scaler.update_activities()
+        self._scheduled.run_due(now_s)
 
     def recent(self) -> list[Activity]:
         """The latest activities, oldest first."""
         return list(self._records.activities)[-RECENT:]
 
-    def cloudformation_handlers(self) -> Mapping[str, TargetType | PolicyType]:
+    def cloudformation_handlers(self) -> Mapping[str, ScalableTargetType | ScalingPolicyType]:
         """Its types."""
         return {
-            "AWS::ApplicationAutoScaling::ScalableTarget": TargetType(self.api.call),
-            "AWS::ApplicationAutoScaling::ScalingPolicy": PolicyType(self.api.call),
+            "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTargetType(self.api.call),
+            "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicyType(self.api.call),
         }

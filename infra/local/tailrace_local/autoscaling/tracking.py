@@ -13,7 +13,7 @@ HIGH_PERIODS, LOW_PERIODS = 3, 15
 """Minutes above, and below, before AWS's own alarms of target tracking speak."""
 
 
-def alarms_of(policy: Policy, new_id: str) -> dict[str, dict[str, Any]]:
+def tracking_alarms(policy: Policy, new_id: str) -> dict[str, dict[str, Any]]:
     """PutMetricAlarm's arguments, by ``high`` and ``low``.
 
     Raises:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tailrace_local.cloud.emulators import Receive, Scope, Send
+from tailrace_local.cloud.services import Receive, Scope, Send
 from tailrace_local.emulation.pace import Pace
 
 PATH = "/_tailrace/pace"
 _LIMIT_BYTES = 4096
 
 
-class PaceSurface:
+class PaceApi:
     """`GET` and `PUT` of `{"time_scale": 0.02}`."""
 
     def __init__(self, pace: Pace) -> None:

@@ -12,18 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.cloud.emulators import Emulator, NoEmulator, Service, Services
+from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
+from tailrace_local.cloud.event_sources.permissions import EventSourcePermissions
+from tailrace_local.cloud.event_sources.poller import Poller
+from tailrace_local.cloud.event_sources.supervisor import MappedFunction, PollerSupervisor, RoleQueue
 from tailrace_local.cloud.functions.artifact import ArtifactStore
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
-from tailrace_local.cloud.functions.fault_api import FaultSurface
-from tailrace_local.cloud.functions.faults import FunctionFaults
+from tailrace_local.cloud.functions.fault_injection.api import FaultApi
+from tailrace_local.cloud.functions.fault_injection.controller import FaultController
 from tailrace_local.cloud.functions.fleet import Fleet
 from tailrace_local.cloud.functions.logs import FunctionLogs
 from tailrace_local.cloud.functions.permissions import FunctionPermissions
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.iam.access_log import FILE, AccessLog
-from tailrace_local.cloud.iam.enforcement import GuardedEmulator
+from tailrace_local.cloud.iam.enforcement import EnforcedService
 from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
 from tailrace_local.cloud.ministack.core import Environment, MiniStack
 from tailrace_local.cloud.ministack.declared_types import DeclaredResources
@@ -32,20 +35,17 @@ from tailrace_local.cloud.ministack.identities import MiniStackIam
 from tailrace_local.cloud.ministack.missing_objects import MissingObjects
 from tailrace_local.cloud.ministack.nested_stacks import NestedStacks
 from tailrace_local.cloud.ministack.stacks import MiniStackStacks
-from tailrace_local.cloud.pace_api import PaceSurface
-from tailrace_local.cloud.queues.mapping import Mapping
-from tailrace_local.cloud.queues.permissions import MappingPermissions
-from tailrace_local.cloud.queues.poller import Poller
-from tailrace_local.cloud.queues.supervisor import MappedFunction, RoleQueue, Supervisor
+from tailrace_local.cloud.monitoring import Monitor
+from tailrace_local.cloud.pace_api import PaceApi
 from tailrace_local.cloud.roles.clients import RoleClients
 from tailrace_local.cloud.roles.credentials import RoleCredentials
 from tailrace_local.cloud.roles.policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
-from tailrace_local.cloud.serving.http_server import Serving
+from tailrace_local.cloud.services import CombinedService, Emulator, NullEmulator, Service
+from tailrace_local.cloud.serving.http_server import UvicornServer
 from tailrace_local.cloud.serving.listeners import Listeners
-from tailrace_local.cloud.serving.router import STATUS_PATH, Front
+from tailrace_local.cloud.serving.router import STATUS_PATH, Router
 from tailrace_local.cloud.settings import CloudSettings
-from tailrace_local.cloud.watching import Watch
 from tailrace_local.emulation.pace import Pace
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
@@ -71,36 +71,36 @@ class Cloud:
         self._artifacts = ArtifactStore(self._state.root / "artifacts")
         self._environment = WorkerEnvironment(endpoint_url, listening.ca_bundle, self._state.temporary)
         self._fleet = Fleet(self._start_worker, FunctionLogs(self._clients))
-        self._faults = FunctionFaults(self._state.root / "faults", self._fleet.renew)
+        self._faults = FaultController(self._state.root / "faults", self._fleet.renew)
         self._declared = DeclaredResources()
         self._pace = Pace(settings.time_scale)
-        self._watch = Watch(
+        self._monitor = Monitor(
             region=settings.region,
             account_id=settings.account_id,
             endpoint_url=endpoint_url,
             pace=self._pace,
         )
         self._emulator = _sagemaker(settings, endpoint_url, self._state.root, self._pace)
-        self._supervisor = Supervisor(self._ministack, self._make_poller)
+        self._supervisor = PollerSupervisor(self._ministack, self._make_poller)
         self._install()
 
     @property
-    def app(self) -> Front:
+    def app(self) -> Router:
         """What the server serves."""
         aws = self._ministack.app
         if self._settings.enforce_iam:
             aws = MissingObjects(aws, self._ministack.iam)
-        return Front(aws, FaultSurface(self._faults, self._guarded()), self.status)
+        return Router(aws, FaultApi(self._faults, self._enforced()), self.status)
 
     async def start(self) -> None:
         """Start what needs the port to answer."""
         await self._emulator.start()
         self._supervisor.start()
-        self._watch.start()
+        self._monitor.start()
 
     async def stop(self) -> None:
         """Stop pollers, functions and model servers, in that order."""
-        await asyncio.to_thread(self._watch.stop)
+        await asyncio.to_thread(self._monitor.stop)
         self._supervisor.stop()
         await asyncio.to_thread(self._fleet.close)
         await self._emulator.stop()
@@ -108,7 +108,7 @@ class Cloud:
     def status(self) -> dict[str, Any]:
         """What runs in here, and how deep its queues are."""
         # First: it enters the account and region whose stacks are told.
-        watched = self._watch.status()
+        watched = self._monitor.status()
         return {
             "stacks": [{"name": name, "status": status} for name, status in self._stacks.statuses().items()],
             "queues": watched.pop("queues"),
@@ -118,15 +118,15 @@ class Cloud:
             **watched,
         }
 
-    def _guarded(self) -> Service:
-        services = Services(PaceSurface(self._pace), self._watch.scaling, self._emulator)
+    def _enforced(self) -> Service:
+        services = CombinedService(PaceApi(self._pace), self._monitor.scaling, self._emulator)
         if not self._settings.enforce_iam:
             return services
         region, account_id = self._settings.region, self._settings.account_id
-        return GuardedEmulator(services, self._ministack.iam, region=region, account_id=account_id)
+        return EnforcedService(services, self._ministack.iam, region=region, account_id=account_id)
 
     def _install(self) -> None:
-        self._ministack.run_functions_with(self._watch.measured(self._fleet.execute))
+        self._ministack.run_functions_with(self._monitor.metered(self._fleet.execute))
         self._ministack.write_no_logs()
         MiniStackTables().install()
         self._ministack.stop_polling_queues()
@@ -134,11 +134,11 @@ class Cloud:
         self._ministack.look_at_schedules_every(_SCHEDULES_EVERY_S)
         self._ministack.fire_schedules_with(ScheduledTargets(self._clients).fire)
         self._enforce(self._ministack.iam)
-        self._watch.install()
+        self._monitor.install()
         self._ministack.add_resource_types(
             {
                 **self._emulator.cloudformation_handlers(),
-                **self._watch.cloudformation_handlers(),
+                **self._monitor.cloudformation_handlers(),
                 ROLE_POLICY: RolePolicies(self._ministack),
             }
         )
@@ -155,7 +155,7 @@ class Cloud:
             self._keys.install(self._ministack)
             iam.ask_for_keys(self._keys)
             self._ministack.guard_dead_letters(self._permissions.may_send)
-            self._ministack.guard_mappings(MappingPermissions(iam, self._credentials).refusal)
+            self._ministack.guard_mappings(EventSourcePermissions(iam, self._credentials).refusal)
 
     def _start_worker(self, spec: FunctionSpec, archive: bytes) -> Worker:
         self._permissions.require_environment(spec)
@@ -170,7 +170,7 @@ class Cloud:
             log=self._state.logs / "functions" / f"{spec.name}.log",
         )
 
-    def _make_poller(self, current: Callable[[], Mapping | None], mapping: Mapping) -> Poller:
+    def _make_poller(self, current: Callable[[], EventSourceMapping | None], mapping: EventSourceMapping) -> Poller:
         function = MappedFunction(self._ministack, mapping)
         return Poller(current, RoleQueue(mapping, function, self._clients, self._endpoint_url), function)
 
@@ -199,7 +199,7 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
         loop.add_signal_handler(number, stop.set)
     if settings.starter_fd is not None:
         _watch_starter(loop, settings.starter_fd, stop)
-    serving = Serving(cloud.app, listeners)
+    serving = UvicornServer(cloud.app, listeners)
     # The server outlives the signal until what uses it has stopped.
     server = asyncio.create_task(serving.serve())
     try:
@@ -255,7 +255,7 @@ def _ask(url: str) -> None:
 
 def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace: Pace) -> Emulator:
     if not settings.sagemaker:
-        return NoEmulator()
+        return NullEmulator()
     # Imported here because it uses boto3, which must find MiniStack's environment set.
     sagemaker: Any = importlib.import_module("tailrace_local.sagemaker")
     images = {name: sagemaker.ImageCommand(**vars(image)) for name, image in settings.images.items()}

@@ -9,8 +9,8 @@ from typing import Protocol
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError, MetricStat, State, Transition
 from tailrace_local.cloudwatch.evaluation import EXTRA_PERIODS, evaluate
 from tailrace_local.cloudwatch.expressions import ExpressionError, Series
-from tailrace_local.cloudwatch.queries import Computed
-from tailrace_local.cloudwatch.reasons import Datapoint, Judged, reason, reason_data
+from tailrace_local.cloudwatch.queries import QueryResults
+from tailrace_local.cloudwatch.reasons import Datapoint, EvaluationResult, reason, reason_data
 from tailrace_local.cloudwatch.statistics import Point, by_period
 from tailrace_local.emulation.pace import Pace
 
@@ -34,7 +34,7 @@ class AlarmStore(Protocol):
         """Every metric alarm that can be evaluated, and the state that it is in."""
         ...
 
-    def move(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's one flag
+    def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's one flag
         """Record the new state and carry out its actions; ``repeats`` when it only stays in ALARM."""
         ...
 
@@ -48,7 +48,7 @@ class Evaluator:
         self._pace = pace or Pace()
         self._seen: dict[str, tuple[float, int]] = {}
 
-    def look(self, now_s: float) -> list[Transition]:
+    def evaluate_due(self, now_s: float) -> list[Transition]:
         """Evaluate each alarm whose turn has come since the last look; what changed."""
         alarms = list(self._store.alarms())
         changed = []
@@ -62,7 +62,7 @@ class Evaluator:
             if transition is None:
                 continue
             repeats = transition.before is transition.after
-            self._store.move(alarm, transition, repeats)
+            self._store.apply(alarm, transition, repeats)
             if not repeats:
                 changed.append(transition)
         self._forget_all_but({alarm.name for alarm, _ in alarms})
@@ -85,14 +85,14 @@ class Evaluator:
         )
         if after is before and after is not State.ALARM:
             return None
-        judged = Judged(self._datapoints(alarm, values, end_s), before, after, now_s)
+        judged = EvaluationResult(self._datapoints(alarm, values, end_s), before, after, now_s)
         latest = judged.datapoints[0].value if judged.datapoints else None
         return Transition(alarm.name, before, after, reason(alarm, judged), reason_data(alarm, judged), latest)
 
     def _values(self, alarm: Alarm, end_s: float) -> Series:
         """The watched value of each period of the evaluation range, oldest first; the period at work is left out."""
         metrics = {query.id: self._series(alarm, query.stat, end_s) for query in alarm.queries if query.stat}
-        computed = Computed(alarm.queries, metrics)
+        computed = QueryResults(alarm.queries, metrics)
         return next(computed[query.id] for query in alarm.queries if query.returns)
 
     def _series(self, alarm: Alarm, stat: MetricStat, end_s: float) -> Series:

@@ -47,14 +47,14 @@ def composite_message(alarm: Described, change: Change, children: Iterable[Descr
     triggering = [
         {
             "Arn": child["AlarmArn"],
-            "State": {"Value": child["StateValue"], "Timestamp": moment(child["StateUpdatedTimestamp"])},
+            "State": {"Value": child["StateValue"], "Timestamp": format_time(child["StateUpdatedTimestamp"])},
         }
         for child in children
     ]
     return json.dumps({**_common(alarm, change), "AlarmRule": alarm["AlarmRule"], "TriggeringChildren": triggering})
 
 
-def moment(at_s: float) -> str:
+def format_time(at_s: float) -> str:
     """CloudWatch's way to write a time: `2026-01-25T22:46:00.608+0000`."""
     at = datetime.fromtimestamp(at_s, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
@@ -76,10 +76,10 @@ def _common(alarm: Described, change: Change) -> dict[str, Any]:
         "AlarmName": alarm["AlarmName"],
         "AlarmDescription": alarm.get("AlarmDescription") or None,
         "AWSAccountId": change.account_id,
-        "AlarmConfigurationUpdatedTimestamp": moment(alarm["AlarmConfigurationUpdatedTimestamp"]),
+        "AlarmConfigurationUpdatedTimestamp": format_time(alarm["AlarmConfigurationUpdatedTimestamp"]),
         "NewStateValue": change.after,
         "NewStateReason": change.reason,
-        "StateChangeTime": moment(change.at_s),
+        "StateChangeTime": format_time(change.at_s),
         "Region": region_name(change.region),
         "AlarmArn": alarm["AlarmArn"],
         "OldStateValue": change.before,

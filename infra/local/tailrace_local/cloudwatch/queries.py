@@ -8,7 +8,7 @@ from tailrace_local.cloudwatch.alarm import Query
 from tailrace_local.cloudwatch.expressions import ExpressionError, Series, evaluate
 
 
-class Computed(Mapping[str, Series]):
+class QueryResults(Mapping[str, Series]):
     """Series by id. An expression is computed when somebody asks for it, and once.
 
     Raises ExpressionError for an expression that depends on itself.

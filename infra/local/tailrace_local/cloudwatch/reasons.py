@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tailrace_local.cloudwatch.alarm import Alarm
-from tailrace_local.cloudwatch.notifications import moment
+from tailrace_local.cloudwatch.notifications import format_time
 
 _COMPARED = {
     "GreaterThanOrEqualToThreshold": "greater than or equal to",
@@ -28,7 +28,7 @@ class Datapoint:
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationResult:
     """The datapoints that were looked at, latest first, and the states before and after."""
 
     datapoints: Sequence[Datapoint]
@@ -37,7 +37,7 @@ class Judged:
     at_s: float
 
 
-def reason(alarm: Alarm, judged: Judged) -> str:
+def reason(alarm: Alarm, judged: EvaluationResult) -> str:
     """StateReason."""
     lacking = alarm.evaluation_periods - len(judged.datapoints)
     if judged.after == "INSUFFICIENT_DATA":
@@ -52,25 +52,25 @@ def reason(alarm: Alarm, judged: Judged) -> str:
     return f"Threshold Crossed: {_found(alarm, judged)}{_filled(alarm, lacking)}{_least(alarm, judged)}."
 
 
-def reason_data(alarm: Alarm, judged: Judged) -> str:
+def reason_data(alarm: Alarm, judged: EvaluationResult) -> str:
     """StateReasonData, a JSON document."""
     oldest = judged.datapoints[-1].start_s if judged.datapoints else None
     found = {
         "version": "1.0",
-        "queryDate": moment(judged.at_s),
-        "startDate": None if oldest is None else moment(oldest),
+        "queryDate": format_time(judged.at_s),
+        "startDate": None if oldest is None else format_time(oldest),
         "statistic": alarm.statistic,
         "period": int(alarm.period_s),
         "recentDatapoints": [datapoint.value for datapoint in reversed(judged.datapoints)],
         "threshold": alarm.threshold,
         "evaluatedDatapoints": [
-            {"timestamp": moment(datapoint.start_s), "value": datapoint.value} for datapoint in judged.datapoints
+            {"timestamp": format_time(datapoint.start_s), "value": datapoint.value} for datapoint in judged.datapoints
         ],
     }
     return json.dumps({name: value for name, value in found.items() if value is not None})
 
 
-def _found(alarm: Alarm, judged: Judged) -> str:
+def _found(alarm: Alarm, judged: EvaluationResult) -> str:
     alarming = judged.after == "ALARM"
     matching = [each for each in judged.datapoints if alarm.breaches(each.value) is alarming]
     shown = ", ".join(f"{each.value} ({_short(each.start_s)})" for each in matching)
@@ -86,7 +86,7 @@ def _filled(alarm: Alarm, lacking: int) -> str:
     return f" and {_counted(lacking, 'missing datapoint')} {_was(lacking)} treated as [{_TREATED[alarm.missing]}]"
 
 
-def _least(alarm: Alarm, judged: Judged) -> str:
+def _least(alarm: Alarm, judged: EvaluationResult) -> str:
     needed, pair = alarm.datapoints_to_alarm, "OK -> ALARM"
     if judged.after == "OK":
         needed, pair = alarm.evaluation_periods - needed + 1, "ALARM -> OK"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
+from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
 from tailrace_local.errors import FaultPlanError
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 

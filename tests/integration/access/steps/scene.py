@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from tailrace import Tailrace
 from tailrace_core.jobs.model import Chunk
 from tailrace_core.ledger.items import DUE_INDEX
-from tailrace_local.cloud.queues.events import record
+from tailrace_local.cloud.event_sources.events import event_record
 from tailrace_local.cloud.serving.router import STATUS_PATH
 from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.fault_admin import SECTIONS, CloudFaultPlan, FaultAdmin
@@ -306,7 +306,7 @@ class Scene:
     def told(self, function: str, queue: str, body: str, job: str | None = None) -> Seen:
         """What a function makes of a message, and what became of the job."""
         message = {"MessageId": "1", "ReceiptHandle": "1", "Body": body, "MD5OfBody": "0"}
-        event = {"Records": [record(message, queue_arn=self.queue_arn(queue))]}
+        event = {"Records": [event_record(message, queue_arn=self.queue_arn(queue))]}
         seen = self.invoked(function, event)
         return {**seen, **(self.became_of(job) if job else {})}
 

@@ -5,27 +5,27 @@ from datetime import UTC, datetime
 import pytest
 
 from tailrace_local.emulation.errors import ApiError
-from tests.unit.local.autoscaling.world import FOLLOW, IDENTITY, LEAVE_ZERO, World
+from tests.unit.local.autoscaling.scenario import FOLLOW, IDENTITY, LEAVE_ZERO, ScalingScenario
 
 
 @pytest.fixture
-def world() -> World:
-    made = World()
+def world() -> ScalingScenario:
+    made = ScalingScenario()
     made.register()
     return made
 
 
-def test_a_step_leaves_zero_once_and_not_again_within_its_cooldown(world: World) -> None:
+def test_a_step_leaves_zero_once_and_not_again_within_its_cooldown(world: ScalingScenario) -> None:
     arn = world.policy(LEAVE_ZERO)
     counts = []
     for _ in range(7):
-        world.alarmed(arn, "BacklogWithoutCapacity", 1.0, 1.0)
+        world.handle_alarm(arn, "BacklogWithoutCapacity", 1.0, 1.0)
         counts.append(world.instances)
         world.now += 60
     assert counts == [1, 1, 1, 1, 1, 2, 2]
 
 
-def test_a_longer_backlog_adds_what_it_asks_for_during_the_cooldown_too(world: World) -> None:
+def test_a_longer_backlog_adds_what_it_asks_for_during_the_cooldown_too(world: ScalingScenario) -> None:
     world.instances = 1
     arn = world.policy(FOLLOW)
     world.speak(arn, "High", 10.0)
@@ -36,7 +36,7 @@ def test_a_longer_backlog_adds_what_it_asks_for_during_the_cooldown_too(world: W
     assert world.instances == 4  # the bound
 
 
-def test_scaling_in_waits_for_its_cooldown_and_then_goes_to_zero(world: World) -> None:
+def test_scaling_in_waits_for_its_cooldown_and_then_goes_to_zero(world: ScalingScenario) -> None:
     world.instances = 1
     arn = world.policy(FOLLOW)
     world.speak(arn, "High", 10.0)
@@ -48,7 +48,7 @@ def test_scaling_in_waits_for_its_cooldown_and_then_goes_to_zero(world: World) -
     assert world.instances == 0
 
 
-def test_an_alarm_never_moves_against_its_direction(world: World) -> None:
+def test_an_alarm_never_moves_against_its_direction(world: ScalingScenario) -> None:
     world.instances = 3
     arn = world.policy(FOLLOW)
     world.speak(arn, "High", 1.0)
@@ -58,32 +58,32 @@ def test_an_alarm_never_moves_against_its_direction(world: World) -> None:
     assert world.instances == 3
 
 
-def test_registering_brings_the_capacity_within_its_bounds(world: World) -> None:
+def test_registering_brings_the_capacity_within_its_bounds(world: ScalingScenario) -> None:
     world.register(minimum=2)
     assert world.instances == 2
     world.register(minimum=0, maximum=1)
     assert world.instances == 1
 
 
-def test_a_suspended_target_is_left_alone(world: World) -> None:
+def test_a_suspended_target_is_left_alone(world: ScalingScenario) -> None:
     arn = world.policy(LEAVE_ZERO)
     world.call("RegisterScalableTarget", {**IDENTITY, "SuspendedState": {"DynamicScalingOutSuspended": True}})
-    world.alarmed(arn, "a", 1.0, 1.0)
+    world.handle_alarm(arn, "a", 1.0, 1.0)
     assert world.instances == 0
 
 
-def test_what_the_endpoint_refuses_is_told_and_tried_again_with_the_next_alarm(world: World) -> None:
+def test_what_the_endpoint_refuses_is_told_and_tried_again_with_the_next_alarm(world: ScalingScenario) -> None:
     arn = world.policy(LEAVE_ZERO)
     world.updating = True
-    world.alarmed(arn, "a", 1.0, 1.0)
+    world.handle_alarm(arn, "a", 1.0, 1.0)
     world.updating = False
-    world.alarmed(arn, "a", 1.0, 1.0)
+    world.handle_alarm(arn, "a", 1.0, 1.0)
     assert world.instances == 1
     assert [each["StatusCode"] for each in world.activities()] == ["Successful", "Failed"]
     assert "in-progress" in world.activities()[1]["StatusMessage"]
 
 
-def test_a_change_is_in_progress_until_it_is_in_service_and_the_next_one_waits_for_it(world: World) -> None:
+def test_a_change_is_in_progress_until_it_is_in_service_and_the_next_one_waits_for_it(world: ScalingScenario) -> None:
     arn = world.policy(FOLLOW)
     world.instances, world.starting = 1, True
     world.speak(arn, "High", 10.0)
@@ -91,12 +91,12 @@ def test_a_change_is_in_progress_until_it_is_in_service_and_the_next_one_waits_f
     (begun,) = world.activities()
     assert (world.instances, begun["StatusCode"], "EndTime" in begun) == (2, "InProgress", False)
     world.starting = False
-    world.scaling.look(world.now)
+    world.scaling.run_due(world.now)
     (done,) = world.activities()
     assert (done["StatusCode"], done["EndTime"]) == ("Successful", world.now)
 
 
-def test_an_action_that_is_due_changes_the_bounds_and_the_capacity(world: World) -> None:
+def test_an_action_that_is_due_changes_the_bounds_and_the_capacity(world: ScalingScenario) -> None:
     action = {
         **IDENTITY,
         "ScheduledActionName": "floor",
@@ -104,18 +104,20 @@ def test_an_action_that_is_due_changes_the_bounds_and_the_capacity(world: World)
         "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 6},
     }
     world.call("PutScheduledAction", action)
-    world.scaling.look(world.now + 59)
+    world.scaling.run_due(world.now + 59)
     assert world.instances == 0
-    world.scaling.look(world.now + 61)
+    world.scaling.run_due(world.now + 61)
     (target,) = world.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"]
     assert (world.instances, target["MinCapacity"], target["MaxCapacity"]) == (2, 2, 6)
     world.register(minimum=0)
     world.instances = 0
-    world.scaling.look(world.now + 600)
+    world.scaling.run_due(world.now + 600)
     assert world.instances == 0  # once
 
 
-def test_a_recurring_action_is_carried_out_each_time_while_it_is_valid_and_not_suspended(world: World) -> None:
+def test_a_recurring_action_is_carried_out_each_time_while_it_is_valid_and_not_suspended(
+    world: ScalingScenario,
+) -> None:
     action = {
         **IDENTITY,
         "ScheduledActionName": "floor",
@@ -130,12 +132,12 @@ def test_a_recurring_action_is_carried_out_each_time_while_it_is_valid_and_not_s
         world.instances = 0
         suspended = {"ScheduledScalingSuspended": after == 3611}
         world.call("RegisterScalableTarget", {**IDENTITY, "MinCapacity": 0, "SuspendedState": suspended})
-        world.scaling.look(world.now + after)
+        world.scaling.run_due(world.now + after)
         counts.append(world.instances)
     assert counts == [1, 0, 1, 0]
 
 
-def test_a_scheduled_action_is_changed_by_what_is_put_again_and_goes_with_its_target(world: World) -> None:
+def test_a_scheduled_action_is_changed_by_what_is_put_again_and_goes_with_its_target(world: ScalingScenario) -> None:
     named = {**IDENTITY, "ScheduledActionName": "floor"}
     world.call("PutScheduledAction", {**named, "Schedule": "rate(1 day)", "ScalableTargetAction": {"MinCapacity": 1}})
     world.call("PutScheduledAction", {**named, "Schedule": "cron(0 8 * * ? *)", "Timezone": "Europe/Berlin"})
@@ -146,14 +148,14 @@ def test_a_scheduled_action_is_changed_by_what_is_put_again_and_goes_with_its_ta
     assert world.call("DescribeScheduledActions", everything)["ScheduledActions"] == []
 
 
-def test_tags_are_kept_with_the_target(world: World) -> None:
+def test_tags_are_kept_with_the_target(world: ScalingScenario) -> None:
     arn = world.call("RegisterScalableTarget", {**IDENTITY, "Tags": {"team": "a", "cost": "b"}})["ScalableTargetARN"]
     world.call("TagResource", {"ResourceARN": arn, "Tags": {"team": "c"}})
     world.call("UntagResource", {"ResourceARN": arn, "TagKeys": ["cost"]})
     assert world.call("ListTagsForResource", {"ResourceARN": arn}) == {"Tags": {"team": "c"}}
 
 
-def test_a_tracking_policy_makes_its_alarms_and_takes_them_along(world: World) -> None:
+def test_a_tracking_policy_makes_its_alarms_and_takes_them_along(world: ScalingScenario) -> None:
     arn = world.policy(FOLLOW)
     thresholds = {name.split("-Alarm")[1][:3]: alarm["Threshold"] for name, alarm in world.alarms.items()}
     assert thresholds == {"Hig": 5.0, "Low": 4.5}
@@ -196,7 +198,7 @@ def test_a_tracking_policy_makes_its_alarms_and_takes_them_along(world: World) -
     ],
 )
 def test_what_cannot_be_done_is_refused_with_awss_name_for_it(
-    world: World, operation: str, request_: dict[str, str], code: str
+    world: ScalingScenario, operation: str, request_: dict[str, str], code: str
 ) -> None:
     with pytest.raises(ApiError) as refused:
         world.call(operation, request_)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_local.autoscaling.schedule import Calendar, ScheduleError, schedule_of
+from tailrace_local.autoscaling.schedule import Calendar, ScheduleError, parse_schedule
 
 
 def seconds(text: str, zone: str = "UTC") -> float:
@@ -15,7 +15,7 @@ def seconds(text: str, zone: str = "UTC") -> float:
 
 
 def following(expression: str, start: str, count: int = 3, zone: str = "UTC") -> list[str]:
-    schedule, moment, found = schedule_of(expression, zone, seconds(start)), seconds(start), []
+    schedule, moment, found = parse_schedule(expression, zone, seconds(start)), seconds(start), []
     for _ in range(count):
         following = schedule.after(moment)
         if following is None:
@@ -65,13 +65,13 @@ def test_a_time_that_the_change_of_clocks_leaves_out_does_not_come() -> None:
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused_with_the_expression(expression: str) -> None:
     with pytest.raises(ScheduleError) as refused:
-        schedule_of(expression, "UTC", 0.0)
+        parse_schedule(expression, "UTC", 0.0)
     assert expression in str(refused.value)
 
 
 def test_an_unknown_time_zone_is_refused() -> None:
     with pytest.raises(ScheduleError, match="Mars/Olympus"):
-        schedule_of("cron(0 8 * * ? *)", "Mars/Olympus", 0.0)
+        parse_schedule("cron(0 8 * * ? *)", "Mars/Olympus", 0.0)
 
 
 @given(
@@ -83,7 +83,7 @@ def test_an_unknown_time_zone_is_refused() -> None:
 def test_the_next_moment_is_later_says_what_was_asked_and_leaves_none_out(
     minute: int, hour: int, moment: int, zone: str
 ) -> None:
-    schedule = schedule_of(f"cron({minute} {hour} * * ? *)", zone, 0.0)
+    schedule = parse_schedule(f"cron({minute} {hour} * * ? *)", zone, 0.0)
     assert isinstance(schedule, Calendar)
     found = schedule.after(moment)
     assert found is not None

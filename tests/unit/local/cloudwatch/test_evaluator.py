@@ -9,7 +9,7 @@ import pytest
 from cfnlint.decode import decode  # type: ignore[import-untyped]  # ships no types
 
 from tailrace_local.cloudwatch import Alarm, AlarmError, Evaluator, Point, State, Transition
-from tailrace_local.cloudwatch.checking import check
+from tailrace_local.cloudwatch.validation import validate_alarm
 from tailrace_local.emulation.pace import Pace
 from tests.infra.templates import ROOT
 
@@ -44,7 +44,7 @@ class Store:
     def alarms(self) -> Iterable[tuple[Alarm, State]]:
         return [(alarm, self.states[alarm.name]) for alarm in self._alarms]
 
-    def move(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001
+    def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001
         self.states[alarm.name] = transition.after
         self.moves.append((transition, repeats))
 
@@ -60,7 +60,7 @@ def test_an_alarm_follows_its_own_dimensions_and_comes_back() -> None:
     metrics.put = [depth(10, 0), depth(10, 7, "another"), depth(70, 2), depth(130, 0)]
     states = []
     for now in (60, 120, 180):
-        evaluator.look(now)
+        evaluator.evaluate_due(now)
         states.append(store.states["parked"])
     assert states == [State.OK, State.ALARM, State.OK]
 
@@ -69,25 +69,25 @@ def test_an_alarm_of_a_deleted_name_begins_anew() -> None:
     metrics, store = Metrics(), Store(PARKED)
     evaluator = Evaluator(metrics, store)
     metrics.put = [depth(10, 1)]
-    evaluator.look(60)
+    evaluator.evaluate_due(60)
     kept, store._alarms = store._alarms, []
-    evaluator.look(61)
+    evaluator.evaluate_due(61)
     store._alarms, store.states["parked"] = kept, State.INSUFFICIENT_DATA
-    assert len(evaluator.look(62)) == 1
+    assert len(evaluator.evaluate_due(62)) == 1
 
 
 def test_a_period_is_evaluated_once_and_only_when_it_is_over() -> None:
     metrics, store = Metrics(), Store(PARKED)
     evaluator = Evaluator(metrics, store)
     metrics.put = [depth(61, 1)]
-    assert [len(evaluator.look(now)) for now in (60, 90, 119, 120, 121, 179)] == [1, 0, 0, 1, 0, 0]
+    assert [len(evaluator.evaluate_due(now)) for now in (60, 90, 119, 120, 121, 179)] == [1, 0, 0, 1, 0, 0]
 
 
 def test_an_alarm_that_lasts_is_told_again_each_period_and_does_not_count_as_a_change() -> None:
     metrics, store = Metrics(), Store(PARKED)
     evaluator = Evaluator(metrics, store)
     metrics.put = [depth(at, 1) for at in (10, 70, 130)]
-    assert [len(evaluator.look(now)) for now in (60, 120, 180)] == [1, 0, 0]
+    assert [len(evaluator.evaluate_due(now)) for now in (60, 120, 180)] == [1, 0, 0]
     assert [repeats for _, repeats in store.moves] == [False, True, True]
 
 
@@ -98,7 +98,7 @@ def test_time_can_be_made_to_pass_faster_and_slower_again() -> None:
     states = []
     for time_scale, now in ((1 / 60, 61.0), (1.0, 120.0), (1.0, 300.0)):
         pace.time_scale = time_scale
-        evaluator.look(now)
+        evaluator.evaluate_due(now)
         states.append(store.states["parked"])
     assert states == [State.ALARM, State.ALARM, State.OK]
 
@@ -109,7 +109,7 @@ def test_a_long_period_is_evaluated_each_minute_over_what_ended_then() -> None:
     metrics.put = [depth(10, 0), depth(130, 4)]
     states = []
     for now in (60, 120, 180, 480, 960, 1080):
-        evaluator.look(now)
+        evaluator.evaluate_due(now)
         states.append(store.states["parked"])
     # Without newer data the last period that has some is evaluated until it leaves the evaluation range.
     assert states == [State.OK, State.OK, State.ALARM, State.ALARM, State.ALARM, State.OK]
@@ -119,27 +119,27 @@ def test_a_high_resolution_alarm_is_evaluated_every_ten_seconds() -> None:
     metrics, store = Metrics(), Store(PARKED | {"Period": 10})
     evaluator = Evaluator(metrics, store)
     metrics.put = [depth(15, 1)]
-    assert [len(evaluator.look(now)) for now in (10, 15, 20, 25)] == [1, 0, 1, 0]
+    assert [len(evaluator.evaluate_due(now)) for now in (10, 15, 20, 25)] == [1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(("unit", "state"), [("None", State.OK), ("Seconds", State.ALARM)])
 def test_only_what_was_put_with_the_alarms_unit_counts(unit: str, state: State) -> None:
     metrics, store = Metrics(), Store(PARKED | {"Unit": "Seconds"})
     metrics.put = [(*depth(10, 7)[:3], Point.of(10, 7, unit=unit))]
-    Evaluator(metrics, store).look(60)
+    Evaluator(metrics, store).evaluate_due(60)
     assert store.states["parked"] is state
 
 
 def test_alarms_on_dynamodb_keep_their_state_when_data_is_missing() -> None:
     store = Store(PARKED | {"Namespace": "AWS/DynamoDB", "TreatMissingData": "breaching"})
-    Evaluator(Metrics(), store).look(60)
+    Evaluator(Metrics(), store).evaluate_due(60)
     assert store.states["parked"] is State.INSUFFICIENT_DATA
 
 
 def test_a_change_tells_its_reason_with_the_datapoints_of_the_periods() -> None:
     metrics, store = Metrics(), Store(PARKED)
     metrics.put = [depth(70, 2)]
-    (changed,) = Evaluator(metrics, store).look(125)
+    (changed,) = Evaluator(metrics, store).evaluate_due(125)
     assert changed.reason.startswith("Threshold Crossed: 1 out of the last 1 datapoints [2.0 (01/01/70 00:01:00)] was")
     assert json.loads(changed.reason_data)["evaluatedDatapoints"][0]["timestamp"] == "1970-01-01T00:01:00.000+0000"
 
@@ -154,7 +154,7 @@ def test_metric_math_is_evaluated_over_its_metrics() -> None:
     ]
     metrics, store = Metrics(), Store(alarm)
     metrics.put = [depth(10, 6)]
-    (changed,) = Evaluator(metrics, store).look(60)
+    (changed,) = Evaluator(metrics, store).evaluate_due(60)
     assert changed.after is State.ALARM
     assert "[1.0 (" in changed.reason
 
@@ -166,10 +166,10 @@ def test_expressions_may_stand_in_any_order_but_not_depend_on_themselves(caplog:
         {"Id": "middle", "Expression": "3 - 1", "ReturnData": False},
     ]
     store = Store(alarm | {"Metrics": chain, "TreatMissingData": "breaching"})
-    Evaluator(Metrics(), store).look(60)
+    Evaluator(Metrics(), store).evaluate_due(60)
     assert store.states["parked"] is State.ALARM
     circle = [chain[0], {**chain[1], "Expression": "last"}]
-    Evaluator(Metrics(), Store(alarm | {"Metrics": circle})).look(60)
+    Evaluator(Metrics(), Store(alarm | {"Metrics": circle})).evaluate_due(60)
     assert "last -> middle -> last" in caplog.text
 
 
@@ -198,11 +198,11 @@ def test_an_alarm_that_cannot_be_evaluated_is_refused_with_its_name(changes: dic
 )
 def test_what_would_never_be_evaluated_is_refused_when_it_is_put(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(AlarmError, match=f"parked.*{named}"):
-        check({**PARKED, **changes})
+        validate_alarm({**PARKED, **changes})
 
 
 def test_what_is_evaluated_is_taken() -> None:
-    assert check({**PARKED, "Statistic": None, "ExtendedStatistic": "p99.9"}).statistic == "p99.9"
+    assert validate_alarm({**PARKED, "Statistic": None, "ExtendedStatistic": "p99.9"}).statistic == "p99.9"
 
 
 @pytest.mark.parametrize("name", ["endpoint.yaml", "monitoring.yaml"])
@@ -211,7 +211,7 @@ def test_every_alarm_of_the_templates_is_evaluated(name: str) -> None:
     alarms = {key: found for key, found in resources.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
     assert alarms
     for logical_id, alarm in alarms.items():
-        check({"AlarmName": logical_id, **known(alarm["Properties"])})
+        validate_alarm({"AlarmName": logical_id, **known(alarm["Properties"])})
 
 
 def known(node: Any) -> Any:

@@ -8,8 +8,8 @@ import pytest
 from tailrace_local.cloudwatch.notifications import (
     Change,
     composite_message,
+    format_time,
     metric_message,
-    moment,
     region_name,
     subject,
 )
@@ -123,4 +123,4 @@ def test_a_region_is_called_by_its_name(region: str, name: str) -> None:
 
 
 def test_a_moment_has_milliseconds_and_an_offset() -> None:
-    assert moment(0.5) == "1970-01-01T00:00:00.500+0000"
+    assert format_time(0.5) == "1970-01-01T00:00:00.500+0000"

@@ -7,7 +7,7 @@ import pytest
 
 from tailrace_local.cloudwatch import Alarm
 from tailrace_local.cloudwatch.alarm import MissingData, Query
-from tailrace_local.cloudwatch.reasons import Datapoint, Judged, reason, reason_data
+from tailrace_local.cloudwatch.reasons import Datapoint, EvaluationResult, reason, reason_data
 
 START_S = 1_667_906_700.0  # 2022-11-08 11:25:00 UTC
 THREE = Alarm.of(
@@ -25,8 +25,8 @@ THREE = Alarm.of(
 HIGH = [Datapoint(START_S - 60 * age, 20000.0) for age in range(3)]
 
 
-def judged(datapoints: list[Datapoint], before: str, after: str) -> Judged:
-    return Judged(datapoints, before, after, START_S + 65.399)
+def judged(datapoints: list[Datapoint], before: str, after: str) -> EvaluationResult:
+    return EvaluationResult(datapoints, before, after, START_S + 65.399)
 
 
 def test_what_crossed_the_threshold_is_told_as_the_user_guide_shows_it() -> None:

@@ -84,7 +84,7 @@ class FunctionLogs:
             client = self._clients.client("logs", stream.role, stream.function, stream.region)
             if stream.name not in self._streams:
                 self._make(client, names)
-            for batch in batches(events):
+            for batch in split_events(events):
                 client.put_log_events(**names, logEvents=batch)
         except Exception as error:  # noqa: BLE001 - logs that cannot be written stop nothing
             if stream.function not in self._refused:
@@ -101,7 +101,7 @@ class FunctionLogs:
         self._streams.add(names["logStreamName"])
 
 
-def batches(events: list[Event]) -> Iterator[list[Event]]:
+def split_events(events: list[Event]) -> Iterator[list[Event]]:
     """The events in as few calls as the API takes."""
     batch: list[Event] = []
     size = 0

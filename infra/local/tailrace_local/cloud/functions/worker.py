@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tailrace_local.cloud.functions.environment import WorkerEnvironment
-from tailrace_local.cloud.functions.faults import RuntimeCommand
+from tailrace_local.cloud.functions.fault_injection.controller import RuntimeCommand
 from tailrace_local.cloud.functions.output import WorkerOutput
 from tailrace_local.cloud.functions.runtime_api import Answer, Invocation, RuntimeApi, failure
 from tailrace_local.cloud.functions.specification import FunctionSpec

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
-from tailrace_local.cloud.emulators import Receive, Scope, Send, Service
+from tailrace_local.cloud.services import Receive, Scope, Send, Service
 
 _OWN_SURFACE = "/_tailrace/"
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations)")
@@ -25,7 +25,7 @@ _NAMED = {
 _PASSED = "ExecutionRoleArn"
 
 
-class Judge(Protocol):
+class PolicyEvaluator(Protocol):
     """Who knows identities and their policies."""
 
     def refusal(
@@ -41,10 +41,10 @@ class Judge(Protocol):
         ...
 
 
-class GuardedEmulator:
+class EnforcedService:
     """Lets through to an emulator what the caller's policies allow; everything else is the emulator's."""
 
-    def __init__(self, emulator: Service, judge: Judge, *, region: str, account_id: str) -> None:
+    def __init__(self, emulator: Service, judge: PolicyEvaluator, *, region: str, account_id: str) -> None:
         self._emulator = emulator
         self._judge = judge
         self._arn = f"arn:aws:sagemaker:{region}:{account_id}"

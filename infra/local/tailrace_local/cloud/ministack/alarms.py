@@ -10,8 +10,8 @@ from typing import Any
 
 from tailrace_local.cloud.ministack.patching import replace
 from tailrace_local.cloudwatch import Alarm, AlarmError, State, Transition
-from tailrace_local.cloudwatch.checking import check
-from tailrace_local.cloudwatch.notifications import moment
+from tailrace_local.cloudwatch.notifications import format_time
+from tailrace_local.cloudwatch.validation import validate_alarm
 
 Described = dict[str, Any]
 Dispatch = Callable[[Described, str, str, str], None]
@@ -44,7 +44,7 @@ class MiniStackAlarms:
         stock = self._provisioners._cw_metric_alarm_record  # noqa: SLF001 - no public way in
 
         def record(name: str, properties: Described) -> Described:
-            check({**properties, "AlarmName": name})
+            validate_alarm({**properties, "AlarmName": name})
             if not properties.get("Metrics"):
                 return dict(stock(name, properties))
             alarm = stock(name, {**properties, "Metrics": None, "MetricName": "-", "Namespace": "-"})
@@ -114,7 +114,7 @@ class MiniStackAlarms:
             {
                 "AlarmName": alarm["AlarmName"],
                 "AlarmType": "CompositeAlarm" if "AlarmRule" in alarm else "MetricAlarm",
-                "Timestamp": moment(time.time()),
+                "Timestamp": format_time(time.time()),
                 "HistoryItemType": "Action",
                 "HistorySummary": said if error else f"Successfully {said}",
                 "HistoryData": json.dumps({name: value for name, value in done.items() if value is not None}),

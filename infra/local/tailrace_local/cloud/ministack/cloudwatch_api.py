@@ -11,7 +11,7 @@ from typing import Any
 from tailrace_local.cloud.ministack.alarms import with_metrics
 from tailrace_local.cloud.ministack.patching import replace
 from tailrace_local.cloudwatch import AlarmError
-from tailrace_local.cloudwatch.checking import check
+from tailrace_local.cloudwatch.validation import validate_alarm
 from tailrace_local.emulation.query_protocol import read_form, write_xml
 
 _TARGET = "GraniteServiceVersion20100801"
@@ -59,7 +59,7 @@ class MiniStackApi:
 
         def put(params: Any, request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 - its form
             try:
-                check(request)
+                validate_alarm(request)
             except (AlarmError, KeyError, ValueError) as error:
                 refused: Answer = self._cloudwatch._error(  # noqa: SLF001 - as above
                     "ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor

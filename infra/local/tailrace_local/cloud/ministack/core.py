@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.cloud.emulators import ResourceHandlers
 from tailrace_local.cloud.ministack.identities import MiniStackIam, replace
+from tailrace_local.cloud.services import ResourceHandlers
 
 PINNED = "1.5.33"
 NESTED_STACK = "AWS::CloudFormation::Stack"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from tailrace_local.cloud.emulators import App, Receive, Scope, Send
-from tailrace_local.cloud.iam.enforcement import Judge
+from tailrace_local.cloud.iam.enforcement import PolicyEvaluator
+from tailrace_local.cloud.services import App, Receive, Scope, Send
 
 _FOR_S3 = re.compile(rb"Credential=[^/]+/\d+/[^/]+/s3/aws4_request")
 _NOT_FOUND, _FORBIDDEN = 404, 403
@@ -24,7 +24,7 @@ _REFUSED = (
 class MissingObjects:
     """Before S3: turns the 404 of an object into a 403 for those who may not list."""
 
-    def __init__(self, app: App, judge: Judge) -> None:
+    def __init__(self, app: App, judge: PolicyEvaluator) -> None:
         self._app = app
         self._judge = judge
 

@@ -14,7 +14,7 @@ LIFETIME_S = 6 * 3600.0
 RENEW_BEFORE_S = 2 * 3600.0
 
 
-class Assumes(Protocol):
+class SessionSource(Protocol):
     """Whoever hands out sessions of roles."""
 
     def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
@@ -25,7 +25,7 @@ class Assumes(Protocol):
 class RoleCredentials:
     """One session for each role and session name."""
 
-    def __init__(self, source: Assumes, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: SessionSource, *, now: Callable[[], float] = time.time) -> None:
         self._source = source
         self._now = now
         self._sessions: dict[tuple[str, str], Session] = {}

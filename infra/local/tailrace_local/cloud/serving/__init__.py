@@ -1,4 +1,4 @@
 """Serving over HTTP: the router in front, the listeners, and their certificates.
 
-Imports `tailrace_local.cloud.emulators` and `tailrace_local.state_directory`.
+Imports `tailrace_local.cloud.services` and `tailrace_local.state_directory`.
 """

@@ -10,7 +10,7 @@ from asyncio import constants
 from collections.abc import Iterator
 from typing import Any
 
-from tailrace_local.cloud.emulators import App
+from tailrace_local.cloud.services import App
 from tailrace_local.cloud.serving.listeners import Listeners
 
 _KEEP_ALIVE_S = 75
@@ -18,7 +18,7 @@ _GRACE_S = 1
 _FAREWELL_S = 0.5
 
 
-class Serving:
+class UvicornServer:
     """One server for each socket, over the same application. Signals are left to whoever runs it."""
 
     def __init__(self, app: App, listeners: Listeners) -> None:

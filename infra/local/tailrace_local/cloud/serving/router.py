@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tailrace_local.cloud.emulators import App, Receive, Scope, Send, Service
+from tailrace_local.cloud.services import App, Receive, Scope, Send, Service
 
 STATUS_PATH = "/_tailrace/status"
 
 
-class Front:
+class Router:
     """The ASGI application that the server runs."""
 
     def __init__(self, ministack: App, emulator: Service, status: Callable[[], dict[str, Any]]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.emulators import Receive, Scope, Send
-from tailrace_local.cloud.iam.enforcement import GuardedEmulator
+from tailrace_local.cloud.iam.enforcement import EnforcedService
+from tailrace_local.cloud.services import Receive, Scope, Send
 
 
 class Answering:
@@ -24,7 +24,7 @@ class Answering:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"path", scope["path"].encode())]})
 
 
-class Judge:
+class PolicyEvaluator:
     """Refuses what it is told to."""
 
     def __init__(self, refused: str = "") -> None:
@@ -45,7 +45,7 @@ class Judge:
         return "no" if action == self._refused else None
 
 
-def ask(judge: Judge, path: str, target: str = "", body: bytes = b"") -> tuple[int, list[bytes]]:
+def ask(judge: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") -> tuple[int, list[bytes]]:
     emulator, sent = Answering(), []
     blocks = [{"body": body[:3], "more_body": True}, {"body": body[3:], "more_body": False}]
 
@@ -56,7 +56,7 @@ def ask(judge: Judge, path: str, target: str = "", body: bytes = b"") -> tuple[i
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-amz-target", target.encode())]}
-    guarded = GuardedEmulator(emulator, judge, region="eu-west-1", account_id="123456789012")
+    guarded = EnforcedService(emulator, judge, region="eu-west-1", account_id="123456789012")
     asyncio.run(guarded(scope, receive, send))
     return sent[0]["status"], emulator.bodies
 
@@ -74,37 +74,37 @@ def ask(judge: Judge, path: str, target: str = "", body: bytes = b"") -> tuple[i
 def test_a_request_is_judged_by_its_operation_and_what_it_names(
     path: str, target: str, body: dict[str, str], asked: tuple[str, str]
 ) -> None:
-    judge = Judge()
+    judge = PolicyEvaluator()
     ask(judge, path, target, json.dumps(body).encode())
     assert judge.asked == [(asked[0], f"arn:aws:sagemaker:eu-west-1:123456789012:{asked[1]}")]
 
 
 def test_what_names_nothing_is_judged_on_everything() -> None:
-    judge = Judge()
+    judge = PolicyEvaluator()
     ask(judge, "/", "SageMaker.ListEndpoints", b"{}")
     assert judge.asked == [("sagemaker:ListEndpoints", "*")]
 
 
 def test_who_makes_a_model_is_asked_for_its_role_and_its_tags() -> None:
-    judge, role = Judge(), "arn:aws:iam::123456789012:role/r"
+    judge, role = PolicyEvaluator(), "arn:aws:iam::123456789012:role/r"
     body = {"ModelName": "m", "ExecutionRoleArn": role, "Tags": [{"Key": "k", "Value": "v"}]}
     assert ask(judge, "/", "SageMaker.CreateModel", json.dumps(body).encode())[0] == 200
     model = "arn:aws:sagemaker:eu-west-1:123456789012:model/m"
     assert judge.asked == [("sagemaker:CreateModel", model), ("iam:PassRole", role), ("sagemaker:AddTags", model)]
-    refusing = Judge(refused="iam:PassRole")
+    refusing = PolicyEvaluator(refused="iam:PassRole")
     assert ask(refusing, "/", "SageMaker.CreateModel", json.dumps(body).encode()) == (403, [])
 
 
 def test_an_allowed_request_arrives_whole() -> None:
-    assert ask(Judge(), "/", "SageMaker.ListEndpoints", b'{"MaxResults": 3}') == (200, [b'{"MaxResults": 3}'])
+    assert ask(PolicyEvaluator(), "/", "SageMaker.ListEndpoints", b'{"MaxResults": 3}') == (200, [b'{"MaxResults": 3}'])
 
 
 def test_a_refused_request_does_not_arrive() -> None:
-    judge = Judge(refused="sagemaker:ListEndpoints")
+    judge = PolicyEvaluator(refused="sagemaker:ListEndpoints")
     assert ask(judge, "/", "SageMaker.ListEndpoints", b"{}") == (403, [])
 
 
 def test_the_emulators_own_surface_is_not_awss_to_guard() -> None:
-    judge = Judge()
+    judge = PolicyEvaluator()
     assert ask(judge, "/_tailrace/sagemaker/endpoints", "", b"abcd")[0] == 200
     assert judge.asked == []

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.emulators import Receive, Scope, Send
 from tailrace_local.cloud.ministack.missing_objects import MissingObjects
+from tailrace_local.cloud.services import Receive, Scope, Send
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=KEY/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
 
 
-class Judge:
+class PolicyEvaluator:
     def __init__(self, *, allows: bool) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self._allows = allows
@@ -31,7 +31,12 @@ class Judge:
 
 
 def ask(
-    judge: Judge, *, status: int = 404, method: str = "GET", path: str = "/bucket/a/b%20c", service: str = "s3"
+    judge: PolicyEvaluator,
+    *,
+    status: int = 404,
+    method: str = "GET",
+    path: str = "/bucket/a/b%20c",
+    service: str = "s3",
 ) -> tuple[int, bytes]:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -54,7 +59,7 @@ def ask(
 
 
 def test_whoever_may_not_list_is_refused_what_is_missing() -> None:
-    judge = Judge(allows=False)
+    judge = PolicyEvaluator(allows=False)
     status, body = ask(judge)
     assert status == 403
     assert b"AccessDenied" in body
@@ -63,11 +68,11 @@ def test_whoever_may_not_list_is_refused_what_is_missing() -> None:
 
 
 def test_an_answer_to_head_has_no_body() -> None:
-    assert ask(Judge(allows=False), method="HEAD") == (403, b"")
+    assert ask(PolicyEvaluator(allows=False), method="HEAD") == (403, b"")
 
 
 def test_whoever_may_list_learns_that_it_is_missing() -> None:
-    assert ask(Judge(allows=True)) == (404, b"NoSuchKey")
+    assert ask(PolicyEvaluator(allows=True)) == (404, b"NoSuchKey")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,6 @@ def test_whoever_may_list_learns_that_it_is_missing() -> None:
     ids=["an object", "a write", "a bucket", "another service"],
 )
 def test_nobody_is_asked_about_anything_else(change: dict[str, Any]) -> None:
-    judge = Judge(allows=False)
+    judge = PolicyEvaluator(allows=False)
     assert ask(judge, **change)[0] == change.get("status", 404)
     assert judge.asked == []

@@ -38,7 +38,7 @@ FOLLOW = {
 }
 
 
-class World:
+class ScalingScenario:
     def __init__(self) -> None:
         self.now = 1_000_000.0
         self.instances = 0
@@ -50,10 +50,10 @@ class World:
         self.scaling = Scaling(arns, self, self, now=lambda: self.now, new_id=lambda: f"id{next(ids)}")
         self.call = self.scaling.api.call
 
-    def alarmed(self, policy: str, alarm: str, value: float, threshold: float) -> None:
+    def handle_alarm(self, policy: str, alarm: str, value: float, threshold: float) -> None:
         """An alarm speaks; what it begins has come into service when it speaks again."""
-        self.scaling.alarmed(policy, alarm, value, threshold)
-        self.scaling.look(self.now)
+        self.scaling.handle_alarm(policy, alarm, value, threshold)
+        self.scaling.run_due(self.now)
 
     def settled(self, endpoint: str, variant: str) -> bool:
         del endpoint, variant
@@ -85,7 +85,7 @@ class World:
     def speak(self, arn: str, which: str, value: float) -> None:
         """An alarm of a tracking policy speaks."""
         (name,) = [name for name in self.alarms if f"Alarm{which}" in name]
-        self.alarmed(arn, name, value, self.alarms[name]["Threshold"])
+        self.handle_alarm(arn, name, value, self.alarms[name]["Threshold"])
 
     def activities(self) -> list[dict[str, Any]]:
         shown: list[dict[str, Any]] = self.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})[

@@ -15,7 +15,7 @@ MAX_EVENT_BYTES = 6 * 1024 * 1024
 _RECORD_OVERHEAD_BYTES = 2048
 
 
-def record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any]:
+def event_record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any]:
     """One received message (SQS's JSON) as one record of the event."""
     found: dict[str, Any] = {
         "messageId": message["MessageId"],
@@ -33,7 +33,7 @@ def record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any]:
     return found
 
 
-def batches(records: Sequence[dict[str, Any]], *, size: int) -> Iterator[list[dict[str, Any]]]:
+def split_batches(records: Sequence[dict[str, Any]], *, size: int) -> Iterator[list[dict[str, Any]]]:
     """Contiguous batches of at most `size` records and MAX_EVENT_BYTES; a record is never dropped."""
     batch: list[dict[str, Any]] = []
     used = 0

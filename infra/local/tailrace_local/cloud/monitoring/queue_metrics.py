@@ -16,7 +16,7 @@ _OF_QUEUES = (
 )
 
 
-class Gauges:
+class QueueMetrics:
     """Puts AWS/SQS and AWS/SNS for every queue and every topic that had something to do."""
 
     def __init__(self, ministack: MiniStackQueues, put: Put) -> None:

@@ -9,7 +9,7 @@ Properties = Mapping[str, Any]
 ProvisionedResource = tuple[str, dict[str, Any]]
 
 
-class CompositeType:
+class CompositeAlarmType:
     """A composite alarm; its physical id is its name."""
 
     def __init__(self, cloudwatch: Any) -> None:

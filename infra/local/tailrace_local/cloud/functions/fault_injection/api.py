@@ -7,18 +7,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tailrace_local.cloud.emulators import Receive, Scope, Send, Service
-from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
-from tailrace_local.cloud.functions.faults import FunctionFaults
+from tailrace_local.cloud.functions.fault_injection.controller import FaultController
+from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
+from tailrace_local.cloud.services import Receive, Scope, Send, Service
 
 PATH = "/_tailrace/functions/faults"
 _LIMIT_BYTES = 1 << 20
 
 
-class FaultSurface:
+class FaultApi:
     """`GET`, `PUT`, `DELETE` for the plan and its counters, `GET …/log` for what was done to whom."""
 
-    def __init__(self, faults: FunctionFaults, behind: Service) -> None:
+    def __init__(self, faults: FaultController, behind: Service) -> None:
         self._faults = faults
         self._behind = behind
 

@@ -10,7 +10,7 @@ _DEFAULT_CONCURRENCY = 5
 
 
 @dataclass(frozen=True)
-class Mapping:
+class EventSourceMapping:
     """The mapping's settings as they are now; they may differ at the next look."""
 
     uuid: str
@@ -27,7 +27,7 @@ class Mapping:
     record: dict[str, Any]
 
     @classmethod
-    def of(cls, account_id: str, region: str, record: dict[str, Any]) -> Mapping | None:
+    def of(cls, account_id: str, region: str, record: dict[str, Any]) -> EventSourceMapping | None:
         """Read MiniStack's record; None for a mapping of something that is no queue.
 
         What a template took from a parameter is text there, numbers and booleans too.

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace_local.cloud.queues.mapping import Mapping
-from tailrace_local.cloud.queues.poller import Poller
+from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
+from tailrace_local.cloud.event_sources.poller import Poller
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:results"
 
@@ -64,14 +64,14 @@ class FakeFunction:
         self.events.append(event)
         return self._results.pop(0)
 
-    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]:
+    def matching(self, records: list[dict[str, Any]], mapping: EventSourceMapping) -> list[dict[str, Any]]:
         del mapping
         return records
 
 
-def mapping(**settings: Any) -> Mapping:
+def mapping(**settings: Any) -> EventSourceMapping:
     record = {"UUID": "u", "EventSourceArn": ARN, "FunctionName": "f", **settings}
-    found = Mapping.of("123456789012", "eu-west-1", record)
+    found = EventSourceMapping.of("123456789012", "eu-west-1", record)
     assert found is not None
     return found
 
@@ -82,7 +82,7 @@ def poller(queue: FakeQueue, function: FakeFunction, clock: Clock) -> Poller:
 
 def gathered(arrivals: Sequence[tuple[float, str]], **settings: Any) -> list[str]:
     clock = Clock()
-    found = poller(FakeQueue(clock, arrivals), FakeFunction(), clock).gather(mapping(**settings))
+    found = poller(FakeQueue(clock, arrivals), FakeFunction(), clock).receive_batch(mapping(**settings))
     return [one["MessageId"] for one in found]
 
 
@@ -119,7 +119,7 @@ def test_a_poller_that_does_not_receive_when_its_mapping_is_disabled_receives_no
     queue, function = FakeQueue(clock, [(0, "a"), (0, "b"), (0, "c")]), FakeFunction(*[{"body": None}] * 3)
     seen: list[bool] = []
 
-    def look() -> Mapping | None:
+    def look() -> EventSourceMapping | None:
         # While it asks it may go on to receive.
         seen.append(made.receiving)
         return dataclasses.replace(mapping(BatchSize=1), enabled=states.pop(0)) if states else None
@@ -170,4 +170,4 @@ def test_a_fifo_queue_is_worked_on_one_batch_at_a_time() -> None:
 
 def test_a_stream_is_no_queue() -> None:
     record = {"UUID": "u", "EventSourceArn": "arn:aws:dynamodb:eu-west-1:1:table/t/stream/s", "FunctionName": "f"}
-    assert Mapping.of("1", "eu-west-1", record) is None
+    assert EventSourceMapping.of("1", "eu-west-1", record) is None

@@ -1,4 +1,4 @@
-"""`python -m tailrace_local.cloud.functions.faulty_runtime FOLDER HANDLER`: awslambdaric, with faults.
+"""`python -m tailrace_local.cloud.functions.fault_injection.runtime FOLDER HANDLER`: awslambdaric, with faults.
 
 It runs in place of `python -m awslambdaric HANDLER` while a fault plan for functions is set. The function's code and
 artifact are the same: the faults come from botocore's own events, and from signals.
@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tailrace_local.cloud.functions.fault_rules import Fault, FaultRules
+from tailrace_local.cloud.functions.fault_injection.rules import Fault, FaultRules
 
 
-class Interruptions:
+class FaultInjector:
     """Asks the rules at every event and every AWS call of this process, and does what they say."""
 
     def __init__(self, rules: FaultRules, exceptions: Any, response: Callable[[int], Any]) -> None:
@@ -98,21 +98,21 @@ def _name(model: Any) -> str:
 
 def main(folder: str, handler: str) -> None:
     """Become awslambdaric with the function's handler."""
-    interruptions = _interruptions(FaultRules(Path(folder), os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
+    injector = _fault_injector(FaultRules(Path(folder), os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
     handlers = importlib.import_module("botocore.handlers").BUILTIN_HANDLERS
     # First, so that nothing of botocore's own has a say before us; every session registers this list.
-    handlers.insert(0, ("before-call", interruptions.before_call))
-    handlers.append(("after-call", interruptions.after_call))
+    handlers.insert(0, ("before-call", injector.before_call))
+    handlers.append(("after-call", injector.after_call))
     bootstrap: Any = importlib.import_module("awslambdaric.bootstrap")
-    bootstrap.handle_event_request = interruptions.around_event(bootstrap.handle_event_request)
+    bootstrap.handle_event_request = injector.around_event(bootstrap.handle_event_request)
     sys.argv = ["awslambdaric", handler]
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
 
 
-def _interruptions(rules: FaultRules) -> Interruptions:
+def _fault_injector(rules: FaultRules) -> FaultInjector:
     exceptions = importlib.import_module("botocore.exceptions")
     aws_response = importlib.import_module("botocore.awsrequest").AWSResponse
-    return Interruptions(rules, exceptions, lambda status: aws_response("", status, {}, None))
+    return FaultInjector(rules, exceptions, lambda status: aws_response("", status, {}, None))
 
 
 def _forget_the_way_here() -> None:

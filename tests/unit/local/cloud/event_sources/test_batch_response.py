@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_local.cloud.queues.verdict import failed_messages
+from tailrace_local.cloud.event_sources.batch_response import failed_messages
 
 IDS = ["a", "b", "c"]
 

@@ -65,7 +65,7 @@ class Emulator(Service, Protocol):
         ...
 
 
-class NoEmulator:
+class NullEmulator:
     """A cloud of MiniStack alone."""
 
     def handles(self, scope: Scope) -> bool:  # noqa: ARG002 - the protocol's signature
@@ -88,7 +88,7 @@ class NoEmulator:
         return {}
 
 
-class Services:
+class CombinedService:
     """Several of them; the first one that a request is for answers it."""
 
     def __init__(self, *services: Service) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from tailrace_local.cloud.queues.events import batches, record
-from tailrace_local.cloud.queues.mapping import Mapping
-from tailrace_local.cloud.queues.verdict import failed_messages
+from tailrace_local.cloud.event_sources.batch_response import failed_messages
+from tailrace_local.cloud.event_sources.events import event_record, split_batches
+from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
 
 _log = logging.getLogger("tailrace.cloud.queues")
 
@@ -46,7 +46,7 @@ class Function(Protocol):
         """MiniStack's result: `body`, and `error` or `throttle`."""
         ...
 
-    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]:
+    def matching(self, records: list[dict[str, Any]], mapping: EventSourceMapping) -> list[dict[str, Any]]:
         """The records that the mapping's filter lets through."""
         ...
 
@@ -59,7 +59,7 @@ class Poller:
 
     def __init__(
         self,
-        mapping: Callable[[], Mapping | None],
+        mapping: Callable[[], EventSourceMapping | None],
         queue: Queue,
         function: Function,
         *,
@@ -116,16 +116,16 @@ class Poller:
                 self._stopped.wait(self._pause_s)
         self.receiving = False
 
-    def _poll_once(self, mapping: Mapping) -> None:
-        if not self._wait_for_place(mapping.concurrency(self._function.reserved_concurrency)):
+    def _poll_once(self, mapping: EventSourceMapping) -> None:
+        if not self._wait_for_slot(mapping.concurrency(self._function.reserved_concurrency)):
             return
-        messages = self.gather(mapping)
+        messages = self.receive_batch(mapping)
         if messages and not self._stopped.is_set():
             with self._free:
                 self.in_flight += 1
             self._pool.submit(self._work, mapping, messages)
 
-    def gather(self, mapping: Mapping) -> list[dict[str, Any]]:
+    def receive_batch(self, mapping: EventSourceMapping) -> list[dict[str, Any]]:
         """A batch: full, or as large as it got when the window closed; without a window, one receive."""
         messages = self._queue.receive(min(mapping.batch_size, _RECEIVE_AT_MOST), _WAIT_S)
         if not messages or not mapping.window_s:
@@ -141,14 +141,14 @@ class Poller:
             messages += found
         return messages
 
-    def _work(self, mapping: Mapping, messages: list[dict[str, Any]]) -> None:
+    def _work(self, mapping: EventSourceMapping, messages: list[dict[str, Any]]) -> None:
         try:
-            records = [record(message, queue_arn=mapping.queue_arn) for message in messages]
+            records = [event_record(message, queue_arn=mapping.queue_arn) for message in messages]
             wanted = self._function.matching(records, mapping)
             wanted_ids = {found["messageId"] for found in wanted}
             # What a filter refuses is deleted without the function having seen it, as Lambda does.
             self._delete([found for found in records if found["messageId"] not in wanted_ids])
-            for batch in batches(wanted, size=mapping.batch_size):
+            for batch in split_batches(wanted, size=mapping.batch_size):
                 self.deliver(mapping, batch)
         except Exception:  # noqa: BLE001 - its messages come back by themselves
             _log.exception("a batch of %s failed", mapping.function_name)
@@ -157,7 +157,7 @@ class Poller:
                 self.in_flight -= 1
                 self._free.notify()
 
-    def deliver(self, mapping: Mapping, batch: list[dict[str, Any]]) -> None:
+    def deliver(self, mapping: EventSourceMapping, batch: list[dict[str, Any]]) -> None:
         """Invoke once, delete what succeeded; what failed comes back when its visibility timeout ends."""
         ids = [found["messageId"] for found in batch]
         result = self._invoke({"Records": batch})
@@ -183,7 +183,7 @@ class Poller:
         for first in range(0, len(receipts), 10):
             self._queue.delete(receipts[first : first + 10])
 
-    def _wait_for_place(self, limit: int) -> bool:
+    def _wait_for_slot(self, limit: int) -> bool:
         """Receive only what can be worked on at once: messages that wait in here would be invisible for nothing."""
         with self._free:
             if self.in_flight >= limit:

@@ -8,7 +8,7 @@ from tailrace_local.cloud.roles.credentials import RoleCredentials
 _NEEDED = ("GetQueueAttributes", "ReceiveMessage", "DeleteMessage")
 
 
-class MappingPermissions:
+class EventSourcePermissions:
     """Judges event source mappings. Source: AWS's "Using Lambda with Amazon SQS", execution role permissions."""
 
     def __init__(self, iam: MiniStackIam, credentials: RoleCredentials) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.cloud.functions.fault_plan import FunctionFaultPlan
-from tailrace_local.cloud.functions.fault_rules import LOG, PLAN
+from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
+from tailrace_local.cloud.functions.fault_injection.rules import LOG, PLAN
 
-_SOURCES = Path(__file__).parents[3]
-_RUNTIME = "tailrace_local.cloud.functions.faulty_runtime"
+_SOURCES = Path(__file__).parents[4]
+_RUNTIME = "tailrace_local.cloud.functions.fault_injection.runtime"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RuntimeCommand:
     environment: dict[str, str]
 
 
-class FunctionFaults:
+class FaultController:
     """Every plan gets a folder of its own under `root`, with its memory and its log.
 
     `changed` is called when workers have to start anew: not for a plan without rules after one without.

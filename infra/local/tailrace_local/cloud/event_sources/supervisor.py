@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
+from tailrace_local.cloud.event_sources.poller import Poller
 from tailrace_local.cloud.ministack.core import MiniStack
-from tailrace_local.cloud.queues.mapping import Mapping
-from tailrace_local.cloud.queues.poller import Poller
 from tailrace_local.cloud.roles.clients import RoleClients
 
 _log = logging.getLogger("tailrace.cloud.queues")
@@ -19,7 +19,7 @@ _LOOK_EVERY_S = 0.5
 class MappedFunction:
     """The function that a mapping names, looked up anew each time."""
 
-    def __init__(self, ministack: MiniStack, mapping: Mapping) -> None:
+    def __init__(self, ministack: MiniStack, mapping: EventSourceMapping) -> None:
         self._ministack = ministack
         self._mapping = mapping
 
@@ -48,7 +48,7 @@ class MappedFunction:
         """Invoke it."""
         return self._ministack.invoke(self.record, event)
 
-    def matching(self, records: list[dict[str, Any]], mapping: Mapping) -> list[dict[str, Any]]:
+    def matching(self, records: list[dict[str, Any]], mapping: EventSourceMapping) -> list[dict[str, Any]]:
         """The records that the mapping's filter lets through."""
         return self._ministack.matching(records, mapping.record)
 
@@ -56,7 +56,9 @@ class MappedFunction:
 class RoleQueue:
     """A queue read over the cloud's own HTTP interface with the credentials of a function's role."""
 
-    def __init__(self, mapping: Mapping, function: MappedFunction, clients: RoleClients, endpoint_url: str) -> None:
+    def __init__(
+        self, mapping: EventSourceMapping, function: MappedFunction, clients: RoleClients, endpoint_url: str
+    ) -> None:
         self._mapping = mapping
         self._function = function
         self._clients = clients
@@ -86,14 +88,18 @@ class RoleQueue:
         return self._clients.client("sqs", self._function.role, mapping.function_name, mapping.region)
 
 
-class Supervisor:
+class PollerSupervisor:
     """Looks at the mappings twice a second and keeps a poller at each."""
 
-    def __init__(self, ministack: MiniStack, poller: Callable[[Callable[[], Mapping | None], Mapping], Poller]) -> None:
+    def __init__(
+        self,
+        ministack: MiniStack,
+        poller: Callable[[Callable[[], EventSourceMapping | None], EventSourceMapping], Poller],
+    ) -> None:
         self._ministack = ministack
         self._poller = poller
         self._pollers: dict[str, Poller] = {}
-        self._seen: dict[str, Mapping] = {}
+        self._seen: dict[str, EventSourceMapping] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="queue-supervisor", daemon=True)
 
@@ -124,13 +130,13 @@ class Supervisor:
     def _run(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY_S):
             try:
-                self.look()
+                self.reconcile()
             except Exception:  # noqa: BLE001 - looks again half a second later
                 _log.exception("looking at the event source mappings")
 
-    def look(self) -> None:
+    def reconcile(self) -> None:
         """Start and stop what the mappings say."""
-        read = (Mapping.of(*found) for found in self._ministack.mappings())
+        read = (EventSourceMapping.of(*found) for found in self._ministack.mappings())
         self._seen = {mapping.uuid: mapping for mapping in read if mapping}
         for uuid in set(self._pollers) - set(self._seen):
             self._pollers.pop(uuid).stop()

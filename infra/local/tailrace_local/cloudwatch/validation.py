@@ -7,11 +7,11 @@ from typing import Any
 
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError
 from tailrace_local.cloudwatch.expressions import ExpressionError
-from tailrace_local.cloudwatch.queries import Computed
+from tailrace_local.cloudwatch.queries import QueryResults
 from tailrace_local.cloudwatch.statistics import Point, by_period
 
 
-def check(described: Mapping[str, Any]) -> Alarm:
+def validate_alarm(described: Mapping[str, Any]) -> Alarm:
     """The alarm, when everything that it asks for is evaluated here.
 
     Raises:
@@ -26,7 +26,7 @@ def check(described: Mapping[str, Any]) -> Alarm:
             for query in alarm.queries
             if query.stat
         }
-        computed = Computed(alarm.queries, metrics)
+        computed = QueryResults(alarm.queries, metrics)
         for query in alarm.queries:
             if query.returns:
                 _ = computed[query.id]

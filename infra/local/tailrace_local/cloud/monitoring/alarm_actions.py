@@ -20,7 +20,7 @@ Scale = Callable[[str, str, float | None, float], object]
 _ACTIONS = {State.ALARM: "AlarmActions", State.OK: "OKActions", State.INSUFFICIENT_DATA: "InsufficientDataActions"}
 
 
-class WatchedAlarms:
+class AlarmActions:
     """The evaluator's store over MiniStack's alarms, and what their actions do."""
 
     def __init__(
@@ -42,7 +42,7 @@ class WatchedAlarms:
         """Every metric alarm that is evaluated, and its state."""
         return self._ministack.evaluable()
 
-    def move(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's
+    def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's
         """Change its state, or only scale again while it lasts."""
         if transition.value is not None:
             self._values[alarm.name] = transition.value

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tailrace_local.autoscaling.identity import Arns, Request, asked_for, key_of, missing
+from tailrace_local.autoscaling.arns import Arns
 from tailrace_local.autoscaling.ports import ScalingError
-from tailrace_local.autoscaling.records import KEY, Records, Scheduled, Target
+from tailrace_local.autoscaling.records import KEY, Records, ScheduledAction, Target
+from tailrace_local.autoscaling.requests import Request, matches_request, not_found, target_key
 from tailrace_local.autoscaling.scaler import Scaler
-from tailrace_local.autoscaling.schedule import ScheduleError, schedule_of
+from tailrace_local.autoscaling.schedule import ScheduleError, parse_schedule
 from tailrace_local.emulation.errors import validation
 
 _log = logging.getLogger("tailrace.autoscaling")
@@ -30,9 +31,9 @@ class ScheduledActions:
 
     def put(self, request: Request) -> dict[str, Any]:
         """PutScheduledAction: what a later one leaves out stays as it was."""
-        target = self._records.targets.get(key_of(request))
+        target = self._records.targets.get(target_key(request))
         if target is None:
-            raise missing(f"No scalable target registered for {' '.join(key_of(request))}")
+            raise not_found(f"No scalable target registered for {' '.join(target_key(request))}")
         key = target.key, request["ScheduledActionName"]
         before = self._records.scheduled.get(key)
         shown = {**(before.shown if before else self._new(target, request)), **dict(request)}
@@ -41,17 +42,17 @@ class ScheduledActions:
         now = self._now()
         start_s = float(shown.get("StartTime") or now)
         try:
-            schedule = schedule_of(shown["Schedule"], shown.get("Timezone") or "UTC", start_s)
+            schedule = parse_schedule(shown["Schedule"], shown.get("Timezone") or "UTC", start_s)
         except ScheduleError as error:
             raise validation(str(error)) from error
         # What lies behind is not made up for.
-        self._records.scheduled[key] = Scheduled(shown, schedule, now)
+        self._records.scheduled[key] = ScheduledAction(shown, schedule, now)
         return {}
 
     def delete(self, request: Request) -> dict[str, Any]:
         """DeleteScheduledAction."""
-        if self._records.scheduled.pop((key_of(request), request["ScheduledActionName"]), None) is None:
-            raise missing(f"No scheduled action found for {request['ScheduledActionName']}")
+        if self._records.scheduled.pop((target_key(request), request["ScheduledActionName"]), None) is None:
+            raise not_found(f"No scheduled action found for {request['ScheduledActionName']}")
         return {}
 
     def describe(self, request: Request) -> dict[str, Any]:
@@ -60,11 +61,11 @@ class ScheduledActions:
         found = [
             action.shown
             for (key, name), action in self._records.scheduled.items()
-            if asked_for(key, request) and (not names or name in names)
+            if matches_request(key, request) and (not names or name in names)
         ]
         return {"ScheduledActions": found}
 
-    def look(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Carry out what has become due since the last look; of several moments of one action, the last."""
         for (key, name), action in list(self._records.scheduled.items()):
             due = action.schedule.after(action.seen_s)
@@ -75,17 +76,17 @@ class ScheduledActions:
             if target and self._within(action, now_s) and not target.suspended.get("ScheduledScalingSuspended"):
                 self._carry_out(name, action, target)
 
-    def _carry_out(self, name: str, action: Scheduled, target: Target) -> None:
+    def _carry_out(self, name: str, action: ScheduledAction, target: Target) -> None:
         bounds = action.shown.get("ScalableTargetAction") or {}
         target.minimum = int(bounds.get("MinCapacity", target.minimum))
         target.maximum = max(int(bounds.get("MaxCapacity", target.maximum)), target.minimum)
         try:
-            self._scaler.hold(target)
+            self._scaler.enforce_bounds(target)
         except ScalingError as error:
             _log.warning("scheduled action %s of %s: %s", name, target.key[1], error)
 
     @staticmethod
-    def _within(action: Scheduled, now_s: float) -> bool:
+    def _within(action: ScheduledAction, now_s: float) -> bool:
         start, end = action.shown.get("StartTime"), action.shown.get("EndTime")
         return (start is None or now_s >= float(start)) and (end is None or now_s <= float(end))
 

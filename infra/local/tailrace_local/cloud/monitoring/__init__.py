@@ -1,5 +1,5 @@
 """What watches the cloud: its metrics, its alarms, and the scaling that follows them."""
 
-from tailrace_local.cloud.watching.watch import Watch
+from tailrace_local.cloud.monitoring.monitor import Monitor
 
-__all__ = ["Watch"]
+__all__ = ["Monitor"]

@@ -18,7 +18,7 @@ Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedMetric:
     """One metric of a line in CloudWatch's embedded metric format."""
 
     namespace: str
@@ -29,7 +29,7 @@ class Embedded:
     at_s: float
 
 
-class MeasuredFunctions:
+class MeteredFunctions:
     """Invokes, and puts what the invocation was like."""
 
     def __init__(self, execute: Execute, put: Put) -> None:
@@ -59,11 +59,11 @@ class MeasuredFunctions:
         self._put("AWS/Lambda", "Errors", function, [float(bool(result.get("error")))], "Count", now)
         self._put("AWS/Lambda", "Duration", function, [duration_ms], "Milliseconds", now)
         self._put("AWS/Lambda", "ConcurrentExecutions", function, [float(running)], "Count", now)
-        for each in embedded(str(result.get("log") or "")):
+        for each in read_embedded_metrics(str(result.get("log") or "")):
             self._put(each.namespace, each.name, each.dimensions, each.values, each.unit, each.at_s)
 
 
-def embedded(log: str) -> Iterator[Embedded]:
+def read_embedded_metrics(log: str) -> Iterator[EmbeddedMetric]:
     """The metrics in a function's output; lines that only look like them are left alone, as CloudWatch does."""
     for line in log.splitlines():
         if '"_aws"' not in line:
@@ -74,7 +74,7 @@ def embedded(log: str) -> Iterator[Embedded]:
             _log.warning("a line with embedded metrics cannot be read (%s): %.200s", error, line)
 
 
-def _of(found: dict[str, Any]) -> Iterator[Embedded]:
+def _of(found: dict[str, Any]) -> Iterator[EmbeddedMetric]:
     about = found["_aws"]
     at_s = float(about["Timestamp"]) / 1000
     for directive in about["CloudWatchMetrics"]:
@@ -84,4 +84,4 @@ def _of(found: dict[str, Any]) -> Iterator[Embedded]:
                 value = found[metric["Name"]]
                 values = [float(each) for each in (value if isinstance(value, list) else [value])]
                 unit = str(metric.get("Unit", "None"))
-                yield Embedded(directive["Namespace"], metric["Name"], dimensions, values, unit, at_s)
+                yield EmbeddedMetric(directive["Namespace"], metric["Name"], dimensions, values, unit, at_s)

@@ -11,16 +11,16 @@ from typing import Any
 
 from tailrace_local.autoscaling import Arns, Scaling
 from tailrace_local.autoscaling.clients import CloudWatchAlarms, EndpointCapacity
-from tailrace_local.cloud.emulators import ResourceHandlers, Service
 from tailrace_local.cloud.ministack.alarms import MiniStackAlarms
 from tailrace_local.cloud.ministack.cloudwatch_api import MiniStackApi
 from tailrace_local.cloud.ministack.metrics import MiniStackMetrics
 from tailrace_local.cloud.ministack.patching import Scope
 from tailrace_local.cloud.ministack.queues import MiniStackQueues
-from tailrace_local.cloud.watching.alarms import WatchedAlarms
-from tailrace_local.cloud.watching.composites import CompositeType
-from tailrace_local.cloud.watching.functions import Execute, MeasuredFunctions
-from tailrace_local.cloud.watching.gauges import Gauges
+from tailrace_local.cloud.monitoring.alarm_actions import AlarmActions
+from tailrace_local.cloud.monitoring.composite_alarms import CompositeAlarmType
+from tailrace_local.cloud.monitoring.function_metrics import Execute, MeteredFunctions
+from tailrace_local.cloud.monitoring.queue_metrics import QueueMetrics
+from tailrace_local.cloud.services import ResourceHandlers, Service
 from tailrace_local.cloudwatch import Evaluator, State
 from tailrace_local.emulation.pace import Pace
 
@@ -31,7 +31,7 @@ _KEPT_S = 6 * 3600.0
 _MINUTE_S = 60.0
 
 
-class Watch:
+class Monitor:
     """Watches one cloud: MiniStack's metrics and alarms, and the scaling that follows them, at a pace."""
 
     def __init__(self, *, region: str, account_id: str, endpoint_url: str, pace: Pace) -> None:
@@ -39,7 +39,7 @@ class Watch:
         self._scope = Scope(region, account_id)
         self._metrics = MiniStackMetrics()
         self._queues = MiniStackQueues(account_id)
-        self._kept = MiniStackAlarms(account_id)
+        self._stored_alarms = MiniStackAlarms(account_id)
         self._api = MiniStackApi()
         session = importlib.import_module("boto3").Session(account_id, "local", region_name=region)
         self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint_url)
@@ -49,13 +49,13 @@ class Watch:
             CloudWatchAlarms(self._cloudwatch),
             pace=pace,
         )
-        self._alarms = WatchedAlarms(
-            self._kept, self._scaling.alarmed, self._scope.enter, region=region, account_id=account_id
+        self._alarm_actions = AlarmActions(
+            self._stored_alarms, self._scaling.handle_alarm, self._scope.enter, region=region, account_id=account_id
         )
-        self._evaluator = Evaluator(self._metrics, self._alarms, pace=pace)
-        self._gauges = Gauges(self._queues, self._metrics.put)
+        self._evaluator = Evaluator(self._metrics, self._alarm_actions, pace=pace)
+        self._queue_metrics = QueueMetrics(self._queues, self._metrics.put)
         self._measured: tuple[float, int] | None = None
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     @property
@@ -66,20 +66,20 @@ class Watch:
     def install(self) -> None:
         """Take the emulator's own evaluation and counting out."""
         self._api.install()
-        self._kept.leave_evaluation_to(self._alarms.dispatch)
-        self._kept.take_metric_math()
+        self._stored_alarms.leave_evaluation_to(self._alarm_actions.dispatch)
+        self._stored_alarms.take_metric_math()
         self._metrics.count_functions_ourselves()
         self._queues.count()
 
-    def measured(self, execute: Execute) -> Execute:
+    def metered(self, execute: Execute) -> Execute:
         """The same, with the metrics of each invocation put."""
-        return MeasuredFunctions(execute, self._metrics.put).execute
+        return MeteredFunctions(execute, self._metrics.put).execute
 
     def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
         """The types that belong to watching."""
         return {
             **self._scaling.cloudformation_handlers(),
-            "AWS::CloudWatch::CompositeAlarm": CompositeType(self._cloudwatch),
+            "AWS::CloudWatch::CompositeAlarm": CompositeAlarmType(self._cloudwatch),
         }
 
     def start(self) -> None:
@@ -88,14 +88,14 @@ class Watch:
 
     def stop(self) -> None:
         """End, after the look at work."""
-        self._ending.set()
+        self._stopping.set()
         self._thread.join(timeout=10)
-        self._alarms.close()
+        self._alarm_actions.close()
 
     def status(self) -> dict[str, Any]:
         """How deep queues are, what speaks, and what was scaled last. From any thread of the server."""
         self._scope.enter()
-        every = [*self._kept.described(), *self._kept.composites()]
+        every = [*self._stored_alarms.described(), *self._stored_alarms.composites()]
         alarmed = [each for each in every if each["StateValue"] == State.ALARM]
         return {
             "queues": [
@@ -121,19 +121,19 @@ class Watch:
 
     def _run(self) -> None:
         self._scope.enter()
-        while not self._ending.wait(max(_LEAST_PAUSE_S, self._pace.seconds(_PAUSE_S))):
+        while not self._stopping.wait(max(_LEAST_PAUSE_S, self._pace.seconds(_PAUSE_S))):
             try:
-                self._look(time.time())
+                self._tick(time.time())
             except Exception:  # noqa: BLE001 - the next look comes: silence would look like OK
                 _log.exception("a look at the alarms failed")
 
-    def _look(self, now_s: float) -> None:
+    def _tick(self, now_s: float) -> None:
         minute_s = self._pace.seconds(_MINUTE_S)
         turn = int(now_s // minute_s)
         if self._measured != (minute_s, turn):
             self._measured = minute_s, turn
             # Of the minute that has just ended: it is evaluated in a moment.
-            self._gauges.put(now_s, (turn - 0.5) * minute_s)
+            self._queue_metrics.put(now_s, (turn - 0.5) * minute_s)
             self._metrics.forget_before(now_s - _KEPT_S)
-        self._scaling.look(now_s)
-        self._evaluator.look(now_s)
+        self._scaling.run_due(now_s)
+        self._evaluator.evaluate_due(now_s)

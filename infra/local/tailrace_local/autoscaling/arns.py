@@ -1,15 +1,8 @@
-"""How requests name what they are about, and how ARNs are written."""
+"""The ARNs of Application Auto Scaling's resources, and of those that it uses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from tailrace_local.autoscaling.records import KEY, TargetKey
-from tailrace_local.emulation.errors import ApiError
-
-Request = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,18 +42,3 @@ class Arns:
 
     def _autoscaling(self, kind: str, id_: str, resource_id: str) -> str:
         return f"arn:{self.partition}:autoscaling:{self._where}:{kind}:{id_}:resource/sagemaker/{resource_id}"
-
-
-def key_of(request: Request) -> TargetKey:
-    """The target that a request names."""
-    return tuple(str(request[name]) for name in KEY)  # type: ignore[return-value]  # KEY has three
-
-
-def asked_for(key: TargetKey, request: Request) -> bool:
-    """Whether a Describe operation asks for it: what it leaves open it asks for too."""
-    return all(request.get(name) in {None, value} for name, value in zip(KEY, key, strict=True))
-
-
-def missing(message: str) -> ApiError:
-    """What is named is not there."""
-    return ApiError("ObjectNotFoundException", message)
