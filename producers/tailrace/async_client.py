@@ -22,7 +22,7 @@ from tailrace.aws.async_connections import AsyncConnection, Bridge
 from tailrace.aws.stacks import Stack
 from tailrace.client import Names, Tailrace
 from tailrace.options import SubmitOptions
-from tailrace.polling import Patience
+from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, silent
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
@@ -153,13 +153,13 @@ class AsyncTailrace:
 
     async def wait(self, job_id: str, *, timeout_s: float | None = None, on_progress: OnProgress = silent) -> Job:
         """See `Tailrace.wait`."""
-        patience = Patience(started_at=self._now(), timeout_s=timeout_s)
+        schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         while True:
             job = await self.status(job_id)
             on_progress(JobProgress(job))
             if job.state.final:
                 return job
-            await self._sleep(patience.delay_s(job, self._now()))
+            await self._sleep(schedule.delay_s(job, self._now()))
 
     async def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """See `Tailrace.cancel`."""

@@ -17,10 +17,10 @@ from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
 from tailrace.download.prefetch import read_ahead
 from tailrace.download.safe_csv import safe_if
+from tailrace.operations.facade import Operations
 from tailrace.operations.results import ResultsReader
-from tailrace.operations.stack_operations import Operations
 from tailrace.options import SubmitOptions
-from tailrace.polling import Patience
+from tailrace.polling import PollSchedule
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, silent
 from tailrace.sources.source import Source
 from tailrace.submit.byte_budget import DEFAULT_BYTES
@@ -123,7 +123,7 @@ class Tailrace:
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
             planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-            return estimate(planner.plan(source.blocks(), source.place))
+            return estimate(planner.plan(source.blocks(), source.describe_position))
 
     def status(self, job_id: str) -> Job:
         """The job as it is now."""
@@ -149,13 +149,13 @@ class Tailrace:
         Raises:
             TimedOutError: the time is over; the job goes on.
         """
-        patience = Patience(started_at=self._now(), timeout_s=timeout_s)
+        schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         while True:
             job = self.status(job_id)
             on_progress(JobProgress(job))
             if job.state.final:
                 return job
-            self._sleep(patience.delay_s(job, self._now()))
+            self._sleep(schedule.delay_s(job, self._now()))
 
     def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """Close a job that is under way: open chunks are cancelled, late results refused. The job as it is then."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs.model import Job
 
-SHORTEST_DELAY_S = 0.2
+MIN_DELAY_S = 0.2
 FIRST_DELAY_S = 0.5
-LAST_DELAY_S = 5.0
+MAX_DELAY_S = 5.0
 _SHARE = 7
 """Who waits learns of the end at most this part of the time late, however the job went until then."""
 _CALMING = 1.5
@@ -16,7 +16,7 @@ SLACK_S = 900.0
 """How long past its deadline a job may take to be closed: the reconciler runs every few minutes."""
 
 
-class Patience:
+class PollSchedule:
     """When to look next at a job, until it is final or the time is over."""
 
     def __init__(self, *, started_at: float, timeout_s: float | None) -> None:
@@ -39,14 +39,14 @@ class Patience:
         return min(self._look_again_s(job, now), max(until - now, 0.01))
 
     def _look_again_s(self, job: Job, now: float) -> float:
-        usual_s = min(max((now - self._started_at) / _SHARE, FIRST_DELAY_S), LAST_DELAY_S)
+        usual_s = min(max((now - self._started_at) / _SHARE, FIRST_DELAY_S), MAX_DELAY_S)
         self._unchanged = self._unchanged + 1 if job.rows_settled == self._settled else 0
         self._settled = job.rows_settled
         left_s = self._left_s(job, now)
         if left_s is None:
             return usual_s
         # What is last may be what hangs: then the looks become rarer again.
-        return min(usual_s, max(left_s / 2, SHORTEST_DELAY_S) * _CALMING**self._unchanged)
+        return min(usual_s, max(left_s / 2, MIN_DELAY_S) * _CALMING**self._unchanged)
 
     def _left_s(self, job: Job, now: float) -> float | None:
         """How long the rest will take by the pace since the first look; None while that says nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailrace.client import Tailrace
-from tailrace.operations.parked import ParkedName, Standing
+from tailrace.operations.parked import ParkedChunkId, ParkedStatus
 from tailrace.options import SubmitOptions
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.model import Chunk
@@ -67,7 +67,7 @@ class Case:
         world.cloud.clock.advance(_HIDDEN_S)
         with world.reader() as client:
             for done in client.operations.redriving.redrive_all(confirmed=True).chunks:
-                assert done.parked.standing.stale
+                assert done.parked.status.stale
         assert not world.cloud.queue(names.PARKED).messages
 
 
@@ -147,10 +147,10 @@ def _redrive_queue(client: Tailrace, _: str, __: list[Chunk]) -> None:
         raise TransientError("the person was told to do it again")
 
 
-def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedName], object]) -> None:
+def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedChunkId], object]) -> None:
     for chunk in chunks:
-        name = ParkedName(job_id, chunk.range)
-        if client.operations.parked.find(name).standing is Standing.PARKED:
+        name = ParkedChunkId(job_id, chunk.range)
+        if client.operations.parked.find(name).status is ParkedStatus.PARKED:
             act(name)
 
 
@@ -159,7 +159,7 @@ def _redrive_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
 
 
 def _correct_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
-    def correct(name: ParkedName) -> None:
+    def correct(name: ParkedChunkId) -> None:
         rows = client.operations.parked.input(client.operations.parked.find(name))
         client.operations.redriving.redrive(name, edit=rows.replace(b"fatal", b"7"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.operations.parked import ParkedName, Standing
+from tailrace.operations.parked import ParkedChunkId, ParkedStatus
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import ChunkState, JobState
 from tests.faults.checker import check
@@ -45,7 +45,7 @@ def test_what_a_person_does_is_done_once_whatever_happens_at_two_of_their_calls(
 def test_two_people_who_redrive_at_once_make_one_attempt() -> None:
     world, job_id, chunks = parked_world(_GOOD, Schedule())
     world.endpoint.down = False
-    names_ = [ParkedName(job_id, each.range) for each in chunks]
+    names_ = [ParkedChunkId(job_id, each.range) for each in chunks]
     for _ in range(2):
         _, client = world.producer(OPERATOR)
         client.operations.redriving.redrive(names_[0])
@@ -60,7 +60,7 @@ def test_two_people_who_redrive_at_once_make_one_attempt() -> None:
 
 def test_what_was_redriven_three_times_needs_force() -> None:
     world, job_id, chunks = parked_world(_GOOD, Schedule())
-    name = ParkedName(job_id, chunks[0].range)
+    name = ParkedChunkId(job_id, chunks[0].range)
     _, client = world.producer(OPERATOR)
     for count in range(1, 4):
         client.operations.redriving.redrive(name, note="tried again")
@@ -75,7 +75,7 @@ def test_what_was_redriven_three_times_needs_force() -> None:
     client.operations.redriving.redrive(name, force=True)
 
 
-def _park_again(world: World, name: ParkedName) -> None:
+def _park_again(world: World, name: ParkedChunkId) -> None:
     for _ in range(200):
         world.pump()
         found = world.ledger.chunk(name.job_id, name.range)
@@ -89,12 +89,14 @@ def test_listing_keeps_nothing_from_others_and_names_what_is_stale() -> None:
     world, job_id, chunks = parked_world(_GOOD, Schedule())
     _, client = world.producer(OPERATOR)
     first = client.operations.parked.list()
-    assert [(each.range, each.standing) for each in first.chunks] == [(each.range, Standing.PARKED) for each in chunks]
+    assert [(each.range, each.status) for each in first.chunks] == [
+        (each.range, ParkedStatus.PARKED) for each in chunks
+    ]
     assert first.complete
     assert all(each.visible_at <= world.cloud.clock() for each in world.cloud.queue(names.PARKED).messages.values())
     client.cancel(job_id)
     assert world.job(job_id).state is JobState.CANCELLED
-    assert {each.standing for each in client.operations.parked.list().chunks} == {Standing.SETTLED}
+    assert {each.status for each in client.operations.parked.list().chunks} == {ParkedStatus.SETTLED}
     assert client.operations.parked.list(job_id).chunks == ()
 
 
@@ -121,13 +123,13 @@ def test_without_a_yes_nothing_is_sent_and_nothing_deleted() -> None:
 def test_a_chunk_is_shown_with_its_rows_and_what_the_container_said() -> None:
     world, job_id, chunks = parked_world(_GOOD, Schedule())
     _, client = world.producer(OPERATOR)
-    details = client.operations.parked.details(ParkedName(job_id, chunks[0].range))
+    details = client.operations.parked.details(ParkedChunkId(job_id, chunks[0].range))
     assert details.first_rows == "1\n2"
     assert details.failure == "no worker"
     assert details.parked.event is not None
     assert "redrive" in details.parked.event.advice
     world.cloud.s3.objects.clear()
-    details = client.operations.parked.details(ParkedName(job_id, chunks[0].range))
+    details = client.operations.parked.details(ParkedChunkId(job_id, chunks[0].range))
     assert (details.first_rows, details.failure) == (None, None)
 
 
@@ -136,4 +138,4 @@ def test_nothing_is_redriven_past_the_deadline() -> None:
     world.cloud.clock.advance(86_400)
     _, client = world.producer(OPERATOR)
     with pytest.raises(InputError, match="deadline"):
-        client.operations.redriving.redrive(ParkedName(job_id, chunks[0].range))
+        client.operations.redriving.redrive(ParkedChunkId(job_id, chunks[0].range))

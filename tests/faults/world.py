@@ -11,7 +11,7 @@ from typing import Any
 from tailrace.aws.connections import Connection
 from tailrace.client import Tailrace
 from tailrace.options import SubmitOptions
-from tailrace.submit.steps import ChunkSteps, Work
+from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.submitter import Sender
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.errors import TailraceError
@@ -45,7 +45,7 @@ class SerialSender:
     def __init__(self, execute: Callable[[Call], Any]) -> None:
         self._execute = execute
 
-    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
         following = iter(works)
         while pair := list(itertools.islice(following, 2)):
             for work in pair:

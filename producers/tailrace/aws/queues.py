@@ -11,9 +11,9 @@ from tailrace_core.errors import AccessDeniedError, PermanentError
 
 BATCH = 10
 """The most messages that one call of SQS takes or gives."""
-EMPTY_ANSWERS = 2
+EMPTY_RECEIVES = 2
 """After so many empty answers in a row a queue counts as read: one alone may come of a queue that is not empty."""
-MOST_HIDDEN_S = 43_200
+MAX_VISIBILITY_TIMEOUT_S = 43_200
 _COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -22,7 +22,7 @@ _COUNTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ReceivedMessage:
     """A message that was received and is hidden from others for a while."""
 
     message_id: str
@@ -36,10 +36,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class QueueScan:
     """What was found in a queue. All of it is hidden from others until it is released or its time is over."""
 
-    messages: tuple[Held, ...]
+    messages: tuple[ReceivedMessage, ...]
     complete: bool
     """False when there may be more: a bound was reached, or somebody else holds messages."""
 
@@ -56,12 +56,12 @@ class Queue:
         """The queue's name."""
         return self.url.rpartition("/")[2]
 
-    def receive(self, *, hidden_s: int, wait_s: int, most: int = BATCH) -> list[Held]:
-        """Up to ``most`` (10) messages, hidden for ``hidden_s`` seconds; waits for them ``wait_s`` (20 at most)."""
+    def receive(self, *, visibility_timeout_s: int, wait_s: int, max_messages: int = BATCH) -> list[ReceivedMessage]:
+        """Receive messages (10 at most), hidden for ``visibility_timeout_s``; wait up to ``wait_s`` (20) for them."""
         answer = self._call(
             "receive_message",
-            MaxNumberOfMessages=min(most, BATCH),
-            VisibilityTimeout=hidden_s,
+            MaxNumberOfMessages=min(max_messages, BATCH),
+            VisibilityTimeout=visibility_timeout_s,
             WaitTimeSeconds=wait_s,
             MessageAttributeNames=["All"],
             # The newer name of this parameter is not known everywhere yet; both mean the same.
@@ -73,7 +73,7 @@ class Queue:
         """Send a message."""
         self._call("send_message", MessageBody=body, **({"MessageAttributes": dict(attributes)} if attributes else {}))
 
-    def delete(self, held: Held) -> None:
+    def delete(self, held: ReceivedMessage) -> None:
         """Delete a message. One that was deleted already, or whose receipt is too old, is left as it is."""
         try:
             self._call("delete_message", ReceiptHandle=held.receipt)
@@ -82,7 +82,7 @@ class Queue:
         except PermanentError:
             return
 
-    def hide(self, messages: Sequence[Held], seconds: int) -> None:
+    def hide(self, messages: Sequence[ReceivedMessage], seconds: int) -> None:
         """Hide messages for so long from now on; 0 gives them back. One that cannot be is left to its time."""
         for start in range(0, len(messages), BATCH):
             entries = [
@@ -100,20 +100,24 @@ class Queue:
         return self._execute(Call("sqs", operation, {"QueueUrl": self.url, **params}))
 
 
-def scan(queue: Queue, *, most: int, seconds: float, hidden_s: int, now: Callable[[], float]) -> Scan:
-    """Read up to ``most`` messages for ``seconds`` at most; each is hidden for ``hidden_s``, which has to be longer."""
-    found: dict[str, Held] = {}
-    until = now() + seconds
+def scan(
+    queue: Queue, *, max_messages: int, timeout_s: float, visibility_timeout_s: int, now: Callable[[], float]
+) -> QueueScan:
+    """Read up to ``max_messages`` within ``timeout_s``; the visibility timeout has to be longer than that."""
+    found: dict[str, ReceivedMessage] = {}
+    until = now() + timeout_s
     empty = 0
-    while empty < EMPTY_ANSWERS and len(found) < most and now() < until:
-        received = queue.receive(hidden_s=hidden_s, wait_s=1, most=most - len(found))
+    while empty < EMPTY_RECEIVES and len(found) < max_messages and now() < until:
+        received = queue.receive(
+            visibility_timeout_s=visibility_timeout_s, wait_s=1, max_messages=max_messages - len(found)
+        )
         empty = 0 if received else empty + 1
         found.update((each.message_id, each) for each in received)
-    complete = empty >= EMPTY_ANSWERS and queue.size() <= len(found)
-    return Scan(tuple(found.values()), complete)
+    complete = empty >= EMPTY_RECEIVES and queue.size() <= len(found)
+    return QueueScan(tuple(found.values()), complete)
 
 
-def release(queue: Queue, messages: Iterable[Held]) -> None:
+def release(queue: Queue, messages: Iterable[ReceivedMessage]) -> None:
     """Give messages back at once; they come back by themselves where that is refused."""
     try:
         queue.hide(list(messages), 0)
@@ -121,10 +125,10 @@ def release(queue: Queue, messages: Iterable[Held]) -> None:
         return
 
 
-def _held(message: Mapping[str, Any]) -> Held:
+def _held(message: Mapping[str, Any]) -> ReceivedMessage:
     system = message.get("Attributes", {})
     sent = system.get("SentTimestamp")
-    return Held(
+    return ReceivedMessage(
         message_id=message["MessageId"],
         body=message["Body"],
         receipt=message["ReceiptHandle"],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailrace.aws.queues import EMPTY_ANSWERS, Held, Queue, release, scan
+from tailrace.aws.queues import EMPTY_RECEIVES, Queue, ReceivedMessage, release, scan
 from tailrace.aws.stacks import Stack
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
 from tailrace_core.messages.decoding import read_json
@@ -21,10 +21,10 @@ from tailrace_core.messages.notifications import decode_notification
 
 PROVENANCE = "tailrace-redriven"
 """The message attribute that says, as JSON, how often, in which run and from where a message was sent again."""
-_MOST_ATTRIBUTES = 10
+_MAX_ATTRIBUTES = 10
 _OUTPUT = "DeadLetterQueue"
-HIDDEN_S = 120
-SECONDS = 20.0
+VISIBILITY_TIMEOUT_S = 120
+SCAN_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class DeadLetterQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter, and what can be said of it."""
 
-    message: Held
+    message: ReceivedMessage
     about: str
     """What it is about: an attempt, a chunk, an event's id; empty when it cannot be read."""
     fault: str | None
@@ -49,10 +49,10 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Redriven:
+class RedrivenLetter:
     """One letter that was sent again."""
 
-    letter: Letter
+    letter: DeadLetter
     times: int
     """How often it has been sent again by now."""
     marked: bool
@@ -90,15 +90,21 @@ class DeadLetters:
                 return each
         raise InputError(f"there is no dead-letter queue {name!r}; there are {', '.join(each.name for each in known)}")
 
-    def peek(self, name: str, *, most: int = 10) -> list[Letter]:
+    def peek(self, name: str, *, max_messages: int = 10) -> list[DeadLetter]:
         """Some letters; they are given back at once."""
         queue = self._queue(self.find(name).url)
-        found = scan(queue, most=most, seconds=SECONDS, hidden_s=HIDDEN_S, now=self._now)
+        found = scan(
+            queue,
+            max_messages=max_messages,
+            timeout_s=SCAN_TIMEOUT_S,
+            visibility_timeout_s=VISIBILITY_TIMEOUT_S,
+            now=self._now,
+        )
         release(queue, found.messages)
         return [_letter(each) for each in found.messages]
 
-    def redrive(self, name: str, *, most: int | None = None) -> Iterator[Redriven]:
-        """Send letters again, one after the other; those that were there at the start, ``most`` of them at most.
+    def redrive(self, name: str, *, max_messages: int | None = None) -> Iterator[RedrivenLetter]:
+        """Send letters again, one after the other: at most ``max_messages`` of those that were there at the start.
 
         Raises:
             InputError: letters of this queue cannot be sent again.
@@ -107,10 +113,10 @@ class DeadLetters:
         if dead.source_url is None:
             raise InputError(f"letters of {name} cannot be sent again: they are ticks of a schedule, which comes again")
         queue, source = self._queue(dead.url), self._queue(dead.source_url)
-        limit = queue.size() if most is None else most
+        limit = queue.size() if max_messages is None else max_messages
         run, done, empty = self._new_id(), 0, 0
-        while done < limit and empty < EMPTY_ANSWERS:
-            letters = queue.receive(hidden_s=HIDDEN_S, wait_s=1, most=limit - done)
+        while done < limit and empty < EMPTY_RECEIVES:
+            letters = queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=1, max_messages=limit - done)
             empty = 0 if letters else empty + 1
             for index, letter in enumerate(letters):
                 if _provenance(letter).get("run") == run:
@@ -126,11 +132,11 @@ class DeadLetters:
         except AccessDeniedError:
             return None
 
-    def _send_again(self, held: Held, queue: Queue, source: Queue, run: str) -> Redriven:
+    def _send_again(self, held: ReceivedMessage, queue: Queue, source: Queue, run: str) -> RedrivenLetter:
         before = _provenance(held)
         times = before.get("times", 0) + 1
         attributes = {name: _resendable(value) for name, value in held.attributes.items()}
-        marked = PROVENANCE in attributes or len(attributes) < _MOST_ATTRIBUTES
+        marked = PROVENANCE in attributes or len(attributes) < _MAX_ATTRIBUTES
         if marked:
             said = {
                 "times": times,
@@ -142,7 +148,7 @@ class DeadLetters:
             attributes[PROVENANCE] = {"DataType": "String", "StringValue": json.dumps(said)}
         source.send(held.body, attributes)
         queue.delete(held)
-        return Redriven(_letter(held), times, marked)
+        return RedrivenLetter(_letter(held), times, marked)
 
 
 def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
@@ -157,7 +163,7 @@ def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
     return found
 
 
-def _provenance(held: Held) -> dict[str, Any]:
+def _provenance(held: ReceivedMessage) -> dict[str, Any]:
     try:
         said = json.loads(held.attributes.get(PROVENANCE, {}).get("StringValue", "{}"))
     except ValueError:
@@ -169,11 +175,11 @@ def _resendable(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attribute.items() if name in {"DataType", "StringValue", "BinaryValue"}}
 
 
-def _letter(held: Held) -> Letter:
+def _letter(held: ReceivedMessage) -> DeadLetter:
     try:
-        return Letter(held, _about(held.body), None)
+        return DeadLetter(held, _about(held.body), None)
     except MessageError as exc:
-        return Letter(held, "", exc.message)
+        return DeadLetter(held, "", exc.message)
 
 
 def _about(body: str) -> str:

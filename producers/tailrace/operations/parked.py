@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tailrace.aws.queues import Held
+from tailrace.aws.queues import ReceivedMessage
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import ChunkParked
 
-MOST_REDRIVES = 3
+MAX_REDRIVES = 3
 """How often a chunk is redriven without `force`: what fails that often is not mended by trying again."""
 
 
-class Standing(StrEnum):
+class ParkedStatus(StrEnum):
     """How a parked chunk stands now, by the ledger."""
 
     PARKED = "parked"
@@ -34,7 +34,7 @@ class Standing(StrEnum):
     @property
     def stale(self) -> bool:
         """Whether nobody has to do anything about it: its message can go."""
-        return self not in {Standing.PARKED, Standing.ARRIVING}
+        return self not in {ParkedStatus.PARKED, ParkedStatus.ARRIVING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,12 @@ class ParkedChunk:
 
     job_id: str
     range: RowRange
-    standing: Standing
+    status: ParkedStatus
     event: ChunkParked | None = None
     """What was said when it was parked; None when no message was read."""
     chunk: Chunk | None = None
     job: Job | None = None
-    messages: tuple[Held, ...] = ()
+    messages: tuple[ReceivedMessage, ...] = ()
     """The copies of the message that were read."""
 
     @property
@@ -77,50 +77,50 @@ class ParkedChunk:
 
     def refusal(self, *, force: bool = False) -> str | None:
         """Why it is not redriven now, in words; None when it can be."""
-        if self.standing is Standing.ARRIVING:
+        if self.status is ParkedStatus.ARRIVING:
             return "it is only just being parked: try again in a minute"
-        if self.standing.stale:
-            return f"it does not need a person any more: {self.state}"
-        if self.redrives >= MOST_REDRIVES and not force:
+        if self.status.stale:
+            return f"it does not need a person any more: {self.status_text}"
+        if self.redrives >= MAX_REDRIVES and not force:
             return (
                 f"it was redriven {self.redrives} times already: mend the cause first, then use --force, or discard it"
             )
         return None
 
     @property
-    def state(self) -> str:
+    def status_text(self) -> str:
         """How it stands, in words."""
-        if self.standing is Standing.SETTLED and self.chunk is not None:
+        if self.status is ParkedStatus.SETTLED and self.chunk is not None:
             return f"settled ({self.chunk.state})"
-        if self.standing is Standing.UNDER_WAY and self.chunk is not None:
+        if self.status is ParkedStatus.UNDER_WAY and self.chunk is not None:
             return f"under way (attempt {self.chunk.attempt})"
-        if self.standing is Standing.JOB_ENDED and self.job is not None:
+        if self.status is ParkedStatus.JOB_ENDED and self.job is not None:
             return f"job {self.job.state}" if not self.job.state.accepts_results else "the job's deadline has passed"
-        return str(self.standing)
+        return str(self.status)
 
 
-def standing_of(job: Job | None, chunk: Chunk | None, attempt: int, now: float) -> Standing:
+def parked_status(job: Job | None, chunk: Chunk | None, attempt: int, now: float) -> ParkedStatus:
     """How a chunk stands that was parked at ``attempt``."""
     if job is None or chunk is None:
-        return Standing.UNKNOWN
+        return ParkedStatus.UNKNOWN
     if chunk.state is not ChunkState.OPEN:
-        return Standing.SETTLED
+        return ParkedStatus.SETTLED
     if not job.state.accepts_results or now >= job.deadline_at:
-        return Standing.JOB_ENDED
+        return ParkedStatus.JOB_ENDED
     if chunk.attempt != attempt:
-        return Standing.UNDER_WAY if chunk.attempt > attempt else Standing.ARRIVING
-    return Standing.PARKED if chunk.parked else Standing.ARRIVING
+        return ParkedStatus.UNDER_WAY if chunk.attempt > attempt else ParkedStatus.ARRIVING
+    return ParkedStatus.PARKED if chunk.parked else ParkedStatus.ARRIVING
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedName:
+class ParkedChunkId:
     """Which chunk is meant."""
 
     job_id: str
     range: RowRange
 
     @classmethod
-    def parse(cls, *words: str) -> ParkedName:
+    def parse(cls, *words: str) -> ParkedChunkId:
         """The chunk of a job's id and a range (``000000000100-50`` or ``100-50``), or of an event's id.
 
         Raises:

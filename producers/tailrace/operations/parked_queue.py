@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tailrace.aws.queues import Held, Queue, release, scan
-from tailrace.operations.parked import ParkedChunk, ParkedName, Standing, standing_of
+from tailrace.aws.queues import Queue, ReceivedMessage, release, scan
+from tailrace.operations.parked import ParkedChunk, ParkedChunkId, ParkedStatus, parked_status
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, MessageError, NotFoundError
 from tailrace_core.jobs.model import Chunk, Job
@@ -17,27 +17,27 @@ from tailrace_core.messages.events import ChunkParked, decode
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import parse_trusted
 
-MOST = 1_000
-SECONDS = 20.0
-HIDDEN_S = 60
+MAX_MESSAGES = 1_000
+SCAN_TIMEOUT_S = 20.0
+VISIBILITY_TIMEOUT_S = 60
 """How long messages stay hidden if whoever looks at them dies; otherwise they are given back at once."""
 SHOWN_BYTES = 16 * 1024
 _SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ParkedListing:
     """What was found."""
 
     chunks: tuple[ParkedChunk, ...]
-    unreadable: tuple[Held, ...] = ()
+    unreadable: tuple[ReceivedMessage, ...] = ()
     """Messages of the queue that are no `ChunkParked`."""
     complete: bool = True
     """False when there may be more in the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class ParkedDetails:
     """All there is about one parked chunk; texts are None where the object is missing."""
 
     parked: ParkedChunk
@@ -65,12 +65,14 @@ class ParkedQueue:
         self._read = read
         self._now = now
 
-    def list(self, job_id: str | None = None, *, most: int = MOST, seconds: float = SECONDS) -> Listing:
+    def list(
+        self, job_id: str | None = None, *, max_messages: int = MAX_MESSAGES, timeout_s: float = SCAN_TIMEOUT_S
+    ) -> ParkedListing:
         """What is parked: of one job by the ledger, else what the queue holds, within bounds; nothing is kept."""
         if job_id is not None:
-            return Listing(tuple(self.of_job(job_id)))
-        listing = self.hold(most=most, seconds=seconds, hidden_s=HIDDEN_S)
-        self.give_back(listing)
+            return ParkedListing(tuple(self.of_job(job_id)))
+        listing = self.hold(max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S)
+        self.release(listing)
         return listing
 
     def of_job(self, job_id: str) -> Iterable[ParkedChunk]:
@@ -86,11 +88,17 @@ class ParkedQueue:
             if chunk.parked:
                 yield self._of_chunk(job, chunk)
 
-    def hold(self, *, most: int, seconds: float, hidden_s: int) -> Listing:
-        """What the queue holds, hidden from others for ``hidden_s`` seconds: give it back, or delete it."""
-        found = scan(self._queue, most=most, seconds=seconds, hidden_s=hidden_s, now=self._now)
-        events: dict[str, tuple[ChunkParked, list[Held]]] = {}
-        unreadable: list[Held] = []
+    def hold(self, *, max_messages: int, timeout_s: float, visibility_timeout_s: int) -> ParkedListing:
+        """What the queue holds, hidden from others for ``visibility_timeout_s`` seconds: give it back, or delete it."""
+        found = scan(
+            self._queue,
+            max_messages=max_messages,
+            timeout_s=timeout_s,
+            visibility_timeout_s=visibility_timeout_s,
+            now=self._now,
+        )
+        events: dict[str, tuple[ChunkParked, list[ReceivedMessage]]] = {}
+        unreadable: list[ReceivedMessage] = []
         for message in found.messages:
             try:
                 event = decode(ChunkParked, message.body)
@@ -100,21 +108,21 @@ class ParkedQueue:
                 events.setdefault(event.event_id, (event, []))[1].append(message)
         chunks = [self._of_event(event, copies) for event, copies in events.values()]
         chunks.sort(key=lambda each: (each.job_id, each.range, each.attempt))
-        return Listing(tuple(chunks), tuple(unreadable), found.complete)
+        return ParkedListing(tuple(chunks), tuple(unreadable), found.complete)
 
-    def give_back(self, listing: Listing, but: Iterable[ParkedChunk] = ()) -> None:
+    def release(self, listing: ParkedListing, but: Iterable[ParkedChunk] = ()) -> None:
         """Make messages visible to others again."""
         kept = {message.message_id for each in but for message in each.messages}
         held = [message for each in listing.chunks for message in each.messages] + list(listing.unreadable)
         release(self._queue, [each for each in held if each.message_id not in kept])
 
-    def forget(self, parked: ParkedChunk) -> int:
+    def delete_messages(self, parked: ParkedChunk) -> int:
         """Delete the chunk's messages; how many."""
         for message in parked.messages:
             self._queue.delete(message)
         return len(parked.messages)
 
-    def find(self, name: ParkedName) -> ParkedChunk:
+    def find(self, name: ParkedChunkId) -> ParkedChunk:
         """One chunk, by the ledger.
 
         Raises:
@@ -128,7 +136,7 @@ class ParkedQueue:
             )
         return self._of_chunk(job, chunk)
 
-    def details(self, name: ParkedName) -> Details:
+    def details(self, name: ParkedChunkId) -> ParkedDetails:
         """All there is about a chunk, from the ledger, from its message if the queue holds one, and from the bucket.
 
         Raises:
@@ -144,7 +152,7 @@ class ParkedQueue:
         key = keys.input_key(parked.job_id, parked.range)
         body = self._text(key)
         rows = None if body is None else "\n".join(body.splitlines()[:_SHOWN_ROWS])
-        return Details(
+        return ParkedDetails(
             parked=parked,
             input_location=f"s3://{self._bucket}/{key}",
             first_rows=rows,
@@ -160,13 +168,13 @@ class ParkedQueue:
         key = keys.input_key(parked.job_id, parked.range)
         return self._read(Call("s3", "get_object", {"Bucket": self._bucket, "Key": key}))
 
-    def _of_event(self, event: ChunkParked, copies: Iterable[Held]) -> ParkedChunk:
+    def _of_event(self, event: ChunkParked, copies: Iterable[ReceivedMessage]) -> ParkedChunk:
         rows = RowRange(event.first_row, event.rows)
         job, chunk = self._ledger.job(event.job_id), self._ledger.chunk(event.job_id, rows)
         return ParkedChunk(
             job_id=event.job_id,
             range=rows,
-            standing=standing_of(job, chunk, event.attempt, self._now()),
+            status=parked_status(job, chunk, event.attempt, self._now()),
             event=event,
             chunk=chunk,
             job=job,
@@ -174,11 +182,11 @@ class ParkedQueue:
         )
 
     def _of_chunk(self, job: Job, chunk: Chunk) -> ParkedChunk:
-        standing = standing_of(job, chunk, chunk.attempt, self._now())
-        if standing is Standing.ARRIVING:
+        status = parked_status(job, chunk, chunk.attempt, self._now())
+        if status is ParkedStatus.ARRIVING:
             # By the ledger alone it is simply not parked.
-            standing = Standing.UNDER_WAY
-        return ParkedChunk(job_id=job.job_id, range=chunk.range, standing=standing, chunk=chunk, job=job)
+            status = ParkedStatus.UNDER_WAY
+        return ParkedChunk(job_id=job.job_id, range=chunk.range, status=status, chunk=chunk, job=job)
 
     def _failure(self, parked: ParkedChunk) -> str | None:
         location = parked.event.failure_location if parked.event is not None else None

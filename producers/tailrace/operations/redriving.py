@@ -14,8 +14,8 @@ from typing import Any
 
 from tailrace.aws.queues import Queue
 from tailrace.operations.corrections import corrected_input
-from tailrace.operations.parked import ParkedChunk, ParkedName
-from tailrace.operations.parked_queue import MOST, SECONDS, Listing, ParkedQueue
+from tailrace.operations.parked import ParkedChunk, ParkedChunkId
+from tailrace.operations.parked_queue import MAX_MESSAGES, SCAN_TIMEOUT_S, ParkedListing, ParkedQueue
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tailrace_core.jobs.model import JobSettings
@@ -24,14 +24,14 @@ from tailrace_core.messages.events import DiscardDue, RetryDue
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
 
-HIDDEN_S = 600
+VISIBILITY_TIMEOUT_S = 600
 """Of messages that are being worked on; they are given back, or deleted, long before."""
 NO_REASON = "given up by a person"
 _REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RedriveResult:
     """What was done, or would be done, about one parked chunk."""
 
     parked: ParkedChunk
@@ -42,15 +42,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RedriveRun:
     """Many chunks, one after the other as they are done."""
 
-    chunks: Iterator[Done]
+    chunks: Iterator[RedriveResult]
     complete: bool
     """False when the queue may hold more than was read: do it again."""
 
 
-class Redriving:
+class ParkedRedriver:
     """Acts on parked chunks of one stack."""
 
     def __init__(
@@ -71,8 +71,8 @@ class Redriving:
         self._execute = execute
 
     def redrive(
-        self, name: ParkedName, *, force: bool = False, note: str | None = None, edit: bytes | None = None
-    ) -> Done:
+        self, name: ParkedChunkId, *, force: bool = False, note: str | None = None, edit: bytes | None = None
+    ) -> RedriveResult:
         """Have a parked chunk's next attempt made, with ``edit`` on corrected rows.
 
         Raises:
@@ -82,7 +82,7 @@ class Redriving:
         self._require(parked, force=force)
         replaced = None if edit is None else self._replace_input(parked, edit)
         self._send_retry(parked, note, replaced)
-        return Done(parked, "redriven", replaced or "", self._delete_messages(parked))
+        return RedriveResult(parked, "redriven", replaced or "", self._delete_messages(parked))
 
     def redrive_all(
         self,
@@ -91,18 +91,20 @@ class Redriving:
         force: bool = False,
         note: str | None = None,
         confirmed: bool = False,
-        most: int = MOST,
-        seconds: float = SECONDS,
-    ) -> Round:
+        max_messages: int = MAX_MESSAGES,
+        timeout_s: float = SCAN_TIMEOUT_S,
+    ) -> RedriveRun:
         """The same for all that is parked, or all of a job. Says only what it would do unless ``confirmed``.
 
         Stale messages are cleared. What the ledger alone knows of a job (its message was lost) is redriven too.
         """
-        listing = self._parked.hold(most=most, seconds=seconds, hidden_s=HIDDEN_S)
+        listing = self._parked.hold(
+            max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S
+        )
         act = functools.partial(self._redrive_one, force=force, note=note, confirmed=confirmed)
-        return Round(self._each(listing, job_id, act), listing.complete)
+        return RedriveRun(self._each(listing, job_id, act), listing.complete)
 
-    def discard(self, name: ParkedName, reason: str = NO_REASON) -> Done:
+    def discard(self, name: ParkedChunkId, reason: str = NO_REASON) -> RedriveResult:
         """Give a parked chunk up: its rows are rejected with the reason, moments later.
 
         Raises:
@@ -118,11 +120,13 @@ class Redriving:
             reason=f"discarded: {reason[:_REASON_CHARS]}; parked for: {parked.reason[:_REASON_CHARS]}",
         )
         self._failed.send(message.to_json())
-        return Done(parked, "discarded", reason, self._delete_messages(parked))
+        return RedriveResult(parked, "discarded", reason, self._delete_messages(parked))
 
     # -- inside
 
-    def _each(self, listing: Listing, job_id: str | None, act: Callable[[ParkedChunk], Done]) -> Iterator[Done]:
+    def _each(
+        self, listing: ParkedListing, job_id: str | None, act: Callable[[ParkedChunk], RedriveResult]
+    ) -> Iterator[RedriveResult]:
         seen: set[str] = set()
         try:
             for parked in listing.chunks:
@@ -133,19 +137,19 @@ class Redriving:
                 if parked.event_id not in seen:
                     yield act(parked)
         finally:
-            self._parked.give_back(listing)
+            self._parked.release(listing)
 
-    def _redrive_one(self, parked: ParkedChunk, *, force: bool, note: str | None, confirmed: bool) -> Done:
-        if parked.standing.stale:
-            deleted = self._parked.forget(parked) if confirmed else 0
-            return Done(parked, "cleared", parked.state, deleted)
+    def _redrive_one(self, parked: ParkedChunk, *, force: bool, note: str | None, confirmed: bool) -> RedriveResult:
+        if parked.status.stale:
+            deleted = self._parked.delete_messages(parked) if confirmed else 0
+            return RedriveResult(parked, "cleared", parked.status_text, deleted)
         refusal = parked.refusal(force=force)
         if refusal is not None:
-            return Done(parked, "left", refusal)
+            return RedriveResult(parked, "left", refusal)
         if not confirmed:
-            return Done(parked, "redriven", "only shown")
+            return RedriveResult(parked, "redriven", "only shown")
         self._send_retry(parked, note, None)
-        return Done(parked, "redriven", "", self._parked.forget(parked))
+        return RedriveResult(parked, "redriven", "", self._parked.delete_messages(parked))
 
     def _send_retry(self, parked: ParkedChunk, note: str | None, replaced: str | None) -> None:
         count = parked.redrives + 1
@@ -164,16 +168,18 @@ class Redriving:
 
     def _delete_messages(self, parked: ParkedChunk) -> int:
         """Look for the chunk's messages and delete them; one of a later attempt, parked meanwhile, is left."""
-        listing = self._parked.hold(most=MOST, seconds=SECONDS, hidden_s=HIDDEN_S)
+        listing = self._parked.hold(
+            max_messages=MAX_MESSAGES, timeout_s=SCAN_TIMEOUT_S, visibility_timeout_s=VISIBILITY_TIMEOUT_S
+        )
         mine = [
             each
             for each in listing.chunks
             if (each.job_id, each.range) == (parked.job_id, parked.range) and each.attempt <= parked.attempt
         ]
         try:
-            return sum(self._parked.forget(each) for each in mine)
+            return sum(self._parked.delete_messages(each) for each in mine)
         finally:
-            self._parked.give_back(listing, but=mine)
+            self._parked.release(listing, but=mine)
 
     def _replace_input(self, parked: ParkedChunk, edit: bytes) -> str:
         """Put corrected rows in the place of the chunk's input; what was done, for the ledger."""

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from tailrace.aws.queues import Held, Queue, release
+from tailrace.aws.queues import Queue, ReceivedMessage, release
 from tailrace_core.errors import MessageError, TailraceError
 from tailrace_core.messages.events import JobFinished, PartReady, decode_published
 
-HIDDEN_S = 120
+VISIBILITY_TIMEOUT_S = 120
 """How long an event is hidden from other readers if this one dies; extended for as long as it lives."""
 REMEMBERED = 100_000
 """Events whose ids are kept to drop repetitions: some 20 MB."""
@@ -35,10 +35,10 @@ class ResultsReader:
         queue: Queue,
         *,
         follow: bool = True,
-        hidden_s: int = HIDDEN_S,
+        hidden_s: int = VISIBILITY_TIMEOUT_S,
         remembered: int = REMEMBERED,
         on_unreadable: Callable[[MessageError], object] | None = None,
-        keeper: Callable[[Callable[[], None], float], Keeper] | None = None,
+        heartbeat: Callable[[Callable[[], None], float], Heartbeat] | None = None,
     ) -> None:
         """With ``follow`` it waits for more for ever, else it ends when the queue is read.
 
@@ -50,15 +50,15 @@ class ResultsReader:
         self._remembered = remembered
         self._on_unreadable = on_unreadable
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._held: OrderedDict[str, Held] = OrderedDict()
-        self._current: tuple[Held, str] | None = None
+        self._held: OrderedDict[str, ReceivedMessage] = OrderedDict()
+        self._current: tuple[ReceivedMessage, str] | None = None
         self._lock = threading.Lock()
-        self._keeper = (keeper or Keeper)(self.keep, hidden_s / 3)
+        self._keeper = (heartbeat or Heartbeat)(self.keep, hidden_s / 3)
 
     def __iter__(self) -> Iterator[PartReady | JobFinished]:
         """The events as they come."""
         while True:
-            received = self._queue.receive(hidden_s=self._hidden_s, wait_s=_WAIT_S if self._follow else 1)
+            received = self._queue.receive(visibility_timeout_s=self._hidden_s, wait_s=_WAIT_S if self._follow else 1)
             if not received and not self._follow:
                 return
             with self._lock:
@@ -105,7 +105,7 @@ class ResultsReader:
     ) -> None:
         self.close()
 
-    def _handed_out(self, message: Held) -> Iterator[PartReady | JobFinished]:
+    def _handed_out(self, message: ReceivedMessage) -> Iterator[PartReady | JobFinished]:
         try:
             event = decode_published(message.body)
         except MessageError as exc:
@@ -121,13 +121,13 @@ class ResultsReader:
         yield event
         self.acknowledge()
 
-    def _delete(self, message: Held) -> None:
+    def _delete(self, message: ReceivedMessage) -> None:
         with self._lock:
             self._held.pop(message.message_id, None)
         self._queue.delete(message)
 
 
-class Keeper:
+class Heartbeat:
     """Calls ``beat`` every ``every_s`` seconds in a thread of its own, until ``stopped`` is set."""
 
     def __init__(self, beat: Callable[[], None], every_s: float) -> None:

@@ -21,15 +21,15 @@ _WORD = np.dtype("<u8")
 _ONE = np.uint64(1)
 
 
-def words_for(size: int) -> int:
+def word_count(size: int) -> int:
     """How many words the bitmap of so many bytes has."""
     return size // _BITS + 1
 
 
-def marked(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: int) -> Words:
+def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: int) -> Words:
     """Of the bytes that ``compare`` (such as ``np.equal``) with ``limit`` says yes to."""
     size = len(octets)
-    mask = np.empty(words_for(size) * _BITS, np.bool_)
+    mask = np.empty(word_count(size) * _BITS, np.bool_)
     compare(octets, limit, out=mask[:size])
     mask[size:] = False
     return np.packbits(mask, bitorder="little").view(_WORD)
@@ -37,32 +37,32 @@ def marked(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit:
 
 def equal(octets: Octets, octet: int) -> Words:
     """Of the bytes that are ``octet``."""
-    return marked(np.equal, octets, octet)
+    return where(np.equal, octets, octet)
 
 
-def mask(words: Words, size: int) -> Mask:
+def to_bools(words: Words, size: int) -> Mask:
     """The bits of ``size`` bytes, each an entry of its own."""
     return np.unpackbits(words.view(np.uint8), bitorder="little", count=size).view(np.bool_)
 
 
-def inverted(words: Words, size: int) -> Words:
+def invert(words: Words, size: int) -> Words:
     """The bits of ``size`` bytes turned over."""
     turned = ~words
     turned[-1] &= np.uint64((1 << size % _BITS) - 1)
     return turned
 
 
-def has(words: Words, position: int) -> bool:
+def is_set(words: Words, position: int) -> bool:
     """Whether a bit is set."""
     return bool(int(words[position // _BITS]) >> position % _BITS & 1)
 
 
-def count(words: Words) -> int:
+def count_set(words: Words) -> int:
     """How many bits are set."""
     return int(np.bitwise_count(words).sum(dtype=np.int64))
 
 
-def last(words: Words) -> int:
+def last_set(words: Words) -> int:
     """The position of the last bit that is set; -1 when none is."""
     occupied = (words != 0)[::-1]
     after = int(occupied.argmax())
@@ -79,23 +79,23 @@ def positions(words: Words) -> npt.NDArray[np.int64]:
     return occupied[bits // _BITS] * _BITS + bits % _BITS
 
 
-def following(words: Words, by: int = 1) -> Words:
+def shift_up(words: Words, by: int = 1) -> Words:
     """The bits moved to positions that are higher by 1 to 63; those moved past the last word are lost."""
     moved = words << np.uint64(by)
     moved[1:] |= words[:-1] >> np.uint64(_BITS - by)
     return moved
 
 
-def preceding(words: Words) -> Words:
+def shift_down(words: Words) -> Words:
     """The bits moved to positions that are lower by 1; that of the first byte is lost."""
     moved = words >> _ONE
     moved[:-1] |= words[1:] << np.uint64(_BITS - 1)
     return moved
 
 
-def joined(pieces: Sequence[tuple[Words | None, int, int]]) -> Words:
+def join(pieces: Sequence[tuple[Words | None, int, int]]) -> Words:
     """One bitmap of stretches side by side: of each its bitmap (None: no bit is set), where it begins and its size."""
-    whole = np.zeros(words_for(sum(size for _, _, size in pieces)), np.uint64)
+    whole = np.zeros(word_count(sum(size for _, _, size in pieces)), np.uint64)
     at = 0
     for words, start, size in pieces:
         if words is not None and size:
@@ -109,7 +109,7 @@ def _put(whole: Words, at: int, words: Words, start: int, size: int) -> None:
     word, bit = divmod(at, _BITS)
     # Two neighbouring words make one of the result; before the first and after the last there is nothing.
     first, by = divmod(start - bit, _BITS)
-    until = first + words_for(bit + size)
+    until = first + word_count(bit + size)
     moved = np.zeros(until - first, np.uint64)
     if by:
         upper = words[first + 1 : until + 1]
@@ -122,7 +122,7 @@ def _put(whole: Words, at: int, words: Words, start: int, size: int) -> None:
     whole[word : word + len(moved)] |= moved
 
 
-def toggled(words: Words) -> Words:
+def prefix_parity(words: Words) -> Words:
     """What is between odd bits and the even ones after them: each bit of the result is the parity up to its position.
 
     The first position of such a stretch, where the odd bit stands, belongs to it; that of the even bit does not.
@@ -138,7 +138,7 @@ def toggled(words: Words) -> Words:
     return parity
 
 
-def has_between(marks: Words, ends: Words, each: int) -> bool:
+def each_holds(marks: Words, ends: Words, each: int) -> bool:
     """Whether there are just so many marks before each end and after the one before it, and none after the last.
 
     Marks are counted up to each end: before the first there must be ``each`` of them, before the second twice as many.
@@ -168,7 +168,7 @@ def has_between(marks: Words, ends: Words, each: int) -> bool:
     return True
 
 
-class Ranks:
+class RankIndex:
     """Of a bitmap, how many bits are set up to any position, and where any of them stands: looked at once for all."""
 
     def __init__(self, words: Words) -> None:
@@ -176,14 +176,14 @@ class Ranks:
         self._upto = np.cumsum(np.bitwise_count(words), dtype=np.int64)
         self.count = int(self._upto[-1])
 
-    def before(self, position: int) -> int:
+    def rank(self, position: int) -> int:
         """How many bits are set before a position."""
         word, bit = divmod(position, _BITS)
         if word >= len(self._words):
             return self.count
         return int(self._upto[word]) - (int(self._words[word]) >> bit).bit_count()
 
-    def nth(self, number: int) -> int:
+    def select(self, number: int) -> int:
         """The position of the ``number``-th bit that is set, counted from 0; there are more than that."""
         word = int(np.searchsorted(self._upto, number, side="right"))
         bits = int(self._words[word])

@@ -25,7 +25,7 @@ Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class SelectedColumns:
     """The bytes of a cut's selected columns; ``kept`` is empty when no column is kept."""
 
     sent: tuple[bytes, ...]
@@ -89,7 +89,7 @@ class ColumnPlan:
         """The names of the columns that are kept, in order."""
         return tuple(self.columns[position] for position in self.kept)
 
-    def select(self, cut: Cut) -> Selected:
+    def select(self, cut: Cut) -> SelectedColumns:
         """The sent and the kept bytes of a cut.
 
         Each sent record keeps its own line end (the last may have none); each kept record ends with a newline. When
@@ -99,7 +99,7 @@ class ColumnPlan:
             RecordError: a record has another number of fields than there are columns (the row counts within the cut).
         """
         if self.is_identity:
-            return Selected((cut.data,) if cut.data else (), ())
+            return SelectedColumns((cut.data,) if cut.data else (), ())
         sent: list[bytes] = []
         kept: list[bytes] = []
         row = 0
@@ -109,7 +109,7 @@ class ColumnPlan:
             sent.append(fields.gather(self.sent, own_line_ends=True))
             if self.kept:
                 kept.append(fields.gather(self.kept, own_line_ends=False))
-        return Selected(tuple(sent), tuple(kept))
+        return SelectedColumns(tuple(sent), tuple(kept))
 
 
 class _Fields:
@@ -214,7 +214,7 @@ def _delimiters(values: Octets, structure: Structure) -> Positions:
     marked = values == _COMMA
     marked |= values == _NEWLINE
     if structure.inside is not None:
-        marked &= ~bitmaps.mask(structure.inside, len(values))
+        marked &= ~bitmaps.to_bools(structure.inside, len(values))
     return np.flatnonzero(marked)
 
 

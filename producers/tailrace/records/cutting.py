@@ -11,24 +11,24 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
-from tailrace.records.bitmaps import Ranks
-from tailrace.records.malloc import keep_freed
-from tailrace.records.scanning import scanned
-from tailrace.records.structure import Part, Stretch, Structure
+from tailrace.records.bitmaps import RankIndex
+from tailrace.records.malloc import retain_freed_memory
+from tailrace.records.scanning import scan_blocks
+from tailrace.records.structure import BlockSlice, ScannedBlock, Structure
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.errors import RecordTooLargeError
 
-STRETCH_BYTES = 1024 * 1024
-"""So much is scanned with each operation: enough to make its fixed cost small, and still in the cache."""
-_WINDOW_STRETCHES = 2
+SCAN_BYTES = 1024 * 1024
+"""So much is scan_blocks with each operation: enough to make its fixed cost small, and still in the cache."""
+_WINDOW_SCANS = 2
 """A window is more than so many stretches, as further operations have more of the interpreter's work between them."""
 
-Place = Callable[[int], str]
+DescribePosition = Callable[[int], str]
 """Says of an offset, for messages, where that is for whoever reads them."""
 
 
-def at_byte(offset: int) -> str:
-    """The place of an offset in what is read here."""
+def byte_position(offset: int) -> str:
+    """The describe of an offset in what is read here."""
     return f"at byte {offset}"
 
 
@@ -49,12 +49,12 @@ class Window:
 class _Section:
     """A window to be: its parts, which hold so many records, the last of which is ``ended`` by a newline or not."""
 
-    parts: Sequence[Part]
+    parts: Sequence[BlockSlice]
     rows: int
     ended: bool
 
     def window(self, start: int) -> Window:
-        return Window(start, Structure.joined(self.parts, self.rows, ended=self.ended))
+        return Window(start, Structure.join(self.parts, self.rows, ended=self.ended))
 
 
 class Cut:
@@ -90,16 +90,16 @@ class Cut:
     @property
     def data(self) -> bytes:
         """The bytes."""
-        return self._data if self._data is not None else self._put_together()
+        return self._data if self._data is not None else self._assemble()
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The bytes in stretches of whole records."""
         if self._data is None:
-            self._put_together()
+            self._assemble()
         return self._windows
 
-    def _put_together(self) -> bytes:
+    def _assemble(self) -> bytes:
         windows: list[Window] = []
         for section in self._sections:
             windows.append(section.window(windows[-1].stop if windows else 0))
@@ -126,7 +126,7 @@ class Limits:
 
 
 def cut(
-    blocks: Iterable[bytes], limits: Limits, place: Place = at_byte, *, stretch_bytes: int = STRETCH_BYTES
+    blocks: Iterable[bytes], limits: Limits, describe: DescribePosition = byte_position, *, scan_bytes: int = SCAN_BYTES
 ) -> Iterator[Cut]:
     """The input in contiguous cuts, each as many records as the limits allow, at least one.
 
@@ -137,9 +137,9 @@ def cut(
     Raises:
         RecordTooLargeError: a record alone is over a limit.
     """
-    keep_freed()
-    cutter = _Cutter(limits, place, stretch_bytes)
-    with closing(scanned(blocks, stretch_bytes)) as stretches:
+    retain_freed_memory()
+    cutter = _Cutter(limits, describe, scan_bytes)
+    with closing(scan_blocks(blocks, scan_bytes)) as stretches:
         for stretch in stretches:
             yield from cutter.cuts(stretch)
         yield from cutter.last_cuts()
@@ -148,69 +148,69 @@ def cut(
 class _Cutter:
     """Fills one cut after the other; all offsets are those of the input."""
 
-    def __init__(self, limits: Limits, place: Place, stretch_bytes: int) -> None:
+    def __init__(self, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
         self._limits = limits
-        self._place = place
-        self._gathering = _Gathering(_WINDOW_STRETCHES * stretch_bytes)
+        self._describe = describe
+        self._builder = _CutBuilder(_WINDOW_SCANS * scan_bytes)
         self._read = 0
         self._large = False
 
-    def cuts(self, stretch: Stretch) -> Iterator[Cut]:
+    def cuts(self, stretch: ScannedBlock) -> Iterator[Cut]:
         """The cuts that are full with what comes next; what is left waits for more."""
-        gathering = self._gathering
-        gathering.put(stretch)
+        builder = self._builder
+        builder.put(stretch)
         begin, self._read = self._read, self._read + len(stretch.data)
-        ends = Ranks(stretch.ends)
+        ends = RankIndex(stretch.ends)
         passed = 0
         # What ends within the room that there is, even if a whole stretch of records does, is not over a limit.
-        while (reach := gathering.stop + self._room) < self._read or passed < ends.count:
-            rows = ends.before(min(reach, self._read) - begin) - passed
+        while (reach := builder.stop + self._room) < self._read or passed < ends.count:
+            rows = ends.rank(min(reach, self._read) - begin) - passed
             if rows:
-                rows = min(rows, 1 if self._large else self._limits.rows - gathering.rows)
+                rows = min(rows, 1 if self._large else self._limits.rows - builder.rows)
                 passed += rows
-                yield from self._accept(begin + ends.nth(passed - 1) + 1, rows)
+                yield from self._accept(begin + ends.select(passed - 1) + 1, rows)
             else:
                 yield from self._make_room()
 
     def last_cuts(self) -> Iterator[Cut]:
         """The cuts that are left when no more comes."""
-        gathering = self._gathering
-        while (left := self._read - gathering.stop) > self._room:
+        builder = self._builder
+        while (left := self._read - builder.stop) > self._room:
             yield from self._make_room()
         if left:
-            gathering.ended = False
+            builder.ended = False
             yield from self._accept(self._read, 1)
-        if gathering.rows:
-            yield gathering.take()
+        if builder.rows:
+            yield builder.take()
 
     @property
     def _room(self) -> int:
         """How many bytes the next record may have."""
         record_bytes = self._limits.record_bytes
-        return record_bytes if self._large else min(self._limits.size_bytes - self._gathering.size, record_bytes)
+        return record_bytes if self._large else min(self._limits.size_bytes - self._builder.size, record_bytes)
 
     def _accept(self, stop: int, rows: int) -> Iterator[Cut]:
         """Take in the records up to ``stop``."""
         if self._large:
-            self._check_large(stop - self._gathering.stop)
-        self._gathering.add(stop, rows)
-        if self._large or self._gathering.rows == self._limits.rows:
+            self._check_large(stop - self._builder.stop)
+        self._builder.add(stop, rows)
+        if self._large or self._builder.rows == self._limits.rows:
             self._large = False
-            yield self._gathering.take()
+            yield self._builder.take()
 
     def _make_room(self) -> Iterator[Cut]:
         """Begin another cut, or one for a large record: the next one is longer than there is room for."""
         if self._room == self._limits.record_bytes:
             raise self._endless()
-        if self._gathering.rows:
-            yield self._gathering.take()
+        if self._builder.rows:
+            yield self._builder.take()
         else:
             self._large = True
 
     def _endless(self) -> RecordTooLargeError:
-        row, offset = self._gathering.first_row + self._gathering.rows, self._gathering.stop
+        row, offset = self._builder.first_row + self._builder.rows, self._builder.stop
         return RecordTooLargeError(
-            f"row {row} ({self._place(offset)}) is longer than {self._limits.record_bytes} bytes; "
+            f"row {row} ({self._describe(offset)}) is longer than {self._limits.record_bytes} bytes; "
             "probably a quote in it is not closed",
             row=row,
             offset=offset,
@@ -218,11 +218,11 @@ class _Cutter:
         )
 
     def _check_large(self, size_bytes: int) -> None:
-        row, offset = self._gathering.first_row, self._gathering.stop
+        row, offset = self._builder.first_row, self._builder.stop
         if self._limits.allow_large and row:
             return
         raise RecordTooLargeError(
-            f"row {row} ({self._place(offset)}) has {size_bytes} bytes, more than the "
+            f"row {row} ({self._describe(offset)}) has {size_bytes} bytes, more than the "
             f"{self._limits.size_bytes} that a chunk may have: allow larger chunks, or look for a quote that is not "
             "closed",
             row=row,
@@ -232,12 +232,12 @@ class _Cutter:
         )
 
 
-class _Gathering:
+class _CutBuilder:
     """Whole records on their way into a cut, of stretches that came in."""
 
     def __init__(self, window_bytes: int) -> None:
         self._window_bytes = window_bytes
-        self._parts: list[Part] = []
+        self._parts: list[BlockSlice] = []
         """What came in and is not in a section yet."""
         self._section_size = self._section_rows = 0
         self._sections: list[_Section] = []
@@ -249,12 +249,12 @@ class _Gathering:
         self.ended = True
         """Whether the last of them has a line end."""
 
-    def put(self, stretch: Stretch) -> None:
+    def put(self, stretch: ScannedBlock) -> None:
         """What comes next in the input; only in the last that was put may records end."""
         self._parts.append((stretch, 0, len(stretch.data)))
 
     def add(self, stop: int, rows: int) -> None:
-        """Add the records up to a place in the input."""
+        """Add the records up to a describe in the input."""
         size = stop - self.stop
         self.stop = stop
         self.size += size
@@ -275,14 +275,14 @@ class _Gathering:
         return done
 
     def _close_section(self) -> None:
-        parts, self._parts = _parted(self._parts, self._section_size)
+        parts, self._parts = _split_at(self._parts, self._section_size)
         self._sections.append(_Section(parts, self._section_rows, self.ended))
         self._section_size = self._section_rows = 0
 
 
-def _parted(parts: Sequence[Part], size: int) -> tuple[list[Part], list[Part]]:
+def _split_at(parts: Sequence[BlockSlice], size: int) -> tuple[list[BlockSlice], list[BlockSlice]]:
     """The first so many bytes, and the rest."""
-    first: list[Part] = []
+    first: list[BlockSlice] = []
     left = size
     for number, (stretch, start, stop) in enumerate(parts):
         if stop - start > left:

@@ -10,7 +10,7 @@ _LARGE_BYTES = 30 * 1024 * 1024
 """glibc goes up to 32 MiB."""
 
 
-def keep_freed() -> None:
+def retain_freed_memory() -> None:
     """Have the C library keep what is freed.
 
     From the first large block that is freed on, glibc takes all blocks up to its size from the heap, and gives the top

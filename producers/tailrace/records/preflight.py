@@ -105,7 +105,7 @@ class Preflight:
     def _may_hold_lone_return(self, data: bytes, window: Window, octets: Octets) -> bool:
         if data.find(b"\r", window.start, window.stop) < 0:
             return False
-        alone = bitmaps.equal(octets, _RETURN) & ~bitmaps.preceding(window.structure.ends)
+        alone = bitmaps.equal(octets, _RETURN) & ~bitmaps.shift_down(window.structure.ends)
         return bool(window.structure.outside(alone).any())
 
     def _may_repeat_header(self, data: bytes, window: Window, octets: Octets) -> bool:
@@ -117,11 +117,11 @@ class Preflight:
 
     def _is_regular(self, octets: Octets, structure: Structure) -> bool:
         """Whether each record has its number of fields, and in one column none may be a blank line."""
-        if self.columns == 1 and (bitmaps.marked(np.less_equal, octets, _SPACE) & structure.starts).any():
+        if self.columns == 1 and (bitmaps.where(np.less_equal, octets, _SPACE) & structure.starts).any():
             return False
         # With two columns and more, a blank line lacks a comma.
         commas = structure.outside(bitmaps.equal(octets, _COMMA))
-        return bitmaps.has_between(commas, structure.ends, self.columns - 1)
+        return bitmaps.each_holds(commas, structure.ends, self.columns - 1)
 
 
 def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:

@@ -10,19 +10,19 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tailrace.records.structure import Stretch
+from tailrace.records.structure import ScannedBlock
 
 _AHEAD = 2
 
 
-def scanned(blocks: Iterable[bytes], size_bytes: int) -> Generator[Stretch, None, None]:
+def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBlock, None, None]:
     """The bytes of the blocks in stretches of ``size_bytes`` or less.
 
     A block that is smaller is all that its source had: it is handed on before the next one is asked for, which may be
     long in coming.
     """
     scanner = _Scanner()
-    ahead: deque[Future[Stretch]] = deque()
+    ahead: deque[Future[ScannedBlock]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="tailrace-scan") as pool:
         for block in blocks:
             for start in range(0, len(block), size_bytes):
@@ -40,7 +40,7 @@ class _Scanner:
     def __init__(self) -> None:
         self._inside = False
 
-    def scan(self, data: bytes) -> Stretch:
-        stretch = Stretch.scan(data, inside=self._inside)
+    def scan(self, data: bytes) -> ScannedBlock:
+        stretch = ScannedBlock.scan(data, inside=self._inside)
         self._inside = stretch.unclosed
         return stretch

@@ -19,7 +19,7 @@ _NEWLINE, _QUOTE = b'\n"'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
+class ScannedBlock:
     """Bytes that begin and end anywhere, and what was found in them."""
 
     data: bytes
@@ -38,14 +38,14 @@ class Stretch:
         quoted = b'"' in data
         if not (quoted or inside):
             return cls(data, ends, None, unclosed=False)
-        words = bitmaps.toggled(bitmaps.equal(octets, _QUOTE)) if quoted else np.zeros_like(ends)
+        words = bitmaps.prefix_parity(bitmaps.equal(octets, _QUOTE)) if quoted else np.zeros_like(ends)
         if inside:
-            words = bitmaps.inverted(words, len(data))
+            words = bitmaps.invert(words, len(data))
         ends &= ~words
-        return cls(data, ends, words, unclosed=bitmaps.has(words, len(data) - 1) if data else inside)
+        return cls(data, ends, words, unclosed=bitmaps.is_set(words, len(data) - 1) if data else inside)
 
 
-Part = tuple[Stretch, int, int]
+BlockSlice = tuple[ScannedBlock, int, int]
 """Of a stretch the bytes from a start to a stop."""
 
 
@@ -65,18 +65,18 @@ class Structure:
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Of complete bytes, the last record of which may lack its line end."""
-        stretch = Stretch.scan(data, inside=False)
-        ended = not data or bitmaps.has(stretch.ends, len(data) - 1)
-        return cls.joined([(stretch, 0, len(data))], bitmaps.count(stretch.ends) + (not ended), ended=ended)
+        stretch = ScannedBlock.scan(data, inside=False)
+        ended = not data or bitmaps.is_set(stretch.ends, len(data) - 1)
+        return cls.join([(stretch, 0, len(data))], bitmaps.count_set(stretch.ends) + (not ended), ended=ended)
 
     @classmethod
-    def joined(cls, parts: Sequence[Part], rows: int, *, ended: bool) -> Self:
+    def join(cls, parts: Sequence[BlockSlice], rows: int, *, ended: bool) -> Self:
         """Of parts side by side that hold so many records, the last of which is ``ended`` by a newline or not."""
         size = sum(stop - start for _, start, stop in parts)
-        ends = bitmaps.joined([(stretch.ends, start, stop - start) for stretch, start, stop in parts])
+        ends = bitmaps.join([(stretch.ends, start, stop - start) for stretch, start, stop in parts])
         inside = None
         if any(stretch.inside is not None for stretch, _, _ in parts):
-            inside = bitmaps.joined([(stretch.inside, start, stop - start) for stretch, start, stop in parts])
+            inside = bitmaps.join([(stretch.inside, start, stop - start) for stretch, start, stop in parts])
         if not ended:
             ends[size // 64] |= np.uint64(1 << size % 64)
         return cls(size, ends, inside, rows, unclosed=not ended and parts[-1][0].unclosed)
@@ -84,7 +84,7 @@ class Structure:
     @property
     def starts(self) -> Words:
         """The first byte of each record; after a last one with a line end, the byte after it too."""
-        starts = bitmaps.following(self.ends)
+        starts = bitmaps.shift_up(self.ends)
         starts[0] |= np.uint64(1)
         return starts
 

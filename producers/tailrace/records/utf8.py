@@ -34,11 +34,11 @@ def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
 
 def _continued(octets: Octets, highest: int) -> bool:
     """Whether there are continuation bytes after leading ones, as many as these say, and nowhere else."""
-    wanted: Words = np.zeros(bitmaps.words_for(len(octets)), np.uint64)
+    wanted: Words = np.zeros(bitmaps.word_count(len(octets)), np.uint64)
     for lowest, after in _LEADS:
         if highest >= lowest:
-            wanted |= bitmaps.following(bitmaps.marked(np.greater_equal, octets, lowest), after)
-    return np.array_equal(wanted, bitmaps.marked(np.less, octets.view(np.int8), int(_CONTINUATION_END)))
+            wanted |= bitmaps.shift_up(bitmaps.where(np.greater_equal, octets, lowest), after)
+    return np.array_equal(wanted, bitmaps.where(np.less, octets.view(np.int8), int(_CONTINUATION_END)))
 
 
 def _bounded(octets: Octets, lead: bytes, lowest: int, above: int) -> bool:

@@ -28,7 +28,7 @@ _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 _ZSTD_BITE_BYTES = 8 * 1024
 
 
-def decompressed(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """The contents of a file that comes in ``blocks``, in blocks that are never empty.
 
     Gzip (any number of members) and zstd are undone, others pass as they are.
@@ -39,7 +39,7 @@ def decompressed(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """
     head, rest = peek(blocks, _SNIFF_BYTES)
     if head.startswith(_GZIP):
-        return filter(None, _gunzipped(rest, name))
+        return filter(None, _gunzip(rest, name))
     if head.startswith(_ZSTD):
         return filter(None, _unzstd(rest, name))
     for magic, what in _REFUSED.items():
@@ -59,7 +59,7 @@ def peek(blocks: Iterator[bytes], size_bytes: int) -> tuple[bytes, Iterator[byte
     return head, chain((head,) if head else (), blocks)
 
 
-def _gunzipped(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _gunzip(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     member = zlib.decompressobj(_GZIP_WRAPPER)
     offset = 0
     for block in blocks:

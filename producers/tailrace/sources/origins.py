@@ -75,7 +75,7 @@ def _matches(pattern: str) -> list[str]:
 def _standard_input(stdin: Readable | None) -> Origin:
     if stdin is None:
         raise InputError("standard input is not available here: name a file")
-    return Origin("standard input", lambda: _Kept(stdin), None, reopenable=False)
+    return Origin("standard input", lambda: _BorrowedStream(stdin), None, reopenable=False)
 
 
 def _remote(name: str, s3: OpenObject | None) -> Origin:
@@ -120,7 +120,7 @@ def _open_file(name: str) -> Readable:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
 
 
-class _Kept:
+class _BorrowedStream:
     """A stream that belongs to somebody else, who closes it."""
 
     def __init__(self, stream: Readable) -> None:

@@ -11,7 +11,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from tailrace.sources.decompression import BLOCK_BYTES, decompressed, peek
+from tailrace.sources.decompression import BLOCK_BYTES, decompress, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
@@ -36,16 +36,16 @@ class Source:
         self._origins = origins
         self._policy = header
         self._read_before = 0
-        self._begun: list[tuple[int, int, str]] = []
+        self._files_read: list[tuple[int, int, str]] = []
         """Of each file so far: where it begins in the data, where its data begin in it, its name."""
-        self._taken = False
+        self._consumed = False
         self._current = _OpenFile(origins[0])
         try:
             record = self._current.first_record
             self.columns = column_names(record, header)
             self.header = None if header is HeaderPolicy.NONE else record
             self.bom_dropped = self._current.bom_dropped
-            self._look_at_all()
+            self._check_all_files()
         except BaseException:
             self.close()
             raise
@@ -96,15 +96,15 @@ class Source:
             InputError: the source was read before; or, while reading, a file that is cut off, damaged or cannot be
                 read, or ends inside quotes although another follows, or a stream with another header than the first.
         """
-        if self._taken:
+        if self._consumed:
             raise InputError("the input has been read already: open it again")
-        self._taken = True
+        self._consumed = True
         return self._all_blocks()
 
-    def place(self, offset: int) -> str:
-        """Where in the files (decompressed, with headers) the byte at an offset of the data read so far stands."""
+    def describe_position(self, offset: int) -> str:
+        """Where in the files (decompress, with headers) the byte at an offset of the data read so far stands."""
         begins, data_start, name = next(
-            (each for each in reversed(self._begun) if each[0] <= offset), (0, 0, self._origins[0].name)
+            (each for each in reversed(self._files_read) if each[0] <= offset), (0, 0, self._origins[0].name)
         )
         of = f" of {name}" if len(self._origins) > 1 else ""
         return f"at byte {offset - begins + data_start}{of}"
@@ -119,7 +119,7 @@ class Source:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _look_at_all(self) -> None:
+    def _check_all_files(self) -> None:
         """Refuses early what would otherwise break a job that is half submitted."""
         holds_data = self._current.holds_data(self._policy)
         for origin in self._origins[1:]:
@@ -151,10 +151,10 @@ class Source:
             for position, origin in enumerate(self._origins):
                 if position:
                     self._next(origin)
-                self._begun.append((offset, self._current.data_offset(self._policy), self._current.name))
+                self._files_read.append((offset, self._current.data_offset(self._policy), self._current.name))
                 blocks = self._current.blocks(self._policy)
                 last = position == len(self._origins) - 1
-                for block in blocks if last else _closed(blocks, self._current):
+                for block in blocks if last else _end_last_record(blocks, self._current):
                     offset += len(block)
                     yield block
         finally:
@@ -177,7 +177,7 @@ class _OpenFile:
         self.bytes_read = 0
         self._stream = origin.open()
         try:
-            head, rest = peek(decompressed(self._stored(), self.name), _SNIFF_BYTES)
+            head, rest = peek(decompress(self._stored(), self.name), _SNIFF_BYTES)
             self.bom_dropped = head.startswith(_BOM)
             _check_encoding(head, self.name)
             self._head, self._rest, self._data_start = self._first(rest)
@@ -245,7 +245,7 @@ class _OpenFile:
         )
 
 
-def _closed(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
+def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
     """The blocks of a file that another follows: its last record gets a line end if it has none."""
     inside, ended = False, True
     for block in blocks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.records.columns import ColumnPlan
-from tailrace.records.cutting import Cut, Limits, Place, at_byte, cut
+from tailrace.records.cutting import Cut, DescribePosition, Limits, byte_position, cut
 from tailrace.records.preflight import Preflight
 from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.csv_text.rejects import Reject
@@ -86,8 +86,8 @@ class Planner:
                 limit_bytes=self.settings.chunk_bytes,
             )
 
-    def plan(self, blocks: Iterable[bytes], place: Place = at_byte) -> Iterator[ChunkPlan | Seal]:
-        """The chunks in order, then the seal; ``place`` says in messages where an offset is.
+    def plan(self, blocks: Iterable[bytes], describe: DescribePosition = byte_position) -> Iterator[ChunkPlan | Seal]:
+        """The chunks in order, then the seal; ``describe`` says in messages where an offset is.
 
         Raises:
             RecordError: a first record that no chunk can hold, or one that is over the limit for records; a quote that
@@ -96,8 +96,8 @@ class Planner:
         rows_total = offset = 0
         # A last line that does not close its quote is a bad row like others: the pre-flight check names it.
         limits = Limits(rows=self.settings.chunk_rows, size_bytes=self._max_bytes, allow_large=True)
-        for each in cut(blocks, limits, place):
-            _refuse_swallowed_lines(each, offset, place)
+        for each in cut(blocks, limits, describe):
+            _refuse_swallowed_lines(each, offset, describe)
             rows_total += each.rows
             offset += each.size
             yield self._chunk(each)
@@ -185,14 +185,14 @@ class Planner:
         return b",".join(_clean(fields[index]) if certain else b"" for index in self.columns.kept) + b"\n"
 
 
-def _refuse_swallowed_lines(each: Cut, offset: int, place: Place) -> None:
+def _refuse_swallowed_lines(each: Cut, offset: int, describe: DescribePosition) -> None:
     """Only the last record of an input can lack a closing quote; then it is all that follows, perhaps most of it."""
     if each.windows[-1].structure.unclosed:
         record = split_records(each.data)[-1]
         if b"\n" in _body(record):
             row, at = each.first_row + each.rows - 1, offset + each.size - len(record)
             raise UnclosedQuoteError(
-                f"row {row} ({place(at)}) opens a quote that nothing closes before the input ends; "
+                f"row {row} ({describe(at)}) opens a quote that nothing closes before the input ends; "
                 "close it, or double it if it is meant as a character",
                 row=row,
                 offset=at,

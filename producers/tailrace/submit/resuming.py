@@ -10,7 +10,7 @@ from tailrace_core.errors import JobKeyError
 from tailrace_core.jobs.model import Chunk, ChunkState
 
 
-class RecordedChunks:
+class PreviousChunks:
     """The chunks that a job was submitted with; what splitting made of them later is not the producer's business."""
 
     def __init__(self, chunks: Iterable[Chunk], *, rows_total: int | None = None) -> None:

@@ -15,7 +15,7 @@ from tailrace.aws.stacks import Stack
 from tailrace.options import differences, fingerprint
 from tailrace.submit.finishing import publish_call
 from tailrace.submit.planning import ChunkPlan
-from tailrace.submit.resuming import RecordedChunks
+from tailrace.submit.resuming import PreviousChunks
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import write_rejects
@@ -34,7 +34,7 @@ DUE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ChunkTask:
     """A planned chunk that is to be sent; ``recorded`` when it only has to be invoked again."""
 
     plan: ChunkPlan
@@ -48,13 +48,13 @@ class Work:
         return self.recorded is None and bool(self.plan.rows_sent)
 
 
-class Todo(StrEnum):
+class NextStep(StrEnum):
     """What a planned chunk still needs, given what is recorded of it."""
 
-    NOTHING = "nothing"
+    SKIP = "nothing"
     INVOKE_AGAIN = "invoke_again"
     """It was recorded, and whoever did so died before it was known to be invoked."""
-    EVERYTHING = "everything"
+    SEND = "everything"
 
 
 class JobClosedError(TailraceError):
@@ -62,12 +62,12 @@ class JobClosedError(TailraceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class JobSession:
     """A job that is being submitted, and what is recorded of it."""
 
     job: Job
     settings: JobSettings
-    recorded: RecordedChunks
+    recorded: PreviousChunks
     continued: bool = False
 
     @property
@@ -76,16 +76,16 @@ class Opening:
         return self.job.state is JobState.SUBMITTING
 
 
-def todo(recorded: Chunk | None) -> Todo:
+def next_step(recorded: Chunk | None) -> NextStep:
     """What a planned chunk still needs; one that waits is started by whoever sees that it fits."""
     if recorded is None:
-        return Todo.EVERYTHING
+        return NextStep.SEND
     if recorded.state is ChunkState.OPEN and not (recorded.invoked or recorded.parked or recorded.waiting):
-        return Todo.INVOKE_AGAIN
-    return Todo.NOTHING
+        return NextStep.INVOKE_AGAIN
+    return NextStep.SKIP
 
 
-def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[Opening]:
+def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[JobSession]:
     """Create the job, or find the one that the key was used for.
 
     Raises:
@@ -93,13 +93,13 @@ def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | No
     """
     named = None if key is None else JobKey(key, fingerprint(settings))
     if (yield from ledger.create_job(job, settings, named)):
-        return Opening(job, settings, RecordedChunks(()))
+        return JobSession(job, settings, PreviousChunks(()))
     if named is None:
         raise InputError(f"job {job.job_id} exists already; submit again")
     return (yield from _continue(ledger, named, settings))
 
 
-def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[Opening]:
+def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[JobSession]:
     found = yield from ledger.find_job_key(key.key)
     job = None if found is None else (yield from ledger.job(found[0]))
     before = None if found is None else (yield from ledger.settings(found[0]))
@@ -118,7 +118,7 @@ def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[
         page, after = yield from ledger.chunks_page(job.job_id, after)
         chunks += page
         if not after:
-            return Opening(job, before, RecordedChunks(chunks, rows_total=job.rows_total), continued=True)
+            return JobSession(job, before, PreviousChunks(chunks, rows_total=job.rows_total), continued=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class ChunkSteps:
         if not plan.rows_sent:
             yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
 
-    def record(self, works: Sequence[Work]) -> Steps[list[Chunk | None]]:
+    def record(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk | None]]:
         """Write the intents; for each the chunk to `invoke`, or None when there is nothing to invoke.
 
         Those beyond the window are recorded as waiting.
@@ -152,44 +152,44 @@ class ChunkSteps:
         Raises:
             JobClosedError: the job takes no chunks any more.
         """
-        if len(works) > 1 and all(work.is_plain for work in works):
-            chunks = [self._new_chunk(work) for work in works]
+        if len(tasks) > 1 and all(task.is_plain for task in tasks):
+            chunks = [self._new_chunk(task) for task in tasks]
             if (yield from self.ledger.open_chunks(chunks)):
-                return [self._to_invoke(work, chunk) for work, chunk in zip(works, chunks, strict=True)]
+                return [self._to_invoke(task, chunk) for task, chunk in zip(tasks, chunks, strict=True)]
         recorded = []
-        for work in works:
-            recorded.append((yield from self._record_one(work)))  # noqa: PERF401 - a comprehension cannot yield from
+        for task in tasks:
+            recorded.append((yield from self._record_one(task)))  # noqa: PERF401 - a comprehension cannot yield from
         return recorded
 
-    def _record_one(self, work: Work) -> Steps[Chunk | None]:
-        if work.recorded is not None:
-            again = replace(work.recorded, attempt=work.recorded.attempt + 1, due_at=self.now() + DUE_S)
+    def _record_one(self, task: ChunkTask) -> Steps[Chunk | None]:
+        if task.recorded is not None:
+            again = replace(task.recorded, attempt=task.recorded.attempt + 1, due_at=self.now() + DUE_S)
             return again if (yield from self.ledger.begin_attempt(again)) else None
-        chunk = self._new_chunk(work)
-        if not work.plan.rows_sent:
-            part = self._part(work.plan)
+        chunk = self._new_chunk(task)
+        if not task.plan.rows_sent:
+            part = self._part(task.plan)
             chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
             # Effects come before the settling, so that a crash repeats them; the event's id is always the same.
             yield self._publish(self._part_ready(chunk, part))
             self._require((yield from self.ledger.add_rejected(chunk)))
             return None
         self._require((yield from self.ledger.open_chunk(chunk)))
-        return self._to_invoke(work, chunk)
+        return self._to_invoke(task, chunk)
 
-    def _new_chunk(self, work: Work) -> Chunk:
-        waits = window.must_wait(work.number, self.settings.window)
+    def _new_chunk(self, task: ChunkTask) -> Chunk:
+        waits = window.must_wait(task.number, self.settings.window)
         return Chunk(
             job_id=self.job_id,
-            range=work.plan.range,
+            range=task.plan.range,
             attempt=0 if waits else 1,
             tries=0 if waits else 1,
             due_at=self.now() + DUE_S,
-            rejected=len(work.plan.rejected),
-            input_checksum=work.plan.source_checksum,
+            rejected=len(task.plan.rejected),
+            input_checksum=task.plan.source_checksum,
         )
 
-    def _to_invoke(self, work: Work, chunk: Chunk) -> Chunk | None:
-        goes_on = not chunk.waiting or window.should_claim(work.number, self.settings.window)
+    def _to_invoke(self, task: ChunkTask, chunk: Chunk) -> Chunk | None:
+        goes_on = not chunk.waiting or window.should_claim(task.number, self.settings.window)
         return chunk if goes_on else None
 
     def invoke(self, chunk: Chunk) -> Steps[None]:

@@ -14,7 +14,7 @@ from tailrace.sources.source import Source
 from tailrace.submit.closing import end_early
 from tailrace.submit.finishing import CallEffects
 from tailrace.submit.planning import Planner
-from tailrace.submit.steps import ChunkSteps, JobClosedError, Opening, Work, open_job
+from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.errors import TailraceError
@@ -29,7 +29,7 @@ _MAX_REASON_CHARS = 1000
 class Sender(Protocol):
     """Carries out the work of a submit."""
 
-    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
         """Send everything, with bounded memory; raises the first error after what was under way has ended."""
 
 
@@ -77,7 +77,7 @@ class Submitter:
             return Submission(opening.job, continued=True)
         job_id = opening.job.job_id
         works = WorkList(
-            planner.plan(source.blocks(), source.place),
+            planner.plan(source.blocks(), source.describe_position),
             opening,
             bytes_read=lambda: source.bytes_read,
             bytes_total=source.size_hint_bytes,
@@ -101,7 +101,7 @@ class Submitter:
         """End a job early."""
         end_early(job_id, outcome, reason, ledger=self._ledger, effects=self._effects, now=self._now())
 
-    def _open_job(self, settings: JobSettings, options: SubmitOptions) -> Opening:
+    def _open_job(self, settings: JobSettings, options: SubmitOptions) -> JobSession:
         now = self._now()
         job = Job(
             job_id=self._new_id(),
@@ -112,7 +112,7 @@ class Submitter:
         )
         return run(open_job(self._steps, job, settings, options.job_key), self._execute)
 
-    def _seal(self, opening: Opening, rows_total: int | None) -> None:
+    def _seal(self, opening: JobSession, rows_total: int | None) -> None:
         if rows_total is not None and opening.takes_chunks:
             self._ledger.seal(opening.job.job_id, rows_total)
         finish_if_complete(

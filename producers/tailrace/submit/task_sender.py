@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from tailrace.submit.async_byte_budget import AsyncByteGate
-from tailrace.submit.steps import ChunkSteps, Work
+from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run_async
 from tailrace_core.jobs.model import Chunk
 
@@ -38,7 +38,7 @@ class TaskSender:
         self._concurrency = concurrency
         self._bytes_in_flight = bytes_in_flight
 
-    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
         """Send everything; raises the first error after what was under way has come to an end."""
         sending = _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent)
         asyncio.run_coroutine_threadsafe(sending.run(iter(works), self._cutters), self._loop).result()
@@ -53,7 +53,7 @@ class _Sending:
         execute: Callable[[Call], Any],
         concurrency: int,
         bytes_in_flight: int,
-        on_sent: Callable[[Work], None],
+        on_sent: Callable[[ChunkTask], None],
     ) -> None:
         self._steps = steps
         self._execute = execute
@@ -62,7 +62,7 @@ class _Sending:
         self._on_sent = on_sent
         self._error: BaseException | None = None
 
-    async def run(self, works: Iterator[Work], cutters: Executor) -> None:
+    async def run(self, works: Iterator[ChunkTask], cutters: Executor) -> None:
         loop = asyncio.get_running_loop()
         before: asyncio.Future[bool] = loop.create_future()
         before.set_result(True)
@@ -85,7 +85,7 @@ class _Sending:
         if self._error is not None:
             raise self._error
 
-    async def _send(self, work: Work, before: asyncio.Future[bool], recorded: asyncio.Future[bool]) -> None:
+    async def _send(self, work: ChunkTask, before: asyncio.Future[bool], recorded: asyncio.Future[bool]) -> None:
         try:
             async with self._slots:
                 chunk = await self._record(work, before)
@@ -100,7 +100,7 @@ class _Sending:
                 recorded.set_result(False)
             await self._gate.leave(work.plan.held_bytes)
 
-    async def _record(self, work: Work, before: asyncio.Future[bool]) -> Chunk | None:
+    async def _record(self, work: ChunkTask, before: asyncio.Future[bool]) -> Chunk | None:
         """Upload, wait for the turn, record the intent: in the order of the input, so that the ledger has no gap."""
         self._check()
         await run_async(self._steps.upload(work.plan), self._execute)

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from tailrace.submit.byte_budget import ByteGate
-from tailrace.submit.steps import ChunkSteps, Work
+from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.model import Chunk
 
@@ -30,7 +30,7 @@ class ThreadedSender:
         self._concurrency = concurrency
         self._bytes_in_flight = bytes_in_flight
 
-    def send_all(self, steps: ChunkSteps, works: Iterable[Work], on_sent: Callable[[Work], None]) -> None:
+    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
         """Send everything; raises the first error after what was under way has come to an end."""
         _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent).run(works)
 
@@ -49,7 +49,7 @@ class _Sending:
         execute: Callable[[Call], Any],
         concurrency: int,
         bytes_in_flight: int,
-        on_sent: Callable[[Work], None],
+        on_sent: Callable[[ChunkTask], None],
     ) -> None:
         self._steps = steps
         self._execute = execute
@@ -64,10 +64,10 @@ class _Sending:
         self._pace_until = 0.0
         self._all_uploaded = False
         self._error: BaseException | None = None
-        self._uploaded: dict[int, Work] = {}
+        self._uploaded: dict[int, ChunkTask] = {}
         self._next = 0
 
-    def run(self, works: Iterable[Work]) -> None:
+    def run(self, works: Iterable[ChunkTask]) -> None:
         """All stages, from the first to the last."""
         try:
             for place, work in enumerate(works):
@@ -94,7 +94,7 @@ class _Sending:
         for stage in (self._records, self._invocations):
             stage.shutdown(wait=True, cancel_futures=cancel)
 
-    def _upload(self, place: int, work: Work) -> None:
+    def _upload(self, place: int, work: ChunkTask) -> None:
         try:
             if self._stop.is_set():
                 return
@@ -118,10 +118,10 @@ class _Sending:
         except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
             self._fail(exc)
 
-    def _next_works(self) -> list[Work]:
+    def _next_works(self) -> list[ChunkTask]:
         """What is to be recorded together; none when it has been, with what came before."""
         with self._changed:
-            works: list[Work] = []
+            works: list[ChunkTask] = []
             if self._next in self._uploaded:
                 self._changed.wait_for(self._is_enough, self._pace_until - monotonic())
                 self._pace_until = monotonic() + _PACE_S
@@ -134,7 +134,7 @@ class _Sending:
         full = range(self._next, self._next + _MOST_TOGETHER)
         return self._all_uploaded or self._stop.is_set() or all(place in self._uploaded for place in full)
 
-    def _invoke(self, work: Work, chunk: Chunk | None) -> None:
+    def _invoke(self, work: ChunkTask, chunk: Chunk | None) -> None:
         try:
             if chunk is not None:
                 run(self._steps.invoke(chunk), self._execute)

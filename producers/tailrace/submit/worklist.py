@@ -8,7 +8,7 @@ from threading import Lock
 
 from tailrace.progress import OnProgress, Progress
 from tailrace.submit.planning import ChunkPlan, Seal
-from tailrace.submit.steps import Opening, Todo, Work, todo
+from tailrace.submit.steps import ChunkTask, JobSession, NextStep, next_step
 
 
 class WorkList:
@@ -17,7 +17,7 @@ class WorkList:
     def __init__(
         self,
         plan: Iterable[ChunkPlan | Seal],
-        opening: Opening,
+        opening: JobSession,
         *,
         bytes_read: Callable[[], int],
         bytes_total: int | None,
@@ -31,7 +31,7 @@ class WorkList:
         self.rows_total: int | None = None
         self.progress = Progress(job_id=opening.job.job_id, bytes_total=bytes_total)
 
-    def __iter__(self) -> Iterator[Work]:
+    def __iter__(self) -> Iterator[ChunkTask]:
         """The work in the order of the input.
 
         Raises:
@@ -43,13 +43,13 @@ class WorkList:
                 self.rows_total = each.rows_total
                 return
             found = self._opening.recorded.find(each)
-            needed = todo(found) if self._opening.takes_chunks else Todo.NOTHING
-            skipped = needed is Todo.NOTHING
+            needed = next_step(found) if self._opening.takes_chunks else NextStep.SKIP
+            skipped = needed is NextStep.SKIP
             self._advance(rows_read=each.range.end, bytes_read=self._bytes_read(), planned=1, skipped=skipped)
             if not skipped:
-                yield Work(each, found, number)
+                yield ChunkTask(each, found, number)
 
-    def sent(self, _: Work) -> None:
+    def sent(self, _: ChunkTask) -> None:
         """Take note that a chunk needs nothing more."""
         self._advance(sent=1)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tailrace import Tailrace
-from tailrace.operations.parked import MOST_REDRIVES, ParkedName, Standing
+from tailrace.operations.parked import MAX_REDRIVES, ParkedChunkId, ParkedStatus
 from tailrace_core.errors import InputError
 from tests.faults.deployed.queues import Queues
 
@@ -36,13 +36,13 @@ class People:
 
     def _redrive_parked(self) -> None:
         redriving = self.client.operations.redriving
-        for each in redriving.redrive_all(confirmed=True, seconds=5.0).chunks:
+        for each in redriving.redrive_all(confirmed=True, timeout_s=5.0).chunks:
             self.done[each.action] += 1
             parked = each.parked
-            if each.action == "left" and parked.standing is Standing.PARKED and parked.redrives >= MOST_REDRIVES:
-                self._give_up(ParkedName(parked.job_id, parked.range))
+            if each.action == "left" and parked.status is ParkedStatus.PARKED and parked.redrives >= MAX_REDRIVES:
+                self._give_up(ParkedChunkId(parked.job_id, parked.range))
 
-    def _give_up(self, name: ParkedName) -> None:
+    def _give_up(self, name: ParkedChunkId) -> None:
         try:
             self.client.operations.redriving.discard(name)
         except InputError:

@@ -60,7 +60,7 @@ def peek(
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        letters = client.operations.dead_letters.peek(queue, most=most)
+        letters = client.operations.dead_letters.peek(queue, max_messages=most)
     for letter in letters:
         if json_:
             environment.put(job_reports.as_json(parked_reports.letter_fields(letter)))
@@ -101,7 +101,7 @@ def redrive(
             environment.say("nothing was done yet: give --yes to do it")
             return
         sent = 0
-        for each in dead.redrive(queue, most=most):
+        for each in dead.redrive(queue, max_messages=most):
             sent += 1
             if json_:
                 values = parked_reports.letter_fields(each.letter)

@@ -11,9 +11,9 @@ import typer
 from tailrace.cli import arguments
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.reports import job_reports, parked_reports
-from tailrace.operations.parked import MOST_REDRIVES, ParkedName
-from tailrace.operations.parked_queue import MOST
-from tailrace.operations.redriving import NO_REASON, Done
+from tailrace.operations.parked import MAX_REDRIVES, ParkedChunkId
+from tailrace.operations.parked_queue import MAX_MESSAGES
+from tailrace.operations.redriving import NO_REASON, RedriveResult
 from tailrace_core.errors import InputError
 
 Words = Annotated[
@@ -32,7 +32,7 @@ def list_(
     *,
     context: typer.Context,
     job: Job = None,
-    most: Most = MOST,
+    most: Most = MAX_MESSAGES,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -49,7 +49,7 @@ def list_(
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        listing = client.operations.parked.list(job, most=most)
+        listing = client.operations.parked.list(job, max_messages=most)
     if json_:
         for each in listing.chunks:
             environment.put(job_reports.as_json(parked_reports.fields(each)))
@@ -82,7 +82,7 @@ def show(
       tailrace parked show 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --input > rows.csv
     """
     environment = of(context)
-    name = ParkedName.parse(*chunk)
+    name = ParkedChunkId.parse(*chunk)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         queue = client.operations.parked
         if whole_input:
@@ -107,11 +107,11 @@ def redrive(
         typer.Option(metavar="FILE", help="Corrected rows for the chunk: as many, with the columns sent; - is stdin."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help=f"Also what was redriven {MOST_REDRIVES} times already.")
+        bool, typer.Option("--force", help=f"Also what was redriven {MAX_REDRIVES} times already.")
     ] = False,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was mended, for the record.")] = None,
     yes: Yes = False,
-    most: Most = MOST,
+    most: Most = MAX_MESSAGES,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -134,13 +134,13 @@ def redrive(
     if bool(chunk) is all_ or (job is not None and not all_) or (edit is not None and all_):
         raise InputError("name one chunk (JOB RANGE), with or without --edit; or give --all, with or without --job")
     rows = None if edit is None else _read(environment, edit)
-    name = None if not chunk else ParkedName.parse(*chunk)
+    name = None if not chunk else ParkedChunkId.parse(*chunk)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         redriving = client.operations.redriving
         if name is not None:
             _put(environment, redriving.redrive(name, force=force, note=note, edit=rows), json_=json_)
             return
-        found = redriving.redrive_all(job, force=force, note=note, confirmed=yes, most=most)
+        found = redriving.redrive_all(job, force=force, note=note, confirmed=yes, max_messages=most)
         for done in found.chunks:
             _put(environment, done, json_=json_, confirmed=yes)
     if not found.complete:
@@ -169,13 +169,13 @@ def discard(
       tailrace parked discard 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --reason "shop closed" --yes
     """
     environment = of(context)
-    name = ParkedName.parse(*chunk)
+    name = ParkedChunkId.parse(*chunk)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         if yes:
             done = client.operations.redriving.discard(name, reason)
         else:
             parked = client.operations.parked.find(name)
-            done = Done(parked, "discarded", reason)
+            done = RedriveResult(parked, "discarded", reason)
     _put(environment, done, json_=json_, confirmed=yes)
     if not yes:
         environment.say(f"nothing was done yet: give --yes to reject its {name.range.rows} rows for good")
@@ -184,11 +184,11 @@ def discard(
 _INCOMPLETE = "tailrace: the queue may hold more than was read, or somebody else is looking at it: do it again"
 
 
-def _put(environment: Environment, done: Done, *, json_: bool, confirmed: bool = True) -> None:
+def _put(environment: Environment, done: RedriveResult, *, json_: bool, confirmed: bool = True) -> None:
     if json_:
-        environment.put(job_reports.as_json(parked_reports.done_fields(done, confirmed=confirmed)))
+        environment.put(job_reports.as_json(parked_reports.result_fields(done, confirmed=confirmed)))
     else:
-        environment.put(parked_reports.done_text(done, confirmed=confirmed))
+        environment.put(parked_reports.result_text(done, confirmed=confirmed))
 
 
 def _read(environment: Environment, name: str) -> bytes:

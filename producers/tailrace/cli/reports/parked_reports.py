@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tailrace.operations.dead_letters import Letter
+from tailrace.operations.dead_letters import DeadLetter
 from tailrace.operations.parked import ParkedChunk
-from tailrace.operations.parked_queue import Details
-from tailrace.operations.redriving import Done
+from tailrace.operations.parked_queue import ParkedDetails
+from tailrace.operations.redriving import RedriveResult
 
 _SHORT = 80
 
@@ -36,8 +36,8 @@ def fields(parked: ParkedChunk) -> dict[str, Any]:
         "range": parked.range.name,
         "first_row": parked.range.first_row,
         "rows": parked.range.rows,
-        "state": str(parked.standing),
-        "stale": parked.standing.stale,
+        "state": str(parked.status),
+        "stale": parked.status.stale,
         "attempt": parked.attempt,
         "redrives": parked.redrives,
         "failure_class": None if event is None else str(event.failure_class),
@@ -55,7 +55,7 @@ def table(chunks: Sequence[ParkedChunk]) -> str:
             each.range.name,
             str(each.attempt),
             str(each.redrives),
-            f"stale: {each.state}" if each.standing.stale else each.state,
+            f"stale: {each.status_text}" if each.status.stale else each.status_text,
             short(each.reason),
         )
         for each in chunks
@@ -63,7 +63,7 @@ def table(chunks: Sequence[ParkedChunk]) -> str:
     return columns(rows)
 
 
-def detail_fields(details: Details) -> dict[str, Any]:
+def detail_fields(details: ParkedDetails) -> dict[str, Any]:
     """All about one chunk as a JSON object."""
     chunk, event = details.parked.chunk, details.parked.event
     return {
@@ -77,7 +77,7 @@ def detail_fields(details: Details) -> dict[str, Any]:
     }
 
 
-def detail_text(details: Details) -> str:
+def detail_text(details: ParkedDetails) -> str:
     """All about one chunk, for people."""
     values = detail_fields(details)
     rows, failure = values.pop("input_first_rows"), values.pop("failure")
@@ -90,7 +90,7 @@ def detail_text(details: Details) -> str:
     return "\n".join(lines)
 
 
-def done_fields(done: Done, *, confirmed: bool) -> dict[str, Any]:
+def result_fields(done: RedriveResult, *, confirmed: bool) -> dict[str, Any]:
     """What was done about a chunk, as a JSON object."""
     return {
         "job_id": done.parked.job_id,
@@ -102,14 +102,14 @@ def done_fields(done: Done, *, confirmed: bool) -> dict[str, Any]:
     }
 
 
-def done_text(done: Done, *, confirmed: bool) -> str:
+def result_text(done: RedriveResult, *, confirmed: bool) -> str:
     """What was done about a chunk, in one line."""
     verb = done.action if confirmed or done.action == "left" else f"would be {done.action}"
     detail = f": {done.detail}" if done.detail else ""
     return f"{done.parked.job_id} {done.parked.range.name} {verb}{detail}"
 
 
-def letter_fields(letter: Letter) -> dict[str, Any]:
+def letter_fields(letter: DeadLetter) -> dict[str, Any]:
     """A dead letter as a JSON object."""
     return {
         "message_id": letter.message.message_id,
@@ -122,7 +122,7 @@ def letter_fields(letter: Letter) -> dict[str, Any]:
     }
 
 
-def letter_text(letter: Letter) -> str:
+def letter_text(letter: DeadLetter) -> str:
     """A dead letter, for people."""
     why = letter.fault or "readable: its consumer failed on it, or could not be reached; see the function's log"
     return f"{letter.message.message_id}  {letter.about or 'unreadable'}\n  {why}\n  {letter.message.body}"

@@ -117,7 +117,7 @@ def test_a_run_stops_at_letters_that_it_sent_itself(bench: Bench) -> None:
     bench.sqs.queues["retries-dead"].messages.clear()
     for number in range(2):
         bench.sqs.send_message(QueueUrl="retries-dead", MessageBody=str(number))
-    run = bench.letters.redrive("retries", most=100)
+    run = bench.letters.redrive("retries", max_messages=100)
     next(run)
     next(run)
     for message in list(bench.sqs.queues["retries"].messages.values()):
@@ -130,7 +130,7 @@ def test_a_run_stops_at_letters_that_it_sent_itself(bench: Bench) -> None:
 def test_no_more_than_asked_for_are_sent_and_the_rest_is_free_at_once(bench: Bench) -> None:
     for number in range(15):
         bench.sqs.send_message(QueueUrl="retries-dead", MessageBody=str(number))
-    assert len(list(bench.letters.redrive("retries", most=12))) == 12
+    assert len(list(bench.letters.redrive("retries", max_messages=12))) == 12
     assert len(bench.bodies("retries-dead")) == 3
     assert all(each.visible_at <= bench.clock() for each in bench.sqs.queues["retries-dead"].messages.values())
 

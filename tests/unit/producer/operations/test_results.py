@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tailrace.aws.queues import Queue
-from tailrace.operations.results import Keeper, ResultsReader
+from tailrace.operations.results import Heartbeat, ResultsReader
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import MessageError, TransientError
 from tailrace_core.messages.events import PartReady
@@ -21,7 +21,7 @@ def event(number: int) -> PartReady:
     )  # fmt: skip
 
 
-class Still(Keeper):
+class Still(Heartbeat):
     """Beats only when the test says so."""
 
     def start(self) -> None:
@@ -39,7 +39,7 @@ class Bench:
             self.sqs.send_message(QueueUrl="results", MessageBody=event(number).to_json())
 
     def reader(self, **options: Any) -> ResultsReader:
-        return ResultsReader(Queue("results", self._execute), follow=False, hidden_s=60, keeper=Still, **options)
+        return ResultsReader(Queue("results", self._execute), follow=False, hidden_s=60, heartbeat=Still, **options)
 
     def _execute(self, call: Call) -> Any:
         if self.fails:
@@ -142,14 +142,14 @@ def test_memory_is_bounded_and_only_what_is_forgotten_comes_again(bench: Bench) 
 
 def test_the_keeper_beats_until_it_is_stopped() -> None:
     beats: list[int] = []
-    made: list[Keeper] = []
+    made: list[Heartbeat] = []
 
     def beat() -> None:
         beats.append(1)
         if len(beats) == 3:
             made[0].stopped.set()
 
-    made.append(Keeper(beat, 0.001))
+    made.append(Heartbeat(beat, 0.001))
     made[0].start()
     made[0].join(10)
     assert len(beats) == 3

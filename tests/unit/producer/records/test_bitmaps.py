@@ -33,20 +33,20 @@ def test_a_bitmap_has_a_bit_for_each_byte_and_zeros_after_them(flags: list[bool]
     words = words_of(flags)
     assert len(words) == len(flags) // 64 + 1
     assert flags_of(words, 64 * len(words)) == flags + [False] * (64 * len(words) - len(flags))
-    assert bitmaps.mask(words, len(flags)).tolist() == flags
+    assert bitmaps.to_bools(words, len(flags)).tolist() == flags
 
 
 @given(_FLAGS)
 def test_bits_are_counted_and_found(flags: list[bool]) -> None:
     words = words_of(flags)
     expected = [at for at, flag in enumerate(flags) if flag]
-    assert bitmaps.count(words) == len(expected)
+    assert bitmaps.count_set(words) == len(expected)
     assert bitmaps.positions(words).tolist() == expected
-    assert [at for at in range(len(flags)) if bitmaps.has(words, at)] == expected
-    ranks = bitmaps.Ranks(words)
+    assert [at for at in range(len(flags)) if bitmaps.is_set(words, at)] == expected
+    ranks = bitmaps.RankIndex(words)
     assert ranks.count == len(expected)
-    assert [ranks.nth(number) for number in range(len(expected))] == expected
-    assert [ranks.before(at) for at in range(len(flags) + 1)] == [0, *accumulate(flags)]
+    assert [ranks.select(number) for number in range(len(expected))] == expected
+    assert [ranks.rank(at) for at in range(len(flags) + 1)] == [0, *accumulate(flags)]
 
 
 @given(_FLAGS, st.integers(1, 63))
@@ -54,8 +54,8 @@ def test_bits_move_across_the_borders_of_words(flags: list[bool], by: int) -> No
     words = words_of(flags)
     size = 64 * len(words)
     padded = flags + [False] * (size - len(flags))
-    assert flags_of(bitmaps.following(words, by), size) == [False] * by + padded[:-by]
-    assert flags_of(bitmaps.preceding(words), size) == [*padded[1:], False]
+    assert flags_of(bitmaps.shift_up(words, by), size) == [False] * by + padded[:-by]
+    assert flags_of(bitmaps.shift_down(words), size) == [*padded[1:], False]
 
 
 @given(st.lists(st.tuples(_FLAGS, st.booleans()), max_size=4), st.data())
@@ -67,21 +67,21 @@ def test_stretches_side_by_side_make_one_bitmap(stretches: list[tuple[list[bool]
         size = data.draw(st.integers(0, len(flags) - start))
         pieces.append((None if blank else words_of(flags), start, size))
         expected += [False] * size if blank else flags[start : start + size]
-    joined = bitmaps.joined(pieces)
-    assert len(joined) == bitmaps.words_for(len(expected))
+    joined = bitmaps.join(pieces)
+    assert len(joined) == bitmaps.word_count(len(expected))
     assert flags_of(joined, 64 * len(joined)) == expected + [False] * (64 * len(joined) - len(expected))
 
 
 @given(_FLAGS)
 def test_inverted_turns_over_the_bits_of_the_bytes_alone(flags: list[bool]) -> None:
-    inverted = bitmaps.inverted(words_of(flags), len(flags))
+    inverted = bitmaps.invert(words_of(flags), len(flags))
     size = 64 * len(inverted)
     assert flags_of(inverted, size) == [not flag for flag in flags] + [False] * (size - len(flags))
 
 
 @given(_FLAGS)
 def test_toggled_is_the_parity_up_to_each_bit(flags: list[bool]) -> None:
-    assert flags_of(bitmaps.toggled(words_of(flags)), len(flags)) == list(accumulate(flags, xor))
+    assert flags_of(bitmaps.prefix_parity(words_of(flags)), len(flags)) == list(accumulate(flags, xor))
 
 
 @given(st.lists(st.sampled_from(".,|"), max_size=200).map("".join), st.integers(0, 3))
@@ -89,7 +89,7 @@ def test_marks_between_ends_are_counted_for_each_end(text: str, each: int) -> No
     octets = np.frombuffer(text.encode(), np.uint8)
     *whole, rest = text.split("|")
     expected = all(part.count(",") == each for part in whole) and not rest.count(",")
-    assert bitmaps.has_between(bitmaps.equal(octets, ord(",")), bitmaps.equal(octets, ord("|")), each) is expected
+    assert bitmaps.each_holds(bitmaps.equal(octets, ord(",")), bitmaps.equal(octets, ord("|")), each) is expected
 
 
 @pytest.mark.parametrize("each", [0, 1, 5, 70, 300])
@@ -113,4 +113,4 @@ def test_no_multiple_of_any_number_of_marks_too_many_goes_unseen(each: int) -> N
 
 def _has_between(text: str, each: int) -> bool:
     octets = np.frombuffer(text.encode(), np.uint8)
-    return bitmaps.has_between(bitmaps.equal(octets, ord(",")), bitmaps.equal(octets, ord("|")), each)
+    return bitmaps.each_holds(bitmaps.equal(octets, ord(",")), bitmaps.equal(octets, ord("|")), each)

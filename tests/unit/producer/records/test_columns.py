@@ -24,7 +24,7 @@ def _cases(draw: st.DrawFn) -> tuple[Table, ColumnPlan, list[Cut]]:
     sent = draw(_choices(len(names)).filter(len))
     kept = draw(_choices(len(names)))
     limits = Limits(rows=draw(st.integers(1, 9)), size_bytes=10**6)
-    cuts = list(cut(draw(sliced(table.data)), limits, stretch_bytes=draw(st.sampled_from([1, 9, 100]))))
+    cuts = list(cut(draw(sliced(table.data)), limits, scan_bytes=draw(st.sampled_from([1, 9, 100]))))
     return table, ColumnPlan(tuple(names), sent, kept), cuts
 
 

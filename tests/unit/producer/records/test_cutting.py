@@ -30,20 +30,20 @@ _LIMITS = st.builds(
 
 @given(st.data(), _LIMITS, _STRETCHES)
 def test_cuts_depend_on_the_bytes_alone_and_are_the_greedy_ones(
-    data: st.DataObject, limits: Limits, stretch_bytes: int
+    data: st.DataObject, limits: Limits, scan_bytes: int
 ) -> None:
     whole = data.draw(soup())
     expected = _outcome(_greedy(whole, limits))
     for blocks in ([whole], data.draw(sliced(whole)), [bytes((octet,)) for octet in whole]):
-        assert _outcome(cut(blocks, limits, stretch_bytes=stretch_bytes)) == expected
+        assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes)) == expected
 
 
 @given(st.data(), st.integers(1, 9), _STRETCHES)
 def test_windows_tile_the_cut_and_know_where_records_end_and_what_is_quoted(
-    data: st.DataObject, rows: int, stretch_bytes: int
+    data: st.DataObject, rows: int, scan_bytes: int
 ) -> None:
     blocks = data.draw(sliced(data.draw(soup())))
-    for each in cut(blocks, Limits(rows=rows, size_bytes=1000), stretch_bytes=stretch_bytes):
+    for each in cut(blocks, Limits(rows=rows, size_bytes=1000), scan_bytes=scan_bytes):
         assert [0, *(window.stop for window in each.windows)] == [
             *(window.start for window in each.windows),
             len(each.data),
@@ -59,11 +59,9 @@ def test_windows_tile_the_cut_and_know_where_records_end_and_what_is_quoted(
 
 @given(st.data(), st.integers(1, 9), _STRETCHES)
 def test_the_pieces_are_the_bytes_before_and_after_they_are_put_together(
-    data: st.DataObject, rows: int, stretch_bytes: int
+    data: st.DataObject, rows: int, scan_bytes: int
 ) -> None:
-    for each in cut(
-        data.draw(sliced(data.draw(soup()))), Limits(rows=rows, size_bytes=1000), stretch_bytes=stretch_bytes
-    ):
+    for each in cut(data.draw(sliced(data.draw(soup()))), Limits(rows=rows, size_bytes=1000), scan_bytes=scan_bytes):
         before = b"".join(each.pieces)
         assert each.size == len(before)
         assert before == each.data == b"".join(each.pieces)
@@ -71,10 +69,10 @@ def test_the_pieces_are_the_bytes_before_and_after_they_are_put_together(
 
 @given(tables(), st.data(), st.integers(1, 4), _STRETCHES)
 def test_the_csv_module_reads_the_rows_of_the_input_from_its_cuts(
-    table: Table, data: st.DataObject, rows: int, stretch_bytes: int
+    table: Table, data: st.DataObject, rows: int, scan_bytes: int
 ) -> None:
     read: list[list[str]] = []
-    for each in cut(data.draw(sliced(table.data)), Limits(rows=rows, size_bytes=1000), stretch_bytes=stretch_bytes):
+    for each in cut(data.draw(sliced(table.data)), Limits(rows=rows, size_bytes=1000), scan_bytes=scan_bytes):
         found = list(csv.reader(io.StringIO(each.data.decode(), newline=""), strict=True))
         assert (each.first_row, each.rows) == (len(read), len(found))
         read += found
@@ -94,7 +92,7 @@ def test_cuts_by_rows_within_one_large_block(record: bytes, rows: int) -> None:
 
 def test_a_record_of_many_windows_is_one_record() -> None:
     long = b'"' + b"no end,\n" * 10_000 + b'"\n'
-    (only,) = cut([b"a\n" + long + b"b\n"], Limits(rows=10, size_bytes=10**6), stretch_bytes=100)
+    (only,) = cut([b"a\n" + long + b"b\n"], Limits(rows=10, size_bytes=10**6), scan_bytes=100)
     assert (only.rows, only.data) == (3, b"a\n" + long + b"b\n")
 
 
@@ -129,7 +127,7 @@ def test_a_small_block_is_cut_before_the_next_is_asked_for() -> None:
 
 def test_no_more_than_a_few_blocks_are_read_ahead() -> None:
     asked: list[int] = []
-    cuts = cut(_asked_for(asked), Limits(rows=1, size_bytes=100), stretch_bytes=2)
+    cuts = cut(_asked_for(asked), Limits(rows=1, size_bytes=100), scan_bytes=2)
     assert (next(cuts).data, asked) == (b"0\n", [0, 1, 2])
     assert [each.data for each in cuts] == [b"%d\n" % number for number in range(1, 9)]
 

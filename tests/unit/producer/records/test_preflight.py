@@ -22,7 +22,7 @@ def test_the_fast_path_finds_what_looking_at_each_record_finds(
     found = [
         bad
         for each in cut(
-            data.draw(sliced(whole)), Limits(rows=max_rows, size_bytes=10**6), stretch_bytes=data.draw(_WINDOWS)
+            data.draw(sliced(whole)), Limits(rows=max_rows, size_bytes=10**6), scan_bytes=data.draw(_WINDOWS)
         )
         for bad in preflight.check(each)
     ]

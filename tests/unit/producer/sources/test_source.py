@@ -253,7 +253,7 @@ def test_a_place_names_the_byte_of_the_file_whatever_was_left_out(header: Header
     contents = {"one.csv": b"\xef\xbb\xbfa,b\r\n1,2\r\n3,4", "two.csv": b"a,b\r\n5,6\r\n"}
     with Source.open([f"s3://b/{key}" for key in contents], header=header, s3=Objects(contents, most)) as source:
         data = b"".join(source.blocks())
-        places = {field: source.place(data.index(field)) for field in (b"3,4", b"5,6")}
+        places = {field: source.describe_position(data.index(field)) for field in (b"3,4", b"5,6")}
     assert places == {
         b"3,4": f"at byte {contents['one.csv'].index(b'3,4')} of s3://b/one.csv",
         b"5,6": f"at byte {contents['two.csv'].index(b'5,6')} of s3://b/two.csv",
@@ -263,4 +263,4 @@ def test_a_place_names_the_byte_of_the_file_whatever_was_left_out(header: Header
 def test_the_place_in_a_single_file_goes_without_its_name() -> None:
     with Source.open(["-"], header=STRIP, stdin=Dribble(b"a,b\n1,2\n3,4\n")) as source:
         assert list(source.blocks())
-        assert source.place(4) == "at byte 8"
+        assert source.describe_position(4) == "at byte 8"

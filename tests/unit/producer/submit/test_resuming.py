@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tailrace.options import SubmitOptions
 from tailrace.submit.planning import ChunkPlan, planner_for
-from tailrace.submit.resuming import RecordedChunks
-from tailrace.submit.steps import Todo, todo
+from tailrace.submit.resuming import PreviousChunks
+from tailrace.submit.steps import NextStep, next_step
 from tailrace_core.errors import JobKeyError
 from tailrace_core.jobs.model import Chunk, ChunkState
 from tailrace_core.jobs.ranges import RowRange
@@ -34,7 +34,7 @@ def test_the_same_input_finds_its_chunks_whichever_were_recorded(
 ) -> None:
     planned = plans(rows, chunk_rows)
     known = data.draw(st.sets(st.sampled_from(range(len(planned)))))
-    found = RecordedChunks(recorded(planned[at]) for at in known)
+    found = PreviousChunks(recorded(planned[at]) for at in known)
     assert {at for at, plan in enumerate(planned) if found.find(plan) is not None} == known
     found.check_end(rows)
 
@@ -43,14 +43,14 @@ def test_the_same_input_finds_its_chunks_whichever_were_recorded(
 def test_another_input_is_refused_at_the_chunk_that_differs(rows: int, chunk_rows: int, differs: int) -> None:
     planned, others = plans(rows, chunk_rows), plans(rows, chunk_rows, "y")
     at = differs % len(planned)
-    found = RecordedChunks(recorded(plan) for plan in planned)
+    found = PreviousChunks(recorded(plan) for plan in planned)
     with pytest.raises(JobKeyError, match=f"from row {others[at].range.first_row} on"):
         found.find(others[at])
 
 
 @given(st.integers(2, 30), st.integers(1, 6))
 def test_an_input_cut_elsewhere_is_refused(rows: int, chunk_rows: int) -> None:
-    found = RecordedChunks(recorded(plan) for plan in plans(rows, chunk_rows + 1))
+    found = PreviousChunks(recorded(plan) for plan in plans(rows, chunk_rows + 1))
     planned = plans(rows, chunk_rows)
     if [plan.range for plan in planned] == [plan.range for plan in plans(rows, chunk_rows + 1)]:
         return
@@ -60,7 +60,7 @@ def test_an_input_cut_elsewhere_is_refused(rows: int, chunk_rows: int) -> None:
 
 def test_a_chunk_that_only_a_later_one_was_recorded_of_is_refused_when_it_overlaps() -> None:
     (late,) = plans(4, 4)
-    found = RecordedChunks([Chunk(job_id=_JOB, range=RowRange(2, 2), input_checksum="crc32:0")])
+    found = PreviousChunks([Chunk(job_id=_JOB, range=RowRange(2, 2), input_checksum="crc32:0")])
     with pytest.raises(JobKeyError):
         found.find(late)
 
@@ -68,7 +68,7 @@ def test_a_chunk_that_only_a_later_one_was_recorded_of_is_refused_when_it_overla
 def test_children_of_a_split_chunk_are_not_the_producers_business() -> None:
     (first, second) = plans(8, 4)
     children = [Chunk(job_id=_JOB, range=each) for each in (RowRange(0, 2), RowRange(2, 1), RowRange(3, 1))]
-    found = RecordedChunks([*children, recorded(first, state=ChunkState.SPLIT), recorded(second)])
+    found = PreviousChunks([*children, recorded(first, state=ChunkState.SPLIT), recorded(second)])
     parent = found.find(first)
     assert parent is not None
     assert parent.state is ChunkState.SPLIT
@@ -78,14 +78,14 @@ def test_children_of_a_split_chunk_are_not_the_producers_business() -> None:
 
 @pytest.mark.parametrize("rows", [7, 9])
 def test_an_input_that_ends_elsewhere_than_the_sealed_one_is_refused(rows: int) -> None:
-    found = RecordedChunks([recorded(plan) for plan in plans(8, 4)], rows_total=8)
+    found = PreviousChunks([recorded(plan) for plan in plans(8, 4)], rows_total=8)
     with pytest.raises(JobKeyError):
         found.check_end(rows)
 
 
 def test_a_sealed_job_takes_no_more_chunks() -> None:
     planned = plans(8, 4)
-    found = RecordedChunks([recorded(planned[0])], rows_total=4)
+    found = PreviousChunks([recorded(planned[0])], rows_total=4)
     with pytest.raises(JobKeyError, match="from row 4 on"):
         found.find(planned[1])
 
@@ -93,19 +93,19 @@ def test_a_sealed_job_takes_no_more_chunks() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, Todo.NOTHING),
-        ({"invoked": False}, Todo.INVOKE_AGAIN),
-        ({"invoked": False, "parked": True}, Todo.NOTHING),
-        ({"invoked": False, "state": ChunkState.SCORED}, Todo.NOTHING),
-        ({"state": ChunkState.SPLIT, "invoked": False}, Todo.NOTHING),
-        ({"state": ChunkState.CANCELLED, "invoked": False}, Todo.NOTHING),
+        ({}, NextStep.SKIP),
+        ({"invoked": False}, NextStep.INVOKE_AGAIN),
+        ({"invoked": False, "parked": True}, NextStep.SKIP),
+        ({"invoked": False, "state": ChunkState.SCORED}, NextStep.SKIP),
+        ({"state": ChunkState.SPLIT, "invoked": False}, NextStep.SKIP),
+        ({"state": ChunkState.CANCELLED, "invoked": False}, NextStep.SKIP),
     ],
 )
 def test_only_an_open_chunk_that_nobody_is_known_to_have_invoked_is_invoked_again(
-    changes: dict[str, object], expected: Todo
+    changes: dict[str, object], expected: NextStep
 ) -> None:
-    assert todo(recorded(plans(1, 1)[0], **changes)) is expected
+    assert next_step(recorded(plans(1, 1)[0], **changes)) is expected
 
 
 def test_a_chunk_that_was_never_recorded_needs_everything() -> None:
-    assert todo(None) is Todo.EVERYTHING
+    assert next_step(None) is NextStep.SEND

@@ -10,7 +10,7 @@ from tailrace.aws.queues import Queue
 from tailrace.aws.stacks import Stack
 from tailrace.operations.dead_letters import DeadLetters
 from tailrace.operations.parked_queue import ParkedQueue
-from tailrace.operations.redriving import Redriving
+from tailrace.operations.redriving import ParkedRedriver
 from tailrace.operations.results import ResultsReader
 from tailrace_core.aws.calls import Call
 from tailrace_core.ledger.port import Ledger
@@ -51,9 +51,9 @@ class Operations:
         )
 
     @cached_property
-    def redriving(self) -> Redriving:
+    def redriving(self) -> ParkedRedriver:
         """What a person does about it."""
-        return Redriving(
+        return ParkedRedriver(
             parked=self.parked,
             retries=self._queue_of("RetriesQueue"),
             failed=self._queue_of("FailedQueue"),
