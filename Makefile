@@ -7,7 +7,7 @@ LOCKS := dev uv cloud lambda sam awscli model bench checks
 TOOLS := cloud lambda sam awscli model bench
 CHECKERS := checks npm
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-package tailrace --custom-compile-command "make lock"
+	--no-emit-package tailrace --no-emit-package tailrace-local --custom-compile-command "make lock"
 
 export UV_NO_PROGRESS := 1
 
@@ -31,11 +31,11 @@ tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 	@.tools/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
+.venv/.ready: requirements/dev.txt pyproject.toml infra/local/pyproject.toml .tools/uv/.ready
 	@echo "setting up .venv" >&2
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/dev.txt
-	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e . -e infra/local
 	@touch $@
 
 .tools/%/.ready: requirements/%.txt .tools/uv/.ready
@@ -82,9 +82,10 @@ torture: .venv/.ready $(if $(DEPLOYED),tools) ## random worlds with faults until
 		$(if $(DEPLOYED),--deployed) $(if $(POISON),--poison) $(if $(PAIRS),--pairs --share $(or $(SHARE),1/1))
 
 .PHONY: build
-build: tools ## the Lambda artifacts (sam build) and the wheel (dist/)
+build: tools ## the Lambda artifacts (sam build) and both wheels (dist/)
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build
 	$(BIN)/python -m hatchling build --target wheel
+	cd infra/local && $(CURDIR)/$(BIN)/python -m hatchling build --target wheel --directory $(CURDIR)/dist
 
 .PHONY: bench
 bench: tools ## side-by-side benchmarks: ratios and whether they hold (QUICK=1, which leaves results.json alone; ONLY=NAME)

@@ -1,65 +1,106 @@
-"""The wheel that people install: what is in it, and that its command starts from it alone."""
+"""The two wheels: their contents, and that each starts with the dependencies that it declares and no others."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from .clean_environment import CleanEnvironment
 
 ROOT = Path(__file__).parents[3]
+LOCAL = Path("infra", "local")
+
+
+def build(folder: Path, source: Path, *names: str) -> Path:
+    """Build a wheel from a copy of its sources, so that the build leaves nothing in the checkout."""
+    copy, built = folder / "source", folder / "dist"
+    copy.mkdir(parents=True)
+    for name in names:
+        if (ROOT / source / name).is_dir():
+            shutil.copytree(ROOT / source / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source / name, copy)
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
+    subprocess.run(command, cwd=copy, check=True, timeout=120, capture_output=True)
+    (wheel,) = built.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of what it is made of: a build leaves nothing in the checkout."""
-    copy, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, copy)
-    for name in ("shared", "producers"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=copy, check=True, timeout=120, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "shared", "producers")
+    return build(tmp_path_factory.mktemp("client"), Path(), *files)
 
 
-def test_the_wheel_holds_the_client_and_the_contracts_and_nothing_else(wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = ("pyproject.toml", "README.md", "LICENSE", "tailrace_local")
+    return build(tmp_path_factory.mktemp("local"), LOCAL, *files)
+
+
+def contents(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"tailrace", "tailrace_core"}
+        return archive.namelist()
+
+
+def packages(wheel: Path) -> set[str]:
+    return {name.split("/")[0] for name in contents(wheel) if ".dist-info/" not in name}
+
+
+def test_the_clients_wheel_holds_the_client_and_the_contracts_and_nothing_else(client: Path) -> None:
+    names = contents(client)
+    assert packages(client) == {"tailrace", "tailrace_core"}
     assert {"tailrace/py.typed", "tailrace_core/py.typed", "tailrace/cli/__init__.py"} <= set(names)
     assert not [name for name in names if name.endswith(".pyc") or "test" in name.lower()]
+    assert not [name for name in names if name.endswith("entry_points.txt") and b"local" in read(client, name)]
 
 
-def test_the_installed_command_starts_and_says_where_the_local_cloud_is(wheel: Path, tmp_path: Path) -> None:
-    # Dependencies come from the environment that runs the tests; the two packages come from the wheel alone.
-    venv.create(tmp_path / "env", with_pip=False)
-    site = tmp_path / "env" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    installed = Path(pytest.__file__).parents[1]
-    program = (
-        "import sys; from tailrace.cli import main; import tailrace; "
-        f"assert tailrace.__file__.startswith({str(site)!r}), tailrace.__file__; sys.argv[0] = 'tailrace'; main()"
-    )
+def test_the_local_clouds_wheel_holds_the_local_cloud_and_nothing_else(local_cloud: Path) -> None:
+    names = contents(local_cloud)
+    assert packages(local_cloud) == {"tailrace_local"}
+    assert {"tailrace_local/py.typed", "tailrace_local/sagemaker/__main__.py"} <= set(names)
+    assert [name for name in names if name.endswith("licenses/LICENSE")]
+    assert not [name for name in names if name.endswith(".pyc") or "tests" in name.lower()]
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        path = [str(site), str(installed)]
-        boot = f"import sys; sys.path[:0] = {path!r}; {program}"
-        python = tmp_path / "env" / "bin" / "python"
-        return subprocess.run(
-            [python, "-I", "-c", boot, *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
 
-    version = run("--version")
+def test_the_clients_wheel_works_alone_and_knows_no_local_cloud(client: Path, tmp_path: Path) -> None:
+    environment = CleanEnvironment.make(tmp_path / "env", [Requirement("tailrace[cli]")], [client])
+    version = environment.run("tailrace", "--version")
     assert version.returncode == 0, version.stderr
     assert version.stdout.startswith("tailrace ")
-    local = run("local", "up")
-    assert local.returncode != 0
-    assert "checkout" in local.stderr
+    usage = environment.run("tailrace", "--help")
+    assert "submit" in usage.stdout
+    local = environment.run("tailrace", "local", "up")
+    assert local.returncode == 2
+    assert "No such command 'local'" in local.stderr
     assert "Traceback" not in local.stderr
+
+
+def test_both_wheels_together_give_the_local_clouds_commands(client: Path, local_cloud: Path, tmp_path: Path) -> None:
+    environment = CleanEnvironment.make(tmp_path / "env", [Requirement("tailrace-local")], [client, local_cloud])
+    usage = environment.run("tailrace", "local", "--help")
+    assert usage.returncode == 0, usage.stderr
+    assert {"up", "down", "status", "logs", "env", "faults"} <= set(usage.stdout.split())
+    emulator = environment.run("python", "-m", "tailrace_local.sagemaker", "--help")
+    assert emulator.returncode == 0, emulator.stderr
+
+
+def test_an_installed_local_cloud_says_that_it_needs_a_checkout(
+    client: Path, local_cloud: Path, tmp_path: Path
+) -> None:
+    environment = CleanEnvironment.make(tmp_path / "env", [Requirement("tailrace-local")], [client, local_cloud])
+    up = environment.run("tailrace", "local", "up", "--state-dir", str(tmp_path / "state"))
+    assert up.returncode == 1
+    assert "checkout" in up.stderr
+    assert "Traceback" not in up.stderr
+
+
+def read(wheel: Path, name: str) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(name)

@@ -48,8 +48,13 @@ class Workspace:
         """A program of one of the environments under .tools.
 
         Raises:
-            MissingToolError: `make setup` has not made it.
+            MissingToolError: this is no checkout, or `make setup` has not made the environment.
         """
+        if not self.template.exists():
+            raise MissingToolError(
+                f"{self.root} is no checkout of Tailrace, and the local cloud runs from one: clone the project, run "
+                "`make setup` there, and use its .venv/bin/tailrace"
+            )
         path = self.root / ".tools" / environment / "bin" / program
         if not path.exists():
             raise MissingToolError(f"{path} is not there: run `make setup` in {self.root}")
