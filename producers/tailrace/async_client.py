@@ -18,7 +18,7 @@ from typing import IO, Any, Self, TypeVar
 
 from ulid import ULID
 
-from tailrace.aws.async_connections import AsyncConnection, Bridge
+from tailrace.aws.async_connections import Aioboto3Connection, Bridge
 from tailrace.aws.stacks import Stack
 from tailrace.client import Names, Tailrace
 from tailrace.options import SubmitOptions
@@ -61,7 +61,7 @@ class AsyncTailrace:
         new_id: Callable[[], str] = lambda: str(ULID()),
     ) -> None:
         self._name = stack
-        self._connection = AsyncConnection(
+        self._connection = Aioboto3Connection(
             session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency
         )
         self._concurrency = concurrency

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 
 from ulid import ULID
 
-from tailrace.aws.connections import Connecting, Connection
+from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
 from tailrace.download.prefetch import read_ahead
@@ -59,14 +59,14 @@ class Tailrace:
         region: str | None = None,
         concurrency: int = 8,
         bytes_in_flight: int = DEFAULT_BYTES,
-        connection: Connecting | None = None,
+        connection: AwsConnection | None = None,
         sender: Sender | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
         new_id: Callable[[], str] = lambda: str(ULID()),
     ) -> None:
         self._name = stack
-        self._connection = connection or Connection(
+        self._connection = connection or Boto3Connection(
             session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency
         )
         self._sender = sender or ThreadedSender(self._execute, concurrency=concurrency, bytes_in_flight=bytes_in_flight)
@@ -171,7 +171,7 @@ class Tailrace:
         try:
             body = self._read(parts.manifest_call(self.stack.bucket, job_id))
         except NotFoundError as exc:
-            raise parts.missing_manifest(job, exc) from exc
+            raise parts.missing_manifest_error(job, exc) from exc
         return parts.read_manifest(body, job)
 
     def download(
@@ -194,19 +194,22 @@ class Tailrace:
             targets.check(target)
         parts.require_delivered(self.status(job_id))
         manifest = self.manifest(job_id)
-        proof = parts.PartsProof(job_id)
-        with targets.opened(target) as opened, safe_if(opened, wanted=safe_csv) as file:
+        verifier = parts.PartVerifier(job_id)
+        with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv) as file:
             file.write(parts.header_line(manifest.columns))
             for piece, data in self._slices(manifest):
-                proof.take(piece, data)
+                verifier.check(piece, data)
                 file.write(data)
                 on_progress(
                     DownloadProgress(
-                        job_id=job_id, rows=proof.rows, rows_total=manifest.rows_total, size_bytes=proof.size_bytes
+                        job_id=job_id,
+                        rows=verifier.rows,
+                        rows_total=manifest.rows_total,
+                        size_bytes=verifier.size_bytes,
                     )
                 )
-            proof.finish(manifest)
-        return proof.rows
+            verifier.check_total(manifest)
+        return verifier.rows
 
     def rejects(self, job_id: str) -> Iterator[Reject]:
         """The rejected rows of a finished job in order: position, reason, record as it stood in the input."""

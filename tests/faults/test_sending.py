@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tailrace.aws.connections import Connection
+from tailrace.aws.connections import Boto3Connection
 from tailrace.client import Tailrace
 from tailrace.submit import threaded_sender
 from tailrace_core.aws.calls import Call, run
@@ -55,7 +55,7 @@ def _chunks(call: Call) -> list[str]:
 
 def submitted(chunks: int, watch: Watch) -> None:
     world = World()
-    connection = Connection(session=world.cloud, retry=watch)
+    connection = Boto3Connection(session=world.cloud, retry=watch)
     with Tailrace("stack", connection=connection, concurrency=4, now=world.cloud.clock) as client:
         client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * chunks), chunk_rows=1, on_progress=lambda _: None)
     flat = [row for rows in watch.recorded for row in rows]
@@ -81,7 +81,7 @@ def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatc
 
 
 def test_several_chunks_are_opened_all_or_none() -> None:
-    execute = Connection(session=World().cloud).execute
+    execute = Boto3Connection(session=World().cloud).execute
     steps = DynamoSteps(names.TABLE)
     ledger = DynamoLedger(steps, execute)
     assert ledger.create_job(new_job(), SETTINGS)

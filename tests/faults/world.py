@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailrace.aws.connections import Connection
+from tailrace.aws.connections import Boto3Connection
 from tailrace.client import Tailrace
 from tailrace.options import SubmitOptions
 from tailrace.submit.steps import ChunkSteps, ChunkTask
@@ -93,7 +93,7 @@ class World:
         """A new producer's process and its client."""
         process = Process(self.cloud, role, self.schedule)
         self.schedule.begin(role)
-        connection = Connection(session=self.cloud, retry=process.persistent)
+        connection = Boto3Connection(session=self.cloud, retry=process.persistent)
         sender: Sender | None = None if self.threads else SerialSender(connection.execute)
         client = Tailrace(
             "stack",
@@ -239,5 +239,5 @@ class World:
         """A client to whose calls nothing happens."""
         process = Process(self.cloud, "reader", Schedule())
         return Tailrace(
-            "stack", connection=Connection(session=self.cloud, retry=process.persistent), now=self.cloud.clock
+            "stack", connection=Boto3Connection(session=self.cloud, retry=process.persistent), now=self.cloud.clock
         )

@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
 
 from tailrace.aws.connections import (
-    PATIENT,
-    QUICK,
-    addressing,
-    checked_address,
+    INTERACTIVE_RETRIES,
+    JOB_RETRIES,
     client_settings,
-    policy_of,
-    region_of,
-    translating,
+    resolve_region,
+    retry_policy_for,
+    translate_address_errors,
+    translate_errors,
+    validate_endpoint_url,
 )
 from tailrace.sources.origins import RemoteObject
 from tailrace_core.aws.calls import Call
@@ -25,27 +25,27 @@ from tailrace_core.errors import ConfigurationError
 T = TypeVar("T")
 
 
-class AsyncConnection:
+class Aioboto3Connection:
     """Executes `Call`s with aioboto3 clients made on first use; an async context manager."""
 
     def __init__(
         self, *, session: Any = None, endpoint_url: str | None = None, region: str | None = None, concurrency: int = 32
     ) -> None:
         self._session = session
-        self._endpoint_url = checked_address(endpoint_url)
+        self._endpoint_url = validate_endpoint_url(endpoint_url)
         self._region = region
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._exit = AsyncExitStack()
         self._lock = asyncio.Lock()
-        self._quick = retrying_async(self._once, policy=QUICK)
-        self._patient = retrying_async(self._once, policy=PATIENT)
-        self._whole = retrying_async(self._once_whole, policy=PATIENT)
+        self._quick = retrying_async(self._once, policy=INTERACTIVE_RETRIES)
+        self._patient = retrying_async(self._once, policy=JOB_RETRIES)
+        self._whole = retrying_async(self._once_whole, policy=JOB_RETRIES)
 
     @property
     def where(self) -> str:
         """The region or the address that is asked, for messages."""
-        return self._endpoint_url or f"region {region_of(self._own_session(), self._region)}"
+        return self._endpoint_url or f"region {resolve_region(self._own_session(), self._region)}"
 
     async def execute(self, call: Call) -> Any:
         """The answer to a call.
@@ -53,7 +53,7 @@ class AsyncConnection:
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
-        return await (self._quick if policy_of(call) is QUICK else self._patient)(call)
+        return await (self._quick if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     async def read_body(self, call: Call) -> bytes:
         """The whole body of the answer to a call of S3."""
@@ -68,11 +68,11 @@ class AsyncConnection:
         self._clients.clear()
 
     async def _once(self, call: Call) -> Any:
-        with translating(call):
+        with translate_errors(call):
             return await getattr(await self._client(call.service), call.operation)(**call.params)
 
     async def _once_whole(self, call: Call) -> bytes:
-        with translating(call):
+        with translate_errors(call):
             answer = await getattr(await self._client(call.service), call.operation)(**call.params)
             async with answer["Body"] as body:
                 data: bytes = await body.read()
@@ -86,11 +86,11 @@ class AsyncConnection:
                 session = self._own_session()
                 made = session.client(
                     service,
-                    region_name=region_of(session, self._region),
+                    region_name=resolve_region(session, self._region),
                     endpoint_url=self._endpoint_url,
                     config=AioConfig(**client_settings(self._concurrency, self._endpoint_url)),
                 )
-                with addressing(service):
+                with translate_address_errors(service):
                     self._clients[service] = await self._exit.enter_async_context(made)
             return self._clients[service]
 
@@ -105,9 +105,9 @@ class AsyncConnection:
 
 
 class Bridge:
-    """An `AsyncConnection` for threads beside the loop's; implements `tailrace.aws.connections.Connecting`."""
+    """An `Aioboto3Connection` for threads beside the loop's; implements `tailrace.aws.connections.AwsConnection`."""
 
-    def __init__(self, connection: AsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: Aioboto3Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
 

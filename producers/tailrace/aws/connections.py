@@ -23,9 +23,9 @@ from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
-PATIENT = RetryPolicy(max_tries=8, base_s=0.2, cap_s=10.0)
+JOB_RETRIES = RetryPolicy(max_tries=8, base_s=0.2, cap_s=10.0)
 """For what a whole job hangs on; waits 25 s at most in all, half of that on average."""
-QUICK = RetryPolicy(max_tries=3, base_s=0.2, cap_s=2.0)
+INTERACTIVE_RETRIES = RetryPolicy(max_tries=3, base_s=0.2, cap_s=2.0)
 """For what somebody waits for who has just typed a command."""
 _QUICK_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
@@ -58,7 +58,7 @@ def send_bodies_whole(client: Any) -> None:
     client.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
 
 
-def checked_address(url: str | None) -> str | None:
+def validate_endpoint_url(url: str | None) -> str | None:
     """The address that all requests are to go to; None when there is none.
 
     Raises:
@@ -80,17 +80,17 @@ def _is_address(url: str) -> bool:
     return is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)
 
 
-def region_of(session: Any, named: str | None) -> str | None:
+def resolve_region(session: Any, named: str | None) -> str | None:
     """The region to ask: the one that is named, the session's, or ``AWS_REGION``, which boto3 does not read."""
     return named or session.region_name or os.environ.get("AWS_REGION") or None
 
 
-def policy_of(call: Call) -> RetryPolicy:
+def retry_policy_for(call: Call) -> RetryPolicy:
     """How patiently a call is tried again."""
-    return QUICK if call.service in _QUICK_SERVICES else PATIENT
+    return INTERACTIVE_RETRIES if call.service in _QUICK_SERVICES else JOB_RETRIES
 
 
-class Connecting(Protocol):
+class AwsConnection(Protocol):
     """What the client needs of a connection; every method raises by `tailrace_core.aws.errors`."""
 
     @property
@@ -113,7 +113,7 @@ class Connecting(Protocol):
         """Close the connections."""
 
 
-class Connection:
+class Boto3Connection:
     """Executes `Call`s with boto3 clients made on first use; ``execute`` raises our errors and retries transient ones.
 
     Give a ``session`` of your own for other credentials; ``endpoint_url`` sends all services to one address.
@@ -129,21 +129,21 @@ class Connection:
         retry: Callable[..., Callable[[Call], Any]] = retrying,
     ) -> None:
         self._session = session
-        self._endpoint_url = checked_address(endpoint_url)
+        self._endpoint_url = validate_endpoint_url(endpoint_url)
         self._region = region
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._quick = retry(self._once, policy=QUICK)
-        self._patient = retry(self._once, policy=PATIENT)
-        self._whole = retry(self._once_whole, policy=PATIENT)
+        self._quick = retry(self._once, policy=INTERACTIVE_RETRIES)
+        self._patient = retry(self._once, policy=JOB_RETRIES)
+        self._whole = retry(self._once_whole, policy=JOB_RETRIES)
 
     @property
     def where(self) -> str:
         """The region or the address that is asked, for messages."""
         if self._endpoint_url:
             return self._endpoint_url
-        return f"region {region_of(self._own_session(), self._region)}"
+        return f"region {resolve_region(self._own_session(), self._region)}"
 
     def prepare(self, services: Sequence[str]) -> None:
         """Make clients: the first one now, the others, in this order, while the caller waits for its answer.
@@ -164,7 +164,7 @@ class Connection:
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
-        return (self._quick if policy_of(call) is QUICK else self._patient)(call)
+        return (self._quick if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     def read_body(self, call: Call) -> bytes:
         """The whole body of the answer to a call of S3; a connection that breaks while reading is tried again too.
@@ -188,11 +188,11 @@ class Connection:
             self._clients.clear()
 
     def _once(self, call: Call) -> Any:
-        with translating(call):
+        with translate_errors(call):
             return getattr(self._client(call.service), call.operation)(**call.params)
 
     def _once_whole(self, call: Call) -> bytes:
-        with translating(call):
+        with translate_errors(call):
             answer = getattr(self._client(call.service), call.operation)(**call.params)
             with contextlib.closing(answer["Body"]) as body:
                 data: bytes = body.read()
@@ -207,10 +207,10 @@ class Connection:
         with self._lock:
             if service not in self._clients:
                 session = self._own_session()
-                with addressing(service):
+                with translate_address_errors(service):
                     client = session.client(
                         service,
-                        region_name=region_of(session, self._region),
+                        region_name=resolve_region(session, self._region),
                         endpoint_url=self._endpoint_url,
                         config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
                     )
@@ -225,16 +225,16 @@ class Connection:
 
 
 @contextlib.contextmanager
-def translating(call: Call) -> Iterator[None]:
+def translate_errors(call: Call) -> Iterator[None]:
     """Raises botocore's errors as ours."""
     try:
         yield
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
-        raise explained(translate_exception(exc, f"{call.service}.{call.operation}")) from exc
+        raise with_remedy(translate_exception(exc, f"{call.service}.{call.operation}")) from exc
 
 
 @contextlib.contextmanager
-def addressing(service: str) -> Iterator[None]:
+def translate_address_errors(service: str) -> Iterator[None]:
     """Raises what botocore says of an address that a client is to be made for, a ValueError, as ours."""
     try:
         yield
@@ -245,7 +245,7 @@ def addressing(service: str) -> Iterator[None]:
         ) from exc
 
 
-def explained(error: TailraceError) -> TailraceError:
+def with_remedy(error: TailraceError) -> TailraceError:
     """A configuration error that also says what to do."""
     if not isinstance(error, ConfigurationError):
         return error

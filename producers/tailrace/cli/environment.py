@@ -44,13 +44,13 @@ def connect(target: Target) -> Tailrace:
     import boto3  # noqa: PLC0415 - slow to import, and a plugin does not need it
     import botocore.exceptions  # noqa: PLC0415 - the same
 
-    from tailrace.aws.connections import explained  # noqa: PLC0415 - the same
+    from tailrace.aws.connections import with_remedy  # noqa: PLC0415 - the same
     from tailrace.client import Tailrace  # noqa: PLC0415 - the same
 
     try:
         session = boto3.Session(profile_name=target.profile, region_name=target.region)
     except botocore.exceptions.BotoCoreError as exc:
-        raise explained(translate_exception(exc, "session")) from exc
+        raise with_remedy(translate_exception(exc, "session")) from exc
     return Tailrace(
         target.stack or "",
         session=session,

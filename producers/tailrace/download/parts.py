@@ -84,7 +84,7 @@ def slices(manifest: Manifest, slice_bytes: int = SLICE_BYTES) -> Iterator[Slice
             yield Slice(part, start, size_bytes, last=start + size_bytes == part.size_bytes)
 
 
-class PartsProof:
+class PartVerifier:
     """Sees every slice in order and refuses a part that is not what the manifest says."""
 
     def __init__(self, job_id: str) -> None:
@@ -95,7 +95,7 @@ class PartsProof:
         self.rows = 0
         self.size_bytes = 0
 
-    def take(self, piece: Slice, data: bytes) -> None:
+    def check(self, piece: Slice, data: bytes) -> None:
         """Check the next slice.
 
         Raises:
@@ -115,7 +115,7 @@ class PartsProof:
         self.rows += self._part_rows
         self._checksum, self._part_rows = Checksum(), 0
 
-    def finish(self, manifest: Manifest) -> None:
+    def check_total(self, manifest: Manifest) -> None:
         """Check that all rows have been seen.
 
         Raises:
@@ -155,7 +155,7 @@ def rejects_keys(manifest: Manifest) -> list[str]:
     return [part.rejects_key for part in manifest.parts if part.rejects_key is not None]
 
 
-def missing_manifest(job: Job, exc: NotFoundError) -> ContractError:
+def missing_manifest_error(job: Job, exc: NotFoundError) -> ContractError:
     """The error for a final job without a manifest."""
     return ContractError(
         f"job {job.job_id} is {job.state} and its manifest is not there ({exc.message}): "

@@ -21,7 +21,7 @@ _RISKY = re.compile(rb'"?[=+\-@\t\r]')
 _SUSPICIOUS = re.compile(rb'(?:\A|[,\n])(?!(?:%b|"%b")(?:[,\r\n]|\Z))(?!\r\n)"?[=+\-@\t\r]' % (_NUMBER, _NUMBER))
 
 
-class SafeCsv:
+class SafeCsvWriter:
     """Makes a stream of CSV safe; holds one unfinished record at most. Its `write` takes any slices of it."""
 
     def __init__(self, target: IO[bytes]) -> None:
@@ -36,7 +36,7 @@ class SafeCsv:
         if end:
             whole = b"".join((*self._carry, data[:end]))
             self._carry = []
-            self._target.write(safe(whole))
+            self._target.write(escape_formulas(whole))
         if end < len(data):
             self._carry.append(data[end:])
         return len(data)
@@ -44,36 +44,36 @@ class SafeCsv:
     def finish(self) -> None:
         """Pass on a last record without a line end."""
         if self._carry:
-            self._target.write(safe(b"".join(self._carry)))
+            self._target.write(escape_formulas(b"".join(self._carry)))
             self._carry = []
 
 
 @contextmanager
-def safe_if(target: IO[bytes], *, wanted: bool) -> Iterator[IO[bytes] | SafeCsv]:
-    """``target``, or a `SafeCsv` in front of it that is finished when the block ends well."""
+def escape_if(target: IO[bytes], *, wanted: bool) -> Iterator[IO[bytes] | SafeCsvWriter]:
+    """``target``, or a `SafeCsvWriter` in front of it that is finished when the block ends well."""
     if not wanted:
         yield target
         return
-    stream = SafeCsv(target)
+    stream = SafeCsvWriter(target)
     yield stream
     stream.finish()
 
 
-def safe(records: bytes) -> bytes:
+def escape_formulas(records: bytes) -> bytes:
     """Whole records with their risky cells made safe, all other bytes as they are."""
     if not _SUSPICIOUS.search(records):
         return records
-    return b"".join(_safe_record(record) for record in split_records(records))
+    return b"".join(_escape_record(record) for record in split_records(records))
 
 
-def _safe_record(record: bytes) -> bytes:
+def _escape_record(record: bytes) -> bytes:
     if not _SUSPICIOUS.search(record):
         return record
     body = record.removesuffix(b"\n").removesuffix(b"\r")
-    return b",".join(map(_safe_field, split_fields(body))) + record[len(body) :]
+    return b",".join(map(_escape_field, split_fields(body))) + record[len(body) :]
 
 
-def _safe_field(field: bytes) -> bytes:
+def _escape_field(field: bytes) -> bytes:
     if not _RISKY.match(field) or _PLAIN_NUMBER.fullmatch(field):
         return field
     return b"\"'" + field[1:] if field.startswith(b'"') else b"'" + field

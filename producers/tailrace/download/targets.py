@@ -19,7 +19,7 @@ STDOUT = "-"
 
 
 @contextmanager
-def opened(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
     """A stream to write to. A file is renamed to its name when the block ends well, and removed when it does not.
 
     What exists and is no regular file (a device, a FIFO) is written to as the bytes come, and stays what it is; opening

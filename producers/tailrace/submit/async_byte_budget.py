@@ -7,21 +7,21 @@ import asyncio
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 
 
-class AsyncByteGate:
-    """`ByteGate` for tasks of one event loop."""
+class AsyncByteBudget:
+    """`ByteBudget` for tasks of one event loop."""
 
     def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
         self._limit = limit_bytes
         self._held = 0
         self._changed = asyncio.Condition()
 
-    async def enter(self, size_bytes: int) -> None:
+    async def acquire(self, size_bytes: int) -> None:
         """Wait until ``size_bytes`` fit."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
             self._held += size_bytes
 
-    async def leave(self, size_bytes: int) -> None:
+    async def release(self, size_bytes: int) -> None:
         """Give ``size_bytes`` back."""
         async with self._changed:
             self._held -= size_bytes

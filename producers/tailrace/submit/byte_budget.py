@@ -8,7 +8,7 @@ DEFAULT_BYTES = 40 * 1024 * 1024
 """Room for the default chunks of the default number of threads, or two of 16 MiB, and for what they hold beside."""
 
 
-class ByteGate:
+class ByteBudget:
     """Lets bytes in while they fit under the limit, and one thing of any size while there is nothing else."""
 
     def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
@@ -16,13 +16,13 @@ class ByteGate:
         self._held = 0
         self._changed = threading.Condition()
 
-    def enter(self, size_bytes: int) -> None:
+    def acquire(self, size_bytes: int) -> None:
         """Wait until ``size_bytes`` fit; bounded by what is in flight, each call of which has its own time limit."""
         with self._changed:
             self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
             self._held += size_bytes
 
-    def leave(self, size_bytes: int) -> None:
+    def release(self, size_bytes: int) -> None:
         """Give ``size_bytes`` back."""
         with self._changed:
             self._held -= size_bytes

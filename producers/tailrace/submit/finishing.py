@@ -10,7 +10,7 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.messages.events import JobFinished, PartReady, message_attributes
 
 
-class CallEffects:
+class ManifestPublisher:
     """Implements `tailrace_core.ledger.finishing.ManifestStore` and `EventPublisher` for one stack."""
 
     def __init__(self, stack: Stack, execute: Callable[[Call], Any]) -> None:

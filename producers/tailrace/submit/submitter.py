@@ -11,8 +11,8 @@ from tailrace.aws.stacks import Stack
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
 from tailrace.sources.source import Source
-from tailrace.submit.closing import end_early
-from tailrace.submit.finishing import CallEffects
+from tailrace.submit.closing import end_job
+from tailrace.submit.finishing import ManifestPublisher
 from tailrace.submit.planning import Planner
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
@@ -68,7 +68,7 @@ class Submitter:
         self._new_id = new_id
         self._steps = DynamoSteps(stack.table)
         self._ledger = DynamoLedger(self._steps, execute)
-        self._effects = CallEffects(stack, execute)
+        self._effects = ManifestPublisher(stack, execute)
 
     def submit(self, source: Source, planner: Planner, options: SubmitOptions, on_progress: OnProgress) -> Submission:
         """Submit an opened source; a job that fails midway is closed, or stays open if its key lets it be continued."""
@@ -99,7 +99,7 @@ class Submitter:
 
     def close(self, job_id: str, outcome: JobState, reason: str) -> None:
         """End a job early."""
-        end_early(job_id, outcome, reason, ledger=self._ledger, effects=self._effects, now=self._now())
+        end_job(job_id, outcome, reason, ledger=self._ledger, effects=self._effects, now=self._now())
 
     def _open_job(self, settings: JobSettings, options: SubmitOptions) -> JobSession:
         now = self._now()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from tailrace.submit.async_byte_budget import AsyncByteGate
+from tailrace.submit.async_byte_budget import AsyncByteBudget
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run_async
 from tailrace_core.jobs.model import Chunk
@@ -57,7 +57,7 @@ class _Sending:
     ) -> None:
         self._steps = steps
         self._execute = execute
-        self._gate = AsyncByteGate(bytes_in_flight)
+        self._budget = AsyncByteBudget(bytes_in_flight)
         self._slots = asyncio.Semaphore(concurrency)
         self._on_sent = on_sent
         self._error: BaseException | None = None
@@ -72,7 +72,7 @@ class _Sending:
                 work = await loop.run_in_executor(cutters, next, works, None)
                 if work is None:
                     break
-                await self._gate.enter(work.plan.held_bytes)
+                await self._budget.acquire(work.plan.held_bytes)
                 recorded: asyncio.Future[bool] = loop.create_future()
                 task = loop.create_task(self._send(work, before, recorded))
                 tasks.add(task)
@@ -98,7 +98,7 @@ class _Sending:
         finally:
             if not recorded.done():
                 recorded.set_result(False)
-            await self._gate.leave(work.plan.held_bytes)
+            await self._budget.release(work.plan.held_bytes)
 
     async def _record(self, work: ChunkTask, before: asyncio.Future[bool]) -> Chunk | None:
         """Upload, wait for the turn, record the intent: in the order of the input, so that the ledger has no gap."""

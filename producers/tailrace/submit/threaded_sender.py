@@ -9,7 +9,7 @@ from threading import Condition, Event, Semaphore
 from time import monotonic
 from typing import Any
 
-from tailrace.submit.byte_budget import ByteGate
+from tailrace.submit.byte_budget import ByteBudget
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.model import Chunk
@@ -53,7 +53,7 @@ class _Sending:
     ) -> None:
         self._steps = steps
         self._execute = execute
-        self._gate = ByteGate(bytes_in_flight)
+        self._budget = ByteBudget(bytes_in_flight)
         self._on_the_way = Semaphore(_FOLLOWING * concurrency)
         self._on_sent = on_sent
         self._uploads = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-upload")
@@ -72,7 +72,7 @@ class _Sending:
         try:
             for place, work in enumerate(works):
                 self._on_the_way.acquire()
-                self._gate.enter(work.plan.held_bytes)
+                self._budget.acquire(work.plan.held_bytes)
                 if self._stop.is_set():
                     break
                 self._uploads.submit(self._upload, place, work)
@@ -106,7 +106,7 @@ class _Sending:
         except BaseException as exc:  # noqa: BLE001 - it is raised where the work came from
             self._fail(exc)
         finally:
-            self._gate.leave(work.plan.held_bytes)
+            self._budget.release(work.plan.held_bytes)
 
     def _record(self) -> None:
         try:

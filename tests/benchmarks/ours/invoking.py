@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tailrace.aws.async_connections import AsyncConnection
+from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace_core.aws.calls import Call
 from tests.benchmarks.invocations import CONCURRENCY, at_a_time, request
 from tests.benchmarks.report import report
@@ -13,7 +13,7 @@ from tests.benchmarks.report import report
 
 async def invoke(url: str, count: int) -> int:
     """How many were taken."""
-    async with AsyncConnection(endpoint_url=url, region="eu-west-1", concurrency=CONCURRENCY) as connection:
+    async with Aioboto3Connection(endpoint_url=url, region="eu-west-1", concurrency=CONCURRENCY) as connection:
 
         async def one(number: int) -> bool:
             answer = await connection.execute(Call("sagemaker-runtime", "invoke_endpoint_async", request(number)))

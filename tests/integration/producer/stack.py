@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from tailrace.aws.connections import translating
+from tailrace.aws.connections import translate_errors
 from tailrace_core.aws.calls import Call
 from tailrace_core.csv_text.rejects import read_rejects
 from tailrace_core.jobs.model import Chunk, ChunkState
@@ -129,7 +129,7 @@ class Pipeline:
         ledger.settle(end)
 
     def _execute(self, call: Call) -> Any:
-        with translating(call):
+        with translate_errors(call):
             return getattr(self.client(call.service), call.operation)(**call.params)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tailrace.aws.connections import translating
+from tailrace.aws.connections import translate_errors
 from tailrace.aws.queues import Queue, release, scan
 from tailrace_core.aws.calls import Call
 from tests.integration.producer.stack import Pipeline
@@ -19,7 +19,7 @@ def queue(stack: Pipeline, client: Callable[[str], Any]) -> Queue:
     url = client("sqs").create_queue(QueueName="letters")["QueueUrl"]
 
     def execute(call: Call) -> Any:
-        with translating(call):
+        with translate_errors(call):
             return getattr(client(call.service), call.operation)(**call.params)
 
     return Queue(url, execute)

@@ -11,7 +11,7 @@ import pytest
 from botocore.model import OperationModel
 
 from tailrace import Tailrace
-from tailrace.aws.connections import Connection
+from tailrace.aws.connections import Boto3Connection
 from tailrace_consumers.adapters.executor import Boto3Executor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_core.aws.calls import Call
@@ -56,7 +56,7 @@ def test_a_submit_sends_as_many_requests_as_it_makes_calls(
     source = tmp_path / "in.csv"
     source.write_bytes(b"id,x\n" + b"".join(b"%d,%d\n" % (row, row) for row in range(40)))
     requests, counted = Requests(session), Counted()
-    connection = Connection(session=session, endpoint_url=moto_url, retry=counted)
+    connection = Boto3Connection(session=session, endpoint_url=moto_url, retry=counted)
     with Tailrace(NAME, connection=connection, concurrency=2) as client:
         client.submit(str(source), keep=["id"], chunk_rows=1, window=16)
     assert counted.calls == requests.sent

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from tailrace import JobState, Tailrace
-from tailrace.aws.connections import Connection
+from tailrace.aws.connections import Boto3Connection
 from tailrace.sources.origins import RemoteObject
 from tailrace_core.aws.calls import Call
 from tailrace_core.jobs.model import ChunkState
@@ -27,7 +27,7 @@ class Crash(BaseException):
 class MortalConnection:
     """Dies at one call, before it is sent or after it took effect; and stays dead."""
 
-    def __init__(self, connection: Connection, dies_at: int | None, *, after: bool) -> None:
+    def __init__(self, connection: Boto3Connection, dies_at: int | None, *, after: bool) -> None:
         self._connection = connection
         self._dies_at = dies_at
         self._after = after
@@ -60,9 +60,9 @@ class MortalConnection:
 
 
 @pytest.fixture(scope="module")
-def connection(moto_url: str) -> Connection:
+def connection(moto_url: str) -> Boto3Connection:
     session = boto3.Session("t", "t", region_name="eu-west-1")
-    return Connection(session=session, endpoint_url=moto_url, concurrency=1)
+    return Boto3Connection(session=session, endpoint_url=moto_url, concurrency=1)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def invocations(mortal: MortalConnection) -> list[str]:
 
 
 def test_a_submit_that_died_at_any_call_is_continued_to_the_same_end(
-    stack: Pipeline, connection: Connection, source: str
+    stack: Pipeline, connection: Boto3Connection, source: str
 ) -> None:
     clean = MortalConnection(connection, None, after=False)
     expected = end_state(stack, submit(clean, source, "clean"))
@@ -121,7 +121,7 @@ def test_a_submit_that_died_at_any_call_is_continued_to_the_same_end(
 
 
 def test_without_a_key_a_submit_that_fails_at_any_call_leaves_no_job_open(
-    stack: Pipeline, connection: Connection, source: str
+    stack: Pipeline, connection: Boto3Connection, source: str
 ) -> None:
     class Failing(MortalConnection):
         """One call is interrupted as by Ctrl-C; what follows works."""

@@ -10,7 +10,7 @@ from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.reports import job_reports
 from tailrace.download import rejected_rows, targets
-from tailrace.download.safe_csv import safe_if
+from tailrace.download.safe_csv import escape_if
 
 
 @guarded
@@ -45,7 +45,7 @@ def rejects(
         # What may be refused is refused before anything is written.
         first = next(found, None)
         target = environment.stdout if output == targets.STDOUT else output
-        with targets.opened(target) as opened, safe_if(opened, wanted=safe_csv and not json_) as file:
+        with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv and not json_) as file:
             if not json_:
                 file.write(rejected_rows.csv_header(settings))
             while first is not None:

@@ -10,7 +10,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import NoCredentialsError
 
-from tailrace.aws.connections import Connection, checked_address, client_settings, explained, region_of
+from tailrace.aws.connections import (
+    Boto3Connection,
+    client_settings,
+    resolve_region,
+    validate_endpoint_url,
+    with_remedy,
+)
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
@@ -44,7 +50,7 @@ def test_the_region_is_the_one_named_or_the_sessions_or_that_of_aws_region(
     expected: str | None,
 ) -> None:
     monkeypatch.setenv("AWS_REGION", in_environment)
-    assert region_of(Session(of_session), named) == expected
+    assert resolve_region(Session(of_session), named) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,16 +58,16 @@ def test_the_region_is_the_one_named_or_the_sessions_or_that_of_aws_region(
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="is not an address"):
-        checked_address(url)
+        validate_endpoint_url(url)
 
 
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:4566", "http://[::1]:4566", "https://host.example/path"])
 def test_an_address_passes_as_it_is(url: str | None) -> None:
-    assert checked_address(url) == url
+    assert validate_endpoint_url(url) == url
 
 
 def test_advice_follows_a_message_without_its_full_stop() -> None:
-    said = str(explained(ConfigurationError("You must specify a region.")))
+    said = str(with_remedy(ConfigurationError("You must specify a region.")))
     assert said == "You must specify a region; name one with --region (or AWS_REGION)"
 
 
@@ -83,7 +89,7 @@ def test_what_is_put_goes_out_as_it_is_given_and_at_once() -> None:
     session.events.register("before-send.s3.PutObject", take)
     body = b"1,2\n" * 1000
     put = {"Bucket": "bucket", "Key": "key", "Body": body, "ChecksumCRC32": "AAAAAA=="}
-    Connection(session=session).execute(Call("s3", "put_object", put))
+    Boto3Connection(session=session).execute(Call("s3", "put_object", put))
     assert sent[0].body is body
     assert "Expect" not in sent[0].headers
 
@@ -107,7 +113,7 @@ class Making:
 
 def test_clients_are_made_ahead_in_the_order_in_which_they_are_needed_and_once() -> None:
     session = Making()
-    connection = Connection(session=session)
+    connection = Boto3Connection(session=session)
     for _ in range(2):
         connection.prepare(("dynamodb", "s3"))
         for thread in threading.enumerate():
@@ -120,7 +126,7 @@ def test_clients_are_made_ahead_in_the_order_in_which_they_are_needed_and_once()
 
 
 def test_what_is_wrong_with_a_client_is_for_its_first_call_to_say() -> None:
-    connection = Connection(session=Making(broken="dynamodb"))
+    connection = Boto3Connection(session=Making(broken="dynamodb"))
     connection.prepare(("dynamodb", "s3"))
     with pytest.raises(ConfigurationError, match="credentials"):
         connection.execute(Call("dynamodb", "get_item", {}))

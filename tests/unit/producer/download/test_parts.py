@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.download.parts import PartsProof, Slice, header_line, slices
+from tailrace.download.parts import PartVerifier, Slice, header_line, slices
 from tailrace_core.csv_text.records import count_records
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import ChunkState, JobState
@@ -50,15 +50,15 @@ _LINES = st.lists(st.sampled_from([b"1\n", b'"a,b",2\n', b'"x\ny""\n",3\n', b'""
 @given(st.lists(_LINES, min_size=1, max_size=4).map(tuple), st.integers(1, 9))
 def test_slices_of_any_size_join_to_the_parts_and_are_proved(bodies: tuple[bytes, ...], slice_bytes: int) -> None:
     found = manifest(*bodies)
-    proof = PartsProof("j")
+    verifier = PartVerifier("j")
     written = b""
     for piece in slices(found, slice_bytes):
         data = data_of(piece, bodies)
-        proof.take(piece, data)
+        verifier.check(piece, data)
         written += data
-    proof.finish(found)
+    verifier.check_total(found)
     assert written == b"".join(bodies)
-    assert proof.rows == found.rows_total
+    assert verifier.rows == found.rows_total
 
 
 @given(st.lists(_LINES, min_size=1, max_size=3).map(tuple), st.integers(1, 9), st.data())
@@ -66,12 +66,12 @@ def test_a_flipped_bit_anywhere_is_found(bodies: tuple[bytes, ...], slice_bytes:
     found = manifest(*bodies)
     at = data.draw(st.integers(0, len(bodies[0]) - 1))
     damaged = (bodies[0][:at] + bytes([bodies[0][at] ^ 1]) + bodies[0][at + 1 :], *bodies[1:])
-    proof = PartsProof("j")
+    verifier = PartVerifier("j")
     pieces = list(slices(found, slice_bytes))
 
     def take_all() -> None:
         for piece in pieces:
-            proof.take(piece, data_of(piece, damaged))
+            verifier.check(piece, data_of(piece, damaged))
 
     with pytest.raises(ContractError, match="damaged"):
         take_all()
@@ -80,15 +80,15 @@ def test_a_flipped_bit_anywhere_is_found(bodies: tuple[bytes, ...], slice_bytes:
 def test_a_shorter_object_than_the_manifest_says_is_found() -> None:
     found = manifest(b"1\n2\n")
     with pytest.raises(ContractError, match="2 bytes where 4 are expected"):
-        PartsProof("j").take(next(slices(found)), b"1\n")
+        PartVerifier("j").check(next(slices(found)), b"1\n")
 
 
 def test_missing_parts_are_found() -> None:
     found = manifest(b"1\n", b"2\n")
-    proof = PartsProof("j")
-    proof.take(next(slices(found)), b"1\n")
+    verifier = PartVerifier("j")
+    verifier.check(next(slices(found)), b"1\n")
     with pytest.raises(ContractError, match="1 of 2 rows"):
-        proof.finish(found)
+        verifier.check_total(found)
 
 
 def test_a_whole_part_is_read_without_a_range_and_a_large_one_in_ranges() -> None:

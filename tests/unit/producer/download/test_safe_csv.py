@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.download.safe_csv import SafeCsv, safe, safe_if
+from tailrace.download.safe_csv import SafeCsvWriter, escape_formulas, escape_if
 
 _CELL = st.text(alphabet="=+-@\t\r\n\"',;1.e ax", max_size=6)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -31,7 +31,7 @@ def read(content: bytes) -> list[list[str]]:
 @given(st.lists(st.lists(_CELL, min_size=1, max_size=4), max_size=5), st.sampled_from(["\n", "\r\n"]))
 def test_no_cell_is_a_formula_and_all_others_are_as_they_were(rows: list[list[str]], end: str) -> None:
     before = read(written(rows, end))
-    after = read(safe(written(rows, end)))
+    after = read(escape_formulas(written(rows, end)))
     expected = [
         [f"'{cell}" if cell[:1] in set("=+-@\t\r") and cell and not _NUMBER.fullmatch(cell) else cell for cell in row]
         for row in before
@@ -42,12 +42,12 @@ def test_no_cell_is_a_formula_and_all_others_are_as_they_were(rows: list[list[st
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
 def test_a_stream_comes_out_the_same_however_it_is_sliced(content: bytes, cuts: list[int]) -> None:
     target = io.BytesIO()
-    stream = SafeCsv(target)
+    stream = SafeCsvWriter(target)
     borders = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
     for start, end in pairwise(borders):
         stream.write(content[start:end])
     stream.finish()
-    assert target.getvalue() == safe(content)
+    assert target.getvalue() == escape_formulas(content)
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,19 @@ def test_a_stream_comes_out_the_same_however_it_is_sliced(content: bytes, cuts: 
     ],
 )
 def test_cells_are_judged_as_documented(before: bytes, after: bytes) -> None:
-    assert safe(before) == after
+    assert escape_formulas(before) == after
 
 
 def test_nothing_is_changed_for_who_does_not_ask() -> None:
     target = io.BytesIO()
-    with safe_if(target, wanted=False) as stream:
+    with escape_if(target, wanted=False) as stream:
         stream.write(b"=1\n")
     assert target.getvalue() == b"=1\n"
 
 
 def test_a_last_record_without_a_line_end_is_written_too() -> None:
     target = io.BytesIO()
-    with safe_if(target, wanted=True) as stream:
+    with escape_if(target, wanted=True) as stream:
         stream.write(b"a\n=")
         stream.write(b"1")
     assert target.getvalue() == b"a\n'=1"

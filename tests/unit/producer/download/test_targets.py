@@ -14,12 +14,12 @@ from tailrace_core.errors import InputError
 
 def write(target: str | Path, data: bytes = b"prediction\n1\n") -> None:
     targets.check(target)
-    with targets.opened(target) as file:
+    with targets.open_target(target) as file:
         file.write(data)
 
 
 def write_half(path: Path) -> None:
-    with targets.opened(path) as file:
+    with targets.open_target(path) as file:
         file.write(b"half")
         raise OSError("disk full")
 

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import asyncio
 
-from tailrace.submit.async_byte_budget import AsyncByteGate
+from tailrace.submit.async_byte_budget import AsyncByteBudget
 
 
 def test_what_fits_enters_and_something_larger_enters_alone() -> None:
     async def scenario() -> None:
-        gate = AsyncByteGate(10)
-        await gate.enter(100)
-        waiting = asyncio.ensure_future(gate.enter(1))
+        budget = AsyncByteBudget(10)
+        await budget.acquire(100)
+        waiting = asyncio.ensure_future(budget.acquire(1))
         await asyncio.sleep(0)
         assert not waiting.done()
-        await gate.leave(100)
+        await budget.release(100)
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(scenario())
