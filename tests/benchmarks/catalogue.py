@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import calls, collecting, cutting, delivering, invoking, joining, selecting, starting, submitting
+from tests.benchmarks import (
+    calls,
+    collection,
+    cutting,
+    delivering,
+    invocation_rate,
+    joining,
+    selecting,
+    starting,
+    submitting,
+)
 from tests.benchmarks.contests import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -11,8 +21,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *joining.BENCHMARKS,
     *submitting.BENCHMARKS,
     *calls.BENCHMARKS,
-    *collecting.BENCHMARKS,
+    *collection.BENCHMARKS,
     *starting.BENCHMARKS,
-    *invoking.BENCHMARKS,
+    *invocation_rate.BENCHMARKS,
     *delivering.BENCHMARKS,
 )

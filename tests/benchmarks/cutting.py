@@ -11,7 +11,7 @@ from shutil import rmtree
 
 from tests.benchmarks import inputs
 from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
-from tests.benchmarks.kept import FOLDER, checksum_of, write_repeated
+from tests.benchmarks.file_cache import FOLDER, checksum_of, write_repeated
 from tests.benchmarks.processes import ours, peer, program, reporting
 
 _SIZE_BYTES = 10**9
@@ -20,7 +20,7 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 
 @contextmanager
 def _counting(kind: str, scale: Scale) -> Iterator[Contest]:
-    file = inputs.written(kind, scale.of(_SIZE_BYTES))
+    file = inputs.cached(kind, scale.of(_SIZE_BYTES))
     columns = str(inputs.COLUMNS)
     yield Contest(
         {
@@ -34,7 +34,7 @@ def _counting(kind: str, scale: Scale) -> Iterator[Contest]:
 
 @contextmanager
 def _splitting(kind: str, scale: Scale) -> Iterator[Contest]:
-    file = inputs.written(kind, scale.of(_SIZE_BYTES))
+    file = inputs.cached(kind, scale.of(_SIZE_BYTES))
     folder = FOLDER / "chunks"
     split = ["split", "-C", str(_CHUNK_BYTES), "--suffix-length=6", file.path, f"{folder}/"]
     into = partial(_into, folder, file.size_bytes)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
-from tests.benchmarks.kept import checksum_of
+from tests.benchmarks.file_cache import checksum_of
 from tests.benchmarks.processes import Command, ours, program
 
 _CHUNKS = 1_000

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.kept import checksum_repeated, known, write_repeated
+from tests.benchmarks.file_cache import cached_facts, checksum_repeated, write_repeated
 
 COLUMNS = 10
 _SAMPLE_ROWS = 20_000
@@ -34,9 +34,9 @@ class Input:
     """Of the file without it."""
 
 
-def written(kind: str, size_bytes: int) -> Input:
+def cached(kind: str, size_bytes: int) -> Input:
     """The file of about that size."""
-    return Input(**known(__name__, kind, str(size_bytes)))
+    return Input(**cached_facts(__name__, kind, str(size_bytes)))
 
 
 def main(kind: str, size_bytes: int, path: Path) -> None:

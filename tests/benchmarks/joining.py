@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import answers
+from tests.benchmarks import model_outputs
 from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
-from tests.benchmarks.kept import FOLDER, checksum_of
+from tests.benchmarks.file_cache import FOLDER, checksum_of
 from tests.benchmarks.processes import ours, peer, reporting
 
 _ROWS = 10_000_000
@@ -17,7 +17,7 @@ _ROWS = 10_000_000
 
 @contextmanager
 def _joining(scale: Scale) -> Iterator[Contest]:
-    files = answers.written(scale.of(_ROWS))
+    files = model_outputs.cached(scale.of(_ROWS))
     part = FOLDER / "part.csv"
     commands = {
         "join": ours("joining", files.predictions, files.kept, str(files.rows), part),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.contests import Benchmark, Figure
-from tests.benchmarks.kept import FOLDER
+from tests.benchmarks.file_cache import FOLDER
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.rounds import Medians
 

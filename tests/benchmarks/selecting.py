@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import inputs
 from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
-from tests.benchmarks.kept import FOLDER, checksum_of
+from tests.benchmarks.file_cache import FOLDER, checksum_of
 from tests.benchmarks.processes import ours, peer, reporting
 
 _SIZE_BYTES = 10**9
@@ -18,7 +18,7 @@ _POLARS = ("polars", "polars, lazily")
 
 @contextmanager
 def _selecting(kind: str, scale: Scale) -> Iterator[Contest]:
-    file = inputs.written(kind, scale.of(_SIZE_BYTES))
+    file = inputs.cached(kind, scale.of(_SIZE_BYTES))
     kept, sent = FOLDER / "kept.csv", FOLDER / "sent.csv"
     commands = {
         "select columns": ours("selecting", file.path, str(inputs.COLUMNS), kept, sent),

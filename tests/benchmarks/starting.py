@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
-from tests.benchmarks.kept import FOLDER
+from tests.benchmarks.file_cache import FOLDER
 from tests.benchmarks.processes import ROOT, reporting
 
 FUNCTIONS = {

@@ -12,8 +12,8 @@ from tests.benchmarks import inputs
 from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
 from tests.benchmarks.inputs import Input
 from tests.benchmarks.processes import PEERS, ROOT, Command, program
-from tests.benchmarks.sink.answers import BUCKET, STACK
-from tests.benchmarks.sink.running import Sink, running_sink
+from tests.benchmarks.sink.process import Sink, running_sink
+from tests.benchmarks.sink.responses import BUCKET, STACK
 from tests.benchmarks.sink.wire import KEPT_BYTES
 
 _GB = 10**9
@@ -21,7 +21,7 @@ _GB = 10**9
 
 @contextmanager
 def _copying(scale: Scale) -> Iterator[Contest]:
-    file = inputs.written("numeric", scale.of(_GB))
+    file = inputs.cached("numeric", scale.of(_GB))
     target = f"s3://{BUCKET}/copy.csv"
     with running_sink() as sink:
         commands: dict[str, Command] = {
@@ -44,7 +44,7 @@ def _copying(scale: Scale) -> Iterator[Contest]:
 
 @contextmanager
 def _submitting(scale: Scale) -> Iterator[Contest]:
-    files = {f"submit {size} GB": inputs.written("numeric", scale.of(size * _GB)) for size in (1, 4)}
+    files = {f"submit {size} GB": inputs.cached("numeric", scale.of(size * _GB)) for size in (1, 4)}
     with running_sink() as sink:
         yield Contest({name: _contestant(_submit(file, sink), file, sink) for name, file in files.items()})
 

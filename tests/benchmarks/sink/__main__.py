@@ -13,7 +13,7 @@ import time
 from io import FileIO
 from pathlib import Path
 
-from tests.benchmarks.sink.answers import Answers
+from tests.benchmarks.sink.responses import Responder
 from tests.benchmarks.sink.wire import Connection
 
 _PROCESSES = 4
@@ -41,23 +41,23 @@ def _forked(listener: socket.socket, context: ssl.SSLContext, folder: Path) -> i
     with (folder / "log").open("ab", buffering=0) as log:
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_serve, args=(connection, context, Answers(folder), log), daemon=True).start()
+            threading.Thread(target=_serve, args=(connection, context, Responder(folder), log), daemon=True).start()
 
 
-def _serve(plain: socket.socket, context: ssl.SSLContext, answers: Answers, log: FileIO) -> None:
+def _serve(plain: socket.socket, context: ssl.SSLContext, responder: Responder, log: FileIO) -> None:
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # A client that leaves in the middle has what it wanted, or says itself what it lacks.
     with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as secured:
         connection = Connection(secured)
         while (request := connection.request()) is not None:
-            answer = answers.to(request)
-            time.sleep(answer.delay_s)
+            response = responder.respond_to(request)
+            time.sleep(response.delay_s)
             # One write to a file that is open for appending: lines of several processes do not mix.
-            log.write(f"{answer.said}\n".encode())
-            if answer.file is None:
-                connection.respond(answer.status, answer.headers, answer.body)
+            log.write(f"{response.logged}\n".encode())
+            if response.file is None:
+                connection.respond(response.status, response.headers, response.body)
             else:
-                connection.send(answer.file, answer.headers)
+                connection.send(response.file, response.headers)
 
 
 if __name__ == "__main__":

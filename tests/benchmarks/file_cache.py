@@ -16,7 +16,7 @@ FOLDER = ROOT / ".tailrace/bench"
 _BLOCK_BYTES = 1024 * 1024
 
 
-def known(module: str, *arguments: str) -> dict[str, Any]:
+def cached_facts(module: str, *arguments: str) -> dict[str, Any]:
     """What a module says of the files that it has written; a process of its own does so, and this one stays small.
 
     The module is given the arguments, and the path of the JSON file to write when all others are complete.

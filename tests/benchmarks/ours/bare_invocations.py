@@ -8,7 +8,7 @@ import sys
 import aioboto3
 from aiobotocore.config import AioConfig
 
-from tests.benchmarks.invocations import CONCURRENCY, at_a_time, request
+from tests.benchmarks.ours.request_loop import CONCURRENCY, at_a_time, request
 from tests.benchmarks.report import report
 
 

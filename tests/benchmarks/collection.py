@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks import answers
-from tests.benchmarks.answers import Answers
-from tests.benchmarks.collected import BUCKET, COLUMNS, OUTPUT_KEY, kept_key, output_key
+from tests.benchmarks import model_outputs
 from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.model_outputs import ModelOutputs
 from tests.benchmarks.processes import ours, reporting
-from tests.benchmarks.sink.running import Sink, running_sink
+from tests.benchmarks.sink.process import Sink, running_sink
+
+BUCKET = "bench"
+JOB_ID = "01JD0000000000000000000000"
+OUTPUT_KEY = "v1/outputs/bench.out"
+COLUMNS = ("order", "place", "name", "price", "day")
 
 _ROWS = 10_500_000
 """Of 95 bytes each: an output of 1 GB."""
@@ -29,23 +33,33 @@ _ENVIRONMENT = {
 }
 
 
+def kept_key(rows: int, first_row: int = 0) -> str:
+    """Return the key of a chunk's kept columns, as `tailrace_core.objects.keys` builds it."""
+    return f"v1/jobs/{JOB_ID}/kept/{first_row:012d}-{rows}.csv"
+
+
+def output_key(rows: int) -> str:
+    """Return the key of the output of every chunk with ``rows`` rows."""
+    return f"v1/outputs/bench-{rows}.out"
+
+
 @contextmanager
 def _collecting(scale: Scale) -> Iterator[Contest]:
-    files = answers.written(scale.of(_ROWS))
+    files = model_outputs.cached(scale.of(_ROWS))
     size_bytes = sum(Path(each).stat().st_size for each in (files.predictions, files.kept))
     with running_sink() as sink:
         # The wide columns are the model's answer here, and the narrow one is what was kept.
         sink.serve(OUTPUT_KEY, Path(files.kept))
         sink.serve(kept_key(files.rows), Path(files.predictions))
         environment = {**sink.environment, "AWS_ENDPOINT_URL": sink.url}
-        run = reporting(ours("collecting", str(files.rows)), env=environment)
+        run = reporting(ours("collect_output", str(files.rows)), env=environment)
         yield Contest({"collect": Contestant(run, ["ChunksScored", size_bytes], rounds=scale.steady_rounds)})
 
 
 @contextmanager
 def _batch(scale: Scale) -> Iterator[Contest]:
     """Ten chunks of ordinary size, one at a time and several."""
-    chunks = [answers.written(scale.of(_FEW_ROWS))] * _BATCH
+    chunks = [model_outputs.cached(scale.of(_FEW_ROWS))] * _BATCH
     with running_sink() as sink:
         _serve(sink, chunks, wide=False)
         yield Contest(
@@ -56,7 +70,7 @@ def _batch(scale: Scale) -> Iterator[Contest]:
 @contextmanager
 def _large_batch(scale: Scale) -> Iterator[Contest]:
     """Ten chunks, of which three are large."""
-    few, many = (answers.written(scale.of(rows)) for rows in (_FEW_ROWS, _MANY_ROWS))
+    few, many = (model_outputs.cached(scale.of(rows)) for rows in (_FEW_ROWS, _MANY_ROWS))
     chunks = [few, many, few] * 3 + [few]
     with running_sink() as sink:
         _serve(sink, chunks, wide=True)
@@ -64,11 +78,11 @@ def _large_batch(scale: Scale) -> Iterator[Contest]:
 
 
 def _collecting_batch(
-    sink: Sink, chunks: Sequence[Answers], columns: Sequence[str], at_a_time: int, rounds: int | None = None
+    sink: Sink, chunks: Sequence[ModelOutputs], columns: Sequence[str], at_a_time: int, rounds: int | None = None
 ) -> Contestant:
     rows = [str(each.rows) for each in chunks]
     run = reporting(
-        ours("collecting_batches", sink.folder, ",".join(columns), str(at_a_time), *rows),
+        ours("collect_batch", sink.folder, ",".join(columns), str(at_a_time), *rows),
         env={**sink.environment, **_ENVIRONMENT, "AWS_ENDPOINT_URL": sink.url},
     )
 
@@ -81,7 +95,7 @@ def _collecting_batch(
     return Contestant(collected, [[], len(chunks) + 1, sum(sizes)], rounds)
 
 
-def _serve(sink: Sink, chunks: Sequence[Answers], *, wide: bool) -> None:
+def _serve(sink: Sink, chunks: Sequence[ModelOutputs], *, wide: bool) -> None:
     """Have the sink answer for chunks side by side, the first one twice; ``wide`` outputs are the larger files."""
     first_row = 0
     for each in [chunks[0], *chunks]:

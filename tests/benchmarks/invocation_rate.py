@@ -8,7 +8,7 @@ from functools import partial
 
 from tests.benchmarks.contests import SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
 from tests.benchmarks.processes import ours, reporting
-from tests.benchmarks.sink.running import running_sink
+from tests.benchmarks.sink.process import running_sink
 
 _REQUESTS = 4_000
 _RATE = "invocations a second"
@@ -18,7 +18,7 @@ _RATE = "invocations a second"
 def _invoking(scale: Scale) -> Iterator[Contest]:
     count = scale.of(_REQUESTS, least=10)
     with running_sink() as sink:
-        programs = {"client": "invoking", "loop": "bare_invoking"}
+        programs = {"client": "client_invocations", "loop": "bare_invocations"}
         runs = {
             name: reporting(ours(program, sink.url, str(count)), env=sink.environment)
             for name, program in programs.items()

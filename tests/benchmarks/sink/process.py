@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.kept import checksum_of
+from tests.benchmarks.file_cache import checksum_of
 from tests.benchmarks.processes import ROOT
 
 

@@ -25,11 +25,11 @@ _JSON = {"Content-Type": "application/x-amz-json-1.0"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """``delay_s`` after the request has arrived; ``said`` goes into the log."""
+class Response:
+    """``delay_s`` after the request has arrived; ``logged`` goes into the log."""
 
     delay_s: float
-    said: str
+    logged: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -37,13 +37,13 @@ class Answer:
     """What is sent instead of the body."""
 
 
-class Answers:
-    """Answers of all processes; what has to be known to all is kept in a folder."""
+class Responder:
+    """Responder of all processes; what has to be known to all is kept in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def to(self, request: Request) -> Answer:
+    def respond_to(self, request: Request) -> Response:
         """The answer to a request."""
         target = request.headers.get("x-amz-target", "")
         if target.startswith("DynamoDB"):
@@ -56,37 +56,37 @@ class Answers:
             return _queried(parse_qs(request.body.decode())["Action"][0])
         return self._s3(request)
 
-    def _s3(self, request: Request) -> Answer:
+    def _s3(self, request: Request) -> Response:
         key = request.path.lstrip("/")
         if "uploads" in request.query:
-            return Answer(
+            return Response(
                 0.04, f"begun {key}", headers=_XML, body=_element("InitiateMultipartUploadResult", "UploadId")
             )
         if request.method == "POST":
-            return Answer(
+            return Response(
                 0.06, f"completed {key}", headers=_XML, body=_element("CompleteMultipartUploadResult", "ETag")
             )
         served = self._folder / "served" / key.partition("/")[2].replace("/", "!")
         if request.method == "GET" and served.exists():
-            return Answer(0.02, f"got {key}", headers={"ETag": '"0"'}, file=served)
+            return Response(0.02, f"got {key}", headers={"ETag": '"0"'}, file=served)
         if request.method != "PUT":
-            return Answer(0.02, f"{request.method} {key}")
+            return Response(0.02, f"{request.method} {key}")
         part = request.query.get("partNumber", [""])[0]
         if request.body:
             (self._folder / "objects" / f"{key.replace('/', '!')}{part and f'!{int(part):05d}'}").write_bytes(
                 request.body
             )
-        return Answer(0.04, f"put {request.size_bytes} {key} {part}", headers={"ETag": '"0"'})
+        return Response(0.04, f"put {request.size_bytes} {key} {part}", headers={"ETag": '"0"'})
 
-    def _dynamodb(self, operation: str, params: Any) -> Answer:
+    def _dynamodb(self, operation: str, params: Any) -> Response:
         found: Any = {}
-        said = operation
+        logged = operation
         if operation == "TransactWriteItems":
-            said = f"{operation} {self._write(params)}"
+            logged = f"{operation} {self._write(params)}"
         elif operation == "GetItem":
             found = self._item(params)
         delay_s = 0.012 if operation == "TransactWriteItems" else 0.006
-        return Answer(delay_s, said, headers=_JSON, body=json.dumps(found).encode())
+        return Response(delay_s, logged, headers=_JSON, body=json.dumps(found).encode())
 
     def _write(self, params: Any) -> int:
         """Keep what is read again; how many chunks there are in a transaction."""
@@ -107,7 +107,7 @@ class Answers:
         return self._folder / f"{job_id}.job.json"
 
 
-def _described() -> Answer:
+def _described() -> Response:
     body = {
         "EndpointName": ENDPOINT,
         "EndpointArn": f"arn:aws:sagemaker:eu-west-1:000000000000:endpoint/{ENDPOINT}",
@@ -115,10 +115,10 @@ def _described() -> Answer:
         "CreationTime": 0,
         "LastModifiedTime": 0,
     }
-    return Answer(0.05, "DescribeEndpoint", headers=_JSON, body=json.dumps(body).encode())
+    return Response(0.05, "DescribeEndpoint", headers=_JSON, body=json.dumps(body).encode())
 
 
-def _invoked(headers: Mapping[str, str]) -> Answer:
+def _invoked(headers: Mapping[str, str]) -> Response:
     inference_id = headers.get("x-amzn-sagemaker-inference-id", "")
     where = {
         "X-Amzn-SageMaker-OutputLocation": f"s3://{BUCKET}/v1/outputs/{inference_id}.out",
@@ -126,12 +126,12 @@ def _invoked(headers: Mapping[str, str]) -> Answer:
         "Content-Type": "application/json",
     }
     body = json.dumps({"InferenceId": inference_id}).encode()
-    return Answer(0.02, "InvokeEndpointAsync", 202, where, body)
+    return Response(0.02, "InvokeEndpointAsync", 202, where, body)
 
 
-def _queried(action: str) -> Answer:
+def _queried(action: str) -> Response:
     if action != "DescribeStacks":
-        return Answer(
+        return Response(
             0.015, action, headers=_XML, body=f"<{action}Response><{action}Result/></{action}Response>".encode()
         )
     outputs = "".join(
@@ -144,7 +144,7 @@ def _queried(action: str) -> Answer:
     )
     result = f"<DescribeStacksResult><Stacks>{stack}</Stacks></DescribeStacksResult>"
     body = f'<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">{result}</DescribeStacksResponse>'
-    return Answer(0.08, action, headers=_XML, body=body.encode())
+    return Response(0.08, action, headers=_XML, body=body.encode())
 
 
 def _element(outer: str, inner: str) -> bytes:

@@ -7,7 +7,7 @@ import sys
 
 from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace_core.aws.calls import Call
-from tests.benchmarks.invocations import CONCURRENCY, at_a_time, request
+from tests.benchmarks.ours.request_loop import CONCURRENCY, at_a_time, request
 from tests.benchmarks.report import report
 
 

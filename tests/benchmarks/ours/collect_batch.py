@@ -18,7 +18,7 @@ from tailrace_consumers.collect_results.handler import build, respond
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
-from tests.benchmarks.collected import BUCKET, JOB_ID, output_key
+from tests.benchmarks.collection import BUCKET, JOB_ID, output_key
 from tests.benchmarks.report import report
 
 

@@ -15,7 +15,7 @@ from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.messages.notifications import decode_notification
-from tests.benchmarks.collected import BUCKET, COLUMNS, JOB_ID, OUTPUT_KEY
+from tests.benchmarks.collection import BUCKET, COLUMNS, JOB_ID, OUTPUT_KEY
 from tests.benchmarks.report import report
 from tests.fakes.consumer_ports import MemoryInvoker, MemoryParkedQueue, MemoryPublisher, MemoryRetryQueue
 

@@ -8,13 +8,13 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.kept import checksum_repeated, known, write_repeated
+from tests.benchmarks.file_cache import cached_facts, checksum_repeated, write_repeated
 
 _SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ModelOutputs:
     """Two files of a line for each row, and the CRC-32 of what they are side by side."""
 
     predictions: str
@@ -23,9 +23,9 @@ class Answers:
     part_checksum: int
 
 
-def written(rows: int) -> Answers:
+def cached(rows: int) -> ModelOutputs:
     """The files of about so many rows: 20 bytes of prediction and about 95 of kept columns in each."""
-    return Answers(**known(__name__, str(rows)))
+    return ModelOutputs(**cached_facts(__name__, str(rows)))
 
 
 def main(rows: int, path: Path) -> None:
@@ -39,7 +39,7 @@ def main(rows: int, path: Path) -> None:
     for file, lines in zip(files, (predictions, kept), strict=True):
         write_repeated(file, _text(lines), repeats)
     part = _text([f"{left},{right}" for left, right in zip(kept, predictions, strict=True)])
-    answers = Answers(
+    answers = ModelOutputs(
         predictions=str(files[0]),
         kept=str(files[1]),
         rows=sample_rows * repeats,
