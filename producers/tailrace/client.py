@@ -16,7 +16,7 @@ from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
 from tailrace.download.prefetch import read_ahead
-from tailrace.download.safe_csv import safe_if
+from tailrace.download.safe_csv import escape_if
 from tailrace.operations.facade import Operations
 from tailrace.operations.results import ResultsReader
 from tailrace.options import SubmitOptions
