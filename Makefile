@@ -61,10 +61,11 @@ demo: tools ## deploy the pipeline on this machine and score 200,000 rows (KEEP=
 	@infra/local/demo.sh
 
 .PHONY: check
-check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format, lint, types, templates
+check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format, lint, imports, types, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	git ls-files -z '*.md' | xargs -0 $(BIN)/mdformat --check
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy shared producers consumers infra/local tests
 	$(BIN)/python -m tests.infra.gate
 
