@@ -44,7 +44,7 @@ _PYTHON = ROOT / ".tools/lambda/bin/python"
 def _starting(_: Scale) -> Iterator[Contest]:
     found: dict[str, Contestant] = {}
     recordings = FOLDER / "ordinary"
-    subprocess.run([sys.executable, "-m", "tests.faults.ordinary", recordings], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "tests.faults.sample_events", recordings], check=True, cwd=ROOT)
     for function, (folder, clients) in FUNCTIONS.items():
         artifact = _built(function)
         handler = f"tailrace_consumers.{folder}.handler"

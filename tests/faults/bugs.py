@@ -53,7 +53,7 @@ def unstable_event_ids(made: Composition) -> Composition:
 
 
 def settled_before_published(made: Composition) -> Composition:
-    class Hasty(Delivery):
+    class SettlesFirst(Delivery):
         def deliver(
             self,
             chunk: Chunk,
@@ -81,7 +81,7 @@ def settled_before_published(made: Composition) -> Composition:
             return self.stop(chunk.job_id, Outcome.SCORED)
 
     world = made.world
-    hasty = Hasty(
+    hasty = SettlesFirst(
         ledger=world.ledger,
         store=world.store,
         publisher=world.publisher,
@@ -137,14 +137,14 @@ def parts_overwritten(made: Composition) -> Composition:
 
 
 def stale_failures_counted(made: Composition) -> Composition:
-    class Gullible(Intake):
+    class TrustsStaleFailures(Intake):
         def look_up(self, inference: InferenceId) -> Known | None:
             known = super().look_up(inference)
             if known is None:
                 return None
             return dataclasses.replace(known, chunk=dataclasses.replace(known.chunk, attempt=inference.attempt))
 
-    return with_part(made, "intake", Gullible(made.ledger))
+    return with_part(made, "intake", TrustsStaleFailures(made.ledger))
 
 
 def finishers_not_replaced(made: Composition) -> Composition:

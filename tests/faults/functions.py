@@ -25,7 +25,7 @@ from tests.faults.injection import Crash, Process, Schedule
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
 
-Rewire = Callable[[Composition], Composition]
+Mutation = Callable[[Composition], Composition]
 """Changes what a function is made of: where bugs are planted."""
 
 SETTINGS = Settings(
@@ -44,13 +44,13 @@ CONSUMERS: dict[str, tuple[str, Any]] = {
     "dispatch_retries": (names.RETRIES, dispatch_retries),
 }
 """Each function's queue and its handler's module."""
-LOOKS_TOGETHER = frozenset({"collect_results"})
+CHECKS_PER_BATCH = frozenset({"collect_results"})
 """Whose handler has jobs looked at once for a batch."""
 RECONCILER = "reconcile_jobs"
-EVERY_S = 300.0
+RECONCILE_EVERY_S = 300.0
 
 
-def as_it_is(made: Composition) -> Composition:
+def no_mutation(made: Composition) -> Composition:
     return made
 
 
@@ -60,7 +60,7 @@ class Functions:
 
     cloud: Cloud
     schedule: Schedule
-    rewire: Rewire = as_it_is
+    mutate: Mutation = no_mutation
     seed: int = 0
     piece_bytes: int | None = None
     at_a_time: int = 1
@@ -70,7 +70,7 @@ class Functions:
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """What became of each message that was acknowledged."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
-    unforeseen: list[tuple[str, Exception]] = field(default_factory=list)
+    unexpected_errors: list[tuple[str, Exception]] = field(default_factory=list)
     """Exceptions outside of our tree: bugs."""
     deaths: int = 0
     ticked_at: float = 0.0
@@ -79,7 +79,7 @@ class Functions:
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
         """A new process and what its services are made of, without bugs."""
         process = process or Process(self.cloud, role, self.schedule)
-        execute = process.persistent(Boto3Executor(self.cloud.client))
+        execute = process.retrying_executor(Boto3Executor(self.cloud.client))
         world: World = aws(SETTINGS, execute, self.cloud.clock)
         changes: dict[str, Any] = {"random_source": random.Random(self.seed)}
         if self.piece_bytes is not None:
@@ -89,14 +89,14 @@ class Functions:
     def service(self, role: str, made: Composition, looker: Looker | None = None, *, alone: bool = True) -> Any:
         """The service of one message, or of one run of the reconciler; ``looker`` for those that look together."""
         module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
-        if looker is None or role not in LOOKS_TOGETHER:
-            return module.assemble(self.rewire(made))
+        if looker is None or role not in CHECKS_PER_BATCH:
+            return module.assemble(self.mutate(made))
         own = made.for_message(looker, most_bytes=None if alone else self.beside_others_bytes)
-        return module.assemble(self.rewire(own), alone=alone)
+        return module.assemble(self.mutate(own), alone=alone)
 
     def looks(self, made: Composition) -> Looks:
         """The looks of one batch."""
-        return Looks(self.rewire(made).completion)
+        return Looks(self.mutate(made).completion)
 
     def _living(self, role: str) -> Composition:
         """What the function's live process is made of."""
@@ -115,7 +115,7 @@ class Functions:
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
                 lambda record: self._handle(role, record, made, looks),
                 partial(looks.catch_up, partial(self._note, role)),
-                at_a_time=self.at_a_time if role in LOOKS_TOGETHER else 1,
+                at_a_time=self.at_a_time if role in CHECKS_PER_BATCH else 1,
             )
         except Crash:
             # Nobody learns which messages of the batch were done: all of them come again.
@@ -139,7 +139,7 @@ class Functions:
         self.outcomes.append((role, str(outcome)))
 
     def _note(self, role: str, exc: Exception) -> None:
-        kept = self.errors if isinstance(exc, TailraceError) else self.unforeseen
+        kept = self.errors if isinstance(exc, TailraceError) else self.unexpected_errors
         kept.append((role, exc))
 
     def tick(self) -> None:
@@ -154,7 +154,7 @@ class Functions:
         except TailraceError as exc:
             self.errors.append((RECONCILER, exc))
         except Exception as exc:  # noqa: BLE001 the checker objects
-            self.unforeseen.append((RECONCILER, exc))
+            self.unexpected_errors.append((RECONCILER, exc))
         else:
             self.outcomes += [(RECONCILER, str(each)) for each in found.elements()]
             self.errors += [(RECONCILER, TailraceError(each)) for each in errors]

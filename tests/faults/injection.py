@@ -22,7 +22,7 @@ class Crash(BaseException):
     """The process dies; nothing that handles errors gets to see it."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What happens at a call."""
 
     REFUSED = "refused, then tried again"
@@ -35,23 +35,23 @@ class Kind(StrEnum):
     DEATH_AFTER = "death after"
 
 
-_INNER = frozenset({Kind.REFUSED, Kind.REPLY_LOST, Kind.CONFLICT})
+_RETRIED = frozenset({FaultKind.REFUSED, FaultKind.REPLY_LOST, FaultKind.CONFLICT})
 _WRITES = frozenset({"update_item", "transact_write_items"})
 
 
-def kinds_of(call: str) -> tuple[Kind, ...]:
+def fault_kinds_of(call: str) -> tuple[FaultKind, ...]:
     """What may happen at a call, named ``service.operation``."""
     service, _, operation = call.partition(".")
     if operation == READ:
-        return (Kind.UNREACHABLE, Kind.DEATH_BEFORE)
+        return (FaultKind.UNREACHABLE, FaultKind.DEATH_BEFORE)
     reads = operation.startswith(("get_", "head_", "describe_", "query", "batch_get_"))
-    kinds = [Kind.UNREACHABLE, Kind.DEATH_BEFORE]
+    kinds = [FaultKind.UNREACHABLE, FaultKind.DEATH_BEFORE]
     if not reads:
-        kinds += [Kind.REFUSED, Kind.REPLY_LOST, Kind.REPLY_GONE, Kind.DEATH_AFTER]
+        kinds += [FaultKind.REFUSED, FaultKind.REPLY_LOST, FaultKind.REPLY_GONE, FaultKind.DEATH_AFTER]
     if operation in _WRITES:
-        kinds.append(Kind.CONFLICT)
+        kinds.append(FaultKind.CONFLICT)
     if service == "sagemaker-runtime":
-        kinds.append(Kind.THROTTLED)
+        kinds.append(FaultKind.THROTTLED)
     return tuple(kinds)
 
 
@@ -60,7 +60,7 @@ class Fault:
     """Of the calls that matching processes make, the one numbered ``at`` (from 0)."""
 
     at: int
-    kind: Kind
+    kind: FaultKind
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Schedule:
         if self.role in {None, role}:
             self.begun.append(len(self.calls))
 
-    def next(self, role: str, call: str) -> Kind | None:
+    def next(self, role: str, call: str) -> FaultKind | None:
         """What happens at this call."""
         if self.before_call is not None:
             self.before_call(role, call)
@@ -91,7 +91,7 @@ class Schedule:
         self.calls.append(call)
         for fault in self.faults:
             # A call that is made only after an earlier fault need not be open to what this one says.
-            if fault.at == number and fault.kind in kinds_of(call):
+            if fault.at == number and fault.kind in fault_kinds_of(call):
                 self.fired.append(fault)
                 return fault.kind
         return None
@@ -104,10 +104,10 @@ class Process:
         self._cloud = cloud
         self.role = role
         self._schedule = schedule
-        self._pending: Kind | None = None
+        self._pending: FaultKind | None = None
         self.dead = False
 
-    def persistent(
+    def retrying_executor(
         self, execute: Callable[[Call], Any], *, policy: RetryPolicy = DEFAULT_POLICY
     ) -> Callable[[Call], Any]:
         """The executor that the process uses: retries included, faults on both sides of them."""
@@ -123,32 +123,32 @@ class Process:
 
         return perform
 
-    def _perform(self, kind: Kind | None, execute: Callable[[Call], Any], call: Call, name: str) -> Any:
+    def _perform(self, kind: FaultKind | None, execute: Callable[[Call], Any], call: Call, name: str) -> Any:
         if kind is None:
             return execute(call)
-        if kind in _INNER:
+        if kind in _RETRIED:
             self._pending = kind
             return execute(call)
-        if kind is Kind.DEATH_BEFORE:
+        if kind is FaultKind.DEATH_BEFORE:
             self._die()
-        if kind is Kind.UNREACHABLE:
+        if kind is FaultKind.UNREACHABLE:
             raise _unreachable(name)
-        if kind is Kind.THROTTLED:
+        if kind is FaultKind.THROTTLED:
             raise translate_response(_answer("ThrottlingException", 429), name)
         answer = execute(call)
-        if kind is Kind.DEATH_AFTER:
+        if kind is FaultKind.DEATH_AFTER:
             self._die()
-        raise _no_reply(name) if kind is Kind.REPLY_GONE else AssertionError(f"{answer} of {kind}")
+        raise _no_reply(name) if kind is FaultKind.REPLY_GONE else AssertionError(f"{answer} of {kind}")
 
     def _once(self, execute: Callable[[Call], Any], call: Call) -> Any:
         kind, self._pending = self._pending, None
         name = f"{call.service}.{call.operation}"
-        if kind is Kind.REFUSED:
+        if kind is FaultKind.REFUSED:
             raise _unreachable(name)
-        if kind is Kind.CONFLICT:
+        if kind is FaultKind.CONFLICT:
             raise _conflict(call, name)
         answer = execute(call)
-        if kind is Kind.REPLY_LOST:
+        if kind is FaultKind.REPLY_LOST:
             raise _no_reply(name)
         return answer
 
@@ -160,9 +160,9 @@ class Process:
     def _read(self, body: Any, size: int | None) -> bytes:
         self._check()
         kind = self._schedule.next(self.role, f"s3.{READ}")
-        if kind is Kind.DEATH_BEFORE:
+        if kind is FaultKind.DEATH_BEFORE:
             self._die()
-        if kind is Kind.UNREACHABLE:
+        if kind is FaultKind.UNREACHABLE:
             raise IncompleteReadError(actual_bytes=0, expected_bytes=1)
         data: bytes = body.read(size)
         return data

@@ -60,7 +60,9 @@ def take_turns(role: str, call: str) -> None:  # noqa: ARG001 as a schedule tell
         current.before_call()
 
 
-def interleaved(one: Callable[[], object], other: Callable[[], object], *, first: int, second: int) -> tuple[int, int]:
+def run_interleaved(
+    one: Callable[[], object], other: Callable[[], object], *, first: int, second: int
+) -> tuple[int, int]:
     """``one`` makes ``first`` calls, ``other`` ``second``, then each goes to its end; how many calls each made."""
     actors = Actor(one), Actor(other)
     actors[0].let(first)

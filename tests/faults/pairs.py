@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.injection import Fault, Kind, Schedule, kinds_of
+from tests.faults.injection import Fault, FaultKind, Schedule, fault_kinds_of
 
-FOUR = frozenset({Kind.UNREACHABLE, Kind.REPLY_GONE, Kind.DEATH_BEFORE, Kind.DEATH_AFTER})
+PAIR_KINDS = frozenset({FaultKind.UNREACHABLE, FaultKind.REPLY_GONE, FaultKind.DEATH_BEFORE, FaultKind.DEATH_AFTER})
 """Refused before, reply lost after, death before, death after. A read has two of them: it changes nothing, so that
 a lost reply is a refusal."""
-SPARE_CALLS = 10
+EXTRA_CALLS = 10
 """So many calls a retry may make beyond those of the longest clean handling, and is still broken everywhere."""
 
 Run = Callable[[Schedule], object]
@@ -38,16 +38,16 @@ def pair_share() -> tuple[int, int]:
     return int(number), int(of)
 
 
-def four_of(call: str) -> Iterator[Kind]:
+def pair_kinds_of(call: str) -> Iterator[FaultKind]:
     """What of the four may happen at a call."""
-    return (kind for kind in kinds_of(call) if kind in FOUR)
+    return (kind for kind in fault_kinds_of(call) if kind in PAIR_KINDS)
 
 
-def singles(run: Run, role: str | None = None) -> tuple[Schedule, list[Fault]]:
+def single_faults(run: Run, role: str | None = None) -> tuple[Schedule, list[Fault]]:
     """A clean run, and the faults open to its calls."""
     clean = Schedule(role=role)
     run(clean)
-    return clean, [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in four_of(call)]
+    return clean, [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in pair_kinds_of(call)]
 
 
 def pairs(run: Run, role: str | None = None, *, retry_only: bool = False) -> Iterator[Pair]:
@@ -56,10 +56,10 @@ def pairs(run: Run, role: str | None = None, *, retry_only: bool = False) -> Ite
     With ``retry_only`` the first is in the longest of what the role does, and the second comes while that is done
     again: within as many calls, and a few more.
     """
-    clean, firsts = singles(run, role)
+    clean, firsts = single_faults(run, role)
     bounds = list(itertools.pairwise([*clean.begun, len(clean.calls)]))
     begin, end = max(bounds, key=lambda each: each[1] - each[0])
-    reach = end - begin + SPARE_CALLS
+    reach = end - begin + EXTRA_CALLS
     for first in firsts:
         if retry_only and not begin <= first.at < end:
             continue
@@ -67,12 +67,12 @@ def pairs(run: Run, role: str | None = None, *, retry_only: bool = False) -> Ite
         run(broken)
         last = first.at + 1 + reach if retry_only else None
         for at, call in enumerate(broken.calls[first.at + 1 : last], first.at + 1):
-            for kind in four_of(call):
+            for kind in pair_kinds_of(call):
                 yield Pair(first, Fault(at, kind), (broken.calls[first.at], call))
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """How many pairs were tried, and which of them ended wrongly, in words."""
 
     tried: int
@@ -81,7 +81,7 @@ class Swept:
 
 def sweep_pairs(
     run: Run, role: str | None = None, *, retry_only: bool = False, share: tuple[int, int] = (0, 1)
-) -> Swept:
+) -> SweepResult:
     """Try all pairs, or the ``share[0]``-th of ``share[1]`` equal shares of them."""
     tried, broken = 0, []
     for pair in itertools.islice(pairs(run, role, retry_only=retry_only), share[0], None, share[1]):
@@ -92,4 +92,4 @@ def sweep_pairs(
             broken.append(f"{pair}: {exc}")
         tried += 1
         assert len(schedule.fired) == 2, f"{pair} did not happen"
-    return Swept(tried, broken)
+    return SweepResult(tried, broken)

@@ -10,56 +10,58 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
-from tests.faults.world import World
 
-MOST = 1.3
+MAX_EXTRA_RATIO = 1.3
 """Invocations beyond one for each chunk, over those that a walk down the split trees makes."""
 
 
 @dataclass(frozen=True)
-class Hunt:
+class PoisonRun:
     """What a run found and took."""
 
     report: Report
     chunks: int
     invocations: int
-    nodes: int
+    split_tree_nodes: int
     """Of the binary split trees that somebody would walk who splits each failing range in its middle."""
     splits: int
 
     def __str__(self) -> str:
-        counts = f"{self.chunks} chunks, {self.invocations} invocations, {self.splits} splits, {self.nodes} nodes"
+        counts = (
+            f"{self.chunks} chunks, {self.invocations} invocations, {self.splits} splits, {self.split_tree_nodes} nodes"
+        )
         return f"{counts}; {self.report}"
 
 
-def nodes(bad: list[int], first: int, rows: int) -> int:
+def split_tree_nodes(bad: list[int], first: int, rows: int) -> int:
     """Nodes of the split tree of a range, of whose rows those in ``bad`` (sorted) are bad."""
     at = bisect_left(bad, first)
     if rows == 1 or at == len(bad) or bad[at] >= first + rows:
         return 1
     half = rows // 2
-    return 1 + nodes(bad, first, half) + nodes(bad, first + half, rows - half)
+    return 1 + split_tree_nodes(bad, first, half) + split_tree_nodes(bad, first + half, rows - half)
 
 
-def hunt(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int = 10**6) -> Hunt:
+def run_poison_job(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int = 10**6) -> PoisonRun:
     """Run a job of ``rows`` rows, ``poison`` of them bad, and judge it."""
     bad = sorted(random.Random(seed).sample(range(rows), poison))
     values = [b"%d" % row for row in range(rows)]
     for row in bad:
         values[row] = b"poison%d" % row
     data = Dataset.of(*values)
-    world = World(watch=False)
+    sim = Simulation(watch=False)
     options = SubmitOptions(keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400)
-    job_id = world.submit(data.text, options)
+    job_id = sim.submit(data.text, options)
     assert job_id is not None
-    world.drain()
-    report = check(world, job_id, data, expected=JobState.COMPLETED_WITH_REJECTS if bad else None)
+    sim.drain()
+    report = check(sim, job_id, data, expected=JobState.COMPLETED_WITH_REJECTS if bad else None)
     starts = range(0, rows, chunk_rows)
-    return Hunt(
+    return PoisonRun(
         report=report,
         chunks=len(starts),
-        invocations=len(world.endpoint.accepted),
-        nodes=sum(nodes(bad, first, min(chunk_rows, rows - first)) for first in starts),
-        splits=split_budget - world.job(job_id).split_budget,
+        invocations=len(sim.endpoint.accepted),
+        split_tree_nodes=sum(split_tree_nodes(bad, first, min(chunk_rows, rows - first)) for first in starts),
+        splits=split_budget - sim.job(job_id).split_budget,
     )

@@ -8,10 +8,10 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.functions import Rewire, as_it_is
+from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
+from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
-from tests.faults.world import World
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,25 @@ class Scenario:
     options: SubmitOptions = field(default_factory=lambda: SubmitOptions(keep="id", chunk_rows=3, job_key="k"))
     state: JobState | None = None
     """None: as the dataset says."""
-    mishaps: tuple[int | None, ...] = ()
-    """Of the first requests, see `World`."""
+    notification_counts: tuple[int | None, ...] = ()
+    """Of the first requests, see `Simulation`."""
     piece_bytes: int | None = None
     """Of the parts that functions write; None: so large that there is one."""
     slept_s: float = 0.0
     """How long the reconciler did not run after the submit."""
 
-    def run(self, schedule: Schedule, *, meanwhile: bool = False, rewire: Rewire = as_it_is) -> tuple[World, Report]:
+    def run(
+        self, schedule: Schedule, *, meanwhile: bool = False, mutate: Mutation = no_mutation
+    ) -> tuple[Simulation, Report]:
         """Submit (again, if need be), let everything come to rest, and judge."""
-        world = World(schedule, rewire, mishaps=list(self.mishaps), piece_bytes=self.piece_bytes)
-        job_id = world.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
-        world.pump()
-        world.cloud.clock.advance(self.slept_s)
-        world.drain()
-        return world, check(world, job_id, self.data, expected=self.state)
+        sim = Simulation(
+            schedule, mutate, notification_counts=list(self.notification_counts), piece_bytes=self.piece_bytes
+        )
+        job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
+        sim.pump()
+        sim.cloud.clock.advance(self.slept_s)
+        sim.drain()
+        return sim, check(sim, job_id, self.data, expected=self.state)
 
 
 def _with(**changes: object) -> SubmitOptions:
@@ -55,21 +59,25 @@ SCENARIOS: dict[str, Scenario] = {
     "server errors for good": Scenario(Dataset.of(b"1", b"fatal", b"3"), _with(chunk_rows=2)),
     "no split budget": Scenario(Dataset.of(b"poison", b"poison"), _with(split_budget=0)),
     "over the limit": Scenario(Dataset.of(b"poison", b"2", b"3"), _with(max_rejects=0), JobState.FAILED),
-    "notified twice": Scenario(Dataset.of(b"1", b"poison", b"3"), mishaps=(2, 3, 2)),
-    "notifications lost": Scenario(Dataset.of(b"1", b"poison"), mishaps=(0, 0, 0)),
-    "request lost": Scenario(Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), mishaps=(None,)),
+    "notified twice": Scenario(Dataset.of(b"1", b"poison", b"3"), notification_counts=(2, 3, 2)),
+    "notifications lost": Scenario(Dataset.of(b"1", b"poison"), notification_counts=(0, 0, 0)),
+    "request lost": Scenario(
+        Dataset.of(b"1", b"2"), _with(request_ttl_s=60, invocation_timeout_s=1), notification_counts=(None,)
+    ),
     "a window of one": Scenario(Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=1)),
     "a window, and chunks that become more": Scenario(Dataset.of(b"1", b"poison", b"3"), _with(chunk_rows=2, window=1)),
     "a window, deadline passed": Scenario(
         Dataset.of(b"1", b"2"),
         _with(chunk_rows=1, window=1, deadline_s=1_000),
         JobState.EXPIRED,
-        mishaps=(None,) * 6,
+        notification_counts=(None,) * 6,
     ),
     "a window, notifications lost": Scenario(
-        Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=2), mishaps=(0, 0, 0)
+        Dataset.of(b"1", b"2", b"3"), _with(chunk_rows=1, window=2), notification_counts=(0, 0, 0)
     ),
-    "deadline passed": Scenario(Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,) * 6),
+    "deadline passed": Scenario(
+        Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, notification_counts=(None,) * 6
+    ),
     # As small as they can be, so that pairs of faults can be tried, all of them.
     "one bad row": Scenario(Dataset.of(b"poison")),
     "one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), piece_bytes=8),
@@ -78,15 +86,15 @@ SCENARIOS: dict[str, Scenario] = {
     "two rows that shift together": Scenario(Dataset.of(b"shy1", b"shy2")),
     "retry throttled": Scenario(Dataset.of(b"flaky busy")),
     "retry refused for good": Scenario(Dataset.of(b"flaky refused")),
-    "one notification lost": Scenario(Dataset.of(b"1"), mishaps=(0,)),
-    "one failure unheard of": Scenario(Dataset.of(b"1", b"poison"), _with(chunk_rows=1), mishaps=(1, 0)),
+    "one notification lost": Scenario(Dataset.of(b"1"), notification_counts=(0,)),
+    "one failure unheard of": Scenario(Dataset.of(b"1", b"poison"), _with(chunk_rows=1), notification_counts=(1, 0)),
     "request given up": Scenario(
         Dataset.of(b"quarrel1", b"quarrel2"),
         _with(request_ttl_s=60, invocation_timeout_s=1),
-        mishaps=(1, None),
+        notification_counts=(1, None),
         slept_s=1_000,
     ),
     "deadline slept through": Scenario(
-        Dataset.of(b"1"), _with(deadline_s=1_000), JobState.EXPIRED, mishaps=(None,) * 6, slept_s=1_000
+        Dataset.of(b"1"), _with(deadline_s=1_000), JobState.EXPIRED, notification_counts=(None,) * 6, slept_s=1_000
     ),
 }

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.injection import Fault, Schedule, kinds_of
+from tests.faults.injection import Fault, Schedule, fault_kinds_of
 from tests.faults.scenarios import SCENARIOS, Scenario
-from tests.faults.world import PRODUCER
+from tests.faults.simulation import PRODUCER
 
 
 def faults_of(scenario: Scenario, role: str | None = None) -> list[Fault]:
     """All faults open to the calls of a clean run, found by recording it: a new call is swept with the others."""
     schedule = Schedule(role=role)
     scenario.run(schedule)
-    return [Fault(at, kind) for at, call in enumerate(schedule.calls) for kind in kinds_of(call)]
+    return [Fault(at, kind) for at, call in enumerate(schedule.calls) for kind in fault_kinds_of(call)]
 
 
 def sweep(scenario: Scenario, *, role: str | None = None, meanwhile: bool = False) -> int:

@@ -16,8 +16,8 @@ from tests.faults.functions import RECONCILER
 from tests.faults.injection import Fault, Schedule
 from tests.faults.pairs import pair_share, sweep_pairs
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.simulation import PRODUCER
 from tests.faults.test_crash_points import faults_of
-from tests.faults.world import PRODUCER
 
 SHARE = pair_share()
 SAMPLE = 30
@@ -42,9 +42,9 @@ PAIRED: dict[str, tuple[str, ...]] = {
 """For each role the smallest scenarios in which it makes every call that it makes in any of them."""
 
 
-def pair(source: random.Random, singles: list[Fault]) -> tuple[Fault, Fault]:
-    first = source.choice(singles)
-    return first, Fault(first.at + 1 + source.randrange(RECOVERY_CALLS), source.choice(singles).kind)
+def pair(source: random.Random, single_faults: list[Fault]) -> tuple[Fault, Fault]:
+    first = source.choice(single_faults)
+    return first, Fault(first.at + 1 + source.randrange(RECOVERY_CALLS), source.choice(single_faults).kind)
 
 
 @pytest.mark.timeout(1200)
@@ -71,10 +71,10 @@ def test_the_pairs_cover_every_call_that_a_role_makes() -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_second_fault_anywhere_during_the_recovery_changes_nothing(name: str) -> None:
     scenario, source = SCENARIOS[name], random.Random(name)
-    singles = faults_of(scenario)
+    single_faults = faults_of(scenario)
     broken, both = [], 0
     for _ in range(SAMPLE):
-        faults = pair(source, singles)
+        faults = pair(source, single_faults)
         schedule = Schedule(faults)
         try:
             scenario.run(schedule, meanwhile=source.random() < 0.5)

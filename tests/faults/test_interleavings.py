@@ -19,11 +19,11 @@ from tailrace_core.messages.events import RetryDue
 from tests.faults import model
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset, Row
-from tests.faults.functions import CONSUMERS, Rewire, as_it_is
+from tests.faults.functions import CONSUMERS, Mutation, no_mutation
 from tests.faults.injection import Schedule
-from tests.faults.interleaving import interleaved, take_turns
+from tests.faults.interleaving import run_interleaved, take_turns
 from tests.faults.memory_aws import cloud as names
-from tests.faults.world import World
+from tests.faults.simulation import Simulation
 
 OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
 WINDOWED = replace(OPTIONS, chunk_rows=1, window=2)
@@ -34,7 +34,7 @@ Act = Callable[[], object]
 class Scene:
     """A world at the moment before two things happen at once."""
 
-    world: World
+    sim: Simulation
     job_id: str | None
     data: Dataset
     one: Act
@@ -47,35 +47,37 @@ class Scene:
     """Whether the job comes to its end without any time going by."""
 
 
-def opened(data: Dataset, options: SubmitOptions = OPTIONS, *, rewire: Rewire = as_it_is) -> tuple[World, str]:
-    world = World(Schedule(before_call=take_turns), rewire)
-    job_id = world.submit(data.text, options)
+def opened(
+    data: Dataset, options: SubmitOptions = OPTIONS, *, mutate: Mutation = no_mutation
+) -> tuple[Simulation, str]:
+    sim = Simulation(Schedule(before_call=take_turns), mutate)
+    job_id = sim.submit(data.text, options)
     assert job_id is not None
-    return world, job_id
+    return sim, job_id
 
 
-def taken(world: World, queue: str) -> list[str]:
+def taken(sim: Simulation, queue: str) -> list[str]:
     """The bodies of a queue's messages, which are gone then."""
-    messages = world.cloud.queue(queue).messages
+    messages = sim.cloud.queue(queue).messages
     bodies = [each.body for each in messages.values()]
     messages.clear()
     return bodies
 
 
-def handling(world: World, role: str, body: str, made: Composition | None = None) -> Act:
+def handling(sim: Simulation, role: str, body: str, made: Composition | None = None) -> Act:
     """What a function does with a message; when it raises, the message comes again.
 
     Those that share what they are ``made`` of are threads of one process.
     """
-    made = made or world.functions.composition(role)[1]
+    made = made or sim.functions.composition(role)[1]
     module = CONSUMERS[role][1]
-    looks = world.functions.looks(made)
-    service = world.functions.service(role, made, looks.of(body))
+    looks = sim.functions.looks(made)
+    service = sim.functions.service(role, made, looks.of(body))
 
     def again(exc: Exception) -> None:
         if not isinstance(exc, TailraceError):
             raise exc
-        world.cloud.sqs.send_message(QueueUrl=CONSUMERS[role][0], MessageBody=body, DelaySeconds=60)
+        sim.cloud.sqs.send_message(QueueUrl=CONSUMERS[role][0], MessageBody=body, DelaySeconds=60)
 
     def act() -> None:
         try:
@@ -89,211 +91,203 @@ def handling(world: World, role: str, body: str, made: Composition | None = None
 
 def same_success_twice() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (body,) = taken(world, names.SUCCEEDED)
-    return Scene(
-        world, job_id, data, handling(world, "collect_results", body), handling(world, "collect_results", body)
-    )
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (body,) = taken(sim, names.SUCCEEDED)
+    return Scene(sim, job_id, data, handling(sim, "collect_results", body), handling(sim, "collect_results", body))
 
 
 def same_success_twice_in_a_batch() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (body,) = taken(world, names.SUCCEEDED)
-    _, made = world.functions.composition("collect_results")
-    one, other = (handling(world, "collect_results", body, made) for _ in range(2))
-    return Scene(world, job_id, data, one, other)
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (body,) = taken(sim, names.SUCCEEDED)
+    _, made = sim.functions.composition("collect_results")
+    one, other = (handling(sim, "collect_results", body, made) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
 
 
 def same_failure_twice() -> Scene:
     data = Dataset.of(b"1", b"poison")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (body,) = taken(world, names.FAILED)
-    return Scene(
-        world, job_id, data, handling(world, "handle_failures", body), handling(world, "handle_failures", body)
-    )
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (body,) = taken(sim, names.FAILED)
+    return Scene(sim, job_id, data, handling(sim, "handle_failures", body), handling(sim, "handle_failures", body))
 
 
 def same_rejection_twice() -> Scene:
     data = Dataset.of(b"poison")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (body,) = taken(world, names.FAILED)
-    return Scene(
-        world, job_id, data, handling(world, "handle_failures", body), handling(world, "handle_failures", body)
-    )
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (body,) = taken(sim, names.FAILED)
+    return Scene(sim, job_id, data, handling(sim, "handle_failures", body), handling(sim, "handle_failures", body))
 
 
-def second_attempt(world: World, job_id: str) -> None:
+def second_attempt(sim: Simulation, job_id: str) -> None:
     """Have the first chunk invoked again, as after an answer that did not come."""
-    (chunk,) = world.leaves(job_id)
+    (chunk,) = sim.leaves(job_id)
     due = RetryDue(
         job_id=job_id, first_row=chunk.range.first_row, rows=chunk.range.rows, attempt=2, tries=1, reason="late"
     )
-    world.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=due.to_json())
-    world.functions.deliver("dispatch_retries")
+    sim.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=due.to_json())
+    sim.functions.deliver("dispatch_retries")
 
 
 def successes_of_two_attempts() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    second_attempt(world, job_id)
-    world.endpoint.process()
-    world.endpoint.process()
-    first, second = (handling(world, "collect_results", body) for body in taken(world, names.SUCCEEDED))
-    return Scene(world, job_id, data, first, second)
+    sim, job_id = opened(data)
+    second_attempt(sim, job_id)
+    sim.endpoint.process()
+    sim.endpoint.process()
+    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    return Scene(sim, job_id, data, first, second)
 
 
 def success_and_failure_of_two_attempts() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    second_attempt(world, job_id)
-    world.endpoint.process()
-    world.endpoint.fail_with = model.BAD_REQUEST
-    world.endpoint.process()
-    world.endpoint.fail_with = None
-    (success,), (failure,) = taken(world, names.SUCCEEDED), taken(world, names.FAILED)
-    acts = handling(world, "collect_results", success), handling(world, "handle_failures", failure)
-    return Scene(world, job_id, data, *acts)
+    sim, job_id = opened(data)
+    second_attempt(sim, job_id)
+    sim.endpoint.process()
+    sim.endpoint.fail_with = model.BAD_REQUEST
+    sim.endpoint.process()
+    sim.endpoint.fail_with = None
+    (success,), (failure,) = taken(sim, names.SUCCEEDED), taken(sim, names.FAILED)
+    acts = handling(sim, "collect_results", success), handling(sim, "handle_failures", failure)
+    return Scene(sim, job_id, data, *acts)
 
 
-def success_and_rejection_of_two_attempts(rewire: Rewire = as_it_is) -> Scene:
+def success_and_rejection_of_two_attempts(mutate: Mutation = no_mutation) -> Scene:
     data = Dataset.of(b"1")
-    world, job_id = opened(data, rewire=rewire)
-    second_attempt(world, job_id)
-    world.endpoint.process()
-    world.endpoint.fail_with = model.BAD_REQUEST
-    world.endpoint.process()
-    world.endpoint.fail_with = None
-    (success,), (failure,) = taken(world, names.SUCCEEDED), taken(world, names.FAILED)
-    acts = handling(world, "collect_results", success), handling(world, "handle_failures", failure)
-    return Scene(world, job_id, data, *acts, rejected=Dataset((Row(b"r0", b"1", refused=True),)))
+    sim, job_id = opened(data, mutate=mutate)
+    second_attempt(sim, job_id)
+    sim.endpoint.process()
+    sim.endpoint.fail_with = model.BAD_REQUEST
+    sim.endpoint.process()
+    sim.endpoint.fail_with = None
+    (success,), (failure,) = taken(sim, names.SUCCEEDED), taken(sim, names.FAILED)
+    acts = handling(sim, "collect_results", success), handling(sim, "handle_failures", failure)
+    return Scene(sim, job_id, data, *acts, rejected=Dataset((Row(b"r0", b"1", refused=True),)))
 
 
 def last_two_chunks() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    world.endpoint.process()
-    first, second = (handling(world, "collect_results", body) for body in taken(world, names.SUCCEEDED))
-    return Scene(world, job_id, data, first, second)
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    sim.endpoint.process()
+    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    return Scene(sim, job_id, data, first, second)
 
 
 def last_two_chunks_in_a_batch() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    world.endpoint.process()
-    _, made = world.functions.composition("collect_results")
-    first, second = (handling(world, "collect_results", body, made) for body in taken(world, names.SUCCEEDED))
-    return Scene(world, job_id, data, first, second)
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    sim.endpoint.process()
+    _, made = sim.functions.composition("collect_results")
+    first, second = (handling(sim, "collect_results", body, made) for body in taken(sim, names.SUCCEEDED))
+    return Scene(sim, job_id, data, first, second)
 
 
 def retry_twice() -> Scene:
     data = Dataset.of(b"1", b"flaky")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    world.functions.deliver("handle_failures")
-    (body,) = taken(world, names.RETRIES)
-    return Scene(
-        world, job_id, data, handling(world, "dispatch_retries", body), handling(world, "dispatch_retries", body)
-    )
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    sim.functions.deliver("handle_failures")
+    (body,) = taken(sim, names.RETRIES)
+    return Scene(sim, job_id, data, handling(sim, "dispatch_retries", body), handling(sim, "dispatch_retries", body))
 
 
 def retry_and_late_success() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (success,) = taken(world, names.SUCCEEDED)
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (success,) = taken(sim, names.SUCCEEDED)
     due = RetryDue(job_id=job_id, first_row=0, rows=2, attempt=2, tries=1, reason="late").to_json()
-    acts = handling(world, "collect_results", success), handling(world, "dispatch_retries", due)
-    return Scene(world, job_id, data, *acts)
+    acts = handling(sim, "collect_results", success), handling(sim, "dispatch_retries", due)
+    return Scene(sim, job_id, data, *acts)
 
 
 def success_and_reconciler() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    (success,) = taken(world, names.SUCCEEDED)
-    world.cloud.clock.advance(1_000)
-    return Scene(world, job_id, data, handling(world, "collect_results", success), world.functions.tick)
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    (success,) = taken(sim, names.SUCCEEDED)
+    sim.cloud.clock.advance(1_000)
+    return Scene(sim, job_id, data, handling(sim, "collect_results", success), sim.functions.tick)
 
 
 def two_reconcilers() -> Scene:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process(notifications=0)
-    world.cloud.clock.advance(1_000)
-    service = reconciler(world)
-    return Scene(world, job_id, data, world.functions.tick, lambda: service.run(60.0))
+    sim, job_id = opened(data)
+    sim.endpoint.process(notifications=0)
+    sim.cloud.clock.advance(1_000)
+    service = reconciler(sim)
+    return Scene(sim, job_id, data, sim.functions.tick, lambda: service.run(60.0))
 
 
-def reconciler(world: World) -> ReconcileJobs:
-    return assemble(world.functions.composition("reconcile_jobs")[1])
+def reconciler(sim: Simulation) -> ReconcileJobs:
+    return assemble(sim.functions.composition("reconcile_jobs")[1])
 
 
 def success_and_cancel() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    world, job_id = opened(data)
-    world.endpoint.process()
-    world.endpoint.process()
-    success, rest = taken(world, names.SUCCEEDED)
-    world.cloud.sqs.send_message(QueueUrl=names.SUCCEEDED, MessageBody=rest)
-    _, client = world.producer()
+    sim, job_id = opened(data)
+    sim.endpoint.process()
+    sim.endpoint.process()
+    success, rest = taken(sim, names.SUCCEEDED)
+    sim.cloud.sqs.send_message(QueueUrl=names.SUCCEEDED, MessageBody=rest)
+    _, client = sim.producer()
     assert client.stack.name
     ends = JobState.CANCELLED, JobState.COMPLETED
-    act = handling(world, "collect_results", success)
-    return Scene(world, job_id, data, act, lambda: client.cancel(job_id), ends=ends)
+    act = handling(sim, "collect_results", success)
+    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), ends=ends)
 
 
-def two_that_start_what_waits(rewire: Rewire = as_it_is) -> Scene:
+def two_that_start_what_waits(mutate: Mutation = no_mutation) -> Scene:
     data = Dataset.of(b"1", b"2", b"3", b"4")
-    world, job_id = opened(data, WINDOWED, rewire=rewire)
-    world.endpoint.process()
-    world.endpoint.process()
-    first, second = (handling(world, "collect_results", body) for body in taken(world, names.SUCCEEDED))
-    return Scene(world, job_id, data, first, second, at_once=True)
+    sim, job_id = opened(data, WINDOWED, mutate=mutate)
+    sim.endpoint.process()
+    sim.endpoint.process()
+    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    return Scene(sim, job_id, data, first, second, at_once=True)
 
 
 def one_that_starts_what_waits_and_cancel() -> Scene:
     data = Dataset.of(b"1", b"2", b"3", b"4")
-    world, job_id = opened(data, WINDOWED)
-    world.endpoint.process()
-    (success,) = taken(world, names.SUCCEEDED)
-    _, client = world.producer()
+    sim, job_id = opened(data, WINDOWED)
+    sim.endpoint.process()
+    (success,) = taken(sim, names.SUCCEEDED)
+    _, client = sim.producer()
     assert client.stack.name
-    act = handling(world, "collect_results", success)
-    return Scene(world, job_id, data, act, lambda: client.cancel(job_id), ends=(JobState.CANCELLED,))
+    act = handling(sim, "collect_results", success)
+    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), ends=(JobState.CANCELLED,))
 
 
 def producer_and_functions() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    world = World(Schedule(before_call=take_turns))
-    _, client = world.producer()
+    sim = Simulation(Schedule(before_call=take_turns))
+    _, client = sim.producer()
     assert client.stack.name
     options = replace(WINDOWED, window=1)
 
     def submit() -> None:
-        world.jobs.append(client.submit("-", options, stdin=io.BytesIO(data.text)).job_id)
+        sim.jobs.append(client.submit("-", options, stdin=io.BytesIO(data.text)).job_id)
 
-    return Scene(world, None, data, submit, world.pump, at_once=True)
+    return Scene(sim, None, data, submit, sim.pump, at_once=True)
 
 
 def two_producers() -> Scene:
     data = Dataset.of(b"1", b"2,2", b"3")
-    world = World(Schedule(before_call=take_turns))
-    world.invariants.ordered = False
+    sim = Simulation(Schedule(before_call=take_turns))
+    sim.invariants.ordered = False
 
     def submitting() -> Act:
-        _, client = world.producer()
+        _, client = sim.producer()
         # Python 3.11 looks a cached property up under a lock of its class: two actors would wait for each other.
         assert client.stack.name
-        return lambda: world.jobs.append(client.submit("-", OPTIONS, stdin=io.BytesIO(data.text)).job_id)
+        return lambda: sim.jobs.append(client.submit("-", OPTIONS, stdin=io.BytesIO(data.text)).job_id)
 
-    return Scene(world, None, data, submitting(), submitting())
+    return Scene(sim, None, data, submitting(), submitting())
 
 
 SCENES: dict[str, Callable[[], Scene]] = {
@@ -324,19 +318,19 @@ SCENES: dict[str, Callable[[], Scene]] = {
 def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) -> tuple[int, int]:
     scene = build()
     acts = (scene.other, scene.one) if swapped else (scene.one, scene.other)
-    counts = interleaved(*acts, first=first, second=second)
+    counts = run_interleaved(*acts, first=first, second=second)
     if scene.at_once:
-        scene.world.pump()
-        assert scene.world.at_rest(), "somebody waits for the reconciler"
-    scene.world.drain()
-    assert len(set(scene.world.jobs)) == 1
-    job_id = scene.world.jobs[0]
-    state = scene.world.job(job_id).state
+        scene.sim.pump()
+        assert scene.sim.at_rest(), "somebody waits for the reconciler"
+    scene.sim.drain()
+    assert len(set(scene.sim.jobs)) == 1
+    job_id = scene.sim.jobs[0]
+    state = scene.sim.job(job_id).state
     expected = state if state in scene.ends else None
     data = scene.data
     if scene.rejected is not None and state is JobState.COMPLETED_WITH_REJECTS:
         data = scene.rejected
-    check(scene.world, job_id, data, expected=expected)
+    check(scene.sim, job_id, data, expected=expected)
     return counts
 
 

@@ -11,7 +11,7 @@ from tests.faults import model
 from tests.faults.bugs import BUGS
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.functions import Rewire, as_it_is
+from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names
 from tests.faults.scenarios import SCENARIOS
@@ -27,41 +27,41 @@ from tests.faults.test_interleavings import (
 SWEPT = ("all good", "one poison row", "transient errors")
 
 
-def objections(rewire: Rewire) -> Iterator[str]:
+def objections(mutate: Mutation) -> Iterator[str]:
     """What the suite's methods say, one after the other, as long as somebody asks."""
-    yield from _windowed(rewire)
-    yield from _stale_failure(rewire)
-    yield from _interleaved(rewire)
-    yield from _swept(rewire)
+    yield from _windowed(mutate)
+    yield from _stale_failure(mutate)
+    yield from _interleaved(mutate)
+    yield from _swept(mutate)
 
 
-def _swept(rewire: Rewire) -> Iterator[str]:
+def _swept(mutate: Mutation) -> Iterator[str]:
     for name in SWEPT:
         scenario = SCENARIOS[name]
         for fault in (None, *faults_of(scenario)):
             try:
-                scenario.run(Schedule(() if fault is None else (fault,)), rewire=rewire)
+                scenario.run(Schedule(() if fault is None else (fault,)), mutate=mutate)
             except AssertionError as exc:
                 yield f"{name}, {fault}: {exc}"
 
 
-def _windowed(rewire: Rewire) -> Iterator[str]:
+def _windowed(mutate: Mutation) -> Iterator[str]:
     try:
-        SCENARIOS["a window of one"].run(Schedule(), rewire=rewire)
+        SCENARIOS["a window of one"].run(Schedule(), mutate=mutate)
     except AssertionError as exc:
         yield f"a window of one: {exc}"
 
 
-def _stale_failure(rewire: Rewire) -> Iterator[str]:
+def _stale_failure(mutate: Mutation) -> Iterator[str]:
     try:
-        stale_failure(rewire)
+        stale_failure(mutate)
     except AssertionError as exc:
         yield f"stale failure: {exc}"
 
 
-def stale_failure(rewire: Rewire) -> None:
+def stale_failure(mutate: Mutation) -> None:
     data = Dataset.of(b"1")
-    world, job_id = opened(data, rewire=rewire)
+    world, job_id = opened(data, mutate=mutate)
     world.endpoint.fail_with = model.BAD_REQUEST
     second_attempt(world, job_id)
     world.endpoint.process()
@@ -73,19 +73,19 @@ def stale_failure(rewire: Rewire) -> None:
     check(world, job_id, data)
 
 
-def _interleaved(rewire: Rewire) -> Iterator[str]:
+def _interleaved(mutate: Mutation) -> Iterator[str]:
     for first, second in itertools.product(range(1, 30, 3), range(1, 30, 3)):
         try:
-            play(lambda: success_and_rejection_of_two_attempts(rewire), first, second, swapped=True)
+            play(lambda: success_and_rejection_of_two_attempts(mutate), first, second, swapped=True)
         except AssertionError as exc:
             yield f"after {first} and {second} calls: {exc}"
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
-def test_a_planted_bug_is_found(bug: Rewire) -> None:
+def test_a_planted_bug_is_found(bug: Mutation) -> None:
     found = next(objections(bug), None)
     assert found is not None
 
 
 def test_without_a_bug_nobody_objects_to_a_stale_failure() -> None:
-    stale_failure(as_it_is)
+    stale_failure(no_mutation)

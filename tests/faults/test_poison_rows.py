@@ -8,64 +8,64 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.poison import MOST, hunt
-from tests.faults.world import World
+from tests.faults.poison import MAX_EXTRA_RATIO, run_poison_job
+from tests.faults.simulation import Simulation
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_exactly_the_bad_rows_are_rejected_with_few_more_invocations_than_the_trees_have_nodes(seed: int) -> None:
-    found = hunt(20_000, 20, 2_000, seed=seed)
-    assert found.invocations - found.chunks <= MOST * found.nodes
+    found = run_poison_job(20_000, 20, 2_000, seed=seed)
+    assert found.invocations - found.chunks <= MAX_EXTRA_RATIO * found.split_tree_nodes
 
 
 def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:
     budget = 20
-    world = World()
+    sim = Simulation()
     data = Dataset.of(*[b"poison"] * 300)
-    job_id = world.submit(data.text, SubmitOptions(keep="id", chunk_rows=100, split_budget=budget))
+    job_id = sim.submit(data.text, SubmitOptions(keep="id", chunk_rows=100, split_budget=budget))
     assert job_id is not None
-    world.drain()
-    job = world.job(job_id)
+    sim.drain()
+    job = sim.job(job_id)
     assert (job.state, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 300)
     assert job.split_budget == 0
-    assert len(world.endpoint.accepted) == 3 + 2 * budget
+    assert len(sim.endpoint.accepted) == 3 + 2 * budget
 
 
 def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
-    world = World(person=False)
+    sim = Simulation(person=False)
     data = Dataset.of(*[b"%d" % row for row in range(60)])
     options = SubmitOptions(keep="id", chunk_rows=10, max_attempts=3)
-    job_id = world.submit(data.text, options)
+    job_id = sim.submit(data.text, options)
     assert job_id is not None
-    world.endpoint.process()
-    world.functions.deliver("collect_results")
+    sim.endpoint.process()
+    sim.functions.deliver("collect_results")
 
-    world.endpoint.down = True
-    until = world.cloud.clock() + 3_600
-    while world.cloud.clock() < until:
-        world.pump()
-        world.wait()
-    job = world.job(job_id)
+    sim.endpoint.down = True
+    until = sim.cloud.clock() + 3_600
+    while sim.cloud.clock() < until:
+        sim.pump()
+        sim.wait()
+    job = sim.job(job_id)
     assert (job.rows_scored, job.rows_rejected, job.state) == (10, 0, JobState.RUNNING)
     # Each of the five chunks at sea, and what one split makes of it.
-    assert len(world.endpoint.accepted) == 6 + 5 * (2 + 2 * 3)
+    assert len(sim.endpoint.accepted) == 6 + 5 * (2 + 2 * 3)
 
-    world.endpoint.down = False
-    world.person = True
-    world.drain()
-    check(world, job_id, data)
+    sim.endpoint.down = False
+    sim.person = True
+    sim.drain()
+    check(sim, job_id, data)
 
 
 def test_an_endpoint_that_is_down_is_not_asked_for_ever_and_nothing_is_rejected() -> None:
-    world = World(person=False)
-    world.endpoint.down = True
+    sim = Simulation(person=False)
+    sim.endpoint.down = True
     data = Dataset.of(*[b"1"] * 8)
     options = SubmitOptions(keep="id", chunk_rows=2, max_attempts=3, deadline_s=20_000)
-    job_id = world.submit(data.text, options)
+    job_id = sim.submit(data.text, options)
     assert job_id is not None
-    world.drain()
-    job = world.job(job_id)
+    sim.drain()
+    job = sim.job(job_id)
     assert (job.state, job.rows_rejected, job.rows_cancelled) == (JobState.EXPIRED, 0, 8)
-    assert len(world.endpoint.accepted) == 4 * options.max_attempts
-    assert len(world.cloud.queue("parked").messages) == 4
-    assert {each.state for each in world.leaves(job_id)} == {ChunkState.CANCELLED}
+    assert len(sim.endpoint.accepted) == 4 * options.max_attempts
+    assert len(sim.cloud.queue("parked").messages) == 4
+    assert {each.state for each in sim.leaves(job_id)} == {ChunkState.CANCELLED}

@@ -14,16 +14,16 @@ from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import CONSUMERS
-from tests.faults.injection import Crash, Fault, Kind, Schedule
+from tests.faults.injection import Crash, Fault, FaultKind, Schedule
 from tests.faults.memory_aws import cloud as names
-from tests.faults.world import World
+from tests.faults.simulation import Simulation
 
 VALUES = st.lists(
     st.sampled_from([b"1", b"22", b"333", b"poison", b"swallow", b"flaky", b"5,5"]), min_size=1, max_size=6
 )
 FORGED = st.sampled_from(["stranger", "elsewhere", "garbage", "huge", "no location", "test"])
 ROLES = st.sampled_from(sorted(CONSUMERS))
-MOST_JOBS = 3
+MAX_JOBS = 3
 DEADLINE_S = 86_400
 
 
@@ -32,7 +32,7 @@ class Steps(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(Schedule())
+        self.sim = Simulation(Schedule())
         self.started: dict[str, Dataset] = {}
         self.windows: dict[str, int] = {}
         self.found: dict[str, str] = {}
@@ -42,7 +42,7 @@ class Steps(RuleBasedStateMachine):
 
     # -- what users do
 
-    @precondition(lambda self: len(self.started) < MOST_JOBS)
+    @precondition(lambda self: len(self.started) < MAX_JOBS)
     @rule(values=VALUES, window=st.integers(0, 2))
     def submit(self, values: list[bytes], window: int) -> None:
         key = f"k{len(self.started)}"
@@ -51,51 +51,51 @@ class Steps(RuleBasedStateMachine):
         self._submit(key)
 
     @precondition(lambda self: self.started)
-    @rule(at=st.integers(0, MOST_JOBS))
+    @rule(at=st.integers(0, MAX_JOBS))
     def submit_again(self, at: int) -> None:
         self._submit(sorted(self.started)[at % len(self.started)])
 
     @precondition(lambda self: self.found)
-    @rule(at=st.integers(0, MOST_JOBS))
+    @rule(at=st.integers(0, MAX_JOBS))
     def cancel(self, at: int) -> None:
         key = sorted(self.found)[at % len(self.found)]
         self.early.add(key)
-        _, client = self.world.producer()
+        _, client = self.sim.producer()
         try:
             client.cancel(self.found[key])
         except (Crash, TailraceError):
             # Whoever cancels fails at an injected fault only, and does it again.
-            if not self.world.schedule.fired:
+            if not self.sim.schedule.fired:
                 raise
 
     def _submit(self, key: str) -> None:
         options = SubmitOptions(
             keep="id", chunk_rows=3, job_key=key, request_ttl_s=600, invocation_timeout_s=60, window=self.windows[key]
         )
-        job_id = self.world.submit(self.started[key].text, options)
+        job_id = self.sim.submit(self.started[key].text, options)
         if job_id is not None:
             self.found[key] = job_id
 
     # -- what the service and the functions do
 
-    @precondition(lambda self: self.world.endpoint.backlog)
+    @precondition(lambda self: self.sim.endpoint.backlog)
     @rule(at=st.integers(0, 9), notifications=st.integers(0, 3))
     def answer(self, at: int, notifications: int) -> None:
-        self.world.endpoint.process(at % len(self.world.endpoint.backlog), notifications=notifications)
+        self.sim.endpoint.process(at % len(self.sim.endpoint.backlog), notifications=notifications)
 
-    @precondition(lambda self: self.world.endpoint.backlog)
+    @precondition(lambda self: self.sim.endpoint.backlog)
     @rule()
     def lose_a_request(self) -> None:
-        self.world.endpoint.backlog.pop()
+        self.sim.endpoint.backlog.pop()
 
     @rule(role=ROLES, batch=st.integers(1, 10))
     def deliver(self, role: str, batch: int) -> None:
-        self.world.functions.deliver(role, batch)
+        self.sim.functions.deliver(role, batch)
 
     @rule(queue=st.sampled_from([names.SUCCEEDED, names.FAILED, names.RETRIES]))
     def deliver_again(self, queue: str) -> None:
-        for message in self.world.cloud.queue(queue).messages.values():
-            message.visible_at = self.world.cloud.clock()
+        for message in self.sim.cloud.queue(queue).messages.values():
+            message.visible_at = self.sim.cloud.clock()
 
     @rule(queue=st.sampled_from([names.SUCCEEDED, names.FAILED, names.RETRIES]))
     def redrive(self, queue: str) -> None:
@@ -105,14 +105,14 @@ class Steps(RuleBasedStateMachine):
     def forge(self, kind: str, queue: str, at: int) -> None:
         body = self._forged(kind, queue == names.SUCCEEDED, at)
         self.forged.add(body)
-        self.world.cloud.sqs.send_message(QueueUrl=queue, MessageBody=body)
+        self.sim.cloud.sqs.send_message(QueueUrl=queue, MessageBody=body)
 
     def _forged(self, kind: str, succeeded: bool, at: int) -> str:  # noqa: FBT001 what the queue is for
         if kind == "garbage":
             return '{"eventName": 7'
         if kind == "test":
             return json.dumps({"eventName": "TestNotification", "eventSource": "aws:sagemaker"})
-        accepted = self.world.endpoint.accepted
+        accepted = self.sim.endpoint.accepted
         known = accepted[at % len(accepted)].inference_id if accepted else "01ARZ3NDEKTSV4RRFFQ69G9999.0.3.1"
         message: dict[str, object] = {
             "eventName": "InferenceResult",
@@ -132,7 +132,7 @@ class Steps(RuleBasedStateMachine):
 
     @rule()
     def tick(self) -> None:
-        self.world.functions.tick()
+        self.sim.functions.tick()
 
     @rule(seconds=st.sampled_from([60, 721, 3_600, 20_000]))
     def let_time_pass(self, seconds: int) -> None:
@@ -140,48 +140,48 @@ class Steps(RuleBasedStateMachine):
 
     def pass_time(self, seconds: int) -> None:
         self.passed_s += seconds
-        self.world.cloud.clock.advance(seconds)
+        self.sim.cloud.clock.advance(seconds)
 
     @rule()
     def jump_past_all_deadlines(self) -> None:
         self.pass_time(DEADLINE_S)
 
-    @rule(ahead=st.integers(0, 25), kind=st.sampled_from(list(Kind)))
-    def accident(self, ahead: int, kind: Kind) -> None:
-        schedule = self.world.schedule
+    @rule(ahead=st.integers(0, 25), kind=st.sampled_from(list(FaultKind)))
+    def accident(self, ahead: int, kind: FaultKind) -> None:
+        schedule = self.sim.schedule
         schedule.faults = (*schedule.faults, Fault(len(schedule.calls) + ahead, kind))
 
     def teardown(self) -> None:
-        self.world.schedule.faults = ()
+        self.sim.schedule.faults = ()
         for key in sorted(self.started):
             self._submit(key)
         for queue, _ in CONSUMERS.values():
             self.redrive_all(queue)
-        self.world.drain()
+        self.sim.drain()
         for queue, _ in CONSUMERS.values():
-            dead = self.world.cloud.queue(f"{queue}-dead").messages
+            dead = self.sim.cloud.queue(f"{queue}-dead").messages
             for message in [each for each in dead.values() if each.body in self.forged]:
                 del dead[message.message_id]
             self.redrive_all(queue)
-        self.world.drain()
+        self.sim.drain()
         for key, job_id in self.found.items():
             self._judge(key, job_id)
 
     def redrive_all(self, queue: str) -> None:
         """Send the dead letters back, but for those that can never be handled."""
-        dead = self.world.cloud.queue(f"{queue}-dead").messages
+        dead = self.sim.cloud.queue(f"{queue}-dead").messages
         for message in list(dead.values()):
             if message.body not in self.forged:
-                self.world.cloud.sqs.send_message(QueueUrl=queue, MessageBody=message.body)
+                self.sim.cloud.sqs.send_message(QueueUrl=queue, MessageBody=message.body)
                 del dead[message.message_id]
 
     def _judge(self, key: str, job_id: str) -> None:
-        state, data = self.world.job(job_id).state, self.started[key]
+        state, data = self.sim.job(job_id).state, self.started[key]
         allowed = {data.final_state}
         allowed |= {JobState.CANCELLED} if key in self.early else set()
         # Healing takes time too: hours at most, of the reconciler's patience and of people's.
         allowed |= {JobState.EXPIRED} if self.passed_s > DEADLINE_S / 2 else set()
-        check(self.world, job_id, data, expected=state if state in allowed else data.final_state)
+        check(self.sim, job_id, data, expected=state if state in allowed else data.final_state)
 
 
 TestRandomSteps = Steps.TestCase

@@ -18,7 +18,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tests.faults.memory_aws import cloud as names
-from tests.faults.world import World
+from tests.faults.simulation import Simulation
 from tests.unit.core.job_examples import SETTINGS, chunk_of, new_job, waiting_chunk
 from tests.unit.core.strategies import JOB
 
@@ -54,9 +54,9 @@ def _chunks(call: Call) -> list[str]:
 
 
 def submitted(chunks: int, watch: Watch) -> None:
-    world = World()
-    connection = Boto3Connection(session=world.cloud, retry=watch)
-    with Tailrace("stack", connection=connection, concurrency=4, now=world.cloud.clock) as client:
+    sim = Simulation()
+    connection = Boto3Connection(session=sim.cloud, retry=watch)
+    with Tailrace("stack", connection=connection, concurrency=4, now=sim.cloud.clock) as client:
         client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * chunks), chunk_rows=1, on_progress=lambda _: None)
     flat = [row for rows in watch.recorded for row in rows]
     assert flat == sorted(flat)
@@ -81,7 +81,7 @@ def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatc
 
 
 def test_several_chunks_are_opened_all_or_none() -> None:
-    execute = Boto3Connection(session=World().cloud).execute
+    execute = Boto3Connection(session=Simulation().cloud).execute
     steps = DynamoSteps(names.TABLE)
     ledger = DynamoLedger(steps, execute)
     assert ledger.create_job(new_job(), SETTINGS)

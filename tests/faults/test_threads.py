@@ -14,8 +14,8 @@ from tailrace.options import SubmitOptions
 from tailrace_consumers.runtime.batches import AT_A_TIME
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
-from tests.faults.injection import Fault, Kind, Schedule, kinds_of
-from tests.faults.world import World
+from tests.faults.injection import Fault, FaultKind, Schedule, fault_kinds_of
+from tests.faults.simulation import Simulation
 from tests.unit.consumers.threads import bounded, switching_often
 
 ROLE = "collect_results"
@@ -29,18 +29,20 @@ def _switching() -> Iterator[None]:
         yield
 
 
-def opened(data: Dataset, *, schedule: Schedule | None = None, options: SubmitOptions = OPTIONS) -> tuple[World, str]:
-    world = World(schedule or Schedule())
-    world.functions.at_a_time = AT_A_TIME
-    job_id = world.submit(data.text, options)
+def opened(
+    data: Dataset, *, schedule: Schedule | None = None, options: SubmitOptions = OPTIONS
+) -> tuple[Simulation, str]:
+    sim = Simulation(schedule or Schedule())
+    sim.functions.at_a_time = AT_A_TIME
+    job_id = sim.submit(data.text, options)
     assert job_id is not None
-    return world, job_id
+    return sim, job_id
 
 
-def ended(world: World, job_id: str, data: Dataset) -> None:
-    bounded(world.drain)
-    check(world, job_id, data)
-    assert not world.functions.unforeseen
+def ended(sim: Simulation, job_id: str, data: Dataset) -> None:
+    bounded(sim.drain)
+    check(sim, job_id, data)
+    assert not sim.functions.unexpected_errors
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -48,60 +50,62 @@ def test_whatever_a_batch_holds_the_job_ends_the_same(seed: int) -> None:
     randomness = random.Random(seed)
     data = Dataset.of(*randomness.sample(VALUES, 24))
     window = randomness.choice((0, 5))
-    world, job_id = opened(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
+    sim, job_id = opened(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
     # Notified up to four times: the same chunk again and again in one batch.
-    world.mishaps = randomness.choices((1, 1, 2, 4), k=12)
+    sim.notification_counts = randomness.choices((1, 1, 2, 4), k=12)
     # Part of the outputs are large, part of them small.
-    world.functions.beside_others_bytes = randomness.choice((10, 18, 19, 20, 10**6))
-    ended(world, job_id, data)
+    sim.functions.beside_others_bytes = randomness.choice((10, 18, 19, 20, 10**6))
+    ended(sim, job_id, data)
 
 
 def test_a_batch_of_one_chunk_again_and_again_has_one_effect() -> None:
     data = Dataset.of(b"1", b"2")
-    world, job_id = opened(data)
-    world.endpoint.process(notifications=10)
-    bounded(lambda: world.functions.deliver(ROLE))
-    outcomes = [outcome for role, outcome in world.functions.outcomes if role == ROLE]
+    sim, job_id = opened(data)
+    sim.endpoint.process(notifications=10)
+    bounded(lambda: sim.functions.deliver(ROLE))
+    outcomes = [outcome for role, outcome in sim.functions.outcomes if role == ROLE]
     assert outcomes.count("ChunksScored") == 1
     assert len(outcomes) == len([each for each in outcomes if each in {"ChunksScored", "Stale", "JobClosed"}]) == 10
-    ended(world, job_id, data)
+    ended(sim, job_id, data)
 
 
 class OpenTo(Schedule):
     """Numbers the calls alone at which its fault may happen: which ones they are is up to the threads."""
 
-    def next(self, role: str, call: str) -> Kind | None:
-        if all(fault.kind not in kinds_of(call) for fault in self.faults):
+    def next(self, role: str, call: str) -> FaultKind | None:
+        if all(fault.kind not in fault_kinds_of(call) for fault in self.faults):
             return None
         return super().next(role, call)
 
 
-@pytest.mark.parametrize("kind", [Kind.DEATH_BEFORE, Kind.DEATH_AFTER, Kind.UNREACHABLE, Kind.REPLY_GONE])
-def test_a_function_that_dies_or_fails_at_any_call_of_a_batch_loses_nothing(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [FaultKind.DEATH_BEFORE, FaultKind.DEATH_AFTER, FaultKind.UNREACHABLE, FaultKind.REPLY_GONE]
+)
+def test_a_function_that_dies_or_fails_at_any_call_of_a_batch_loses_nothing(kind: FaultKind) -> None:
     data = Dataset.of(*[b"%d" % number for number in range(8)], b"swallow", b"9")
     fired = 0
     for at in range(0, 60, 3):
         schedule = OpenTo((Fault(at, kind),), ROLE)
-        world, job_id = opened(data, schedule=schedule)
-        while world.endpoint.backlog:
-            world.endpoint.process()
-        bounded(lambda world=world: world.functions.deliver(ROLE))  # type: ignore[misc]
-        ended(world, job_id, data)
-        died = schedule.fired and kind in {Kind.DEATH_BEFORE, Kind.DEATH_AFTER}
-        assert world.functions.deaths == (1 if died else 0)
+        sim, job_id = opened(data, schedule=schedule)
+        while sim.endpoint.backlog:
+            sim.endpoint.process()
+        bounded(lambda sim=sim: sim.functions.deliver(ROLE))  # type: ignore[misc]
+        ended(sim, job_id, data)
+        died = schedule.fired and kind in {FaultKind.DEATH_BEFORE, FaultKind.DEATH_AFTER}
+        assert sim.functions.deaths == (1 if died else 0)
         fired += len(schedule.fired)
     assert fired >= 5
 
 
 def test_nothing_of_a_batch_is_acknowledged_by_who_dies() -> None:
     data = Dataset.of(*[b"%d" % number for number in range(8)])
-    schedule = Schedule((Fault(25, Kind.DEATH_BEFORE),), ROLE)
-    world, job_id = opened(data, schedule=schedule)
-    while world.endpoint.backlog:
-        world.endpoint.process()
-    (queue,) = (queue for name, queue in world.cloud.sqs.queues.items() if name == "succeeded")
+    schedule = Schedule((Fault(25, FaultKind.DEATH_BEFORE),), ROLE)
+    sim, job_id = opened(data, schedule=schedule)
+    while sim.endpoint.backlog:
+        sim.endpoint.process()
+    (queue,) = (queue for name, queue in sim.cloud.sqs.queues.items() if name == "succeeded")
     before = len(queue.messages)
-    bounded(lambda: world.functions.deliver(ROLE))
-    assert world.functions.deaths == 1
+    bounded(lambda: sim.functions.deliver(ROLE))
+    assert sim.functions.deaths == 1
     assert len(queue.messages) == before == 4
-    ended(world, job_id, data)
+    ended(sim, job_id, data)

@@ -19,31 +19,31 @@ from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.deployed.torture import play_on
-from tests.faults.injection import Fault, Kind, Schedule
+from tests.faults.injection import Fault, FaultKind, Schedule
+from tests.faults.operator_cases import OPERATOR, SEVERAL
 from tests.faults.pairs import Run, sweep_pairs
-from tests.faults.person import OPERATOR, SEVERAL
-from tests.faults.poison import hunt
+from tests.faults.poison import run_poison_job
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
-from tests.faults.world import World
 
 _VALUES = (b"1", b"22", b"333", b"4444", b"poison", b"swallow", b"flaky", b"5,5", b"fatal")
 _WEIGHTS = (8, 8, 8, 8, 2, 2, 2, 2, 1)
 
 
 @dataclass(frozen=True)
-class Trial:
+class RandomRun:
     """One random world, which follows from its seed."""
 
     seed: str
     data: Dataset
     options: SubmitOptions
     faults: tuple[Fault, ...]
-    mishaps: tuple[int | None, ...]
+    notification_counts: tuple[int | None, ...]
     meanwhile: bool
 
     @classmethod
-    def of(cls, seed: str) -> Trial:
+    def of(cls, seed: str) -> RandomRun:
         source = random.Random(seed)
         values = source.choices(_VALUES, _WEIGHTS, k=source.randint(1, 12))
         options = SubmitOptions(
@@ -55,10 +55,10 @@ class Trial:
             invocation_timeout_s=60,
             window=source.choice((0, 1, 2, 3)),
         )
-        kinds = list(Kind)
+        kinds = list(FaultKind)
         faults = tuple(Fault(source.randrange(300), source.choice(kinds)) for _ in range(source.randint(0, 6)))
-        mishaps = tuple(source.choice((None, 0, 1, 1, 1, 2, 3)) for _ in range(source.randint(0, 6)))
-        return cls(seed, Dataset.of(*values), options, faults, mishaps, source.random() < 0.5)
+        notification_counts = tuple(source.choice((None, 0, 1, 1, 1, 2, 3)) for _ in range(source.randint(0, 6)))
+        return cls(seed, Dataset.of(*values), options, faults, notification_counts, source.random() < 0.5)
 
     @property
     def ends(self) -> frozenset[JobState]:
@@ -66,21 +66,21 @@ class Trial:
         fatal = any(b"fatal" in row.value for row in self.data.rows)
         return frozenset({JobState.EXPIRED}) if fatal else frozenset()
 
-    def run(self) -> tuple[World, Report | None]:
+    def run(self) -> tuple[Simulation, Report | None]:
         """Raise AssertionError when the world ends otherwise than it must; no report for a job that may end early or
         whose budget was spent, of which only what was delivered is known."""
-        world = World(Schedule(self.faults), mishaps=list(self.mishaps))
-        job_id = world.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
-        world.drain()
-        job = world.job(job_id)
+        sim = Simulation(Schedule(self.faults), notification_counts=list(self.notification_counts))
+        job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
+        sim.drain()
+        job = sim.job(job_id)
         if not job.split_budget and self.options.split_budget < len(self.data.rows):
             # Good rows were rejected with their chunk; which ones follows from the order of events.
             assert job.complete, job
             assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS, *self.ends}, job
-            return world, None
+            return sim, None
         if job.state in self.ends:
-            return world, check(world, job_id, self.data, expected=job.state)
-        return world, check(world, job_id, self.data)
+            return sim, check(sim, job_id, self.data, expected=job.state)
+        return sim, check(sim, job_id, self.data)
 
 
 def main(arguments: list[str]) -> int:
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
     if chosen.poison:
-        print(hunt(1_000_000, 1_000, 10_000))
+        print(run_poison_job(1_000_000, 1_000, 10_000))
         return 0
     if chosen.pairs:
         return _try_pairs(chosen.share)
@@ -137,13 +137,13 @@ def _try_pairs(share: tuple[int, int]) -> int:
 
 
 def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:
-    trial = Trial.of(seed)
+    trial = RandomRun.of(seed)
     try:
-        world, report = trial.run()
+        sim, report = trial.run()
     except AssertionError as exc:
         print(f"world {number} ended wrongly: {exc}\n{trial}\nplay it again: make torture SEED={base} ONLY={number}")
         return False
-    totals.update(worlds=1, deaths=world.functions.deaths, faults=len(world.schedule.fired), redriven=world.redriven)
+    totals.update(worlds=1, deaths=sim.functions.deaths, faults=len(sim.schedule.fired), redriven=sim.redriven)
     if report is not None:
         totals.update(report.counts)
     return True

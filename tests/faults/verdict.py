@@ -47,7 +47,7 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class JobOutcome:
     """What is left of a job when all is at rest, wherever it ran."""
 
     job: Job
@@ -62,13 +62,13 @@ class Ending:
     rejected: Sequence[tuple[int, bytes]] | None
 
 
-def judge(ending: Ending, data: Expectation, expected: JobState | None = None) -> Report:
+def judge(ending: JobOutcome, data: Expectation, expected: JobState | None = None) -> Report:
     """What came of the job's rows, and what is wrong with it; ``expected`` if it ends otherwise than its rows say."""
     return _Verdict(ending, data, expected or data.final_state).report
 
 
 class _Verdict:
-    def __init__(self, ending: Ending, data: Expectation, wanted: JobState) -> None:
+    def __init__(self, ending: JobOutcome, data: Expectation, wanted: JobState) -> None:
         self._ending = ending
         self._data = data
         early = wanted in EARLY_ENDS

@@ -1,6 +1,6 @@
 """``first_event.py ARTIFACT FOLDER RECORDING``: starts a function's built artifact and has it handle an event.
 
-FOLDER is the function's own in the artifact; RECORDING is what `tests.faults.ordinary` has written for it. Clients are
+FOLDER is the function's own in the artifact; RECORDING was written by `tests.faults.sample_events`. Clients are
 made as ever, and asked for each method; only their answers are the recorded ones. Standard library only: the runtime's
 Python runs it.
 """

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import ordinary
+from tests.faults import sample_events
 from tests.infra.templates import ROOT, root
 
 RUNTIME = ROOT / ".tools/lambda/bin/python"  # the runtime client and boto3, as in AWS's runtime
@@ -226,7 +226,7 @@ def test_a_function_of_the_template_builds_stays_small_and_imports_alone(functio
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings")
-    ordinary.main(folder)
+    sample_events.main(folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from tailrace.options import DEFAULT_WINDOW, SubmitOptions
 from tests.faults.functions import CONSUMERS
 from tests.faults.injection import READ
 from tests.faults.memory_aws.dynamodb import INDEXES, DynamoDb
-from tests.faults.world import World
+from tests.faults.simulation import Simulation
 
 _READ_BYTES, _WRITE_BYTES = 4_096, 1_024
 Item = Mapping[str, Any]
@@ -107,13 +107,13 @@ def usage(chunks: int) -> Usage:
 def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
     """Of a job of so many chunks with kept columns, from its submit to its end, nothing going wrong."""
     calls: Counter[str] = Counter()
-    world = World(watch=False)
-    world.schedule.before_call = lambda _role, call: None if call.endswith(READ) else calls.update([call])
-    metered = MeteredTable(world.cloud.dynamodb)
-    world.cloud.add_service("dynamodb", metered)
+    sim = Simulation(watch=False)
+    sim.schedule.before_call = lambda _role, call: None if call.endswith(READ) else calls.update([call])
+    metered = MeteredTable(sim.cloud.dynamodb)
+    sim.cloud.add_service("dynamodb", metered)
     rows = b"".join(b"k%d,%d\n" % (number, number) for number in range(2 * chunks))
-    world.submit(b"id,x\n" + rows, SubmitOptions(keep="id", chunk_rows=2, window=window))
-    world.drain()
+    sim.submit(b"id,x\n" + rows, SubmitOptions(keep="id", chunk_rows=2, window=window))
+    sim.drain()
     used = Usage(
         puts=calls["s3.put_object"],
         gets=calls["s3.get_object"] + calls["s3.head_object"],
@@ -122,7 +122,7 @@ def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
         publishes=calls["sns.publish"],
         queue_requests=sum(count for call, count in calls.items() if call.startswith("sqs.")),
     )
-    messages = sum(role in CONSUMERS for role, _ in world.functions.outcomes)
+    messages = sum(role in CONSUMERS for role, _ in sim.functions.outcomes)
     return Counted(chunks, calls, messages, used)
 
 

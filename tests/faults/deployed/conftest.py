@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.deployed.faulty_cloud import faulty_cloud
-from tests.faults.deployed.rounds import Stage
+from tests.faults.deployed.rounds import RoundRunner
 from tests.tools import skipped_without_tools
 
 
 @pytest.fixture(scope="package")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoundRunner]:
     folder = tmp_path_factory.mktemp("faults")
-    with skipped_without_tools(), faulty_cloud(folder / "state") as watch:
-        yield Stage(watch, folder)
+    with skipped_without_tools(), faulty_cloud(folder / "state") as driver:
+        yield RoundRunner(driver, folder)

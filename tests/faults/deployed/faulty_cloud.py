@@ -11,7 +11,7 @@ from tailrace_core.messages.events import RetryDue
 from tailrace_local.control.fault_admin import FaultAdmin
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud, running_cloud
-from tests.faults.deployed.passing_time import Watch, ticking
+from tests.faults.deployed.cloud_driver import CloudDriver, polling
 from tests.faults.deployed.queues import Queues
 
 HIDDEN_S = 10
@@ -26,7 +26,7 @@ _TIMEOUT_S = 60.0
 
 
 @contextlib.contextmanager
-def faulty_cloud(state_dir: Path) -> Iterator[Watch]:
+def faulty_cloud(state_dir: Path) -> Iterator[CloudDriver]:
     """The pipeline, with IAM enforced, and a client of it, until the block ends.
 
     Raises:
@@ -36,7 +36,7 @@ def faulty_cloud(state_dir: Path) -> Iterator[Watch]:
     with running_cloud(state_dir, enforce_iam=True, parameters=parameters) as cloud:
         _shorten(cloud)
         with Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
-            yield Watch(cloud, client)
+            yield CloudDriver(cloud, client)
 
 
 def _shorten(cloud: RunningCloud) -> None:
@@ -46,7 +46,7 @@ def _shorten(cloud: RunningCloud) -> None:
         sqs, url = cloud.client("sqs"), cloud.outputs[output]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(HIDDEN_S)})
         sqs.send_message(QueueUrl=url, MessageBody=message)
-    for _ in ticking("the first messages to be handled", _TIMEOUT_S):
+    for _ in polling("the first messages to be handled", _TIMEOUT_S):
         if not queues.left():
             return
 

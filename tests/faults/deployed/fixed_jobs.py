@@ -12,12 +12,12 @@ from ulid import ULID
 from tailrace import Tailrace
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_local.control.fault_admin import CloudFaultPlan
+from tests.faults.deployed.cloud_driver import Aging, polling
 from tests.faults.deployed.demand_input import DemandInput, Flaw
-from tests.faults.deployed.drawn_faults import rule
-from tests.faults.deployed.endings import check
 from tests.faults.deployed.faulty_cloud import plan_cleared
-from tests.faults.deployed.passing_time import Aging, ticking
-from tests.faults.deployed.rounds import Stage
+from tests.faults.deployed.outcomes import check
+from tests.faults.deployed.random_faults import rule
+from tests.faults.deployed.rounds import RoundRunner
 from tests.faults.verdict import Report
 from tests.integration.pipeline.demand_rows import demand_rows
 
@@ -36,7 +36,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True)
-class Troubled:
+class TroubledJob:
     """One of the jobs, and what has to come out of it."""
 
     job_id: str
@@ -52,14 +52,14 @@ class Troubled:
 class FixedJobs:
     """The jobs, and how they came out."""
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._stage = stage
-        self.jobs = {trouble: Troubled(str(ULID()), *_input(trouble, seed)) for trouble in Trouble}
+    def __init__(self, runner: RoundRunner, seed: int) -> None:
+        self._stage = runner
+        self.jobs = {trouble: TroubledJob(str(ULID()), *_input(trouble, seed)) for trouble in Trouble}
         self.requests_while_down = 0
 
     def run(self) -> None:
         """Have all of them come to rest; the endpoint answers everybody once the job that it did not is parked."""
-        watch, ids = self._stage.watch, {trouble: job.job_id for trouble, job in self.jobs.items()}
+        driver, ids = self._stage.driver, {trouble: job.job_id for trouble, job in self.jobs.items()}
         rules = [
             rule("drop", inference_id=f"^{ids[Trouble.UNHEARD]}"),
             rule("no_response", inference_id=f"^{ids[Trouble.DOWN]}"),
@@ -68,38 +68,38 @@ class FixedJobs:
             self._stage.admin.set(CloudFaultPlan.model_validate({"sagemaker": {"rules": rules}}))
             for trouble in Trouble:
                 self._submit(trouble)
-            watch.until_final([ids[Trouble.UNHEARD]], timeout_s=_TIMEOUT_S, aging=_LOOK)
-            watch.until_final([ids[Trouble.POISON], ids[Trouble.SCATTERED]], timeout_s=_TIMEOUT_S)
+            driver.until_final([ids[Trouble.UNHEARD]], timeout_s=_TIMEOUT_S, aging=_LOOK)
+            driver.until_final([ids[Trouble.POISON], ids[Trouble.SCATTERED]], timeout_s=_TIMEOUT_S)
             self._until_parked(self.jobs[Trouble.DOWN])
         self.requests_while_down = self.requests(Trouble.DOWN)
-        self._stage.people.look()
-        watch.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S)
+        self._stage.operator.look()
+        driver.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S)
 
     def job(self, trouble: Trouble) -> Job:
         """As the ledger has it."""
-        return self._stage.watch.client.status(self.jobs[trouble].job_id)
+        return self._stage.driver.client.status(self.jobs[trouble].job_id)
 
     def requests(self, trouble: Trouble) -> int:
         """How often the endpoint was invoked for the job, by the attempts of all chunks that it ever had."""
-        return sum(chunk.attempt for chunk in self._stage.watch.chunks(self.jobs[trouble].job_id))
+        return sum(chunk.attempt for chunk in self._stage.driver.chunks(self.jobs[trouble].job_id))
 
     def check(self, trouble: Trouble, expected: JobState | None = None) -> Report:
         """Raise AssertionError unless it came out as it has to."""
-        job, watch = self.jobs[trouble], self._stage.watch
-        scored = job.input.scored(watch.cloud.model_url)
-        return check(watch, self._stage.queues, job.job_id, scored, expected=expected)
+        job, driver = self.jobs[trouble], self._stage.driver
+        scored = job.input.scored(driver.cloud.model_url)
+        return check(driver, self._stage.queues, job.job_id, scored, expected=expected)
 
     def _submit(self, trouble: Trouble) -> None:
-        job, cloud = self.jobs[trouble], self._stage.watch.cloud
+        job, cloud = self.jobs[trouble], self._stage.driver.cloud
         source = self._stage.file(job.input.text)
         with Tailrace(
             cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url, new_id=lambda: job.job_id
         ) as client:
             client.submit(str(source), chunk_rows=job.chunk_rows, keep=job.input.keep)
 
-    def _until_parked(self, job: Troubled) -> None:
-        for _ in ticking("all of it to be parked", _TIMEOUT_S):
-            if sum(chunk.parked for chunk in self._stage.watch.chunks(job.job_id)) == job.chunks:
+    def _until_parked(self, job: TroubledJob) -> None:
+        for _ in polling("all of it to be parked", _TIMEOUT_S):
+            if sum(chunk.parked for chunk in self._stage.driver.chunks(job.job_id)) == job.chunks:
                 return
 
 

@@ -9,28 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from tailrace_core.jobs.model import JobState
-from tests.faults.deployed.drawn_jobs import DrawnJob
-from tests.faults.deployed.passing_time import Watch, ticking
+from tests.faults.deployed.cloud_driver import CloudDriver, polling
+from tests.faults.deployed.random_jobs import RandomJob
 
 _LOOK_S = 0.02
 _TIMEOUT_S = 120.0
 
 
-def submit(watch: Watch, job: DrawnJob, source: Path, key: str | None) -> str:
+def submit(driver: CloudDriver, job: RandomJob, source: Path, key: str | None) -> str:
     """Submit (again); the job's id."""
-    return watch.client.submit(str(source), replace(job.options, job_key=key)).job_id
+    return driver.client.submit(str(source), replace(job.options, job_key=key)).job_id
 
 
-def kill_while_submitting(watch: Watch, job: DrawnJob, key: str) -> bool:
+def kill_while_submitting(driver: CloudDriver, job: RandomJob, key: str) -> bool:
     """Submit by the command, and kill it once so many chunks are recorded; whether it was in the middle then.
 
     The end of its input does not come, so that it is not done before whoever looks has seen as much.
     """
     rows, limit = len(job.input.rows), job.options.chunk_rows
-    enough = min(int(0.8 * job.moment * -(-rows // limit)) + 1, (rows - 1) // limit)
+    enough = min(int(0.8 * job.interrupt_at * -(-rows // limit)) + 1, (rows - 1) // limit)
     with subprocess.Popen(
-        _command(watch, job, key),
-        env={**os.environ, **watch.cloud.environment},
+        _command(driver, job, key),
+        env={**os.environ, **driver.cloud.environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -39,28 +39,28 @@ def kill_while_submitting(watch: Watch, job: DrawnJob, key: str) -> bool:
         try:
             process.stdin.write(job.input.text[:-1])
             process.stdin.flush()
-            for _ in ticking(
+            for _ in polling(
                 f"the producer of {key} to record {enough} chunks, or to end", _TIMEOUT_S, every_s=_LOOK_S
             ):
-                if process.poll() is not None or _recorded(watch, key) >= enough:
+                if process.poll() is not None or _recorded(driver, key) >= enough:
                     break
         finally:
             process.kill()
-    found = watch.ledger.find_job_key(key)
-    return found is not None and watch.client.status(found[0]).state is JobState.SUBMITTING
+    found = driver.ledger.find_job_key(key)
+    return found is not None and driver.client.status(found[0]).state is JobState.SUBMITTING
 
 
-def _recorded(watch: Watch, key: str) -> int:
+def _recorded(driver: CloudDriver, key: str) -> int:
     """How many chunks; fewer than none while there is no job."""
-    found = watch.ledger.find_job_key(key)
-    return -1 if found is None else sum(1 for _ in watch.ledger.chunks(found[0]))
+    found = driver.ledger.find_job_key(key)
+    return -1 if found is None else sum(1 for _ in driver.ledger.chunks(found[0]))
 
 
-def _command(watch: Watch, job: DrawnJob, key: str) -> list[str]:
+def _command(driver: CloudDriver, job: RandomJob, key: str) -> list[str]:
     options = job.options
     return [
         str(Path(sys.executable).with_name("tailrace")),
-        *("submit", "-", "--stack", watch.cloud.facts.stack, "--job-key", key),
+        *("submit", "-", "--stack", driver.cloud.facts.stack, "--job-key", key),
         *("--header", options.header, "--chunk-rows", str(options.chunk_rows), "--window", str(options.window)),
         *(("--keep", ",".join(job.input.keep)) if job.input.keep else ()),
         *(("--max-rejects", str(options.max_rejects)) if options.max_rejects is not None else ()),

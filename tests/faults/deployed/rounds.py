@@ -14,14 +14,14 @@ from pathlib import Path
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.model import Job
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
-from tests.faults.deployed.drawn_faults import drawn_plan
-from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
-from tests.faults.deployed.endings import check
+from tests.faults.deployed.cloud_driver import SIX_HOURS_S, Aging, CloudDriver, polling
+from tests.faults.deployed.cloud_operator import CloudOperator
 from tests.faults.deployed.faulty_cloud import HIDDEN_S, plan_cleared
-from tests.faults.deployed.passing_time import SIX_HOURS_S, Aging, Watch, ticking
-from tests.faults.deployed.people import People
+from tests.faults.deployed.outcomes import check
 from tests.faults.deployed.producers import kill_while_submitting, submit
 from tests.faults.deployed.queues import Queues
+from tests.faults.deployed.random_faults import random_plan
+from tests.faults.deployed.random_jobs import Interruption, RandomJob
 from tests.faults.verdict import Report
 
 SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
@@ -36,16 +36,16 @@ AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
 class Round:
     """Jobs that run at once, and what goes wrong meanwhile."""
 
-    jobs: tuple[DrawnJob, ...]
+    jobs: tuple[RandomJob, ...]
     plan: CloudFaultPlan
 
     @classmethod
     def of(cls, seed: str) -> Round:
         """Draw one."""
         source = random.Random(seed)
-        jobs = tuple(DrawnJob.of(source) for _ in range(source.randint(2, 6)))
+        jobs = tuple(RandomJob.of(source) for _ in range(source.randint(2, 6)))
         repeated = any(job.options.header is HeaderPolicy.REPEAT for job in jobs)
-        return cls(jobs, drawn_plan(source, header_repeated=repeated))
+        return cls(jobs, random_plan(source, header_repeated=repeated))
 
     def __str__(self) -> str:
         faults = {
@@ -55,14 +55,14 @@ class Round:
         return "\n".join([*map(str, self.jobs), str(faults)])
 
 
-class Stage:
+class RoundRunner:
     """Where rounds are played: a cloud, the people who look after it, a folder for inputs."""
 
-    def __init__(self, watch: Watch, folder: Path) -> None:
-        self.watch = watch
-        self.queues = Queues(watch.cloud)
-        self.people = People(watch.client, self.queues)
-        self.admin = FaultAdmin(watch.cloud.own_url)
+    def __init__(self, driver: CloudDriver, folder: Path) -> None:
+        self.driver = driver
+        self.queues = Queues(driver.cloud)
+        self.operator = CloudOperator(driver.client, self.queues)
+        self.admin = FaultAdmin(driver.cloud.own_url)
         self.totals: Counter[str] = Counter()
         self._folder = folder
         self._files = 0
@@ -73,7 +73,7 @@ class Stage:
             self.admin.set(played.plan)
             job_ids = [self._submit(job) for job in played.jobs]
             by_id = dict(zip(job_ids, played.jobs, strict=True))
-            self.watch.until_final(
+            self.driver.until_final(
                 job_ids, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, by_id)
             )
             self._count_faults()
@@ -83,8 +83,8 @@ class Stage:
     def rest(self, timeout_s: float, *, delayed: bool = False) -> None:
         """Wait until nothing is in flight, ``delayed`` retries included; people redrive what has died."""
         left: dict[str, int] = {}
-        for _ in ticking("nothing to be left in flight, there is", timeout_s, every_s=1.0, about=left):
-            self.people.look()
+        for _ in polling("nothing to be left in flight, there is", timeout_s, every_s=1.0, about=left):
+            self.operator.look()
             left.clear()
             left.update(self.queues.left(delayed=delayed))
             if not left and not self.queues.at_endpoint():
@@ -99,31 +99,31 @@ class Stage:
 
     def told(self) -> str:
         """All counts so far."""
-        counts = {**self.totals, **{f"people: {name}": count for name, count in self.people.done.items()}}
+        counts = {**self.totals, **{f"people: {name}": count for name, count in self.operator.done.items()}}
         return ", ".join(f"{name} {count}" for name, count in counts.items())
 
-    def _submit(self, job: DrawnJob) -> str:
+    def _submit(self, job: RandomJob) -> str:
         source = self.file(job.input.text)
-        key = source.stem if job.mishap is Mishap.PRODUCER_KILLED else None
+        key = source.stem if job.interruption is Interruption.PRODUCER_KILLED else None
         if key is not None:
-            self.totals["producers killed"] += kill_while_submitting(self.watch, job, key)
-        return submit(self.watch, job, source, key)
+            self.totals["producers killed"] += kill_while_submitting(self.driver, job, key)
+        return submit(self.driver, job, source, key)
 
-    def _act(self, jobs: list[Job], by_id: dict[str, DrawnJob]) -> None:
+    def _act(self, jobs: list[Job], by_id: dict[str, RandomJob]) -> None:
         """What people do while jobs run."""
-        self.people.look()
+        self.operator.look()
         for job in jobs:
             drawn = by_id[job.job_id]
             settled = job.rows_settled / len(drawn.input.rows)
-            if drawn.mishap is Mishap.CANCELLED and settled >= drawn.moment and job.outcome is None:
-                self.watch.client.cancel(job.job_id)
+            if drawn.interruption is Interruption.CANCELLED and settled >= drawn.interrupt_at and job.outcome is None:
+                self.driver.client.cancel(job.job_id)
                 self.totals["cancels"] += 1
 
-    def _judge(self, job_id: str, drawn: DrawnJob) -> Report:
-        state = self.watch.client.status(job_id).state
+    def _judge(self, job_id: str, drawn: RandomJob) -> Report:
+        state = self.driver.client.status(job_id).state
         assert state in drawn.ends, f"{job_id} is {state}, may be {drawn.ends}"
-        scored = drawn.input.scored(self.watch.cloud.model_url)
-        report = check(self.watch, self.queues, job_id, scored, expected=state)
+        scored = drawn.input.scored(self.driver.cloud.model_url)
+        report = check(self.driver, self.queues, job_id, scored, expected=state)
         self.totals.update({"jobs": 1, f"jobs {state}": 1, **report.counts})
         return report
 

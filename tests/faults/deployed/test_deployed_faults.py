@@ -8,8 +8,8 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS
 from tailrace_core.jobs.model import JobState
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
-from tests.faults.deployed.rounds import REST_S, SEED, Stage
-from tests.faults.poison import MOST, nodes
+from tests.faults.deployed.rounds import REST_S, SEED, RoundRunner
+from tests.faults.poison import MAX_EXTRA_RATIO, split_tree_nodes
 
 MAX_ATTEMPTS = SubmitOptions().max_attempts
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def jobs(stage: Stage) -> FixedJobs:
-    jobs = FixedJobs(stage, SEED)
+def jobs(runner: RoundRunner) -> FixedJobs:
+    jobs = FixedJobs(runner, SEED)
     jobs.run()
     return jobs
 
@@ -28,10 +28,10 @@ def test_fifty_bad_rows_in_fifty_thousand_cost_fifty_rows(jobs: FixedJobs) -> No
     scattered = jobs.jobs[Trouble.SCATTERED]
     bad = sorted(scattered.input.flaws)
     starts = range(0, len(scattered.input.rows), scattered.chunk_rows)
-    oracle = sum(nodes(bad, start, scattered.chunk_rows) for start in starts)
+    oracle = sum(split_tree_nodes(bad, start, scattered.chunk_rows) for start in starts)
     beyond = jobs.requests(Trouble.SCATTERED) - scattered.chunks
     print(f"50 bad rows in 50,000: {beyond} invocations beyond the {scattered.chunks} chunks', {oracle} nodes")
-    assert beyond <= MOST * oracle
+    assert beyond <= MAX_EXTRA_RATIO * oracle
 
 
 def test_a_job_of_which_nothing_is_scored_fails_when_enough_rows_were_tried_alone(jobs: FixedJobs) -> None:
@@ -59,6 +59,6 @@ def test_an_endpoint_that_is_down_is_asked_a_few_times_and_costs_no_row(jobs: Fi
     jobs.check(Trouble.DOWN)
 
 
-def test_nothing_is_left_in_any_queue(jobs: FixedJobs, stage: Stage) -> None:
+def test_nothing_is_left_in_any_queue(jobs: FixedJobs, runner: RoundRunner) -> None:
     assert jobs.jobs
-    stage.rest(REST_S, delayed=True)
+    runner.rest(REST_S, delayed=True)

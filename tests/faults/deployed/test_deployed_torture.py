@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 from tailrace_local.control.fault_admin import CloudFaultPlan
-from tests.faults.deployed.drawn_faults import rule
-from tests.faults.deployed.drawn_jobs import DrawnJob, Mishap
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
-from tests.faults.deployed.rounds import SEED, Round, Stage
+from tests.faults.deployed.random_faults import rule
+from tests.faults.deployed.random_jobs import Interruption, RandomJob
+from tests.faults.deployed.rounds import SEED, Round, RoundRunner
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
@@ -25,28 +25,31 @@ KILLS = [
 """In the middle of what each function does: each event makes that many calls, or such a one."""
 
 
-def test_jobs_come_out_right_though_every_kind_of_process_is_killed_inside_its_work(stage: Stage) -> None:
+def test_jobs_come_out_right_though_every_kind_of_process_is_killed_inside_its_work(runner: RoundRunner) -> None:
     source = random.Random(SEED)
-    jobs = tuple(DrawnJob.of(source, mishap=mishap) for mishap in (Mishap.PRODUCER_KILLED, Mishap.NOTHING))
+    jobs = tuple(
+        RandomJob.of(source, interruption=interruption)
+        for interruption in (Interruption.PRODUCER_KILLED, Interruption.NOTHING)
+    )
     failing = [rule({"kind": "status", "status": 503}, inference_id=r"\.1$", rate=0.3), rule("drop", rate=0.2)]
     plan = {"seed": SEED, "sagemaker": {"rules": failing}, "functions": {"rules": KILLS}}
-    killed = stage.totals["producers killed"]
+    killed = runner.totals["producers killed"]
 
-    reports = stage.play(Round(jobs, CloudFaultPlan.model_validate(plan)))
+    reports = runner.play(Round(jobs, CloudFaultPlan.model_validate(plan)))
 
-    log = stage.admin.log()["functions"]
+    log = runner.admin.log()["functions"]
     for entry in log:
         print(f"{entry['function']}: {entry['kind']} {entry['call']}, call {entry['number']} of its event")
     landed = Counter(name for name in FUNCTIONS for entry in log if name in entry["function"])
     assert set(landed) == set(FUNCTIONS)
     assert min(entry["number"] for entry in log) > 1
-    assert stage.totals["producers killed"] > killed
+    assert runner.totals["producers killed"] > killed
     assert sum(report.recovered for report in reports)
 
 
-def test_random_jobs_under_random_faults_end_as_they_must(stage: Stage) -> None:
+def test_random_jobs_under_random_faults_end_as_they_must(runner: RoundRunner) -> None:
     played = Round.of(f"{SEED}:0")
     print(played)
-    for report in stage.play(played):
+    for report in runner.play(played):
         print(report)
-    print(stage.told())
+    print(runner.told())

@@ -9,7 +9,7 @@ from typing import Any
 
 from tailrace_core.errors import TailraceError
 from tests.faults.deployed.faulty_cloud import faulty_cloud
-from tests.faults.deployed.rounds import Round, Stage
+from tests.faults.deployed.rounds import Round, RoundRunner
 
 LAST_S = 900.0
 """The longest that a queue delays a message."""
@@ -20,41 +20,41 @@ def play_on(seconds: float, seed: str, only: int | None) -> int:
     """Play rounds until the time is over or one ends wrongly; 1 then."""
     with (
         tempfile.TemporaryDirectory(prefix="tailrace-torture-") as folder,
-        faulty_cloud(Path(folder) / "state") as watch,
+        faulty_cloud(Path(folder) / "state") as driver,
     ):
-        stage = Stage(watch, Path(folder))
+        runner = RoundRunner(driver, Path(folder))
         until = time.monotonic() + seconds
         number = 0 if only is None else only
         while time.monotonic() < until:
-            if not _play(stage, seed, number):
+            if not _play(runner, seed, number):
                 return 1
             if only is not None:
                 break
             number += 1
         # Retries of jobs that have ended, whose time comes at last: there is nothing to do for them.
-        stage.rest(LAST_S, delayed=True)
-        print(stage.told())
+        runner.rest(LAST_S, delayed=True)
+        print(runner.told())
     return 0
 
 
-def _play(stage: Stage, seed: str, number: int) -> bool:
+def _play(runner: RoundRunner, seed: str, number: int) -> bool:
     played = Round.of(f"{seed}:{number}")
     begun = time.monotonic()
     try:
-        stage.play(played)
+        runner.play(played)
     except (AssertionError, TailraceError) as exc:
         again = f"make torture DEPLOYED=1 SEED={seed} ONLY={number}"
-        print(f"round {number} ended wrongly: {exc}\n{played}\n{_log_of(stage)}\nplay it again: {again}")
+        print(f"round {number} ended wrongly: {exc}\n{played}\n{_log_of(runner)}\nplay it again: {again}")
         return False
-    stage.totals["rounds"] += 1
+    runner.totals["rounds"] += 1
     print(f"round {number}: {len(played.jobs)} jobs, {time.monotonic() - begun:.0f} s", flush=True)
     return True
 
 
-def _log_of(stage: Stage) -> str:
+def _log_of(runner: RoundRunner) -> str:
     """Every fault that was done, and what functions complained of."""
-    log: dict[str, list[dict[str, Any]]] = stage.admin.log()
+    log: dict[str, list[dict[str, Any]]] = runner.admin.log()
     faults = [str(entry) for entries in log.values() for entry in entries]
-    logs = (stage.watch.cloud.state_dir / "logs" / "functions").glob("*.log")
+    logs = (runner.driver.cloud.state_dir / "logs" / "functions").glob("*.log")
     complaints = [line for path in logs for line in path.read_text().splitlines() if '"ERROR"' in line]
     return "\n".join([*faults, *complaints[-_COMPLAINTS:]])

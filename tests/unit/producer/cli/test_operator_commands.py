@@ -16,15 +16,15 @@ from tailrace_core.messages.events import RetryDue
 from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names
-from tests.faults.parked_world import parked_world
-from tests.faults.world import World
+from tests.faults.parked_simulation import parked_simulation
+from tests.faults.simulation import Simulation
 
 _DATA = Dataset.of(b"1", b"2", b"3")
 
 
 @dataclass
 class Bench:
-    world: World
+    sim: Simulation
     job_id: str
     err: str = ""
     code: int = 0
@@ -33,7 +33,7 @@ class Bench:
         """Standard output of a command."""
         out, err = io.BytesIO(), io.StringIO()
         environment = Environment(
-            connect=lambda _: self.world.producer("operator")[1], stdin=io.BytesIO(stdin), stdout=out, stderr=err
+            connect=lambda _: self.sim.producer("operator")[1], stdin=io.BytesIO(stdin), stdout=out, stderr=err
         )
         self.code = run([*arguments, "--stack", "stack"], environment)
         self.err = err.getvalue()
@@ -43,13 +43,13 @@ class Bench:
         return [json.loads(line) for line in self.run(*arguments, "--json").splitlines()]
 
     def sent(self, queue: str) -> list[dict[str, Any]]:
-        return [json.loads(each.body) for each in self.world.cloud.queue(queue).messages.values()]
+        return [json.loads(each.body) for each in self.sim.cloud.queue(queue).messages.values()]
 
 
 @pytest.fixture
 def bench() -> Bench:
-    world, job_id, _ = parked_world(_DATA, Schedule())
-    return Bench(world, job_id)
+    sim, job_id, _ = parked_simulation(_DATA, Schedule())
+    return Bench(sim, job_id)
 
 
 def test_parked_chunks_are_a_table_for_people_and_objects_for_machines(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_parked_chunks_are_a_table_for_people_and_objects_for_machines(bench: Be
 
 
 def test_a_message_that_is_none_of_ours_is_named(bench: Bench) -> None:
-    bench.world.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody="hello")
+    bench.sim.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody="hello")
     assert len(bench.lines("parked", "list")) == 2
     assert "hello" in bench.err
 
@@ -151,7 +151,7 @@ def test_wrong_usage_exits_with_2_and_does_nothing(bench: Bench, arguments: tupl
 
 def test_dead_letters_are_sent_only_with_a_yes(bench: Bench) -> None:
     body = RetryDue(job_id=bench.job_id, first_row=0, rows=2, attempt=2, tries=2, reason="x").to_json()
-    bench.world.cloud.sqs.send_message(QueueUrl="retries-dead", MessageBody=body)
+    bench.sim.cloud.sqs.send_message(QueueUrl="retries-dead", MessageBody=body)
     assert {each["queue"]: each["letters"] for each in bench.lines("dlq", "list")}["retries"] == 1
     assert "RetryDue" in bench.run("dlq", "peek", "retries")
     assert "about 1 letters" in bench.run("dlq", "redrive", "retries")
@@ -162,9 +162,9 @@ def test_dead_letters_are_sent_only_with_a_yes(bench: Bench) -> None:
 
 
 def test_results_are_printed_once(bench: Bench) -> None:
-    bench.world.endpoint.down = False
+    bench.sim.endpoint.down = False
     bench.run("parked", "redrive", "--all", "--yes")
-    bench.world.drain()
+    bench.sim.drain()
     first = bench.lines("results", "--max", "2")
     rest = bench.lines("results")
     assert sorted(each["type"] for each in [*first, *rest]) == ["JobFinished", "PartReady", "PartReady"]
@@ -173,11 +173,11 @@ def test_results_are_printed_once(bench: Bench) -> None:
 
 def test_what_is_for_a_spreadsheet_holds_no_formula_and_the_parts_stay_as_they_are() -> None:
     data = Dataset((Row(b"=1+1", b"1"), Row(b"-2", b"3,3")))
-    world, job_id, _ = parked_world(data, Schedule())
-    world.endpoint.down = False
-    bench = Bench(world, job_id)
+    sim, job_id, _ = parked_simulation(data, Schedule())
+    sim.endpoint.down = False
+    bench = Bench(sim, job_id)
     bench.run("parked", "redrive", "--all", "--yes")
-    world.drain()
+    sim.drain()
     safe = bench.run("download", job_id, "--safe-csv", "--quiet")
     assert safe == data.result.decode().replace("=1+1", "'=1+1")
     assert bench.run("download", job_id, "--quiet") == data.result.decode()

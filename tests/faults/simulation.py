@@ -21,17 +21,17 @@ from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.events import ChunkParked, RetryDue, decode
 from tests.faults.endpoint import Endpoint
-from tests.faults.functions import CONSUMERS, EVERY_S, Functions, Rewire, as_it_is
+from tests.faults.functions import CONSUMERS, RECONCILE_EVERY_S, Functions, Mutation, no_mutation
 from tests.faults.injection import Crash, Process, Schedule
 from tests.faults.invariants import Invariants
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
 
 PRODUCER = "producer"
-PATIENCE_S = 40 * 86_400.0
+REST_TIMEOUT_S = 40 * 86_400.0
 """When a world that has not come to rest counts as stuck: beyond the longest deadline."""
-MOST_STEPS = 200_000
-MOST_REDRIVES = 10
+MAX_STEPS = 200_000
+MAX_REDRIVES = 10
 """In one world; then people give up, and the deadline ends the job."""
 
 
@@ -57,16 +57,16 @@ class SerialSender:
 
 
 @dataclass
-class World:
+class Simulation:
     """Cloud, endpoint, functions and producers; one schedule of faults for all processes."""
 
     schedule: Schedule = field(default_factory=Schedule)
-    rewire: Rewire = as_it_is
+    mutate: Mutation = no_mutation
     threads: int = 0
     """Of the producer; 0 sends in one thread."""
     person: bool = True
     """Whether somebody looks after the parked queue."""
-    mishaps: list[int | None] = field(default_factory=list)
+    notification_counts: list[int | None] = field(default_factory=list)
     """For each of the first requests: how often its answer is notified; None for a request that is lost."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
@@ -78,7 +78,7 @@ class World:
         self.endpoint = Endpoint(self.cloud)
         self.cloud.add_service("sagemaker-runtime", self.endpoint)
         self.functions = Functions(
-            self.cloud, self.schedule, self.rewire, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()
+            self.cloud, self.schedule, self.mutate, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()
         )
         self.invariants = Invariants(self.cloud.dynamodb)
         if self.watch:
@@ -93,7 +93,7 @@ class World:
         """A new producer's process and its client."""
         process = Process(self.cloud, role, self.schedule)
         self.schedule.begin(role)
-        connection = Boto3Connection(session=self.cloud, retry=process.persistent)
+        connection = Boto3Connection(session=self.cloud, retry=process.retrying_executor)
         sender: Sender | None = None if self.threads else SerialSender(connection.execute)
         client = Tailrace(
             "stack",
@@ -153,7 +153,7 @@ class World:
             self.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody=event.to_json(), DelaySeconds=900)
             return
         self.redriven += 1
-        if self.redriven > MOST_REDRIVES:
+        if self.redriven > MAX_REDRIVES:
             return
         again = RetryDue(
             job_id=event.job_id,
@@ -170,7 +170,7 @@ class World:
     def pump(self) -> bool:
         """Let the endpoint and the functions do all they can without time going by; whether they did anything."""
         moved = False
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             busy = bool(self.endpoint.backlog)
             while self.endpoint.backlog:
                 self._answer_next()
@@ -183,7 +183,7 @@ class World:
         raise StuckError("messages go round in circles")
 
     def _answer_next(self) -> None:
-        notifications = self.mishaps.pop(0) if self.mishaps else 1
+        notifications = self.notification_counts.pop(0) if self.notification_counts else 1
         if notifications is None:
             self.endpoint.backlog.pop(0)
         else:
@@ -191,15 +191,15 @@ class World:
 
     def wait(self) -> None:
         """Let time go by until something is due: a message, or the reconciler's tick."""
-        due = [self.functions.ticked_at + EVERY_S]
+        due = [self.functions.ticked_at + RECONCILE_EVERY_S]
         due += [at for queue, _ in CONSUMERS.values() if (at := self.cloud.queue(queue).next_visible_at()) is not None]
         self.cloud.clock.advance(min(due) - self.cloud.clock())
-        if self.cloud.clock() >= self.functions.ticked_at + EVERY_S:
+        if self.cloud.clock() >= self.functions.ticked_at + RECONCILE_EVERY_S:
             self.functions.tick()
 
     def drain(self) -> None:
         """Let everything come to rest: every job final, no message on its way."""
-        until = self.cloud.clock() + PATIENCE_S
+        until = self.cloud.clock() + REST_TIMEOUT_S
         while True:
             self.pump()
             if self.at_rest():
@@ -238,6 +238,5 @@ class World:
     def reader(self) -> Tailrace:
         """A client to whose calls nothing happens."""
         process = Process(self.cloud, "reader", Schedule())
-        return Tailrace(
-            "stack", connection=Boto3Connection(session=self.cloud, retry=process.persistent), now=self.cloud.clock
-        )
+        connection = Boto3Connection(session=self.cloud, retry=process.retrying_executor)
+        return Tailrace("stack", connection=connection, now=self.cloud.clock)

@@ -24,7 +24,7 @@ def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
     return {"when": when, "do": {"kind": what} if isinstance(what, str) else what}
 
 
-def drawn_plan(source: random.Random, *, header_repeated: bool) -> CloudFaultPlan:
+def random_plan(source: random.Random, *, header_repeated: bool) -> CloudFaultPlan:
     """About half of what can go wrong, at drawn rates."""
     endpoint = [each for each in _endpoint(source, header_repeated=header_repeated) if source.random() < 0.5]
     functions = [each for each in _functions(source) if source.random() < 0.5]

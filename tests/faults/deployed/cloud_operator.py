@@ -14,7 +14,7 @@ _DEAD = "DeadLetterQueue"
 
 
 @dataclass(frozen=True)
-class People:
+class CloudOperator:
     """Act by the client, as the command does; remember how often."""
 
     client: Tailrace

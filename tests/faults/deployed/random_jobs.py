@@ -17,7 +17,7 @@ _MOST_REFUSED = 4
 """In the pre-flight check; see `drawn_faults`."""
 
 
-class Mishap(StrEnum):
+class Interruption(StrEnum):
     """What happens to a job beside all faults."""
 
     NOTHING = "nothing"
@@ -26,18 +26,18 @@ class Mishap(StrEnum):
 
 
 @dataclass(frozen=True)
-class DrawnJob:
+class RandomJob:
     """One job, which follows from its seed."""
 
     input: DemandInput
     options: SubmitOptions
-    mishap: Mishap
-    moment: float
+    interruption: Interruption
+    interrupt_at: float
     """When the mishap is: the share of the rows that is recorded, or settled, by then."""
 
     @classmethod
-    def of(cls, source: random.Random, *, mishap: Mishap | None = None) -> DrawnJob:
-        """Draw one; ``mishap`` if it is not to be drawn."""
+    def of(cls, source: random.Random, *, interruption: Interruption | None = None) -> RandomJob:
+        """Draw one; ``interruption`` if it is not to be drawn."""
         header = source.choice(list(HeaderPolicy))
         count = source.randint(20, _MOST_ROWS)
         rows = demand_rows(count, source.randrange(2**31), awkward=source.random() < 0.3)
@@ -49,7 +49,7 @@ class DrawnJob:
             max_rejects=source.choice((None, None, None, 2, "3%")),
             window=source.choice((0, 1, 2, 4, 200)),
         )
-        return cls(data, options, mishap or source.choice((*Mishap, Mishap.NOTHING)), source.random())
+        return cls(data, options, interruption or source.choice((*Interruption, Interruption.NOTHING)), source.random())
 
     @property
     def ends(self) -> frozenset[JobState]:
@@ -58,7 +58,7 @@ class DrawnJob:
         usual = JobState.COMPLETED_WITH_REJECTS if rejects else JobState.COMPLETED
         if self._over_limit(rejects):
             usual = JobState.FAILED
-        return frozenset({usual, JobState.CANCELLED} if self.mishap is Mishap.CANCELLED else {usual})
+        return frozenset({usual, JobState.CANCELLED} if self.interruption is Interruption.CANCELLED else {usual})
 
     def _over_limit(self, rejects: int) -> bool:
         limit = self.options.max_rejects
@@ -71,7 +71,8 @@ class DrawnJob:
         flaws = ", ".join(f"{row} {flaw.name}" for row, flaw in sorted(self.input.flaws.items()))
         return (
             f"{len(self.input.rows)} rows, keep {self.input.keep}, {chosen}, "
-            f"max_rejects {self.options.max_rejects}, flaws: {flaws or 'none'}; {self.mishap} at {self.moment:.2f}"
+            f"max_rejects {self.options.max_rejects}, flaws: {flaws or 'none'}; "
+            f"{self.interruption} at {self.interrupt_at:.2f}"
         )
 
 

@@ -1,6 +1,7 @@
-"""``python -m tests.faults.ordinary FOLDER``: writes an ordinary event of each function, with what its calls answer.
+"""Writes a typical event for each function, with the answers to the AWS calls that handling it makes.
 
-A process of its own can play it with the same code and nothing else of the project, see `tests.infra.first_event`.
+Usage: ``python -m tests.faults.sample_events FOLDER``. A separate process can replay an event with the function's code
+and nothing else of the project: see `tests.infra.first_event`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tailrace_consumers.composition import Composition, aws
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
 from tests.faults.model import FLAKY
-from tests.faults.world import World
+from tests.faults.simulation import Simulation
 
 _ROWS = b"id,x\na,1\nb,%b\n" % FLAKY
 
@@ -45,29 +46,29 @@ class _Recorder:
         return call
 
 
-def ordinary() -> dict[str, dict[str, Any]]:
+def sample_events() -> dict[str, dict[str, Any]]:
     """For each function the ``event`` as Lambda hands it over, when it comes (``time``), and its calls' ``answers``.
 
     All are of one job: a chunk is scored, another one fails and is tried again. The reconciler finds nothing to do.
     """
-    world = World(watch=False)
-    world.submit(_ROWS, SubmitOptions(keep="id", chunk_rows=1))
-    found = {RECONCILER: _recorded(world, RECONCILER, {})}
-    while world.endpoint.backlog:
-        world.endpoint.process()
+    sim = Simulation(watch=False)
+    sim.submit(_ROWS, SubmitOptions(keep="id", chunk_rows=1))
+    found = {RECONCILER: _recorded(sim, RECONCILER, {})}
+    while sim.endpoint.backlog:
+        sim.endpoint.process()
     for role, (queue, _) in CONSUMERS.items():
-        world.cloud.clock.advance(60.0)
-        (message, *_) = world.cloud.sqs.receive_message(QueueUrl=queue)["Messages"]
+        sim.cloud.clock.advance(60.0)
+        (message, *_) = sim.cloud.sqs.receive_message(QueueUrl=queue)["Messages"]
         record = {"messageId": message["MessageId"], "body": message["Body"]}
-        found[role] = _recorded(world, role, {"Records": [record]})
+        found[role] = _recorded(sim, role, {"Records": [record]})
     return found
 
 
-def _recorded(world: World, role: str, event: Mapping[str, Any]) -> dict[str, Any]:
+def _recorded(sim: Simulation, role: str, event: Mapping[str, Any]) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
-    now = world.cloud.clock()
-    execute = Boto3Executor(lambda service: _Recorder(service, world.cloud.client(service), answers))
-    made = Composition(SETTINGS, aws(SETTINGS, execute, world.cloud.clock))
+    now = sim.cloud.clock()
+    execute = Boto3Executor(lambda service: _Recorder(service, sim.cloud.client(service), answers))
+    made = Composition(SETTINGS, aws(SETTINGS, execute, sim.cloud.clock))
     if role == RECONCILER:
         reconcile_jobs.assemble(made).run(reconcile_jobs.SECONDS)
     else:
@@ -80,7 +81,7 @@ def _recorded(world: World, role: str, event: Mapping[str, Any]) -> dict[str, An
 def main(folder: Path) -> None:
     """Write ``<function's folder>.json`` for each."""
     folder.mkdir(parents=True, exist_ok=True)
-    for role, recording in ordinary().items():
+    for role, recording in sample_events().items():
         (folder / f"{role}.json").write_text(json.dumps(recording))
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from tailrace import Tailrace
-from tailrace.aws.connections import Connection
+from tailrace.aws.connections import Boto3Connection
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -32,7 +32,7 @@ class Aging:
 
 
 @dataclass(frozen=True)
-class Watch:
+class CloudDriver:
     """Looks at jobs of a cloud, lets hours pass for their open chunks, ticks the reconciler as the schedule does."""
 
     cloud: RunningCloud
@@ -41,7 +41,7 @@ class Watch:
     @cached_property
     def ledger(self) -> DynamoLedger:
         """The cloud's ledger, as whoever deployed it sees it."""
-        connection = Connection(session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
+        connection = Boto3Connection(session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
         return DynamoLedger(DynamoSteps(self.cloud.outputs["LedgerTable"]), connection.execute)
 
     def chunks(self, job_id: str) -> list[Chunk]:
@@ -99,7 +99,7 @@ class Watch:
         job_ids = list(job_ids)
         next_tick = time.monotonic() + max(aging.after_s, aging.every_s) if aging else None
         open_jobs: list[Job] = []
-        for _ in ticking("final states of", timeout_s, about=open_jobs):
+        for _ in polling("final states of", timeout_s, about=open_jobs):
             jobs = [self.client.status(job_id) for job_id in job_ids]
             open_jobs[:] = (job for job in jobs if not job.state.final)
             if not open_jobs:
@@ -114,7 +114,7 @@ class Watch:
         raise AssertionError("unreachable")
 
 
-def ticking(what: str, timeout_s: float, *, every_s: float = POLL_S, about: object = "") -> Iterator[None]:
+def polling(what: str, timeout_s: float, *, every_s: float = POLL_S, about: object = "") -> Iterator[None]:
     """Comes round every ``every_s`` until ``timeout_s`` are over; then says what was waited for, and ``about`` it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

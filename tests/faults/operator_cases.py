@@ -16,8 +16,8 @@ from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Crash, Schedule
 from tests.faults.memory_aws import cloud as names
-from tests.faults.parked_world import parked_world
-from tests.faults.world import World
+from tests.faults.parked_simulation import parked_simulation
+from tests.faults.simulation import Simulation
 
 OPERATOR = "operator"
 _TRIES = 6
@@ -28,7 +28,7 @@ Act = Callable[[Tailrace, str, list[Chunk]], None]
 
 
 @dataclass(frozen=True)
-class Case:
+class ParkedCase:
     """What the person does, and what has to come out."""
 
     act: Act
@@ -36,39 +36,39 @@ class Case:
     before: Dataset
     redrives: int = 1
 
-    def run(self, schedule: Schedule) -> World:
+    def run(self, schedule: Schedule) -> Simulation:
         """Park, mend, let the person act (again, when it fails), and judge."""
-        world, job_id, chunks = parked_world(self.before, schedule)
-        world.endpoint.down = False
-        until_done(world, lambda client: self.act(client, job_id, chunks))
-        world.drain()
-        self._check(world, job_id, chunks)
-        return world
+        sim, job_id, chunks = parked_simulation(self.before, schedule)
+        sim.endpoint.down = False
+        retry_until_done(sim, lambda client: self.act(client, job_id, chunks))
+        sim.drain()
+        self._check(sim, job_id, chunks)
+        return sim
 
-    def _check(self, world: World, job_id: str, chunks: list[Chunk]) -> None:
+    def _check(self, sim: Simulation, job_id: str, chunks: list[Chunk]) -> None:
         corrected = self.expected.rows != self.before.rows and not self.expected.rejected
         if not corrected:
-            check(world, job_id, self.expected)
-        assert world.job(job_id).state is self.expected.final_state
+            check(sim, job_id, self.expected)
+        assert sim.job(job_id).state is self.expected.final_state
         for chunk in chunks:
-            found = world.ledger.chunk(job_id, chunk.range)
+            found = sim.ledger.chunk(job_id, chunk.range)
             assert found is not None
             assert found.redrives == self.redrives
             assert found.attempt == chunk.attempt + self.redrives
-            made = [each for each in world.endpoint.accepted if each.inference_id == str(found.inference_id)]
+            made = [each for each in sim.endpoint.accepted if each.inference_id == str(found.inference_id)]
             assert len(made) == 1 or self.redrives == 0
-        stored = world.cloud.s3.objects
+        stored = sim.cloud.s3.objects
         body = b"".join(stored[key].body for key in sorted(stored) if f"{job_id}/parts/" in key)
         assert body == self.expected.result.partition(b"\n")[2]
-        self._check_queue(world)
+        self._check_queue(sim)
 
     @staticmethod
-    def _check_queue(world: World) -> None:
-        world.cloud.clock.advance(_HIDDEN_S)
-        with world.reader() as client:
+    def _check_queue(sim: Simulation) -> None:
+        sim.cloud.clock.advance(_HIDDEN_S)
+        with sim.reader() as client:
             for done in client.operations.redriving.redrive_all(confirmed=True).chunks:
                 assert done.parked.status.stale
-        assert not world.cloud.queue(names.PARKED).messages
+        assert not sim.cloud.queue(names.PARKED).messages
 
 
 @dataclass(frozen=True)
@@ -78,29 +78,29 @@ class DeadLetterCase:
     queue: str
     data: Dataset
 
-    def run(self, schedule: Schedule) -> World:
+    def run(self, schedule: Schedule) -> Simulation:
         """Let them die, mend, let the person redrive (again, when it fails), and judge."""
-        world = World(schedule)
+        sim = Simulation(schedule)
         options = SubmitOptions(keep="id", chunk_rows=1, job_key="k")
-        job_id = world.submit_until_done(self.data.text, options, meanwhile=False)
-        sent = self._let_die(world)
-        until_done(world, self._redrive)
-        self._check(world, job_id, sent)
-        return world
+        job_id = sim.submit_until_done(self.data.text, options, meanwhile=False)
+        sent = self._let_die(sim)
+        retry_until_done(sim, self._redrive)
+        self._check(sim, job_id, sent)
+        return sim
 
-    def _let_die(self, world: World) -> int:
-        world.endpoint.down = self.queue == names.RETRIES
-        while world.endpoint.backlog:
-            world.endpoint.process()
-        if world.endpoint.down:
-            world.functions.deliver("handle_failures")
-            world.endpoint.down = False
-        queue = world.cloud.queue(self.queue)
+    def _let_die(self, sim: Simulation) -> int:
+        sim.endpoint.down = self.queue == names.RETRIES
+        while sim.endpoint.backlog:
+            sim.endpoint.process()
+        if sim.endpoint.down:
+            sim.functions.deliver("handle_failures")
+            sim.endpoint.down = False
+        queue = sim.cloud.queue(self.queue)
         assert queue.messages
         assert queue.dead_letters is not None
         queue.dead_letters.messages.update(queue.messages)
         for message in queue.dead_letters.messages.values():
-            message.visible_at = world.cloud.clock()
+            message.visible_at = sim.cloud.clock()
         queue.messages.clear()
         return queue.sent
 
@@ -110,25 +110,25 @@ class DeadLetterCase:
         if client.operations.dead_letters.left(self.queue):
             raise TransientError("the person was told to do it again")
 
-    def _check(self, world: World, job_id: str, sent: int) -> None:
-        messages = [each.attributes for each in world.cloud.queue(self.queue).messages.values()]
+    def _check(self, sim: Simulation, job_id: str, sent: int) -> None:
+        messages = [each.attributes for each in sim.cloud.queue(self.queue).messages.values()]
         said = [json.loads(each["tailrace-redriven"]["StringValue"]) for each in messages]
         assert all(each["from"] == f"{self.queue}-dead" and each["times"] >= 1 for each in said)
-        world.drain()
-        check(world, job_id, self.data)
-        assert world.cloud.queue(self.queue).sent >= 2 * sent, "each was sent again"
+        sim.drain()
+        check(sim, job_id, self.data)
+        assert sim.cloud.queue(self.queue).sent >= 2 * sent, "each was sent again"
 
 
-def until_done(world: World, act: Callable[[Tailrace], None]) -> None:
+def retry_until_done(sim: Simulation, act: Callable[[Tailrace], None]) -> None:
     """Let the person act, with a new command each time, until nothing fails."""
     for _ in range(_TRIES):
-        _, client = world.producer(OPERATOR)
+        _, client = sim.producer(OPERATOR)
         try:
             act(client)
         except (Crash, TransientError):
             # They come back after the messages that they held are visible again; meanwhile the world goes on.
-            world.pump()
-            world.cloud.clock.advance(_HIDDEN_S)
+            sim.pump()
+            sim.cloud.clock.advance(_HIDDEN_S)
         else:
             return
     raise AssertionError("the person never gets through")
@@ -170,15 +170,15 @@ def _discard_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
     _each(client, job_id, chunks, lambda name: client.operations.redriving.discard(name, "not worth it"))
 
 
-def cases(good: Dataset, fatal: Dataset, mended: Dataset) -> dict[str, Case | DeadLetterCase]:
+def cases(good: Dataset, fatal: Dataset, mended: Dataset) -> dict[str, ParkedCase | DeadLetterCase]:
     """Everything a person can do, over inputs of one size: good rows, rows that need correction, those corrected."""
     discarded = Dataset(tuple(dataclasses.replace(row, refused=True) for row in good.rows))
     return {
-        "all of a job": Case(_redrive_all, good, good),
-        "all of the queue": Case(_redrive_queue, good, good),
-        "one by one": Case(_redrive_each, good, good),
-        "corrected": Case(_correct_each, mended, fatal),
-        "discarded": Case(_discard_each, discarded, good, redrives=0),
+        "all of a job": ParkedCase(_redrive_all, good, good),
+        "all of the queue": ParkedCase(_redrive_queue, good, good),
+        "one by one": ParkedCase(_redrive_each, good, good),
+        "corrected": ParkedCase(_correct_each, mended, fatal),
+        "discarded": ParkedCase(_discard_each, discarded, good, redrives=0),
         "dead successes": DeadLetterCase(names.SUCCEEDED, good),
         "dead failures": DeadLetterCase(names.FAILED, Dataset.of(b"poison")),
         "dead retries": DeadLetterCase(names.RETRIES, good),
