@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, run_immediate
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
 
@@ -14,10 +16,7 @@ def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, no
     From here on no chunk is added, split, scored or rejected. The reconciler is told to look at once, so that
     `cancel_open_chunks` is carried on with if this caller does not get to it.
     """
-    closed = ledger.close(job_id, outcome, reason)
-    if closed:
-        ledger.postpone_job(job_id, now)
-    return closed
+    return run_immediate(close_job_steps(job_id, outcome, reason, ledger=ImmediateLedger(ledger), now=now))
 
 
 def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
@@ -33,23 +32,41 @@ def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -
         now: Seconds since the epoch.
         limit: How many chunks to cancel, about 10 ms each.
     """
-    job = ledger.job(job_id)
+    return run_immediate(cancel_open_chunks_steps(job_id, ledger=ImmediateLedger(ledger), now=now, limit=limit))
+
+
+def close_job_steps(job_id: str, outcome: JobState, reason: str, *, ledger: LedgerSteps, now: float) -> Steps[bool]:
+    """`close_job` as steps."""
+    closed = yield from ledger.close(job_id, outcome, reason)
+    if closed:
+        yield from ledger.postpone_job(job_id, now)
+    return closed
+
+
+def cancel_open_chunks_steps(job_id: str, *, ledger: LedgerSteps, now: float, limit: int) -> Steps[bool]:
+    """`cancel_open_chunks` as steps."""
+    job = yield from ledger.job(job_id)
     if job is None or job.state is not JobState.CLOSING:
         return True
     end, cancelled = 0, 0
-    for chunk in ledger.chunks(job_id):
-        if not chunk.state.leaf:
-            continue
-        if cancelled >= limit:
-            return False
-        if chunk.range.first_row > end:
-            gap = RowRange(end, chunk.range.first_row - end)
-            ledger.add_cancelled(Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now))
-            cancelled += 1
-        if chunk.state is ChunkState.OPEN:
-            ended = ledger.settle(Settlement.cancelled_of(chunk))
-            cancelled += ended is SettleOutcome.SETTLED
-        end = chunk.range.end
+    page, after = yield from ledger.chunks_page(job_id)
+    while True:
+        for chunk in page:
+            if not chunk.state.leaf:
+                continue
+            if cancelled >= limit:
+                return False
+            if chunk.range.first_row > end:
+                gap = RowRange(end, chunk.range.first_row - end)
+                yield from ledger.add_cancelled(Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now))
+                cancelled += 1
+            if chunk.state is ChunkState.OPEN:
+                outcome = yield from ledger.settle(Settlement.cancelled_of(chunk))
+                cancelled += outcome is SettleOutcome.SETTLED
+            end = chunk.range.end
+        if not after:
+            break
+        page, after = yield from ledger.chunks_page(job_id, after)
     if job.rows_total is None:
-        ledger.seal(job_id, end)
+        yield from ledger.seal(job_id, end)
     return True
