@@ -3,4 +3,4 @@
 from tailrace_consumers.runtime import gc_tuning
 
 # Here, because what the functions' modules import is most of what there is to wait for.
-gc_tuning.begin()
+gc_tuning.defer_collection()

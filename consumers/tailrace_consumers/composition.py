@@ -10,22 +10,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
-from tailrace_consumers.adapters.serialized_transactions import transactions_in_turn
+from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failure_policy import FailurePolicy
-from tailrace_consumers.chunks.invocations import Invocations
-from tailrace_consumers.chunks.job_completion import Completion
-from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.job_completion import JobCompletion
+from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.chunks.parking import Parking
 from tailrace_consumers.chunks.rejection import Rejection
-from tailrace_consumers.chunks.settling import Delivery
-from tailrace_consumers.chunks.window_filling import Starting
-from tailrace_consumers.metrics import Unmeasured
+from tailrace_consumers.chunks.settling import ChunkSettler
+from tailrace_consumers.chunks.window_filling import WindowFiller
+from tailrace_consumers.metrics import NullMeter
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.ports import (
     Clock,
@@ -37,7 +37,7 @@ from tailrace_consumers.ports import (
     Publisher,
     RetryQueue,
 )
-from tailrace_consumers.runtime.deferred_checks import Looker
+from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_consumers.runtime.telemetry import EmbeddedMeter
 from tailrace_consumers.settings import Settings
 from tailrace_core.aws.calls import Call
@@ -48,7 +48,7 @@ from tailrace_core.ledger.port import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Adapters:
     """What is outside: adapters in the functions, fakes in tests."""
 
     ledger: Ledger
@@ -59,19 +59,19 @@ class World:
     invoker: Invoker
     notifications: NotificationQueues | None = None
     """Where the reconciler puts what was lost."""
-    meter: Meter = field(default_factory=Unmeasured)
+    meter: Meter = field(default_factory=NullMeter)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
 
 
-def aws(
+def aws_adapters(
     settings: Settings,
     execute: Callable[[Call], Any],
     clock: Clock = time.time,
     meter: Meter | None = None,
-) -> World:
+) -> Adapters:
     """The stack in AWS; ``execute`` carries out one call and raises our errors. No call is made here."""
-    return World(
+    return Adapters(
         ledger=DynamoLedger(DynamoSteps(settings.ledger_table), execute),
         store=S3ObjectStore(settings.bucket, execute),
         publisher=SnsPublisher(settings.results_topic, execute),
@@ -79,7 +79,7 @@ def aws(
         parked=SqsParkedQueue(settings.parked_queue, execute),
         invoker=SageMakerInvoker(settings.bucket, execute),
         notifications=_notifications(settings, execute),
-        meter=meter or Unmeasured(),
+        meter=meter or NullMeter(),
         clock=clock,
     )
 
@@ -93,39 +93,42 @@ def _notifications(settings: Settings, execute: Callable[[Call], Any]) -> Notifi
 class Composition:
     """What the functions are made of; each part is made when it is first asked for."""
 
-    def __init__(self, settings: Settings, world: World, *, looker: Looker | None = None) -> None:
-        """``looker`` is told of the jobs of settled chunks; without one they are looked at there and then."""
+    def __init__(
+        self, settings: Settings, adapters: Adapters, *, completion_check: CompletionCheck | None = None
+    ) -> None:
+        """``completion_check`` is told of the jobs of settled chunks; without one they it is checked at once."""
         self.settings = settings
-        self._looker = looker
-        self.world = world
-        self.ledger = world.ledger
-        self.store = world.store
-        self.retries = world.retries
-        self.random_source = world.random_source
+        self._completion_check = completion_check
+        self.adapters = adapters
+        self.ledger = adapters.ledger
+        self.store = adapters.store
+        self.retries = adapters.retries
+        self.random_source = adapters.random_source
 
     @classmethod
-    def of_environment(cls) -> Composition:
+    def from_environment(cls) -> Composition:
         """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
-        settings = Settings.of(os.environ)
-        execute = retrying(transactions_in_turn(Boto3Executor()))
-        return cls(settings, aws(settings, execute, meter=EmbeddedMeter()))
+        settings = Settings.from_environment(os.environ)
+        execute = retrying(serialize_transactions(BotocoreExecutor()))
+        return cls(settings, aws_adapters(settings, execute, meter=EmbeddedMeter()))
 
-    def for_message(self, looker: Looker, *, most_bytes: int | None = None) -> Composition:
+    def for_message(self, completion_check: CompletionCheck, *, max_bytes: int | None = None) -> Composition:
         """The same for one message, whose thread has it to itself; what is known of jobs, and the world, are shared.
 
-        Of objects with more than ``most_bytes`` nothing is read, see `tailrace_consumers.ports.ObjectStore.limited`.
+        Objects larger than ``max_bytes`` are not read; see
+        `tailrace_consumers.ports.ObjectStore.with_read_limit`.
         """
-        world = self.world
-        if most_bytes is not None:
-            world = replace(world, store=world.store.limited(most_bytes))
-        made = Composition(self.settings, world, looker=looker)
-        made.intake = self.intake
+        adapters = self.adapters
+        if max_bytes is not None:
+            adapters = replace(adapters, store=adapters.store.with_read_limit(max_bytes))
+        made = Composition(self.settings, adapters, completion_check=completion_check)
+        made.lookup = self.lookup
         return made
 
     @cached_property
-    def intake(self) -> Intake:
+    def lookup(self) -> LedgerLookup:
         """Look-ups."""
-        return Intake(self.ledger)
+        return LedgerLookup(self.ledger)
 
     @cached_property
     def parts(self) -> Parts:
@@ -133,56 +136,56 @@ class Composition:
         return Parts(self.store)
 
     @cached_property
-    def completion(self) -> Completion:
+    def completion(self) -> JobCompletion:
         """The ends of jobs."""
-        world = self.world
-        return Completion(
+        adapters = self.adapters
+        return JobCompletion(
             ledger=self.ledger,
-            intake=self.intake,
-            starting=self.starting,
+            lookup=self.lookup,
+            window_filler=self.window_filler,
             store=self.store,
-            publisher=world.publisher,
-            clock=world.clock,
+            publisher=adapters.publisher,
+            clock=adapters.clock,
         )
 
     @cached_property
-    def delivery(self) -> Delivery:
+    def settler(self) -> ChunkSettler:
         """The ends of chunks."""
-        world = self.world
-        return Delivery(
+        adapters = self.adapters
+        return ChunkSettler(
             ledger=self.ledger,
             store=self.store,
-            publisher=world.publisher,
-            looker=self._looker or self.completion,
-            meter=world.meter,
-            clock=world.clock,
+            publisher=adapters.publisher,
+            completion_check=self._completion_check or self.completion,
+            meter=adapters.meter,
+            clock=adapters.clock,
         )
 
     @cached_property
     def parking(self) -> Parking:
         """What needs a person."""
-        return Parking(ledger=self.ledger, queue=self.world.parked, bucket=self.settings.bucket)
+        return Parking(ledger=self.ledger, queue=self.adapters.parked, bucket=self.settings.bucket)
 
     @cached_property
     def attempts(self) -> Attempts:
         """Invocations, by the ledger."""
-        return Attempts(ledger=self.ledger, invoker=self.world.invoker, clock=self.world.clock)
+        return Attempts(ledger=self.ledger, invoker=self.adapters.invoker, clock=self.adapters.clock)
 
     @cached_property
-    def invocations(self) -> Invocations:
+    def attempt_invoker(self) -> AttemptInvoker:
         """Invocations, or parking."""
-        return Invocations(attempts=self.attempts, parking=self.parking)
+        return AttemptInvoker(attempts=self.attempts, parking=self.parking)
 
     @cached_property
-    def starting(self) -> Starting:
+    def window_filler(self) -> WindowFiller:
         """What waits, invoked as others come to their end."""
-        return Starting(
+        return WindowFiller(
             ledger=self.ledger,
             attempts=self.attempts,
-            invocations=self.invocations,
+            attempt_invoker=self.attempt_invoker,
             retries=self.retries,
             random_source=self.random_source,
-            meter=self.world.meter,
+            meter=self.adapters.meter,
         )
 
     @cached_property
@@ -193,11 +196,11 @@ class Composition:
             store=self.store,
             retries=self.retries,
             parts=self.parts,
-            delivery=self.delivery,
-            rejection=Rejection(store=self.store, parts=self.parts, delivery=self.delivery),
+            settler=self.settler,
+            rejection=Rejection(store=self.store, parts=self.parts, settler=self.settler),
             parking=self.parking,
             attempts=self.attempts,
-            invocations=self.invocations,
+            attempt_invoker=self.attempt_invoker,
             random_source=self.random_source,
-            meter=self.world.meter,
+            meter=self.adapters.meter,
         )

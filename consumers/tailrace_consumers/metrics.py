@@ -9,7 +9,7 @@ from tailrace_consumers.ports import Meter
 from tailrace_core.jobs.failures import FailureClass
 
 
-class Measure(StrEnum):
+class Metric(StrEnum):
     """Each is the name of a metric."""
 
     ROWS_SCORED = "RowsScored"
@@ -31,30 +31,30 @@ class Measure(StrEnum):
     MESSAGES_UNDECODABLE = "MessagesUndecodable"
 
 
-class Unmeasured:
-    """A meter for where nobody looks."""
+class NullMeter:
+    """A meter for where nobody deferred."""
 
-    def record(self, measure: str, value: float) -> None:
+    def record(self, metric: str, value: float) -> None:
         """Forget it."""
 
 
-FAILURES: dict[FailureClass, Measure] = {
-    FailureClass.DATA: Measure.FAILED_DATA,
-    FailureClass.TOO_LARGE: Measure.FAILED_TOO_LARGE,
-    FailureClass.TRANSIENT: Measure.FAILED_TRANSIENT,
-    FailureClass.THROTTLED: Measure.FAILED_THROTTLED,
-    FailureClass.EXPIRED: Measure.FAILED_EXPIRED,
-    FailureClass.INFRASTRUCTURE: Measure.FAILED_INFRASTRUCTURE,
-    FailureClass.UNKNOWN: Measure.FAILED_UNKNOWN,
+FAILURE_METRICS: dict[FailureClass, Metric] = {
+    FailureClass.DATA: Metric.FAILED_DATA,
+    FailureClass.TOO_LARGE: Metric.FAILED_TOO_LARGE,
+    FailureClass.TRANSIENT: Metric.FAILED_TRANSIENT,
+    FailureClass.THROTTLED: Metric.FAILED_THROTTLED,
+    FailureClass.EXPIRED: Metric.FAILED_EXPIRED,
+    FailureClass.INFRASTRUCTURE: Metric.FAILED_INFRASTRUCTURE,
+    FailureClass.UNKNOWN: Metric.FAILED_UNKNOWN,
 }
 
 
 def record_rows(meter: Meter, *, scored: int, rejected: int) -> None:
     """The rows of a chunk that was settled by the caller, and by nobody else."""
     if scored:
-        meter.record(Measure.ROWS_SCORED, scored)
+        meter.record(Metric.ROWS_SCORED, scored)
     if rejected:
-        meter.record(Measure.ROWS_REJECTED, rejected)
+        meter.record(Metric.ROWS_REJECTED, rejected)
 
 
 def record_latency(meter: Meter, *, answered_at: str | None, now: float) -> None:
@@ -64,4 +64,4 @@ def record_latency(meter: Meter, *, answered_at: str | None, now: float) -> None
     except (ValueError, OverflowError):
         return
     if elapsed_s >= 0:
-        meter.record(Measure.SETTLE_LATENCY, round(elapsed_s * 1_000))
+        meter.record(Metric.SETTLE_LATENCY, round(elapsed_s * 1_000))

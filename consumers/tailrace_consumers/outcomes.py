@@ -11,7 +11,7 @@ class Outcome(StrEnum):
     TEST = "TestNotifications"
     NOT_OURS = "NotOurs"
     """Another user of the endpoint's topics."""
-    STRANGER = "Strangers"
+    UNKNOWN_CHUNK = "Strangers"
     """It names a job or a chunk that the ledger does not know."""
     REFUSED = "Refused"
     """It points elsewhere than the ledger: forged, or of an invocation that another one replaced."""

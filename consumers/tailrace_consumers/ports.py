@@ -21,15 +21,18 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
-class AloneError(Exception):
+class DeferToSerialError(Exception):
     """What is asked for takes too much to be done beside other things; nothing has been done for it yet."""
 
 
 class ObjectStore(Protocol):
     """The stack's bucket. Keys are relative to it; methods raise `TransientError` and `AccessDeniedError` besides."""
 
-    def limited(self, most_bytes: int) -> ObjectStore:
-        """The same bucket; reading an object of more than ``most_bytes`` raises `AloneError` before its first block."""
+    def with_read_limit(self, max_bytes: int) -> ObjectStore:
+        """Return this bucket with a bound on reads.
+
+        Reading an object of more than ``max_bytes`` raises `DeferToSerialError` before its first block.
+        """
 
     def locate(self, key: str) -> str:
         """The location of a key, ``s3://bucket/key``."""
@@ -85,12 +88,12 @@ class NotificationQueues(Protocol):
 class Meter(Protocol):
     """Where measurements go."""
 
-    def record(self, measure: str, value: float) -> None:
-        """Note a value of what `tailrace_consumers.metrics.Measure` names."""
+    def record(self, metric: str, value: float) -> None:
+        """Note a value of what `tailrace_consumers.metrics.Metric` names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class InvocationResponse:
     """What the service answered: where the answer, or the failure, will lie."""
 
     output_location: str
@@ -100,7 +103,7 @@ class Invocation:
 class Invoker(Protocol):
     """The endpoint."""
 
-    def invoke(self, chunk: Chunk, settings: JobSettings) -> Invocation:
+    def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
         """Ask for the chunk's current attempt.
 
         Raises:

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     failed_queue: str | None = None
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """The settings in ``environment``.
 
         Raises:

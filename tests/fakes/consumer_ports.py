@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tailrace_consumers.ports import AloneError, Invocation, StoredObject
+from tailrace_consumers.ports import DeferToSerialError, InvocationResponse, StoredObject
 from tailrace_core.errors import NotFoundError, TailraceError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
@@ -18,12 +18,12 @@ BUCKET = "tailrace-test"
 class MemoryObjectStore:
     bucket: str = BUCKET
     block_bytes: int = 1024 * 1024
-    piece_bytes: int = 8 * 1024 * 1024
+    upload_part_bytes: int = 8 * 1024 * 1024
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
-    most_bytes: int | None = None
+    max_bytes: int | None = None
 
-    def limited(self, most_bytes: int) -> MemoryObjectStore:
-        return replace(self, most_bytes=most_bytes)
+    def with_read_limit(self, max_bytes: int) -> MemoryObjectStore:
+        return replace(self, max_bytes=max_bytes)
 
     def locate(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -32,8 +32,8 @@ class MemoryObjectStore:
         if key not in self.objects:
             raise NotFoundError(f"{key} is not there")
         body = self.objects[key][0]
-        if self.most_bytes is not None and len(body) > self.most_bytes:
-            raise AloneError(key)
+        if self.max_bytes is not None and len(body) > self.max_bytes:
+            raise DeferToSerialError(key)
         for start in range(0, len(body), self.block_bytes):
             yield body[start : start + self.block_bytes]
 
@@ -49,7 +49,7 @@ class MemoryObjectStore:
         early: Mapping[str, str] | None = None
         for block in blocks:
             kept.append(block)
-            if early is None and sum(map(len, kept)) > self.piece_bytes:
+            if early is None and sum(map(len, kept)) > self.upload_part_bytes:
                 early = metadata()
         if key in self.objects:
             return False
@@ -97,11 +97,11 @@ class MemoryNotificationQueues:
 class MemoryMeter:
     recorded: list[tuple[str, float]] = field(default_factory=list)
 
-    def record(self, measure: str, value: float) -> None:
-        self.recorded.append((measure, value))
+    def record(self, metric: str, value: float) -> None:
+        self.recorded.append((metric, value))
 
-    def of(self, measure: str) -> list[float]:
-        return [value for name, value in self.recorded if name == measure]
+    def of(self, metric: str) -> list[float]:
+        return [value for name, value in self.recorded if name == metric]
 
 
 @dataclass
@@ -113,12 +113,12 @@ class MemoryInvoker:
     refusals: list[TailraceError] = field(default_factory=list)
     """Raised by the next invocations, in order."""
 
-    def invoke(self, chunk: Chunk, settings: JobSettings) -> Invocation:
+    def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
         assert settings.endpoint_name
         if self.refusals:
             raise self.refusals.pop(0)
         self.invoked.append(chunk)
         name = f"u{len(self.invoked)}"
-        return Invocation(
+        return InvocationResponse(
             f"s3://{self.bucket}/{keys.OUTPUTS}{name}.out", f"s3://{self.bucket}/{keys.FAILURES}{name}-error.out"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_consumers.provide_model.models import Model
-from tailrace_consumers.provide_model.retrying import Patience
+from tailrace_consumers.provide_model.retrying import RetryUntil
 from tailrace_core.errors import NotFoundError, TailraceError
 
 
@@ -66,5 +66,5 @@ class Time:
         self.slept.append(seconds)
         self.now_s += seconds
 
-    def patience(self, remaining_s: float = 120.0) -> Patience:
-        return Patience(clock=self.clock, sleep=self.sleep, deadline=self.now_s + remaining_s)
+    def retry_until(self, remaining_s: float = 120.0) -> RetryUntil:
+        return RetryUntil(clock=self.clock, sleep=self.sleep, deadline=self.now_s + remaining_s)

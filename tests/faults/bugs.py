@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tailrace_consumers.chunks.lookup import Intake, Known
-from tailrace_consumers.chunks.settling import Delivery, Timings
+from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
+from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
@@ -34,8 +34,8 @@ class Wrapped:
 
 def with_port(made: Composition, port: str, **methods: Callable[..., Any]) -> Composition:
     """What ``made`` is, over a port of which some methods are replaced."""
-    wrapped: Any = Wrapped(getattr(made.world, port), **methods)
-    return Composition(made.settings, dataclasses.replace(made.world, **{port: wrapped}))
+    wrapped: Any = Wrapped(getattr(made.adapters, port), **methods)
+    return Composition(made.settings, dataclasses.replace(made.adapters, **{port: wrapped}))
 
 
 def with_part(made: Composition, name: str, part: object) -> Composition:
@@ -47,14 +47,14 @@ def with_part(made: Composition, name: str, part: object) -> Composition:
 def unstable_event_ids(made: Composition) -> Composition:
     def publish(event: Any) -> None:
         changed = {"event_id": f"{event.event_id}:{next(_NUMBERS)}"} if isinstance(event, PartReady) else {}
-        made.world.publisher.publish(event.model_copy(update=changed))
+        made.adapters.publisher.publish(event.model_copy(update=changed))
 
     return with_port(made, "publisher", publish=publish)
 
 
 def settled_before_published(made: Composition) -> Composition:
-    class SettlesFirst(Delivery):
-        def deliver(
+    class SettlesFirst(ChunkSettler):
+        def settle_part(
             self,
             chunk: Chunk,
             settings: JobSettings,
@@ -78,24 +78,24 @@ def settled_before_published(made: Composition) -> Composition:
             )
             if settled is SettleOutcome.SETTLED:
                 self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
-            return self.stop(chunk.job_id, Outcome.SCORED)
+            return self.acknowledge(chunk.job_id, Outcome.SCORED)
 
-    world = made.world
+    adapters = made.adapters
     hasty = SettlesFirst(
-        ledger=world.ledger,
-        store=world.store,
-        publisher=world.publisher,
-        looker=made.completion,
-        meter=world.meter,
-        clock=world.clock,
+        ledger=adapters.ledger,
+        store=adapters.store,
+        publisher=adapters.publisher,
+        completion_check=made.completion,
+        meter=adapters.meter,
+        clock=adapters.clock,
     )
-    return with_part(made, "delivery", hasty)
+    return with_part(made, "settler", hasty)
 
 
 def publishing_errors_swallowed(made: Composition) -> Composition:
     def publish(event: Any) -> None:
         try:
-            made.world.publisher.publish(event)
+            made.adapters.publisher.publish(event)
         except TransientError:
             return
 
@@ -105,7 +105,7 @@ def publishing_errors_swallowed(made: Composition) -> Composition:
 def writing_errors_swallowed(made: Composition) -> Composition:
     def put(key: str, body: bytes) -> None:
         try:
-            made.world.store.put(key, body)
+            made.adapters.store.put(key, body)
         except TransientError:
             return
 
@@ -115,13 +115,13 @@ def writing_errors_swallowed(made: Composition) -> Composition:
 def retries_swallowed(made: Composition) -> Composition:
     def send(message: Any, delay_s: int) -> None:
         try:
-            made.world.retries.send(message, delay_s)
+            made.adapters.retries.send(message, delay_s)
         except TransientError:
             return
 
     def postpone(chunk: Chunk) -> bool:
         # And nobody looks again before the deadline.
-        return made.world.ledger.postpone(dataclasses.replace(chunk, due_at=made.world.clock() + 10**6))
+        return made.adapters.ledger.postpone(dataclasses.replace(chunk, due_at=made.adapters.clock() + 10**6))
 
     return with_port(with_port(made, "retries", send=send), "ledger", postpone=postpone)
 
@@ -129,7 +129,7 @@ def retries_swallowed(made: Composition) -> Composition:
 def parts_overwritten(made: Composition) -> Composition:
     def put_new(key: str, blocks: Any, metadata: Any) -> bool:
         body = b"".join(blocks)
-        call: Any = made.world.store
+        call: Any = made.adapters.store
         call._call("put_object", Key=key, Body=body, ContentType="text/csv", Metadata=dict(metadata()))
         return True
 
@@ -137,30 +137,30 @@ def parts_overwritten(made: Composition) -> Composition:
 
 
 def stale_failures_counted(made: Composition) -> Composition:
-    class TrustsStaleFailures(Intake):
-        def look_up(self, inference: InferenceId) -> Known | None:
-            known = super().look_up(inference)
+    class TrustsStaleFailures(LedgerLookup):
+        def find(self, inference: InferenceId) -> ChunkContext | None:
+            known = super().find(inference)
             if known is None:
                 return None
             return dataclasses.replace(known, chunk=dataclasses.replace(known.chunk, attempt=inference.attempt))
 
-    return with_part(made, "intake", TrustsStaleFailures(made.ledger))
+    return with_part(made, "lookup", TrustsStaleFailures(made.ledger))
 
 
 def finishers_not_replaced(made: Composition) -> Composition:
     def overdue(before: float, limit: int) -> Any:
-        return (due for due in made.world.ledger.overdue(before, limit) if due.range is not None)
+        return (due for due in made.adapters.ledger.overdue(before, limit) if due.range is not None)
 
     return with_port(made, "ledger", overdue=overdue)
 
 
 def waiting_forgotten(made: Composition) -> Composition:
-    return with_part(made, "starting", Wrapped(made.starting, start=lambda *_: None))
+    return with_part(made, "window_filler", Wrapped(made.window_filler, fill=lambda *_: None))
 
 
 def started_beyond_the_window(made: Composition) -> Composition:
     def claim(job: Job, window: int, due_at: float) -> list[Chunk]:
-        return made.world.ledger.claim(job, 16 * window, due_at)
+        return made.adapters.ledger.claim(job, 16 * window, due_at)
 
     return with_port(made, "ledger", claim=claim)
 

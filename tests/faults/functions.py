@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.collect_results import handler as collect_results
-from tailrace_consumers.composition import Composition, World, aws
+from tailrace_consumers.composition import Adapters, Composition, aws_adapters
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
-from tailrace_consumers.ports import AloneError
+from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
-from tailrace_consumers.runtime.batches import Record, partial_response
-from tailrace_consumers.runtime.deferred_checks import Looker, Looks
+from tailrace_consumers.runtime.batches import Record, process_batch
+from tailrace_consumers.runtime.deferred_checks import CompletionCheck, DeferredCompletion
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
 from tests.faults.injection import Crash, Process, Schedule
@@ -66,7 +66,7 @@ class Functions:
     at_a_time: int = 1
     """How many messages of a batch CollectResults handles at once. More than one are real threads: no fault that is
     found then can be played again."""
-    beside_others_bytes: int = collect_results.BESIDE_OTHERS_BYTES
+    beside_others_bytes: int = collect_results.CONCURRENT_MAX_BYTES
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """What became of each message that was acknowledged."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
@@ -79,24 +79,29 @@ class Functions:
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
         """A new process and what its services are made of, without bugs."""
         process = process or Process(self.cloud, role, self.schedule)
-        execute = process.retrying_executor(Boto3Executor(self.cloud.client))
-        world: World = aws(SETTINGS, execute, self.cloud.clock)
+        execute = process.retrying_executor(BotocoreExecutor(self.cloud.client))
+        adapters: Adapters = aws_adapters(SETTINGS, execute, self.cloud.clock)
         changes: dict[str, Any] = {"random_source": random.Random(self.seed)}
         if self.piece_bytes is not None:
-            changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, piece_bytes=self.piece_bytes)
-        return process, Composition(SETTINGS, dataclasses.replace(world, **changes))
+            changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, upload_part_bytes=self.piece_bytes)
+        return process, Composition(SETTINGS, dataclasses.replace(adapters, **changes))
 
-    def service(self, role: str, made: Composition, looker: Looker | None = None, *, alone: bool = True) -> Any:
-        """The service of one message, or of one run of the reconciler; ``looker`` for those that look together."""
+    def service(
+        self, role: str, made: Composition, completion_check: CompletionCheck | None = None, *, serial: bool = True
+    ) -> Any:
+        """The service of one message, or of one run of the reconciler.
+
+        ``completion_check`` is for functions that check jobs once for each batch.
+        """
         module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
-        if looker is None or role not in CHECKS_PER_BATCH:
+        if completion_check is None or role not in CHECKS_PER_BATCH:
             return module.assemble(self.mutate(made))
-        own = made.for_message(looker, most_bytes=None if alone else self.beside_others_bytes)
-        return module.assemble(self.mutate(own), alone=alone)
+        own = made.for_message(completion_check, max_bytes=None if serial else self.beside_others_bytes)
+        return module.assemble(self.mutate(own), serial=serial)
 
-    def looks(self, made: Composition) -> Looks:
-        """The looks of one batch."""
-        return Looks(self.mutate(made).completion)
+    def deferred_completion(self, made: Composition) -> DeferredCompletion:
+        """The deferred completion checks of one batch."""
+        return DeferredCompletion(self.mutate(made).completion)
 
     def _living(self, role: str) -> Composition:
         """What the function's live process is made of."""
@@ -109,13 +114,13 @@ class Functions:
         queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
         made = self._living(role)
-        looks = self.looks(made)
+        deferred = self.deferred_completion(made)
         try:
-            answer = partial_response(
+            answer = process_batch(
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
-                lambda record: self._handle(role, record, made, looks),
-                partial(looks.catch_up, partial(self._note, role)),
-                at_a_time=self.at_a_time if role in CHECKS_PER_BATCH else 1,
+                lambda record: self._handle(role, record, made, deferred),
+                partial(deferred.flush, partial(self._note, role)),
+                concurrency=self.at_a_time if role in CHECKS_PER_BATCH else 1,
             )
         except Crash:
             # Nobody learns which messages of the batch were done: all of them come again.
@@ -126,12 +131,12 @@ class Functions:
             self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipt)
         return bool(messages)
 
-    def _handle(self, role: str, record: Record, made: Composition, looks: Looks) -> None:
+    def _handle(self, role: str, record: Record, made: Composition, deferred: DeferredCompletion) -> None:
         self.schedule.begin(role)
-        service = self.service(role, made, looks.of(record.message_id), alone=record.alone)
+        service = self.service(role, made, deferred.for_message(record.message_id), serial=record.serial)
         try:
             outcome, _ = CONSUMERS[role][1].handle(record.body, service)
-        except AloneError:
+        except DeferToSerialError:
             raise
         except Exception as exc:
             self._note(role, exc)
@@ -148,7 +153,7 @@ class Functions:
         service = self.service(RECONCILER, self._living(RECONCILER))
         self.schedule.begin(RECONCILER)
         try:
-            found, errors = service.run(reconcile_jobs.SECONDS)
+            found, errors = service.run(reconcile_jobs.RUN_LIMIT_S)
         except Crash:
             self.deaths += 1
         except TailraceError as exc:

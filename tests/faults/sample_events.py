@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tailrace.options import SubmitOptions
-from tailrace_consumers.adapters.executor import Boto3Executor
-from tailrace_consumers.composition import Composition, aws
+from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_consumers.composition import Composition, aws_adapters
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
 from tests.faults.model import FLAKY
@@ -67,10 +67,10 @@ def sample_events() -> dict[str, dict[str, Any]]:
 def _recorded(sim: Simulation, role: str, event: Mapping[str, Any]) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     now = sim.cloud.clock()
-    execute = Boto3Executor(lambda service: _Recorder(service, sim.cloud.client(service), answers))
-    made = Composition(SETTINGS, aws(SETTINGS, execute, sim.cloud.clock))
+    execute = BotocoreExecutor(lambda service: _Recorder(service, sim.cloud.client(service), answers))
+    made = Composition(SETTINGS, aws_adapters(SETTINGS, execute, sim.cloud.clock))
     if role == RECONCILER:
-        reconcile_jobs.assemble(made).run(reconcile_jobs.SECONDS)
+        reconcile_jobs.assemble(made).run(reconcile_jobs.RUN_LIMIT_S)
     else:
         module = CONSUMERS[role][1]
         module.handle(event["Records"][0]["body"], module.assemble(made))

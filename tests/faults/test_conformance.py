@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
@@ -65,7 +65,7 @@ def _create_table(dynamodb: Any) -> None:
 
 
 def _ledger_of(client: Client) -> DynamoLedger:
-    return DynamoLedger(DynamoSteps(TABLE), Boto3Executor(client))
+    return DynamoLedger(DynamoSteps(TABLE), BotocoreExecutor(client))
 
 
 def _operations(source: random.Random) -> Iterator[Callable[[DynamoLedger], Any]]:

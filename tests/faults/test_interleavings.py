@@ -71,8 +71,8 @@ def handling(sim: Simulation, role: str, body: str, made: Composition | None = N
     """
     made = made or sim.functions.composition(role)[1]
     module = CONSUMERS[role][1]
-    looks = sim.functions.looks(made)
-    service = sim.functions.service(role, made, looks.of(body))
+    deferred = sim.functions.deferred_completion(made)
+    service = sim.functions.service(role, made, deferred.for_message(body))
 
     def again(exc: Exception) -> None:
         if not isinstance(exc, TailraceError):
@@ -84,7 +84,7 @@ def handling(sim: Simulation, role: str, body: str, made: Composition | None = N
             module.handle(body, service)
         except TailraceError as exc:
             again(exc)
-        looks.catch_up(again)
+        deferred.flush(again)
 
     return act
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tailrace.options import SubmitOptions
-from tailrace_consumers.runtime.batches import AT_A_TIME
+from tailrace_consumers.runtime.batches import CONCURRENCY
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, FaultKind, Schedule, fault_kinds_of
@@ -33,7 +33,7 @@ def opened(
     data: Dataset, *, schedule: Schedule | None = None, options: SubmitOptions = OPTIONS
 ) -> tuple[Simulation, str]:
     sim = Simulation(schedule or Schedule())
-    sim.functions.at_a_time = AT_A_TIME
+    sim.functions.at_a_time = CONCURRENCY
     job_id = sim.submit(data.text, options)
     assert job_id is not None
     return sim, job_id

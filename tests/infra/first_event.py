@@ -52,20 +52,20 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
             "tailrace_consumers.runtime.telemetry",
         ),
     )
-    execute = executor.Boto3Executor(
+    execute = executor.BotocoreExecutor(
         lambda service: Played(service, clients.default_client(service), recording["answers"])
     )
-    told = settings.Settings.of(os.environ)
-    world = composition.aws(
+    told = settings.Settings.from_environment(os.environ)
+    world = composition.aws_adapters(
         told, retrying.retrying(execute), clock=lambda: recording["time"], meter=telemetry.EmbeddedMeter()
     )
     made = composition.Composition(told, world)
     if hasattr(module, "respond"):
-        return module.respond(recording["event"], made)
+        return module.process_event(recording["event"], made)
     service = module.assemble(made)
     if "Records" in recording["event"]:
         return telemetry.process(recording["event"], partial(module.handle, service=service))
-    return telemetry.report(*service.run(module.SECONDS))
+    return telemetry.report_run(*service.run(module.RUN_LIMIT_S))
 
 
 def main(artifact: str, folder: str, recording: str) -> None:

@@ -5,9 +5,9 @@ CloudWatch takes an alarm on a metric that nobody publishes, and says nothing: i
 
 from __future__ import annotations
 
-from tailrace_consumers.metrics import Measure
+from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.reconcile_jobs.service import Found
+from tailrace_consumers.reconcile_jobs.service import Finding
 
 Names = frozenset[str]
 ENDPOINT, VARIANT = frozenset({"EndpointName"}), frozenset({"EndpointName", "VariantName"})
@@ -60,12 +60,12 @@ OPERATIONS = frozenset({
     "GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems", "TransactGetItems",
 })  # fmt: skip
 
-_OF_MESSAGES = frozenset({*map(str, Outcome), *(map(str, set(Measure) - {Measure.JOBS_PAST_DEADLINE}))})
+_OF_MESSAGES = frozenset({*map(str, Outcome), *(map(str, set(Metric) - {Metric.JOBS_PAST_DEADLINE}))})
 OURS: dict[str, Names] = {
     "collect_results": _OF_MESSAGES,
     "handle_failures": _OF_MESSAGES,
     "dispatch_retries": frozenset(map(str, Outcome)),
-    "reconcile_jobs": frozenset({*map(str, Found), str(Measure.JOBS_PAST_DEADLINE)}),
+    "reconcile_jobs": frozenset({*map(str, Finding), str(Metric.JOBS_PAST_DEADLINE)}),
 }
 """By the dimension ``service``; ``stack`` is the other one."""
 

@@ -19,7 +19,7 @@ CONNECTIONS = 12
 """Of a client: four messages at a time, each of which reads an output and kept columns while it writes its part."""
 
 
-class _Models(Loader):
+class _ServiceModels(Loader):
     """Finds the descriptions of `SERVICES` without looking through those of all others first, some 400 folders."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 each has all types that clients need
@@ -30,7 +30,7 @@ class _Models(Loader):
 def session() -> Session:
     """What the clients of a process share: credentials, the description of regions, hooks."""
     made = Session()
-    made.register_component("data_loader", _Models())
+    made.register_component("data_loader", _ServiceModels())
     return made
 
 

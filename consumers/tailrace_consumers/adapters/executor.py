@@ -14,7 +14,7 @@ ClientFactory = Callable[[str], Any]
 """Makes the client of a service, named as boto3 names it."""
 
 
-class Boto3Executor:
+class BotocoreExecutor:
     """Executes one `Call`, once as far as we are concerned; ``tailrace_core.aws.retrying`` makes it persistent.
 
     Threads may share it: clients serve several at a time. They are made one after the other, as their session demands.
@@ -23,13 +23,13 @@ class Boto3Executor:
     def __init__(self, make_client: ClientFactory = default_client) -> None:
         self._make_client = make_client
         self._clients: dict[str, Any] = {}
-        self._making = Lock()
+        self._client_lock = Lock()
 
     def __call__(self, call: Call) -> Mapping[str, Any]:
         """The service's answer. Raises one of ``tailrace_core.errors``."""
         operation = f"{call.service}.{call.operation}"
         try:
-            client = self._clients.get(call.service) or self._made(call.service)
+            client = self._clients.get(call.service) or self._make(call.service)
             answer: Mapping[str, Any] = getattr(client, call.operation)(**call.params)
         except Exception as exc:
             if not type(exc).__module__.startswith(("botocore.", "boto3.")):
@@ -37,8 +37,8 @@ class Boto3Executor:
             raise translate_exception(exc, operation) from exc
         return answer
 
-    def _made(self, service: str) -> Any:
-        with self._making:
+    def _make(self, service: str) -> Any:
+        with self._client_lock:
             if service not in self._clients:
                 self._clients[service] = self._make_client(service)
             return self._clients[service]

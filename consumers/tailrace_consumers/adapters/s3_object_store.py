@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tailrace_consumers.ports import AloneError, StoredObject
+from tailrace_consumers.ports import DeferToSerialError, StoredObject
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import ConditionFailedError, NotFoundError, TailraceError
 
 BLOCK_BYTES = 1024 * 1024
-PIECE_BYTES = 8 * 1024 * 1024
+UPLOAD_PART_BYTES = 8 * 1024 * 1024
 """What fits is written at once; more goes up in pieces of this size. S3 takes 10,000, an answer fills 128."""
 
 _ABSENT = "*"
@@ -25,17 +25,19 @@ class S3ObjectStore:
         bucket: str,
         execute: Callable[[Call], Mapping[str, Any]],
         *,
-        piece_bytes: int = PIECE_BYTES,
-        most_bytes: int | None = None,
+        upload_part_bytes: int = UPLOAD_PART_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
         self._bucket = bucket
         self._execute = execute
-        self._piece_bytes = piece_bytes
-        self._most_bytes = most_bytes
+        self._upload_part_bytes = upload_part_bytes
+        self._most_bytes = max_bytes
 
-    def limited(self, most_bytes: int) -> S3ObjectStore:
+    def with_read_limit(self, max_bytes: int) -> S3ObjectStore:
         """The same bucket, of which nothing larger is read."""
-        return S3ObjectStore(self._bucket, self._execute, piece_bytes=self._piece_bytes, most_bytes=most_bytes)
+        return S3ObjectStore(
+            self._bucket, self._execute, upload_part_bytes=self._upload_part_bytes, max_bytes=max_bytes
+        )
 
     def locate(self, key: str) -> str:
         """The location of a key, ``s3://bucket/key``."""
@@ -47,7 +49,7 @@ class S3ObjectStore:
         body = answer["Body"]
         try:
             if self._most_bytes is not None and answer["ContentLength"] > self._most_bytes:
-                raise AloneError(f"{self.locate(key)} is larger than {self._most_bytes} bytes")
+                raise DeferToSerialError(f"{self.locate(key)} is larger than {self._most_bytes} bytes")
             while block := self._read_block(body, key):
                 yield block
         finally:
@@ -72,7 +74,7 @@ class S3ObjectStore:
 
     def put_new(self, key: str, blocks: Iterable[bytes], metadata: Callable[[], Mapping[str, str]]) -> bool:
         """Write an object that is not there yet; False when it is."""
-        pieces = _pieces(blocks, self._piece_bytes)
+        pieces = _pieces(blocks, self._upload_part_bytes)
         first = next(pieces, b"")
         second = next(pieces, None)
         try:

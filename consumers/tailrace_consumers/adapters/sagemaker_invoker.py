@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_consumers.ports import Invocation
+from tailrace_consumers.ports import InvocationResponse
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.model import Chunk, JobSettings
@@ -19,7 +19,7 @@ class SageMakerInvoker:
         self._bucket = bucket
         self._execute = execute
 
-    def invoke(self, chunk: Chunk, settings: JobSettings) -> Invocation:
+    def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
         """Ask for the chunk's current attempt.
 
         Raises:
@@ -39,4 +39,4 @@ class SageMakerInvoker:
         if not location:
             # What is left of an answer that broke off passes for a success without anything in it.
             raise TransientError(f"{chunk.inference_id}: the endpoint's answer does not say where the output will be")
-        return Invocation(location, answer.get("FailureLocation"))
+        return InvocationResponse(location, answer.get("FailureLocation"))

@@ -13,7 +13,7 @@ from typing import Any
 from tailrace_core.aws.calls import Call
 
 
-def transactions_in_turn(execute: Callable[[Call], Any]) -> Callable[[Call], Any]:
+def serialize_transactions(execute: Callable[[Call], Any]) -> Callable[[Call], Any]:
     """``execute`` for threads: of its transactions one at a time is under way, of all other calls any number.
 
     Whoever waits for its turn waits for a few calls, each of which has its time limit, and never while another one is

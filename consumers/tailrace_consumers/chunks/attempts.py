@@ -8,7 +8,7 @@ from tailrace_consumers.ports import Clock, Invoker
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.ledger.port import Ledger
 
-LOOK_AFTER_S = 300.0
+FIRST_CHECK_AFTER_S = 300.0
 """When the reconciler looks at an attempt for the first time; it backs off from there."""
 
 
@@ -22,7 +22,7 @@ class Attempts:
 
     def due_at(self, delay_s: float = 0.0) -> float:
         """When the reconciler is to look at what happens ``delay_s`` from now."""
-        return self._clock() + delay_s + LOOK_AFTER_S
+        return self._clock() + delay_s + FIRST_CHECK_AFTER_S
 
     def now(self) -> float:
         """Seconds since the epoch."""

@@ -7,13 +7,13 @@ import math
 import random
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.invocations import Invocations
 from tailrace_consumers.chunks.parking import Parking
 from tailrace_consumers.chunks.rejection import Rejection
-from tailrace_consumers.chunks.settling import Delivery
-from tailrace_consumers.chunks.splitting import child, halves, probe, write_half
-from tailrace_consumers.metrics import FAILURES
+from tailrace_consumers.chunks.settling import ChunkSettler
+from tailrace_consumers.chunks.splitting import child_chunk, halve, split_off_first, write_child
+from tailrace_consumers.metrics import FAILURE_METRICS
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
@@ -53,11 +53,11 @@ class FailurePolicy:
     store: ObjectStore
     retries: RetryQueue
     parts: Parts
-    delivery: Delivery
+    settler: ChunkSettler
     rejection: Rejection
     parking: Parking
     attempts: Attempts
-    invocations: Invocations
+    attempt_invoker: AttemptInvoker
     random_source: random.Random
     meter: Meter
 
@@ -68,7 +68,7 @@ class FailurePolicy:
             TransientError: something did not answer; the same message may be handled again.
             ContractError: the chunk's objects do not hold what the ledger says.
         """
-        self.meter.record(FAILURES[failure.failure_class], 1)
+        self.meter.record(FAILURE_METRICS[failure.failure_class], 1)
         short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
         match self._action(job, settings, chunk, short):
             case Action.RETRY:
@@ -82,11 +82,11 @@ class FailurePolicy:
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
         """Invoke what a split that died half-way left open and not invoked."""
         rows = read_chunk_rows(self.store, dataclasses.replace(parent, state=ChunkState.OPEN), settings)
-        for half in {each.range: each for both in (halves(rows), probe(rows)) for each in both}:
+        for half in {each.range: each for both in (halve(rows), split_off_first(rows)) for each in both}:
             found = self.ledger.chunk(parent.job_id, half)
             if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
-                self.invocations.invoke_or_park(found, settings)
-        return self.delivery.stop(parent.job_id, Outcome.STALE)
+                self.attempt_invoker.invoke_or_park(found, settings)
+        return self.settler.acknowledge(parent.job_id, Outcome.STALE)
 
     def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Action:
         policy = POLICIES[failure.failure_class]
@@ -136,7 +136,7 @@ class FailurePolicy:
             return None
         if part.rejected == chunk.range.rows:
             return self.rejection.reject(chunk, settings, failure.reason)
-        return self.delivery.deliver(chunk, settings, part)
+        return self.settler.settle_part(chunk, settings, part)
 
     def _split(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         try:
@@ -146,14 +146,14 @@ class FailurePolicy:
             self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
             return Outcome.PARKED
         doubted = failure.failure_class is FailureClass.TRANSIENT and not others_succeed(job, chunk)
-        both = probe(rows) if doubted or not job.rows_scored else halves(rows)
+        both = split_off_first(rows) if doubted or not job.rows_scored else halve(rows)
         for half in both:
-            write_half(self.store, chunk.job_id, half)
-        left, right = (child(half, job, self.attempts, doubted=doubted) for half in both)
+            write_child(self.store, chunk.job_id, half)
+        left, right = (child_chunk(half, job, self.attempts, doubted=doubted) for half in both)
         match self.ledger.split(dataclasses.replace(chunk, reason=failure.reason), left, right):
             case SettleOutcome.SETTLED:
                 for each in (left, right):
-                    self.invocations.invoke_or_park(each, settings)
+                    self.attempt_invoker.invoke_or_park(each, settings)
                 return Outcome.SPLIT
             case SettleOutcome.NO_BUDGET if doubted:
                 self.parking.park(chunk, settings, failure.failure_class, failure.reason)
@@ -161,7 +161,7 @@ class FailurePolicy:
             case SettleOutcome.NO_BUDGET:
                 return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
             case SettleOutcome.REFUSED:
-                return self.delivery.cancel(chunk)
+                return self.settler.cancel(chunk)
             case SettleOutcome.ALREADY:
                 return self._already(settings, chunk, failure)
 
@@ -170,5 +170,5 @@ class FailurePolicy:
         if found is not None and found.state is ChunkState.SPLIT:
             return self.resume_split(settings, found)
         if found is not None and found.answered:
-            return self._deliver_part(settings, chunk, failure) or self.delivery.stop(chunk.job_id, Outcome.STALE)
-        return self.delivery.stop(chunk.job_id, Outcome.STALE)
+            return self._deliver_part(settings, chunk, failure) or self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+        return self.settler.acknowledge(chunk.job_id, Outcome.STALE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tailrace_consumers.chunks.lookup import Intake
-from tailrace_consumers.chunks.window_filling import Starting
+from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.window_filling import WindowFiller
 from tailrace_consumers.ports import Clock
 from tailrace_core.jobs.limits import all_refused_reason, excess_rejects_reason
 from tailrace_core.jobs.model import Job, JobState
@@ -11,63 +11,63 @@ from tailrace_core.ledger.closing import cancel_open_chunks, close_job
 from tailrace_core.ledger.finishing import EventPublisher, ManifestStore, complete_finishing, finish_if_complete
 from tailrace_core.ledger.port import Ledger
 
-CANCELLED_AT_ONCE = 300
+MAX_CANCELLED_AT_ONCE = 300
 """How many chunks of a job that fails are cancelled by the message that made it fail; the reconciler does the rest."""
 
 
-class Completion:
+class JobCompletion:
     """Ends jobs: early when they must, at last when they can; until then it has what waits started."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
-        intake: Intake,
-        starting: Starting,
+        lookup: LedgerLookup,
+        window_filler: WindowFiller,
         store: ManifestStore,
         publisher: EventPublisher,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
-        self._intake = intake
-        self._starting = starting
+        self._lookup = lookup
+        self._window_filler = window_filler
         self._store = store
         self._publisher = publisher
         self._clock = clock
 
-    def look(self, job_id: str) -> None:
-        """Fail the job if it is over its limit of rejected rows, or no row can be scored; finish it if it is complete.
+    def check(self, job_id: str) -> None:
+        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete.
 
         Otherwise start what waits and fits.
         """
         job = self._ledger.job(job_id)
         if job is None:
             return
-        reason = self._hopeless(job)
+        reason = self._failure_reason(job)
         if reason is not None:
-            self.end_early(job_id, JobState.FAILED, reason)
+            self.close_job(job_id, JobState.FAILED, reason)
         elif job.complete:
             self._finish(job_id)
         else:
-            self.start(job)
+            self.fill_window(job)
 
-    def start(self, job: Job) -> None:
+    def fill_window(self, job: Job) -> None:
         """Start what waits and fits, by the job as it was just read."""
-        settings = self._intake.settings(job.job_id) if job.chunks_waiting else None
+        settings = self._lookup.settings(job.job_id) if job.chunks_waiting else None
         if settings is not None:
-            self._starting.start(job, settings)
+            self._window_filler.fill(job, settings)
 
-    def _hopeless(self, job: Job) -> str | None:
+    def _failure_reason(self, job: Job) -> str | None:
         """Why the job has to fail, if it has to."""
         if not job.rows_rejected or not job.state.accepts_results:
             return None
-        settings = self._intake.settings(job.job_id)
+        settings = self._lookup.settings(job.job_id)
         reason = excess_rejects_reason(job, settings) if settings is not None else None
         if reason is None and not (job.complete or job.rows_scored):
             reason = all_refused_reason(job, self._ledger.chunks(job.job_id))
         return reason
 
-    def end_early(self, job_id: str, outcome: JobState, reason: str, *, limit: int = CANCELLED_AT_ONCE) -> bool:
+    def close_job(self, job_id: str, outcome: JobState, reason: str, *, limit: int = MAX_CANCELLED_AT_ONCE) -> bool:
         """Close the job and cancel up to ``limit`` open chunks; whether all were. Finishes it when it can be."""
         close_job(job_id, outcome, reason, ledger=self._ledger, now=self._clock())
         done = cancel_open_chunks(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
@@ -79,7 +79,7 @@ class Completion:
         if job.state is JobState.FINISHING:
             complete_finishing(job, ledger=self._ledger, store=self._store, publisher=self._publisher)
         else:
-            self.look(job.job_id)
+            self.check(job.job_id)
 
     def _finish(self, job_id: str) -> None:
         finish_if_complete(job_id, ledger=self._ledger, store=self._store, publisher=self._publisher, now=self._clock())

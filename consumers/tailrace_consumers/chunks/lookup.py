@@ -15,7 +15,7 @@ _SETTINGS_CACHED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ChunkContext:
     """A job and one of its chunks."""
 
     job: Job
@@ -23,7 +23,7 @@ class Known:
     chunk: Chunk
 
 
-def identify(notification: Notification, endpoint_name: str, *, succeeded: bool) -> InferenceId | Outcome:
+def identify_attempt(notification: Notification, endpoint_name: str, *, succeeded: bool) -> InferenceId | Outcome:
     """The attempt that a notification reports on, or why it is acknowledged without more.
 
     The endpoint's name may be missing; a wrong one is another's. Nor is a success taken for a failure.
@@ -37,7 +37,7 @@ def identify(notification: Notification, endpoint_name: str, *, succeeded: bool)
     return inference if notification.succeeded is succeeded else Outcome.NOT_OURS
 
 
-class Intake:
+class LedgerLookup:
     """Looks things up in the ledger. Settings never change, so they are read once for each job. For any threads."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -45,14 +45,14 @@ class Intake:
         self._settings: dict[str, JobSettings] = {}
         self._storing = Lock()
 
-    def look_up(self, inference: InferenceId) -> Known | None:
+    def find(self, inference: InferenceId) -> ChunkContext | None:
         """The chunk with its job; None for strangers: nothing is ever written for those."""
         chunk = self._ledger.chunk(inference.job_id, inference.range)
         if chunk is None:
             return None
         job = self._ledger.job(inference.job_id)
         settings = self.settings(inference.job_id)
-        return None if job is None or settings is None else Known(job, settings, chunk)
+        return None if job is None or settings is None else ChunkContext(job, settings, chunk)
 
     def settings(self, job_id: str) -> JobSettings | None:
         """The job's settings."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tailrace_consumers.chunks.settling import Delivery
+from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.objects.chunk_rows import ChunkRows, read_chunk_rows
-from tailrace_consumers.objects.joining import SLICE_LINES, blank_prediction, woven
+from tailrace_consumers.objects.joining import BATCH_LINES, blank_prediction, join_lines
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
@@ -19,10 +19,10 @@ from tailrace_core.objects import keys
 class Rejection:
     """Rejects open chunks whole."""
 
-    def __init__(self, *, store: ObjectStore, parts: Parts, delivery: Delivery) -> None:
+    def __init__(self, *, store: ObjectStore, parts: Parts, settler: ChunkSettler) -> None:
         self._store = store
         self._parts = parts
-        self._delivery = delivery
+        self._settler = settler
 
     def reject(self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False) -> Outcome:
         """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
@@ -35,7 +35,7 @@ class Rejection:
             rows = read_chunk_rows(self._store, chunk, settings, lost_input=lost_input)
             part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows)
             self._record(rows, part, reason)
-        return self._delivery.deliver(chunk, settings, part, reason=reason)
+        return self._settler.settle_part(chunk, settings, part, reason=reason)
 
     def _record(self, rows: ChunkRows, part: Part, reason: str) -> None:
         if part.rejected == rows.chunk.range.rows:
@@ -54,6 +54,6 @@ class Rejection:
 def _blank_lines(rows: ChunkRows) -> Iterator[bytes]:
     blank = blank_prediction(len(rows.settings.output_columns), kept=rows.kept is not None)
     count = rows.chunk.range.rows
-    blanks = ([blank] * min(SLICE_LINES, count - start) for start in range(0, count, SLICE_LINES))
+    blanks = ([blank] * min(BATCH_LINES, count - start) for start in range(0, count, BATCH_LINES))
     kept = None if rows.kept is None else [[record.removesuffix(b"\n") for record in rows.kept]]
-    return woven(blanks, kept)
+    return join_lines(blanks, kept)

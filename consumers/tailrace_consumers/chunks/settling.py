@@ -8,7 +8,7 @@ from tailrace_consumers.metrics import record_latency, record_rows
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
-from tailrace_consumers.runtime.deferred_checks import Looker
+from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
@@ -27,7 +27,7 @@ class Timings:
     completed_at: str | None = None
 
 
-class Delivery:
+class ChunkSettler:
     """The last steps of a chunk, the same for whoever wrote its part."""
 
     def __init__(
@@ -36,18 +36,18 @@ class Delivery:
         ledger: Ledger,
         store: ObjectStore,
         publisher: Publisher,
-        looker: Looker,
+        completion_check: CompletionCheck,
         meter: Meter,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._publisher = publisher
-        self._looker = looker
+        self._completion_check = completion_check
         self._meter = meter
         self._clock = clock
 
-    def deliver(
+    def settle_part(
         self,
         chunk: Chunk,
         settings: JobSettings,
@@ -63,7 +63,7 @@ class Delivery:
         """
         # Marked before it is published: a chunk whose rows were announced is never split, nor announced again in parts.
         if not self._ledger.mark_answered(chunk.job_id, chunk.range):
-            return self.stop(chunk.job_id, Outcome.STALE)
+            return self.acknowledge(chunk.job_id, Outcome.STALE)
         self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
         whole = part.rejected == chunk.range.rows
         settled = self._ledger.settle(
@@ -80,19 +80,19 @@ class Delivery:
         if settled is SettleOutcome.REFUSED:
             return self.cancel(chunk)
         if settled is SettleOutcome.ALREADY:
-            return self.stop(chunk.job_id, Outcome.STALE)
+            return self.acknowledge(chunk.job_id, Outcome.STALE)
         record_rows(self._meter, scored=chunk.range.rows - part.rejected, rejected=part.rejected)
         record_latency(self._meter, answered_at=timings.completed_at if timings else None, now=self._clock())
-        return self.stop(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
+        return self.acknowledge(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
 
     def cancel(self, chunk: Chunk) -> Outcome:
         """Settle a chunk that comes back to a job which was closed."""
         self._ledger.settle(Settlement.cancelled_of(chunk))
-        return self.stop(chunk.job_id, Outcome.CLOSED)
+        return self.acknowledge(chunk.job_id, Outcome.CLOSED)
 
-    def stop(self, job_id: str, outcome: Outcome) -> Outcome:
+    def acknowledge(self, job_id: str, outcome: Outcome) -> Outcome:
         """Finish the job if it is complete: whoever settled last may have died before looking."""
-        self._looker.look(job_id)
+        self._completion_check.check(job_id)
         return outcome
 
     def _event(self, chunk: Chunk, settings: JobSettings, part: Part, timings: Timings) -> PartReady:

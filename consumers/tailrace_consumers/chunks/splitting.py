@@ -19,7 +19,7 @@ from tailrace_core.objects import keys
 
 
 @dataclass(frozen=True)
-class Half:
+class ChildContents:
     """One child, of whatever size: its range and its objects' contents."""
 
     range: RowRange
@@ -28,25 +28,25 @@ class Half:
     rejects: list[Reject]
 
 
-def halves(rows: ChunkRows) -> tuple[Half, Half]:
+def halve(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
     """The two halves of a chunk of which two rows at least were sent. The same objects give the same halves."""
     return _divided(rows, len(rows.sent) // 2)
 
 
-def probe(rows: ChunkRows) -> tuple[Half, Half]:
+def split_off_first(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
     """The first row sent, alone, and the rest: whether the model can score anything of this job is soon known."""
     return _divided(rows, 1)
 
 
-def _divided(rows: ChunkRows, middle: int) -> tuple[Half, Half]:
+def _divided(rows: ChunkRows, middle: int) -> tuple[ChildContents, ChildContents]:
     whole = rows.chunk.range
     left, right = whole.split_at(rows.sent_rows[middle])
     return _half(rows, left, rows.sent[:middle]), _half(rows, right, rows.sent[middle:])
 
 
-def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> Half:
+def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> ChildContents:
     first = part.first_row - rows.chunk.range.first_row
-    return Half(
+    return ChildContents(
         range=part,
         input=b"".join((rows.header, *sent)),
         kept=None if rows.kept is None else b"".join(rows.kept[first : first + part.rows]),
@@ -54,7 +54,7 @@ def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> Half:
     )
 
 
-def write_half(store: ObjectStore, job_id: str, half: Half) -> None:
+def write_child(store: ObjectStore, job_id: str, half: ChildContents) -> None:
     """Write a child's objects; idempotent by their keys."""
     store.put(keys.input_key(job_id, half.range), half.input)
     if half.kept is not None:
@@ -63,7 +63,7 @@ def write_half(store: ObjectStore, job_id: str, half: Half) -> None:
         store.put(keys.rejects_key(job_id, half.range), write_rejects(half.rejects))
 
 
-def child(half: Half, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
+def child_chunk(half: ChildContents, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
     """A child as it is opened: a first attempt is intended. ``doubted``: nobody knows if the endpoint answers."""
     return Chunk(
         job_id=job.job_id,

@@ -6,8 +6,8 @@ import math
 import random
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.invocations import Invocations
 from tailrace_consumers.ports import Meter, RetryQueue
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.failures import backoff_s
@@ -19,17 +19,17 @@ REASON = "its turn came, and the endpoint did not take it at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Starting:
+class WindowFiller:
     """Claims and invokes. Who dies in between leaves an attempt that nobody knows of, which the reconciler finds."""
 
     ledger: Ledger
     attempts: Attempts
-    invocations: Invocations
+    attempt_invoker: AttemptInvoker
     retries: RetryQueue
     random_source: random.Random
     meter: Meter
 
-    def start(self, job: Job, settings: JobSettings) -> None:
+    def fill(self, job: Job, settings: JobSettings) -> None:
         """Start what fits; no call is made when nothing waits, or nothing fits, by ``job`` as it was just read.
 
         Raises:
@@ -46,7 +46,7 @@ class Starting:
     def _invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
         """Whether the endpoint took it; what it refuses for good is parked."""
         try:
-            outcome = self.invocations.invoke_or_park(chunk, settings)
+            outcome = self.attempt_invoker.invoke_or_park(chunk, settings)
         except TransientError:
             return False
         self.meter.record(outcome, 1)

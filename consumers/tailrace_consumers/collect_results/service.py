@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
-from tailrace_consumers.chunks.lookup import Intake, Known, identify
-from tailrace_consumers.chunks.settling import Delivery, Timings
+from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
+from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.objects.chunk_rows import read_chunk_rejects
-from tailrace_consumers.objects.joining import blank_prediction, kept_lines, with_blanks, woven
+from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import AloneError, ObjectStore
+from tailrace_consumers.ports import DeferToSerialError, ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
@@ -33,10 +33,10 @@ class CollectResults:
     """Handles one notification of success; the same one again, or others in any order, change nothing."""
 
     settings: Settings
-    intake: Intake
+    lookup: LedgerLookup
     store: ObjectStore
     parts: Parts
-    delivery: Delivery
+    settler: ChunkSettler
     policy: FailurePolicy | None
     """None while other notifications are handled, too: what failed has its rows read into memory, and counts those
     of its job that did not."""
@@ -49,20 +49,20 @@ class CollectResults:
             ContractError: a location outside of what the endpoint writes, or objects that contradict the ledger.
             AloneError: this one takes a policy, or is larger than the store reads beside others.
         """
-        inference = identify(notification, self.settings.endpoint_name, succeeded=True)
+        inference = identify_attempt(notification, self.settings.endpoint_name, succeeded=True)
         if isinstance(inference, Outcome):
             return inference
-        known = self.intake.look_up(inference)
-        if known is None:
-            return Outcome.STRANGER
-        if known.chunk.state is not ChunkState.OPEN:
-            return self.delivery.stop(inference.job_id, Outcome.STALE)
-        if known.job.state is JobState.CLOSING:
-            return self.delivery.cancel(known.chunk)
-        if not known.job.state.accepts_results:
-            return self.delivery.stop(inference.job_id, Outcome.CLOSED)
-        key = self._output_key(notification, inference, known.chunk)
-        return Outcome.REFUSED if key is None else self._collect(known, inference, key, _timings(notification))
+        context = self.lookup.find(inference)
+        if context is None:
+            return Outcome.UNKNOWN_CHUNK
+        if context.chunk.state is not ChunkState.OPEN:
+            return self.settler.acknowledge(inference.job_id, Outcome.STALE)
+        if context.job.state is JobState.CLOSING:
+            return self.settler.cancel(context.chunk)
+        if not context.job.state.accepts_results:
+            return self.settler.acknowledge(inference.job_id, Outcome.CLOSED)
+        key = self._output_key(notification, inference, context.chunk)
+        return Outcome.REFUSED if key is None else self._collect(context, inference, key, _timings(notification))
 
     def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:
         """Where the output lies; None when the ledger knows better: forged, or of an invocation that was replaced."""
@@ -77,34 +77,34 @@ class CollectResults:
         location = parse_trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS)
         return location.key if recorded is None or location == S3Location.parse(recorded) else None
 
-    def _collect(self, known: Known, inference: InferenceId, key: str, timings: Timings) -> Outcome:
-        chunk, settings = known.chunk, known.settings
+    def _collect(self, context: ChunkContext, inference: InferenceId, key: str, timings: Timings) -> Outcome:
+        chunk, settings = context.chunk, context.settings
         try:
             part, reason = self._write(chunk, settings, key)
         except AlignmentError as exc:
             if inference.attempt != chunk.attempt:
-                return self.delivery.stop(chunk.job_id, Outcome.STALE)
-            return self._fail(known, exc.message)
+                return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+            return self._fail(context, exc.message)
         if part.rejected == chunk.range.rows:
-            return self._rejected_before(known, inference, key)
-        return self.delivery.deliver(chunk, settings, part, timings=timings, reason=reason)
+            return self._rejected_before(context, inference, key)
+        return self.settler.settle_part(chunk, settings, part, timings=timings, reason=reason)
 
-    def _rejected_before(self, known: Known, inference: InferenceId, key: str) -> Outcome:
+    def _rejected_before(self, context: ChunkContext, inference: InferenceId, key: str) -> Outcome:
         """Carry a rejection on that died half-way, when no other message will."""
-        chunk = known.chunk
+        chunk = context.chunk
         if inference.attempt == chunk.attempt:
-            misaligned = self._misaligned(chunk, known.settings, key)
+            misaligned = self._misaligned(chunk, context.settings, key)
             if misaligned is not None or chunk.attempt > 1:
                 # It began with this very message, or maybe with a failure of an attempt that is over.
                 reason = REJECTED_BEFORE if misaligned is None else misaligned.message
-                return self._fail(known, reason)
+                return self._fail(context, reason)
         # A failure was first and is being recorded; its own message carries it to the end.
-        return self.delivery.stop(chunk.job_id, Outcome.STALE)
+        return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
 
-    def _fail(self, known: Known, reason: str) -> Outcome:
+    def _fail(self, context: ChunkContext, reason: str) -> Outcome:
         if self.policy is None:
-            raise AloneError(reason)
-        return self.policy.apply(known.job, known.settings, known.chunk, Failure(FailureClass.DATA, reason))
+            raise DeferToSerialError(reason)
+        return self.policy.apply(context.job, context.settings, context.chunk, Failure(FailureClass.DATA, reason))
 
     def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
         expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
@@ -122,24 +122,24 @@ class CollectResults:
         if found is not None:
             return found, None
         try:
-            return self._weave(chunk, settings, key, skip=0), None
+            return self._join(chunk, settings, key, skip=0), None
         except AlignmentError as exc:
             if settings.header is not HeaderPolicy.REPEAT or exc.answered != chunk.rows_sent + 1:
                 raise
-        return self._weave(chunk, settings, key, skip=1), HEADER_SCORED
+        return self._join(chunk, settings, key, skip=1), HEADER_SCORED
 
-    def _weave(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
+    def _join(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
         expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
         predictions = align_predictions(self._output(key), expected, skip=skip)
         if chunk.rejected:
             rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
             blank = blank_prediction(len(settings.output_columns), kept=settings.has_kept_columns)
-            predictions = with_blanks(predictions, rejected, chunk.range.rows, blank)
+            predictions = insert_blanks(predictions, rejected, chunk.range.rows, blank)
         kept = None
         if settings.has_kept_columns:
             kept_key = keys.kept_key(chunk.job_id, chunk.range)
             kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
-        return self.parts.write(chunk, woven(predictions, kept), rejected=chunk.rejected)
+        return self.parts.write(chunk, join_lines(predictions, kept), rejected=chunk.rejected)
 
     def _output(self, key: str) -> Iterator[bytes]:
         try:

@@ -6,9 +6,9 @@ import math
 import random
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.invocations import Invocations
-from tailrace_consumers.chunks.lookup import Intake, Known
+from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import RetryQueue
 from tailrace_core.errors import ThrottledError
@@ -25,9 +25,9 @@ THROTTLED_BASE_S = 30.0
 class DispatchRetries:
     """Handles one due retry at a time; a second copy of the same message finds the attempt made and stops."""
 
-    intake: Intake
+    lookup: LedgerLookup
     attempts: Attempts
-    invocations: Invocations
+    attempt_invoker: AttemptInvoker
     retries: RetryQueue
     random_source: random.Random
 
@@ -37,13 +37,13 @@ class DispatchRetries:
         Raises:
             TransientError: something did not answer: let the queue deliver it again.
         """
-        known = self.intake.look_up(InferenceId(message.job_id, message.range, message.attempt))
-        if known is None:
-            return Outcome.STRANGER
-        if not known.job.state.accepts_results or self.attempts.now() >= known.job.deadline_at:
+        context = self.lookup.find(InferenceId(message.job_id, message.range, message.attempt))
+        if context is None:
+            return Outcome.UNKNOWN_CHUNK
+        if not context.job.state.accepts_results or self.attempts.now() >= context.job.deadline_at:
             return Outcome.CLOSED
-        intended = self._intended(known.job, known.chunk, message)
-        return Outcome.STALE if intended is None else self._invoke(known, intended, message)
+        intended = self._intended(context.job, context.chunk, message)
+        return Outcome.STALE if intended is None else self._invoke(context, intended, message)
 
     def _intended(self, job: Job, chunk: Chunk, message: RetryDue) -> Chunk | None:
         """The chunk with the message's attempt intended, now or by an earlier delivery that did not get to invoke."""
@@ -57,9 +57,9 @@ class DispatchRetries:
             chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=job.rows_scored
         )
 
-    def _invoke(self, known: Known, chunk: Chunk, message: RetryDue) -> Outcome:
+    def _invoke(self, context: ChunkContext, chunk: Chunk, message: RetryDue) -> Outcome:
         try:
-            return self.invocations.invoke_or_park(chunk, known.settings)
+            return self.attempt_invoker.invoke_or_park(chunk, context.settings)
         except ThrottledError as exc:
             wait_s = max(
                 exc.retry_after_s or 0.0, backoff_s(chunk.attempt, self.random_source, base_s=THROTTLED_BASE_S)

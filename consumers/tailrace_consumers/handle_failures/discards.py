@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.chunks.rejection import Rejection
-from tailrace_consumers.chunks.settling import Delivery
+from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import ChunkState, JobState
@@ -25,11 +25,11 @@ def is_discard(body: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Discards:
+class DiscardChunks:
     """Handles one decision at a time; a second copy, or one that a redrive or a late success overtook, does nothing."""
 
-    intake: Intake
-    delivery: Delivery
+    lookup: LedgerLookup
+    settler: ChunkSettler
     rejection: Rejection
 
     def handle(self, message: DiscardDue) -> Outcome:
@@ -39,14 +39,14 @@ class Discards:
             TransientError: something did not answer: let the queue deliver it again.
             ContractError: the chunk's objects contradict the ledger.
         """
-        known = self.intake.look_up(InferenceId(message.job_id, message.range, message.attempt))
-        if known is None:
-            return Outcome.STRANGER
-        chunk, job = known.chunk, known.job
+        context = self.lookup.find(InferenceId(message.job_id, message.range, message.attempt))
+        if context is None:
+            return Outcome.UNKNOWN_CHUNK
+        chunk, job = context.chunk, context.job
         if chunk.state is ChunkState.OPEN and job.state is JobState.CLOSING:
-            return self.delivery.cancel(chunk)
+            return self.settler.cancel(chunk)
         if chunk.state is not ChunkState.OPEN or chunk.attempt != message.attempt or not chunk.parked:
-            return self.delivery.stop(chunk.job_id, Outcome.STALE)
+            return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
         if not job.state.accepts_results:
-            return self.delivery.stop(chunk.job_id, Outcome.CLOSED)
-        return self.rejection.reject(chunk, known.settings, message.reason, lost_input=True)
+            return self.settler.acknowledge(chunk.job_id, Outcome.CLOSED)
+        return self.rejection.reject(chunk, context.settings, message.reason, lost_input=True)

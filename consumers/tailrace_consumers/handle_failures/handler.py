@@ -6,9 +6,9 @@ from functools import cache, partial
 from typing import Any
 
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.handle_failures.discards import Discards, is_discard
+from tailrace_consumers.handle_failures.discards import DiscardChunks, is_discard
 from tailrace_consumers.handle_failures.service import HandleFailures
-from tailrace_consumers.runtime.telemetry import Handled, process
+from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
 from tailrace_core.messages.events import DiscardDue, decode
 from tailrace_core.messages.notifications import decode_notification
 
@@ -16,22 +16,24 @@ from tailrace_core.messages.notifications import decode_notification
 @cache
 def build() -> HandleFailures:
     """The service, from the function's environment; its first message pays for it."""
-    return assemble(Composition.of_environment())
+    return assemble(Composition.from_environment())
 
 
-def assemble(made: Composition) -> HandleFailures:
+def assemble(composition: Composition) -> HandleFailures:
     """The service, of what is made for it."""
     return HandleFailures(
-        settings=made.settings,
-        intake=made.intake,
-        store=made.store,
-        delivery=made.delivery,
-        policy=made.policy,
-        discards=Discards(intake=made.intake, delivery=made.delivery, rejection=made.policy.rejection),
+        settings=composition.settings,
+        lookup=composition.lookup,
+        store=composition.store,
+        settler=composition.settler,
+        policy=composition.policy,
+        discards=DiscardChunks(
+            lookup=composition.lookup, settler=composition.settler, rejection=composition.policy.rejection
+        ),
     )
 
 
-def handle(body: str, service: HandleFailures) -> Handled:
+def handle(body: str, service: HandleFailures) -> HandledMessage:
     """One message: what the endpoint says, or what a person decided."""
     if is_discard(body):
         message = decode(DiscardDue, body)
@@ -42,4 +44,4 @@ def handle(body: str, service: HandleFailures) -> Handled:
 
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
     """A batch of them."""
-    return process(event, partial(handle, service=build()))
+    return process_serially(event, partial(handle, service=build()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
-from tailrace_consumers.chunks.lookup import Intake, Known, identify
-from tailrace_consumers.chunks.settling import Delivery
-from tailrace_consumers.handle_failures.discards import Discards
+from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
+from tailrace_consumers.chunks.settling import ChunkSettler
+from tailrace_consumers.handle_failures.discards import DiscardChunks
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
@@ -28,11 +28,11 @@ class HandleFailures:
     """Handles one notification of failure at a time. Only the current attempt's failure counts, and it counts once."""
 
     settings: Settings
-    intake: Intake
+    lookup: LedgerLookup
     store: ObjectStore
-    delivery: Delivery
+    settler: ChunkSettler
     policy: FailurePolicy
-    discards: Discards
+    discards: DiscardChunks
 
     def handle(self, notification: Notification) -> Outcome:
         """What became of the notification.
@@ -41,27 +41,27 @@ class HandleFailures:
             TransientError: something did not answer: let the queue deliver it again.
             ContractError: the chunk's objects contradict the ledger.
         """
-        inference = identify(notification, self.settings.endpoint_name, succeeded=False)
+        inference = identify_attempt(notification, self.settings.endpoint_name, succeeded=False)
         if isinstance(inference, Outcome):
             return inference
-        known = self.intake.look_up(inference)
-        if known is None:
-            return Outcome.STRANGER
-        return self._stopped(known, inference) or self._fail(known, notification)
+        context = self.lookup.find(inference)
+        if context is None:
+            return Outcome.UNKNOWN_CHUNK
+        return self._stopped(context, inference) or self._fail(context, notification)
 
-    def _stopped(self, known: Known, inference: InferenceId) -> Outcome | None:
+    def _stopped(self, context: ChunkContext, inference: InferenceId) -> Outcome | None:
         """The outcome when this failure does not count (any more)."""
-        chunk, job = known.chunk, known.job
+        chunk, job = context.chunk, context.job
         if chunk.state is ChunkState.SPLIT and chunk.attempt == inference.attempt and job.state.accepts_results:
-            return self.policy.resume_split(known.settings, chunk)
+            return self.policy.resume_split(context.settings, chunk)
         if chunk.state is ChunkState.OPEN and job.state is JobState.CLOSING:
-            return self.delivery.cancel(chunk)
+            return self.settler.cancel(chunk)
         if chunk.state is not ChunkState.OPEN or chunk.attempt != inference.attempt or chunk.parked:
-            return self.delivery.stop(chunk.job_id, Outcome.STALE)
-        return None if job.state.accepts_results else self.delivery.stop(chunk.job_id, Outcome.CLOSED)
+            return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+        return None if job.state.accepts_results else self.settler.acknowledge(chunk.job_id, Outcome.CLOSED)
 
-    def _fail(self, known: Known, notification: Notification) -> Outcome:
-        named, recorded = notification.response.failure_location, known.chunk.failure_location
+    def _fail(self, context: ChunkContext, notification: Notification) -> Outcome:
+        named, recorded = notification.response.failure_location, context.chunk.failure_location
         if named and recorded and not _same(named, recorded):
             return Outcome.REFUSED
         said = notification.failure_reason or "no reason was given"
@@ -75,7 +75,7 @@ class HandleFailures:
             failure_class = FailureClass.TRANSIENT
         reason = f"{said} {detail}" if detail and detail not in said else said
         failure = Failure(failure_class, reason, reported=not unreported)
-        return self.policy.apply(known.job, known.settings, known.chunk, failure)
+        return self.policy.apply(context.job, context.settings, context.chunk, failure)
 
     def _detail(self, location: str | None) -> str:
         """What the container said, for people; the failure counts without it as well."""

@@ -45,11 +45,11 @@ class ChunkRows:
         return sorted([*self.rejects, *now], key=lambda each: each.row)
 
     def _original(self, row: int, record: bytes) -> bytes:
-        kept = None if self.kept is None else without_end(self.kept[row - self.chunk.range.first_row])
-        return original_record(self.settings, without_end(record), kept)
+        kept = None if self.kept is None else strip_line_end(self.kept[row - self.chunk.range.first_row])
+        return original_record(self.settings, strip_line_end(record), kept)
 
 
-def without_end(record: bytes) -> bytes:
+def strip_line_end(record: bytes) -> bytes:
     """A record without its line end."""
     return record[:-2] if record.endswith(b"\r\n") else record.removesuffix(b"\n")
 

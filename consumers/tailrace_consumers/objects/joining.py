@@ -9,7 +9,7 @@ from tailrace_core.csv_text.framing import complete_records
 from tailrace_core.csv_text.records import split_lines
 from tailrace_core.errors import ContractError
 
-SLICE_LINES = 4096
+BATCH_LINES = 4096
 
 
 def blank_prediction(columns: int, *, kept: bool) -> bytes:
@@ -33,41 +33,41 @@ def kept_lines(blocks: Iterable[bytes], rows: int, where: str) -> Iterator[list[
         raise ContractError(f"{where} holds {count} records for a chunk of {rows} rows; submit the job again")
 
 
-def with_blanks(
+def insert_blanks(
     predictions: Iterable[list[bytes]], rejected: Sequence[int], rows: int, blank: bytes
 ) -> Iterator[list[bytes]]:
     """Predictions with ``blank`` at the rejected rows' places (from 0 in the chunk, ascending); ``rows`` in all."""
     position, next_rejected = 0, 0
     for batch in predictions:
-        woven: list[bytes] = []
+        join_lines: list[bytes] = []
         taken = 0
         while taken < len(batch):
             if next_rejected == len(rejected):
                 more = len(batch) - taken
             else:
                 more = min(len(batch) - taken, rejected[next_rejected] - position)
-            woven += batch[taken : taken + more]
+            join_lines += batch[taken : taken + more]
             taken += more
             position += more
             if next_rejected < len(rejected) and position == rejected[next_rejected]:
-                woven.append(blank)
+                join_lines.append(blank)
                 position += 1
                 next_rejected += 1
-        if woven:
-            yield woven
+        if join_lines:
+            yield join_lines
     left = rows - position
-    for start in range(0, left, SLICE_LINES):
-        yield [blank] * min(SLICE_LINES, left - start)
+    for start in range(0, left, BATCH_LINES):
+        yield [blank] * min(BATCH_LINES, left - start)
 
 
-def woven(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] | None) -> Iterator[bytes]:
+def join_lines(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] | None) -> Iterator[bytes]:
     """The part's bytes: ``kept,prediction`` lines, or bare predictions when nothing is kept."""
     if kept is None:
         for batch in predictions:
             if batch:
                 yield b"\n".join(batch) + b"\n"
         return
-    for left, right in _paired(kept, predictions):
+    for left, right in _pair_lines(kept, predictions):
         # Four bytes objects a row, put side by side by assigning slices, then joined: the fastest of many ways.
         row = [b"", b",", b"", b"\n"]
         cells = row * len(left)
@@ -76,7 +76,7 @@ def woven(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] | None
         yield b"".join(cells)
 
 
-def _paired(left: Iterable[list[bytes]], right: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], list[bytes]]]:
+def _pair_lines(left: Iterable[list[bytes]], right: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], list[bytes]]]:
     """Both streams of lines (no batch is empty) cut at the same places, read to their ends: both may object."""
     lefts, rights = iter(left), iter(right)
     have_left: list[bytes] = []

@@ -41,9 +41,11 @@ class Parts:
         Raises what reading ``blocks`` raises, and then nothing was written.
         """
         key = keys.part_key(chunk.job_id, chunk.range)
-        passing = _Passing(blocks, chunk, rejected)
-        if self._store.put_new(key, passing, passing.metadata):
-            return Part(rejected, passing.checksum.size_bytes, str(passing.checksum), passing.body, mine=True)
+        checksummed = _ChecksummedBlocks(blocks, chunk, rejected)
+        if self._store.put_new(key, checksummed, checksummed.metadata):
+            return Part(
+                rejected, checksummed.checksum.size_bytes, str(checksummed.checksum), checksummed.body, mine=True
+            )
         found = self.find(chunk)
         if found is None:
             raise TransientError(f"{self._store.locate(key)} was there and is not any more; try again")
@@ -64,14 +66,14 @@ class Parts:
         body = None
         if small or checksum is None:
             # A large part's metadata was written before its checksum was known.
-            passing = _Passing(self._store.read(key), chunk, rejected)
-            for _ in passing:
+            checksummed = _ChecksummedBlocks(self._store.read(key), chunk, rejected)
+            for _ in checksummed:
                 pass
-            checksum, body = str(passing.checksum), passing.body
+            checksum, body = str(checksummed.checksum), checksummed.body
         return Part(rejected, stored.size_bytes, checksum, body, mine=False)
 
 
-class _Passing:
+class _ChecksummedBlocks:
     """Lets blocks pass, and knows their checksum and, while they are few, their bytes."""
 
     def __init__(self, blocks: Iterable[bytes], chunk: Chunk, rejected: int) -> None:

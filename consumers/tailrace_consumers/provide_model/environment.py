@@ -14,7 +14,7 @@ _LONGEST = 1024
 _EXAMPLE = 'write it as {"NAME": "value"}'
 
 
-def environment_of(text: str) -> dict[str, str]:
+def parse_environment(text: str) -> dict[str, str]:
     """The variables in a JSON object of strings; none in an empty text. The limits are CreateModel's.
 
     Raises:

@@ -15,8 +15,8 @@ Put = Callable[[str, bytes], None]
 TRIES = 4
 FIRST_WAIT_S = 0.5
 TIMEOUT_S = 5.0
-LONGEST_S = TRIES * TIMEOUT_S + FIRST_WAIT_S * (2 ** (TRIES - 1) - 1)
-"""How long `deliver` takes at most."""
+MAX_SEND_S = TRIES * TIMEOUT_S + FIRST_WAIT_S * (2 ** (TRIES - 1) - 1)
+"""How long `send_response` takes at most."""
 
 
 def put(url: str, body: bytes) -> None:
@@ -28,7 +28,7 @@ def put(url: str, body: bytes) -> None:
         pass
 
 
-def deliver(url: str, body: bytes, *, put: Put, sleep: Sleep) -> None:
+def send_response(url: str, body: bytes, *, put: Put, sleep: Sleep) -> None:
     """PUT the answer, a few times if need be.
 
     Raises:

@@ -12,23 +12,23 @@ from tailrace_core.errors import AccessDeniedError, TailraceError, TransientErro
 T = TypeVar("T")
 
 
-SETTLING = (AccessDeniedError, NotReadyError)
+PROPAGATION_ERRORS = (AccessDeniedError, NotReadyError)
 """What looks like a refusal while IAM spreads a grant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryUntil:
     """Bounds for one event: ``deadline`` is when an answer has to be under way, by the clock."""
 
     clock: Clock
     sleep: Sleep
     deadline: float
-    settle_s: float = 60.0
+    propagation_s: float = 60.0
     """How long a refusal counts as a grant that is still spreading. IAM promises seconds and mostly keeps it."""
     first_wait_s: float = 1.0
-    longest_wait_s: float = 8.0
+    max_wait_s: float = 8.0
 
-    def persist(self, what: str, attempt: Callable[[], T]) -> T:
+    def run(self, what: str, attempt: Callable[[], T]) -> T:
         """What ``attempt`` returns, in the end.
 
         Raises:
@@ -38,13 +38,15 @@ class Patience:
         while True:
             try:
                 return attempt()
-            except (TransientError, *SETTLING) as exc:
-                limit = self.deadline if isinstance(exc, TransientError) else min(self.deadline, began + self.settle_s)
+            except (TransientError, *PROPAGATION_ERRORS) as exc:
+                limit = (
+                    self.deadline if isinstance(exc, TransientError) else min(self.deadline, began + self.propagation_s)
+                )
                 if self.clock() + wait_s > limit:
-                    raise _tired(exc, what, self.clock() - began) from exc
+                    raise _give_up(exc, what, self.clock() - began) from exc
             self.sleep(wait_s)
-            wait_s = min(2 * wait_s, self.longest_wait_s)
+            wait_s = min(2 * wait_s, self.max_wait_s)
 
 
-def _tired(exc: TailraceError, what: str, tried_s: float) -> TailraceError:
+def _give_up(exc: TailraceError, what: str, tried_s: float) -> TailraceError:
     return type(exc)(f"{what}, tried for {tried_s:.0f} s: {exc.message}")

@@ -16,7 +16,7 @@ from tailrace_core.errors import NotFoundError, PermanentError
 
 _CONNECT_S, _READ_S = 3.0, 10.0
 CALL_S = _CONNECT_S + _READ_S
-"""How long one call takes at most: it is made once, and `Patience` decides about the next."""
+"""How long one call takes at most: it is made once, and `RetryUntil` decides about the next."""
 
 _UNKNOWN_OPERATION = frozenset({"UnknownOperationException", "UnknownOperation", "InvalidAction"})
 # SageMaker says all of these with the code ValidationException.
@@ -25,7 +25,7 @@ _MISSING = re.compile(r"[Cc]ould not find|does not exist")
 _NOT_READY = re.compile(r"[Cc]ould not (?:access|assume)|AssumeRole|trust relationship|not authorized to perform")
 
 
-def client(service: str) -> Any:
+def short_timeout_client(service: str) -> Any:
     """A client whose calls end while there is still time to answer."""
     return make_client(
         service, Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries={"total_max_attempts": 1})

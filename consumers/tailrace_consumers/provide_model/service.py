@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailrace_consumers.provide_model import automl
-from tailrace_consumers.provide_model.answers import Answer, Failed, Succeeded
 from tailrace_consumers.provide_model.containers import (
     Containers,
     definitions,
@@ -16,8 +15,9 @@ from tailrace_consumers.provide_model.containers import (
 )
 from tailrace_consumers.provide_model.models import Model
 from tailrace_consumers.provide_model.ports import AutoMLJobs, Models
-from tailrace_consumers.provide_model.requests import MODEL, SOURCE, Request, Verb
-from tailrace_consumers.provide_model.retrying import Patience
+from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE, RequestType, ResourceRequest
+from tailrace_consumers.provide_model.responses import Failed, Response, Succeeded
+from tailrace_consumers.provide_model.retrying import RetryUntil
 from tailrace_core.errors import InputError, TailraceError, TransientError
 
 SEPARATOR = "\n"
@@ -30,26 +30,26 @@ class ProvideModel:
 
     jobs: AutoMLJobs
     models: Models
-    patience: Patience
+    retry_until: RetryUntil
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: ResourceRequest) -> Response:
         """The answer; never an exception of ours, always a reason."""
-        doer = self._doer(request)
-        if doer is None:
-            return Failed(_unmade(request), f"{request.resource_type} is none of this function's resources")
+        operation = self._operation(request)
+        if operation is None:
+            return Failed(_placeholder_id(request), f"{request.resource_type} is none of this function's resources")
         try:
-            return doer(request)
+            return operation(request)
         except TailraceError as exc:
-            return Failed(_unmade(request), exc.message)
+            return Failed(_placeholder_id(request), exc.message)
 
-    def _doer(self, request: Request) -> Callable[[Request], Answer] | None:
-        if request.verb is Verb.DELETE:
+    def _operation(self, request: ResourceRequest) -> Callable[[ResourceRequest], Response] | None:
+        if request.verb is RequestType.DELETE:
             return self._delete
         return {SOURCE: self._resolve, MODEL: self._make}.get(request.resource_type)
 
     # ── Custom::ModelSource
 
-    def _resolve(self, request: Request) -> Answer:
+    def _resolve(self, request: ResourceRequest) -> Response:
         containers = self._containers(request)
         if not request.properties.flag("AllowSerialPipeline"):
             automl.require_one_container(request.job_name, containers)
@@ -64,26 +64,26 @@ class ProvideModel:
             },
         )
 
-    def _containers(self, request: Request) -> Containers:
+    def _containers(self, request: ResourceRequest) -> Containers:
         name = request.job_name
         if not name:
             return (request.container(),)
-        job = self.patience.persist(f"looking up the AutoML job {name}", lambda: self.jobs.describe(name))
+        job = self.retry_until.run(f"looking up the AutoML job {name}", lambda: self.jobs.describe(name))
         return automl.best_containers(name, job)
 
     # ── Custom::Model
 
-    def _make(self, request: Request) -> Answer:
+    def _make(self, request: ResourceRequest) -> Response:
         model = self._model(request)
         try:
-            made = self.patience.persist(f"making the model {model.name}", lambda: self.models.create(model))
+            made = self.retry_until.run(f"making the model {model.name}", lambda: self.models.create(model))
             if not made and model.tags:
                 self.models.tag(request.arn_of_model(model.name), model.tag_list())
         except TailraceError as exc:
-            return self._not_made(request, model, exc)
+            return self._creation_failed(request, model, exc)
         return Succeeded(model.name)
 
-    def _model(self, request: Request) -> Model:
+    def _model(self, request: ResourceRequest) -> Model:
         given = request.properties
         containers = self._containers(request)
         if digest(definitions(containers)) != given.required("Digest"):
@@ -101,9 +101,9 @@ class ProvideModel:
             tags=given.tags(),
         )
 
-    def _not_made(self, request: Request, model: Model, exc: TailraceError) -> Answer:
+    def _creation_failed(self, request: ResourceRequest, model: Model, exc: TailraceError) -> Response:
         """An update's failure keeps the old model's id, so nobody else would remove what may have been made."""
-        if request.verb is Verb.CREATE:
+        if request.verb is RequestType.CREATE:
             return Failed(model.name, exc.message)
         if isinstance(exc, TransientError) and model.name != request.physical_id:
             try:
@@ -116,15 +116,15 @@ class ProvideModel:
 
     # ── either
 
-    def _delete(self, request: Request) -> Answer:
+    def _delete(self, request: ResourceRequest) -> Response:
         name = request.physical_id
         prefix = request.properties.values.get("NamePrefix")
         # What was never made has another id; a source has nothing to remove.
         if request.resource_type == MODEL and prefix and name.startswith(f"{prefix}-"):
-            self.patience.persist(f"deleting the model {name}", lambda: self.models.delete(name))
-        return Succeeded(name or _unmade(request))
+            self.retry_until.run(f"deleting the model {name}", lambda: self.models.delete(name))
+        return Succeeded(name or _placeholder_id(request))
 
 
-def _unmade(request: Request) -> str:
+def _placeholder_id(request: ResourceRequest) -> str:
     """The id of what was not made: the one that it has, or one that tells a later deletion that there is nothing."""
     return request.physical_id or f"{request.logical_id}-was-not-made"

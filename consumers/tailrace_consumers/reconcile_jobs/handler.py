@@ -7,30 +7,32 @@ from typing import Any
 
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
-from tailrace_consumers.runtime.telemetry import report
+from tailrace_consumers.runtime.telemetry import report_run
 from tailrace_core.errors import ConfigurationError
 
-SECONDS = 180.0
+RUN_LIMIT_S = 180.0
 """For one run; the function's timeout has to be longer by what one look may take."""
 
 
 @cache
 def build() -> ReconcileJobs:
     """The service, from the function's environment."""
-    return assemble(Composition.of_environment())
+    return assemble(Composition.from_environment())
 
 
-def assemble(made: Composition) -> ReconcileJobs:
+def assemble(composition: Composition) -> ReconcileJobs:
     """The service, of what is made for it."""
-    world = made.world
-    if world.notifications is None:
+    adapters = composition.adapters
+    if adapters.notifications is None:
         raise ConfigurationError("reconcile_jobs needs TAILRACE_SUCCEEDED_QUEUE and TAILRACE_FAILED_QUEUE")
-    shared = ("ledger", "intake", "store", "attempts", "invocations", "delivery", "completion", "retries")
-    parts: dict[str, Any] = {name: getattr(made, name) for name in shared}
-    return ReconcileJobs(bucket=made.settings.bucket, notifications=world.notifications, meter=world.meter, **parts)
+    shared = ("ledger", "lookup", "store", "attempts", "attempt_invoker", "settler", "completion", "retries")
+    parts: dict[str, Any] = {name: getattr(composition, name) for name in shared}
+    return ReconcileJobs(
+        bucket=composition.settings.bucket, notifications=adapters.notifications, meter=adapters.meter, **parts
+    )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 a tick says nothing
     """One run; its answer is what was found."""
-    found, errors = build().run(SECONDS)
-    return report(found, errors)
+    found, errors = build().run(RUN_LIMIT_S)
+    return report_run(found, errors)

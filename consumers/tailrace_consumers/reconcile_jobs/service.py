@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.invocations import Invocations
-from tailrace_consumers.chunks.job_completion import Completion
-from tailrace_consumers.chunks.lookup import Intake
-from tailrace_consumers.chunks.settling import Delivery
-from tailrace_consumers.metrics import Measure
+from tailrace_consumers.chunks.job_completion import JobCompletion
+from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.settling import ChunkSettler
+from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RetryQueue
 from tailrace_core.errors import ContractError, TailraceError
@@ -25,22 +25,22 @@ from tailrace_core.messages.notifications import RESULT
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import parse_trusted
 
-LOOK_AGAIN_S = 300.0
-LOOK_AT_LEAST_EVERY_S = 3_600.0
-WAITING_LOOKED_AT_EVERY_S = 900.0
+MIN_RECHECK_S = 300.0
+MAX_RECHECK_S = 3_600.0
+WAITING_RECHECK_S = 900.0
 """A job of which chunks wait: should nothing of it be in flight, nobody else starts them."""
-SLACK_S = 900.0
+ANSWER_GRACE_S = 900.0
 """Beyond an attempt's TTL and timeout, before it is given up."""
-PER_SHARD = 50
+MAX_DUE_PER_SHARD = 50
 """What is looked at in one run, of each shard of the index."""
-CANCELLED_PER_RUN = 2_000
-LATE_S = 900.0
+MAX_CANCELLED_PER_RUN = 2_000
+DEADLINE_GRACE_S = 900.0
 """Past its deadline, before a job counts as late: three runs could have ended it."""
 NO_CONFIRMATION = "nobody recorded that the attempt before was invoked"
 NO_ANSWER = "no answer within the request's time to live and the invocation's timeout"
 
 
-class Found(StrEnum):
+class Finding(StrEnum):
     """What became of something overdue: the name of the metric that counts it."""
 
     SETTLED = "OverdueSettled"
@@ -65,86 +65,90 @@ class ReconcileJobs:
 
     bucket: str
     ledger: Ledger
-    intake: Intake
+    lookup: LedgerLookup
     store: ObjectStore
     attempts: Attempts
-    invocations: Invocations
-    delivery: Delivery
-    completion: Completion
+    attempt_invoker: AttemptInvoker
+    settler: ChunkSettler
+    completion: JobCompletion
     retries: RetryQueue
     notifications: NotificationQueues
     meter: Meter
 
-    def run(self, seconds: float) -> tuple[Counter[Found], list[str]]:
+    def run(self, seconds: float) -> tuple[Counter[Finding], list[str]]:
         """Look at what is due for ``seconds`` at most; what was found, and the errors as text.
 
         Measures how many jobs are late, also when none is: an alarm waits for the sign of life.
         """
-        found: Counter[Found] = Counter()
+        found: Counter[Finding] = Counter()
         errors: list[str] = []
         late: set[str] = set()
         started = self.attempts.now()
-        for due in self.ledger.overdue(started, PER_SHARD):
+        for due in self.ledger.overdue(started, MAX_DUE_PER_SHARD):
             if self.attempts.now() - started >= seconds:
                 break
             try:
                 job = self.ledger.job(due.job_id)
-                if job is not None and not job.state.final and self.attempts.now() >= job.deadline_at + LATE_S:
+                if (
+                    job is not None
+                    and not job.state.final
+                    and self.attempts.now() >= job.deadline_at + DEADLINE_GRACE_S
+                ):
                     late.add(job.job_id)
-                found[self._look(job, due)] += 1
+                found[self._reconcile(job, due)] += 1
             except (TailraceError, ValueError) as exc:
                 # One thing that cannot be mended must not keep the rest waiting.
-                found[Found.FAILED] += 1
+                found[Finding.FAILED] += 1
                 errors.append(f"{due.job_id} {due.range.name if due.range else ''}: {exc}")
-        self.meter.record(Measure.JOBS_PAST_DEADLINE, len(late))
+        self.meter.record(Metric.JOBS_PAST_DEADLINE, len(late))
         return found, errors
 
-    def _look(self, job: Job | None, due: DueItem) -> Found:
-        settings = self.intake.settings(due.job_id)
+    def _reconcile(self, job: Job | None, due: DueItem) -> Finding:
+        settings = self.lookup.settings(due.job_id)
         if job is None or settings is None or job.state.final:
-            return Found.SETTLED
+            return Finding.SETTLED
         if job.state.accepts_results and self.attempts.now() >= job.deadline_at:
-            self.completion.end_early(job.job_id, JobState.EXPIRED, "the deadline passed", limit=CANCELLED_PER_RUN)
-            return Found.EXPIRED
-        return self._look_at_job(job) if due.range is None else self._look_at_chunk(job, settings, due)
+            self.completion.close_job(job.job_id, JobState.EXPIRED, "the deadline passed", limit=MAX_CANCELLED_PER_RUN)
+            return Finding.EXPIRED
+        return self._reconcile_job(job) if due.range is None else self._reconcile_chunk(job, settings, due)
 
-    def _look_at_job(self, job: Job) -> Found:
+    def _reconcile_job(self, job: Job) -> Finding:
         now = self.attempts.now()
         if job.state is JobState.CLOSING:
             outcome = job.outcome or JobState.FAILED
             reason = job.reason or ""
-            if not self.completion.end_early(job.job_id, outcome, reason, limit=CANCELLED_PER_RUN):
+            if not self.completion.close_job(job.job_id, outcome, reason, limit=MAX_CANCELLED_PER_RUN):
                 self.ledger.postpone_job(job.job_id, now)
-            return Found.CLOSING
+            return Finding.CLOSING
         if job.state is JobState.FINISHING or job.complete:
             self.completion.finish(job)
-            return Found.FINISHED
+            return Finding.FINISHED
         # Its chunks may all have come to their end just before the producer, which is no more, recorded one that waits.
-        self.completion.start(job)
-        patience_s = WAITING_LOOKED_AT_EVERY_S if job.chunks_waiting else LOOK_AT_LEAST_EVERY_S
-        self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + patience_s))
-        return Found.WAITING
+        self.completion.fill_window(job)
+        recheck_s = WAITING_RECHECK_S if job.chunks_waiting else MAX_RECHECK_S
+        self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + recheck_s))
+        return Finding.WAITING
 
-    def _look_at_chunk(self, job: Job, settings: JobSettings, due: DueItem) -> Found:
+    def _reconcile_chunk(self, job: Job, settings: JobSettings, due: DueItem) -> Finding:
         chunk = None if due.range is None else self.ledger.chunk(job.job_id, due.range)
         if chunk is None or chunk.state is not ChunkState.OPEN or chunk.parked or chunk.waiting:
-            return Found.SETTLED
+            return Finding.SETTLED
         if job.state is JobState.CLOSING:
-            self.delivery.cancel(chunk)
-            return Found.CANCELLED
+            self.settler.cancel(chunk)
+            return Finding.CANCELLED
         if not chunk.invoked:
             return self._invoke_next(chunk, settings)
         return self._find_answer(chunk) or self._wait(chunk, settings)
 
-    def _invoke_next(self, chunk: Chunk, settings: JobSettings) -> Found:
+    def _invoke_next(self, chunk: Chunk, settings: JobSettings) -> Finding:
         """Whether the attempt reached the service nobody knows; its success would still count."""
         following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION)
         if following is None:
-            return Found.SETTLED
-        parked = self.invocations.invoke_or_park(following, settings) is Outcome.PARKED
-        return Found.PARKED if parked else Found.UNCONFIRMED
+            return Finding.SETTLED
+        parked = self.attempt_invoker.invoke_or_park(following, settings) is Outcome.PARKED
+        return Finding.PARKED if parked else Finding.UNCONFIRMED
 
-    def _find_answer(self, chunk: Chunk) -> Found | None:
+    def _find_answer(self, chunk: Chunk) -> Finding | None:
         """Send the notification that never came, if there is an answer; it is handled as if it had."""
         for location, prefix, succeeded in (
             (chunk.output_location, keys.OUTPUTS, True),
@@ -153,8 +157,8 @@ class ReconcileJobs:
             if location is not None and self._is_there(location, prefix):
                 self.notifications.send(_notification(chunk, location, succeeded=succeeded), succeeded=succeeded)
                 # Again and again if need be, ever more seldom: what cannot be collected stays visible.
-                self.attempts.postpone(chunk, self._patience_s(chunk), chunk.reason or "")
-                return Found.LOST_SUCCESS if succeeded else Found.LOST_FAILURE
+                self.attempts.postpone(chunk, self._recheck_delay_s(chunk), chunk.reason or "")
+                return Finding.LOST_SUCCESS if succeeded else Finding.LOST_FAILURE
         return None
 
     def _is_there(self, location: str, prefix: str) -> bool:
@@ -164,24 +168,24 @@ class ReconcileJobs:
             return False
         return self.store.head(key) is not None
 
-    def _wait(self, chunk: Chunk, settings: JobSettings) -> Found:
+    def _wait(self, chunk: Chunk, settings: JobSettings) -> Finding:
         now = self.attempts.now()
         if chunk.invoked_at is None:
             # Whoever confirmed it did not say when; from now on it is known to be no later than this.
-            self.ledger.confirm(dataclasses.replace(chunk, invoked_at=now, due_at=now + LOOK_AGAIN_S))
-            return Found.WAITING
-        give_up_at = chunk.invoked_at + settings.request_ttl_s + settings.invocation_timeout_s + SLACK_S
+            self.ledger.confirm(dataclasses.replace(chunk, invoked_at=now, due_at=now + MIN_RECHECK_S))
+            return Finding.WAITING
+        give_up_at = chunk.invoked_at + settings.request_ttl_s + settings.invocation_timeout_s + ANSWER_GRACE_S
         if now >= give_up_at:
             self._retry(chunk)
-            return Found.UNANSWERED
-        due_at = min(now + self._patience_s(chunk), give_up_at)
+            return Finding.UNANSWERED
+        due_at = min(now + self._recheck_delay_s(chunk), give_up_at)
         self.ledger.postpone(dataclasses.replace(chunk, due_at=due_at))
-        return Found.WAITING
+        return Finding.WAITING
 
-    def _patience_s(self, chunk: Chunk) -> float:
+    def _recheck_delay_s(self, chunk: Chunk) -> float:
         """How long to wait before the next look: half of the attempt's age, within bounds."""
         age_s = 0.0 if chunk.invoked_at is None else self.attempts.now() - chunk.invoked_at
-        return min(max(age_s / 2, LOOK_AGAIN_S), LOOK_AT_LEAST_EVERY_S)
+        return min(max(age_s / 2, MIN_RECHECK_S), MAX_RECHECK_S)
 
     def _retry(self, chunk: Chunk) -> None:
         """As for an expired request: not counted, bounded by the job's deadline."""

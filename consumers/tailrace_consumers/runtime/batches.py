@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailrace_consumers.ports import AloneError
+from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime.side_by_side import side_by_side
 
-AT_A_TIME = 4
+CONCURRENCY = 4
 """So many messages of a batch a function that waits most of the time handles at once (decision 95)."""
 
 
@@ -22,43 +22,43 @@ class Record:
 
     message_id: str
     body: str
-    alone: bool = True
+    serial: bool = True
     """False while others may be handled beside it."""
 
 
-def partial_response(
+def process_batch(
     event: Mapping[str, Any],
     handle: Callable[[Record], None],
     finish: Callable[[], Collection[str]] = tuple,
     *,
-    at_a_time: int = 1,
+    concurrency: int = 1,
 ) -> dict[str, Any]:
     """Handle each message; those that raised are delivered again, and go to the dead-letter queue in the end.
 
     Every message failing is no different from one failing: the answer says which, and the queue counts. ``finish`` does
     what is done for several messages together, and answers with the ids of those for which it could not.
 
-    With ``at_a_time`` messages are handled by threads. Whose ``handle`` raises `AloneError` then is handled again, when
-    all others are done.
+    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises
+    `DeferToSerialError` is handled again, alone, after all others.
     """
     records = [Record(each["messageId"], each["body"]) for each in event["Records"]]
     failed: set[str] = set()
-    alone: list[Record] = []
+    serial: list[Record] = []
 
     def one(record: Record) -> None:
         try:
             handle(record)
         except Exception as exc:  # noqa: BLE001 whatever it is, the other messages are handled
-            if isinstance(exc, AloneError) and not record.alone:
-                alone.append(replace(record, alone=True))
+            if isinstance(exc, DeferToSerialError) and not record.serial:
+                serial.append(replace(record, serial=True))
             else:
                 failed.add(record.message_id)
 
-    if min(at_a_time, len(records)) > 1:
-        side_by_side(one, [replace(each, alone=False) for each in records], at_a_time=at_a_time)
+    if min(concurrency, len(records)) > 1:
+        side_by_side(one, [replace(each, serial=False) for each in records], concurrency=concurrency)
     else:
-        alone = records
-    for record in alone:
+        serial = records
+    for record in serial:
         one(record)
     failed.update(finish())
     return {"batchItemFailures": [{"itemIdentifier": each.message_id} for each in records if each.message_id in failed]}

@@ -15,13 +15,13 @@ ALLOCATIONS = 200_000
 _USUAL = gc.get_threshold()
 
 
-def begin() -> None:
+def defer_collection() -> None:
     """Let the collector wait."""
     gc.set_threshold(ALLOCATIONS)
 
 
 @cache
-def end() -> None:
+def resume_collection() -> None:
     """Have the collector look as often as ever, but never again at what is there now; once in a process.
 
     To be called when the first event has been handled: by then all that lasts has been made.

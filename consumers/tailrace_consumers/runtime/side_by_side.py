@@ -18,10 +18,10 @@ def side_by_side(
     do: Callable[[T], object],
     items: Iterable[T],
     *,
-    at_a_time: int,
+    concurrency: int,
     make_thread: Callable[[Callable[[], None]], Thread] = lambda work: Thread(target=work, daemon=True),
 ) -> None:
-    """``do`` each of ``items``, up to ``at_a_time`` at once; all are done at the return.
+    """``do`` each of ``items``, up to ``concurrency`` at once; all are done at the return.
 
     Once ``do`` raises, whatever it is, nothing more is begun; what is under way is waited for, then it is raised here.
     How long that takes is for ``do`` to bound: each call of a message has its time limit, and the function has one.
@@ -43,7 +43,7 @@ def side_by_side(
 
     threads: list[Thread] = []
     try:
-        for _ in range(min(at_a_time, len(waiting)) - 1):
+        for _ in range(min(concurrency, len(waiting)) - 1):
             thread = make_thread(work)
             try:
                 thread.start()

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from tailrace_consumers.collect_results.handler import build, respond
+from tailrace_consumers.collect_results.handler import build, process_event
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -71,11 +71,11 @@ def main(folder: Path, columns: tuple[str, ...], at_a_time: int, rows: list[int]
     made = build()
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
-        respond(event_of([warming]), made)
+        process_event(event_of([warming]), made)
 
     def collect() -> list[object]:
         with contextlib.redirect_stdout(log):
-            answer = respond(event_of(chunks), made, at_a_time=at_a_time)
+            answer = process_event(event_of(chunks), made, concurrency=at_a_time)
         return [answer["batchItemFailures"], log.getvalue().count('"message":"ChunksScored"')]
 
     report(collect)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.collect_results.handler import assemble
-from tailrace_consumers.composition import Composition, World
+from tailrace_consumers.composition import Adapters, Composition
 from tailrace_consumers.settings import Settings
 from tailrace_core.aws.retrying import retrying
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
@@ -46,9 +46,9 @@ def ledger_with(rows: RowRange) -> MemoryLedger:
 def collect(rows: RowRange) -> list[object]:
     """What became of the notification, and the size of the part that the ledger knows then."""
     ledger = ledger_with(rows)
-    world = World(
+    world = Adapters(
         ledger=ledger,
-        store=S3ObjectStore(BUCKET, retrying(Boto3Executor())),
+        store=S3ObjectStore(BUCKET, retrying(BotocoreExecutor())),
         publisher=MemoryPublisher(),
         retries=MemoryRetryQueue(),
         parked=MemoryParkedQueue(),

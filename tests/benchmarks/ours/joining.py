@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tailrace_consumers.adapters.s3_object_store import BLOCK_BYTES
-from tailrace_consumers.objects.joining import kept_lines, woven
+from tailrace_consumers.objects.joining import join_lines, kept_lines
 from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
 from tailrace_core.objects.checksums import Checksum
 from tests.benchmarks.report import report
@@ -26,7 +26,7 @@ def join(predictions: str, kept: str, rows: str, part: str) -> str:
     checksum = Checksum()
     proved = align_predictions(blocks(predictions), ExpectedPredictions(count))
     with Path(part).open("wb") as file:
-        for block in woven(proved, kept_lines(blocks(kept), count, kept)):
+        for block in join_lines(proved, kept_lines(blocks(kept), count, kept)):
             checksum.update(block)
             file.write(block)
     return str(checksum)

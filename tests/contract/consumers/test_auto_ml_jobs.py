@@ -15,12 +15,12 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tailrace_consumers.adapters.executor import Boto3Executor
-from tailrace_consumers.provide_model.answers import LIMIT_BYTES, Succeeded, body_of
-from tailrace_consumers.provide_model.handler import answer_to
-from tailrace_consumers.provide_model.requests import MODEL, SOURCE
+from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_consumers.provide_model.handler import respond_to
+from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE
+from tailrace_consumers.provide_model.responses import MAX_RESPONSE_BYTES, Succeeded, encode_response
 from tailrace_consumers.provide_model.sagemaker_models import SageMakerModels
-from tests.unit.consumers.provide_model.requests import ROLE, event, failed, model_properties, succeeded
+from tests.unit.consumers.provide_model.resource_requests import ROLE, event, failed, model_properties, succeeded
 
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in sorted(Path(__file__).with_name("automl").glob("*.json"))}
 CURRENT, OLDER = "describe_auto_ml_job_v2", "describe_auto_ml_job"
@@ -35,13 +35,13 @@ def stub() -> Iterator[Stubber]:
 
 
 def adapter(stub: Stubber) -> SageMakerModels:
-    return SageMakerModels(Boto3Executor(lambda _: stub.client))
+    return SageMakerModels(BotocoreExecutor(lambda _: stub.client))
 
 
 def source_of(stub: Stubber, name: str) -> Succeeded:
     asked = event("Create", SOURCE, AutoMLJobName=name, AllowSerialPipeline="true")
-    answer = succeeded(answer_to(asked, adapter(stub), 180.0))
-    assert len(body_of(answer, asked)) < LIMIT_BYTES / 2
+    answer = succeeded(respond_to(asked, adapter(stub), 180.0))
+    assert len(encode_response(answer, asked)) < MAX_RESPONSE_BYTES / 2
     return answer
 
 
@@ -68,7 +68,7 @@ def test_a_model_is_asked_for_with_exactly_the_containers_that_the_job_lists(stu
         {"ModelArn": "arn:aws:sagemaker:eu-west-1:123456789012:model/tailrace-0123456789"},
         {"ModelName": ANY, "ExecutionRoleArn": ROLE, "EnableNetworkIsolation": True, **wanted},
     )
-    succeeded(answer_to(event("Create", MODEL, **given), adapter(stub), 180.0))
+    succeeded(respond_to(event("Create", MODEL, **given), adapter(stub), 180.0))
 
 
 @pytest.mark.parametrize("golden", GOLDEN)
@@ -94,7 +94,7 @@ def test_a_job_that_the_older_api_alone_knows_is_found(stub: Stubber, code: str)
 def test_a_job_that_neither_api_knows_is_named(stub: Stubber) -> None:
     for operation in (CURRENT, OLDER):
         stub.add_client_error(operation, "ResourceNotFound", "Could not find requested job with name: nobody", 400)
-    answer = failed(answer_to(event("Create", SOURCE, AutoMLJobName="nobody"), adapter(stub), 180.0))
+    answer = failed(respond_to(event("Create", SOURCE, AutoMLJobName="nobody"), adapter(stub), 180.0))
     assert answer.reason == "there is no AutoML job nobody in this account and region"
 
 
@@ -109,7 +109,7 @@ BY_IMAGE = {"Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/demand:7"}
 
 
 def model_event(verb: str, physical_id: str | None = None) -> dict[str, Any]:
-    source = succeeded(answer_to(event("Create", SOURCE, **BY_IMAGE), SageMakerModels(refuse), 0.0))
+    source = succeeded(respond_to(event("Create", SOURCE, **BY_IMAGE), SageMakerModels(refuse), 0.0))
     return event(verb, MODEL, physical_id, **model_properties(source, **BY_IMAGE))
 
 
@@ -119,16 +119,16 @@ def refuse(_call: object) -> None:
 
 def test_a_model_of_that_name_is_the_model(stub: Stubber) -> None:
     stub.add_client_error("create_model", "ValidationException", TAKEN, 400)
-    succeeded(answer_to(model_event("Create"), adapter(stub), 180.0))
+    succeeded(respond_to(model_event("Create"), adapter(stub), 180.0))
 
 
 def test_a_model_that_is_gone_is_deleted(stub: Stubber) -> None:
     asked = model_event("Delete", "tailrace-0e7c0000-0000-11f0-8000-0123456789ab-0123456789abcdef")
     stub.add_client_error("delete_model", "ValidationException", MISSING, 400)
-    succeeded(answer_to(asked, adapter(stub), 180.0))
+    succeeded(respond_to(asked, adapter(stub), 180.0))
 
 
 def test_a_role_that_cannot_read_is_reported_in_sagemakers_words(stub: Stubber) -> None:
     stub.add_client_error("create_model", "ValidationException", UNREADABLE, 400)
-    answer = failed(answer_to(model_event("Create"), adapter(stub), 0.0))
+    answer = failed(respond_to(model_event("Create"), adapter(stub), 0.0))
     assert "Could not access model data at s3://b/k" in answer.reason

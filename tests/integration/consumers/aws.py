@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 
-from tailrace_consumers.adapters.executor import Boto3Executor
-from tailrace_consumers.composition import Composition, aws
+from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_consumers.composition import Composition, aws_adapters
 from tailrace_consumers.settings import Settings
 from tailrace_core.aws.calls import Call
 from tailrace_core.csv_text.rejects import Reject, write_rejects
@@ -36,7 +36,7 @@ class Stack:
     now: float = NOW
 
     def __post_init__(self) -> None:
-        self._boto3 = Boto3Executor(lambda service: boto3.client(service, region_name=REGION))
+        self._boto3 = BotocoreExecutor(lambda service: boto3.client(service, region_name=REGION))
 
     def execute(self, call: Call) -> Any:
         if call.operation == "send_message":
@@ -55,7 +55,7 @@ class Stack:
         }
 
     def composition(self) -> Composition:
-        return Composition(self.settings, aws(self.settings, self.execute, clock=lambda: self.now))
+        return Composition(self.settings, aws_adapters(self.settings, self.execute, clock=lambda: self.now))
 
     def put(self, key: str, body: bytes) -> None:
         self.execute(Call("s3", "put_object", {"Bucket": BUCKET, "Key": key, "Body": body}))

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 
 from tailrace_consumers.adapters import clients
-from tailrace_consumers.runtime.batches import AT_A_TIME
+from tailrace_consumers.runtime.batches import CONCURRENCY
 
 REGION = "cn-north-1"
 
@@ -55,7 +55,7 @@ def test_every_call_ends_long_before_a_function_does() -> None:
 
 def test_every_message_of_a_batch_has_its_connections() -> None:
     """An output and kept columns that are read while a part is written; more than there is room for are made anew."""
-    assert clients.default_client("s3").meta.config.max_pool_connections >= 3 * AT_A_TIME
+    assert clients.default_client("s3").meta.config.max_pool_connections >= 3 * CONCURRENCY
 
 
 def test_a_client_says_who_it_is_without_making_it_up_for_each_request() -> None:

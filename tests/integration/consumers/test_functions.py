@@ -9,8 +9,8 @@ from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
-from tailrace_consumers.reconcile_jobs.service import Found
-from tailrace_consumers.runtime.telemetry import process
+from tailrace_consumers.reconcile_jobs.service import Finding
+from tailrace_consumers.runtime.telemetry import process_serially
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
@@ -39,7 +39,7 @@ def batch(*bodies: object) -> dict[str, Any]:
 def send(stack: Stack, function: ModuleType, *bodies: object) -> list[str]:
     """The ids of the messages that failed."""
     service = function.assemble(stack.composition())
-    answer = process(batch(*bodies), partial(function.handle, service=service))
+    answer = process_serially(batch(*bodies), partial(function.handle, service=service))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
@@ -180,7 +180,7 @@ def test_a_lost_notification_is_found_and_handled(stack: Stack) -> None:
     stack.now += 301
 
     found, errors = reconcile_jobs.assemble(stack.composition()).run(60)
-    assert (found[Found.LOST_SUCCESS], errors) == (1, [])
+    assert (found[Finding.LOST_SUCCESS], errors) == (1, [])
     (said,) = stack.received(str(stack.settings.succeeded_queue))
     assert send(stack, collect_results, said) == []
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.provide_model.containers import Container
 from tailrace_consumers.provide_model.models import Model
 from tailrace_consumers.provide_model.ports import Models
@@ -40,7 +40,7 @@ def sagemaker(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with mock_aws():
-        yield SageMakerModels(Boto3Executor(lambda service: boto3.client(service, region_name="eu-west-1")))
+        yield SageMakerModels(BotocoreExecutor(lambda service: boto3.client(service, region_name="eu-west-1")))
 
 
 def test_a_model_is_made_and_deleted_once(sagemaker: Models) -> None:

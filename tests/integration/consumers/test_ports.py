@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsRetryQueue
-from tailrace_consumers.ports import AloneError, ObjectStore
+from tailrace_consumers.ports import DeferToSerialError, ObjectStore
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
 from tailrace_core.messages.events import PartReady, RetryDue, decode
@@ -25,9 +25,9 @@ KEY = "v1/jobs/x/parts/000000000000-1.csv"
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> ObjectStore:
     if request.param == "memory":
-        return MemoryObjectStore(piece_bytes=PIECE)
+        return MemoryObjectStore(upload_part_bytes=PIECE)
     stack: Stack = request.getfixturevalue("stack")
-    return S3ObjectStore(BUCKET, stack.execute, piece_bytes=PIECE)
+    return S3ObjectStore(BUCKET, stack.execute, upload_part_bytes=PIECE)
 
 
 def body(store: ObjectStore, key: str = KEY) -> bytes:
@@ -87,7 +87,7 @@ def test_nothing_is_left_behind_when_the_blocks_fail(store: ObjectStore, good: b
 
 
 def test_an_upload_that_failed_is_aborted(stack: Stack) -> None:
-    store = S3ObjectStore(BUCKET, stack.execute, piece_bytes=PIECE)
+    store = S3ObjectStore(BUCKET, stack.execute, upload_part_bytes=PIECE)
     store.put(KEY, b"somebody else's")
     assert not store.put_new(KEY, [b"x" * (2 * PIECE)], dict)
 
@@ -110,26 +110,26 @@ def test_blocks_are_a_megabyte_at_most(store: ObjectStore) -> None:
 @pytest.mark.parametrize("size", [0, 7, 3 * 1024 * 1024])
 def test_what_is_as_large_as_the_limit_is_read(store: ObjectStore, size: int) -> None:
     store.put(KEY, b"x" * size)
-    assert body(store.limited(size)) == b"x" * size
+    assert body(store.with_read_limit(size)) == b"x" * size
 
 
 @pytest.mark.parametrize("size", [1, 3 * 1024 * 1024])
 def test_nothing_is_read_of_what_is_larger(store: ObjectStore, size: int) -> None:
     store.put(KEY, b"x" * size)
-    blocks = store.limited(size - 1).read(KEY)
-    with pytest.raises(AloneError):
+    blocks = store.with_read_limit(size - 1).read(KEY)
+    with pytest.raises(DeferToSerialError):
         next(blocks)
     assert body(store) == b"x" * size
 
 
 def test_a_store_with_a_limit_is_the_same_otherwise(store: ObjectStore) -> None:
-    limited = store.limited(1)
-    limited.put(KEY, b"one")
-    assert not limited.put_new(KEY, [b"two"], dict)
-    assert limited.locate(KEY) == store.locate(KEY)
+    with_read_limit = store.with_read_limit(1)
+    with_read_limit.put(KEY, b"one")
+    assert not with_read_limit.put_new(KEY, [b"two"], dict)
+    assert with_read_limit.locate(KEY) == store.locate(KEY)
     assert body(store) == b"one"
     with pytest.raises(NotFoundError):
-        next(limited.read("v1/nothing"))
+        next(with_read_limit.read("v1/nothing"))
 
 
 def test_what_is_too_large_is_let_go_of_unread() -> None:
@@ -140,8 +140,8 @@ def test_what_is_too_large_is_let_go_of_unread() -> None:
             self.closed = True
 
     unread = Unread()
-    store = S3ObjectStore(BUCKET, lambda _: {"Body": unread, "ContentLength": 2}).limited(1)
-    with pytest.raises(AloneError, match="s3://tailrace-test/x"):
+    store = S3ObjectStore(BUCKET, lambda _: {"Body": unread, "ContentLength": 2}).with_read_limit(1)
+    with pytest.raises(DeferToSerialError, match="s3://tailrace-test/x"):
         next(store.read("x"))
     assert unread.closed
 
@@ -189,7 +189,7 @@ def recording(calls: list[Call]) -> Callable[[Call], dict[str, str]]:
 
 
 def test_errors_of_aws_become_ours(stack: Stack) -> None:
-    execute = Boto3Executor(lambda service: boto3.client(service, region_name=REGION))
+    execute = BotocoreExecutor(lambda service: boto3.client(service, region_name=REGION))
     assert stack.results_queue
     with pytest.raises(NotFoundError, match=r"s3\.get_object"):
         execute(Call("s3", "get_object", {"Bucket": BUCKET, "Key": "nothing"}))
@@ -200,7 +200,7 @@ def test_an_error_that_is_not_of_aws_is_left_as_it_is() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Boto3Executor(broken)(Call("s3", "get_object", {}))
+        BotocoreExecutor(broken)(Call("s3", "get_object", {}))
 
 
 def test_a_body_that_breaks_off_is_transient() -> None:

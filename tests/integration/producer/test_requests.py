@@ -12,7 +12,7 @@ from botocore.model import OperationModel
 
 from tailrace import Tailrace
 from tailrace.aws.connections import Boto3Connection
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.retrying import retrying
@@ -67,8 +67,8 @@ def test_a_function_sends_as_many_requests_as_it_makes_calls(
     stack: Pipeline, moto_url: str, session: boto3.Session
 ) -> None:
     requests, counted = Requests(session), Counted()
-    execute = counted(Boto3Executor(lambda service: session.client(service, endpoint_url=moto_url)))
-    store = S3ObjectStore(stack.bucket, execute, piece_bytes=5 * 1024 * 1024)
+    execute = counted(BotocoreExecutor(lambda service: session.client(service, endpoint_url=moto_url)))
+    store = S3ObjectStore(stack.bucket, execute, upload_part_bytes=5 * 1024 * 1024)
     assert store.put_new("v1/large", (b"x" * 1024 * 1024 for _ in range(12)), dict)
     assert store.head("v1/large")
     assert sum(map(len, store.read("v1/large"))) == 12 * 1024 * 1024

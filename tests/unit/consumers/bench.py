@@ -8,7 +8,7 @@ from typing import Any
 
 from tailrace_consumers.collect_results.handler import assemble as assemble_collect
 from tailrace_consumers.collect_results.service import CollectResults
-from tailrace_consumers.composition import Composition, World
+from tailrace_consumers.composition import Adapters, Composition
 from tailrace_consumers.dispatch_retries.handler import assemble as assemble_dispatch
 from tailrace_consumers.dispatch_retries.service import DispatchRetries
 from tailrace_consumers.handle_failures.handler import assemble as assemble_failures
@@ -65,7 +65,7 @@ class Bench:
             parked_queue="parked",
             endpoint_name=ENDPOINT,
         )
-        world = World(
+        adapters = Adapters(
             ledger=self.ledger,
             store=self.store,
             publisher=self.publisher,
@@ -77,11 +77,11 @@ class Bench:
             clock=lambda: self.now,
             random_source=random.Random(7),
         )
-        self.made = Composition(settings, world)
-        self.collect: CollectResults = assemble_collect(self.made)
-        self.failures: HandleFailures = assemble_failures(self.made)
-        self.reconcile: ReconcileJobs = assemble_reconcile(self.made)
-        self.dispatch: DispatchRetries = assemble_dispatch(self.made)
+        self.composition = Composition(settings, adapters)
+        self.collect: CollectResults = assemble_collect(self.composition)
+        self.failures: HandleFailures = assemble_failures(self.composition)
+        self.reconcile: ReconcileJobs = assemble_reconcile(self.composition)
+        self.dispatch: DispatchRetries = assemble_dispatch(self.composition)
 
     # -- the producer's side
 
@@ -117,7 +117,7 @@ class Bench:
             self.store.put(keys.rejects_key(JOB_ID, rows), write_rejects(rejects))
         chunk = Chunk(job_id=JOB_ID, range=rows, rejected=len(rejects), due_at=NOW + 300)
         assert self.ledger.open_chunk(chunk) is OpenOutcome.OPENED
-        assert self.made.attempts.invoke(chunk, settings)
+        assert self.composition.attempts.invoke(chunk, settings)
         return self.chunk(rows)
 
     def add_waiting(self, first_row: int, sent: list[bytes]) -> RowRange:

@@ -126,7 +126,7 @@ def test_a_part_that_stands_there_is_the_truth() -> None:
 
 def test_a_large_part_of_another_writer_is_read_for_its_checksum() -> None:
     bench = Bench()
-    bench.store.piece_bytes = 10
+    bench.store.upload_part_bytes = 10
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1", b"2"])
     written = Parts(bench.store).write(chunk, [b"the first answer\n", b"of two\n"], rejected=0)
@@ -140,9 +140,9 @@ def test_a_success_of_an_earlier_attempt_settles_too() -> None:
     bench = Bench()
     settings = bench.add_job()
     first = bench.add_chunk(0, [b"1"])
-    second = bench.made.attempts.begin(first, tries=2, reason="lost")
+    second = bench.composition.attempts.begin(first, tries=2, reason="lost")
     assert second is not None
-    bench.made.attempts.invoke(second, settings)
+    bench.composition.attempts.invoke(second, settings)
 
     assert bench.collect.handle(bench.answer(first, b"1")) is Outcome.SCORED
 
@@ -167,7 +167,7 @@ def test_a_bad_answer_of_an_earlier_attempt_is_ignored() -> None:
     bench = Bench()
     bench.add_job()
     first = bench.add_chunk(0, [b"1", b"2"])
-    bench.made.attempts.begin(first, tries=2, reason="lost")
+    bench.composition.attempts.begin(first, tries=2, reason="lost")
 
     assert bench.collect.handle(bench.answer(first, b"1\n")) is Outcome.STALE
     assert bench.chunk(first.range).state is ChunkState.OPEN
@@ -207,7 +207,7 @@ def test_a_notification_may_come_before_the_ledger_knows_the_location() -> None:
     bench = Bench()
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1"])
-    begun = bench.made.attempts.begin(chunk, tries=1, reason="lost")
+    begun = bench.composition.attempts.begin(chunk, tries=1, reason="lost")
     assert begun is not None
 
     with pytest.raises(TransientError, match="neither the notification nor the ledger"):
@@ -232,8 +232,8 @@ def test_a_notification_without_a_location_is_served_by_the_ledger() -> None:
         ({"inferenceId": None}, Outcome.NOT_OURS),
         ({"requestParameters": {"endpointName": "another"}}, Outcome.NOT_OURS),
         ({"invocationStatus": "Failed"}, Outcome.NOT_OURS),
-        ({"inferenceId": f"{JOB_ID}.0.2.1"}, Outcome.STRANGER),
-        ({"inferenceId": "01JD0000000000000000000001.0.1.1"}, Outcome.STRANGER),
+        ({"inferenceId": f"{JOB_ID}.0.2.1"}, Outcome.UNKNOWN_CHUNK),
+        ({"inferenceId": "01JD0000000000000000000001.0.1.1"}, Outcome.UNKNOWN_CHUNK),
         ({"responseParameters": {"outputLocation": f"s3://{BUCKET}/v1/outputs/u999.out"}}, Outcome.REFUSED),
     ],
 )

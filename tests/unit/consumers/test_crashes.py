@@ -56,8 +56,8 @@ PORTS = ("ledger", "store", "publisher", "retries", "parked", "invoker")
 
 
 def fused(bench: Bench, fuse: Fuse) -> Composition:
-    ports: dict[str, Any] = {name: Fused(getattr(bench.made.world, name), fuse) for name in PORTS}
-    return Composition(bench.made.settings, dataclasses.replace(bench.made.world, **ports))
+    ports: dict[str, Any] = {name: Fused(getattr(bench.composition.adapters, name), fuse) for name in PORTS}
+    return Composition(bench.composition.settings, dataclasses.replace(bench.composition.adapters, **ports))
 
 
 def submitted() -> Bench:

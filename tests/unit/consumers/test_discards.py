@@ -130,4 +130,4 @@ def test_a_chunk_that_nobody_knows_is_a_stranger(bench: Bench) -> None:
     add_job(bench)
     chunk = parked(bench)
     message = DiscardDue(job_id=JOB_ID, first_row=0, rows=7, attempt=chunk.attempt, reason="x")
-    assert handle(message.to_json(), bench.failures)[0] is Outcome.STRANGER
+    assert handle(message.to_json(), bench.failures)[0] is Outcome.UNKNOWN_CHUNK

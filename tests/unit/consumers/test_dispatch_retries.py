@@ -104,4 +104,4 @@ def test_nothing_is_invoked_past_the_deadline(bench: Bench) -> None:
 
 def test_strangers_are_acknowledged(bench: Bench) -> None:
     message = RetryDue(job_id=JOB_ID, first_row=5, rows=1, attempt=2, tries=2, reason="")
-    assert bench.dispatch.handle(message) is Outcome.STRANGER
+    assert bench.dispatch.handle(message) is Outcome.UNKNOWN_CHUNK

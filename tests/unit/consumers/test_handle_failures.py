@@ -224,7 +224,7 @@ def test_the_failure_of_an_earlier_attempt_does_not_count() -> None:
     bench = Bench()
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1", b"2"])
-    bench.made.attempts.begin(chunk, tries=2, reason="lost")
+    bench.composition.attempts.begin(chunk, tries=2, reason="lost")
 
     assert bench.failures.handle(bench.failure(chunk)) is Outcome.STALE
     assert bench.chunk(chunk.range).state is ChunkState.OPEN
@@ -237,7 +237,7 @@ def test_the_failure_of_an_earlier_attempt_does_not_count() -> None:
         ({"inferenceId": "somebody-else"}, Outcome.NOT_OURS),
         ({"requestParameters": {"endpointName": "another"}}, Outcome.NOT_OURS),
         ({"invocationStatus": "Completed"}, Outcome.NOT_OURS),
-        ({"inferenceId": f"{JOB_ID}.0.9.1"}, Outcome.STRANGER),
+        ({"inferenceId": f"{JOB_ID}.0.9.1"}, Outcome.UNKNOWN_CHUNK),
         ({"responseParameters": {"failureLocation": f"s3://{BUCKET}/v1/failures/forged"}}, Outcome.REFUSED),
         ({"responseParameters": {"failureLocation": "nonsense"}}, Outcome.REFUSED),
     ],
@@ -255,7 +255,7 @@ def test_what_is_not_ours_is_acknowledged_and_changes_nothing(change: dict[str, 
 def test_a_failure_object_elsewhere_is_not_read() -> None:
     bench = Bench()
     bench.add_job()
-    chunk = bench.made.attempts.begin(bench.add_chunk(0, [b"1"]), tries=1, reason="lost")
+    chunk = bench.composition.attempts.begin(bench.add_chunk(0, [b"1"]), tries=1, reason="lost")
     assert chunk is not None
     bench.store.put("v1/jobs/secret", b"secret")
     forged: dict[str, Any] = {"responseParameters": {"failureLocation": f"s3://{BUCKET}/v1/jobs/secret"}}

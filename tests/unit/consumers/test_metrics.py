@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_consumers.metrics import FAILURES, Measure, record_latency
+from tailrace_consumers.metrics import FAILURE_METRICS, Metric, record_latency
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.reconcile_jobs.service import Found
+from tailrace_consumers.reconcile_jobs.service import Finding
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.failures import FailureClass
@@ -26,7 +26,7 @@ def test_rows_are_counted_once_however_often_their_chunk_is_announced() -> None:
     for _ in range(3):
         bench.collect.handle(said)
 
-    assert (bench.meter.of(Measure.ROWS_SCORED), bench.meter.of(Measure.ROWS_REJECTED)) == ([2], [1])
+    assert (bench.meter.of(Metric.ROWS_SCORED), bench.meter.of(Metric.ROWS_REJECTED)) == ([2], [1])
 
 
 class Overtaken(MemoryPublisher):
@@ -60,7 +60,7 @@ def test_the_time_from_the_answer_to_the_settled_chunk_is_measured() -> None:
 
     bench.collect.handle(bench.answer(chunk, b"1\n", eventTime="2023-11-14T22:13:20.25Z"))
 
-    assert bench.meter.of(Measure.SETTLE_LATENCY) == [2_250]
+    assert bench.meter.of(Metric.SETTLE_LATENCY) == [2_250]
 
 
 @pytest.mark.parametrize("said", [None, "", "yesterday", "2023-11-14T22:13:21Z", "9999-12-31T23:59:59-23:59"])
@@ -71,8 +71,8 @@ def test_a_date_that_cannot_be_is_not_measured(said: str | None) -> None:
 
 
 def test_every_class_of_failure_has_a_name_of_its_own() -> None:
-    assert set(FAILURES) == set(FailureClass)
-    assert len(set(FAILURES.values())) == len(FailureClass)
+    assert set(FAILURE_METRICS) == set(FailureClass)
+    assert len(set(FAILURE_METRICS.values())) == len(FailureClass)
 
 
 def test_a_failed_attempt_is_counted_by_what_it_was_taken_for() -> None:
@@ -82,13 +82,13 @@ def test_a_failed_attempt_is_counted_by_what_it_was_taken_for() -> None:
     bench.failures.handle(bench.failure(bench.add_chunk(1, [b"2"]), SERVER_ERROR))
     bench.collect.handle(bench.answer(bench.add_chunk(2, [b"3", b"4"]), b"one line\n"))
 
-    assert bench.meter.of(Measure.FAILED_DATA) == [1, 1]
-    assert bench.meter.of(Measure.FAILED_TRANSIENT) == [1]
+    assert bench.meter.of(Metric.FAILED_DATA) == [1, 1]
+    assert bench.meter.of(Metric.FAILED_TRANSIENT) == [1]
 
 
 def test_no_name_of_a_metric_means_two_things() -> None:
     # Of the reconciler, a parked chunk is a parked chunk.
-    names = [*Measure, *Outcome, *(set(Found) - {Found.PARKED})]
+    names = [*Metric, *Outcome, *(set(Finding) - {Finding.PARKED})]
     assert len({str(name) for name in names}) == len(names)
 
 
@@ -104,7 +104,7 @@ class Unreliable(MemoryPublisher):
 
 def late(bench: Bench) -> float:
     bench.reconcile.run(60)
-    return bench.meter.of(Measure.JOBS_PAST_DEADLINE)[-1]
+    return bench.meter.of(Metric.JOBS_PAST_DEADLINE)[-1]
 
 
 def test_a_run_says_that_it_ran_even_when_there_is_nothing_to_find() -> None:

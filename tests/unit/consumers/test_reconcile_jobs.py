@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.reconcile_jobs.service import Found
+from tailrace_consumers.reconcile_jobs.service import Finding
 from tailrace_core.errors import PermanentError, TransientError
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.ledger.rules import Settlement
@@ -19,12 +19,12 @@ def bench() -> Bench:
     return made
 
 
-def run(bench: Bench, *, later_s: float = 0.0) -> dict[Found, int]:
+def run(bench: Bench, *, later_s: float = 0.0) -> dict[Finding, int]:
     """What was found of chunks and jobs that needed something."""
     bench.now += later_s
     found, errors = bench.reconcile.run(60)
-    assert bool(errors) is (Found.FAILED in found)
-    return {name: count for name, count in found.items() if name is not Found.WAITING}
+    assert bool(errors) is (Finding.FAILED in found)
+    return {name: count for name, count in found.items() if name is not Finding.WAITING}
 
 
 def key_of(location: str | None) -> str:
@@ -42,7 +42,7 @@ def test_a_lost_success_is_handled_as_if_it_had_been_notified(bench: Bench) -> N
     chunk = bench.add_chunk(0, [b"1"])
     bench.store.put(key_of(chunk.output_location), b"5\n")
 
-    assert run(bench, later_s=301) == {Found.LOST_SUCCESS: 1}
+    assert run(bench, later_s=301) == {Finding.LOST_SUCCESS: 1}
     ((body, succeeded),) = bench.notifications.sent
     assert succeeded
     bench.collect.handle(decode_notification(body))
@@ -55,7 +55,7 @@ def test_a_lost_failure_is_handled_as_if_it_had_been_notified(bench: Bench) -> N
     chunk = bench.add_chunk(0, [b"1", b"2"])
     bench.store.put(key_of(chunk.failure_location), BAD_REQUEST.encode())
 
-    assert run(bench, later_s=301) == {Found.LOST_FAILURE: 1}
+    assert run(bench, later_s=301) == {Finding.LOST_FAILURE: 1}
     ((body, succeeded),) = bench.notifications.sent
     assert not succeeded
     bench.failures.handle(decode_notification(body))
@@ -69,7 +69,7 @@ def test_a_row_with_a_lost_failure_of_an_unknown_status_is_tried_again_before_it
     chunk = bench.add_chunk(0, [b"1"])
     bench.store.put(key_of(chunk.failure_location), b"line 1: cheap is not a price")
 
-    assert run(bench, later_s=301) == {Found.LOST_FAILURE: 1}
+    assert run(bench, later_s=301) == {Finding.LOST_FAILURE: 1}
     ((body, _),) = bench.notifications.sent
     assert bench.failures.handle(decode_notification(body)) is Outcome.RETRYING
 
@@ -109,10 +109,10 @@ def test_an_answer_that_cannot_be_collected_is_announced_ever_more_seldom(bench:
 
 def test_an_attempt_that_nobody_confirmed_is_followed_by_the_next(bench: Bench) -> None:
     chunk = bench.add_chunk(0, [b"1"])
-    begun = bench.made.attempts.begin(chunk, tries=2, reason="500")
+    begun = bench.composition.attempts.begin(chunk, tries=2, reason="500")
     assert begun is not None  # and then its invoker died
 
-    assert run(bench, later_s=301) == {Found.UNCONFIRMED: 1}
+    assert run(bench, later_s=301) == {Finding.UNCONFIRMED: 1}
     found = bench.chunk(chunk.range)
     assert (found.attempt, found.tries, found.invoked, found.invoked_at) == (3, 2, True, bench.now)
 
@@ -142,19 +142,19 @@ def test_a_confirmation_without_a_time_counts_from_the_first_look(bench: Bench) 
 
 def test_what_the_service_refuses_is_parked(bench: Bench) -> None:
     chunk = bench.add_chunk(0, [b"1"])
-    bench.made.attempts.begin(chunk, tries=1, reason="")
+    bench.composition.attempts.begin(chunk, tries=1, reason="")
     bench.invoker.refusals = [PermanentError("endpoint not found")]
 
-    assert run(bench, later_s=301) == {Found.PARKED: 1}
+    assert run(bench, later_s=301) == {Finding.PARKED: 1}
     assert run(bench, later_s=4_000) == {}
 
 
 def test_one_thing_that_fails_does_not_keep_the_rest_waiting(bench: Bench) -> None:
     for row in (0, 1):
-        bench.made.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
+        bench.composition.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
     bench.invoker.refusals = [TransientError("no answer")]
 
-    assert run(bench, later_s=301) == {Found.FAILED: 1, Found.UNCONFIRMED: 1}
+    assert run(bench, later_s=301) == {Finding.FAILED: 1, Finding.UNCONFIRMED: 1}
 
 
 def test_a_job_past_its_deadline_expires_with_what_is_open(bench: Bench) -> None:
@@ -163,7 +163,7 @@ def test_a_job_past_its_deadline_expires_with_what_is_open(bench: Bench) -> None
     bench.ledger.park(parked)
     bench.ledger.seal(JOB_ID, 3)
 
-    assert run(bench, later_s=86_400).get(Found.EXPIRED) == 1
+    assert run(bench, later_s=86_400).get(Finding.EXPIRED) == 1
 
     job = bench.job()
     assert (job.state, job.rows_scored, job.rows_cancelled) == (JobState.EXPIRED, 1, 2)
@@ -178,10 +178,10 @@ def test_a_producer_that_died_leaves_a_job_that_expires(bench: Bench) -> None:
 
 def test_a_closed_job_is_brought_to_its_end(bench: Bench) -> None:
     bench.add_chunk(0, [b"1"])
-    bench.made.completion.end_early(JOB_ID, JobState.CANCELLED, "asked for", limit=0)
+    bench.composition.completion.close_job(JOB_ID, JobState.CANCELLED, "asked for", limit=0)
     assert bench.job().state is JobState.CLOSING
 
-    assert run(bench) == {Found.CLOSING: 1}
+    assert run(bench) == {Finding.CLOSING: 1}
     assert bench.job().state is JobState.CANCELLED
 
 
@@ -191,7 +191,7 @@ def test_a_finisher_that_died_is_replaced(bench: Bench) -> None:
     bench.ledger.seal(JOB_ID, 1)
     bench.ledger.start_finishing(JOB_ID, NOW)
 
-    assert run(bench, later_s=301) == {Found.FINISHED: 1}
+    assert run(bench, later_s=301) == {Finding.FINISHED: 1}
     assert bench.job().state is JobState.COMPLETED
     assert keys.manifest_key(JOB_ID) in bench.store.objects
 
@@ -201,13 +201,13 @@ def test_a_complete_job_that_nobody_looked_at_is_finished(bench: Bench) -> None:
     bench.ledger.settle(Settlement(job_id=JOB_ID, range=chunk.range, state=ChunkState.SCORED))
     bench.ledger.seal(JOB_ID, 1)
 
-    assert run(bench, later_s=3_700).get(Found.FINISHED) == 1
+    assert run(bench, later_s=3_700).get(Finding.FINISHED) == 1
     assert bench.job().state is JobState.COMPLETED
 
 
 def test_a_run_ends_in_time(bench: Bench) -> None:
     for row in range(3):
-        bench.made.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
+        bench.composition.attempts.begin(bench.add_chunk(row, [b"1"]), tries=1, reason="")
     bench.now += 301
 
     found, _ = bench.reconcile.run(0.0)
@@ -218,13 +218,13 @@ def test_a_run_ends_in_time(bench: Bench) -> None:
 
 def test_two_runs_at_once_do_nothing_twice(bench: Bench) -> None:
     chunk = bench.add_chunk(0, [b"1"])
-    bench.made.attempts.begin(chunk, tries=1, reason="")
+    bench.composition.attempts.begin(chunk, tries=1, reason="")
     bench.now += 301
     due = list(bench.ledger.overdue(bench.now, 10))
 
-    first = [bench.reconcile._look(bench.job(), each) for each in due]
-    second = [bench.reconcile._look(bench.job(), each) for each in due]
+    first = [bench.reconcile._reconcile(bench.job(), each) for each in due]
+    second = [bench.reconcile._reconcile(bench.job(), each) for each in due]
 
-    assert first.count(Found.UNCONFIRMED) == 1
-    assert second.count(Found.UNCONFIRMED) == 0
+    assert first.count(Finding.UNCONFIRMED) == 1
+    assert second.count(Finding.UNCONFIRMED) == 0
     assert len(bench.invoker.invoked) == 2

@@ -10,7 +10,7 @@ FULL = {
 
 
 def test_settings_come_from_the_environment() -> None:
-    assert Settings.of({**FULL, "OTHER": "x"}).model_dump(exclude_none=True) == {
+    assert Settings.from_environment({**FULL, "OTHER": "x"}).model_dump(exclude_none=True) == {
         name.removeprefix("TAILRACE_").lower(): value for name, value in FULL.items()
     }
 
@@ -20,4 +20,4 @@ def test_settings_come_from_the_environment() -> None:
 def test_what_is_missing_is_named(name: str, value: str | None) -> None:
     environment = {**FULL, name: value or ""} if value is not None else {n: v for n, v in FULL.items() if n != name}
     with pytest.raises(ConfigurationError, match=f"lacks {name};"):
-        Settings.of(environment)
+        Settings.from_environment(environment)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_consumers.adapters.executor import Boto3Executor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.aws.calls import Call
 from tests.unit.consumers.threads import LIMIT_S, bounded, busy, switching_often
@@ -34,7 +34,7 @@ def test_a_client_is_made_when_it_is_needed_and_once() -> None:
         made.append(service)
         return Client(service)
 
-    execute = Boto3Executor(make)
+    execute = BotocoreExecutor(make)
     assert made == []
     assert [execute(call(service))["service"] for service in ("s3", "sns", "s3")] == ["s3", "sns", "s3"]
     assert made == ["s3", "sns"]
@@ -54,7 +54,7 @@ def test_threads_that_need_clients_at_once_get_one_of_each_made_one_after_the_ot
         finally:
             making.release()
 
-    execute = Boto3Executor(make)
+    execute = BotocoreExecutor(make)
     answers: list[str] = []
 
     def ask(number: int) -> None:
@@ -62,7 +62,7 @@ def test_threads_that_need_clients_at_once_get_one_of_each_made_one_after_the_ot
         answers.append(execute(call(f"s{number % 4}"))["service"])
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(8), at_a_time=8))
+        bounded(lambda: side_by_side(ask, range(8), concurrency=8))
     assert sorted(made) == ["s0", "s1", "s2", "s3"]
     assert sorted(answers) == sorted(2 * made)
 
@@ -76,7 +76,7 @@ def test_a_client_that_is_there_does_not_wait_for_one_that_is_made() -> None:
             assert go_on.wait(LIMIT_S)
         return Client(service)
 
-    execute = Boto3Executor(make)
+    execute = BotocoreExecutor(make)
     execute(call("there"))
     slow = Thread(target=execute, args=(call("slow"),), daemon=True)
     slow.start()
@@ -96,7 +96,7 @@ def test_a_client_that_could_not_be_made_is_made_when_it_is_needed_again() -> No
             raise RuntimeError
         return Client(service)
 
-    execute = Boto3Executor(make)
+    execute = BotocoreExecutor(make)
     with pytest.raises(RuntimeError):
         execute(call("s3"))
     bounded(lambda: execute(call("s3")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
-from tailrace_consumers.ports import Invocation
+from tailrace_consumers.ports import InvocationResponse
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.ranges import RowRange
@@ -14,13 +14,13 @@ CHUNK = Chunk(job_id="01JD0000000000000000000000", range=RowRange(0, 2))
 SETTINGS = JobSettings(endpoint_name="demand")
 
 
-def invoke(answer: dict[str, str]) -> Invocation:
+def invoke(answer: dict[str, str]) -> InvocationResponse:
     return SageMakerInvoker("bucket", lambda _: answer).invoke(CHUNK, SETTINGS)
 
 
 def test_the_answer_says_where_output_and_failure_will_be() -> None:
-    assert invoke({"OutputLocation": "s3://b/out"}) == Invocation("s3://b/out", None)
-    assert invoke({"OutputLocation": "s3://b/out", "FailureLocation": "s3://b/f"}) == Invocation(
+    assert invoke({"OutputLocation": "s3://b/out"}) == InvocationResponse("s3://b/out", None)
+    assert invoke({"OutputLocation": "s3://b/out", "FailureLocation": "s3://b/f"}) == InvocationResponse(
         "s3://b/out", "s3://b/f"
     )
 

@@ -6,7 +6,7 @@ from threading import Barrier, Event, Lock, Thread
 
 import pytest
 
-from tailrace_consumers.adapters.serialized_transactions import transactions_in_turn
+from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.aws.calls import Call
 from tests.unit.consumers.threads import LIMIT_S, bounded, busy, switching_often
@@ -24,7 +24,7 @@ def test_no_two_transactions_are_under_way_at_once() -> None:
         under_way.release()
         return call
 
-    in_turn = transactions_in_turn(execute)
+    in_turn = serialize_transactions(execute)
 
     def ask(_: int) -> None:
         together.wait(LIMIT_S)
@@ -32,7 +32,7 @@ def test_no_two_transactions_are_under_way_at_once() -> None:
             assert in_turn(TRANSACTION) is TRANSACTION
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(4), at_a_time=4))
+        bounded(lambda: side_by_side(ask, range(4), concurrency=4))
 
 
 def test_other_calls_do_not_wait_for_a_transaction() -> None:
@@ -44,7 +44,7 @@ def test_other_calls_do_not_wait_for_a_transaction() -> None:
             assert go_on.wait(LIMIT_S)
         return call
 
-    in_turn = transactions_in_turn(execute)
+    in_turn = serialize_transactions(execute)
     transaction = Thread(target=in_turn, args=(TRANSACTION,), daemon=True)
     transaction.start()
     assert under_way.wait(LIMIT_S)
@@ -59,7 +59,7 @@ def test_a_transaction_that_fails_gives_its_turn_away(error: type[BaseException]
     def execute(_: Call) -> None:
         raise error
 
-    in_turn = transactions_in_turn(execute)
+    in_turn = serialize_transactions(execute)
     for _ in range(2):
         with pytest.raises(error):
             bounded(lambda: in_turn(TRANSACTION))

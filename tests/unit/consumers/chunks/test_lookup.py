@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Barrier
 
-from tailrace_consumers.chunks.lookup import Intake
+from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.ledger.memory import MemoryLedger
@@ -25,9 +25,9 @@ class Counting(MemoryLedger):
 
 def test_settings_are_read_once() -> None:
     ledger = Counting()
-    intake = Intake(ledger)
+    lookup = LedgerLookup(ledger)
     for _ in range(3):
-        found = intake.settings("j")
+        found = lookup.settings("j")
         assert found is not None
         assert found.endpoint_name == "j"
     assert ledger.asked == ["j"]
@@ -35,33 +35,33 @@ def test_settings_are_read_once() -> None:
 
 def test_what_is_not_there_is_asked_for_again() -> None:
     ledger = Counting()
-    intake = Intake(ledger)
-    assert intake.settings("stranger") is intake.settings("stranger") is None
+    lookup = LedgerLookup(ledger)
+    assert lookup.settings("stranger") is lookup.settings("stranger") is None
     assert ledger.asked == ["stranger", "stranger"]
 
 
 def test_the_oldest_make_room() -> None:
     ledger = Counting()
-    intake = Intake(ledger)
+    lookup = LedgerLookup(ledger)
     jobs = [f"j{number}" for number in range(65)]
     for job_id in [*jobs, *jobs[1:]]:
-        intake.settings(job_id)
+        lookup.settings(job_id)
     assert ledger.asked == jobs
-    intake.settings(jobs[0])
+    lookup.settings(jobs[0])
     assert ledger.asked == [*jobs, jobs[0]]
 
 
 def test_threads_get_each_job_its_own_while_others_are_let_go_of() -> None:
-    intake = Intake(Counting())
+    lookup = LedgerLookup(Counting())
     together = Barrier(4)
 
     def ask(thread: int) -> None:
         together.wait(LIMIT_S)
         for number in range(5_000):
             job_id = f"{thread}-{number % 150}"
-            found = intake.settings(job_id)
+            found = lookup.settings(job_id)
             assert found is not None
             assert found.endpoint_name == job_id
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(4), at_a_time=4))
+        bounded(lambda: side_by_side(ask, range(4), concurrency=4))

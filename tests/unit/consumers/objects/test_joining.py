@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_consumers.objects.joining import blank_prediction, kept_lines, with_blanks, woven
+from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 from tailrace_core.errors import ContractError
 
 
@@ -26,8 +26,8 @@ def test_each_row_has_its_kept_fields_and_its_prediction_or_a_blank(
     rejected = [position for position, row in enumerate(rows) if row is None]
     kept = [b'"k\n%d"' % position for position in range(len(rows))]
 
-    filled = with_blanks(predictions, rejected, len(rows), b"")
-    part = b"".join(woven(filled, batched(kept, other_cuts)))
+    filled = insert_blanks(predictions, rejected, len(rows), b"")
+    part = b"".join(join_lines(filled, batched(kept, other_cuts)))
 
     assert part == b"".join(b'"k\n%d",%b\n' % (position, row or b"") for position, row in enumerate(rows))
 
@@ -35,7 +35,7 @@ def test_each_row_has_its_kept_fields_and_its_prediction_or_a_blank(
 @given(ROWS, SIZES)
 def test_without_kept_columns_a_part_is_its_predictions(rows: list[bytes | None], cuts: list[int]) -> None:
     lines = [row or b'""' for row in rows]
-    assert b"".join(woven(batched(lines, cuts), None)) == b"".join(line + b"\n" for line in lines)
+    assert b"".join(join_lines(batched(lines, cuts), None)) == b"".join(line + b"\n" for line in lines)
 
 
 def test_a_blank_line_is_never_empty() -> None:

@@ -158,8 +158,8 @@ def test_a_digest_is_the_same_in_every_process() -> None:
 
 def test_one_container_is_the_primary_one_and_several_are_a_pipeline() -> None:
     one, two = Container("a"), Container("b")
-    alone = Model(name_prefix="p", containers=(one,), execution_role_arn=ROLE, isolated=True)
-    assert alone.definition()["PrimaryContainer"] == {"Image": "a"}
-    both = replace(alone, containers=(one, two)).definition()
+    serial = Model(name_prefix="p", containers=(one,), execution_role_arn=ROLE, isolated=True)
+    assert serial.definition()["PrimaryContainer"] == {"Image": "a"}
+    both = replace(serial, containers=(one, two)).definition()
     assert both["Containers"] == [{"Image": "a"}, {"Image": "b"}]
     assert "PrimaryContainer" not in both

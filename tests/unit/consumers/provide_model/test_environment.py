@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_consumers.provide_model.environment import environment_of
+from tailrace_consumers.provide_model.environment import parse_environment
 from tailrace_core.errors import InputError
 
 names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,30}", fullmatch=True)
@@ -17,12 +17,12 @@ names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,30}", fullmatch=True)
 
 @given(st.dictionaries(names, st.text(max_size=50), max_size=20), st.sampled_from([None, 2]))
 def test_what_is_written_as_json_comes_back(environment: dict[str, str], indent: int | None) -> None:
-    assert environment_of(json.dumps(environment, indent=indent)) == environment
+    assert parse_environment(json.dumps(environment, indent=indent)) == environment
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_no_text_is_no_variable(text: str) -> None:
-    assert environment_of(text) == {}
+    assert parse_environment(text) == {}
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_no_text_is_no_variable(text: str) -> None:
 )
 def test_anything_else_is_refused_with_the_place(text: str, said: str) -> None:
     with pytest.raises(InputError) as refused:
-        environment_of(text)
+        parse_environment(text)
     assert said in refused.value.message
 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_it(text: str) -> None:
     with suppress(InputError):
-        assert all(isinstance(value, str) for value in environment_of(text).values())
+        assert all(isinstance(value, str) for value in parse_environment(text).values())

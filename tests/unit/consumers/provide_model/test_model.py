@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tailrace_consumers.provide_model.ports import NotReadyError
-from tailrace_consumers.provide_model.requests import MODEL
+from tailrace_consumers.provide_model.resource_requests import MODEL
 from tailrace_core.errors import PermanentError, TransientError
-from tests.unit.consumers.provide_model.requests import (
+from tests.unit.consumers.provide_model.resource_requests import (
     BY_IMAGE,
     BY_JOB,
     PREFIX,

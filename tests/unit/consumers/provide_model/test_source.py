@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from tailrace_consumers.provide_model.requests import SOURCE
+from tailrace_consumers.provide_model.resource_requests import SOURCE
 from tailrace_core.errors import AccessDeniedError, ThrottledError
-from tests.unit.consumers.provide_model.requests import BY_IMAGE, BY_JOB, Provider, container, failed, job, succeeded
+from tests.unit.consumers.provide_model.resource_requests import (
+    BY_IMAGE,
+    BY_JOB,
+    Provider,
+    container,
+    failed,
+    job,
+    succeeded,
+)
 
 REPOSITORY = "arn:aws:ecr:eu-west-1:123456789012:repository/demand"
 

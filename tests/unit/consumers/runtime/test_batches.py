@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_consumers.ports import AloneError
-from tailrace_consumers.runtime.batches import AT_A_TIME, Record, partial_response
+from tailrace_consumers.ports import DeferToSerialError
+from tailrace_consumers.runtime.batches import CONCURRENCY, Record, process_batch
 from tests.unit.consumers.threads import LIMIT_S, RAISED, bounded
 
 
@@ -28,7 +28,7 @@ def test_those_that_raised_come_again_and_all_were_tried(bodies: list[str]) -> N
         if record.body == "bad":
             raise RuntimeError
 
-    answer = partial_response(batch(bodies), handle)
+    answer = process_batch(batch(bodies), handle)
     assert seen == bodies
     wanted = [f"m{at}" for at, body in enumerate(bodies) if body == "bad"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": name} for name in wanted]}
@@ -39,12 +39,12 @@ def test_what_ends_the_process_ends_the_batch() -> None:
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        partial_response(batch(["x"]), handle)
+        process_batch(batch(["x"]), handle)
 
 
 def test_an_event_that_is_no_batch_fails_whole() -> None:
     with pytest.raises(KeyError):
-        partial_response({"Records": [{"body": "x"}]}, lambda _: None)
+        process_batch({"Records": [{"body": "x"}]}, lambda _: None)
 
 
 def failures(answer: dict[str, Any]) -> list[str]:
@@ -53,7 +53,7 @@ def failures(answer: dict[str, Any]) -> list[str]:
 
 @given(st.lists(st.sampled_from(["good", "bad", "large", "large and bad"]), max_size=10), st.integers(2, 5))
 def test_by_threads_the_answer_is_the_same_and_what_is_large_is_handled_alone(
-    bodies: list[str], at_a_time: int
+    bodies: list[str], concurrency: int
 ) -> None:
     lock = Lock()
     inside: list[str] = []
@@ -63,11 +63,11 @@ def test_by_threads_the_answer_is_the_same_and_what_is_large_is_handled_alone(
     def handle(record: Record) -> None:
         with lock:
             inside.append(record.message_id)
-            if record.alone and (len(inside) > 1 or current_thread() is not caller[0]):
+            if record.serial and (len(inside) > 1 or current_thread() is not caller[0]):
                 crowded.append(record.message_id)
         try:
-            if "large" in record.body and not record.alone:
-                raise AloneError
+            if "large" in record.body and not record.serial:
+                raise DeferToSerialError
             with lock:
                 ended.append(record.message_id)
             if "bad" in record.body:
@@ -81,7 +81,7 @@ def test_by_threads_the_answer_is_the_same_and_what_is_large_is_handled_alone(
 
     def act() -> None:
         caller.append(current_thread())
-        answers.append(partial_response(batch(bodies), handle, at_a_time=at_a_time))
+        answers.append(process_batch(batch(bodies), handle, concurrency=concurrency))
 
     bounded(act)
     assert failures(answers[0]) == [f"m{at}" for at, body in enumerate(bodies) if "bad" in body]
@@ -89,7 +89,7 @@ def test_by_threads_the_answer_is_the_same_and_what_is_large_is_handled_alone(
     assert crowded == []
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(AT_A_TIME))))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(CONCURRENCY))))
 def test_whoever_ends_first_who_fails_fails_alone(order: tuple[int, ...]) -> None:
     ends = [Event() for _ in order]
     before = dict(zip(order[1:], order, strict=False))
@@ -104,7 +104,7 @@ def test_whoever_ends_first_who_fails_fails_alone(order: tuple[int, ...]) -> Non
 
     answers: list[dict[str, Any]] = []
     bounded(
-        lambda: answers.append(partial_response(batch([str(at) for at in sorted(order)]), handle, at_a_time=AT_A_TIME))
+        lambda: answers.append(process_batch(batch([str(at) for at in sorted(order)]), handle, concurrency=CONCURRENCY))
     )
     assert failures(answers[0]) == ["m2"]
 
@@ -123,20 +123,20 @@ def test_by_threads_too_what_ends_the_process_ends_the_batch(error: type[BaseExc
         return ()
 
     with pytest.raises(error):
-        bounded(lambda: partial_response(batch(["x"] * 10), handle, finish, at_a_time=4))
+        bounded(lambda: process_batch(batch(["x"] * 10), handle, finish, concurrency=4))
     assert not finished
 
 
 def test_one_message_alone_is_handled_by_the_caller_and_as_alone() -> None:
     seen: list[tuple[bool, Thread]] = []
-    partial_response(batch(["x"]), lambda record: seen.append((record.alone, current_thread())), at_a_time=4)
+    process_batch(batch(["x"]), lambda record: seen.append((record.serial, current_thread())), concurrency=4)
     assert seen == [(True, current_thread())]
 
 
 def test_what_cannot_be_handled_alone_either_fails() -> None:
     def handle(_: Record) -> None:
-        raise AloneError
+        raise DeferToSerialError
 
     answers: list[dict[str, Any]] = []
-    bounded(lambda: answers.append(partial_response(batch(["x", "x"]), handle, at_a_time=2)))
+    bounded(lambda: answers.append(process_batch(batch(["x", "x"]), handle, concurrency=2)))
     assert failures(answers[0]) == ["m0", "m1"]

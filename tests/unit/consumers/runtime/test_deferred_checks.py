@@ -6,63 +6,63 @@ from functools import partial
 from threading import Barrier
 from typing import Any
 
-from tailrace_consumers.runtime.batches import Record, partial_response
-from tailrace_consumers.runtime.deferred_checks import Looks
+from tailrace_consumers.runtime.batches import Record, process_batch
+from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_core.errors import TransientError
 from tests.unit.consumers.threads import LIMIT_S, bounded
 
 
-class Looker:
+class RecordingCheck:
     def __init__(self, *, failing: str = "") -> None:
         self.looked: list[str] = []
         self._failing = failing
 
-    def look(self, job_id: str) -> None:
+    def check(self, job_id: str) -> None:
         self.looked.append(job_id)
         if job_id == self._failing:
             raise TransientError("busy")
 
 
-def failed(looks: Looks, *bodies: str) -> list[str]:
+def failed(deferred: DeferredCompletion, *bodies: str) -> list[str]:
     """The ids of those that are delivered again of a batch whose bodies name jobs; ``!`` raises when it is settled."""
 
     def handle(record: Record) -> None:
-        looks.of(record.message_id).look(record.body.removesuffix("!"))
+        deferred.for_message(record.message_id).check(record.body.removesuffix("!"))
         if record.body.endswith("!"):
             raise TransientError("gone")
 
     event: dict[str, Any] = {"Records": [{"messageId": f"m{at}", "body": body} for at, body in enumerate(bodies)]}
-    answer = partial_response(event, handle, partial(looks.catch_up, lambda _: None))
+    answer = process_batch(event, handle, partial(deferred.flush, lambda _: None))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
 def test_each_job_is_looked_at_once_after_all_messages() -> None:
-    looker = Looker()
-    assert failed(Looks(looker), "a", "b", "a", "a") == []
-    assert looker.looked == ["a", "b"]
+    completion_check = RecordingCheck()
+    assert failed(DeferredCompletion(completion_check), "a", "b", "a", "a") == []
+    assert completion_check.looked == ["a", "b"]
 
 
 def test_the_messages_of_a_job_that_could_not_be_looked_at_come_again_and_no_others() -> None:
-    assert sorted(failed(Looks(Looker(failing="a")), "a", "b", "a", "b")) == ["m0", "m2"]
+    assert sorted(failed(DeferredCompletion(RecordingCheck(failing="a")), "a", "b", "a", "b")) == ["m0", "m2"]
 
 
 def test_a_message_that_failed_twice_is_named_once() -> None:
-    assert failed(Looks(Looker(failing="a")), "b", "a!") == ["m1"]
+    assert failed(DeferredCompletion(RecordingCheck(failing="a")), "b", "a!") == ["m1"]
 
 
 def test_by_threads_each_look_is_its_messages_own() -> None:
     together = Barrier(4)
-    looks = Looks(Looker(failing="a"))
+    deferred = DeferredCompletion(RecordingCheck(failing="a"))
 
     def handle(record: Record) -> None:
-        own = looks.of(record.message_id)
+        own = deferred.for_message(record.message_id)
         # All begin, then all note, then all go on.
         together.wait(LIMIT_S)
-        own.look(record.body)
+        own.check(record.body)
         together.wait(LIMIT_S)
 
     event = {"Records": [{"messageId": f"m{at}", "body": body} for at, body in enumerate("abcaabca")]}
     answers: list[dict[str, Any]] = []
-    finish = partial(looks.catch_up, lambda _: None)
-    bounded(lambda: answers.append(partial_response(event, handle, finish, at_a_time=4)))
+    finish = partial(deferred.flush, lambda _: None)
+    bounded(lambda: answers.append(process_batch(event, handle, finish, concurrency=4)))
     assert answers[0]["batchItemFailures"] == [{"itemIdentifier": f"m{at}"} for at in (0, 3, 4, 7)]

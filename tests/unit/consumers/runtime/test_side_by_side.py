@@ -34,24 +34,24 @@ class Crowd:
             self._inside -= 1
 
 
-@given(count=st.integers(0, 12), at_a_time=st.integers(1, 6))
-def test_each_is_done_once_and_never_more_at_once(count: int, at_a_time: int) -> None:
+@given(count=st.integers(0, 12), concurrency=st.integers(1, 6))
+def test_each_is_done_once_and_never_more_at_once(count: int, concurrency: int) -> None:
     crowd = Crowd()
 
     def do(item: int) -> None:
         crowd.enter(item)
         crowd.leave()
 
-    bounded(lambda: side_by_side(do, range(count), at_a_time=at_a_time))
+    bounded(lambda: side_by_side(do, range(count), concurrency=concurrency))
     assert sorted(crowd.seen) == list(range(count))
-    assert crowd.most <= at_a_time
+    assert crowd.most <= concurrency
 
 
-@pytest.mark.parametrize("at_a_time", [2, 4])
-def test_so_many_are_done_at_once(at_a_time: int) -> None:
-    together = Barrier(at_a_time)
+@pytest.mark.parametrize("concurrency", [2, 4])
+def test_so_many_are_done_at_once(concurrency: int) -> None:
+    together = Barrier(concurrency)
     # Each waits for as many as there may be: were they fewer, it would break.
-    bounded(lambda: side_by_side(lambda _: together.wait(LIMIT_S), range(3 * at_a_time), at_a_time=at_a_time))
+    bounded(lambda: side_by_side(lambda _: together.wait(LIMIT_S), range(3 * concurrency), concurrency=concurrency))
 
 
 def test_one_alone_takes_no_thread() -> None:
@@ -59,9 +59,9 @@ def test_one_alone_takes_no_thread() -> None:
         raise AssertionError("a thread was made")
 
     where: list[Thread] = []
-    for count, at_a_time in ((0, 4), (1, 4), (5, 1)):
+    for count, concurrency in ((0, 4), (1, 4), (5, 1)):
         side_by_side(
-            lambda _: where.append(threading.current_thread()), range(count), at_a_time=at_a_time, make_thread=none
+            lambda _: where.append(threading.current_thread()), range(count), concurrency=concurrency, make_thread=none
         )
     assert where == [threading.current_thread()] * 6
 
@@ -79,7 +79,7 @@ def test_all_are_done_when_threads_are_not_to_be_had(to_be_had: int) -> None:
         return made[-1]
 
     done: list[int] = []
-    bounded(lambda: side_by_side(done.append, range(9), at_a_time=4, make_thread=make))
+    bounded(lambda: side_by_side(done.append, range(9), concurrency=4, make_thread=make))
     assert sorted(done) == list(range(9))
     assert len(made) == to_be_had + 1
 
@@ -104,7 +104,7 @@ def test_what_is_raised_is_raised_when_all_that_is_under_way_is_done(
 
     def act() -> None:
         caller.append(threading.current_thread())
-        side_by_side(do, range(2), at_a_time=2)
+        side_by_side(do, range(2), concurrency=2)
 
     with pytest.raises(error):
         bounded(act)
@@ -120,7 +120,7 @@ def test_nothing_more_is_begun_once_something_is_raised(error: type[BaseExceptio
         raise error
 
     with pytest.raises(error):
-        bounded(lambda: side_by_side(do, range(100), at_a_time=4))
+        bounded(lambda: side_by_side(do, range(100), concurrency=4))
     assert len(begun) <= 4
 
 
@@ -144,7 +144,7 @@ def test_who_is_interrupted_between_two_things_has_nothing_more_begun() -> None:
         return made[-1]
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(begun.append, range(9), at_a_time=3, make_thread=make)
+        side_by_side(begun.append, range(9), concurrency=3, make_thread=make)
     go.set()
     assert over.wait(LIMIT_S)
     assert begun == []

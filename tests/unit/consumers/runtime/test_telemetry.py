@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tailrace_consumers.metrics import Measure
+from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import AloneError
+from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime import gc_tuning, telemetry
 from tailrace_consumers.runtime.batches import Record
-from tailrace_consumers.runtime.deferred_checks import Looks
+from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_core.errors import ContractError, TransientError
 from tests.unit.consumers.threads import bounded, switching_often
 
@@ -27,7 +27,7 @@ def _anew(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tailrace")
     # A logger of a name once given writes to where standard output was then.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
-    monkeypatch.setattr(gc_tuning, "end", lambda: None)
+    monkeypatch.setattr(gc_tuning, "resume_collection", lambda: None)
     for each in (telemetry.logger, telemetry.metrics):
         each.cache_clear()
     yield
@@ -35,20 +35,20 @@ def _anew(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
         each.cache_clear()
 
 
-class Looker:
-    def look(self, job_id: str) -> None:
+class RecordingCheck:
+    def check(self, job_id: str) -> None:
         if job_id == "no look":
             raise TransientError("the ledger is busy")
 
 
-def handle(record: Record, looks: Looks) -> telemetry.Handled:
+def handle(record: Record, deferred: DeferredCompletion) -> telemetry.HandledMessage:
     meter = telemetry.EmbeddedMeter()
     body = record.body
     match body:
-        case "large" if not record.alone:
-            raise AloneError
+        case "large" if not record.serial:
+            raise DeferToSerialError
         case "alone for ever":
-            raise AloneError("whatever the others do")
+            raise DeferToSerialError("whatever the others do")
         case "transient":
             raise TransientError("gone")
         case "nonsense":
@@ -56,17 +56,21 @@ def handle(record: Record, looks: Looks) -> telemetry.Handled:
         case "bug":
             raise ZeroDivisionError
     for _ in range(30):
-        meter.record(Measure.ROWS_SCORED, 2)
-    looks.of(record.message_id).look(body)
+        meter.record(Metric.ROWS_SCORED, 2)
+    deferred.for_message(record.message_id).check(body)
     return Outcome.PARKED if body == "parked" else Outcome.SCORED, body
 
 
-def said(capsys: pytest.CaptureFixture[str], at_a_time: int) -> tuple[Any, Counter[tuple[str, ...]], dict[str, float]]:
+def said(
+    capsys: pytest.CaptureFixture[str], concurrency: int
+) -> tuple[Any, Counter[tuple[str, ...]], dict[str, float]]:
     """The answer, how often which line was logged, and the sum of each metric."""
     event = {"Records": [{"messageId": f"m{at}", "body": body} for at, body in enumerate(BODIES)]}
-    looks = Looks(Looker())
+    deferred = DeferredCompletion(RecordingCheck())
     answers: list[Any] = []
-    act = partial(telemetry.process_together, event, partial(handle, looks=looks), looks, at_a_time=at_a_time)
+    act = partial(
+        telemetry.process_concurrently, event, partial(handle, deferred=deferred), deferred, concurrency=concurrency
+    )
     with switching_often():
         bounded(lambda: answers.append(act()))
     lines = Counter[tuple[str, ...]]()
@@ -82,8 +86,8 @@ def said(capsys: pytest.CaptureFixture[str], at_a_time: int) -> tuple[Any, Count
     return answers[0], lines, dict(sums)
 
 
-@pytest.mark.parametrize("at_a_time", [2, 4, 10])
-def test_by_threads_the_same_is_said(capsys: pytest.CaptureFixture[str], at_a_time: int) -> None:
+@pytest.mark.parametrize("concurrency", [2, 4, 10])
+def test_by_threads_the_same_is_said(capsys: pytest.CaptureFixture[str], concurrency: int) -> None:
     one_at_a_time = said(capsys, 1)
     answer, lines, sums = one_at_a_time
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["m3", "m4", "m5", "m6", "m8"]
@@ -98,22 +102,24 @@ def test_by_threads_the_same_is_said(capsys: pytest.CaptureFixture[str], at_a_ti
     # Each message, and the look that failed.
     assert len(lines) == len(BODIES) + 1
 
-    assert said(capsys, at_a_time) == one_at_a_time
+    assert said(capsys, concurrency) == one_at_a_time
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 def test_when_the_process_ends_what_was_counted_is_said(
     capsys: pytest.CaptureFixture[str], error: type[BaseException]
 ) -> None:
-    def fatal(record: Record) -> telemetry.Handled:
-        telemetry.EmbeddedMeter().record(Measure.ROWS_SCORED, 2)
+    def fatal(record: Record) -> telemetry.HandledMessage:
+        telemetry.EmbeddedMeter().record(Metric.ROWS_SCORED, 2)
         if record.message_id == "m0":
             raise error
         return Outcome.SCORED, "x"
 
     event = {"Records": [{"messageId": f"m{at}", "body": "x"} for at in range(4)]}
     with pytest.raises(error):
-        bounded(lambda: telemetry.process_together(event, fatal, Looks(Looker()), at_a_time=2))
+        bounded(
+            lambda: telemetry.process_concurrently(event, fatal, DeferredCompletion(RecordingCheck()), concurrency=2)
+        )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (metrics,) = (line for line in lines if "_aws" in line)
     logged = sum(line.get("message") == "ChunksScored" for line in lines)

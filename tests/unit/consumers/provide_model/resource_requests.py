@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tailrace_consumers.provide_model.answers import Answer, Failed, Succeeded
-from tailrace_consumers.provide_model.requests import MODEL, SOURCE, Request
+from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE, ResourceRequest
+from tailrace_consumers.provide_model.responses import Failed, Response, Succeeded
 from tailrace_consumers.provide_model.service import ProvideModel
 from tests.fakes.model_ports import MemoryModels, Time
 
@@ -54,16 +54,16 @@ class Provider:
         self.time = Time()
         self.remaining_s = remaining_s
 
-    def answer(self, verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> Answer:
+    def answer(self, verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> Response:
         """What a request is answered with; its function has all its time left."""
-        patience = self.time.patience(self.remaining_s)
-        service = ProvideModel(jobs=self.aws, models=self.aws, patience=patience)
-        return service.handle(Request.of(event(verb, resource_type, physical_id, **properties)))
+        retry_until = self.time.retry_until(self.remaining_s)
+        service = ProvideModel(jobs=self.aws, models=self.aws, retry_until=retry_until)
+        return service.handle(ResourceRequest.from_event(event(verb, resource_type, physical_id, **properties)))
 
-    def source(self, verb: str = "Create", **properties: Any) -> Answer:
+    def source(self, verb: str = "Create", **properties: Any) -> Response:
         return self.answer(verb, SOURCE, **properties)
 
-    def model(self, verb: str = "Create", physical_id: str | None = None, **properties: Any) -> Answer:
+    def model(self, verb: str = "Create", physical_id: str | None = None, **properties: Any) -> Response:
         """A model of what its source resolves to, as the template puts the two together."""
         given = {key: value for key, value in properties.items() if key in {"AutoMLJobName", "Image"}}
         given |= {key: value for key, value in properties.items() if key in {"ModelDataUrl", "Environment"}}
@@ -81,11 +81,11 @@ def model_properties(source: Succeeded, **properties: Any) -> dict[str, Any]:
     }
 
 
-def succeeded(answer: Answer) -> Succeeded:
+def succeeded(answer: Response) -> Succeeded:
     assert isinstance(answer, Succeeded), answer
     return answer
 
 
-def failed(answer: Answer) -> Failed:
+def failed(answer: Response) -> Failed:
     assert isinstance(answer, Failed), answer
     return answer

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_consumers.provide_model.answers import LIMIT_BYTES, Failed, Succeeded, body_of
-from tailrace_consumers.provide_model.handler import RESERVE_S, answer_to
-from tailrace_consumers.provide_model.requests import MODEL, SOURCE
-from tailrace_consumers.provide_model.response_url import LONGEST_S, TIMEOUT_S, TRIES, deliver, put
-from tailrace_consumers.provide_model.retrying import Patience
+from tailrace_consumers.provide_model.handler import RESERVE_S, respond_to
+from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE
+from tailrace_consumers.provide_model.response_url import MAX_SEND_S, TIMEOUT_S, TRIES, put, send_response
+from tailrace_consumers.provide_model.responses import MAX_RESPONSE_BYTES, Failed, Succeeded, encode_response
+from tailrace_consumers.provide_model.retrying import RetryUntil
 from tailrace_consumers.provide_model.sagemaker_models import SageMakerModels
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, TailraceError, TransientError
 from tests.fakes.model_ports import Time
-from tests.unit.consumers.provide_model.requests import BY_IMAGE, BY_JOB, Provider, event, failed
+from tests.unit.consumers.provide_model.resource_requests import BY_IMAGE, BY_JOB, Provider, event, failed
 
 URL = "https://bucket.s3.amazonaws.com/stack?X-Amz-Signature=secret"
 ids = st.text(min_size=1, max_size=128)
@@ -27,8 +27,8 @@ ids = st.text(min_size=1, max_size=128)
 
 @given(st.text(max_size=6000), ids)
 def test_every_failure_fits_into_what_cloudformation_reads(reason: str, physical_id: str) -> None:
-    body = body_of(Failed(physical_id, reason), event("Create", MODEL))
-    assert len(body) <= LIMIT_BYTES
+    body = encode_response(Failed(physical_id, reason), event("Create", MODEL))
+    assert len(body) <= MAX_RESPONSE_BYTES
     found = json.loads(body)
     assert (found["Status"], found["PhysicalResourceId"]) == ("FAILED", physical_id)
     assert found["Reason"]
@@ -36,21 +36,21 @@ def test_every_failure_fits_into_what_cloudformation_reads(reason: str, physical
 
 @pytest.mark.parametrize("letter", ["x", "é", "\x00", "\U0001f9ea", '"'])
 def test_a_long_reason_is_cut_and_not_lost(letter: str) -> None:
-    found = json.loads(body_of(Failed("id", "because: " + letter * 9000), event("Create", MODEL)))
+    found = json.loads(encode_response(Failed("id", "because: " + letter * 9000), event("Create", MODEL)))
     assert len(found["Reason"]) > 20
 
 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=3000), max_size=4))
 def test_a_success_is_told_whole_or_not_at_all(attributes: dict[str, str]) -> None:
-    body = body_of(Succeeded("id", attributes), event("Create", SOURCE))
+    body = encode_response(Succeeded("id", attributes), event("Create", SOURCE))
     found = json.loads(body)
-    assert len(body) <= LIMIT_BYTES
+    assert len(body) <= MAX_RESPONSE_BYTES
     assert found["Data"] == attributes if found["Status"] == "SUCCESS" else "4096" in found["Reason"]
 
 
 def test_an_answer_names_the_request_that_it_is_for() -> None:
     asked = event("Create", MODEL)
-    found = json.loads(body_of(Succeeded("id"), asked))
+    found = json.loads(encode_response(Succeeded("id"), asked))
     echoed = ("StackId", "RequestId", "LogicalResourceId")
     assert {name: found[name] for name in echoed} == {name: asked[name] for name in echoed}
 
@@ -74,7 +74,7 @@ class Refusing:
 @pytest.mark.parametrize("times", range(TRIES))
 def test_an_answer_that_is_not_taken_is_sent_again(times: int) -> None:
     address, time = Refusing(times), Time()
-    deliver(URL, b"answer", put=address.put, sleep=time.sleep)
+    send_response(URL, b"answer", put=address.put, sleep=time.sleep)
     assert address.taken == [b"answer"]
 
 
@@ -82,11 +82,11 @@ def test_sending_ends_and_lambda_hears_of_it_without_the_signature() -> None:
     forbidden = urllib.error.HTTPError(URL, 403, f"Forbidden {URL}", None, None)  # type: ignore[arg-type] # no headers
     address, time = Refusing(1000, forbidden), Time()
     with pytest.raises(TransientError, match=f"in {TRIES} tries: HTTPError 403") as given_up:
-        deliver(URL, b"answer", put=address.put, sleep=time.sleep)
+        send_response(URL, b"answer", put=address.put, sleep=time.sleep)
     forbidden.close()
     assert "secret" not in str(given_up.value)
     assert address.left == 1000 - TRIES
-    assert sum(time.slept) + TRIES * TIMEOUT_S == LONGEST_S
+    assert sum(time.slept) + TRIES * TIMEOUT_S == MAX_SEND_S
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", ""])
@@ -98,14 +98,14 @@ def test_only_web_addresses_are_answered_at(url: str) -> None:
 @pytest.mark.parametrize("step_s", [0.0, 1.0, 13.0])
 def test_patience_ends_at_the_deadline_whatever_is_tried(step_s: float) -> None:
     time = Time(step_s=step_s)
-    patience = time.patience(100)
+    retry_until = time.retry_until(100)
 
     def attempt() -> None:
         raise TransientError("no answer")
 
     with pytest.raises(TransientError, match="doing it, tried for"):
-        patience.persist("doing it", attempt)
-    assert time.now_s <= patience.deadline + step_s
+        retry_until.run("doing it", attempt)
+    assert time.now_s <= retry_until.deadline + step_s
 
 
 def test_no_patience_is_one_try() -> None:
@@ -116,7 +116,7 @@ def test_no_patience_is_one_try() -> None:
         raise TransientError("no answer")
 
     with pytest.raises(TransientError):
-        Time().patience(0).persist("doing it", attempt)
+        Time().retry_until(0).run("doing it", attempt)
     assert len(tried) == 1
 
 
@@ -151,8 +151,8 @@ MALFORMED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("malformed", MALFORMED)
 def test_an_event_that_makes_no_sense_is_answered(malformed: dict[str, Any]) -> None:
-    answer = answer_to(malformed, breaking(RuntimeError("not reached")), 60.0)
-    body = body_of(answer, malformed)
+    answer = respond_to(malformed, breaking(RuntimeError("not reached")), 60.0)
+    body = encode_response(answer, malformed)
     assert json.loads(body)["PhysicalResourceId"]
     if malformed.get("PhysicalResourceId"):
         assert answer.physical_id == "old"
@@ -163,20 +163,20 @@ def test_an_event_that_makes_no_sense_is_answered(malformed: dict[str, Any]) -> 
 def test_a_bug_is_a_failure_that_the_stack_hears_of(verb: str, error: BaseException) -> None:
     physical_id = None if verb == "Create" else "tailrace-x-0123456789abcdef"
     asked = event(verb, MODEL, physical_id, **BY_JOB, NamePrefix="tailrace-x")
-    answer = failed(answer_to(asked, breaking(error), 60.0))
+    answer = failed(respond_to(asked, breaking(error), 60.0))
     assert type(error).__name__ in answer.reason
     assert answer.physical_id == (physical_id or "Model-was-not-made")
 
 
 def test_when_time_runs_low_the_answer_is_not_put_off() -> None:
     # Nothing is left but the reserve: one try, no wait.
-    answer = failed(answer_to(event("Create", SOURCE, **BY_JOB), breaking(TransientError("no answer")), RESERVE_S))
+    answer = failed(respond_to(event("Create", SOURCE, **BY_JOB), breaking(TransientError("no answer")), RESERVE_S))
     assert "no answer" in answer.reason
 
 
 def test_a_default_patience_outlasts_what_iam_takes_to_spread() -> None:
-    assert Patience(clock=Time().clock, sleep=Time().sleep, deadline=0).settle_s >= 30
+    assert RetryUntil(clock=Time().clock, sleep=Time().sleep, deadline=0).propagation_s >= 30
 
 
 def test_a_source_by_image_needs_no_time_at_all() -> None:
-    assert isinstance(answer_to(event("Create", SOURCE, **BY_IMAGE), breaking(RuntimeError()), 0.0), Succeeded)
+    assert isinstance(respond_to(event("Create", SOURCE, **BY_IMAGE), breaking(RuntimeError()), 0.0), Succeeded)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-LIMIT_BYTES = 4096
+MAX_RESPONSE_BYTES = 4096
 """Of the whole answer; CloudFormation does not read a longer one, and the stack would wait in vain."""
-_REASON_BYTES = 1500
+_MAX_REASON_BYTES = 1500
 """Of a reason, before it is escaped: the stack's events show no more than a few lines."""
 
 
@@ -34,26 +34,27 @@ class Failed:
 
     def fields(self) -> dict[str, Any]:
         """What an answer says of it."""
-        cut = self.reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+        cut = self.reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
         return {"Status": "FAILED", "PhysicalResourceId": self.physical_id, "Reason": cut or "no reason was given"}
 
 
-Answer = Succeeded | Failed
+Response = Succeeded | Failed
 
 
-def body_of(answer: Answer, event: Mapping[str, Any]) -> bytes:
+def encode_response(answer: Response, event: Mapping[str, Any]) -> bytes:
     """The answer to an event, within the limit: attributes that do not fit in make it a failure that says so."""
     found = _encoded(answer, event)
-    if len(found) <= LIMIT_BYTES:
+    if len(found) <= MAX_RESPONSE_BYTES:
         return found
     reason = (
-        f"the answer has {len(found)} bytes, CloudFormation reads {LIMIT_BYTES}: shorten keys of the model's archives"
+        f"the response has {len(found)} bytes, CloudFormation reads {MAX_RESPONSE_BYTES}: "
+        "shorten the keys of the model's archives"
         if isinstance(answer, Succeeded)
         else "the reason is too long for CloudFormation; the function's log has it"
     )
     return _encoded(Failed(answer.physical_id, reason), event)
 
 
-def _encoded(answer: Answer, event: Mapping[str, Any]) -> bytes:
+def _encoded(answer: Response, event: Mapping[str, Any]) -> bytes:
     echoed = {name: str(event.get(name, "")) for name in ("StackId", "RequestId", "LogicalResourceId")}
     return json.dumps({**echoed, **answer.fields()}).encode()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace_consumers.collect_results.handler import BESIDE_OTHERS_BYTES, assemble
+from tailrace_consumers.collect_results.handler import CONCURRENT_MAX_BYTES, assemble
 from tailrace_consumers.collect_results.service import CollectResults
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import AloneError
-from tailrace_consumers.runtime.deferred_checks import Looks
+from tailrace_consumers.ports import DeferToSerialError
+from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.jobs.model import ChunkState
 from tailrace_core.messages.notifications import Notification
@@ -18,16 +18,18 @@ from tests.unit.consumers.bench import JOB_ID, Bench
 OURS = {"source_columns": ("id", "x"), "sent_columns": (1,), "kept_columns": (0,)}
 
 
-def beside_others(bench: Bench, most_bytes: int = BESIDE_OTHERS_BYTES) -> CollectResults:
-    own = bench.made.for_message(Looks(bench.made.completion).of("m"), most_bytes=most_bytes)
-    return assemble(own, alone=False)
+def beside_others(bench: Bench, max_bytes: int = CONCURRENT_MAX_BYTES) -> CollectResults:
+    own = bench.composition.for_message(
+        DeferredCompletion(bench.composition.completion).for_message("m"), max_bytes=max_bytes
+    )
+    return assemble(own, serial=False)
 
 
-def untouched(bench: Bench, said: Notification, most_bytes: int = BESIDE_OTHERS_BYTES) -> None:
+def untouched(bench: Bench, said: Notification, max_bytes: int = CONCURRENT_MAX_BYTES) -> None:
     """Handled beside others it is put off, and nothing has changed."""
     before = (dict(bench.store.objects), list(bench.ledger.chunks(JOB_ID)), bench.job())
-    with pytest.raises(AloneError):
-        beside_others(bench, most_bytes).handle(said)
+    with pytest.raises(DeferToSerialError):
+        beside_others(bench, max_bytes).handle(said)
     assert before == (bench.store.objects, list(bench.ledger.chunks(JOB_ID)), bench.job())
     effects = (bench.publisher.events, bench.retries.sent, bench.parked.events, bench.meter.recorded)
     assert not any(effects)
@@ -44,8 +46,11 @@ def test_what_is_small_and_right_is_done() -> None:
 def test_settings_are_known_to_all_messages_of_a_process() -> None:
     bench = Bench()
     bench.add_job()
-    looks = Looks(bench.made.completion)
-    assert bench.made.for_message(looks.of("m0")).intake is bench.made.for_message(looks.of("m1")).intake
+    deferred = DeferredCompletion(bench.composition.completion)
+    assert (
+        bench.composition.for_message(deferred.for_message("m0")).lookup
+        is bench.composition.for_message(deferred.for_message("m1")).lookup
+    )
 
 
 @pytest.mark.parametrize("large", ["output", "kept", "rejects"])
@@ -56,7 +61,7 @@ def test_a_large_object_is_put_off(large: str) -> None:
     kept = [b"a" * (100 if large == "kept" else 1), b"b", b"c"]
     chunk = bench.add_chunk(0, [b"1", b"2"], kept=kept, rejects=rejects)
     said = bench.answer(chunk, b"1" * (100 if large == "output" else 1) + b"\n2\n")
-    untouched(bench, said, most_bytes=99)
+    untouched(bench, said, max_bytes=99)
     assert bench.collect.handle(said) is Outcome.SCORED
 
 
@@ -74,7 +79,7 @@ def test_a_rejection_that_died_half_way_is_put_off() -> None:
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1"])
     said = bench.answer(chunk, b"1\n2\n")
-    bench.made.parts.write(chunk, [b'""\n'], rejected=1)
+    bench.composition.parts.write(chunk, [b'""\n'], rejected=1)
     untouched(bench, said)
     assert bench.collect.handle(said) is Outcome.REJECTED
     assert bench.chunk(chunk.range).state is ChunkState.REJECTED
@@ -83,12 +88,12 @@ def test_a_rejection_that_died_half_way_is_put_off() -> None:
 def test_a_part_of_another_one_that_is_large_is_put_off() -> None:
     """Its checksum is not known before it has been read."""
     bench = Bench()
-    bench.store.piece_bytes = 10
+    bench.store.upload_part_bytes = 10
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1", b"2"])
     said = bench.answer(chunk, b"1\n2\n")
-    bench.made.parts.write(chunk, [b"1" * 200 + b"\n", b"2\n"], rejected=0)
-    untouched(bench, said, most_bytes=99)
+    bench.composition.parts.write(chunk, [b"1" * 200 + b"\n", b"2\n"], rejected=0)
+    untouched(bench, said, max_bytes=99)
     assert bench.collect.handle(said) is Outcome.SCORED
     assert bench.part(chunk.range).startswith(b"111")
 

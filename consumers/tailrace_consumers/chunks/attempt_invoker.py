@@ -10,7 +10,7 @@ from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.model import Chunk, JobSettings
 
 
-class Invocations:
+class AttemptInvoker:
     """Invokes intended attempts."""
 
     def __init__(self, *, attempts: Attempts, parking: Parking) -> None:

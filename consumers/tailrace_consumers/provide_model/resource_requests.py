@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from tailrace_consumers.provide_model.containers import Container
-from tailrace_consumers.provide_model.environment import environment_of
+from tailrace_consumers.provide_model.environment import parse_environment
 from tailrace_core.errors import ContractError, InputError
 
 SOURCE = "Custom::ModelSource"
 MODEL = "Custom::Model"
 
 
-class Verb(StrEnum):
+class RequestType(StrEnum):
     """What is to happen to the resource."""
 
     CREATE = "Create"
@@ -25,7 +25,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Properties:
+class ResourceProperties:
     """A resource's properties. Every value that CloudFormation sends is a string, a list or an object of such."""
 
     values: Mapping[str, Any]
@@ -67,18 +67,18 @@ class Properties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ResourceRequest:
     """One event. ``physical_id`` is empty when the resource is to be created."""
 
-    verb: Verb
+    verb: RequestType
     resource_type: str
     logical_id: str
     physical_id: str
     stack_id: str
-    properties: Properties
+    properties: ResourceProperties
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Request:
+    def from_event(cls, event: Mapping[str, Any]) -> ResourceRequest:
         """The request in an event.
 
         Raises:
@@ -86,12 +86,12 @@ class Request:
         """
         try:
             return cls(
-                verb=Verb(event["RequestType"]),
+                verb=RequestType(event["RequestType"]),
                 resource_type=str(event["ResourceType"]),
                 logical_id=str(event["LogicalResourceId"]),
                 physical_id=str(event.get("PhysicalResourceId") or ""),
                 stack_id=_arn(event["StackId"]),
-                properties=Properties(dict(event.get("ResourceProperties") or {})),
+                properties=ResourceProperties(dict(event.get("ResourceProperties") or {})),
             )
         except (KeyError, ValueError, TypeError, IndexError) as exc:
             raise ContractError(f"not an event of a custom resource: {type(exc).__name__}: {exc}") from exc
@@ -123,7 +123,7 @@ class Request:
         return Container(
             self.properties.required("Image"),
             self.properties.text("ModelDataUrl"),
-            environment_of(self.properties.text("Environment")),
+            parse_environment(self.properties.text("Environment")),
         )
 
 
