@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tailrace_local.emulation.server import HttpServer
+from tailrace_local.emulation.http_server import EmulatorServer
 from tailrace_local.sagemaker import Emulator, EmulatorSettings, FaultHooks, ImageCommand, build
 
 REGION = "eu-west-1"
@@ -50,7 +50,7 @@ class RunningEmulator:
     def __init__(self, made: EmulatorSettings, faults: FaultHooks | None = None) -> None:
         self.settings = made
         self.emulator: Emulator = build(made, faults=faults)
-        self._server = HttpServer(self.emulator)
+        self._server = EmulatorServer(self.emulator)
         self.url = ""
 
     def start(self) -> "RunningEmulator":

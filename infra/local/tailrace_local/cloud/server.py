@@ -42,7 +42,7 @@ from tailrace_local.cloud.roles.credentials import RoleCredentials
 from tailrace_local.cloud.roles.policies import ROLE_POLICY, RolePolicies
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.services import CombinedService, Emulator, NullEmulator, Service
-from tailrace_local.cloud.serving.http_server import UvicornServer
+from tailrace_local.cloud.serving.http_server import CloudServer
 from tailrace_local.cloud.serving.listeners import Listeners
 from tailrace_local.cloud.serving.router import STATUS_PATH, Router
 from tailrace_local.cloud.settings import CloudSettings
@@ -199,7 +199,7 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
         loop.add_signal_handler(number, stop.set)
     if settings.starter_fd is not None:
         _watch_starter(loop, settings.starter_fd, stop)
-    serving = UvicornServer(cloud.app, listeners)
+    serving = CloudServer(cloud.app, listeners)
     # The server outlives the signal until what uses it has stopped.
     server = asyncio.create_task(serving.serve())
     try:

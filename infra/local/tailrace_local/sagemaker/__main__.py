@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tailrace_local.emulation.server import HttpServer
+from tailrace_local.emulation.http_server import EmulatorServer
 from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
@@ -85,7 +85,7 @@ async def serve(settings: EmulatorSettings, plan: FaultPlan, host: str, port: in
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    server = HttpServer(build(settings, faults=PlannedFaults(SystemClock(), plan)), host, port)
+    server = EmulatorServer(build(settings, faults=PlannedFaults(SystemClock(), plan)), host, port)
     try:
         await server.start()
         sys.stdout.write(json.dumps({"url": server.url, "state_dir": str(settings.state_dir)}) + "\n")

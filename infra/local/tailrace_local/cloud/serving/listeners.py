@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailrace_local.emulation.http_server import bind
 from tailrace_local.state_directory import CloudAddress
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ class Listeners:
     def open(cls, tls_folder: Path | None) -> Listeners:
         """Take free ports; with a folder, make a certificate there and listen with it too."""
         if tls_folder is None:
-            return cls(_bound())
+            return cls(bind(_ADDRESS))
         # Imported here: a cloud without TLS starts sooner.
         from tailrace_local.cloud.serving.certificates import make_certificate  # noqa: PLC0415
 
-        return cls(_bound(), _bound(), make_certificate(tls_folder))
+        return cls(bind(_ADDRESS), bind(_ADDRESS), make_certificate(tls_folder))
 
     @property
     def port(self) -> int:
@@ -45,14 +46,6 @@ class Listeners:
         if self.secure is None or self.certificate is None:
             return CloudAddress(plain)
         return CloudAddress(f"https://{_ADDRESS}:{self.port}", str(self.certificate.authority), plain)
-
-
-def _bound() -> socket.socket:
-    # With the protocol named, asyncio turns Nagle off for what is accepted: an answer's head and body are two writes.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((_ADDRESS, 0))
-    return listener
 
 
 def _port(listener: socket.socket) -> int:
