@@ -1,1 +1,4 @@
-"""Contracts and rules that Tailrace's producers and consumers share; imports only the standard library and pydantic."""
+"""Contracts and rules that Tailrace's producers and consumers share.
+
+Imports only the standard library and pydantic.
+"""

@@ -1,22 +1,22 @@
 """Every error that Tailrace raises, as one tree.
 
 TailraceError
-├── InputError                 what the caller gave is wrong: mend it and try again
+├── InputError                 the caller's input is wrong: fix it and try again
 │   ├── RecordError            a record of the input cannot be used (row, byte offset)
 │   │   ├── RecordTooLargeError
 │   │   └── UnclosedQuoteError
-│   └── JobKeyError            a job key was used before, with another input or other settings
-├── ContractError              bytes that break a contract: no retry will mend them
+│   └── JobKeyError            a job key was used before, with other input or settings
+├── ContractError              bytes that break a contract: no retry will fix them
 │   ├── MessageError           a message that cannot be decoded (keeps the raw bytes)
 │   └── AlignmentError         an output that does not hold one prediction for each row sent
-├── PermanentError             it will not work however often it is tried: record it
-│   ├── NotFoundError          the thing is not there (any more)
+├── PermanentError             no retry will succeed: record it
+│   ├── NotFoundError          the resource does not exist (any more)
 │   ├── AccessDeniedError      the caller's identity may not do this
-│   └── ConditionFailedError   somebody was first: a conditional write lost
-├── TransientError             it may work later: let the queue deliver it again
-│   ├── ConflictError          it collided with a concurrent write: again at once, more often than the others
-│   ├── ThrottledError         too fast, or no capacity: later, and it does not count as an attempt
-│   └── TimedOutError          a wait reached its bound; what was waited for goes on
+│   └── ConditionFailedError   a conditional write lost: another writer was first
+├── TransientError             a retry may succeed: let the queue deliver it again
+│   ├── ConflictError          a concurrent write collided: retry at once, and more often
+│   ├── ThrottledError         too fast, or no capacity: retry later, uncounted as an attempt
+│   └── TimedOutError          a wait reached its bound; the awaited work goes on
 └── ConfigurationError         the deployment or the environment is wrong: fail loudly at the start
 
 The class answers one question: what should the queue (or the caller) do next? Attributes carry the data.
@@ -28,7 +28,7 @@ from typing import Any
 
 
 class TailraceError(Exception):
-    """Root of the tree; ``details`` holds what a machine may want to read of the message."""
+    """Root of the tree; ``details`` holds the message's data for machines to read."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class RecordError(InputError):
 
 
 class RecordTooLargeError(RecordError):
-    """One record alone is over a limit in bytes."""
+    """A single record exceeds a limit in bytes."""
 
 
 class UnclosedQuoteError(RecordError):
@@ -58,15 +58,15 @@ class UnclosedQuoteError(RecordError):
 
 
 class JobKeyError(InputError):
-    """The job key was used before, with another input or with other settings."""
+    """The job key was used before, with other input or other settings."""
 
 
 class ContractError(TailraceError):
-    """Bytes that break a contract; delivering them again changes nothing."""
+    """Bytes that break a contract; redelivery changes nothing."""
 
 
 class MessageError(ContractError):
-    """A message that cannot be decoded; ``raw`` is what arrived."""
+    """A message that cannot be decoded; ``raw`` holds its bytes."""
 
     def __init__(self, message: str, *, raw: bytes, **details: Any) -> None:
         super().__init__(message, **details)
@@ -83,19 +83,22 @@ class AlignmentError(ContractError):
 
 
 class PermanentError(TailraceError):
-    """It will not work however often it is tried."""
+    """The operation will not succeed, however often it is retried."""
 
 
 class NotFoundError(PermanentError):
-    """The object, queue, stack or endpoint is not there."""
+    """The object, queue, stack or endpoint does not exist."""
 
 
 class AccessDeniedError(PermanentError):
-    """The identity in use may not do this."""
+    """The identity in use lacks the permission."""
 
 
 class ConditionFailedError(PermanentError):
-    """A conditional write lost: somebody was first. ``reasons`` has one code for each item of a transaction."""
+    """A conditional write lost: another writer was first.
+
+    ``reasons`` holds one code for each item of a transaction.
+    """
 
     def __init__(self, message: str, *, reasons: tuple[str, ...] = (), **details: Any) -> None:
         super().__init__(message, reasons=reasons, **details)
@@ -103,7 +106,7 @@ class ConditionFailedError(PermanentError):
 
 
 class TransientError(TailraceError):
-    """It may work later; ``retry_after_s`` is a hint in seconds, when there is one."""
+    """A retry may succeed; ``retry_after_s`` is the service's hint in seconds, if it gave one."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Any) -> None:
         super().__init__(message, retry_after_s=retry_after_s, **details)
@@ -111,16 +114,16 @@ class TransientError(TailraceError):
 
 
 class ConflictError(TransientError):
-    """It collided with a concurrent write of the same item, and neither says what the outcome would have been."""
+    """A concurrent write of the same item collided; the condition was not evaluated."""
 
 
 class ThrottledError(TransientError):
-    """The service asks to slow down or has no capacity."""
+    """The service asks for a slower pace or has no capacity."""
 
 
 class TimedOutError(TransientError):
-    """A wait reached its bound; what was waited for may still come."""
+    """A wait reached its bound; the awaited event may still come."""
 
 
 class ConfigurationError(TailraceError):
-    """The deployment or the environment is wrong; nothing can be done at run time."""
+    """The deployment or the environment is wrong; nothing at run time can fix it."""

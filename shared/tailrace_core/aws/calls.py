@@ -1,7 +1,34 @@
-"""AWS calls as values.
+"""AWS calls as values, and generators of them: the steps of an operation, written once.
 
-What the ledger and the producer do is written once, as generators that yield a `Call` and are sent its answer. A sync
-shell (boto3), an async shell (aioboto3) and a test each execute them in their own way.
+An operation of the ledger or of the producer is a generator function that returns `Steps[T]`. It does
+no IO itself. It yields a `Call`, and the driver (`run` or `run_async`) carries the call out with its
+executor and sends the answer back as the value of the ``yield`` expression. The ``return`` value is the
+operation's result. A sync client (boto3), an async client (aioboto3) and a test with a fake executor
+therefore share one implementation:
+
+    def object_size(bucket: str, key: str) -> Steps[int | None]:
+        try:
+            # Yield a call to have it carried out; the answer is boto3's response.
+            answer = yield Call("s3", "head_object", {"Bucket": bucket, "Key": key})
+        except NotFoundError:
+            # An executor raises errors of the `TailraceError` tree; they arrive at the yield.
+            return None
+        return answer["ContentLength"]
+
+    size = run(object_size("bucket", "key"), execute)
+    size = await run_async(object_size("bucket", "key"), execute_async)
+
+Steps call other steps with ``yield from``, which passes calls, answers and errors through:
+
+    def total_size(bucket: str, keys: Sequence[str]) -> Steps[int]:
+        total = 0
+        for key in keys:
+            total += (yield from object_size(bucket, key)) or 0
+        return total
+
+Three rules hold. Steps see only errors of the `TailraceError` tree: any other exception of the
+executor ends the driver, and the steps with it. Steps may be tried again only as a whole. A generator
+runs once: call the function again to repeat the operation.
 """
 
 from __future__ import annotations
@@ -17,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an AWS client: boto3's names for the service and the method, and its keyword arguments."""
+    """One call of an AWS client: boto3's names of the service and the method, and the keyword arguments."""
 
     service: str
     operation: str
@@ -25,11 +52,18 @@ class Call:
 
 
 Steps: TypeAlias = Generator[Call, Any, T]
-"""Yields calls, is sent their answers (or thrown a `TailraceError`), returns a T."""
+"""A generator that yields calls, receives answers (or a `TailraceError`), and returns a T."""
 
 
 def run(steps: Steps[T], execute: Callable[[Call], Any]) -> T:
-    """Drive ``steps`` with an executor that returns an answer or raises a `TailraceError`."""
+    """Run ``steps`` with an executor that returns an answer or raises a `TailraceError`.
+
+    Returns the value that the steps return. The steps are closed in any case, so that their
+    ``finally`` blocks run.
+
+    Raises:
+        TailraceError: the executor raised it, and the steps did not handle it.
+    """
     try:
         call = next(steps)
         while True:
@@ -47,7 +81,7 @@ def run(steps: Steps[T], execute: Callable[[Call], Any]) -> T:
 
 
 async def run_async(steps: Steps[T], execute: Callable[[Call], Awaitable[Any]]) -> T:
-    """`run` for an executor that must be awaited."""
+    """Run ``steps`` like `run`, with an executor that is awaited."""
     try:
         call = next(steps)
         while True:

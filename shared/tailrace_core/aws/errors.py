@@ -1,4 +1,7 @@
-"""The one place that turns AWS's errors into Tailrace's own, by what botocore's exceptions carry."""
+"""Translation of AWS's errors into Tailrace's own, by the data that botocore's exceptions carry.
+
+No other module translates them.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ from tailrace_core.errors import (
 )
 
 BY_CODE: dict[str, type[TailraceError]] = {
-    # conditional writes: DynamoDB, then S3's If-None-Match
+    # Conditional writes: DynamoDB, then S3's If-None-Match.
     "ConditionalCheckFailedException": ConditionFailedError,
     "PreconditionFailed": ConditionFailedError,
-    # S3 answers 409 while another conditional write of the same key is under way: it is settled a moment later
+    # S3 answers 409 while another conditional write of the same key is in progress; a retry gets its outcome.
     "ConditionalRequestConflict": TransientError,
     "OperationAborted": TransientError,
     "TransactionConflictException": ConflictError,
@@ -88,7 +91,7 @@ BY_STATUS: dict[int, type[TailraceError]] = {
     412: ConditionFailedError,
     429: ThrottledError,
 }
-"""For codes that the table does not know, and answers without a body (HEAD) that carry none."""
+"""Fallback for unknown codes, and for answers without a body (HEAD), which carry no code."""
 
 BY_REASON: dict[str, type[TailraceError]] = {
     "ConditionalCheckFailed": ConditionFailedError,
@@ -98,7 +101,7 @@ BY_REASON: dict[str, type[TailraceError]] = {
     "ProvisionedThroughputExceeded": ThrottledError,
     "TransactionConflict": ConflictError,
 }
-"""Why a transaction was cancelled, the most telling reason first: a condition that failed is an answer."""
+"""Reasons of a cancelled transaction, the decisive one first: a failed condition is an answer."""
 
 _REASONS_IN_MESSAGE = re.compile(r"\[([A-Za-z]+(?:, ?[A-Za-z]+)*)\]")
 _SERVER_ERRORS = 500
@@ -114,13 +117,13 @@ _NO_ANSWER = frozenset(
         "CapacityNotAvailableError",
     }
 )
-"""Roots of those of botocore's exceptions that another try may mend; all its others tell of settings."""
+"""Base classes of botocore's exceptions that a retry may fix; all others are errors of settings."""
 _REFUSED = "ParamValidationError"
-"""But this one, of a request that botocore does not send because of a value in it."""
+"""The exception for a request that botocore does not send because a value in it is invalid."""
 
 
 def translate_response(response: dict[str, Any], operation: str) -> TailraceError:
-    """The error for the ``response`` of a botocore ClientError raised by ``operation``."""
+    """Return the error for the ``response`` of a botocore ClientError raised by ``operation``."""
     error = response.get("Error", {})
     metadata = response.get("ResponseMetadata", {})
     code = str(error.get("Code", ""))
@@ -142,7 +145,7 @@ def _kind(code: str, status: int) -> type[TailraceError]:
 
 
 def _reasons(response: dict[str, Any], message: str) -> tuple[str, ...]:
-    """One code for each item of a cancelled transaction; they stand in the answer, and again in its message."""
+    """Return one code for each item of a cancelled transaction, from the answer or from its message."""
     if stated := response.get("CancellationReasons"):
         return tuple(str(each.get("Code", "None")) for each in stated)
     match = _REASONS_IN_MESSAGE.search(message)
@@ -150,20 +153,23 @@ def _reasons(response: dict[str, Any], message: str) -> tuple[str, ...]:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header; its other form, a date, is not honoured."""
+    """Return the seconds of a Retry-After header; its other form, a date, is ignored."""
     value = headers.get("retry-after", "")
     return float(value) if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", value) else None
 
 
 def translate_no_response(exc: Exception, operation: str) -> TailraceError:
-    """The error for an exception that no answer came with (connection, timeout, credentials, settings, parameters)."""
+    """Return the error for an exception without an answer.
+
+    Causes are connections, timeouts, credentials, settings and parameters.
+    """
     names = {each.__name__ for each in type(exc).__mro__}
     if _REFUSED in names:
-        # Of several lines: one for each parameter.
+        # The report has one line for each parameter.
         text = "; ".join(filter(None, map(str.strip, str(exc).splitlines())))
         return PermanentError(
-            f"{operation}: the request was not sent: {text}. A value that it was given cannot be right; if you gave "
-            "none of these, report a fault of Tailrace's",
+            f"{operation}: the request was not sent: {text}. Correct the value if you gave it; otherwise report a bug "
+            "in Tailrace",
             operation=operation,
         )
     if "BotoCoreError" in names and not _NO_ANSWER & names:
@@ -172,7 +178,10 @@ def translate_no_response(exc: Exception, operation: str) -> TailraceError:
 
 
 def translate_exception(exc: Exception, operation: str) -> TailraceError:
-    """The error for any exception of botocore, told apart by its ``response``: this package does not need botocore."""
+    """Return the error for any exception of botocore.
+
+    Exceptions are told apart by their ``response``: this package does not import botocore.
+    """
     response = getattr(exc, "response", None)
     return (
         translate_response(response, operation) if isinstance(response, dict) else translate_no_response(exc, operation)

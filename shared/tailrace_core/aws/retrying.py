@@ -1,7 +1,8 @@
-"""An executor that tries again what may work a moment later: throttling, lost connections, conflicts of transactions.
+"""Executors that retry transient errors: throttling, lost connections, transaction conflicts.
 
-Waits are exponential with full jitter (a random part of the whole step), because callers that collided would collide
-again if they came back together. What needs longer than a call may wait is the queue's business, not this module's.
+Waits grow exponentially with full jitter (a random share of the whole step): callers that collided
+would collide again if they retried at the same moment. Longer waits belong to the queues, which
+deliver a message again.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ from tailrace_core.errors import ConflictError, TransientError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long: at most ``max_tries`` calls in all, waiting up to ``base_s``, doubled up to ``cap_s``.
+    """The number of tries and the waits between them.
 
-    A `ConflictError` is tried ``max_conflict_tries`` times: all transactions of a job meet in its counters, a few
-    milliseconds each, so that a collision is likely, says nothing of the service's health, and is over soon.
+    Args:
+        max_tries: Calls in all, the first included. Default 5.
+        max_conflict_tries: The same for a `ConflictError`. Default 10: all transactions of a job write
+            its counters, a few milliseconds each. A collision is likely, is no sign of the service's
+            health, and passes soon.
+        base_s: Longest wait after the first failure, in seconds; it doubles with each. Default 0.1.
+        cap_s: Longest wait at all, in seconds. Default 5.
+
+    Raises:
+        ValueError: a number of tries is below 1, or ``base_s`` is not between 0 and ``cap_s``.
     """
 
     max_tries: int = 5
@@ -32,19 +41,20 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if min(self.max_tries, self.max_conflict_tries) < 1 or not 0 <= self.base_s <= self.cap_s:
-            raise ValueError(f"at least one try, and 0 <= base_s <= cap_s: {self}")
+            raise ValueError(f"a retry policy needs at least one try, and 0 <= base_s <= cap_s: {self}")
 
     def wait_s(self, failed: int, error: TransientError, jitter: float) -> float | None:
-        """Seconds to wait after ``failed`` tries, the last with ``error``; None when it is not to be tried again.
+        """Return the seconds to wait after ``failed`` tries; None to give up.
 
-        ``jitter`` is a random number of [0, 1). A hint of the service is waited out whole; one longer than ``cap_s`` is
-        left to the caller, so that no call blocks for longer than the policy says.
+        ``error`` is the last try's error, and ``jitter`` a random number from [0, 1). A hint of the
+        service is waited out whole. A hint above ``cap_s`` ends the tries, so that no call blocks for
+        longer than the policy allows.
         """
         hint_s = error.retry_after_s or 0.0
         tries = self.max_conflict_tries if isinstance(error, ConflictError) else self.max_tries
         if failed >= tries or hint_s > self.cap_s:
             return None
-        # 2.0 ** 1024 overflows; no wait is still doubling by then.
+        # 2.0 ** 1024 overflows; every wait is at its cap long before.
         return hint_s + jitter * min(self.cap_s, self.base_s * 2.0 ** min(failed - 1, 64))
 
 
@@ -58,7 +68,10 @@ def retrying(
     sleep: Callable[[float], object] = time.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> Callable[[Call], Any]:
-    """``execute`` that is tried again on a `TransientError`, which is raised in the end when no try succeeds."""
+    """Wrap ``execute`` to retry on a `TransientError`; the last one is raised when no try succeeds.
+
+    ``sleep`` and ``jitter`` are arguments for tests.
+    """
 
     def attempt(call: Call) -> Any:
         call, failed = _repeatable(call), 0
@@ -82,8 +95,8 @@ def retrying_async(
     sleep: Callable[[float], Awaitable[object]] | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> Callable[[Call], Awaitable[Any]]:
-    """`retrying` for an executor that must be awaited; ``sleep`` is asyncio's unless given."""
-    import asyncio  # noqa: PLC0415  functions do without it, and it takes a twentieth of their cold start
+    """Wrap an awaited ``execute`` like `retrying`; ``sleep`` defaults to asyncio's."""
+    import asyncio  # noqa: PLC0415  Lambda functions do not need it; it takes a twentieth of their cold start
 
     wait = sleep or asyncio.sleep
 
@@ -103,10 +116,11 @@ def retrying_async(
 
 
 def _repeatable(call: Call) -> Call:
-    """``call`` with what makes the service recognise a repetition.
+    """Add the idempotency token of a transaction, so that the service recognises a retry.
 
-    A transaction whose answer was lost has taken place. Tried again under the same token it succeeds again; under the
-    token that boto3 invents for each call it would lose against itself and look as if somebody else had been first.
+    A transaction whose answer was lost may have been committed. A retry with the same token succeeds
+    again. With a new token, which boto3 makes for each call, the retry would fail its own conditions
+    and look like a write that lost to another writer.
     """
     if call.operation != "transact_write_items" or "ClientRequestToken" in call.params:
         return call
@@ -114,5 +128,5 @@ def _repeatable(call: Call) -> Call:
 
 
 def _given_up(exc: TransientError, call: Call, tries: int) -> TransientError:
-    exc.add_note(f"{call.service}.{call.operation} was tried {tries} time(s); the last error is this one")
+    exc.add_note(f"{call.service}.{call.operation} was tried {tries} time(s); this is the last error")
     return exc

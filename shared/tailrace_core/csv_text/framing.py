@@ -1,6 +1,6 @@
-"""Framing of CSV: a stream of bytes regrouped at record boundaries, byte for byte, in bounded memory.
+"""Framing of CSV: regroups a stream of bytes at record boundaries, unchanged, in bounded memory.
 
-What a record is, ``tailrace_core.csv_text.records`` says. Offsets are in bytes from the start of what is read here.
+`tailrace_core.csv_text.records` defines a record. Offsets count bytes from the start of the stream.
 """
 
 from __future__ import annotations
@@ -11,26 +11,31 @@ from tailrace_core.csv_text.records import first_record_end, last_record_end
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""A longer record is taken for a quote that nobody closed: memory stays bounded by it."""
+"""The longest record allowed; a longer one is probably an unclosed quote. It bounds memory."""
 
 _SLICE_BYTES = 32 * 1024
-"""About as much is handed on at a time: lines made of it are still in the cache when they are put to use."""
+"""The size of the blocks that are passed on: lines split from them are still in the CPU's cache."""
 
 
 def complete_records(
     blocks: Iterable[bytes], *, max_record_bytes: int = MAX_RECORD_BYTES, allow_unclosed: bool = False
 ) -> Iterator[bytes]:
-    """Arbitrary blocks of bytes in small slices, each of which begins and ends where a record does.
+    """Regroup arbitrary blocks of bytes into slices of whole records.
 
-    Memory holds one block and one unfinished record. With ``allow_unclosed`` an input that ends inside quotes yields
-    what stands there as its last record; a check further on is then to refuse it.
+    Memory holds one block and one unfinished record.
+
+    Args:
+        blocks: The stream; borders may fall anywhere.
+        max_record_bytes: The longest record allowed.
+        allow_unclosed: Yield an input's end inside quotes as its last record. A later check has to
+            refuse it then.
 
     Raises:
-        RecordTooLargeError: a record of more than ``max_record_bytes``.
+        RecordTooLargeError: a record is longer than ``max_record_bytes``.
         UnclosedQuoteError: the input ends inside quotes.
     """
     framer = _Framer(max_record_bytes)
-    # A record over the limit crosses a border of slices and so is seen.
+    # A record over the limit then crosses a slice border, where its size is checked.
     size = min(_SLICE_BYTES, max_record_bytes)
     for block in blocks:
         for start in range(0, len(block), size):
@@ -44,7 +49,7 @@ def complete_records(
 
 
 class _Framer:
-    """Keeps the unfinished record between slices."""
+    """Buffer for the unfinished record between slices."""
 
     def __init__(self, max_record_bytes: int) -> None:
         self._limit = max_record_bytes
@@ -54,7 +59,7 @@ class _Framer:
         self._offset = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The records that ``data`` completes; empty when it completes none."""
+        """Return the records that ``data`` completes; empty when it completes none."""
         end, inside_after = last_record_end(data, inside=self._inside)
         if not end:
             self._keep(data)
@@ -72,10 +77,11 @@ class _Framer:
         self._check(self._carried)
 
     def finish(self, *, allow_unclosed: bool) -> bytes:
-        """The last record, if it lacks its line end."""
+        """Return the last record if it lacks its line end."""
         if self._inside and not allow_unclosed:
             raise UnclosedQuoteError(
-                f"the record at byte {self._offset} opens a quote that nothing closes before the input ends",
+                f"the record at byte {self._offset} opens a quote that is not closed before the input ends; "
+                "close the quote, or double it if it is data",
                 offset=self._offset,
             )
         return b"".join(self._carry)

@@ -1,4 +1,4 @@
-"""Headers: what the first record of a file is, and the names in it."""
+"""Headers: the treatment of a file's first record, and the column names in it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _SHOWN_CHARS = 120
 
 
 class HeaderPolicy(StrEnum):
-    """What becomes of the first record of each file."""
+    """Treatment of the first record of each file."""
 
     STRIP = "strip"
-    """It is a header; the model does not see it."""
+    """A header; the model does not get it."""
     REPEAT = "repeat"
-    """It is a header; the model gets it at the head of each chunk."""
+    """A header; the model gets it at the head of each chunk."""
     NONE = "none"
-    """There is no header: the first record is data, columns go by position."""
+    """No header: the first record is data, and columns go by position."""
 
 
 def column_names(record: bytes, policy: HeaderPolicy) -> tuple[str, ...]:
-    """The names of the columns, given the first record (without its line end).
+    """Return the column names, given the first record without its line end.
 
     Without a header they are ``column_1``, ``column_2`` and so on.
 
     Raises:
-        InputError: a header that is not UTF-8, is quoted wrongly, or names a column twice.
+        InputError: the header is not UTF-8, is quoted wrongly, or names a column twice.
     """
     if policy is HeaderPolicy.NONE:
         return tuple(f"column_{position}" for position in range(1, len(split_fields(record)) + 1))
@@ -37,11 +37,11 @@ def column_names(record: bytes, policy: HeaderPolicy) -> tuple[str, ...]:
 
 
 def parse_header(record: bytes) -> tuple[str, ...]:
-    """The names in a header record (without its line end), unquoted.
+    """Parse the names in a header record without its line end; names are unquoted.
 
     Raises:
-        InputError: a header that is not UTF-8, is quoted wrongly, names a column twice, holds a carriage return that is
-            not quoted, or looks as if something else than commas separated it.
+        InputError: the header is not UTF-8, is quoted wrongly, names a column twice, holds an
+            unquoted carriage return, or seems to be separated by something other than commas.
     """
     try:
         text = record.decode()
@@ -58,7 +58,7 @@ def parse_header(record: bytes) -> tuple[str, ...]:
             f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file; if "
             "it is one name, quote it"
         )
-    # The csv module forgives a quote inside an unquoted field, which opens a quoted stretch for whoever cuts.
+    # The csv module accepts a quote inside an unquoted field; our parity of quotes would open a quoted field there.
     if len(names) != len(split_fields(record)):
         raise InputError(f"the header's quotes do not pair up: {_shown(text)}; quote each name as RFC 4180 says")
     _refuse_duplicates(names)
@@ -66,7 +66,7 @@ def parse_header(record: bytes) -> tuple[str, ...]:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names in one line of CSV, such as an option's value; a name that holds a comma is quoted.
+    """Parse the names in one line of CSV, such as an option's value; quote a name with a comma.
 
     Raises:
         InputError: the text is not one record of CSV.
@@ -78,13 +78,13 @@ def parse_names(text: str) -> tuple[str, ...]:
             f"not a list of column names ({error}): {_shown(text)}; quote names as RFC 4180 says"
         ) from error
     if len(rows) > 1:
-        raise InputError(f"names of columns on more than one line: {_shown(text)}")
-    # The csv module takes an empty line for no record; here it is one name, and it is empty.
+        raise InputError(f"column names on more than one line: {_shown(text)}; write them on one")
+    # The csv module reads an empty line as no record; here it is one empty name.
     return tuple(rows[0]) if rows and rows[0] else ("",)
 
 
 def _shown(text: str) -> str:
-    """The beginning of what may be a whole file."""
+    """Shorten a text for a message: it may be a whole file."""
     return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
 
 

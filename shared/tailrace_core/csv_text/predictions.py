@@ -1,17 +1,19 @@
-"""Predictions in a container's answer, one for each row that was sent, proved or refused.
+"""Predictions in a container's answer: exactly one for each row sent, or the answer is refused.
 
-The response's content type says what the container felt like saying, so the format is found by looking, helped by what
-was asked for (``accept``):
+Containers do not set the response's content type reliably. The format is therefore detected from the
+bytes, helped by the requested type (``accept``):
 
 - CSV lines, LF or CRLF, quoted newlines allowed, the last line end optional. An empty line is not a prediction.
-- One line with a comma between the predictions, as older XGBoost answers: only when it is the only line, one output
-  column and several rows are expected, and it holds as many fields as rows were sent.
+- One line with commas between the predictions, as older XGBoost containers answer. Accepted only if
+  it is the only line, one output column and several rows are expected, and it holds as many fields
+  as rows were sent.
 - A JSON document: a list, or an object whose ``predictions`` is a list.
 - JSON lines: one value a line (or an object with ``predictions``, whose items count).
 
-A prediction in JSON is a scalar (one field), a list (its elements are the fields) or an object. Of an object the output
-columns are taken by name; where it lacks them and one column is expected, its ``predicted_label``, else its ``score``,
-else its only value. A nested list or object becomes one quoted field of JSON text. A null is no prediction.
+A prediction in JSON is a scalar (one field), a list (its elements are the fields) or an object. The
+output columns are taken from an object by name. If it lacks them and one column is expected, its
+``predicted_label`` is taken, else its ``score``, else its only value. A nested list or object becomes
+one quoted field of JSON text. A null is no prediction.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.errors import AlignmentError, RecordError
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
-"""A JSON document has to be read whole; a larger one is refused, and the chunk then split."""
+"""The largest JSON document accepted: it has to be read whole. The chunk of a larger one is split."""
 
 _LABELS = ("predicted_label", "score")
 _JSON_STARTS = (b"{", b"[")
@@ -35,7 +37,7 @@ _JSON_STARTS = (b"{", b"[")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPredictions:
-    """What an answer has to hold: ``rows`` predictions of one field for each of ``columns``."""
+    """The predictions that an answer must hold: ``rows`` of them, with a field for each of ``columns``."""
 
     rows: int
     columns: tuple[str, ...] = ("prediction",)
@@ -45,14 +47,19 @@ class ExpectedPredictions:
 def align_predictions(
     blocks: Iterable[bytes], expected: ExpectedPredictions, *, skip: int = 0
 ) -> Iterator[list[bytes]]:
-    """The predictions in ``blocks`` as CSV without line ends, many at a time, in order; ``expected.rows`` in all.
+    """Yield the predictions in ``blocks`` in order, as batches of CSV lines without line ends.
 
-    The first ``skip`` predictions are left out: a header that the model scored. CSV and JSON lines are read in bounded
-    memory. Lines may have been yielded before the answer turns out to be wrong: keep nothing of them then.
+    They number ``expected.rows`` in all. CSV and JSON lines are read in bounded memory. Lines may be
+    yielded before the answer proves wrong: discard them when an error is raised.
+
+    Args:
+        blocks: The answer's body.
+        expected: The number and the shape of the predictions.
+        skip: The number of leading predictions to drop: 1 for a header that the model scored.
 
     Raises:
-        AlignmentError: not exactly one prediction for each row, or one of the wrong shape; ``answered`` is the number
-            of predictions when it could be counted.
+        AlignmentError: not exactly one prediction for each row, or one of the wrong shape;
+            ``answered`` is the number of predictions if it could be counted.
     """
     answered = 0
     for lines, text in _lines(blocks, expected):
@@ -72,7 +79,7 @@ def align_predictions(
 
 
 _Batch: TypeAlias = tuple[list[bytes], bytes]
-"""Some predictions, and a text that holds all that is in them, to be looked through at once."""
+"""Predictions, and a text with all their bytes, to be searched in one pass."""
 
 
 def _lines(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
@@ -83,7 +90,7 @@ def _lines(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[_
 
 
 def _peek(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes that are not white space, and all blocks from there on."""
+    """Return the first bytes that are not white space, and all blocks from there on."""
     rest = iter(blocks)
     for block in rest:
         text = block.lstrip(b" \t\r\n")
@@ -93,8 +100,8 @@ def _peek(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _looks_like_json(first: bytes, accept: str) -> bool:
-    # CSV that begins with a brace or a bracket would have to be asked for, and be an odd model's. A list is taken for
-    # what it looks like in any case: `[0.1,0.9]` as CSV would be two fields with a bracket each.
+    # CSV that begins with a brace is JSON unless its content says otherwise. A bracket always means a list:
+    # `[0.1,0.9]` as CSV would be two fields with a bracket each.
     return "json" in accept or first.startswith(b"[") or first[1:].lstrip(b" \t\r\n").startswith((b'"', b"}"))
 
 
@@ -109,7 +116,7 @@ def _csv_lines(blocks: Iterator[bytes], expected: ExpectedPredictions) -> Iterat
     second = next(batches, None) if len(head) == 1 else None
     if len(head) == 1 and second is None and expected.rows > 1 and len(expected.columns) == 1:
         fields = [field.strip() for field in split_fields(head[0])]
-        # One more is a header's: it is counted as that, and the caller decides.
+        # One field more is a header's: count it, and let the caller decide.
         if len(fields) in {expected.rows, expected.rows + 1} and all(fields):
             head, text = fields, b"\n".join(fields)
     yield head, text
@@ -134,13 +141,13 @@ def _split(data: bytes) -> list[bytes]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     lines = data.split(b"\n")
-    # A line of blanks is as empty as an empty one; where there are no blanks, the truth of the bytes says it faster.
+    # A line of blanks counts as empty. Without blanks, the truth value of the bytes is the faster test.
     return [line for line in lines if line.strip()] if b" " in data or b"\t" in data else list(filter(None, lines))
 
 
 def _check_fields(lines: list[bytes], text: bytes, before: int, expected: ExpectedPredictions) -> None:
     wanted = len(expected.columns)
-    # Without quotes, commas decide.
+    # Without quotes, the number of commas decides.
     if b'"' not in text and (
         b"," not in text if wanted == 1 else {*map(bytes.count, lines, repeat(b","))} <= {wanted - 1}
     ):
@@ -158,25 +165,25 @@ def _check_fields(lines: list[bytes], text: bytes, before: int, expected: Expect
 
 
 def _json_lines(blocks: Iterator[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
-    """Of a document or of lines: whichever the first line is, when it is a value of its own and others follow."""
+    """Read JSON lines if the first line is a value of its own and others follow, else one document."""
     lines = _physical_lines(blocks, expected)
     head = next(lines, [])
     second = next(lines, None)
     single = len(head) == 1 and second is None
     first = _loads(head[0])
-    if single or first is _NOTHING:
+    if single or first is _NOT_JSON:
         whole = chain((head,), () if second is None else (second,), lines)
         cells = _document(_read_whole(whole, expected), expected)
         yield cells, b"\n".join(cells)
         return
     for batch in chain((head,), () if second is None else (second,), lines):
         values = [_value(line, expected) for line in batch]
-        cells = [_cells(item, expected) for value in values for item in _items(value)]
+        cells = [_to_csv(item, expected) for value in values for item in _items(value)]
         yield cells, b"\n".join(cells)
 
 
 def _physical_lines(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[list[bytes]]:
-    """JSON text holds no newline inside of strings: every newline ends a line."""
+    """Split blocks at newlines: JSON strings hold no raw newline, so each one ends a line."""
     carry: list[bytes] = []
     carried = 0
     for block in blocks:
@@ -216,12 +223,12 @@ def _too_large(expected: ExpectedPredictions) -> AlignmentError:
 def _document(body: bytes, expected: ExpectedPredictions) -> list[bytes]:
     value = _value(body, expected)
     if isinstance(value, list) and not _is_one_row(value, expected):
-        return [_cells(item, expected) for item in value]
-    return [_cells(item, expected) for item in _items(value)]
+        return [_to_csv(item, expected) for item in value]
+    return [_to_csv(item, expected) for item in _items(value)]
 
 
 def _is_one_row(value: list[Any], expected: ExpectedPredictions) -> bool:
-    """Whether a list is the one prediction of one row of several columns, and not a list of predictions."""
+    """Tell whether a list is one row's prediction of several columns, not a list of predictions."""
     flat = not any(isinstance(item, list | dict) for item in value)
     return expected.rows == 1 and len(expected.columns) > 1 and len(value) == len(expected.columns) and flat
 
@@ -233,38 +240,38 @@ def _items(value: Any) -> list[Any]:
     return [value]
 
 
-_NOTHING = object()
+_NOT_JSON = object()
 
 
 def _loads(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return _NOTHING
+        return _NOT_JSON
 
 
 def _value(text: bytes, expected: ExpectedPredictions) -> Any:
     value = _loads(text)
-    if value is _NOTHING:
-        raise AlignmentError(f"the answer begins as JSON does and is not JSON: {text[:100]!r}", sent=expected.rows)
+    if value is _NOT_JSON:
+        raise AlignmentError(f"the answer begins like JSON but is not JSON: {text[:100]!r}", sent=expected.rows)
     return value
 
 
-def _cells(value: Any, expected: ExpectedPredictions) -> bytes:
+def _to_csv(value: Any, expected: ExpectedPredictions) -> bytes:
     if isinstance(value, dict):
-        value = _of_object(value, expected)
+        value = _object_fields(value, expected)
     fields = value if isinstance(value, list) else [value]
     if any(field is None for field in fields) or not fields:
         raise AlignmentError(f"a prediction is null or empty: {json.dumps(value)[:100]}", sent=expected.rows)
-    # A list where one column is expected is that column's value, unless it holds just one.
+    # Where one column is expected, a list of several values is that column's value.
     if len(expected.columns) == 1 and len(fields) > 1:
         fields = [fields]
-    return b",".join(map(_cell, fields))
+    return b",".join(map(_to_field, fields))
 
 
-def _of_object(value: dict[str, Any], expected: ExpectedPredictions) -> Any:
+def _object_fields(value: dict[str, Any], expected: ExpectedPredictions) -> Any:
     if all(name in value for name in expected.columns):
-        # One column by name may hold a list; it stays one field.
+        # A column found by name may hold a list; it stays one field.
         return [value[name] for name in expected.columns]
     if len(expected.columns) == 1:
         names = [name for name in _LABELS if name in value] or (list(value) if len(value) == 1 else [])
@@ -277,7 +284,7 @@ def _of_object(value: dict[str, Any], expected: ExpectedPredictions) -> Any:
     )
 
 
-def _cell(value: Any) -> bytes:
+def _to_field(value: Any) -> bytes:
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     data = text.encode(errors="replace")
     if not data or any(mark in data for mark in (b",", b'"', b"\n", b"\r")):

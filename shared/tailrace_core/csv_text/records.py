@@ -1,10 +1,10 @@
 """Records and fields of CSV in a complete buffer, found by the parity of quotes.
 
-A record ends at a newline that stands outside of quotes (RFC 4180: quoted fields may hold newlines, commas and doubled
-quotes); a carriage return before it belongs to the line end, one elsewhere is data. A quote toggles the state, so a
-doubled quote toggles it twice and changes nothing. A buffer without a quote, the usual case in numeric data, needs no
-parity at all. Buffers begin outside of quotes
-unless ``inside`` says otherwise.
+A record ends at a newline outside quotes (RFC 4180: quoted fields may hold newlines, commas and
+doubled quotes). A carriage return before that newline belongs to the line end; any other is data. A
+quote toggles the state, so a doubled quote toggles it twice and changes nothing. A buffer without
+quotes, the usual case in numeric data, skips the parity. Buffers begin outside quotes unless
+``inside`` is true.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from __future__ import annotations
 import io
 import re
 
-# Possessive throughout, so that a quote that is never closed costs one scan of the rest and not one for each position.
+# Possessive throughout: an unclosed quote costs one scan of the rest, not one from each position.
 _RECORD = re.compile(rb'[^"\n]*+(?:"[^"]*+"[^"\n]*+)*+\n|(?s:.+)')
 
 
 def outside_quotes(data: bytes) -> bytes:
-    """``data``, which begins outside of quotes, with each quoted stretch replaced by a single quote."""
+    """Replace each quoted stretch of ``data``, which begins outside quotes, by a single quote."""
     stretches = data.split(b'"')
     return b'"'.join(stretches[::2]) + (b"" if len(stretches) % 2 else b'"')
 
 
 def count_records(data: bytes) -> int:
-    """How many records ``data`` holds, the last of which may lack its line end."""
+    """Count the records of ``data``; the last may lack its line end."""
     plain = outside_quotes(data) if b'"' in data else data
     return plain.count(b"\n") + (plain != b"" and not plain.endswith(b"\n"))
 
 
 def split_records(data: bytes) -> list[bytes]:
-    """The records of ``data`` with their line ends; joined, they are ``data``."""
+    """Split ``data`` into records with their line ends; joined, they are ``data``."""
     if b'"' in data:
         return _RECORD.findall(data)
     return io.BytesIO(data).readlines()
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """The records of ``data`` without their newlines; a carriage return before one stays."""
+    """Split ``data`` into records without their newlines; a carriage return before one stays."""
     if b'"' in data:
         return [record.removesuffix(b"\n") for record in split_records(data)]
     lines = data.split(b"\n")
@@ -46,7 +46,10 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def split_fields(record: bytes) -> list[bytes]:
-    """The fields of one record without its line end, verbatim with their quotes; joined by commas, they are it."""
+    """Split a record (without its line end) into fields, verbatim with quotes.
+
+    Joined by commas, the fields are the record.
+    """
     if b'"' not in record:
         return record.split(b",")
     fields: list[bytes] = []
@@ -61,7 +64,10 @@ def split_fields(record: bytes) -> list[bytes]:
 
 
 def last_record_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
-    """Where the last record that ends in ``data`` ends (0 for none), and whether ``data`` ends inside quotes."""
+    """Return the end of the last complete record of ``data``, and whether ``data`` ends inside quotes.
+
+    The end is an offset in bytes, 0 when no record ends in ``data``.
+    """
     if b'"' not in data:
         return (0 if inside else data.rfind(b"\n") + 1), inside
     inside_after = inside ^ (data.count(b'"') % 2 == 1)
@@ -75,7 +81,11 @@ def last_record_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
 
 
 def first_record_end(data: bytes, *, inside: bool) -> int:
-    """Where the first record that ends in ``data`` ends; one does."""
+    """Return the offset at which the first complete record of ``data`` ends.
+
+    Raises:
+        ValueError: no record ends in ``data``.
+    """
     at = 0
     while True:
         if inside:

@@ -1,9 +1,9 @@
-"""Rejects objects: the rows of a range that have no prediction, each with its reason and as it stood in the source.
+"""Rejects objects: the rows of a range without a prediction, each with its reason and source record.
 
-One record a row, in row order, no header, LF ends: ``row,"reason",<original record>``. ``row`` counts from 0 over the
-whole input; the reason is always quoted, its quotes doubled, its line breaks made spaces. The original record is there
-byte for byte without its line end, and so may hold whatever made it unusable: too many fields, NUL, bytes that are not
-UTF-8. Its quotes pair up, as in every
+One record a row, in row order, no header, LF ends: ``row,"reason",<original record>``. ``row`` counts
+from 0 over the whole input. The reason is always quoted, its quotes doubled, its line breaks replaced
+by spaces. The original record is copied byte for byte without its line end, so it may hold the cause
+of its rejection: too many fields, NUL, bytes that are not UTF-8. Its quotes pair up, as in every
 record but the last one of an input; that one comes last here too.
 """
 
@@ -22,7 +22,7 @@ _BREAKS = re.compile(r"[\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One rejected row: its position in the input (from 0), why, and the record without its line end."""
+    """One rejected row: its position in the input (from 0), the reason, the record without its line end."""
 
     row: int
     reason: str
@@ -30,10 +30,10 @@ class Reject:
 
 
 def write_rejects(rejects: Iterable[Reject]) -> bytes:
-    """The body of a rejects object, in row order; of two with the same row the first stays.
+    """Write the body of a rejects object, in row order; of two rejects of a row, the first stays.
 
     Raises:
-        ValueError: a record other than the last has a quote that nothing closes, so that it could not be read back.
+        ValueError: a record other than the last has an unclosed quote; it could not be read back.
     """
     by_row: dict[int, Reject] = {}
     for each in rejects:
@@ -41,15 +41,15 @@ def write_rejects(rejects: Iterable[Reject]) -> bytes:
     rows = [by_row[row] for row in sorted(by_row)]
     for each in rows[:-1]:
         if each.record.count(b'"') % 2:
-            raise ValueError(f"row {each.row} opens a quote that nothing closes, and is not the last one")
+            raise ValueError(f"row {each.row} has an unclosed quote and is not the last row")
     return b"".join(_line(each) for each in rows)
 
 
 def read_rejects(body: bytes) -> list[Reject]:
-    """The rows of a rejects object, in its order.
+    """Read the rows of a rejects object, in its order.
 
     Raises:
-        ContractError: the bytes are not such an object; says which line.
+        ContractError: the bytes are not a rejects object; the message names the record.
     """
     found: list[Reject] = []
     for number, line in enumerate(split_records(body), start=1):
