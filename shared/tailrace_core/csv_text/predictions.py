@@ -100,8 +100,8 @@ def _peek(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _looks_like_json(first: bytes, accept: str) -> bool:
-    # CSV that begins with a brace is JSON unless its content says otherwise. A bracket always means a list:
-    # `[0.1,0.9]` as CSV would be two fields with a bracket each.
+    # A brace means JSON if JSON was requested, or if a string or the closing brace follows: CSV rarely begins
+    # so. A bracket always means a list: `[0.1,0.9]` as CSV would be two fields with a bracket each.
     return "json" in accept or first.startswith(b"[") or first[1:].lstrip(b" \t\r\n").startswith((b'"', b"}"))
 
 

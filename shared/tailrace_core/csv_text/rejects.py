@@ -41,7 +41,7 @@ def write_rejects(rejects: Iterable[Reject]) -> bytes:
     rows = [by_row[row] for row in sorted(by_row)]
     for each in rows[:-1]:
         if each.record.count(b'"') % 2:
-            raise ValueError(f"row {each.row} has an unclosed quote and is not the last row")
+            raise ValueError(f"row {each.row} opens a quote that is not closed, and is not the last one")
     return b"".join(_line(each) for each in rows)
 
 

@@ -1,7 +1,7 @@
-"""What a failure does: its class decides, and this table says so.
+"""Failure classes and their policies: the class of a failure decides the action for its chunk.
 
-``failureReason`` is matched on the status number and on known phrases, never on its ``ClientError:`` prefix, which
-stands before server errors too.
+`classify` matches ``failureReason`` on the status number and on known phrases, never on the prefix
+``ClientError:``, which precedes server errors too.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ class FailureClass(StrEnum):
 
 
 class Action(StrEnum):
-    """What to do with the chunk."""
+    """Action for the chunk of a failed attempt."""
 
     SPLIT = "split"
-    """In two; a single row is rejected with the reason."""
+    """Split the chunk in two; reject a single row with the reason."""
     RETRY = "retry"
     PARK = "park"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a class is handled: ``first``, as often as the attempts allow if it is a retry, and then ``last``."""
+    """Handling of a failure class.
+
+    ``first`` applies as often as the attempts allow if it is a retry; then ``last`` applies.
+    """
 
     first: Action
     counted: bool
     """Whether a retry counts against the job's ``max_attempts``."""
     last: Action
-    """When no attempt is left; ``SPLIT`` holds only when other rows were scored meanwhile, else the chunk is parked."""
+    """Action when no attempt is left. ``SPLIT`` applies only if other rows were scored meanwhile;
+    otherwise the chunk is parked."""
 
 
 POLICIES: dict[FailureClass, Policy] = {
@@ -54,26 +58,26 @@ POLICIES: dict[FailureClass, Policy] = {
     FailureClass.UNKNOWN: Policy(Action.RETRY, counted=True, last=Action.PARK),
 }
 
-# Patterns are compiled when first used: most functions never see a failure, and compiling takes longer than importing.
+# Patterns are compiled on first use: most functions never see a failure, and compiling takes longer than importing.
 
-# The status, where the service or a container states one. Endpoint names hold letters, digits and hyphens, and numbers
-# stand in accounts, paths and row counts as well: none of them reads like one of these.
+# The status, if the service or a container states one. Endpoint names hold letters, digits and
+# hyphens, and accounts, paths and row counts hold numbers: none of them reads like one of these.
 _STATUS = (
     r"\b(?:client|server) error \(([0-9]{1,3})\)"
     r"|\b(?:status|error)(?: ?code)?(?: ?[:=] ?| is | )\(?([0-9]{3})\b"
     r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b"
 )
 
-# The container took too long: said with status 0 or a server's error, or without any.
+# The container took too long. The message comes with status 0, with a server error, or without a status.
 _TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
 
 LOST_NOTIFICATION_REASON = (
     "The notification of this failure was lost; the failure object holds what the model answered."
 )
-"""The ``failureReason`` of a notification that was made up for: nobody knows the status any more."""
+"""The ``failureReason`` for a lost notification that the reconciler replaces: its status is lost too."""
 
-# Order matters: the first that matches wins. Phrases as the service and its containers are known to write them; for an
-# expired request and for a failed download no text is known, so theirs are wide.
+# Order matters: the first match wins. The phrases are those that the service and its containers are
+# known to write. No text is known for an expired request or a failed download: theirs are wide.
 _PHRASES: tuple[tuple[str, FailureClass], ...] = (
     (
         (
@@ -111,7 +115,7 @@ _HYPHENATED = frozenset({"time-to-live", "time-out", "timed-out"})
 
 
 def classify(reason: str | None) -> FailureClass:
-    """The class of a ``failureReason``, of which the first 4,096 characters are looked at."""
+    """Return the class of a ``failureReason``; only its first 4,096 characters are searched."""
     if not reason:
         return FailureClass.UNKNOWN
     text = _without_names(reason[:_READ_CHARS])
@@ -126,9 +130,10 @@ def classify(reason: str | None) -> FailureClass:
 
 
 def _without_names(reason: str) -> str:
-    """``reason`` without names that people chose: those may read like anything (``error-500-model``, ``throttle``).
+    """Mask the names that users chose, which may read like anything (``error-500-model``, ``throttle``).
 
-    Those are addresses, paths, ARNs, what has a hyphen, and the endpoint's name where the service mentions it.
+    Masked are addresses, paths, ARNs, words with a hyphen, and the endpoint's name where the service
+    mentions it.
     """
     words = (word if word.lower().strip(",.;") in _HYPHENATED else _masked(word) for word in reason.split())
     return re.sub(_ENDPOINT, _NAME, " ".join(words), flags=re.IGNORECASE)
@@ -143,7 +148,7 @@ _THROTTLED = frozenset({429})
 _NO_ANSWER = 0
 _CLIENT = range(400, 500)
 _SERVER = range(500, 600)
-# 408 and 425 ask for another try; they say nothing of the rows.
+# 408 and 425 ask for a retry; they are no verdict on the rows.
 _TRY_AGAIN = frozenset({408, 425})
 
 
@@ -158,8 +163,9 @@ def _by_status(status: int) -> FailureClass | None:
 
 
 def backoff_s(attempt: int, random_source: random.Random, *, base_s: float = 5.0, cap_s: float = 900.0) -> float:
-    """Seconds to wait before the attempt after ``attempt`` (1, 2, …): exponential with full jitter.
+    """Return the seconds to wait after ``attempt`` (1, 2, …): exponential with full jitter.
 
-    ``cap_s`` defaults to SQS's longest delay. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
+    ``cap_s`` defaults to SQS's longest delay. Source: AWS Architecture Blog, "Exponential Backoff And
+    Jitter".
     """
     return random_source.uniform(0, min(cap_s, base_s * 2.0 ** min(attempt - 1, 16)))

@@ -1,4 +1,4 @@
-"""Job ids and inference ids: everything a consumer needs to find a chunk stands in the id that the service echoes."""
+"""Job ids and inference ids: the id that the service echoes locates the chunk for a consumer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ _JOB_ID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 
 _INFERENCE_ID = rf"({_JOB_ID})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([1-9][0-9]{{0,5}})"
 
-
 MAX_ATTEMPT = 999_999
-"""Of one chunk; the job's deadline comes long before."""
+"""The highest attempt number of a chunk; the job's deadline comes long before."""
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceId:
-    """One attempt for one chunk: ``<job_id>.<first_row>.<rows>.<attempt>``, at most 59 of the 64 characters allowed."""
+    """Id of one attempt of a chunk: ``<job_id>.<first_row>.<rows>.<attempt>``.
+
+    It takes at most 59 of the 64 characters that SageMaker allows.
+    """
 
     job_id: str
     range: RowRange
@@ -34,11 +36,11 @@ class InferenceId:
 
     @classmethod
     def parse(cls, text: str) -> InferenceId | None:
-        """The parsed id, or None when it is not one of ours: others may use the same endpoint."""
+        """Parse an id; None for one that is not Tailrace's: others may use the same endpoint."""
         match = re.fullmatch(_INFERENCE_ID, text)
         if match is None:
             return None
         try:
             return cls(match[1], RowRange(int(match[2]), int(match[3])), int(match[4]))
-        except ValueError:  # a range that ends where none of ours can
+        except ValueError:  # the range ends beyond the highest row
             return None

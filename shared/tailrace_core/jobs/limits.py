@@ -1,4 +1,4 @@
-"""How many rejected rows a job puts up with."""
+"""Limits of rejected rows: when a job fails because too many rows were rejected."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
 ALL_REFUSED_CHUNKS = 32
-"""So many chunks isolated and rejected, and not one row scored: the input does not fit the model. Where nine rows in
-ten are bad, one file in thirty starts like that."""
+"""Rejected single rows, without any scored row, after which the input is taken not to fit the model.
+
+If nine rows in ten are bad, one file in thirty starts with so many bad rows."""
 
 
 def excess_rejects_reason(job: Job, settings: JobSettings) -> str | None:
-    """Why the job has to fail, in words, when more rows were rejected than its settings allow; else None.
+    """Return the reason to fail the job if it is over its limit of rejected rows, else None.
 
-    A limit in per cent holds from when the job is sealed: before, nobody knows of how many rows.
+    A limit in per cent applies once the job is sealed: before, the number of rows is unknown.
     """
     if settings.max_rejects is not None and job.rows_rejected > settings.max_rejects:
         return f"{job.rows_rejected} rows were rejected, {settings.max_rejects} are allowed (max_rejects)"
@@ -29,9 +30,10 @@ def excess_rejects_reason(job: Job, settings: JobSettings) -> str | None:
 
 
 def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
-    """Why the job has to fail, in words, when the model refused whatever it was given; else None.
+    """Return the reason to fail the job if the model refused every row so far, else None.
 
-    Splitting on would spend the whole budget to learn the same of every row. Rows rejected before sending do not count.
+    More splits would spend the whole budget with the same result for every row. Rows rejected before
+    sending do not count.
     """
     if job.rows_scored or job.rows_rejected < ALL_REFUSED_CHUNKS:
         return None

@@ -1,4 +1,4 @@
-"""Jobs and chunks: their settings, their states, and what is known of each."""
+"""Jobs and chunks: their settings, states and attributes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JobState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the state never changes again."""
         return self in FINAL_STATES
 
     @property
@@ -54,12 +54,12 @@ class ChunkState(StrEnum):
 
     @property
     def leaf(self) -> bool:
-        """Whether the chunk's rows are its own: a split chunk's rows are its children's."""
+        """Whether the chunk owns its rows: a split chunk's rows belong to its children."""
         return self is not ChunkState.SPLIT
 
 
 class JobSettings(BaseModel):
-    """What a job was submitted with; written once, never changed, shared by all its chunks."""
+    """Settings of a job: written once at submit, never changed, shared by all its chunks."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -71,9 +71,9 @@ class JobSettings(BaseModel):
     source_columns: tuple[str, ...] = ()
     """The names of the input's columns, in the input's order."""
     sent_columns: tuple[int, ...] = ()
-    """Indices into ``source_columns`` of what is sent, in the order sent."""
+    """Indices into ``source_columns`` of the columns sent, in the order sent."""
     kept_columns: tuple[int, ...] = ()
-    """Indices into ``source_columns`` of what comes back beside the prediction, in that order."""
+    """Indices into ``source_columns`` of the columns returned with the prediction, in that order."""
     output_columns: tuple[str, ...] = ("prediction",)
     content_type: str = "text/csv"
     accept: str = "text/csv"
@@ -83,28 +83,28 @@ class JobSettings(BaseModel):
     max_rejects: int | None = Field(default=None, ge=0)
     """The job fails when more rows than this are rejected; None for no limit."""
     max_rejects_percent: float | None = Field(default=None, ge=0, le=100)
-    """The same in per cent of the rows of a sealed job."""
+    """The same limit in per cent of the rows of a sealed job."""
     split_budget: int = Field(default=10_000, ge=0)
-    """How many times chunks of this job may be split in two, in all."""
+    """The number of splits in two that this job may make."""
     request_ttl_s: int = Field(default=21_600, ge=60, le=21_600)
     invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
     window: int = Field(default=0, ge=0)
-    """How many chunks of this job are in flight at once, but for what splitting adds; 0 for no limit."""
+    """The number of chunks in flight at once, apart from those that splits add; 0 for no limit."""
 
     @property
     def has_kept_columns(self) -> bool:
-        """Whether there are kept objects."""
+        """Whether the job keeps columns, so that its chunks have kept objects."""
         return bool(self.kept_columns)
 
     @property
     def result_columns(self) -> tuple[str, ...]:
-        """The header of the result: the kept names, then the outputs'."""
+        """Column names of the result: the kept columns, then the output columns."""
         return (*(self.source_columns[index] for index in self.kept_columns), *self.output_columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the ledger knows it. Counters are in rows; times are seconds since the epoch."""
+    """A job in the ledger. Counters are in rows; times are seconds since the epoch."""
 
     job_id: str
     state: JobState
@@ -116,31 +116,31 @@ class Job:
     rows_rejected: int = 0
     rows_cancelled: int = 0
     split_budget: int = 0
-    """How many splits are left."""
+    """Splits left."""
     outcome: JobState | None = None
-    """What a closing or finishing job will end as, when it is closed early."""
+    """The final state of a job that is closed early."""
     reason: str | None = None
-    """Why it was closed early."""
+    """The reason of an early end."""
     times_parked: int = 0
-    """How often a chunk of this job was parked; some may have been redriven since."""
+    """Number of times that chunks of this job were parked; some may have been redriven since."""
     chunks_in_flight: int = 0
-    """Open chunks that were started: invoked, about to be, or parked."""
+    """Open chunks that were started: invoked, about to be invoked, or parked."""
     chunks_waiting: int = 0
-    """Open chunks that were not started, as the window is full."""
+    """Open chunks that were not started because the window is full."""
     waiting_from: int | None = None
-    """No chunk before this row waits; None when none ever did."""
+    """No chunk before this row waits; None if none ever waited."""
     finishing_at: float | None = None
-    """When the job was taken to ``finishing``: the time that the manifest and the final event carry, whoever writes
-    them in the end."""
+    """Time of the move to ``finishing``. The manifest and the final event carry it, so that a second
+    finisher writes the same bytes."""
 
     @property
     def rows_settled(self) -> int:
-        """Rows that have come to their end."""
+        """Rows in a final state."""
         return self.rows_scored + self.rows_rejected + self.rows_cancelled
 
     @property
     def rows_open(self) -> int | None:
-        """Rows still under way; None while the total is not known."""
+        """Rows not settled yet; None while the total is unknown."""
         return None if self.rows_total is None else self.rows_total - self.rows_settled
 
     @property
@@ -150,7 +150,7 @@ class Job:
 
     @property
     def final_state(self) -> JobState:
-        """What a complete job ends as."""
+        """Final state of a complete job."""
         if self.outcome is not None:
             return self.outcome
         return JobState.COMPLETED_WITH_REJECTS if self.rows_rejected else JobState.COMPLETED
@@ -158,41 +158,42 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A chunk as the ledger knows it."""
+    """A chunk in the ledger."""
 
     job_id: str
     range: RowRange
     state: ChunkState = ChunkState.OPEN
     attempt: int = 1
-    """The number of the current invocation; only its failure counts. 0 before the first: the chunk waits for its turn
-    in the job's window."""
+    """Number of the current invocation; only its failure counts. 0 for a chunk that waits for room in
+    the job's window."""
     tries: int = 1
-    """How many attempts count against ``max_attempts``: expiry and throttling do not."""
+    """Attempts counted against ``max_attempts``; expiry and throttling do not count."""
     invoked: bool = False
-    """Whether the current attempt is known to have reached the service: its locations are recorded."""
+    """Whether the service is known to have taken the current attempt: its locations are recorded."""
     invoked_at: float | None = None
-    """When the current attempt was invoked, if whoever confirmed it said so."""
+    """Time of the current attempt's invocation, if it was recorded."""
     output_location: str | None = None
     failure_location: str | None = None
     due_at: float | None = None
-    """When the reconciler looks next."""
+    """Time of the reconciler's next check."""
     reason: str | None = None
-    """Why it was rejected, split, parked or is being retried."""
+    """Reason of the rejection, split, parking or retry."""
     rejected: int = 0
-    """Rows of this chunk rejected: before sending while it is open, in all once it is settled."""
+    """Rejected rows: those rejected before sending while the chunk is open, all once it is settled."""
     input_checksum: str | None = None
-    """Of the rows as read from the source, so that a continued submit can prove that the input is the same."""
+    """Checksum of the rows as read from the source: a resumed submit proves with it that the input is
+    the same."""
     part_checksum: str | None = None
     part_bytes: int | None = None
     parked: bool = False
     answered: bool = False
-    """Whether a part stands for it: from then on it is delivered, and cannot be split any more."""
+    """Whether its part is written: the chunk will be settled with it and cannot be split any more."""
     redrives: int = 0
     scored_before: int | None = None
-    """Rows of the job that were scored when this chunk began to fail, or was made by a split: more by now are a sign
-    that the endpoint answers others."""
+    """The job's scored rows when this chunk began to fail, or was made by a split. A higher count later
+    shows that the endpoint answers other requests."""
     doubted: bool = False
-    """Whether it was made by a split for which there was no such sign; without one it is not split again."""
+    """Whether a split without that sign made this chunk; without the sign it is not split again."""
 
     @property
     def waiting(self) -> bool:
@@ -201,10 +202,10 @@ class Chunk:
 
     @property
     def rows_sent(self) -> int:
-        """Rows that the model has to answer for."""
+        """Rows that the model must answer."""
         return self.range.rows - self.rejected
 
     @property
     def inference_id(self) -> InferenceId:
-        """The id of the current attempt."""
+        """Id of the current attempt."""
         return InferenceId(self.job_id, self.range, self.attempt)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 _NAME = re.compile(r"([0-9]{12})-([1-9][0-9]{0,12})")
 
 MAX_ROWS = 10**12
-"""No range ends after this row: names have room for a first row of twelve digits."""
+"""Highest end of a range: names have room for a first row of twelve digits."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RowRange:
-    """``rows`` rows from ``first_row`` on (0-based, counted over the data records of the whole input)."""
+    """A range of ``rows`` rows from ``first_row`` on (0-based, over the data records of the whole input)."""
 
     first_row: int
     rows: int
@@ -22,26 +22,26 @@ class RowRange:
     def __post_init__(self) -> None:
         if self.first_row < 0 or self.rows < 1 or self.first_row + self.rows > MAX_ROWS:
             raise ValueError(
-                f"a row range starts at 0 or later, holds a row at least and ends by row {MAX_ROWS}: "
+                f"a row range starts at 0 or later, holds at least one row and ends by row {MAX_ROWS}: "
                 f"{self.first_row}, {self.rows}"
             )
 
     @property
     def end(self) -> int:
-        """The row after the last one."""
+        """Row after the last one."""
         return self.first_row + self.rows
 
     @property
     def name(self) -> str:
-        """The range as it stands in object keys and in the ledger; names of disjoint ranges sort as the ranges do."""
+        """Name of the range in object keys and in the ledger; names of disjoint ranges sort as the ranges do."""
         return f"{self.first_row:012d}-{self.rows}"
 
     @classmethod
     def parse(cls, name: str) -> RowRange:
-        """The range of a name.
+        """Parse the name of a range.
 
         Raises:
-            ValueError: the text is not such a name.
+            ValueError: the text is not a range's name.
         """
         match = _NAME.fullmatch(name)
         if match is None:
@@ -49,16 +49,16 @@ class RowRange:
         return cls(int(match[1]), int(match[2]))
 
     def split_at(self, row: int) -> tuple[RowRange, RowRange]:
-        """Two ranges that tile this one, the second from ``row`` on (``first_row < row < end``).
+        """Split into two ranges that tile this one; the second starts at ``row``.
 
         Raises:
-            ValueError: ``row`` is not inside.
+            ValueError: not ``first_row < row < end``.
         """
         return RowRange(self.first_row, row - self.first_row), RowRange(row, self.end - row)
 
 
 def first_gap(ranges: Iterable[RowRange], rows_total: int) -> str | None:
-    """What keeps sorted ranges from tiling ``[0, rows_total)`` exactly, in words; None when they do."""
+    """Describe why sorted ranges do not tile ``[0, rows_total)`` exactly; None if they do."""
     expected = 0
     for each in ranges:
         if each.first_row != expected:

@@ -1,8 +1,9 @@
-"""The window: how many chunks of one job are in flight at once, so that a big job leaves room for the others.
+"""The window: the number of a job's chunks in flight at once, so that a big job leaves room for others.
 
-The producer has the first chunks invoked, as many as the window holds, and records the others as waiting. Whoever
-settles a chunk looks whether the next ones fit: they are started in the order of the rows, some at a time, so that a
-chunk that waited costs a fraction of a call more than one that did not.
+The producer invokes the first chunks, as many as the window holds, and records the others as waiting.
+After settling a chunk, a consumer claims and invokes the next waiting chunks that fit the window. It
+claims them in the order of the rows, several at a time: a chunk that waited costs a fraction of a
+call more than one that did not.
 """
 
 from __future__ import annotations
@@ -10,31 +11,32 @@ from __future__ import annotations
 from tailrace_core.jobs.model import Job
 
 MAX_CLAIMED = 10
-"""How many waiting chunks are started together at most: whoever does it has a message to answer in time."""
+"""Most chunks in one claim: the claiming function has to acknowledge its message in time."""
 _SHARE = 8
-"""And no more than this part of the window, so that it stays nearly full."""
+"""A claim takes at most the window divided by this, so that the window stays nearly full."""
 
 
 def must_wait(number: int, window: int) -> bool:
-    """Whether the chunk that is ``number``-th in its job (from 0) has to wait; no window (0), no waiting."""
+    """Tell whether chunk ``number`` of a job (from 0) has to wait; none does without a window (0)."""
     return 0 < window <= number
 
 
 def claim_size(window: int) -> int:
-    """How many waiting chunks are started together."""
+    """Return the number of waiting chunks that one claim starts."""
     return max(1, min(MAX_CLAIMED, window // _SHARE))
 
 
 def should_claim(number: int, window: int) -> bool:
-    """Whether the producer, having recorded the ``number``-th chunk as waiting, looks if some fit.
+    """Tell whether the producer tries a claim after it recorded chunk ``number`` as waiting.
 
-    All that were in flight may have come to their end before there was one that waited.
+    All chunks in flight may have been settled before the first waiting one was recorded; no consumer
+    would claim it then.
     """
     return (number - window + 1) % claim_size(window) == 0
 
 
 def claimable_chunks(job: Job, window: int) -> int:
-    """How many waiting chunks are to be started now: a bundle, the last few, or none."""
+    """Return the number of waiting chunks to claim now: a full claim, the last few, or none."""
     count = min(claim_size(window), job.chunks_waiting)
     fits = job.chunks_in_flight + count <= window
     return count if fits and job.state.accepts_results else 0

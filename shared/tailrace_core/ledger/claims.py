@@ -1,8 +1,8 @@
-"""Claims: the next chunks that wait are started, each by one caller, and no more of them than the window has room for.
+"""Claims: start the next waiting chunks, each by one caller, as far as the window has room.
 
-``waiting_from`` in the job's item says where to look for them, so that no claim reads what others read before it. It
-moves with each claim, in the same transaction as the chunks: of two callers that saw the same one wins, the other
-looks again.
+``waiting_from`` in the job's item is the row to search from, so that no claim reads chunks that earlier
+claims have passed. Each claim moves it in the transaction that starts the chunks. Of two callers that
+read the same value one wins; the other reads again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tailrace_core.ledger.rules import started
 from tailrace_core.ledger.writes import WriteSteps
 
 _TRIES = 4
-"""Whoever is beaten that often leaves it to those who were faster."""
+"""Lost races after which a caller gives up: the winners have filled the window."""
 
 
 class ClaimSteps(WriteSteps):
@@ -36,7 +36,7 @@ class ClaimSteps(WriteSteps):
         return []
 
     def _waiting(self, job: Job, count: int) -> Steps[list[Chunk]]:
-        """The next ``count`` chunks that wait, fewer if others claimed some since ``job`` was read."""
+        """Find the next ``count`` waiting chunks; fewer if others claimed some since ``job`` was read."""
         found: list[Chunk] = []
         after = None
         while len(found) < count:
@@ -49,7 +49,7 @@ class ClaimSteps(WriteSteps):
         return found[:count]
 
     def _claim(self, job: Job, window: int, chunks: Sequence[Chunk]) -> Steps[bool]:
-        """Start the chunks if none of them was started since ``job`` was read, and they still fit."""
+        """Start the chunks if none was started since ``job`` was read and they still fit."""
         count = self._write(
             items.job_item_key(job.job_id),
             "SET waiting_from = :next ADD chunks_in_flight :n, chunks_waiting :less",

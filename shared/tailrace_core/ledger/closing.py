@@ -1,4 +1,7 @@
-"""Ending a job before all its rows are settled: refused results, cancelled chunks, and counters that still add up."""
+"""Closing of a job before all its rows are settled: its open chunks are cancelled.
+
+The counters still add up to all rows of the job.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,26 @@ from tailrace_core.ledger.rules import Settlement, SettleOutcome
 
 
 def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
-    """Close the job as ``outcome`` (failed, cancelled or expired); False when it was closed, or is past that, already.
+    """Close the job as ``outcome`` (failed, cancelled or expired); False if it was closed or finished before.
 
-    From here on no chunk is added, split, scored or rejected. The reconciler is told to look at once, so that
-    `cancel_open_chunks` is carried on with if this caller does not get to it.
+    From now on no chunk is added, split, scored or rejected. The job becomes due at once, so that the
+    reconciler continues with `cancel_open_chunks` if this caller dies first.
     """
     return run_immediate(close_job_steps(job_id, outcome, reason, ledger=ImmediateLedger(ledger), now=now))
 
 
 def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
-    """Cancel the open chunks of a closing job, at most ``limit``; True when none is left, and then the job is sealed.
+    """Cancel at most ``limit`` open chunks of a closing job; seal the job and return True if none is left.
 
-    A job that was closed while it was being submitted ends where its last chunk ends. What lies before that and was
-    never added (chunks are added side by side) is added as cancelled, so that the ranges tile. Two callers at once are
-    harmless. ``job.complete`` then holds, and `finish_if_complete` does the rest.
+    A job that was closed during its submit ends where its last chunk ends. Chunks are added concurrently,
+    so earlier ranges may be missing: they are added as cancelled, and the ranges tile. Concurrent callers
+    are harmless. Afterwards ``job.complete`` holds, and `finish_if_complete` does the rest.
 
     Args:
-        job_id: The job; nothing happens unless it is closing.
-        ledger: Where it is kept.
+        job_id: The job. Nothing happens, and the result is True, unless it is closing.
+        ledger: The ledger that holds the job.
         now: Seconds since the epoch.
-        limit: How many chunks to cancel, about 10 ms each.
+        limit: The most chunks to cancel, about 10 ms each.
     """
     return run_immediate(cancel_open_chunks_steps(job_id, ledger=ImmediateLedger(ledger), now=now, limit=limit))
 

@@ -1,4 +1,4 @@
-"""`DynamoSteps` bound to an executor: the ledger that sync services are given."""
+"""The ledger in DynamoDB for synchronous callers: `DynamoSteps` with an executor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 
 class DynamoLedger:
-    """Implements `tailrace_core.ledger.port.Ledger`; ``execute`` carries out one call and raises our errors."""
+    """The DynamoDB adapter of `tailrace_core.ledger.port.Ledger`.
+
+    ``execute`` carries out one call and raises errors of the `TailraceError` tree.
+    """
 
     def __init__(self, steps: DynamoSteps, execute: Callable[[Call], Any]) -> None:
         self._steps = steps

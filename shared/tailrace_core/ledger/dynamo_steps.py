@@ -1,7 +1,8 @@
-"""The ledger in one DynamoDB table, as steps: methods yield the calls they need and return what `port.Ledger` says.
+"""The ledger in one DynamoDB table, as steps (`tailrace_core.aws.calls`).
 
-The conditions are `rules` in DynamoDB's terms. A transaction that lost to a concurrent one is a `TransientError`, which
-the executor tries again; a condition that failed is an answer.
+Each method yields its calls and returns the result that `port.Ledger` specifies. The conditions are
+`rules` in DynamoDB's terms. A transaction that lost to a concurrent one is a `TransientError`, which the
+executor retries. A failed condition is an answer.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 RETENTION_S = 45 * 86_400
-"""How long items stay, from when they are first due: the longest deadline (14 days), and then longer than any message
-can wait (4 days, then 14 in a dead-letter queue)."""
+"""Time to keep items after they are first due: the longest deadline (14 days), then longer than any
+message can wait (4 days, then 14 in a dead-letter queue)."""
 
 
 class DynamoSteps(ClaimSteps):
-    """`Ledger` as steps over one table."""
+    """The methods of `Ledger` as steps over one table."""
 
     # -- jobs
 
@@ -36,7 +37,7 @@ class DynamoSteps(ClaimSteps):
             "expires_at": expires_at,
         }
         writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.encode_item(stored))]
-        items.check_size(items.encode_item(stored), "what the job is submitted with (its columns' names, most likely)")
+        items.check_size(items.encode_item(stored), "the job's settings (probably the names of its columns)")
         if key is not None:
             items.check_job_key(key.key)
             named = {"job_id": job.job_id, "fingerprint": key.fingerprint, "expires_at": expires_at}
@@ -105,7 +106,7 @@ class DynamoSteps(ClaimSteps):
         return expressions.open_outcome((yield from self._transact(self._opening([chunk]))))
 
     def open_chunks(self, chunks: Sequence[Chunk]) -> Steps[bool]:
-        """Add chunks of one job, all of them or none; when none, `open_chunk` says of each why not."""
+        """Add chunks of one job, all or none; False for none. `open_chunk` then returns each one's outcome."""
         return not (yield from self._transact(self._opening(chunks)))
 
     def _opening(self, chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
@@ -179,7 +180,7 @@ class DynamoSteps(ClaimSteps):
         due = {":d": rules.required_due_at(chunk), ":np": False}
         if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
             return True
-        # Parked before the answer was recorded: the locations are worth having, but nothing is due.
+        # The chunk was parked before the answer was recorded: keep the locations, but set no due time.
         return (yield from self._update_open(chunk, sets, values))
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:

@@ -1,4 +1,4 @@
-"""Conditional writes of the ledger's table, as parts of a transaction."""
+"""Conditional writes to the ledger's table, as items of a transaction, and their outcomes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from tailrace_core.ledger import items
 from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
 
 CONDITION_FAILED = "ConditionalCheckFailed"
-"""The reason, one of a cancelled transaction's, that is an answer."""
+"""The cancellation reason that is an answer: a condition that did not hold."""
 
 _VALUE = re.compile(r":\w+")
 
 
 def put_new(table: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Add an item that is not there yet."""
+    """Build a write that adds an item unless it exists."""
     return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(job)"}}
 
 
 def update(table: str, key: dict[str, Any], expression: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Change an item while ``condition`` holds; ``#s`` is its state, a reserved word."""
+    """Build a write that changes an item if ``condition`` holds; ``#s`` stands for ``state``, a reserved word."""
     request = _request(table, key, condition, values, f"{expression} {condition}")
     return {"Update": {**request, "UpdateExpression": expression}}
 
 
 def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, Any], text: str) -> dict[str, Any]:
-    # A name or a value that no expression uses is an error, like one that is used and not given.
+    # DynamoDB refuses a name or value that no expression uses, like one that is used and not given.
     used = items.encode_item({name: values[name] for name in _VALUE.findall(text)})
     request = {"TableName": table, "Key": key, "ConditionExpression": condition}
     return {
@@ -37,14 +37,14 @@ def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, 
 
 
 def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:
-    """What the reasons of a transaction whose first write adds a chunk say; none when it was carried out."""
+    """Return the outcome of a transaction whose first write adds a chunk; no reasons mean success."""
     if not reasons:
         return OpenOutcome.OPENED
     return OpenOutcome.EXISTS if reasons[0] == CONDITION_FAILED else OpenOutcome.CLOSED
 
 
 def settle_outcome(reasons: tuple[str, ...]) -> SettleOutcome:
-    """What the reasons of a transaction whose first write ends a chunk say; none when it was carried out."""
+    """Return the outcome of a transaction whose first write settles a chunk; no reasons mean success."""
     if not reasons:
         return SettleOutcome.SETTLED
     return SettleOutcome.ALREADY if reasons[0] == CONDITION_FAILED else SettleOutcome.REFUSED

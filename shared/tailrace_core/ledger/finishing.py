@@ -1,4 +1,7 @@
-"""Finishing a job: manifest, final event, final state. Whoever settles or seals last does it; exactly one wins."""
+"""Finishing of a job: manifest, final event, final state.
+
+The caller that settles or seals last finishes the job; exactly one wins.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +18,36 @@ from tailrace_core.objects import keys
 
 
 class ManifestStore(Protocol):
-    """Where manifests are kept."""
+    """Store of manifests."""
 
     def put_manifest(self, key: str, body: bytes) -> str:
-        """Store it and return its location, ``s3://bucket/key``."""
+        """Store a manifest and return its location, ``s3://bucket/key``."""
 
 
 class EventPublisher(Protocol):
-    """The results topic."""
+    """Publisher to the results topic."""
 
     def publish(self, event: JobFinished) -> None:
-        """Publish the event; at least once."""
+        """Publish the event at least once."""
 
 
 class FinishingSteps(Protocol):
     """`ManifestStore` and `EventPublisher` as steps."""
 
     def put_manifest(self, key: str, body: bytes) -> Steps[str]:
-        """Store it and return its location, ``s3://bucket/key``."""
+        """Store a manifest and return its location, ``s3://bucket/key``."""
 
     def publish(self, event: JobFinished) -> Steps[None]:
-        """Publish the event; at least once."""
+        """Publish the event at least once."""
 
 
 def finish_if_complete(
     job_id: str, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher, now: float
 ) -> Job | None:
-    """Finish the job when it is sealed and every row is settled; returns it when this caller was the one to finish it.
+    """Finish the job if it is sealed and every row is settled; return it if this caller finished it.
 
-    Costs one read when there is nothing to do. A finisher that dies is replaced by `complete_finishing`.
+    Costs one read if there is nothing to do. If the finisher dies, the reconciler calls
+    `complete_finishing` after the lease.
     """
     effects = _ImmediateEffects(store, publisher)
     return run_immediate(finish_if_complete_steps(job_id, ledger=ImmediateLedger(ledger), effects=effects, now=now))
@@ -65,7 +69,7 @@ def finish_if_complete_steps(
 
 
 def _fail_over_limit(job: Job, ledger: LedgerSteps) -> Steps[None]:
-    """A limit in per cent holds only once the job is sealed; whoever seals it last has to look as well."""
+    """Fail a job over its limit of rejects: a limit in per cent applies only once the job is sealed."""
     if job.state is not JobState.RUNNING or not job.rows_rejected:
         return
     settings = yield from ledger.settings(job.job_id)
@@ -75,10 +79,13 @@ def _fail_over_limit(job: Job, ledger: LedgerSteps) -> Steps[None]:
 
 
 def complete_finishing(job: Job, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher) -> None:
-    """Carry out (again) what finishing a job in ``finishing`` takes; every effect is idempotent by its key or its id.
+    """Complete the finish of a job in ``finishing``: manifest, event, final state.
+
+    May be repeated: every effect is idempotent by its key or its id.
 
     Raises:
-        ValueError: the ledger holds no settings of the job, or its chunks do not tile and add up (`build_manifest`).
+        ValueError: the ledger holds no settings of the job, or its chunks do not tile and add up
+            (`build_manifest`).
     """
     run_immediate(_complete_finishing(job, ImmediateLedger(ledger), _ImmediateEffects(store, publisher)))
 

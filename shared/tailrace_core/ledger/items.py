@@ -1,7 +1,8 @@
-"""How jobs and chunks stand in the table: plain values, and DynamoDB's typed ones.
+"""Items of jobs and chunks in the ledger's table, with DynamoDB's typed values.
 
-One table, keys ``job`` and ``item``. ``item`` is ``job`` (state and counters), ``settings`` (written once, so that the
-counters' item stays small), or ``chunk#<range>``; a job key has an item of its own under ``job = key#<key>``.
+The table has the keys ``job`` and ``item``. ``item`` is ``job`` (state and counters), ``settings``
+(written once, so that the counters' item stays small), or ``chunk#<range>``. A job key has its own item
+under ``job = key#<key>``.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ JOB = "job"
 SETTINGS = "settings"
 CHUNK = "chunk#"
 LAST_CHUNK = "chunk#~"
-"""Sorts behind every chunk: their names are digits."""
+"""Sort key after every chunk: chunk names begin with digits."""
 KEY = "key#"
 DUE_INDEX = "due"
 CREATED_INDEX = "created"
 SHARDS = 8
-"""Of the index of what is due: one partition of an index takes 1,000 writes a second, a chunk costs it a few."""
-
+"""Shards of the index of due items: one partition of an index takes 1,000 writes a second, and a chunk
+needs a few."""
 
 MAX_ITEM_BYTES = 400_000
-"""DynamoDB's limit is 400 KB, of 1,024 bytes."""
+"""Largest item; DynamoDB's limit is 400 KB, of 1,024 bytes."""
 
 MAX_JOB_KEY_BYTES = 1_024
-"""DynamoDB's limit for a partition key is 2,048 bytes."""
+"""Longest job key; DynamoDB's limit for a partition key is 2,048 bytes."""
 
 
 def encode_value(value: Any) -> dict[str, Any]:
-    """A value as DynamoDB's low-level API wants it."""
+    """Encode a value for DynamoDB's low-level API."""
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int | float):
@@ -43,7 +44,7 @@ def encode_value(value: Any) -> dict[str, Any]:
 
 
 def decode_item(item: dict[str, Any]) -> dict[str, Any]:
-    """The plain values of an item."""
+    """Decode an item to plain values."""
     return {name: _plain(*next(iter(typed.items()))) for name, typed in item.items()}
 
 
@@ -54,12 +55,12 @@ def _plain(kind: str, value: Any) -> Any:
 
 
 def encode_item(values: dict[str, Any]) -> dict[str, Any]:
-    """The item of plain values; those that are None are left out."""
+    """Encode plain values as an item, without those that are None."""
     return {name: encode_value(value) for name, value in values.items() if value is not None}
 
 
 def check_size(item: dict[str, Any], what: str) -> None:
-    """Raise InputError for an item that is too big; sizes of items are those of their names and values in UTF-8."""
+    """Raise InputError for an item that is too large; its size is that of its names and values in UTF-8."""
     size_bytes = sum(
         len(name.encode()) + len(str(value).encode()) for name, typed in item.items() for value in typed.values()
     )
@@ -76,44 +77,44 @@ def check_job_key(key: str) -> None:
 
 
 def job_item_key(job_id: str) -> dict[str, Any]:
-    """The key of a job's item."""
+    """Return the key of a job's item."""
     return encode_item({"job": job_id, "item": JOB})
 
 
 def settings_item_key(job_id: str) -> dict[str, Any]:
-    """The key of a job's settings."""
+    """Return the key of the item with a job's settings."""
     return encode_item({"job": job_id, "item": SETTINGS})
 
 
 def chunk_item_key(job_id: str, rows: RowRange) -> dict[str, Any]:
-    """The key of a chunk's item."""
+    """Return the key of a chunk's item."""
     return encode_item({"job": job_id, "item": CHUNK + rows.name})
 
 
 def chunk_item_from(first_row: int) -> str:
-    """What sorts before the chunks that begin at this row or later, and behind all others."""
+    """Return the sort key from which the chunks begin at this row or later."""
     return f"{CHUNK}{first_row:012d}"
 
 
 def job_key_item_key(key: str) -> dict[str, Any]:
-    """The key of a job key's item."""
+    """Return the key of a job key's item."""
     return encode_item({"job": KEY + key, "item": KEY})
 
 
 def shard_of(item: str, job_id: str) -> str:
-    """The shard of the index of what is due that an item belongs to."""
+    """Return an item's shard in the index of due items."""
     return str(zlib.crc32(f"{job_id}/{item}".encode()) % SHARDS)
 
 
 def job_item(job: Job, expires_at: int) -> dict[str, Any]:
-    """The item of a new job."""
+    """Encode a new job as an item."""
     return encode_item(
         {
             "job": job.job_id,
             "item": JOB,
             "kind": JOB,
             "state": job.state,
-            # A string, the key of an index: of one width, so that it sorts as the numbers do.
+            # The sort key of an index is a string of fixed width, so that it sorts as the numbers do.
             "created_at": f"{job.created_at:020.9f}",
             "deadline_at": job.deadline_at,
             "rows_scored": job.rows_scored,
@@ -133,7 +134,7 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
 
 
 def job_from_item(item: dict[str, Any]) -> Job:
-    """The job of an item."""
+    """Decode a job from its item."""
     values = decode_item(item)
     return Job(
         job_id=values["job"],
@@ -160,7 +161,7 @@ def _time(value: float | None) -> float | None:
 
 
 def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
-    """The item of a new chunk."""
+    """Encode a new chunk as an item."""
     item = CHUNK + chunk.range.name
     due = chunk.state is ChunkState.OPEN and chunk.due_at is not None and not chunk.waiting
     return encode_item(
@@ -193,7 +194,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
 
 
 def chunk_from_item(item: dict[str, Any]) -> Chunk:
-    """The chunk of an item."""
+    """Decode a chunk from its item."""
     values = decode_item(item)
     return Chunk(
         job_id=values["job"],

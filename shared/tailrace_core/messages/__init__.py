@@ -1,4 +1,4 @@
 """Messages: the events that Tailrace publishes, SageMaker's notifications, and the job's manifest.
 
-Imports `tailrace_core.errors` and `tailrace_core.jobs`.
+May import `tailrace_core.errors`, `tailrace_core.jobs` and `tailrace_core.objects`.
 """

@@ -1,4 +1,4 @@
-"""How messages are read: bare (raw delivery) or in SNS's envelope, which holds the message as a string."""
+"""Decoding of messages: bare (raw delivery) or in SNS's envelope, which holds the message as a string."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def read_json(body: str) -> Any:
-    """The JSON of a message that came bare or in SNS's envelope.
+    """Read the JSON of a message, bare or in SNS's envelope.
 
     Raises:
-        MessageError: it is not JSON, or nested deeper than a parser goes; keeps the bytes.
+        MessageError: the body is not JSON, or nested too deeply for the parser; keeps the bytes.
     """
     try:
         data: Any = json.loads(body)
@@ -29,7 +29,7 @@ def read_json(body: str) -> Any:
 
 
 def _encodable(data: Any) -> Any:
-    """``data`` with halves of surrogate pairs replaced: JSON can escape them alone, but nothing can be written then."""
+    """Replace lone halves of surrogate pairs: JSON can escape them, but UTF-8 cannot encode them."""
     if isinstance(data, str):
         return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(data, list):
@@ -40,12 +40,12 @@ def _encodable(data: Any) -> Any:
 
 
 def raw_bytes(body: str) -> bytes:
-    """The bytes of a message for whoever has to look at it; what is not UTF-8 is replaced."""
+    """Return the bytes of a message for its reader; characters that UTF-8 cannot encode are replaced."""
     return body.encode(errors="replace")
 
 
 def first_error(exc: ValidationError) -> str:
-    """The first complaint of pydantic, in one line and without the value: that may be large, or somebody's data."""
+    """Return pydantic's first error in one line, without the value, which may be large or confidential."""
     error: Any = exc.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in error["loc"])
     return f"{where}: {error['msg']}" if where else str(error["msg"])

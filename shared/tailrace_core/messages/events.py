@@ -1,7 +1,7 @@
-"""What Tailrace publishes and sends: versioned, frozen, tolerant of fields that a newer version adds.
+"""Events and messages that Tailrace publishes and sends.
 
-Every event has an ``event_id`` that follows from what it reports: an effect that is repeated carries the same id, and a
-receiver drops the second one.
+They are versioned, frozen, and tolerant of fields that a newer version adds. The ``event_id`` of an event
+follows from the reported fact: a repeated effect carries the same id, and a receiver drops the copy.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from tailrace_core.jobs.ranges import MAX_ROWS, RowRange
 from tailrace_core.messages.decoding import first_error, raw_bytes, read_json
 
 INLINE_BYTES = 64 * 1024
-"""A part of at most this size, in bytes, travels inside its event."""
-
+"""Largest part, in bytes, that its event carries in its body."""
 
 EVENT_BYTES = 256 * 1024 - 4 * 1024
-"""What an event may take as it is sent: SNS's limit, less its attributes."""
+"""Largest event as sent, in bytes: SNS's limit, less room for the attributes."""
 
 FirstRow = Annotated[int, Field(ge=0, lt=MAX_ROWS)]
 Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
@@ -31,13 +30,13 @@ Attempt = Annotated[int, Field(ge=1)]
 
 
 class _Message(BaseModel):
-    # Built when first used: a function needs one or two of them, and its cold start would pay for all.
+    # Built on first use: a function needs one or two models, and its cold start would pay for all.
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     schema_version: Literal[1] = 1
 
     def to_json(self) -> str:
-        """The message as it is sent."""
+        """Serialize the message as sent."""
         return self.model_dump_json(exclude_none=True)
 
 
@@ -51,30 +50,30 @@ class PartReady(_Message):
     first_row: FirstRow
     rows: Rows
     rejected: Count
-    """Rows of the part that hold no prediction; their reasons are in the rejects object."""
+    """Rows of the part without a prediction; the rejects object holds their reasons."""
     location: str
     rejects_location: str | None = None
     size_bytes: Annotated[int, Field(ge=0)]
     checksum: str
-    """Of the part's bytes, as ``crc32:<8 hex digits>``."""
+    """Checksum of the part's bytes, as ``crc32:<8 hex digits>``."""
     columns: tuple[str, ...]
     """The header of the part's lines, which the part itself does not hold."""
     received_at: str | None = None
-    """When the service took the request, as it said (ISO 8601)."""
+    """Time at which the service took the request, by its own account (ISO 8601)."""
     completed_at: str | None = None
-    """When the service had the answer."""
+    """Time at which the service had the answer (ISO 8601)."""
     body: str | None = None
-    """The part itself when it is small."""
+    """The part itself if it is small."""
 
     def without_large_body(self) -> PartReady:
-        """The event as the topic takes it: without its body, when that (escaped as JSON) makes it too large."""
+        """Drop the body if it makes the event, with the body escaped as JSON, too large for the topic."""
         if self.body is None or len(self.to_json().encode()) <= EVENT_BYTES:
             return self
         return self.model_copy(update={"body": None})
 
     @staticmethod
     def id_of(job_id: str, rows: RowRange) -> str:
-        """The id of the event for this range."""
+        """Return the id of the event for this range."""
         return f"PartReady:{job_id}:{rows.name}"
 
 
@@ -97,7 +96,11 @@ class JobFinished(_Message):
 
     @classmethod
     def of(cls, job: Job, *, endpoint: str, manifest_location: str) -> JobFinished:
-        """The event for a job that is being finished."""
+        """Build the event for a job in ``finishing``.
+
+        Raises:
+            ValueError: the job is not in ``finishing``.
+        """
         if job.rows_total is None or job.finishing_at is None:
             raise ValueError(f"job {job.job_id} is not being finished: {job.state}")
         return cls(
@@ -128,16 +131,16 @@ class ChunkParked(_Message):
     redrives: Annotated[int, Field(ge=0)] = 0
     failure_class: FailureClass
     reason: str
-    """As the service or the container said it."""
+    """Reason in the words of the service or the container."""
     input_location: str
     output_location: str | None = None
     failure_location: str | None = None
     advice: str
-    """What a person can do next."""
+    """Advice on the next step for a person."""
 
     @staticmethod
     def id_of(job_id: str, rows: RowRange, attempt: int) -> str:
-        """The id of the event for this attempt."""
+        """Return the id of the event for this attempt."""
         return f"ChunkParked:{job_id}:{rows.name}:{attempt}"
 
 
@@ -149,11 +152,11 @@ class RetryDue(_Message):
     first_row: FirstRow
     rows: Rows
     attempt: Attempt
-    """The attempt to make; the one before must be the chunk's current one."""
+    """Attempt to make; the one before must be the chunk's current attempt."""
     tries: Annotated[int, Field(ge=0)]
-    """How many attempts will count then."""
+    """Counted attempts, this one included."""
     redrives: Annotated[int, Field(ge=0)] | None = None
-    """How often a person will have redriven the chunk then; null when no person asked for this attempt."""
+    """Redrives of the chunk, this one included; null if no person asked for this attempt."""
     reason: str
 
     @property
@@ -170,7 +173,7 @@ class DiscardDue(_Message):
     first_row: FirstRow
     rows: Rows
     attempt: Attempt
-    """The attempt at which the chunk was parked; at another one the message does not count any more."""
+    """Attempt at which the chunk was parked; the message is stale at any other."""
     reason: str
 
     @property
@@ -180,16 +183,16 @@ class DiscardDue(_Message):
 
 
 Published = Annotated[PartReady | JobFinished, Field(discriminator="type")]
-"""What stands on the results topic."""
+"""An event on the results topic."""
 
 M = TypeVar("M", bound=_Message)
 
 
 def decode(model: type[M], body: str) -> M:
-    """The message in ``body``, bare or in SNS's envelope.
+    """Decode the message in ``body``, bare or in SNS's envelope.
 
     Raises:
-        MessageError: it is not one; keeps the bytes.
+        MessageError: the body is no such message; keeps the bytes.
     """
     try:
         return model.model_validate(read_json(body))
@@ -203,10 +206,10 @@ def _published() -> TypeAdapter[PartReady | JobFinished]:
 
 
 def decode_published(body: str) -> PartReady | JobFinished:
-    """The event in a message of the results queue, bare or in SNS's envelope.
+    """Decode the event in a message of the results queue, bare or in SNS's envelope.
 
     Raises:
-        MessageError: it is not one; keeps the bytes.
+        MessageError: the body is no such event; keeps the bytes.
     """
     try:
         return _published().validate_python(read_json(body))
@@ -215,6 +218,6 @@ def decode_published(body: str) -> PartReady | JobFinished:
 
 
 def message_attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
-    """The SNS message attributes that subscribers filter on."""
+    """Return the SNS message attributes that subscribers filter on."""
     values = {"type": event.type, "job_id": event.job_id, "endpoint": event.endpoint}
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The job's final summary: its parts in order, what was rejected, counts and checksums."""
+"""The manifest, a job's final summary: its parts in order, rejects, counts and checksums."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ class Manifest(BaseModel):
     rows_rejected: int
     rows_cancelled: int
     columns: tuple[str, ...]
-    """The header of the result."""
+    """Column names of the result."""
     parts: tuple[ManifestPart, ...]
 
     def to_json(self) -> str:
-        """The manifest as it is stored."""
+        """Serialize the manifest as stored."""
         return self.model_dump_json(exclude_none=True)
 
 
 def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> Manifest:
-    """The manifest of a job that is being finished, from its chunks in any order.
+    """Build the manifest of a job in ``finishing`` from its chunks, in any order.
 
     The result follows from the ledger alone, so that two finishers write the same bytes.
 
     Raises:
-        ValueError: the leaf chunks do not tile the job's rows, or do not add up to its counters; the ledger's invariant
-            is broken and nothing is written.
+        ValueError: the job is not in ``finishing``, or its leaf chunks do not tile its rows, or do not
+            add up to its counters. The ledger's invariant is broken then, and nothing is written.
     """
     if job.rows_total is None or job.finishing_at is None:
         raise ValueError(f"job {job.job_id} is not being finished: {job.state}")

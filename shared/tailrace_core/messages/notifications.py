@@ -1,6 +1,7 @@
-"""The notification that SageMaker sends for an asynchronous request, read as tolerantly as it is written.
+"""SageMaker's notifications of asynchronous requests, decoded tolerantly.
 
-Only ``eventName``, ``invocationStatus`` and ``inferenceId`` can be relied on in a result; all else may be missing.
+A result always has ``eventName``, ``invocationStatus`` and ``inferenceId``; any other field may be
+missing.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 T = TypeVar("T")
 Tolerant = Annotated[T | None, WrapValidator(_or_nothing)]
-"""What may be missing may be of another type as well: it counts as missing, and does not cost the whole message."""
+"""An optional field whose value counts as missing if it has the wrong type: one bad field must not
+cost the whole message."""
 
 
 class ResponseParameters(BaseModel):
-    """Where the answer or the failure lies."""
+    """Locations of the answer or the failure."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -39,7 +41,7 @@ class ResponseParameters(BaseModel):
 
 
 class RequestParameters(BaseModel):
-    """What was asked for."""
+    """Parameters of the request."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -65,22 +67,22 @@ class Notification(BaseModel):
 
     @property
     def request(self) -> RequestParameters:
-        """What was asked for, as far as the message says."""
+        """Parameters of the request; empty if the message has none."""
         return self.request_parameters or RequestParameters()
 
     @property
     def response(self) -> ResponseParameters:
-        """Where the answer or the failure lies, as far as the message says."""
+        """Locations of the answer or the failure; empty if the message has none."""
         return self.response_parameters or ResponseParameters()
 
     @property
     def is_test(self) -> bool:
-        """Whether this is what the service sends on every create, update and scaling action."""
+        """Whether this is the test message that the service sends on every create, update and scaling action."""
         return self.event_name == TEST
 
     @property
     def is_result(self) -> bool:
-        """Whether this reports on a request: it has all that is required of a result."""
+        """Whether this reports on a request and has all fields that a result requires."""
         return self.event_name == RESULT and self.inference_id is not None and self.invocation_status is not None
 
     @property
@@ -90,10 +92,10 @@ class Notification(BaseModel):
 
 
 def decode_notification(body: str) -> Notification:
-    """The notification in an SQS body: bare (raw delivery) or in SNS's envelope.
+    """Decode the notification in an SQS body, bare (raw delivery) or in SNS's envelope.
 
     Raises:
-        MessageError: it is neither; keeps the bytes.
+        MessageError: the body is no notification; keeps the bytes.
     """
     try:
         return Notification.model_validate(read_json(body))

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what is published, sent and stored.
+"""JSON Schemas of the published events, sent messages and stored manifests.
 
 ``python -m tailrace_core.messages.schemas FOLDER`` writes them.
 """
@@ -19,20 +19,20 @@ MODELS: tuple[type[BaseModel], ...] = (ChunkParked, DiscardDue, JobFinished, Man
 
 
 def schemas() -> dict[str, str]:
-    """The text of each schema by the name of its file."""
+    """Return the text of each schema by its file name."""
     return {f"{model.__name__}.json": _text(model) for model in MODELS}
 
 
 def _text(model: type[BaseModel]) -> str:
-    # As it is read: what has a default may be left out, and is, by versions that did not know it yet.
+    # The schema of reading: fields with a default may be missing, as older versions leave them out.
     schema = {"$schema": DIALECT, **model.model_json_schema(mode="validation")}
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the schemas into the folder named; returns the exit code."""
+    """Write the schemas into the given folder; return the exit code."""
     if len(arguments) != 1:
-        print("usage: python -m tailrace_core.messages.schemas FOLDER", file=sys.stderr)  # noqa: T201 - this is a command
+        print("usage: python -m tailrace_core.messages.schemas FOLDER", file=sys.stderr)  # noqa: T201  this is a command
         return 2
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Checksums as they stand in the ledger, the events and the manifest: ``crc32:<8 hex digits>``."""
+"""Checksums in the form of the ledger, the events and the manifest: ``crc32:<8 hex digits>``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import zlib
 
 
 class Checksum:
-    """The running CRC-32 (the one that S3 itself checks uploads with) of bytes seen so far."""
+    """A running CRC-32, the checksum that S3 itself verifies uploads with."""
 
     def __init__(self) -> None:
         self._crc = 0
         self.size_bytes = 0
 
     def update(self, data: bytes) -> None:
-        """Take more bytes in."""
+        """Add bytes."""
         self._crc = zlib.crc32(data, self._crc)
         self.size_bytes += len(data)
 
@@ -23,7 +23,7 @@ class Checksum:
 
 
 def checksum(*pieces: bytes) -> str:
-    """The checksum of the pieces' concatenation."""
+    """Return the checksum of the concatenated pieces."""
     running = Checksum()
     for piece in pieces:
         running.update(piece)
@@ -31,5 +31,5 @@ def checksum(*pieces: bytes) -> str:
 
 
 def to_s3_crc32(checksum: str) -> str:
-    """A checksum in the form of S3's parameter ``ChecksumCRC32``: the number's four bytes in base64."""
+    """Convert a checksum to the form of S3's ``ChecksumCRC32``: the number's four bytes in base64."""
     return base64.b64encode(bytes.fromhex(checksum.removeprefix("crc32:"))).decode()

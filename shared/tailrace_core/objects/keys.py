@@ -1,4 +1,4 @@
-"""Where things lie in the stack's bucket. Keys start with the layout's version."""
+"""Keys of the objects in the stack's bucket. Keys start with the layout's version."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def _object(job_id: str, kind: str, rows: RowRange) -> str:
 
 
 def input_key(job_id: str, rows: RowRange) -> str:
-    """What the model gets: the sent columns of the chunk's rows, less those rejected before sending."""
+    """Return the key of a chunk's input: the sent columns of its rows, less those rejected before sending."""
     return _object(job_id, "input", rows)
 
 
 def kept_key(job_id: str, rows: RowRange) -> str:
-    """The kept columns of every row of the chunk, one record a row, LF ends."""
+    """Return the key of the kept columns of every row of the chunk, one record a row, LF ends."""
     return _object(job_id, "kept", rows)
 
 
 def part_key(job_id: str, rows: RowRange) -> str:
-    """The chunk's result, one line for each of its rows."""
+    """Return the key of the chunk's result, one line for each of its rows."""
     return _object(job_id, "parts", rows)
 
 
 def rejects_key(job_id: str, rows: RowRange) -> str:
-    """The chunk's rejected rows: position, reason, original record."""
+    """Return the key of the chunk's rejected rows: position, reason, original record."""
     return _object(job_id, "rejects", rows)
 
 
 def manifest_key(job_id: str) -> str:
-    """The job's final summary."""
+    """Return the key of the job's final summary."""
     return f"v1/jobs/{job_id}/manifest.json"

@@ -1,4 +1,4 @@
-"""S3 locations as SageMaker writes them, and whether they may be trusted."""
+"""S3 locations in SageMaker's notation, and the check that a location can be trusted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tailrace_core.errors import ContractError
 
 _S3_URI = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)"
-# The virtual-hosted form, seen instead of s3:// in notifications, and the older path-style one. The region may be
-# missing, and China's partition has its own suffix.
+# The virtual-hosted form, seen instead of s3:// in notifications, and the older path-style one. The
+# region may be missing, and China's partition has its own suffix.
 _HOST = r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 _VIRTUAL = rf"https://([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])\.{_HOST}/(.+)"
 _PATH = rf"https://{_HOST}/([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])/(.+)"
@@ -28,10 +28,10 @@ class S3Location:
 
     @classmethod
     def parse(cls, text: str) -> S3Location:
-        """The location of an ``s3://`` address, or of an ``https://`` one with the bucket in its host or path.
+        """Parse an ``s3://`` address, or an ``https://`` one with the bucket in its host or path.
 
         Raises:
-            ContractError: it is neither.
+            ContractError: the text is neither.
         """
         for form in (_S3_URI, _VIRTUAL, _PATH):
             if match := re.fullmatch(form, text, re.DOTALL):
@@ -40,13 +40,13 @@ class S3Location:
 
 
 def parse_trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
-    """The location, when it lies in ``bucket`` under ``prefix`` and its key plays no tricks. A message may be forged.
+    """Parse a location and check that it lies in ``bucket`` under ``prefix``: a message may be forged.
 
-    ``prefix`` ends with a slash. What follows it has segments of letters, digits, dots, dashes and underscores that
-    start with a letter or a digit, as the names that the service makes do.
+    ``prefix`` ends with a slash. The rest of the key must look like the service's own names: segments of
+    letters, digits, dots, dashes and underscores that start with a letter or a digit.
 
     Raises:
-        ContractError: it does not.
+        ContractError: the text is no location, or lies elsewhere.
     """
     location = S3Location.parse(text)
     if location.bucket != bucket:
