@@ -1,4 +1,4 @@
-"""Processes in groups of their own, recorded so that whoever comes later can end them."""
+"""Child processes that lead a group each, with a record on disk from which a later process can end them."""
 
 from __future__ import annotations
 
@@ -11,42 +11,84 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+# A record is written right after the start; a process that began this much earlier or later is another one.
+_TOLERANCE_S = 5.0
 
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """One process that leads a group.
+    """A process that leads a group.
 
-    `started` is in seconds since the epoch: a process that has the pid but began at another time is a stranger.
+    Attributes:
+        started: seconds since the epoch. A process with the same pid and another start time is not this one.
+        what: the kind of process, such as `cloud` or `model-server`.
+        url: base URL, for a server.
     """
 
     pid: int
     pgid: int
     started: float
     what: str
+    url: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> ProcessRecord | None:
-        """The record in `path`, or None when it is gone or was cut off while being written."""
+        """Read the record in `path`; None if the file is gone or incomplete."""
         try:
             found = json.loads(path.read_text())
-            return cls(int(found["pid"]), int(found["pgid"]), float(found["started"]), str(found["what"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            url = found.get("url")
+            return cls(int(found["pid"]), int(found["pgid"]), float(found["started"]), str(found["what"]), url)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def write(self, folder: Path) -> Path:
-        """Record this process in `folder`; the file's name is unique to it."""
+    def write(self, folder: Path, name: str | None = None) -> Path:
+        """Write the record to `folder`, as `<name>.json` or under a name that is unique to the process."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.what.replace('/', '-').replace(' ', '-')}-{self.pid}.json"
+        name = name or f"{self.what.replace('/', '-').replace(' ', '-')}-{self.pid}"
+        path = folder / f"{name}.json"
         scratch = path.with_suffix(".partial")
-        scratch.write_text(json.dumps(asdict(self)))
+        scratch.write_text(json.dumps({key: value for key, value in asdict(self).items() if value is not None}))
         scratch.replace(path)
         return path
 
+    def members(self) -> list[psutil.Process]:
+        """List the living processes of the group: none if the pid now belongs to another process."""
+        import psutil  # noqa: PLC0415 - a cloud that starts in a fresh state directory does not need it
+
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if abs(psutil.Process(self.pid).create_time() - self.started) > _TOLERANCE_S:
+                return []
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if (
+                    os.getpgid(process.pid) == self.pgid
+                    and process.create_time() >= self.started - _TOLERANCE_S
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(process)
+        return found
+
+    def alive(self) -> bool:
+        """Whether the leader itself still runs."""
+        return any(process.pid == self.pid for process in self.members())
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal to the group; False if the group is gone. Check `members` first for a record from disk."""
+        try:
+            os.killpg(self.pgid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
 
 class ProcessGroup:
-    """A child that leads its own group, from its start until nothing of the group is left."""
+    """A child process that leads its own group, from its start until the whole group has ended."""
 
     def __init__(self, child: subprocess.Popen[bytes], record: ProcessRecord, path: Path) -> None:
         self.child = child
@@ -61,11 +103,17 @@ class ProcessGroup:
         what: str,
         records: Path,
         environment: Mapping[str, str],
-        cwd: Path,
+        cwd: Path | None,
         output: IO[bytes] | int,
-        handed_on: Sequence[int] = (),
+        pass_fds: Sequence[int] = (),
+        name: str | None = None,
+        url: str | None = None,
     ) -> ProcessGroup:
-        """Start `argv` in a session of its own, with the descriptors `handed_on`, and record it in `records`."""
+        """Start `argv` in a session of its own and write its record to the folder `records`, as `<name>.json`.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
         child = subprocess.Popen(
             list(argv),
             env=dict(environment),
@@ -74,10 +122,10 @@ class ProcessGroup:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=handed_on,
+            pass_fds=pass_fds,
         )
-        record = ProcessRecord(child.pid, child.pid, time.time(), what)
-        return cls(child, record, record.write(records))
+        record = ProcessRecord(child.pid, child.pid, time.time(), what, url)
+        return cls(child, record, record.write(records, name))
 
     @property
     def running(self) -> bool:
@@ -85,20 +133,24 @@ class ProcessGroup:
         return self.child.poll() is None
 
     def end(self, *, grace_s: float = 2.0) -> int:
-        """SIGTERM to the group, SIGKILL after `grace_s`; the leader's exit status."""
-        self._signal(signal.SIGTERM)
+        """Send SIGTERM to the group, then SIGKILL after `grace_s`; return the leader's exit status."""
+        self.signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(grace_s)
         return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL to whatever is left of the group, and the record goes; the leader's exit status."""
-        self._signal(signal.SIGKILL)
+        """Send SIGKILL to the rest of the group and remove the record; return the leader's exit status."""
+        self.signal(signal.SIGKILL)
         status = self.child.wait(10)
-        self._path.unlink(missing_ok=True)
+        self.remove_record()
         return status
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal to the group; False if the group is gone."""
         # The pid cannot be recycled before wait() has reaped it, nor the group's id while a member lives.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.record.pgid, number)
+        return self.record.signal(number)
+
+    def remove_record(self) -> None:
+        """Remove the record of a group that has ended."""
+        self._path.unlink(missing_ok=True)

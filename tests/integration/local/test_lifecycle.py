@@ -17,7 +17,7 @@ import pytest
 
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.control.launch import Launcher, is_up, settings_for
-from tailrace_local.control.teardown import end_all, members
+from tailrace_local.control.teardown import end_all
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import BuildError, LocalCloudError, StartError, StateDirectoryError
@@ -60,7 +60,7 @@ def bare(state: StateDirectory) -> tuple[Launcher, CloudSettings]:
 def test_a_recorded_process_is_ended(state: StateDirectory) -> None:
     group = sleeper(state)
     assert end_all(state, grace_s=5) == 1
-    assert not members(group.record)
+    assert not group.record.members()
     assert not group.running
 
 
@@ -72,7 +72,7 @@ def test_a_process_that_ignores_sigterm_is_killed(state: StateDirectory) -> None
     group = sleeper(state, program=program)
     eventually((state.root / "ready").exists, what="the sleeper ignoring SIGTERM")
     end_all(state, grace_s=0.3)
-    assert not members(group.record)
+    assert not group.record.members()
     assert not group.running
 
 
@@ -84,9 +84,9 @@ def test_children_of_a_leader_that_died_are_ended(state: StateDirectory) -> None
     )
     group = sleeper(state, program=program)
     group.child.wait(60)
-    assert members(group.record)
+    assert group.record.members()
     end_all(state, grace_s=5)
-    assert not members(group.record)
+    assert not group.record.members()
 
 
 def test_a_stranger_that_got_the_pid_is_left_alone(state: StateDirectory) -> None:
@@ -131,7 +131,7 @@ def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> 
     eventually(lambda: not is_up(state), what="the death of the cloud")
     assert LocalCloud(Workspace.here(), state).down(lambda _: None) == 1
     launcher.reap()
-    assert not members(orphan.record)
+    assert not orphan.record.members()
     assert not orphan.running
     assert not state.root.exists()
 
@@ -172,7 +172,7 @@ def test_an_attached_cloud_ends_with_whoever_started_it_and_any_other_goes_on(
             starter.kill()
             starter.communicate(timeout=60)
         (cloud,) = (record for record in state.records().values() if record.what == "cloud")
-        eventually(lambda: not members(cloud), what="the end of the attached cloud")
+        eventually(lambda: not cloud.members(), what="the end of the attached cloud")
         assert "has ended" in state.cloud_log.read_text()
         assert is_up(other)
     finally:

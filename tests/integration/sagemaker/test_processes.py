@@ -3,13 +3,15 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tailrace_local.sagemaker.adapters.processes import WHAT, ProcessLauncher, ProcessRecord, started_at
+from tailrace_local.processes import ProcessGroup, ProcessRecord
+from tailrace_local.sagemaker.adapters.processes import MODEL_SERVER, ProcessLauncher
 from tailrace_local.sagemaker.records import Container
 from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
@@ -24,29 +26,51 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_the_start_time_on_record_is_psutils(sleeper: subprocess.Popen[bytes]) -> None:
-    assert started_at(sleeper.pid) == pytest.approx(psutil.Process(sleeper.pid).create_time(), abs=0.05)
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return tmp_path / "state0" / "processes"
+
+
+def record(
+    process: subprocess.Popen[bytes], what: str = MODEL_SERVER, *, started: float | None = None
+) -> ProcessRecord:
+    return ProcessRecord(process.pid, process.pid, started or psutil.Process(process.pid).create_time(), what)
+
+
+def test_the_start_time_on_record_is_the_processs_own(tmp_path: Path) -> None:
+    group = ProcessGroup.start(
+        ["sleep", "60"], what="sleeper", records=tmp_path, environment={}, cwd=tmp_path, output=subprocess.DEVNULL
+    )
+    try:
+        assert group.record.started == pytest.approx(psutil.Process(group.record.pid).create_time(), abs=2)
+        assert [process.pid for process in group.record.members()] == [group.record.pid]
+    finally:
+        group.kill()
+    assert group.record.members() == []
 
 
 def test_what_a_crash_left_behind_is_ended_at_the_next_start(
-    sleeper: subprocess.Popen[bytes], make_lab: MakeLab, tmp_path: Path
+    sleeper: subprocess.Popen[bytes], make_lab: MakeLab, records: Path
 ) -> None:
-    folder = tmp_path / "state0" / "processes"
-    folder.mkdir(parents=True)
-    ProcessRecord(folder / "old.json").write(sleeper.pid, "http://127.0.0.1:1")
+    record(sleeper).write(records, "old")
     make_lab()
     assert eventually(sleeper.poll, "the process to end") == -9
-    assert list(folder.iterdir()) == []
+    assert list(records.iterdir()) == []
+
+
+def test_a_process_that_got_the_pid_of_a_model_server_is_left_alone(
+    sleeper: subprocess.Popen[bytes], make_lab: MakeLab, records: Path
+) -> None:
+    record(sleeper, started=time.time() - 3600).write(records, "old")
+    make_lab()
+    assert sleeper.poll() is None
+    assert list(records.iterdir()) == []
 
 
 def test_records_of_others_in_the_same_folder_are_left_alone(
-    sleeper: subprocess.Popen[bytes], make_lab: MakeLab, tmp_path: Path
+    sleeper: subprocess.Popen[bytes], make_lab: MakeLab, records: Path
 ) -> None:
-    folder = tmp_path / "state0" / "processes"
-    folder.mkdir(parents=True)
-    other = folder / "function.json"
-    entry = {"pid": sleeper.pid, "pgid": sleeper.pid, "started": started_at(sleeper.pid), "what": "function"}
-    other.write_text(json.dumps(entry))
+    other = record(sleeper, "function").write(records)
     make_lab()
     assert other.exists()
     assert sleeper.poll() is None
@@ -88,7 +112,7 @@ def test_a_server_gets_its_containers_environment_and_little_of_the_hosts(tmp_pa
         async with asyncio.timeout(60):
             while server.alive():  # noqa: ASYNC110 - a process has no event to wait for
                 await asyncio.sleep(0.02)
-        assert json.loads((tmp_path / "processes" / "one.json").read_text())["what"] == WHAT
+        assert json.loads((tmp_path / "processes" / "one.json").read_text())["what"] == MODEL_SERVER
         await server.stop()
 
     asyncio.run(scenario())

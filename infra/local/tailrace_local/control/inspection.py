@@ -7,7 +7,6 @@ from typing import Any
 from tailrace_local.cloud.serving.router import STATUS_PATH
 from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.launch import is_up
-from tailrace_local.control.teardown import alive
 from tailrace_local.errors import SilentCloudError
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
@@ -29,7 +28,7 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
         "up": up,
         "state_dir": str(state.root),
         "processes": [
-            {"what": record.what, "pid": record.pid, "alive": alive(record)} for record in state.records().values()
+            {"what": record.what, "pid": record.pid, "alive": record.alive()} for record in state.records().values()
         ],
     }
     if facts and up:

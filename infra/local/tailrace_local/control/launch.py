@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tailrace_local.cloud.settings import CloudSettings, Image
-from tailrace_local.control.teardown import CLOUD, alive
+from tailrace_local.control.teardown import CLOUD
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import StartError
 from tailrace_local.processes import ProcessGroup
@@ -74,8 +74,8 @@ class Launcher:
         """
         python = self._workspace.tool("cloud")
         file = self._state.root / "settings.json"
-        with self._state.cloud_log.open("ab") as log, self._pipe() as handed_on:
-            starter_fd = handed_on[0] if handed_on else None
+        with self._state.cloud_log.open("ab") as log, self._pipe() as pass_fds:
+            starter_fd = pass_fds[0] if pass_fds else None
             replace(settings, state_dir=str(self._state.root), starter_fd=starter_fd).write(file)
             group = ProcessGroup.start(
                 [str(python), "-m", "tailrace_local.cloud", str(file)],
@@ -84,7 +84,7 @@ class Launcher:
                 environment=_clean_environment(self._workspace),
                 cwd=self._state.root,
                 output=log.fileno(),
-                handed_on=handed_on,
+                pass_fds=pass_fds,
             )
         self._group = group
         try:
@@ -134,7 +134,7 @@ class Launcher:
 
 def is_up(state: StateDirectory) -> bool:
     """Whether the cloud's process runs and listens."""
-    running = any(record.what == CLOUD and alive(record) for record in state.records().values())
+    running = any(record.what == CLOUD and record.alive() for record in state.records().values())
     return running and state.read_address() is not None
 
 

@@ -42,7 +42,7 @@ class Workspace:
     @property
     def sources(self) -> str:
         """The PYTHONPATH for a process of the local cloud."""
-        return os.pathsep.join([str(self.root / "infra" / "local"), str(self.root / "shared")])
+        return str(self.root / "infra" / "local")
 
     def tool(self, environment: str, program: str = "python") -> Path:
         """A program of one of the environments under .tools.

@@ -14,7 +14,7 @@ from tailrace_local.sagemaker.adapters.artifacts import ModelArtifacts
 from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, ThreadPool
 from tailrace_local.sagemaker.adapters.containers import HttpModelClient
 from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegistry
-from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, ProcessRecord
+from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, kill_leftovers
 from tailrace_local.sagemaker.admin import PREFIX, AdminApi
 from tailrace_local.sagemaker.asgi import Response, read_json
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
@@ -132,8 +132,7 @@ class Emulator:
         """Make the folders, end what an emulator that crashed left in them, begin the background work."""
         for folder in ("processes", "logs", "models", "spool"):
             (self._settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
-        for record in (self._settings.state_dir / "processes").glob("*.json"):
-            ProcessRecord(record).kill_if_it_is_the_same()
+        kill_leftovers(self._settings.state_dir / "processes")
         self._bridge.loop = asyncio.get_running_loop()
         self._background = [asyncio.create_task(self._tick(), name="expire requests")]
         if self._settings.metrics_period_s > 0:
