@@ -1,29 +1,33 @@
-"""Batches of a queue's messages: each is handled by itself, and the answer names those that are to come again.
+"""Batches of queue messages with partial failures.
 
-Powertools has a processor for this; importing it takes a quarter of a function's cold start (decision 91).
+Each message succeeds or fails on its own; the response lists the failed ones. Powertools has a processor for this, but
+importing it takes a quarter of a function's cold start (decision 91).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tailrace_consumers.ports import DeferToSerialError
-from tailrace_consumers.runtime.side_by_side import side_by_side
+
+T = TypeVar("T")
 
 CONCURRENCY = 4
-"""So many messages of a batch a function that waits most of the time handles at once (decision 95)."""
+"""Messages of a batch that CollectResults handles at once: it mostly waits for AWS (decision 95)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A message as Lambda hands it over."""
+    """A message as Lambda passes it."""
 
     message_id: str
     body: str
     serial: bool = True
-    """False while others may be handled beside it."""
+    """False while other messages may be handled at the same time."""
 
 
 def process_batch(
@@ -33,32 +37,75 @@ def process_batch(
     *,
     concurrency: int = 1,
 ) -> dict[str, Any]:
-    """Handle each message; those that raised are delivered again, and go to the dead-letter queue in the end.
+    """Handle each message and return Lambda's partial batch response.
 
-    Every message failing is no different from one failing: the answer says which, and the queue counts. ``finish`` does
-    what is done for several messages together, and answers with the ids of those for which it could not.
+    SQS delivers a message again when ``handle`` raised, and moves it to the dead-letter queue in the end. A batch whose
+    messages all failed gets the same kind of response: it lists the failures, and the queue counts receives.
 
-    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises
-    `DeferToSerialError` is handled again, alone, after all others.
+    ``finish`` runs after all messages, for work that several of them share. It returns the ids of the messages whose
+    share failed.
+
+    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises `DeferToSerialError` is
+    handled again, alone, after all others.
     """
     records = [Record(each["messageId"], each["body"]) for each in event["Records"]]
     failed: set[str] = set()
-    serial: list[Record] = []
+    deferred: list[Record] = []
 
-    def one(record: Record) -> None:
+    def handle_one(record: Record) -> None:
         try:
             handle(record)
-        except Exception as exc:  # noqa: BLE001 whatever it is, the other messages are handled
+        except Exception as exc:  # noqa: BLE001 one message's failure must not stop the others
             if isinstance(exc, DeferToSerialError) and not record.serial:
-                serial.append(replace(record, serial=True))
+                deferred.append(replace(record, serial=True))
             else:
                 failed.add(record.message_id)
 
     if min(concurrency, len(records)) > 1:
-        side_by_side(one, [replace(each, serial=False) for each in records], concurrency=concurrency)
+        handle_concurrently(handle_one, [replace(each, serial=False) for each in records], concurrency=concurrency)
     else:
-        serial = records
-    for record in serial:
-        one(record)
+        deferred = records
+    for record in deferred:
+        handle_one(record)
     failed.update(finish())
     return {"batchItemFailures": [{"itemIdentifier": each.message_id} for each in records if each.message_id in failed]}
+
+
+def handle_concurrently(
+    handle: Callable[[T], object],
+    items: Iterable[T],
+    *,
+    concurrency: int,
+    make_pool: Callable[[int], Executor] = ThreadPoolExecutor,
+) -> None:
+    """Call ``handle`` for each item, in order, at most ``concurrency`` at once; return when all calls have ended.
+
+    The caller's thread handles what is left when the process can start no thread. Once a call raises, no other begins;
+    calls in progress end first, then the first exception is raised here. ``handle`` has to bound its own duration: each
+    AWS call has a timeout, and so does the function.
+    """
+    waiting = deque(items)
+    raised: list[BaseException] = []
+
+    def handle_next() -> None:
+        try:
+            if waiting:
+                handle(waiting.popleft())
+        except BaseException as exc:  # noqa: BLE001 raised by the caller's thread below
+            # In this order: a thread that finds the deque emptied meanwhile appends its IndexError after this.
+            raised.append(exc)
+            waiting.clear()
+
+    try:
+        with make_pool(concurrency) as pool:
+            for _ in range(len(waiting)):
+                pool.submit(handle_next)
+    except RuntimeError:
+        pass  # "can't start new thread": the items are still waiting
+    except BaseException:
+        waiting.clear()
+        raise
+    while waiting:
+        handle_next()
+    if raised:
+        raise raised[0]

@@ -1,9 +1,10 @@
-"""What tests with threads share: nothing waits for longer than `LIMIT_S`."""
+"""Helpers for tests with threads; none of them waits longer than `LIMIT_S`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 
@@ -12,32 +13,42 @@ RAISED: list[type[BaseException]] = [RuntimeError, MemoryError, KeyboardInterrup
 
 
 def bounded(act: Callable[[], object]) -> None:
-    """Do it in a thread, which has to come to its end; raises what it raised."""
+    """Run ``act`` in a thread that has to end within `LIMIT_S`; raise what it raised."""
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
             act()
-        except BaseException as exc:  # noqa: BLE001 it is raised by whoever waits
+        except BaseException as exc:  # noqa: BLE001 raised by the waiting thread
             raised.append(exc)
 
     thread = Thread(target=run, daemon=True)
     thread.start()
     thread.join(LIMIT_S)
-    assert not thread.is_alive(), "it hangs"
+    assert not thread.is_alive(), "the thread hangs"
     if raised:
         raise raised[0]
 
 
+def in_threads(act: Callable[[int], object], count: int) -> None:
+    """Run ``act(0)`` to ``act(count - 1)`` in a thread each, at once; raise what one of them raised."""
+
+    def run() -> None:
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(act, range(count)))
+
+    bounded(run)
+
+
 def busy() -> None:
-    """Work for long enough that others come in between, if they may."""
+    """Work long enough for other threads to interleave, if they may."""
     for _ in range(20_000):
         pass
 
 
 @contextmanager
 def switching_often() -> Iterator[None]:
-    """Threads take turns a thousand times as often as ever."""
+    """Make threads switch a thousand times as often as usual."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-6)
     try:

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from tailrace_consumers.adapters.executor import BotocoreExecutor
-from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.aws.calls import Call
-from tests.unit.consumers.threads import LIMIT_S, bounded, busy, switching_often
+from tests.unit.consumers.threads import LIMIT_S, bounded, busy, in_threads, switching_often
 
 
 class Client:
@@ -62,7 +61,7 @@ def test_threads_that_need_clients_at_once_get_one_of_each_made_one_after_the_ot
         answers.append(execute(call(f"s{number % 4}"))["service"])
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(8), concurrency=8))
+        in_threads(ask, 8)
     assert sorted(made) == ["s0", "s1", "s2", "s3"]
     assert sorted(answers) == sorted(2 * made)
 

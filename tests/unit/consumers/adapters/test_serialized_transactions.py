@@ -7,9 +7,8 @@ from threading import Barrier, Event, Lock, Thread
 import pytest
 
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
-from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.aws.calls import Call
-from tests.unit.consumers.threads import LIMIT_S, bounded, busy, switching_often
+from tests.unit.consumers.threads import LIMIT_S, bounded, busy, in_threads, switching_often
 
 TRANSACTION = Call("dynamodb", "transact_write_items", {})
 READ = Call("dynamodb", "get_item", {})
@@ -32,7 +31,7 @@ def test_no_two_transactions_are_under_way_at_once() -> None:
             assert in_turn(TRANSACTION) is TRANSACTION
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(4), concurrency=4))
+        in_threads(ask, 4)
 
 
 def test_other_calls_do_not_wait_for_a_transaction() -> None:

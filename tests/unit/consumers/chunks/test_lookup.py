@@ -5,10 +5,9 @@ from __future__ import annotations
 from threading import Barrier
 
 from tailrace_consumers.chunks.lookup import LedgerLookup
-from tailrace_consumers.runtime.side_by_side import side_by_side
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.ledger.memory import MemoryLedger
-from tests.unit.consumers.threads import LIMIT_S, bounded, switching_often
+from tests.unit.consumers.threads import LIMIT_S, in_threads, switching_often
 
 
 class Counting(MemoryLedger):
@@ -64,4 +63,4 @@ def test_threads_get_each_job_its_own_while_others_are_let_go_of() -> None:
             assert found.endpoint_name == job_id
 
     with switching_often():
-        bounded(lambda: side_by_side(ask, range(4), concurrency=4))
+        in_threads(ask, 4)
