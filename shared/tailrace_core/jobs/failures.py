@@ -42,7 +42,7 @@ class Policy:
 
     first: Action
     counted: bool
-    """Whether a retry counts against the job's ``max_attempts``."""
+    """True if a retry counts against the job's ``max_attempts``."""
     last: Action
     """Action when no attempt is left. ``SPLIT`` applies only if other rows were scored meanwhile;
     otherwise the chunk is parked."""

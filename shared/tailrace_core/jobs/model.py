@@ -27,12 +27,12 @@ class JobState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the state never changes again."""
+        """True if the state never changes again."""
         return self in FINAL_STATES
 
     @property
     def accepts_results(self) -> bool:
-        """Whether an open chunk may still be scored or rejected."""
+        """True if an open chunk may still be scored or rejected."""
         return self in {JobState.SUBMITTING, JobState.RUNNING}
 
 
@@ -54,7 +54,7 @@ class ChunkState(StrEnum):
 
     @property
     def leaf(self) -> bool:
-        """Whether the chunk owns its rows: a split chunk's rows belong to its children."""
+        """True if the chunk owns its rows: a split chunk's rows belong to its children."""
         return self is not ChunkState.SPLIT
 
 
@@ -93,7 +93,7 @@ class JobSettings(BaseModel):
 
     @property
     def has_kept_columns(self) -> bool:
-        """Whether the job keeps columns, so that its chunks have kept objects."""
+        """True if the job keeps columns, so that its chunks have kept objects."""
         return bool(self.kept_columns)
 
     @property
@@ -145,7 +145,7 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        """Whether the job is sealed and every row is settled."""
+        """True if the job is sealed and every row is settled."""
         return self.rows_total is not None and self.rows_settled == self.rows_total
 
     @property
@@ -169,7 +169,7 @@ class Chunk:
     tries: int = 1
     """Attempts counted against ``max_attempts``; expiry and throttling do not count."""
     invoked: bool = False
-    """Whether the service is known to have taken the current attempt: its locations are recorded."""
+    """True if the service has taken the current attempt and its locations are recorded."""
     invoked_at: float | None = None
     """Time of the current attempt's invocation, if it was recorded."""
     output_location: str | None = None
@@ -187,17 +187,17 @@ class Chunk:
     part_bytes: int | None = None
     parked: bool = False
     answered: bool = False
-    """Whether its part is written: the chunk will be settled with it and cannot be split any more."""
+    """True if its part is written: the chunk will be settled with it and cannot be split any more."""
     redrives: int = 0
     scored_before: int | None = None
     """The job's scored rows when this chunk began to fail, or was made by a split. A higher count later
     shows that the endpoint answers other requests."""
     doubted: bool = False
-    """Whether a split without that sign made this chunk; without the sign it is not split again."""
+    """True if a split without that sign made this chunk; without the sign it is not split again."""
 
     @property
     def waiting(self) -> bool:
-        """Whether the chunk has not been started yet."""
+        """True if the chunk has not been started yet."""
         return self.state is ChunkState.OPEN and not self.attempt
 
     @property

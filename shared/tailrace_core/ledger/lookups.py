@@ -1,4 +1,4 @@
-"""What is read from the ledger's table, as steps."""
+"""Reads of the ledger's table, as steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BATCH = 100
 
 
 class LookupSteps:
-    """The reading half of `DynamoSteps`: consistent, but for what is found through an index."""
+    """The reading half of `DynamoSteps`; reads are consistent, except those through an index."""
 
     def __init__(self, table: str) -> None:
         self.table = table
 
     def find_job_key(self, key: str) -> Steps[tuple[str, str] | None]:
-        """The job id and the fingerprint that a job key stands for."""
+        """Find the job id and the fingerprint recorded for a job key."""
         item = yield from self._get(items.job_key_item_key(key))
         if item is None:
             return None
@@ -30,26 +30,27 @@ class LookupSteps:
         return values["job_id"], values["fingerprint"]
 
     def job(self, job_id: str) -> Steps[Job | None]:
-        """The job."""
+        """Get the job."""
         item = yield from self._get(items.job_item_key(job_id))
         return None if item is None else items.job_from_item(item)
 
     def settings(self, job_id: str) -> Steps[JobSettings | None]:
-        """What the job was submitted with."""
+        """Get the job's settings."""
         item = yield from self._get(items.settings_item_key(job_id))
         return None if item is None else JobSettings.model_validate_json(items.decode_item(item)["settings"])
 
     def chunk(self, job_id: str, rows: RowRange) -> Steps[Chunk | None]:
-        """The chunk."""
+        """Get the chunk."""
         item = yield from self._get(items.chunk_item_key(job_id, rows))
         return None if item is None else items.chunk_from_item(item)
 
     def chunks_page(
         self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
     ) -> Steps[tuple[list[Chunk], Any]]:
-        """One page of a job's chunks by range, and where the next one starts (None after the last).
+        """Read one page of a job's chunks by range, and the start of the next page (None after the last).
 
-        Begins at those that begin at ``first_row``; a page holds ``limit`` chunks, or what the service reads at once.
+        The first page starts with the chunks that begin at ``first_row`` or later. A page holds at most
+        ``limit`` chunks, or as many as the service reads at once.
         """
         answer = yield self._query(
             KeyConditionExpression="job = :j AND #i BETWEEN :first AND :last",
@@ -64,7 +65,7 @@ class LookupSteps:
         return [items.chunk_from_item(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def jobs(self, limit: int) -> Steps[list[Job]]:
-        """The newest jobs; which they are is read from an index, a moment late."""
+        """Get the newest jobs; the index that lists them lags by a moment."""
         answer = yield self._query(
             IndexName=items.CREATED_INDEX,
             KeyConditionExpression="kind = :k",
@@ -91,7 +92,7 @@ class LookupSteps:
         return found
 
     def overdue_page(self, shard: int, before: float, limit: int) -> Steps[list[DueItem]]:
-        """What is due in one shard, the longest overdue first, at most ``limit``; the index is a moment late."""
+        """Read at most ``limit`` due items of one shard, the longest overdue first; the index lags by a moment."""
         answer = yield self._query(
             IndexName=items.DUE_INDEX,
             KeyConditionExpression="due_shard = :s AND due_at <= :b",

@@ -1,4 +1,7 @@
-"""A ledger in memory: the rules and nothing else, for tests and simulations. One suite tests it and `DynamoLedger`."""
+"""A ledger in memory, for tests and simulations: the rules and nothing else.
+
+One test suite covers it and `DynamoLedger`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 
 class MemoryLedger:
-    """Implements `tailrace_core.ledger.port.Ledger`; safe to use from threads."""
+    """The in-memory adapter of `tailrace_core.ledger.port.Ledger`; thread-safe."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}

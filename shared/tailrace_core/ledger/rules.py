@@ -1,6 +1,7 @@
-"""The ledger's rules as pure functions: whether a change of state may happen, and what it leaves.
+"""The ledger's rules as pure functions: the conditions and the results of each change of state.
 
-The adapters state the same rules in their own terms (conditions of a transaction); one suite holds them together.
+The adapters state the same rules in their own terms (conditions of a transaction). One test suite runs
+over all adapters and keeps them equal.
 """
 
 from __future__ import annotations
@@ -14,51 +15,52 @@ from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobStat
 from tailrace_core.jobs.ranges import RowRange
 
 FINISHING_LEASE_S = 180.0
-"""How long a finisher may take before the reconciler finishes in its place; doing it twice is harmless."""
+"""Lease of a finisher, after which the reconciler finishes in its place; a second finish is harmless."""
 
 FIRST_CHECK_S = 900.0
-"""When the reconciler first looks at a job: one whose last settler or producer died must not wait for its deadline."""
+"""Age of a job at the reconciler's first check: a job whose producer or last settler died must not wait
+for its deadline."""
 
 REASON_CHARS = 2_000
-"""Of a reason that the ledger keeps; an item holds 400 KB at most, and events carry the reason verbatim."""
+"""Longest reason that the ledger keeps: an item holds 400 KB at most, and events carry it verbatim."""
 
 
 class OpenOutcome(StrEnum):
-    """What became of the intent to add a chunk."""
+    """Outcome of adding a chunk."""
 
     OPENED = "opened"
     EXISTS = "exists"
     CLOSED = "closed"
-    """The job does not take chunks any more (or was never there)."""
+    """The job accepts no more chunks, or does not exist."""
 
 
 class SettleOutcome(StrEnum):
-    """What became of the wish to settle or to split a chunk."""
+    """Outcome of settling or splitting a chunk."""
 
     SETTLED = "settled"
     ALREADY = "already"
-    """Somebody was first, or the attempt is not the current one: acknowledge and stop."""
+    """Another caller was first, or the attempt is not current: acknowledge the message and stop."""
     REFUSED = "refused"
-    """The job does not accept this any more."""
+    """The job does not accept this outcome any more."""
     NO_BUDGET = "no_budget"
-    """The job may not be split any further."""
+    """The job's split budget is spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The end of one chunk."""
+    """The final state of one chunk, with its counts."""
 
     job_id: str
     range: RowRange
     state: ChunkState
     """``SCORED``, ``REJECTED`` or ``CANCELLED``."""
     rejected: int = 0
-    """Rows of the range without a prediction (all of them when it is ``REJECTED``)."""
+    """Rows of the range without a prediction (all of them if it is ``REJECTED``)."""
     attempt: int | None = None
-    """When given, it counts only while this attempt is the current one: a success of any attempt settles, a failure
-    only of the current one."""
+    """If given, the settlement applies only while this attempt is current. A success of any attempt
+    settles the chunk, a failure only that of the current one."""
     waiting: bool = False
-    """Of a chunk that was never started; such a one can only be cancelled, and counts only while it waits."""
+    """True if the chunk was never started. Such a chunk can only be cancelled, and only while it waits."""
     part_checksum: str | None = None
     part_bytes: int | None = None
     reason: str | None = None
@@ -74,34 +76,34 @@ class Settlement:
 
     @classmethod
     def cancelled_of(cls, chunk: Chunk) -> Settlement:
-        """The end of an open chunk whose job was closed."""
+        """Build the settlement of an open chunk whose job was closed."""
         return cls(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, waiting=chunk.waiting)
 
     @property
     def scored(self) -> int:
-        """Rows that have a prediction."""
+        """Rows with a prediction."""
         return self.range.rows - self.rejected if self.state is ChunkState.SCORED else 0
 
     @property
     def cancelled(self) -> int:
-        """Rows given up."""
+        """Cancelled rows."""
         return self.range.rows if self.state is ChunkState.CANCELLED else 0
 
     @property
     def counted_rejected(self) -> int:
-        """Rows that the job counts as rejected; a cancelled chunk's rows are cancelled, all of them."""
+        """Rows that the job counts as rejected; all rows of a cancelled chunk count as cancelled."""
         return 0 if self.state is ChunkState.CANCELLED else self.rejected
 
     @property
     def job_states(self) -> tuple[JobState, ...]:
-        """The states in which a job accepts this end."""
+        """States in which a job accepts this settlement."""
         if self.state is ChunkState.CANCELLED:
             return (JobState.CLOSING,)
         return (JobState.SUBMITTING, JobState.RUNNING)
 
 
 def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[SettleOutcome, Job | None, Chunk | None]:
-    """Settle ``chunk`` of ``job``: the outcome, and both as they are afterwards."""
+    """Settle ``chunk`` of ``job``; return the outcome, and both as they are afterwards."""
     if chunk is None or chunk.state is not ChunkState.OPEN or end.attempt not in {None, chunk.attempt}:
         return SettleOutcome.ALREADY, job, chunk
     if chunk.waiting is not end.waiting:
@@ -132,7 +134,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
 
 
 def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[SettleOutcome, Job | None]:
-    """Whether ``chunk`` may be split on the failure of ``attempt``, and the job with its budget spent."""
+    """Decide whether ``chunk`` may be split on the failure of ``attempt``; return the job with less budget."""
     if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt or chunk.answered:
         return SettleOutcome.ALREADY, job
     if job is None or not job.state.accepts_results:
@@ -144,7 +146,7 @@ def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[SettleOut
 
 
 def opened(job: Job, chunk: Chunk) -> Job:
-    """The job with one more open chunk."""
+    """Return the job with one more open chunk."""
     if not chunk.waiting:
         return dataclasses.replace(job, chunks_in_flight=job.chunks_in_flight + 1)
     first = chunk.range.first_row if job.waiting_from is None else job.waiting_from
@@ -152,7 +154,7 @@ def opened(job: Job, chunk: Chunk) -> Job:
 
 
 def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
-    """The job with these chunks started, the next ones that waited."""
+    """Return the job with ``chunks``, its next waiting ones, started."""
     return dataclasses.replace(
         job,
         chunks_in_flight=job.chunks_in_flight + len(chunks),
@@ -162,44 +164,47 @@ def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
 
 
 def started(chunk: Chunk, due_at: float) -> Chunk:
-    """A chunk that waited, with its first attempt intended."""
+    """Return a waiting chunk with its first attempt recorded."""
     return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at)
 
 
 def truncate_reason(reason: str | None) -> str | None:
-    """A reason as the ledger keeps it."""
+    """Shorten a reason to the length that the ledger keeps."""
     if reason is None or len(reason) <= REASON_CHARS:
         return reason or None
     return reason[: REASON_CHARS - 1] + "…"
 
 
 def required_due_at(chunk: Chunk) -> float:
-    """When to look at an open chunk; ValueError when it does not say."""
+    """Return an open chunk's ``due_at``; raise ValueError if it has none."""
     if chunk.due_at is None:
-        raise ValueError(f"an open chunk says when it is due: {chunk.job_id} {chunk.range.name}")
+        raise ValueError(f"an open chunk needs a due_at: {chunk.job_id} {chunk.range.name}")
     return chunk.due_at
 
 
 def check_next(chunk: Chunk) -> None:
-    """Raise ValueError unless the chunk's attempt can follow another: a first one is opened with, or claimed."""
+    """Raise ValueError for a first attempt: `open_chunk` or `claim` records it."""
     if chunk.attempt <= 1:
         raise ValueError(f"attempt {chunk.attempt} follows none: {chunk.job_id} {chunk.range.name}")
 
 
 def first_check_at(job: Job) -> float:
-    """When the reconciler first looks at a new job."""
+    """Return the time of the reconciler's first check of a new job."""
     return min(job.deadline_at, job.created_at + FIRST_CHECK_S)
 
 
 def check_new(chunk: Chunk) -> None:
-    """Raise ValueError unless the chunk can be added: open, and due at some time (kept of it longer, if it waits)."""
+    """Raise ValueError unless the chunk can be added: open, not parked, and with a ``due_at``.
+
+    A waiting chunk is not due, but the retention of its item counts from ``due_at``.
+    """
     if chunk.state is not ChunkState.OPEN or chunk.parked:
         raise ValueError(f"a chunk begins open, not {chunk.state}: {chunk.job_id} {chunk.range.name}")
     required_due_at(chunk)
 
 
 def all_rejected(chunk: Chunk) -> Chunk:
-    """The settled chunk for ``chunk``, none of whose rows can be sent."""
+    """Return ``chunk``, which has no sendable row, settled as rejected."""
     return Chunk(
         job_id=chunk.job_id,
         range=chunk.range,
@@ -213,7 +218,7 @@ def all_rejected(chunk: Chunk) -> Chunk:
 
 
 def all_cancelled(chunk: Chunk) -> Chunk:
-    """The settled chunk for a range that nobody submitted."""
+    """Return ``chunk``, whose range was never submitted, settled as cancelled."""
     return Chunk(
         job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=truncate_reason(chunk.reason)
     )
@@ -240,7 +245,7 @@ def _check_tiling(parent: RowRange, left: Chunk, right: Chunk) -> None:
 
 
 def seal(job: Job | None, rows_total: int) -> Job | None:
-    """The sealed job; None when it cannot be sealed with this total (any more)."""
+    """Return the sealed job; None if it cannot be sealed with this total (any more)."""
     check_total(rows_total)
     if job is None or job.rows_settled > rows_total:
         return None
@@ -253,13 +258,13 @@ def seal(job: Job | None, rows_total: int) -> Job | None:
 
 
 def check_total(rows_total: int) -> None:
-    """Raise ValueError for a total that no job can have."""
+    """Raise ValueError for a negative total."""
     if rows_total < 0:
         raise ValueError(f"a job has 0 rows or more: {rows_total}")
 
 
 def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
-    """The job closed early; None when it is past that."""
+    """Return the job closed early; None if it is closed, finishing or final."""
     if outcome not in EARLY_ENDS:
         raise ValueError(f"a job is not closed early as {outcome}")
     if job is None or not job.state.accepts_results:
@@ -268,14 +273,14 @@ def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
 
 
 def start_finishing(job: Job | None, now: float) -> Job | None:
-    """The job in ``finishing``, for the one caller that moved it there; None for all others."""
+    """Return the job in ``finishing`` to the one caller that moved it there; None to all others."""
     if job is None or job.state not in {JobState.RUNNING, JobState.CLOSING} or not job.complete:
         return None
     return dataclasses.replace(job, state=JobState.FINISHING, finishing_at=now)
 
 
 def finish(job: Job | None) -> Job | None:
-    """The job in its final state; None when it is not being finished."""
+    """Return the job in its final state; None unless it is in ``finishing``."""
     if job is None or job.state is not JobState.FINISHING:
         return None
     return dataclasses.replace(job, state=job.final_state)

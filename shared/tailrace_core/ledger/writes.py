@@ -1,4 +1,4 @@
-"""How the ledger's table is written to, as steps: one conditional update, or a transaction of several."""
+"""Writes to the ledger's table, as steps: one conditional update, or a transaction of several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tailrace_core.ledger.lookups import LookupSteps
 
 
 class WriteSteps(LookupSteps):
-    """What `DynamoSteps` writes with. A condition that failed is an answer."""
+    """The writing primitives of `DynamoSteps`. A failed condition is an answer, not an error."""
 
     def _put_new(self, item: dict[str, Any]) -> dict[str, Any]:
         return expressions.put_new(self.table, item)
@@ -31,7 +31,7 @@ class WriteSteps(LookupSteps):
     def _update_open(
         self, chunk: Chunk, update: str, values: dict[str, Any], attempt: int | None = None, also: str = ""
     ) -> Steps[bool]:
-        """Change a chunk that is open at an attempt; one that waits is at none."""
+        """Change a chunk that is open at the given attempt; a waiting chunk is at none."""
         at = chunk.attempt if attempt is None else attempt
         if not at:
             return False
@@ -41,7 +41,7 @@ class WriteSteps(LookupSteps):
         return (yield from self._update(key, update, condition, {**values, **current}))
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> Steps[tuple[str, ...]]:
-        """The reasons for which the transaction was cancelled, one for each write; empty when it was carried out."""
+        """Carry out a transaction; return its cancellation reasons, one for each write, or none on success."""
         try:
             yield Call("dynamodb", "transact_write_items", {"TransactItems": list(writes)})
         except ConditionFailedError as exc:

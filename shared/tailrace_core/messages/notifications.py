@@ -77,17 +77,17 @@ class Notification(BaseModel):
 
     @property
     def is_test(self) -> bool:
-        """Whether this is the test message that the service sends on every create, update and scaling action."""
+        """True if this is the test message that the service sends on every create, update and scaling action."""
         return self.event_name == TEST
 
     @property
     def is_result(self) -> bool:
-        """Whether this reports on a request and has all fields that a result requires."""
+        """True if this reports on a request and has all fields that a result requires."""
         return self.event_name == RESULT and self.inference_id is not None and self.invocation_status is not None
 
     @property
     def succeeded(self) -> bool:
-        """Whether the container answered."""
+        """True if the container answered."""
         return self.invocation_status == "Completed"
 
 
