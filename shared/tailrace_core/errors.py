@@ -19,7 +19,8 @@ TailraceError
 │   └── TimedOutError          a wait reached its bound; the awaited work goes on
 └── ConfigurationError         the deployment or the environment is wrong: fail loudly at the start
 
-The class answers one question: what should the queue (or the caller) do next? Attributes carry the data.
+The class answers one question: what should the queue (or the caller) do next? Attributes carry the
+data.
 """
 
 from __future__ import annotations

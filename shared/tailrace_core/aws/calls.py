@@ -1,10 +1,10 @@
 """AWS calls as values, and generators of them: the steps of an operation, written once.
 
-An operation of the ledger or of the producer is a generator function that returns `Steps[T]`. It does
-no IO itself. It yields a `Call`, and the driver (`run` or `run_async`) carries the call out with its
-executor and sends the answer back as the value of the ``yield`` expression. The ``return`` value is the
-operation's result. A sync client (boto3), an async client (aioboto3) and a test with a fake executor
-therefore share one implementation:
+An operation of the ledger or of the producer is a generator function that returns `Steps[T]`. It
+does no IO itself. It yields a `Call`, and the driver (`run` or `run_async`) carries the call out
+with its executor and sends the answer back as the value of the ``yield`` expression. The ``return``
+value is the operation's result. A sync client (boto3), an async client (aioboto3) and a test with a
+fake executor therefore share one implementation:
 
     def object_size(bucket: str, key: str) -> Steps[int | None]:
         try:
@@ -27,8 +27,8 @@ Steps call other steps with ``yield from``, which passes calls, answers and erro
         return total
 
 Three rules hold. Steps see only errors of the `TailraceError` tree: any other exception of the
-executor ends the driver, and the steps with it. Steps may be tried again only as a whole. A generator
-runs once: call the function again to repeat the operation.
+executor ends the driver, and the steps with it. Steps may be tried again only as a whole. A
+generator runs once: call the function again to repeat the operation.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an AWS client: boto3's names of the service and the method, and the keyword arguments."""
+    """One call of an AWS client: boto3's names of service and method, and the keyword arguments."""
 
     service: str
     operation: str

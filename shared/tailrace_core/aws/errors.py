@@ -25,7 +25,8 @@ BY_CODE: dict[str, type[TailraceError]] = {
     # Conditional writes: DynamoDB, then S3's If-None-Match.
     "ConditionalCheckFailedException": ConditionFailedError,
     "PreconditionFailed": ConditionFailedError,
-    # S3 answers 409 while another conditional write of the same key is in progress; a retry gets its outcome.
+    # S3 answers 409 while another conditional write of the same key is in progress; a retry gets
+    # its outcome.
     "ConditionalRequestConflict": TransientError,
     "OperationAborted": TransientError,
     "TransactionConflictException": ConflictError,
@@ -145,7 +146,7 @@ def _kind(code: str, status: int) -> type[TailraceError]:
 
 
 def _reasons(response: dict[str, Any], message: str) -> tuple[str, ...]:
-    """Return one code for each item of a cancelled transaction, from the answer or from its message."""
+    """Return one code for each item of a cancelled transaction, from the answer or its message."""
     if stated := response.get("CancellationReasons"):
         return tuple(str(each.get("Code", "None")) for each in stated)
     match = _REASONS_IN_MESSAGE.search(message)

@@ -24,9 +24,9 @@ class RetryPolicy:
 
     Args:
         max_tries: Calls in all, the first included. Default 5.
-        max_conflict_tries: The same for a `ConflictError`. Default 10: all transactions of a job write
-            its counters, a few milliseconds each. A collision is likely, is no sign of the service's
-            health, and passes soon.
+        max_conflict_tries: The same for a `ConflictError`. Default 10: all transactions of a job
+            write its counters, a few milliseconds each. A collision is likely, is no sign of the
+            service's health, and passes soon.
         base_s: Longest wait after the first failure, in seconds; it doubles with each. Default 0.1.
         cap_s: Longest wait at all, in seconds. Default 5.
 
@@ -47,8 +47,8 @@ class RetryPolicy:
         """Return the seconds to wait after ``failed`` tries; None to give up.
 
         ``error`` is the last try's error, and ``jitter`` a random number from [0, 1). A hint of the
-        service is waited out whole. A hint above ``cap_s`` ends the tries, so that no call blocks for
-        longer than the policy allows.
+        service is waited out whole. A hint above ``cap_s`` ends the tries, so that no call blocks
+        for longer than the policy allows.
         """
         hint_s = error.retry_after_s or 0.0
         tries = self.max_conflict_tries if isinstance(error, ConflictError) else self.max_tries
@@ -118,9 +118,9 @@ def retrying_async(
 def _repeatable(call: Call) -> Call:
     """Add the idempotency token of a transaction, so that the service recognises a retry.
 
-    A transaction whose answer was lost may have been committed. A retry with the same token succeeds
-    again. With a new token, which boto3 makes for each call, the retry would fail its own conditions
-    and look like a write that lost to another writer.
+    A transaction whose answer was lost may have been committed. A retry with the same token
+    succeeds again. With a new token, which boto3 makes for each call, the retry would fail its own
+    conditions and look like a write that lost to another writer.
     """
     if call.operation != "transact_write_items" or "ClientRequestToken" in call.params:
         return call

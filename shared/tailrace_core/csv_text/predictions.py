@@ -1,9 +1,10 @@
 """Predictions in a container's answer: exactly one for each row sent, or the answer is refused.
 
-Containers do not set the response's content type reliably. The format is therefore detected from the
-bytes, helped by the requested type (``accept``):
+Containers do not set the response's content type reliably. The format is therefore detected from
+the bytes, helped by the requested type (``accept``):
 
-- CSV lines, LF or CRLF, quoted newlines allowed, the last line end optional. An empty line is not a prediction.
+- CSV lines, LF or CRLF, quoted newlines allowed, the last line end optional. An empty line is not a
+  prediction.
 - One line with commas between the predictions, as older XGBoost containers answer. Accepted only if
   it is the only line, one output column and several rows are expected, and it holds as many fields
   as rows were sent.
@@ -12,8 +13,8 @@ bytes, helped by the requested type (``accept``):
 
 A prediction in JSON is a scalar (one field), a list (its elements are the fields) or an object. The
 output columns are taken from an object by name. If it lacks them and one column is expected, its
-``predicted_label`` is taken, else its ``score``, else its only value. A nested list or object becomes
-one quoted field of JSON text. A null is no prediction.
+``predicted_label`` is taken, else its ``score``, else its only value. A nested list or object
+becomes one quoted field of JSON text. A null is no prediction.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.errors import AlignmentError, RecordError
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
-"""The largest JSON document accepted: it has to be read whole. The chunk of a larger one is split."""
+"""The largest JSON document accepted: it has to be read whole. The chunk of a larger one is
+split."""
 
 _LABELS = ("predicted_label", "score")
 _JSON_STARTS = (b"{", b"[")
@@ -37,7 +39,7 @@ _JSON_STARTS = (b"{", b"[")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPredictions:
-    """The predictions that an answer must hold: ``rows`` of them, with a field for each of ``columns``."""
+    """The required predictions: ``rows`` of them, with a field for each of ``columns``."""
 
     rows: int
     columns: tuple[str, ...] = ("prediction",)
@@ -49,8 +51,8 @@ def align_predictions(
 ) -> Iterator[list[bytes]]:
     """Yield the predictions in ``blocks`` in order, as batches of CSV lines without line ends.
 
-    They number ``expected.rows`` in all. CSV and JSON lines are read in bounded memory. Lines may be
-    yielded before the answer proves wrong: discard them when an error is raised.
+    They number ``expected.rows`` in all. CSV and JSON lines are read in bounded memory. Lines may
+    be yielded before the answer proves wrong: discard them when an error is raised.
 
     Args:
         blocks: The answer's body.
@@ -100,8 +102,9 @@ def _peek(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _looks_like_json(first: bytes, accept: str) -> bool:
-    # A brace means JSON if JSON was requested, or if a string or the closing brace follows: CSV rarely begins
-    # so. A bracket always means a list: `[0.1,0.9]` as CSV would be two fields with a bracket each.
+    # A brace means JSON if JSON was requested, or if a string or the closing brace follows: CSV
+    # rarely begins so. A bracket always means a list: `[0.1,0.9]` as CSV would be two fields with a
+    # bracket each.
     return "json" in accept or first.startswith(b"[") or first[1:].lstrip(b" \t\r\n").startswith((b'"', b"}"))
 
 
@@ -141,7 +144,8 @@ def _split(data: bytes) -> list[bytes]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     lines = data.split(b"\n")
-    # A line of blanks counts as empty. Without blanks, the truth value of the bytes is the faster test.
+    # A line of blanks counts as empty. Without blanks, the truth value of the bytes is the faster
+    # test.
     return [line for line in lines if line.strip()] if b" " in data or b"\t" in data else list(filter(None, lines))
 
 
@@ -165,7 +169,7 @@ def _check_fields(lines: list[bytes], text: bytes, before: int, expected: Expect
 
 
 def _json_lines(blocks: Iterator[bytes], expected: ExpectedPredictions) -> Iterator[_Batch]:
-    """Read JSON lines if the first line is a value of its own and others follow, else one document."""
+    """Read JSON lines if the first line is a value and others follow, else one document."""
     lines = _physical_lines(blocks, expected)
     head = next(lines, [])
     second = next(lines, None)

@@ -64,9 +64,9 @@ def split_fields(record: bytes) -> list[bytes]:
 
 
 def last_record_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
-    """Return the end of the last complete record of ``data``, and whether ``data`` ends inside quotes.
+    """Return the end of the last complete record, and whether ``data`` ends inside quotes.
 
-    The end is an offset in bytes, 0 when no record ends in ``data``.
+    The end is an offset in bytes, 0 if no record ends in ``data``.
     """
     if b'"' not in data:
         return (0 if inside else data.rfind(b"\n") + 1), inside

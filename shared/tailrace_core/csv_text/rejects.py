@@ -1,10 +1,10 @@
-"""Rejects objects: the rows of a range without a prediction, each with its reason and source record.
+"""Rejects objects: the rows of a range without a prediction, with their reasons and records.
 
-One record a row, in row order, no header, LF ends: ``row,"reason",<original record>``. ``row`` counts
-from 0 over the whole input. The reason is always quoted, its quotes doubled, its line breaks replaced
-by spaces. The original record is copied byte for byte without its line end, so it may hold the cause
-of its rejection: too many fields, NUL, bytes that are not UTF-8. Its quotes pair up, as in every
-record but the last one of an input; that one comes last here too.
+One record a row, in row order, no header, LF ends: ``row,"reason",<original record>``. ``row``
+counts from 0 over the whole input. The reason is always quoted, its quotes doubled, its line breaks
+replaced by spaces. The original record is copied byte for byte without its line end, so it may hold
+the cause of its rejection: too many fields, NUL, bytes that are not UTF-8. Its quotes pair up, as
+in every record but the last one of an input; that one comes last here too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BREAKS = re.compile(r"[\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One rejected row: its position in the input (from 0), the reason, the record without its line end."""
+    """One rejected row: its position in the input (from 0), reason, and record without line end."""
 
     row: int
     reason: str

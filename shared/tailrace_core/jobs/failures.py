@@ -58,7 +58,8 @@ POLICIES: dict[FailureClass, Policy] = {
     FailureClass.UNKNOWN: Policy(Action.RETRY, counted=True, last=Action.PARK),
 }
 
-# Patterns are compiled on first use: most functions never see a failure, and compiling takes longer than importing.
+# Patterns are compiled on first use: most functions never see a failure, and compiling takes longer
+# than importing.
 
 # The status, if the service or a container states one. Endpoint names hold letters, digits and
 # hyphens, and accounts, paths and row counts hold numbers: none of them reads like one of these.
@@ -68,13 +69,15 @@ _STATUS = (
     r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b"
 )
 
-# The container took too long. The message comes with status 0, with a server error, or without a status.
+# The container took too long. The message comes with status 0, with a server error, or without a
+# status.
 _TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
 
 LOST_NOTIFICATION_REASON = (
     "The notification of this failure was lost; the failure object holds what the model answered."
 )
-"""The ``failureReason`` for a lost notification that the reconciler replaces: its status is lost too."""
+"""The ``failureReason`` for a lost notification that the reconciler replaces: its status is lost
+too."""
 
 # Order matters: the first match wins. The phrases are those that the service and its containers are
 # known to write. No text is known for an expired request or a failed download: theirs are wide.
@@ -130,10 +133,10 @@ def classify(reason: str | None) -> FailureClass:
 
 
 def _without_names(reason: str) -> str:
-    """Mask the names that users chose, which may read like anything (``error-500-model``, ``throttle``).
+    """Mask names that users chose.
 
-    Masked are addresses, paths, ARNs, words with a hyphen, and the endpoint's name where the service
-    mentions it.
+    They may read like anything (``error-500-model``, ``throttle``). Masked are addresses, paths,
+    ARNs, words with a hyphen, and the endpoint's name where the service mentions it.
     """
     words = (word if word.lower().strip(",.;") in _HYPHENATED else _masked(word) for word in reason.split())
     return re.sub(_ENDPOINT, _NAME, " ".join(words), flags=re.IGNORECASE)
@@ -165,7 +168,7 @@ def _by_status(status: int) -> FailureClass | None:
 def backoff_s(attempt: int, random_source: random.Random, *, base_s: float = 5.0, cap_s: float = 900.0) -> float:
     """Return the seconds to wait after ``attempt`` (1, 2, …): exponential with full jitter.
 
-    ``cap_s`` defaults to SQS's longest delay. Source: AWS Architecture Blog, "Exponential Backoff And
-    Jitter".
+    ``cap_s`` defaults to SQS's longest delay. Source: AWS Architecture Blog, "Exponential Backoff
+    And Jitter".
     """
     return random_source.uniform(0, min(cap_s, base_s * 2.0 ** min(attempt - 1, 16)))

@@ -8,7 +8,8 @@ from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
 ALL_REFUSED_CHUNKS = 32
-"""Rejected single rows, without any scored row, after which the input is taken not to fit the model.
+"""Rejected single rows, without any scored row, after which the input is taken not to fit the
+model.
 
 If nine rows in ten are bad, one file in thirty starts with so many bad rows."""
 
@@ -32,8 +33,8 @@ def excess_rejects_reason(job: Job, settings: JobSettings) -> str | None:
 def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
     """Return the reason to fail the job if the model refused every row so far, else None.
 
-    More splits would spend the whole budget with the same result for every row. Rows rejected before
-    sending do not count.
+    More splits would spend the whole budget with the same result for every row. Rows rejected
+    before sending do not count.
     """
     if job.rows_scored or job.rows_rejected < ALL_REFUSED_CHUNKS:
         return None

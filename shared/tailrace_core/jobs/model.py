@@ -67,13 +67,15 @@ class JobSettings(BaseModel):
     endpoint_name: str
     header: HeaderPolicy = HeaderPolicy.STRIP
     header_record: str | None = None
-    """The header of the columns sent, without a line end; sent at the head of each chunk with ``repeat``."""
+    """The header of the columns sent, without a line end; sent at the head of each chunk with
+    ``repeat``."""
     source_columns: tuple[str, ...] = ()
     """The names of the input's columns, in the input's order."""
     sent_columns: tuple[int, ...] = ()
     """Indices into ``source_columns`` of the columns sent, in the order sent."""
     kept_columns: tuple[int, ...] = ()
-    """Indices into ``source_columns`` of the columns returned with the prediction, in that order."""
+    """Indices into ``source_columns`` of the columns returned with the prediction, in that
+    order."""
     output_columns: tuple[str, ...] = ("prediction",)
     content_type: str = "text/csv"
     accept: str = "text/csv"
@@ -130,8 +132,8 @@ class Job:
     waiting_from: int | None = None
     """No chunk before this row waits; None if none ever waited."""
     finishing_at: float | None = None
-    """Time of the move to ``finishing``. The manifest and the final event carry it, so that a second
-    finisher writes the same bytes."""
+    """Time of the move to ``finishing``. The manifest and the final event carry it, so that a
+    second finisher writes the same bytes."""
 
     @property
     def rows_settled(self) -> int:
@@ -164,8 +166,8 @@ class Chunk:
     range: RowRange
     state: ChunkState = ChunkState.OPEN
     attempt: int = 1
-    """Number of the current invocation; only its failure counts. 0 for a chunk that waits for room in
-    the job's window."""
+    """Number of the current invocation; only its failure counts. 0 for a chunk that waits for room
+    in the job's window."""
     tries: int = 1
     """Attempts counted against ``max_attempts``; expiry and throttling do not count."""
     invoked: bool = False
@@ -179,19 +181,21 @@ class Chunk:
     reason: str | None = None
     """Reason of the rejection, split, parking or retry."""
     rejected: int = 0
-    """Rejected rows: those rejected before sending while the chunk is open, all once it is settled."""
+    """Rejected rows: those rejected before sending while the chunk is open, all once it is
+    settled."""
     input_checksum: str | None = None
-    """Checksum of the rows as read from the source: a resumed submit proves with it that the input is
-    the same."""
+    """Checksum of the rows as read from the source: a resumed submit proves with it that the input
+    is the same."""
     part_checksum: str | None = None
     part_bytes: int | None = None
     parked: bool = False
     answered: bool = False
-    """True if its part is written: the chunk will be settled with it and cannot be split any more."""
+    """True if its part is written: the chunk will be settled with it and cannot be split any
+    more."""
     redrives: int = 0
     scored_before: int | None = None
-    """The job's scored rows when this chunk began to fail, or was made by a split. A higher count later
-    shows that the endpoint answers other requests."""
+    """The job's scored rows when this chunk began to fail, or was made by a split. A higher count
+    later shows that the endpoint answers other requests."""
     doubted: bool = False
     """True if a split without that sign made this chunk; without the sign it is not split again."""
 

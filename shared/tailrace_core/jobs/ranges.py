@@ -14,7 +14,10 @@ MAX_ROWS = 10**12
 
 @dataclass(frozen=True, slots=True, order=True)
 class RowRange:
-    """A range of ``rows`` rows from ``first_row`` on (0-based, over the data records of the whole input)."""
+    """A range of ``rows`` rows from ``first_row`` on.
+
+    Rows are numbered from 0 over the data records of the whole input.
+    """
 
     first_row: int
     rows: int
@@ -33,7 +36,10 @@ class RowRange:
 
     @property
     def name(self) -> str:
-        """Name of the range in object keys and in the ledger; names of disjoint ranges sort as the ranges do."""
+        """Name of the range in object keys and in the ledger.
+
+        Names of disjoint ranges sort as the ranges do.
+        """
         return f"{self.first_row:012d}-{self.rows}"
 
     @classmethod

@@ -1,9 +1,9 @@
-"""The window: the number of a job's chunks in flight at once, so that a big job leaves room for others.
+"""The window: a bound on a job's chunks in flight, so that a big job leaves room for others.
 
-The producer invokes the first chunks, as many as the window holds, and records the others as waiting.
-After settling a chunk, a consumer claims and invokes the next waiting chunks that fit the window. It
-claims them in the order of the rows, several at a time: a chunk that waited costs a fraction of a
-call more than one that did not.
+The producer invokes the first chunks, as many as the window holds, and records the others as
+waiting. After settling a chunk, a consumer claims and invokes the next waiting chunks that fit the
+window. It claims them in the order of the rows, several at a time: a chunk that waited costs a
+fraction of a call more than one that did not.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def claim_size(window: int) -> int:
 def should_claim(number: int, window: int) -> bool:
     """Tell whether the producer tries a claim after it recorded chunk ``number`` as waiting.
 
-    All chunks in flight may have been settled before the first waiting one was recorded; no consumer
-    would claim it then.
+    All chunks in flight may have been settled before the first waiting one was recorded; no
+    consumer would claim it then.
     """
     return (number - window + 1) % claim_size(window) == 0
 

@@ -1,8 +1,8 @@
 """Claims: start the next waiting chunks, each by one caller, as far as the window has room.
 
-``waiting_from`` in the job's item is the row to search from, so that no claim reads chunks that earlier
-claims have passed. Each claim moves it in the transaction that starts the chunks. Of two callers that
-read the same value one wins; the other reads again.
+``waiting_from`` in the job's item is the row to search from, so that no claim reads chunks that
+earlier claims have passed. Each claim moves it in the transaction that starts the chunks. Of two
+callers that read the same value one wins; the other reads again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class ClaimSteps(WriteSteps):
         return []
 
     def _waiting(self, job: Job, count: int) -> Steps[list[Chunk]]:
-        """Find the next ``count`` waiting chunks; fewer if others claimed some since ``job`` was read."""
+        """Find the next ``count`` waiting chunks.
+
+        They are fewer if others claimed some since ``job`` was read.
+        """
         found: list[Chunk] = []
         after = None
         while len(found) < count:

@@ -14,20 +14,22 @@ from tailrace_core.ledger.rules import Settlement, SettleOutcome
 
 
 def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
-    """Close the job as ``outcome`` (failed, cancelled or expired); False if it was closed or finished before.
+    """Close the job as ``outcome``: failed, cancelled or expired.
 
-    From now on no chunk is added, split, scored or rejected. The job becomes due at once, so that the
-    reconciler continues with `cancel_open_chunks` if this caller dies first.
+    False if it was closed or finished before. From now on no chunk is added, split, scored or
+    rejected. The job becomes due at once, so that the reconciler continues with
+    `cancel_open_chunks` if this caller dies first.
     """
     return run_immediate(close_job_steps(job_id, outcome, reason, ledger=ImmediateLedger(ledger), now=now))
 
 
 def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -> bool:
-    """Cancel at most ``limit`` open chunks of a closing job; seal the job and return True if none is left.
+    """Cancel at most ``limit`` open chunks of a closing job.
 
-    A job that was closed during its submit ends where its last chunk ends. Chunks are added concurrently,
-    so earlier ranges may be missing: they are added as cancelled, and the ranges tile. Concurrent callers
-    are harmless. Afterwards ``job.complete`` holds, and `finish_if_complete` does the rest.
+    If none is left, the job is sealed and the result is True. A job that was closed during its
+    submit ends where its last chunk ends. Chunks are added concurrently, so earlier ranges may be
+    missing: they are added as cancelled, and the ranges tile. Concurrent callers are harmless.
+    Afterwards ``job.complete`` holds, and `finish_if_complete` does the rest.
 
     Args:
         job_id: The job. Nothing happens, and the result is True, unless it is closing.

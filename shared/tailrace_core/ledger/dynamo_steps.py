@@ -1,8 +1,8 @@
 """The ledger in one DynamoDB table, as steps (`tailrace_core.aws.calls`).
 
 Each method yields its calls and returns the result that `port.Ledger` specifies. The conditions are
-`rules` in DynamoDB's terms. A transaction that lost to a concurrent one is a `TransientError`, which the
-executor retries. A failed condition is an answer.
+`rules` in DynamoDB's terms. A transaction that lost to a concurrent one is a `TransientError`,
+which the executor retries. A failed condition is an answer.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class DynamoSteps(ClaimSteps):
         return expressions.open_outcome((yield from self._transact(self._opening([chunk]))))
 
     def open_chunks(self, chunks: Sequence[Chunk]) -> Steps[bool]:
-        """Add chunks of one job, all or none; False for none. `open_chunk` then returns each one's outcome."""
+        """Add chunks of one job, all or none; False for none.
+
+        `open_chunk` then returns the outcome of each.
+        """
         return not (yield from self._transact(self._opening(chunks)))
 
     def _opening(self, chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
@@ -180,7 +183,8 @@ class DynamoSteps(ClaimSteps):
         due = {":d": rules.required_due_at(chunk), ":np": False}
         if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
             return True
-        # The chunk was parked before the answer was recorded: keep the locations, but set no due time.
+        # The chunk was parked before the answer was recorded: keep the locations, but set no due
+        # time.
         return (yield from self._update_open(chunk, sets, values))
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:

@@ -20,7 +20,10 @@ def put_new(table: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def update(table: str, key: dict[str, Any], expression: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Build a write that changes an item if ``condition`` holds; ``#s`` stands for ``state``, a reserved word."""
+    """Build a write that changes an item if ``condition`` holds.
+
+    ``#s`` stands for ``state``, a reserved word.
+    """
     request = _request(table, key, condition, values, f"{expression} {condition}")
     return {"Update": {**request, "UpdateExpression": expression}}
 
@@ -44,7 +47,7 @@ def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:
 
 
 def settle_outcome(reasons: tuple[str, ...]) -> SettleOutcome:
-    """Return the outcome of a transaction whose first write settles a chunk; no reasons mean success."""
+    """Return the outcome of a transaction whose first write ends a chunk; no reasons mean success."""
     if not reasons:
         return SettleOutcome.SETTLED
     return SettleOutcome.ALREADY if reasons[0] == CONDITION_FAILED else SettleOutcome.REFUSED

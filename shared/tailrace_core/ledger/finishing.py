@@ -44,10 +44,10 @@ class FinishingSteps(Protocol):
 def finish_if_complete(
     job_id: str, *, ledger: Ledger, store: ManifestStore, publisher: EventPublisher, now: float
 ) -> Job | None:
-    """Finish the job if it is sealed and every row is settled; return it if this caller finished it.
+    """Finish the job if it is sealed and every row is settled.
 
-    Costs one read if there is nothing to do. If the finisher dies, the reconciler calls
-    `complete_finishing` after the lease.
+    Returns the job if this caller finished it, else None. Costs one read if there is nothing to do.
+    If the finisher dies, the reconciler calls `complete_finishing` after the lease.
     """
     effects = _ImmediateEffects(store, publisher)
     return run_immediate(finish_if_complete_steps(job_id, ledger=ImmediateLedger(ledger), effects=effects, now=now))
@@ -69,7 +69,7 @@ def finish_if_complete_steps(
 
 
 def _fail_over_limit(job: Job, ledger: LedgerSteps) -> Steps[None]:
-    """Fail a job over its limit of rejects: a limit in per cent applies only once the job is sealed."""
+    """Fail a job over its limit of rejects; one in per cent applies only once the job is sealed."""
     if job.state is not JobState.RUNNING or not job.rows_rejected:
         return
     settings = yield from ledger.settings(job.job_id)

@@ -1,8 +1,8 @@
 """Items of jobs and chunks in the ledger's table, with DynamoDB's typed values.
 
 The table has the keys ``job`` and ``item``. ``item`` is ``job`` (state and counters), ``settings``
-(written once, so that the counters' item stays small), or ``chunk#<range>``. A job key has its own item
-under ``job = key#<key>``.
+(written once, so that the counters' item stays small), or ``chunk#<range>``. A job key has its own
+item under ``job = key#<key>``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KEY = "key#"
 DUE_INDEX = "due"
 CREATED_INDEX = "created"
 SHARDS = 8
-"""Shards of the index of due items: one partition of an index takes 1,000 writes a second, and a chunk
-needs a few."""
+"""Shards of the index of due items: one partition of an index takes 1,000 writes a second, and a
+chunk needs a few."""
 
 MAX_ITEM_BYTES = 400_000
 """Largest item; DynamoDB's limit is 400 KB, of 1,024 bytes."""
@@ -60,7 +60,10 @@ def encode_item(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_size(item: dict[str, Any], what: str) -> None:
-    """Raise InputError for an item that is too large; its size is that of its names and values in UTF-8."""
+    """Raise InputError for an item that is too large.
+
+    The size of an item is that of its names and values in UTF-8.
+    """
     size_bytes = sum(
         len(name.encode()) + len(str(value).encode()) for name, typed in item.items() for value in typed.values()
     )
@@ -114,7 +117,8 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "item": JOB,
             "kind": JOB,
             "state": job.state,
-            # The sort key of an index is a string of fixed width, so that it sorts as the numbers do.
+            # The sort key of an index is a string of fixed width, so that it sorts as the numbers
+            # do.
             "created_at": f"{job.created_at:020.9f}",
             "deadline_at": job.deadline_at,
             "rows_scored": job.rows_scored,

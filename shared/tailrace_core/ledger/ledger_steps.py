@@ -1,7 +1,8 @@
 """The part of a ledger that closing and finishing a job need, as steps.
 
-`closing` and `finishing` are written once, over `LedgerSteps`. The clients run them over `DynamoSteps`, whose steps
-yield AWS calls. Services that hold a `Ledger` run them over `ImmediateLedger`, whose steps yield none.
+`closing` and `finishing` are written once, over `LedgerSteps`. The clients run them over
+`DynamoSteps`, whose steps yield AWS calls. Services that hold a `Ledger` run them over
+`ImmediateLedger`, whose steps yield none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ T = TypeVar("T")
 
 
 class LedgerSteps(Protocol):
-    """`port.Ledger`, which documents each method, as steps. Implemented by `DynamoSteps` and `ImmediateLedger`."""
+    """`port.Ledger`, which documents each method, as steps.
+
+    Implemented by `DynamoSteps` and `ImmediateLedger`.
+    """
 
     def job(self, job_id: str) -> Steps[Job | None]: ...
     def settings(self, job_id: str) -> Steps[JobSettings | None]: ...
@@ -31,7 +35,7 @@ class LedgerSteps(Protocol):
     def finish(self, job_id: str) -> Steps[bool]: ...
 
     def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[Iterable[Chunk], Any]]:
-        """Read one page of a job's chunks by range, and where the next page starts (None after the last)."""
+        """Read one page of a job's chunks by range, and the next page's start (None after the last)."""
 
 
 class ImmediateLedger:

@@ -47,7 +47,7 @@ class LookupSteps:
     def chunks_page(
         self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
     ) -> Steps[tuple[list[Chunk], Any]]:
-        """Read one page of a job's chunks by range, and the start of the next page (None after the last).
+        """Read one page of a job's chunks by range, and the next page's start (None after the last).
 
         The first page starts with the chunks that begin at ``first_row`` or later. A page holds at most
         ``limit`` chunks, or as many as the service reads at once.
@@ -92,7 +92,10 @@ class LookupSteps:
         return found
 
     def overdue_page(self, shard: int, before: float, limit: int) -> Steps[list[DueItem]]:
-        """Read at most ``limit`` due items of one shard, the longest overdue first; the index lags by a moment."""
+        """Read at most ``limit`` due items of one shard, the longest overdue first.
+
+        The index lags by a moment.
+        """
         answer = yield self._query(
             IndexName=items.DUE_INDEX,
             KeyConditionExpression="due_shard = :s AND due_at <= :b",

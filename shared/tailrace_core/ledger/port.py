@@ -1,4 +1,7 @@
-"""The interface of the ledger, in the terms of its callers. Adapters: `DynamoLedger`, `MemoryLedger`."""
+"""The interface of the ledger, in the terms of its callers.
+
+Adapters: `DynamoLedger`, `MemoryLedger`.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ class DueItem:
 class Ledger(Protocol):
     """The record of all jobs and chunks.
 
-    Every method is atomic, and reads are consistent. Times are seconds since the epoch. All methods raise
-    `TransientError` if the store does not answer, and `AccessDeniedError` if the caller lacks permission.
-    Reasons are kept up to `rules.REASON_CHARS` characters.
+    Every method is atomic, and reads are consistent. Times are seconds since the epoch. All methods
+    raise `TransientError` if the store does not answer, and `AccessDeniedError` if the caller lacks
+    permission. Reasons are kept up to `rules.REASON_CHARS` characters.
     """
 
     def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
@@ -63,9 +66,10 @@ class Ledger(Protocol):
         """Get the newest jobs, newest first."""
 
     def open_chunk(self, chunk: Chunk) -> OpenOutcome:
-        """Add an open chunk with its ``due_at`` to a job in ``submitting``: the intent to invoke it.
+        """Add an open chunk with its ``due_at`` to a job in ``submitting``.
 
-        A chunk whose attempt is 0 waits: it is not due, and `claim` starts it.
+        The chunk is the intent to invoke it. A chunk whose attempt is 0 waits: it is not due, and
+        `claim` starts it.
         """
 
     def add_rejected(self, chunk: Chunk) -> OpenOutcome:
@@ -83,23 +87,25 @@ class Ledger(Protocol):
     def begin_attempt(self, chunk: Chunk) -> bool:
         """Record the intent to invoke again: ``chunk.attempt`` follows the recorded attempt.
 
-        Takes over ``tries``, ``due_at``, ``reason``, ``redrives``, ``scored_before`` and ``doubted``;
-        clears the locations and the parking. False if the chunk is not open at the previous attempt.
+        Takes over ``tries``, ``due_at``, ``reason``, ``redrives``, ``scored_before`` and
+        ``doubted``; clears the locations and the parking. False if the chunk is not open at the
+        previous attempt.
 
         Raises:
             ValueError: it is the first attempt, which `open_chunk` or `claim` records.
         """
 
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
-        """Start the next waiting chunks in row order, as many as `jobs.window.claimable_chunks` allows.
+        """Start the next waiting chunks in row order.
 
-        Their first attempts are recorded and due at ``due_at``. No chunk is returned to two callers.
-        ``job`` is as the caller read it. If others have claimed since, it is read again; after several
-        lost races the result is empty, because the winners have filled the window.
+        `jobs.window.claimable_chunks` is their number. Their first attempts are recorded and due at
+        ``due_at``. No chunk is returned to two callers. ``job`` is as the caller read it. If others
+        have claimed since, it is read again; after several lost races the result is empty, because
+        the winners have filled the window.
         """
 
     def confirm(self, chunk: Chunk) -> bool:
-        """Record the locations of the current attempt, and ``due_at`` unless it was parked meanwhile.
+        """Record the current attempt's locations, and ``due_at`` unless it was parked meanwhile.
 
         False if the attempt is not current any more.
         """
@@ -113,8 +119,8 @@ class Ledger(Protocol):
     def park(self, chunk: Chunk) -> bool:
         """Park the chunk: its current attempt needs an operator, for ``reason``.
 
-        It is not overdue any more; the job's deadline stands. False if the chunk is not open at this
-        attempt, or is parked already.
+        It is not overdue any more; the job's deadline stands. False if the chunk is not open at
+        this attempt, or is parked already.
         """
 
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
@@ -138,8 +144,8 @@ class Ledger(Protocol):
     def seal(self, job_id: str, rows_total: int) -> bool:
         """Record the job's number of rows; no chunk can be added afterwards.
 
-        True also if it was sealed with the same total before. False if it was sealed with another total,
-        is final without one, or has settled more rows already.
+        True also if it was sealed with the same total before. False if it was sealed with another
+        total, is final without one, or has settled more rows already.
         """
 
     def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
@@ -149,7 +155,7 @@ class Ledger(Protocol):
         """
 
     def start_finishing(self, job_id: str, now: float) -> Job | None:
-        """Move a complete job to ``finishing``; return it to exactly one caller, None to all others."""
+        """Move a complete job to ``finishing``; exactly one caller gets it, all others get None."""
 
     def finish(self, job_id: str) -> bool:
         """Move a job from ``finishing`` to its final state; False if it is in another state."""
@@ -157,9 +163,10 @@ class Ledger(Protocol):
     def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         """Iterate over open chunks and unfinished jobs whose ``due_at`` has passed.
 
-        At most ``limit`` of each shard of the index. A job is first due some minutes after its creation,
-        not only at its deadline, and then at the time set by `postpone_job`. A job in ``finishing`` is due
-        when its finisher's lease ends. The items may have changed since: read them again.
+        At most ``limit`` of each shard of the index. A job is first due some minutes after its
+        creation, not only at its deadline, and then at the time set by `postpone_job`. A job in
+        ``finishing`` is due when its finisher's lease ends. The items may have changed since: read
+        them again.
         """
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:

@@ -1,7 +1,7 @@
 """The ledger's rules as pure functions: the conditions and the results of each change of state.
 
-The adapters state the same rules in their own terms (conditions of a transaction). One test suite runs
-over all adapters and keeps them equal.
+The adapters state the same rules in their own terms (conditions of a transaction). One test suite
+runs over all adapters and keeps them equal.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobStat
 from tailrace_core.jobs.ranges import RowRange
 
 FINISHING_LEASE_S = 180.0
-"""Lease of a finisher, after which the reconciler finishes in its place; a second finish is harmless."""
+"""Lease of a finisher, after which the reconciler finishes in its place; a second finish is
+harmless."""
 
 FIRST_CHECK_S = 900.0
-"""Age of a job at the reconciler's first check: a job whose producer or last settler died must not wait
-for its deadline."""
+"""Age of a job at the reconciler's first check: a job whose producer or last settler died must not
+wait for its deadline."""
 
 REASON_CHARS = 2_000
-"""Longest reason that the ledger keeps: an item holds 400 KB at most, and events carry it verbatim."""
+"""Longest reason that the ledger keeps: an item holds 400 KB at most, and events carry it
+verbatim."""
 
 
 class OpenOutcome(StrEnum):
@@ -60,7 +62,8 @@ class Settlement:
     """If given, the settlement applies only while this attempt is current. A success of any attempt
     settles the chunk, a failure only that of the current one."""
     waiting: bool = False
-    """True if the chunk was never started. Such a chunk can only be cancelled, and only while it waits."""
+    """True if the chunk was never started. Such a chunk can only be cancelled, and only while it
+    waits."""
     part_checksum: str | None = None
     part_bytes: int | None = None
     reason: str | None = None
@@ -134,7 +137,10 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
 
 
 def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[SettleOutcome, Job | None]:
-    """Decide whether ``chunk`` may be split on the failure of ``attempt``; return the job with less budget."""
+    """Decide whether ``chunk`` may be split on the failure of ``attempt``.
+
+    Returns the outcome, and the job with one split less in its budget if it may.
+    """
     if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt or chunk.answered:
         return SettleOutcome.ALREADY, job
     if job is None or not job.state.accepts_results:
@@ -225,7 +231,10 @@ def all_cancelled(chunk: Chunk) -> Chunk:
 
 
 def check_children(parent: Chunk, left: Chunk, right: Chunk) -> None:
-    """Raise ValueError unless the two children are open chunks of their parent's job that tile it; none waits."""
+    """Raise ValueError unless the children are open chunks of the job that tile their parent.
+
+    Neither the parent nor a child may wait.
+    """
     if not all(each.attempt for each in (parent, left, right)):
         raise ValueError(f"a chunk that waits is not split, nor made by splitting: {parent.job_id} {parent.range.name}")
     for child in (left, right):

@@ -41,7 +41,10 @@ class WriteSteps(LookupSteps):
         return (yield from self._update(key, update, condition, {**values, **current}))
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> Steps[tuple[str, ...]]:
-        """Carry out a transaction; return its cancellation reasons, one for each write, or none on success."""
+        """Carry out a transaction and return its cancellation reasons.
+
+        There is one for each write, or none on success.
+        """
         try:
             yield Call("dynamodb", "transact_write_items", {"TransactItems": list(writes)})
         except ConditionFailedError as exc:

@@ -1,4 +1,7 @@
-"""Decoding of messages: bare (raw delivery) or in SNS's envelope, which holds the message as a string."""
+"""Decoding of messages, bare (raw delivery) or in SNS's envelope.
+
+The envelope holds the message as a string.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +43,15 @@ def _encodable(data: Any) -> Any:
 
 
 def raw_bytes(body: str) -> bytes:
-    """Return the bytes of a message for its reader; characters that UTF-8 cannot encode are replaced."""
+    """Return the bytes of a message; characters that UTF-8 cannot encode are replaced."""
     return body.encode(errors="replace")
 
 
 def first_error(exc: ValidationError) -> str:
-    """Return pydantic's first error in one line, without the value, which may be large or confidential."""
+    """Return pydantic's first error in one line.
+
+    The value is left out: it may be large or confidential.
+    """
     error: Any = exc.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in error["loc"])
     return f"{where}: {error['msg']}" if where else str(error["msg"])

@@ -1,7 +1,8 @@
 """Events and messages that Tailrace publishes and sends.
 
-They are versioned, frozen, and tolerant of fields that a newer version adds. The ``event_id`` of an event
-follows from the reported fact: a repeated effect carries the same id, and a receiver drops the copy.
+They are versioned, frozen, and tolerant of fields that a newer version adds. The ``event_id`` of an
+event follows from the reported fact: a repeated effect carries the same id, and a receiver drops
+the copy.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class PartReady(_Message):
     """The part itself if it is small."""
 
     def without_large_body(self) -> PartReady:
-        """Drop the body if it makes the event, with the body escaped as JSON, too large for the topic."""
+        """Drop the body if it, escaped as JSON, makes the event too large for the topic."""
         if self.body is None or len(self.to_json().encode()) <= EVENT_BYTES:
             return self
         return self.model_copy(update={"body": None})

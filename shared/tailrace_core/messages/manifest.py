@@ -60,8 +60,9 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
     The result follows from the ledger alone, so that two finishers write the same bytes.
 
     Raises:
-        ValueError: the job is not in ``finishing``, or its leaf chunks do not tile its rows, or do not
-            add up to its counters. The ledger's invariant is broken then, and nothing is written.
+        ValueError: the job is not in ``finishing``, or its leaf chunks do not tile its rows, or do
+            not add up to its counters. The ledger's invariant is broken then, and nothing is
+            written.
     """
     if job.rows_total is None or job.finishing_at is None:
         raise ValueError(f"job {job.job_id} is not being finished: {job.state}")

@@ -77,7 +77,10 @@ class Notification(BaseModel):
 
     @property
     def is_test(self) -> bool:
-        """True if this is the test message that the service sends on every create, update and scaling action."""
+        """True for the test message that the service sends.
+
+        It sends one on every create, update and scaling action.
+        """
         return self.event_name == TEST
 
     @property

@@ -16,7 +16,10 @@ def _object(job_id: str, kind: str, rows: RowRange) -> str:
 
 
 def input_key(job_id: str, rows: RowRange) -> str:
-    """Return the key of a chunk's input: the sent columns of its rows, less those rejected before sending."""
+    """Return the key of a chunk's input.
+
+    It holds the sent columns of the chunk's rows, less the rows rejected before sending.
+    """
     return _object(job_id, "input", rows)
 
 

@@ -18,7 +18,10 @@ _MAX_KEY_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class S3Location:
-    """A bucket and a key. Keys in SageMaker's messages are not URL-encoded, so none is decoded here."""
+    """A bucket and a key.
+
+    Keys in SageMaker's messages are not URL-encoded, so none is decoded here.
+    """
 
     bucket: str
     key: str
@@ -40,10 +43,11 @@ class S3Location:
 
 
 def parse_trusted(text: str, *, bucket: str, prefix: str) -> S3Location:
-    """Parse a location and check that it lies in ``bucket`` under ``prefix``: a message may be forged.
+    """Parse a location and check that it lies in ``bucket`` under ``prefix``.
 
-    ``prefix`` ends with a slash. The rest of the key must look like the service's own names: segments of
-    letters, digits, dots, dashes and underscores that start with a letter or a digit.
+    A message may be forged. ``prefix`` ends with a slash. The rest of the key must look like the
+    service's own names: segments of letters, digits, dots, dashes and underscores that start with a
+    letter or a digit.
 
     Raises:
         ContractError: the text is no location, or lies elsewhere.
