@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_local.emulation.asgi import headers_of
+from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
 from tailrace_local.emulation.errors import ApiError
 from tailrace_local.emulation.shapes import validate
 from tailrace_local.sagemaker.asgi import Response, read_json
@@ -25,11 +25,11 @@ class ScalingApi:
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations
 
-    def handles(self, scope: dict[str, Any]) -> bool:
+    def handles(self, scope: Scope) -> bool:
         """Whether a request is for this service."""
         return headers_of(scope).get("x-amz-target", "").startswith(_TARGET)
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         name = headers_of(scope)["x-amz-target"].removeprefix(_TARGET)
         try:

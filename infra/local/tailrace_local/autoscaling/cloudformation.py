@@ -10,10 +10,9 @@ from tailrace_local.autoscaling.api import SERVICE
 from tailrace_local.autoscaling.records import KEY
 from tailrace_local.emulation.coercion import coerce_properties, pick_members
 from tailrace_local.emulation.errors import ApiError
+from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
 
 Call = Callable[[str, Any], dict[str, Any]]
-Properties = Mapping[str, Any]
-ProvisionedResource = tuple[str, dict[str, Any]]
 _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 """A target's physical id, in this order and joined by ``|``; policies refer to it so."""
 
@@ -23,6 +22,10 @@ class ScalableTargetType:
     """A scalable target and its scheduled actions."""
 
     call: Call
+
+    def handlers(self) -> ResourceHandlers:
+        """Return the type's handlers."""
+        return ResourceHandlers(self.create, self.update, self.delete)
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
         """Register it."""
@@ -66,6 +69,10 @@ class ScalingPolicyType:
     """A scaling policy; its physical id is its ARN."""
 
     call: Call
+
+    def handlers(self) -> ResourceHandlers:
+        """Return the type's handlers."""
+        return ResourceHandlers(self.create, self.update, self.delete)
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
         """Put it."""

@@ -15,6 +15,7 @@ from tailrace_local.autoscaling.records import Activity, Records
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
 from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulation.resources import ResourceHandlers
 
 RECENT = 5
 
@@ -55,9 +56,9 @@ class Scaling:
         """The latest activities, oldest first."""
         return list(self._records.activities)[-RECENT:]
 
-    def cloudformation_handlers(self) -> Mapping[str, ScalableTargetType | ScalingPolicyType]:
+    def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
         """Its types."""
         return {
-            "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTargetType(self.api.call),
-            "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicyType(self.api.call),
+            "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTargetType(self.api.call).handlers(),
+            "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicyType(self.api.call).handlers(),
         }

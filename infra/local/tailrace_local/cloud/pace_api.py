@@ -1,11 +1,11 @@
-"""`/_tailrace/pace`: how fast alarms' periods and scaling's cooldowns pass, read and changed while the cloud is up."""
+"""`/_tailrace/pace`: the pace of alarms' periods and scaling's cooldowns, read and changed while the cloud is up."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tailrace_local.cloud.services import Receive, Scope, Send
+from tailrace_local.emulation.asgi import Receive, Scope, Send, send_json
 from tailrace_local.emulation.pace import Pace
 
 PATH = "/_tailrace/pace"
@@ -19,24 +19,21 @@ class PaceApi:
         self._pace = pace
 
     def handles(self, scope: Scope) -> bool:
-        """Whether it is for this surface."""
+        """Return whether the path is this API's."""
         return scope.get("type") == "http" and str(scope.get("path")) == PATH
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         message = await receive()
         status, content = self._answer(str(scope["method"]), message.get("body", b"")[:_LIMIT_BYTES])
-        payload = json.dumps(content).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(payload)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": payload})
+        await send_json(send, content, status=status)
 
     def _answer(self, method: str, body: bytes) -> tuple[int, dict[str, Any]]:
         if method not in {"GET", "PUT"}:
-            return 405, {"message": f"{method} {PATH}: not possible here"}
+            return 405, {"message": f"{method} {PATH} is not possible: send GET or PUT"}
         if method == "PUT":
             try:
                 self._pace.time_scale = float(json.loads(body)["time_scale"])
             except (ValueError, KeyError, TypeError) as error:
-                return 400, {"message": f'The pace is {{"time_scale": 0.02}} or the like: {error}'}
+                return 400, {"message": f'The pace is not valid, send {{"time_scale": 0.02}} or the like: {error}'}
         return 200, {"time_scale": self._pace.time_scale}

@@ -1,1 +1,4 @@
-"""Event source mappings: from SQS queues to functions, by AWS's rules."""
+"""Event source mappings: pollers that invoke functions with messages from SQS queues, by AWS's rules.
+
+Imports `tailrace_local.cloud.ministack` and `tailrace_local.cloud.roles`.
+"""

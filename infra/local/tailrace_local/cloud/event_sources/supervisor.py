@@ -1,110 +1,36 @@
-"""A poller for each mapping that exists, and none for one that does not."""
+"""Keeps a poller for each event source mapping."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
 from tailrace_local.cloud.event_sources.poller import Poller
-from tailrace_local.cloud.ministack.core import MiniStack
-from tailrace_local.cloud.roles.clients import RoleClients
+from tailrace_local.cloud.ministack.event_source_mappings import MiniStackMappings
 
 _log = logging.getLogger("tailrace.cloud.queues")
-_LOOK_EVERY_S = 0.5
+_INTERVAL_S = 0.5
 
-
-class MappedFunction:
-    """The function that a mapping names, looked up anew each time."""
-
-    def __init__(self, ministack: MiniStack, mapping: EventSourceMapping) -> None:
-        self._ministack = ministack
-        self._mapping = mapping
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """MiniStack's record of it."""
-        mapping = self._mapping
-        found = self._ministack.function(mapping.account_id, mapping.region, mapping.function_name, mapping.qualifier)
-        if found is None:
-            raise LookupError(f"the function {mapping.function_name} of mapping {mapping.uuid} does not exist")
-        return found
-
-    @property
-    def role(self) -> str:
-        """The role that the function runs with, which is also the one that its queue is read with."""
-        return str((self.record.get("config") or self.record)["Role"])
-
-    @property
-    def reserved_concurrency(self) -> int | None:
-        """ReservedConcurrentExecutions, when it is set."""
-        found = self.record.get("concurrency")
-        found = found.get("ReservedConcurrentExecutions") if isinstance(found, dict) else found
-        return None if found is None else int(found)
-
-    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Invoke it."""
-        return self._ministack.invoke(self.record, event)
-
-    def matching(self, records: list[dict[str, Any]], mapping: EventSourceMapping) -> list[dict[str, Any]]:
-        """The records that the mapping's filter lets through."""
-        return self._ministack.matching(records, mapping.record)
-
-
-class RoleQueue:
-    """A queue read over the cloud's own HTTP interface with the credentials of a function's role."""
-
-    def __init__(
-        self, mapping: EventSourceMapping, function: MappedFunction, clients: RoleClients, endpoint_url: str
-    ) -> None:
-        self._mapping = mapping
-        self._function = function
-        self._clients = clients
-        name = mapping.queue_arn.rsplit(":", 1)[-1]
-        self._url = f"{endpoint_url}/{mapping.account_id}/{name}"
-
-    def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]:
-        """Up to ten messages with all their attributes."""
-        answer = self._sqs().receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=maximum,
-            WaitTimeSeconds=wait_s,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        return list(answer.get("Messages", []))
-
-    def delete(self, receipts: Sequence[str]) -> None:
-        """Up to ten receipts."""
-        entries = [{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)]
-        failed = self._sqs().delete_message_batch(QueueUrl=self._url, Entries=entries).get("Failed", [])
-        if failed:
-            _log.warning("%d messages of %s could not be deleted: %s", len(failed), self._url, failed)
-
-    def _sqs(self) -> Any:
-        mapping = self._mapping
-        return self._clients.client("sqs", self._function.role, mapping.function_name, mapping.region)
+MakePoller = Callable[[Callable[[], EventSourceMapping | None], EventSourceMapping], Poller]
+"""Makes a poller from a function that returns the mapping as it is now, and the mapping as it was first seen."""
 
 
 class PollerSupervisor:
-    """Looks at the mappings twice a second and keeps a poller at each."""
+    """Reads the mappings twice a second, and keeps one poller for each."""
 
-    def __init__(
-        self,
-        ministack: MiniStack,
-        poller: Callable[[Callable[[], EventSourceMapping | None], EventSourceMapping], Poller],
-    ) -> None:
-        self._ministack = ministack
-        self._poller = poller
+    def __init__(self, mappings: MiniStackMappings, make_poller: MakePoller) -> None:
+        self._mappings = mappings
+        self._make_poller = make_poller
         self._pollers: dict[str, Poller] = {}
         self._seen: dict[str, EventSourceMapping] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="queue-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread that reconciles."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -114,13 +40,13 @@ class PollerSupervisor:
             poller.stop()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Queue, function, whether somebody receives, and batches in flight, for each mapping."""
+        """Return queue, function, whether a poller receives, and batches in flight, for each mapping."""
         return [
             {
                 "queue": mapping.queue_arn.rsplit(":", 1)[-1],
                 "function": mapping.function_name,
                 "enabled": mapping.enabled,
-                # Asked first: what was received is in flight before the receiving ends.
+                # Read before in_flight: a batch is counted in flight before its poller stops receiving.
                 "receiving": uuid in self._pollers and self._pollers[uuid].receiving,
                 "in_flight": self._pollers[uuid].in_flight if uuid in self._pollers else 0,
             }
@@ -128,20 +54,20 @@ class PollerSupervisor:
         ]
 
     def _run(self) -> None:
-        while not self._stopped.wait(_LOOK_EVERY_S):
+        while not self._stopped.wait(_INTERVAL_S):
             try:
                 self.reconcile()
-            except Exception:  # noqa: BLE001 - looks again half a second later
-                _log.exception("looking at the event source mappings")
+            except Exception:  # noqa: BLE001 - the next attempt comes half a second later
+                _log.exception("the event source mappings could not be read")
 
     def reconcile(self) -> None:
-        """Start and stop what the mappings say."""
-        read = (EventSourceMapping.of(*found) for found in self._ministack.mappings())
+        """Start a poller for each new mapping, and stop those whose mapping is gone."""
+        read = (EventSourceMapping.of(*found) for found in self._mappings.all())
         self._seen = {mapping.uuid: mapping for mapping in read if mapping}
         for uuid in set(self._pollers) - set(self._seen):
             self._pollers.pop(uuid).stop()
         for uuid, mapping in self._seen.items():
             if uuid not in self._pollers or not self._pollers[uuid].alive:
-                poller = self._poller(lambda uuid=uuid: self._seen.get(uuid), mapping)  # type: ignore[misc]  # typed default
+                poller = self._make_poller(lambda uuid=uuid: self._seen.get(uuid), mapping)  # type: ignore[misc]  # typed default
                 self._pollers[uuid] = poller
                 poller.start()

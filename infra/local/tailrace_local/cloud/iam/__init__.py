@@ -1,4 +1,4 @@
-"""Access control: which requests an identity may make, what each decision was, and who may use a key.
+"""Access control: enforcement in front of the emulators, the log of decisions, and permissions for KMS keys.
 
-Imports `tailrace_local.cloud.services`.
+Imports `tailrace_local.cloud.services` and `tailrace_local.emulation`.
 """

@@ -1,64 +1,86 @@
-"""MiniStack's DynamoDB, relieved of work that grows with a table or is done again for each item."""
+"""Patches of DynamoDB that save time: the answers stay MiniStack's."""
 
 from __future__ import annotations
 
 import functools
 import heapq
-import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from tailrace_local.cloud.ministack.identities import replace
+from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
+
+_SERVICE = "ministack.services.dynamodb"
+_DYNAMODB = PrivateModule(_SERVICE, "_tables: AccountRegionScopedDict")
+_QUERY = Patch(
+    _SERVICE,
+    "_query(data)",
+    corrects="MiniStack sorts a whole partition and evaluates the condition for each item, even for a page of ten.",
+    why="A job's partition has an item for each chunk: queries of a large job would take longer than the job's work.",
+    until="MiniStack evaluates a query's condition for the items of the page only.",
+)
+_UNTIL_PARSED_ONCE = "MiniStack parses an expression once for a request."
+_TOKENIZE = Patch(
+    _SERVICE,
+    "_tokenize(expr)",
+    corrects="MiniStack tokenizes a query's condition again for each item, a transaction's three times for each write.",
+    why="It is most of the time that the cloud spends for a chunk.",
+    until=_UNTIL_PARSED_ONCE,
+)
+_SYNTAX = Patch(
+    _SERVICE,
+    "_condition_syntax_error(expr, slot)",
+    corrects="MiniStack checks the syntax of the same condition again for each request.",
+    why="It is much of the time that the cloud spends for a chunk.",
+    until=_UNTIL_PARSED_ONCE,
+)
+_COPY = Patch(
+    _SERVICE,
+    "copy: module",
+    corrects="MiniStack copies items with copy.deepcopy, which looks for cycles and types that JSON cannot hold.",
+    why="It is slow for the items that each transaction reads and writes.",
+    until="MiniStack copies items by something quicker, or not at all.",
+)
 
 _EXPRESSIONS_KEPT = 4096
 _BETWEEN = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s+AND\s+(#?\w+)\s+BETWEEN\s+(:\w+)\s+AND\s+(:\w+)\s*")
 _NARROWED = "tailrace.narrowed"
-"""A table's name that exists while one query runs."""
+"""The name of a table that exists while one query runs."""
 
 Item = dict[str, Any]
 Page = tuple[int, dict[str, str], bytes | str]
 
 
-class MiniStackTables:
-    """What is replaced there; the answers stay MiniStack's."""
+class FasterDynamoDb:
+    """Parses each expression once, copies items quickly, and evaluates a query's condition for one page only."""
 
     def __init__(self) -> None:
-        self._dynamodb = importlib.import_module("ministack.services.dynamodb")
+        self._dynamodb = _DYNAMODB.load()
 
     def install(self) -> None:
-        """Read each expression once, copy items fast, and have a query look at what it will answer with."""
-        self._read_expressions_once()
-        vars(self._dynamodb)["copy"] = SimpleNamespace(deepcopy=_copied)
-        stock = self._dynamodb._query  # noqa: SLF001 - no public way in
+        """Apply the patches."""
+        tokens = functools.lru_cache(_EXPRESSIONS_KEPT)(_TOKENIZE.original())
+        # Callers consume the list.
+        _TOKENIZE.wrap(lambda _original, expression: list(tokens(expression)))
+        _SYNTAX.replace(functools.lru_cache(_EXPRESSIONS_KEPT)(_SYNTAX.original()))
+        _COPY.replace(SimpleNamespace(deepcopy=_copied))
+        _QUERY.wrap(self._query)
 
-        def query(data: dict[str, Any]) -> Page:
-            found = self._narrowed(data)
-            if found is None:
-                return stock(data)  # type: ignore[no-any-return] # MiniStack has no types
-            tables = self._dynamodb._tables  # noqa: SLF001 - as above
-            tables[_NARROWED] = found
-            try:
-                return stock({**data, "TableName": _NARROWED})  # type: ignore[no-any-return] # as above
-            finally:
-                del tables[_NARROWED]
-
-        replace(self._dynamodb, "_query", query)
-
-    def _read_expressions_once(self) -> None:
-        """A query reads its condition again for each item of the partition, a transaction thrice for each write."""
-        tokens = functools.lru_cache(_EXPRESSIONS_KEPT)(self._dynamodb._tokenize)  # noqa: SLF001 - no public way in
-        check = functools.lru_cache(_EXPRESSIONS_KEPT)(self._dynamodb._condition_syntax_error)  # noqa: SLF001 - as above
-        replace(self._dynamodb, "_tokenize", lambda expression: list(tokens(expression)))
-        replace(self._dynamodb, "_condition_syntax_error", check)
+    def _query(self, original: Callable[[dict[str, Any]], Page], data: dict[str, Any]) -> Page:
+        found = self._narrowed(data)
+        if found is None:
+            return original(data)
+        tables = self._dynamodb._tables
+        tables[_NARROWED] = found
+        try:
+            return original({**data, "TableName": _NARROWED})
+        finally:
+            del tables[_NARROWED]
 
     def _narrowed(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The table with those items that the page can hold; None for a query that is left to MiniStack as it is.
-
-        MiniStack sorts a whole partition and evaluates the condition for each of its items, for a page of ten, too.
-        """
-        table = self._dynamodb._tables.get(data.get("TableName"))  # noqa: SLF001 - no public way in
+        """Return the table with the items of the page only; None for a query that MiniStack answers alone."""
+        table = self._dynamodb._tables.get(data.get("TableName"))
         found = _BETWEEN.fullmatch(str(data.get("KeyConditionExpression")))
         if not table or found is None or not _is_plain(data):
             return None
@@ -80,7 +102,7 @@ class MiniStackTables:
 
 
 def _is_plain(data: Mapping[str, Any]) -> bool:
-    """Whether a query reads the table itself, forwards, and wants to know nothing of the table."""
+    """Return whether a query reads the table itself, forwards, without asking for the consumed capacity."""
     return (
         not data.get("IndexName")
         and data.get("ScanIndexForward", True) is True
@@ -90,7 +112,7 @@ def _is_plain(data: Mapping[str, Any]) -> bool:
 
 
 def _copied(value: Any) -> Any:
-    """A deep copy of what came as JSON; `copy.deepcopy` looks for cycles and types that are not there."""
+    """Copy a value that came as JSON, at every depth."""
     if isinstance(value, dict):
         return {name: _copied(item) for name, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value

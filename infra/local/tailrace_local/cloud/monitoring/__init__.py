@@ -1,4 +1,7 @@
-"""What watches the cloud: its metrics, its alarms, and the scaling that follows them."""
+"""Monitoring of the cloud: its metrics, the actions of its alarms, and the scaling that follows them.
+
+Imports `tailrace_local.cloud.ministack`, `cloudwatch`, `autoscaling` and `emulation`.
+"""
 
 from tailrace_local.cloud.monitoring.monitor import Monitor
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tailrace_local.autoscaling import ScalingError
-from tailrace_local.cloud.ministack.alarms import Described, MiniStackAlarms, PublicationError
+from tailrace_local.cloud.ministack.cloudwatch.alarms import Described, MiniStackAlarms, PublicationError
 from tailrace_local.cloudwatch import Alarm, State, Transition
 from tailrace_local.cloudwatch.notifications import Change, composite_message, metric_message, subject
 
@@ -47,7 +47,7 @@ class AlarmActions:
         if transition.value is not None:
             self._values[alarm.name] = transition.value
         if not repeats:
-            self._ministack.move(transition)
+            self._ministack.apply(transition)
             return
         for described in self._ministack.named([alarm.name]):
             for action in _actions(described, transition.after):
@@ -77,7 +77,7 @@ class AlarmActions:
             _log.exception("alarm %s: action %s", alarm["AlarmName"], action)
             error = f"{type(broken).__name__}: {broken}"
         if change or error:
-            self._ministack.acted(alarm, action, error)
+            self._ministack.record_action(alarm, action, error)
 
     def _message(self, alarm: Described, change: Change) -> str:
         if "AlarmRule" not in alarm:

@@ -1,12 +1,10 @@
-"""AWS::CloudWatch::CompositeAlarm, by the emulator's own API, which knows them."""
+"""AWS::CloudWatch::CompositeAlarm, provisioned by CloudWatch's API: MiniStack's CloudFormation lacks the type."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-Properties = Mapping[str, Any]
-ProvisionedResource = tuple[str, dict[str, Any]]
+from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
 
 
 class CompositeAlarmType:
@@ -15,18 +13,22 @@ class CompositeAlarmType:
     def __init__(self, cloudwatch: Any) -> None:
         self._cloudwatch = cloudwatch
 
+    def handlers(self) -> ResourceHandlers:
+        """Return the type's handlers."""
+        return ResourceHandlers(self.create, self.update, self.delete)
+
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:
-        """Put it."""
+        """Put the alarm."""
         name = str(properties.get("AlarmName") or f"{stack_name}-{logical_id}")
         return self._put(name, properties)
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:
-        """Put it again; another name makes another alarm."""
+        """Put the alarm again; another name makes another alarm."""
         del old, stack_name
         return self._put(str(new.get("AlarmName") or physical_id), new)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Delete it."""
+        """Delete the alarm."""
         del properties
         self._cloudwatch.delete_alarms(AlarmNames=[physical_id])
 

@@ -11,18 +11,19 @@ from typing import Any
 
 from tailrace_local.autoscaling import Arns, Scaling
 from tailrace_local.autoscaling.clients import CloudWatchAlarms, EndpointCapacity
-from tailrace_local.cloud.ministack.alarms import MiniStackAlarms
-from tailrace_local.cloud.ministack.cloudwatch_api import MiniStackApi
-from tailrace_local.cloud.ministack.metrics import MiniStackMetrics
-from tailrace_local.cloud.ministack.patching import Scope
+from tailrace_local.cloud.ministack.account_scope import AccountScope
+from tailrace_local.cloud.ministack.cloudwatch.alarms import MiniStackAlarms
+from tailrace_local.cloud.ministack.cloudwatch.api import CloudWatchApi
+from tailrace_local.cloud.ministack.cloudwatch.metrics import MiniStackMetrics
 from tailrace_local.cloud.ministack.queues import MiniStackQueues
 from tailrace_local.cloud.monitoring.alarm_actions import AlarmActions
 from tailrace_local.cloud.monitoring.composite_alarms import CompositeAlarmType
 from tailrace_local.cloud.monitoring.function_metrics import Execute, MeteredFunctions
 from tailrace_local.cloud.monitoring.queue_metrics import QueueMetrics
-from tailrace_local.cloud.services import ResourceHandlers, Service
+from tailrace_local.cloud.services import Service
 from tailrace_local.cloudwatch import Evaluator, State
 from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulation.resources import ResourceHandlers
 
 _log = logging.getLogger("tailrace.cloud.watching")
 _PAUSE_S = 1.0
@@ -36,11 +37,11 @@ class Monitor:
 
     def __init__(self, *, region: str, account_id: str, endpoint_url: str, pace: Pace) -> None:
         self._pace = pace
-        self._scope = Scope(region, account_id)
+        self._scope = AccountScope(region, account_id)
         self._metrics = MiniStackMetrics()
         self._queues = MiniStackQueues(account_id)
         self._stored_alarms = MiniStackAlarms(account_id)
-        self._api = MiniStackApi()
+        self._api = CloudWatchApi()
         session = importlib.import_module("boto3").Session(account_id, "local", region_name=region)
         self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint_url)
         self._scaling = Scaling(
@@ -66,10 +67,10 @@ class Monitor:
     def install(self) -> None:
         """Take the emulator's own evaluation and counting out."""
         self._api.install()
-        self._stored_alarms.leave_evaluation_to(self._alarm_actions.dispatch)
-        self._stored_alarms.take_metric_math()
-        self._metrics.count_functions_ourselves()
-        self._queues.count()
+        self._stored_alarms.stop_evaluation(self._alarm_actions.dispatch)
+        self._stored_alarms.accept_metric_math()
+        self._metrics.stop_counting_functions()
+        self._queues.count_traffic()
 
     def metered(self, execute: Execute) -> Execute:
         """The same, with the metrics of each invocation put."""
@@ -79,7 +80,7 @@ class Monitor:
         """The types that belong to watching."""
         return {
             **self._scaling.cloudformation_handlers(),
-            "AWS::CloudWatch::CompositeAlarm": CompositeAlarmType(self._cloudwatch),
+            "AWS::CloudWatch::CompositeAlarm": CompositeAlarmType(self._cloudwatch).handlers(),
         }
 
     def start(self) -> None:
@@ -134,6 +135,6 @@ class Monitor:
             self._measured = minute_s, turn
             # Of the minute that has just ended: it is evaluated in a moment.
             self._queue_metrics.put(now_s, (turn - 0.5) * minute_s)
-            self._metrics.forget_before(now_s - _KEPT_S)
+            self._metrics.drop_before(now_s - _KEPT_S)
         self._scaling.run_due(now_s)
         self._evaluator.evaluate_due(now_s)

@@ -1,4 +1,4 @@
-"""Roles: their credentials, clients that act with them, and their inline policies.
+"""Roles' credentials, and boto3 clients that act with them.
 
 Imports `tailrace_local.cloud.ministack`.
 """

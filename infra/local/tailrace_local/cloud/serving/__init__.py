@@ -1,4 +1,4 @@
-"""Serving over HTTP: the router in front, the listeners, and their certificates.
+"""Serving over HTTP and HTTPS: the router, the listeners, and their certificates.
 
-Imports `tailrace_local.cloud.services` and `tailrace_local.state_directory`.
+Imports `tailrace_local.cloud.services`, `tailrace_local.emulation` and `tailrace_local.state_directory`.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from asyncio import constants
 
-from tailrace_local.cloud.services import App
 from tailrace_local.cloud.serving.listeners import Listeners
+from tailrace_local.emulation.asgi import App
 from tailrace_local.emulation.http_server import UvicornServer
 
 _TLS_SHUTDOWN_S = 0.5

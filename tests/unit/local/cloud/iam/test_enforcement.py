@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tailrace_local.cloud.iam.enforcement import EnforcedService
-from tailrace_local.cloud.services import Receive, Scope, Send
+from tailrace_local.emulation.asgi import Message, Receive, Scope, Send
 
 
 class Answering:
@@ -49,10 +49,10 @@ def ask(judge: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") 
     emulator, sent = Answering(), []
     blocks = [{"body": body[:3], "more_body": True}, {"body": body[3:], "more_body": False}]
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         return blocks.pop(0)
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-amz-target", target.encode())]}

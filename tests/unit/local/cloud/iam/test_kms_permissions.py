@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys, Use
+from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys, KeyUse
+from tailrace_local.cloud.ministack.cloudformation.encryption_keys import record_keys
+from tailrace_local.cloud.ministack.patching import Patch
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 BUCKET = {
@@ -18,23 +21,21 @@ BUCKET = {
 
 
 class Types:
-    """Provisions everything under the ARN that it is told."""
+    """Provisions everything under the given ARN."""
 
     def __init__(self, arns: dict[str, str]) -> None:
         self._arns = arns
         self.handlers: dict[str, dict[str, Callable[..., Any]]] = {}
 
-    def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
+    def wrap(self, patch: Patch, **wrappers: Callable[..., Any]) -> None:
+        name = patch.declaration.partition("[")[2].partition("]")[0]
         made = ("physical", {"Arn": self._arns.get(name, name)})
-        return {"create": lambda *_: made, "update": lambda *_: made, "delete": lambda *_: None}
-
-    def add_resource_type(self, name: str, handler: dict[str, Callable[..., Any]]) -> None:
-        self.handlers[name] = handler
+        self.handlers[name] = {verb: partial(wrapper, lambda *_: made) for verb, wrapper in wrappers.items()}
 
 
 def keys_of(kind: str, arn: str, properties: dict[str, Any]) -> tuple[EncryptionKeys, Types]:
     keys, types = EncryptionKeys(region="eu-west-1", account_id="123456789012"), Types({kind: arn})
-    keys.install(types)
+    record_keys(types, keys)
     types.handlers[kind]["create"]("Logical", properties, "stack")
     return keys, types
 
@@ -68,7 +69,7 @@ def test_what_a_key_locks_needs_the_key(
 ) -> None:
     keys, _ = keys_of(kind, arn, properties)
     via = {"kms:viaservice": f"{action.partition(':')[0]}.eu-west-1.amazonaws.com"}
-    assert list(keys.uses(action, resource)) == [Use(f"kms:{each}", KEY, via) for each in needed]
+    assert list(keys.uses(action, resource)) == [KeyUse(f"kms:{each}", KEY, via) for each in needed]
 
 
 def test_another_bucket_of_the_same_beginning_is_not_locked() -> None:

@@ -1,18 +1,17 @@
-"""S3 about objects that are not there: whoever may not list is not told so, and is refused instead.
+"""S3's answer about a missing object: 403 instead of 404 for a caller without s3:ListBucket.
 
 S3 asks for s3:ListBucket with the key as the prefix. Source: AWS's "GetObject", permissions; Ceph does the same
-(ceph/ceph#68577) to match it.
+(ceph/ceph#68577) to match it. MiniStack always answers 404; this application can go when it does not.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from tailrace_local.cloud.iam.enforcement import PolicyEvaluator
-from tailrace_local.cloud.services import App, Receive, Scope, Send
+from tailrace_local.emulation.asgi import App, Message, Receive, Scope, Send
 
 _FOR_S3 = re.compile(rb"Credential=[^/]+/\d+/[^/]+/s3/aws4_request")
 _NOT_FOUND, _FORBIDDEN = 404, 403
@@ -21,15 +20,15 @@ _REFUSED = (
 )
 
 
-class MissingObjects:
-    """Before S3: turns the 404 of an object into a 403 for those who may not list."""
+class HideMissingObjects:
+    """ASGI middleware that turns S3's 404 for an object into a 403 for callers that may not list the bucket."""
 
-    def __init__(self, app: App, judge: PolicyEvaluator) -> None:
+    def __init__(self, app: App, policies: PolicyEvaluator) -> None:
         self._app = app
-        self._judge = judge
+        self._policies = policies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one connection on; only the answer may change."""
+        """Pass one request on. Only the answer may change."""
         bucket, _, key = str(scope.get("path", "")).removeprefix("/").partition("/")
         if key and scope.get("method") in {"GET", "HEAD"} and _signed_for_s3(scope):
             body = _REFUSED if scope["method"] == "GET" else b""
@@ -39,11 +38,11 @@ class MissingObjects:
     def _refused(self, scope: Scope, bucket: str, key: str) -> bool:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         context = {"s3:prefix": key}
-        return self._judge.refusal(scope, query, b"", "s3:ListBucket", f"arn:aws:s3:::{bucket}", context) is not None
+        return self._policies.refusal(scope, query, b"", "s3:ListBucket", f"arn:aws:s3:::{bucket}", context) is not None
 
 
 class _Rewritten:
-    """Holds an answer's first message back until it is known."""
+    """Sends an answer, or another one in its place."""
 
     def __init__(self, send: Send, refused: Callable[[], bool], body: bytes) -> None:
         self._send = send
@@ -51,7 +50,7 @@ class _Rewritten:
         self._body = body
         self._replaced = False
 
-    async def __call__(self, message: dict[str, Any]) -> None:
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == _NOT_FOUND and self._refused():
             self._replaced = True
             headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(self._body)).encode())]

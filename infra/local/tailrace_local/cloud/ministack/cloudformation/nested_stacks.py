@@ -1,7 +1,5 @@
-"""Stacks nested in stacks, as CloudFormation has them: deployed, rolled back and deleted as roots are.
+"""AWS::CloudFormation::Stack: nested stacks are deployed, rolled back and deleted as root stacks are.
 
-MiniStack provisions what is nested by a simpler way of its own: a failure leaves what was made, a deletion knows no
-policy, and the parent's failure does not bring back what an update replaced. Here a child takes the root's way.
 Source: AWS's "Nested stacks" and "Updating nested stacks", and the events that an account shows.
 """
 
@@ -10,16 +8,29 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from tailrace_local.cloud.ministack.core import NESTED_STACK, MiniStack
-from tailrace_local.cloud.ministack.stacks import Delete, MiniStackStacks, Record
+from tailrace_local.cloud.ministack.cloudformation.resource_types import ResourceTypes
+from tailrace_local.cloud.ministack.cloudformation.stacks import MiniStackStacks, Record
+from tailrace_local.cloud.ministack.patching import Patch
+from tailrace_local.emulation.resources import ProvisionedResource, ResourceHandlers
 
 _log = logging.getLogger("tailrace.cloud.cloudformation")
 
-ProvisionedResource = tuple[str, dict[str, Any]]
+NESTED_STACK = "AWS::CloudFormation::Stack"
+_NESTED_STACK = Patch(
+    "ministack.services.cloudformation.provisioners",
+    f"_RESOURCE_HANDLERS[{NESTED_STACK}]: dict",
+    corrects=(
+        "MiniStack provisions nested stacks in a simpler way than roots: a failure leaves the resources that were "
+        "made, a deletion ignores deletion policies, and a failure of the parent does not restore what an update "
+        "replaced."
+    ),
+    why="An update that fails half way would leave another state here than on AWS.",
+    until="MiniStack deploys, rolls back and deletes nested stacks by the code that it has for roots.",
+)
 _BEFORE = "_tailrace_before"
 
 
@@ -29,20 +40,20 @@ class NestedStacks:
     def __init__(self, stacks: MiniStackStacks) -> None:
         self._stacks = stacks
         self._lock = threading.Lock()
-        # What updates of children replaced or removed, by the root whose update has to succeed before it goes.
+        # Deletions of what children's updates replaced or removed, by the root whose update has to succeed first.
         self._superseded: dict[str, list[tuple[str, partial[None]]]] = defaultdict(list)
 
-    def install(self, ministack: MiniStack) -> None:
-        """Have CloudFormation provision nested stacks this way."""
-        ministack.add_resource_type(NESTED_STACK, {"create": self.create, "update": self.update, "delete": self.delete})
-        self._stacks.delete_resources_with(self._putting_off)
+    def install(self, types: ResourceTypes) -> None:
+        """Have CloudFormation provision nested stacks by these handlers."""
+        types.replace(_NESTED_STACK, ResourceHandlers(self.create, self.update, self.delete))
+        self._stacks.delete_resources_with(self._defer_deletion)
         self._stacks.finish_updates_with(lambda root: bool(self._superseded.get(root["StackName"])), self._finish)
 
     def create(self, logical_id: str, properties: Mapping[str, Any], parent: str) -> ProvisionedResource:
-        """Deploy a child; one that fails is rolled back and deleted."""
+        """Deploy a child. One that fails is rolled back and deleted."""
         name = f"{parent}-{logical_id}-{self._stacks.new_id()[:12]}"
         record = self._new(name, parent, properties)
-        self._stacks.keep(record)
+        self._stacks.add(record)
         self._begin(record, "CREATE")
         self._stacks.deploy(record, None)
         if record["StackStatus"] != "CREATE_COMPLETE":
@@ -55,11 +66,11 @@ class NestedStacks:
     def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], parent: str
     ) -> ProvisionedResource:
-        """Update a child, or take its last update back when the parent rolls back."""
+        """Update a child, or undo its last update when the parent rolls back."""
         del old
         record = self._record(physical_id)
         if "ROLLBACK" in self._record(parent)["StackStatus"]:
-            self._take_back(record)
+            self._undo_update(record)
             return record["StackId"], _outputs(record)
         before, seen = self._stacks.snapshot(record), len(self._stacks.events(record))
         record.update(self._described(new, parent))
@@ -72,7 +83,7 @@ class NestedStacks:
         return record["StackId"], _outputs(record)
 
     def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None:
-        """Delete a child. Raises ValueError when something of it stays against its policy."""
+        """Delete a child. Raises ValueError when a resource could not be deleted."""
         del properties
         record = self._stacks.find(physical_id)
         if record is None or record["StackStatus"] == "DELETE_COMPLETE":
@@ -100,7 +111,7 @@ class NestedStacks:
         }
 
     def _described(self, properties: Mapping[str, Any], parent: str) -> Record:
-        """What of a child's record comes from its properties."""
+        """Return the entries of a child's record that come from its properties."""
         source = self._stacks.fetch(str(properties["TemplateURL"]), parent)
         parameters = self._stacks.parameters(source.template, properties.get("Parameters") or {})
         return {
@@ -120,10 +131,10 @@ class NestedStacks:
 
     def _begin(self, record: Record, verb: str) -> None:
         record["StackStatus"] = f"{verb}_IN_PROGRESS"
-        self._stacks.event(record, f"{verb}_IN_PROGRESS")
+        self._stacks.add_event(record, f"{verb}_IN_PROGRESS")
 
     def _failure(self, record: Record, verb: str, seen: int = 0) -> str:
-        """What AWS says of it in the parent: which resources failed. Why stands in the child's own events."""
+        """Return AWS's message for the parent: which resources failed. The reasons are in the child's own events."""
         events = self._stacks.events(record)[seen:]
         failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
         names = dict.fromkeys(event["LogicalResourceId"] for event in failed)
@@ -135,41 +146,39 @@ class NestedStacks:
         )
         return f"Embedded stack {record['StackId']} was not successfully {verb}d: {why}"
 
-    def _take_back(self, record: Record) -> None:
+    def _undo_update(self, record: Record) -> None:
         before = record.pop(_BEFORE, None)
         if before is None:
-            return  # its own update failed, and it has rolled itself back
+            return  # its own update failed, and was rolled back then
         with self._lock:
             waiting = self._superseded.get(self._root(record), [])
             waiting[:] = [found for found in waiting if found[0] != record["StackName"]]
-        self._stacks.take_back(record, before)
+        self._stacks.undo_update(record, before)
         record["_conditions"] = before["_conditions"]
 
-    def _putting_off(self, stock: Delete) -> Delete:
-        """What a child's update leaves behind is deleted when its root's update has succeeded, and not before."""
-
-        def delete(kind: str, physical_id: str, properties: Any, stack: str, logical_id: str) -> None:
-            record = self._stacks.find(stack)
-            if record and record.get("ParentId") and record["StackStatus"] == "UPDATE_IN_PROGRESS":
-                later = partial(stock, kind, physical_id, properties, stack, logical_id)
-                with self._lock:
-                    self._superseded[self._root(record)].append((stack, later))
-            else:
-                stock(kind, physical_id, properties, stack, logical_id)
-
-        return delete
+    def _defer_deletion(
+        self, original: Callable[..., None], kind: str, physical_id: str, properties: Any, stack: str, logical_id: str
+    ) -> None:
+        """Delete a resource. What a child's update leaves behind waits until its root's update has succeeded."""
+        record = self._stacks.find(stack)
+        if record and record.get("ParentId") and record["StackStatus"] == "UPDATE_IN_PROGRESS":
+            later = partial(original, kind, physical_id, properties, stack, logical_id)
+            with self._lock:
+                self._superseded[self._root(record)].append((stack, later))
+        else:
+            original(kind, physical_id, properties, stack, logical_id)
 
     async def _finish(self, stack: Record) -> None:
-        """Clean up when a root's operation has ended: a child's waits for its root's."""
+        """Clean up after a root's operation. A child's clean-up waits for its root's."""
         if stack.get("ParentId") or stack["StackStatus"] == "UPDATE_FAILED":
-            return  # left as it failed, an update can still be rolled back
+            return  # an update that was left failed can still be rolled back
         for child in self._children(stack):
             child.pop(_BEFORE, None)
         with self._lock:
             waiting = self._superseded.pop(stack["StackName"], [])
-        # In their order: a child's dependents come first.
+        # In the order of the updates: a child's dependents come first.
         for _, delete in waiting:
-            await self._stacks.in_thread(_deleted, delete)
+            await self._stacks.in_thread(_try_delete, delete)
 
     def _children(self, stack: Record) -> list[Record]:
         found = []
@@ -195,8 +204,8 @@ def _outputs(record: Mapping[str, Any]) -> dict[str, Any]:
     return {f"Outputs.{output['OutputKey']}": output["OutputValue"] for output in record["Outputs"]}
 
 
-def _deleted(delete: partial[None]) -> None:
+def _try_delete(delete: partial[None]) -> None:
     try:
         delete()
-    except Exception as error:  # noqa: BLE001 - as CloudFormation: the update has succeeded, the clean-up has not
+    except Exception as error:  # noqa: BLE001 - as on AWS, a failed clean-up fails no update
         _log.warning("%s could not be deleted after the update: %s", delete.args[1], error)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.roles.policies import RolePolicies
+from tailrace_local.cloud.ministack.cloudformation.role_policies import RolePolicies
 
 
 class Iam:
@@ -16,7 +16,7 @@ class Iam:
     def __init__(self) -> None:
         self.policies: dict[tuple[str, str], Any] = {}
 
-    def resource_type(self, name: str) -> dict[str, Callable[..., Any]] | None:
+    def find(self, name: str) -> dict[str, Callable[..., Any]] | None:
         return {"create": self._create, "delete": self._delete} if name == "AWS::IAM::Policy" else None
 
     def _create(self, _logical_id: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, Any]]:
@@ -55,7 +55,7 @@ def test_another_document_under_the_same_name_is_the_same_policy() -> None:
 
 def test_an_emulator_without_iam_is_refused_at_once() -> None:
     class Nothing:
-        def resource_type(self, _name: str) -> None:
+        def find(self, _name: str) -> None:
             return None
 
     with pytest.raises(TypeError, match="AWS::IAM::Policy"):

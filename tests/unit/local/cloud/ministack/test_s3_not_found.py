@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.ministack.missing_objects import MissingObjects
-from tailrace_local.cloud.services import Receive, Scope, Send
+from tailrace_local.cloud.ministack.s3_not_found import HideMissingObjects
+from tailrace_local.emulation.asgi import Message, Receive, Scope, Send
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=KEY/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -44,17 +44,17 @@ def ask(
         await send({"type": "http.response.body", "body": b"No", "more_body": True})
         await send({"type": "http.response.body", "body": b"SuchKey"})
 
-    sent: list[dict[str, Any]] = []
+    sent: list[Message] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         return {"type": "http.request"}
 
     headers = [(b"authorization", SIGNED.format(service=service).encode())]
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
-    asyncio.run(MissingObjects(app, judge)(scope, receive, send))
+    asyncio.run(HideMissingObjects(app, judge)(scope, receive, send))
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 

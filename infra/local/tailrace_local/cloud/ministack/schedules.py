@@ -1,0 +1,46 @@
+"""Patches of EventBridge Scheduler: how often schedules are checked, and who invokes their targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tailrace_local.cloud.ministack.patching import Patch
+
+Fire = Callable[[dict[str, Any], str], None]
+"""Invokes a schedule's target; gets MiniStack's record of the schedule, and the payload."""
+
+_CHECK_INTERVAL = Patch(
+    "ministack.services.scheduler",
+    "_SCHEDULE_TICK_INTERVAL: int",
+    corrects="MiniStack checks every 10 s whether a schedule is due, and the interval cannot be configured.",
+    why="A function that runs every minute would be up to 10 s late, and tests would wait for it.",
+    until="MiniStack fires schedules when they are due, or has a setting for the interval.",
+)
+_INVOKE_TARGET = Patch(
+    "ministack.services.eventbridge",
+    "_invoke_target(target, event, rule, view)",
+    corrects="MiniStack invokes a schedule's target without the schedule's role, and sends no dead letter.",
+    why="A schedule whose role lacks a permission would work here and fail on AWS.",
+    until="MiniStack invokes targets with the schedule's role, and sends failures to its dead-letter queue.",
+)
+
+
+def check_schedules_every(seconds: float) -> None:
+    """Set the interval, in seconds. Call it before the server starts."""
+    _CHECK_INTERVAL.replace(seconds)
+
+
+def fire_schedules_with(fire: Fire) -> None:
+    """Have `fire` invoke the targets of schedules that have a role. Other targets stay MiniStack's."""
+
+    def invoke(
+        original: Callable[..., Any], target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *more: Any
+    ) -> None:
+        if target.get("RoleArn") and "ScheduleExpression" in rule and "Target" in rule:
+            fire(rule, str(target.get("Input") or json.dumps(event)))
+        else:
+            original(target, event, rule, *more)
+
+    _INVOKE_TARGET.wrap(invoke)
