@@ -1,4 +1,4 @@
-"""The emulator on its own, in front of any S3, SNS and STS: `python -m tailrace_local.sagemaker --help`."""
+"""Runs the emulator on its own, in front of any S3, SNS and STS: `python -m tailrace_local.sagemaker --help`."""
 
 import argparse
 import asyncio
@@ -22,31 +22,39 @@ from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Make the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="python -m tailrace_local.sagemaker",
         description="A SageMaker emulator with asynchronous endpoints, in front of local model servers.",
         epilog="example: --aws-endpoint-url http://127.0.0.1:5000 --image 'my-model:*=python serve.py'",
     )
-    made.add_argument("--aws-endpoint-url", required=True, help="where S3, SNS, STS and CloudWatch are")
-    made.add_argument("--image", action="append", default=[], metavar="IMAGE=COMMAND", help="may be repeated")
-    made.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for every model server")
+    made.add_argument("--aws-endpoint-url", required=True, help="address of S3, SNS, STS and CloudWatch")
+    made.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="IMAGE=COMMAND",
+        help="command for an image; repeatable",
+    )
+    made.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for model servers; repeatable")
     made.add_argument("--host", default="127.0.0.1")
-    made.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    made.add_argument("--port", type=int, default=0, help="default 0: a free port")
     made.add_argument("--region", default="us-east-1")
     made.add_argument("--account-id", default="000000000000")
-    made.add_argument("--state-dir", type=Path, help="processes, logs, model data; a temporary folder if absent")
+    made.add_argument("--state-dir", type=Path, help="default: a temporary folder")
     made.add_argument("--time-scale", type=float, default=1.0, help="factor on TTLs and timeouts, such as 0.01")
-    made.add_argument("--notify-expired", action="store_true", help="tell the error topic of requests that expire")
-    made.add_argument("--allow-serial-pipelines", action="store_true", help="several containers, asynchronously")
-    made.add_argument("--allow-chunked-answers", action="store_true", help="take answers without Content-Length")
-    made.add_argument("--faults", type=Path, metavar="PLAN.json", help="misbehave by this plan from the start")
-    made.add_argument("--metrics-period", type=float, default=10.0, metavar="SECONDS", help="0 puts none")
+    made.add_argument("--notify-expired", action="store_true", help="publish expired requests to the error topic")
+    made.add_argument(
+        "--allow-serial-pipelines", action="store_true", help="several containers behind asynchronous endpoints"
+    )
+    made.add_argument("--allow-chunked-answers", action="store_true", help="accept responses without Content-Length")
+    made.add_argument("--faults", type=Path, metavar="PLAN.json", help="fault plan to follow from the start")
+    made.add_argument("--metrics-period", type=float, default=10.0, metavar="SECONDS", help="0 publishes no metrics")
     return made
 
 
 def read_settings(arguments: argparse.Namespace, state_dir: Path) -> EmulatorSettings:
-    """The settings that the command line asks for. Raises ValueError for an `--image` or `--env` without `=`."""
+    """Read the settings from the command line. Raises ValueError for an `--image` or `--env` without `=`."""
     environment = dict(_pair(text, "--env") for text in arguments.env)
     images = dict(_pair(text, "--image") for text in arguments.image)
     return EmulatorSettings(
@@ -71,7 +79,7 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def read_plan(path: Path | None) -> FaultPlan:
-    """The fault plan in a file; an empty one without. Raises ValueError."""
+    """Read a fault plan; without a file, an empty one. Raises ValueError."""
     if path is None:
         return FaultPlan()
     try:
@@ -81,7 +89,7 @@ def read_plan(path: Path | None) -> FaultPlan:
 
 
 async def serve(settings: EmulatorSettings, plan: FaultPlan, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; the address is told on stdout as one JSON object."""
+    """Serve until SIGTERM or SIGINT; write the address to stdout as one JSON object."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -96,7 +104,7 @@ async def serve(settings: EmulatorSettings, plan: FaultPlan, host: str, port: in
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run; 2 for a wrong command line."""
+    """Run the command; return its exit code, 2 for a wrong command line."""
     made = parser()
     arguments = made.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

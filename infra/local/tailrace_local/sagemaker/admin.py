@@ -1,4 +1,4 @@
-"""What tools and tests may ask and order that AWS has no API for: instances, the queue, faults."""
+"""Admin API for what AWS has no API for: instances, the queue, AutoML results, faults."""
 
 import json
 from typing import Any
@@ -24,13 +24,13 @@ _PATHS = (
 
 
 class AdminApi:
-    """The emulator's own surface.
+    """Serves the emulator's admin API under `PREFIX`.
 
     - `GET endpoints`, `GET endpoints/<name>`: instances, their URLs, the queue;
-    - `POST endpoints/<name>/kill`: SIGKILL to its model servers;
-    - `POST endpoints/<name>/notifications`: publishes `message` (any JSON) on its `topic` (success, error);
-    - `GET auto-ml-jobs`, `GET`, `PUT auto-ml-jobs/<name>`: what became of a job, as DescribeAutoMLJobV2 tells it;
-    - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, what was done to whom.
+    - `POST endpoints/<name>/kill`: send SIGKILL to its model servers;
+    - `POST endpoints/<name>/notifications`: publish `message` (any JSON) to its `topic` (success, error);
+    - `GET auto-ml-jobs`, `GET`, `PUT auto-ml-jobs/<name>`: a job as DescribeAutoMLJobV2 answers it;
+    - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, the faults per request.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class AdminApi:
         self._faults = faults
 
     async def answer(self, method: str, path: str, request: Any) -> Any:
-        """The JSON value for a request. Raises ApiError (400, 404, 405, 409, 502)."""
+        """Return the JSON value for a request. Raises ApiError (400, 404, 405, 409, 502)."""
         parts = path.removeprefix(PREFIX).strip("/").split("/")
         match method, parts:
             case "GET" | "HEAD", ["endpoints"]:
@@ -95,7 +95,7 @@ class AdminApi:
 
     def _planned(self) -> PlannedFaults:
         if not isinstance(self._faults, PlannedFaults):
-            raise ApiError("Conflict", "This emulator was built with faults of its own and follows no plan.", 409)
+            raise ApiError("Conflict", "This emulator was built with fault hooks of its own and follows no plan.", 409)
         return self._faults
 
     def _kill(self, endpoint: Endpoint) -> Any:

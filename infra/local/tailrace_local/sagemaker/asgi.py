@@ -1,4 +1,4 @@
-"""The little of ASGI that the emulator needs: whole requests in, whole answers out."""
+"""Helpers for ASGI: read a complete request, send a complete response."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
 
 
 async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:
-    """Write the request's body to `into`. Raises ApiError if it is too large or the client leaves."""
+    """Write the request's body to `into`. Raises ApiError if it is too large or the client disconnects."""
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ApiError("ValidationException", "The client closed the connection before its request was whole.")
+            raise ApiError("ValidationException", "The client closed the connection before its request was complete.")
         into.write(message.get("body", b""))
         if into.size_bytes > limit_bytes:
             raise ApiError("ValidationError", f"Request size exceeded the limit of {limit_bytes} bytes.", 413)
@@ -25,7 +25,7 @@ async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:
 
 
 async def read_json(receive: Receive, limit_bytes: int = 4 << 20, spool_dir: Path | None = None) -> Any:
-    """The request's body as JSON; an empty one is an empty object. Raises ApiError."""
+    """Read the request's body as JSON; an empty body is an empty object. Raises ApiError."""
     with Payload(spool_dir) as body:
         await read_body(receive, body, limit_bytes)
         raw = body.read()
@@ -37,7 +37,7 @@ async def read_json(receive: Receive, limit_bytes: int = 4 << 20, spool_dir: Pat
 
 @dataclass(frozen=True)
 class Response:
-    """An answer whose body is in memory or in a payload, which is closed when it has been sent."""
+    """A response whose body is bytes, or a payload that is closed after sending."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -47,11 +47,11 @@ class Response:
     def json(
         cls, value: Any, *, status: int = 200, kind: str = "application/json", headers: Mapping[str, str] | None = None
     ) -> "Response":
-        """A JSON answer."""
+        """Make a JSON response of the content type `kind`."""
         return cls(status, {"content-type": kind, **(headers or {})}, json.dumps(value).encode())
 
     async def send(self, send: Send, request_id: str) -> None:
-        """Send it."""
+        """Send the response."""
         size = len(self.body) if isinstance(self.body, bytes) else self.body.size_bytes
         headers = {**self.headers, "content-length": str(size), "x-amzn-requestid": request_id}
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -64,10 +64,10 @@ class Response:
 
 
 class AbortedResponse(Response):
-    """An answer that the connection does not survive: the caller cannot know what became of its request."""
+    """A response that breaks off the connection, so that the caller does not know whether its request was accepted."""
 
     async def send(self, send: Send, request_id: str) -> None:
-        """Announce a body and end without it, whereupon servers close the connection. No header says anything."""
+        """Announce a body and end without it: the server then closes the connection."""
         del request_id
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-length", b"1")]})
 

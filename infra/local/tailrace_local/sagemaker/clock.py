@@ -1,4 +1,4 @@
-"""Time and identifiers, as collaborators."""
+"""Clock and id generator, passed in so that tests control them."""
 
 import asyncio
 import time
@@ -10,14 +10,14 @@ NewId = Callable[[], str]
 
 
 class Clock(Protocol):
-    """Seconds since the epoch, and waiting."""
+    """Tells the time and waits."""
 
     def time(self) -> float:
         """Seconds since the epoch."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
+        """Wait for `seconds`."""
         ...
 
 
@@ -29,10 +29,10 @@ class SystemClock:
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
+        """Wait for `seconds`."""
         await asyncio.sleep(seconds)
 
 
 def new_id() -> str:
-    """A random UUID as text."""
+    """Return a random UUID as text."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""The emulator as a whole: an ASGI application, its background work, and its composition."""
+"""The emulator as an ASGI application, its background tasks, and its composition."""
 
 import asyncio
 import logging
@@ -42,9 +42,9 @@ _log = logging.getLogger(__name__)
 
 
 class Emulator:
-    """SageMaker's control plane, its runtime and what works behind them.
+    """An ASGI application that emulates SageMaker's control plane and runtime.
 
-    Use it on one event loop: `await start()`, hand it the requests that it `handles`, `await stop()`.
+    Use it on one event loop: `await start()`, pass it the requests that it `handles`, `await stop()`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Emulator:
         self._background: list[asyncio.Task[None]] = []
 
     def handles(self, scope: Scope) -> bool:
-        """Whether an ASGI scope is a request for SageMaker or for the emulator's own surface."""
+        """Whether an ASGI scope is a request for SageMaker or for the admin API."""
         if scope.get("type") != "http":
             return False
         headers = headers_of(scope)
@@ -106,9 +106,9 @@ class Emulator:
             response = await self._answer(scope, headers, target, receive)
         except ApiError as error:
             response = _refusal(error, control=target.startswith(_TARGET))
-        except Exception:  # noqa: BLE001 - a fault of ours is AWS's InternalFailure to the caller
+        except Exception:  # noqa: BLE001 - the caller sees AWS's InternalFailure
             _log.exception("%s %s %s", scope.get("method"), scope.get("path"), target)
-            failure = ApiError("InternalFailure", "The emulator failed; its log says why.", 500)
+            failure = ApiError("InternalFailure", "The emulator failed; its log has the reason.", 500)
             response = _refusal(failure, control=target.startswith(_TARGET))
         await response.send(send, request_id)
 
@@ -129,7 +129,7 @@ class Emulator:
         return await self._runtime.invoke_async(name, headers, receive)
 
     async def start(self) -> None:
-        """Make the folders, end what an emulator that crashed left in them, begin the background work."""
+        """Create the folders, kill the model servers that a crashed emulator left, start the background tasks."""
         for folder in ("processes", "logs", "models", "spool"):
             (self._settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
         kill_leftovers(self._settings.state_dir / "processes")
@@ -138,10 +138,10 @@ class Emulator:
         if self._settings.metrics_period_s > 0:
             self._background.append(asyncio.create_task(self._put_metrics(), name="put metrics"))
         if self._settings.logs_period_s > 0:
-            self._background.append(asyncio.create_task(self._forward_logs(), name="carry logs"))
+            self._background.append(asyncio.create_task(self._forward_logs(), name="forward logs"))
 
     async def stop(self) -> None:
-        """End the background work, every endpoint and every model server."""
+        """Stop the background tasks, every endpoint and every model server."""
         self._bridge.loop = None
         for task in self._background:
             task.cancel()
@@ -152,7 +152,7 @@ class Emulator:
         self._threads.close()
 
     def cloudformation_handlers(self) -> dict[str, ResourceHandlers]:
-        """Handlers by resource type; they are called from threads other than the event loop's."""
+        """Return the handlers by resource type. Call them from threads other than the event loop's."""
         return resource_handlers(self.control, self.registry, self._bridge, self._new_id)
 
     async def _tick(self) -> None:
@@ -162,7 +162,7 @@ class Emulator:
                 self._engine.pump(endpoint)
 
     async def _put_metrics(self) -> None:
-        told, put_s = False, self._clock.time()
+        warned, put_s = False, self._clock.time()
         while True:
             period_s = self._pace.seconds(self._settings.metrics_period_s)
             await self._clock.sleep(min(_TICK_S, period_s))  # the pace may change at any time
@@ -173,12 +173,12 @@ class Emulator:
                 try:
                     await self._metrics.put(role, data)
                 except EmulatorError as error:
-                    if not told:
-                        _log.warning("%s Further failures are not told.", error)
-                    told = True
+                    if not warned:
+                        _log.warning("%s Further failures are not logged.", error)
+                    warned = True
 
     def _measured(self) -> dict[str, list[MetricDatum]]:
-        """The period's metrics by the execution role of their endpoints; of one that is gone they are lost."""
+        """Return the period's metrics by execution role; those of a deleted endpoint are dropped."""
         roles = {one.name: one.deployment.role_arn for one in self.registry.endpoints if one.deployment}
         found: dict[str, list[MetricDatum]] = defaultdict(list)
         endpoints = self.registry.endpoints
@@ -218,10 +218,10 @@ def build(
     ids: NewId = new_id,
     pace: Pace | None = None,
 ) -> Emulator:
-    """Compose an emulator. Nothing is started and no folder is made until `start`.
+    """Compose an emulator. `start` creates the folders and starts it.
 
-    `faults` is who misbehaves; without, one that follows the plans that are set over HTTP, and none at first. Metrics
-    are put at the `pace`.
+    `faults` are the hooks around each step of an invocation. The default follows the plan that is set over HTTP, and
+    none at first. `pace` scales the interval of metrics.
     """
     clock = clock or SystemClock()
     faults = faults or PlannedFaults(clock)

@@ -1,13 +1,13 @@
 """Errors of the emulator.
 
 EmulatorError
-├── ApiError              answered to a caller: a code of AWS's, a message, a status
+├── ApiError              an error response: a code of AWS's, a message, a status
 │   └── ModelError        a model's refusal of a synchronous invocation, with its own status
-├── StartError            a fleet that cannot serve; becomes an endpoint's FailureReason
-├── StorageError          an object that cannot be read or written
-├── NotifyError           a topic that cannot be published to
-├── RoleError             an execution role that cannot be assumed
-└── NoResponseError         a model server that closed or refused the connection
+├── StartError            instances did not come into service; becomes the endpoint's FailureReason
+├── StorageError          an object could not be read or written
+├── NotifyError           a message could not be published
+├── RoleError             an execution role could not be assumed
+└── NoResponseError       a model server closed or refused the connection
 """
 
 from tailrace_local.emulation.errors import ApiError, EmulatorError, validation
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class ModelError(ApiError):
-    """The model answered a synchronous invocation with something else than 2xx."""
+    """The model refused a synchronous invocation: its status is not 2xx."""
 
     def __init__(self, message: str, original_status: int, original_message: str, log_stream_arn: str) -> None:
         super().__init__("ModelError", message, 424)
@@ -37,7 +37,7 @@ class ModelError(ApiError):
 
 
 class StartError(EmulatorError):
-    """Instances that do not come into service; the message is fit for FailureReason."""
+    """Instances did not come into service; the message is worded as a FailureReason."""
 
 
 class StorageError(EmulatorError):
@@ -61,10 +61,10 @@ class RoleError(EmulatorError):
 
 
 class NoResponseError(EmulatorError):
-    """A model server gave no whole answer.
+    """A model server gave no complete response.
 
     Attributes:
-        connected: False when it did not even take the connection.
+        connected: False if it did not accept the connection.
     """
 
     def __init__(self, message: str, *, connected: bool) -> None:
@@ -73,5 +73,5 @@ class NoResponseError(EmulatorError):
 
 
 def runtime_validation(message: str) -> ApiError:
-    """The runtime's refusal, which has another name than the control plane's."""
+    """Make the runtime API's validation error, which has another code than the control plane's."""
     return ApiError("ValidationError", message)

@@ -13,7 +13,7 @@ _VIRTUAL_HOST_PARTS = 2
 
 @lru_cache
 def partition_of(region: str) -> str:
-    """`aws`, `aws-cn`, … for a region's name."""
+    """Return the partition of a region, such as `aws` or `aws-cn`."""
     return str(botocore.session.get_session().get_partition_for_region(region))
 
 
@@ -25,17 +25,17 @@ class Arns:
     account_id: str
 
     def of(self, kind: str, name: str) -> str:
-        """`arn:<partition>:sagemaker:<region>:<account>:<kind>/<name>`."""
+        """Return `arn:<partition>:sagemaker:<region>:<account>:<kind>/<name>`."""
         return f"arn:{partition_of(self.region)}:sagemaker:{self.region}:{self.account_id}:{kind}/{name}"
 
     def log_stream_group(self, endpoint: str) -> str:
-        """ARN of the log group that AWS gives an endpoint."""
+        """Return the ARN of an endpoint's log group."""
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         return f"arn:{partition_of(self.region)}:logs:{self.region}:{self.account_id}:log-group:{group}"
 
 
 def resource_name(arn: str) -> str:
-    """The resource's name: what follows the last slash; a bare name stays."""
+    """Return the text after the last slash; a bare name stays as it is."""
     return arn.rsplit("/", 1)[-1]
 
 
@@ -48,10 +48,10 @@ class ObjectLocation:
 
     @classmethod
     def parse(cls, location: str) -> "ObjectLocation":
-        """Read an `s3://` or an `https://` location, in path or virtual-host style.
+        """Parse an `s3://` or `https://` location, in path or virtual-host style.
 
         Raises:
-            StorageError: the location names no S3 object.
+            StorageError: the location is not that of an S3 object.
         """
         parts = urlsplit(location)
         bucket, key = parts.netloc, location.partition("://")[2].partition("/")[2]
@@ -71,5 +71,5 @@ def _from_https(host: str, path: str) -> tuple[str, str]:
 
 
 def join(prefix: str, name: str) -> str:
-    """`prefix/name` with one slash between them."""
+    """Return `prefix/name` with one slash between them."""
     return f"{prefix.rstrip('/')}/{name}"

@@ -1,4 +1,4 @@
-"""What the engine asks of the world outside; the adapters are `aws`, `containers` and `processes`."""
+"""Ports of the emulator; the adapters are in `tailrace_local.sagemaker.adapters`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from tailrace_local.sagemaker.records import Container
 
 @dataclass(frozen=True)
 class ModelResponse:
-    """A container's answer. Header names are in lower case."""
+    """A container's response. Header names are in lower case."""
 
     status: int
     body: Payload
@@ -19,15 +19,15 @@ class ModelResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether it is a 2xx."""
+        """Whether the status is 2xx."""
         return self.status // 100 == 2  # noqa: PLR2004 - the class of success
 
 
 class ObjectStore(Protocol):
-    """Objects, read and written as an execution role. Both raise StorageError and RoleError."""
+    """Reads and writes objects as an execution role. Both methods raise StorageError and RoleError."""
 
     async def download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
-        """Write the object to `into`, with its content type."""
+        """Write the object and its content type to `into`. An object above `limit_bytes` raises StorageError."""
         ...
 
     async def upload(self, role_arn: str, location: str, body: Payload, kms_key_id: str | None) -> None:
@@ -36,7 +36,7 @@ class ObjectStore(Protocol):
 
 
 class Notifier(Protocol):
-    """Topics, published to as an execution role. Raises NotifyError and RoleError."""
+    """Publishes to topics as an execution role; raises NotifyError and RoleError."""
 
     async def publish(self, role_arn: str, topic_arn: str, message: str) -> None:
         """Publish `message`."""
@@ -45,7 +45,7 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True)
 class MetricDatum:
-    """A metric's values in a period."""
+    """The values of one metric in one period."""
 
     name: str
     dimensions: Mapping[str, str]
@@ -55,16 +55,16 @@ class MetricDatum:
 
 
 class MetricSink(Protocol):
-    """Takes metrics, as an execution role; raises EmulatorError if it cannot."""
+    """Publishes metrics as an execution role; raises EmulatorError."""
 
     async def put(self, role_arn: str, data: Sequence[MetricDatum]) -> None:
-        """Put `data`, each into its namespace."""
+        """Publish `data`, each in its namespace."""
         ...
 
 
 @dataclass(frozen=True)
 class LogStream:
-    """Where what a model server writes goes."""
+    """The log stream of a model server."""
 
     role_arn: str
     group: str
@@ -72,30 +72,30 @@ class LogStream:
 
 
 class LogSink(Protocol):
-    """Takes logs, as an execution role; raises EmulatorError if it cannot."""
+    """Stores log lines as an execution role; raises EmulatorError."""
 
     async def put(self, stream: LogStream, lines: Sequence[str]) -> None:
-        """Append `lines`; makes the group and the stream if there are none."""
+        """Append `lines`; create the log group and the stream if necessary."""
         ...
 
 
 class ImageRegistry(Protocol):
-    """Where images come from."""
+    """Provides container images."""
 
     async def pull(self, role_arn: str, image: str) -> None:
-        """Fetch the image as the execution role. Raises StartError."""
+        """Pull the image as the execution role. Raises StartError."""
         ...
 
 
 class ModelClient(Protocol):
-    """Talks HTTP to a model server."""
+    """HTTP client of a model server."""
 
     async def ping(self, url: str) -> bool:
         """Whether `GET /ping` answers 200."""
         ...
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
-        """`POST /invocations`. The caller closes the answer's body. Raises NoResponseError."""
+        """Send `POST /invocations`. The caller closes the response's body. Raises NoResponseError."""
         ...
 
 
@@ -112,11 +112,11 @@ class Server(Protocol):
         ...
 
     def kill(self) -> None:
-        """SIGKILL, and do not wait."""
+        """Send SIGKILL, without waiting."""
         ...
 
     async def stop(self) -> None:
-        """End it and all its children, within a bound."""
+        """End the server and its children within a bounded time."""
         ...
 
 
@@ -124,13 +124,13 @@ class Launcher(Protocol):
     """Starts model servers."""
 
     async def launch(self, name: str, container: Container, model_dir: Path) -> Server:
-        """Start one. Raises StartError if the image has no command or the command does not start."""
+        """Start a server. Raises StartError if the image has no command or the command does not start."""
         ...
 
 
 class ModelStore(Protocol):
-    """Brings model data to a folder."""
+    """Fetches model data."""
 
     async def fetch(self, role_arn: str, container: Container, folder: Path, timeout_s: float | None) -> Path:
-        """Download and unpack the container's model data. Raises StartError."""
+        """Download the container's model data and unpack it in `folder`. Raises StartError."""
         ...

@@ -1,4 +1,4 @@
-"""What the control plane remembers: models, endpoint configurations, and their parts."""
+"""Models and endpoint configurations as the control plane stores them, and their parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Container:
 
     @classmethod
     def read(cls, definition: Mapping[str, Any]) -> "Container":
-        """From a ContainerDefinition."""
+        """Read a ContainerDefinition."""
         source = definition.get("ModelDataSource", {}).get("S3DataSource", {})
         return cls(
             definition.get("Image", ""),
@@ -29,7 +29,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Record:
-    """A resource as it was asked for. `created_s` is seconds since the epoch."""
+    """A resource and the request that created it. `created_s` is seconds since the epoch."""
 
     name: str
     arn: str
@@ -39,16 +39,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Model(Record):
-    """A model: one container, or several in a row."""
+    """A model: one container, or several in series."""
 
     @property
     def role_arn(self) -> str:
-        """The role that downloads the model's data and, behind an endpoint, does all its work."""
+        """The execution role: it downloads the model's data and, behind an endpoint, makes every call to AWS."""
         return str(self.request.get("ExecutionRoleArn", ""))
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        """The containers in the order of the calls."""
+        """The containers, in the order in which they are called."""
         if "PrimaryContainer" in self.request:
             return (Container.read(self.request["PrimaryContainer"]),)
         return tuple(Container.read(definition) for definition in self.request.get("Containers", ()))
@@ -68,7 +68,7 @@ class Variant:
 
     @classmethod
     def read(cls, definition: Mapping[str, Any]) -> "Variant":
-        """From a ProductionVariant."""
+        """Read a ProductionVariant."""
         return cls(
             definition["VariantName"],
             definition.get("ModelName", ""),
@@ -94,7 +94,7 @@ class AsyncSettings:
 
     @classmethod
     def read(cls, definition: Mapping[str, Any]) -> "AsyncSettings":
-        """From an AsyncInferenceConfig that was validated."""
+        """Read a validated AsyncInferenceConfig."""
         output = definition["OutputConfig"]
         topics = output.get("NotificationConfig", {})
         return cls(
@@ -109,7 +109,7 @@ class AsyncSettings:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics, each once."""
+        """The success and error topics, without duplicates."""
         return tuple(dict.fromkeys(topic for topic in (self.success_topic, self.error_topic) if topic))
 
 

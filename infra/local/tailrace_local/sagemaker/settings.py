@@ -1,4 +1,4 @@
-"""What one emulator is told when it is built."""
+"""Settings of an emulator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,11 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ImageCommand:
-    """The local command that stands for a container image.
+    """The local command that replaces a container image.
 
-    `{port}` and `{model_dir}` in an argument are replaced; both are in the environment too, as
-    SAGEMAKER_BIND_TO_PORT and SM_MODEL_DIR. The command inherits PATH, HOME, LANG, TMPDIR and AWS_CA_BUNDLE, nothing
-    else.
+    `{port}` and `{model_dir}` in an argument are replaced; both are in the environment too, as SAGEMAKER_BIND_TO_PORT
+    and SM_MODEL_DIR. The command inherits PATH, HOME, LANG, TMPDIR and AWS_CA_BUNDLE only.
     """
 
     argv: Sequence[str]
@@ -22,25 +21,25 @@ class ImageCommand:
 
 @dataclass(frozen=True)
 class EmulatorSettings:
-    """Where the emulator stands and how it behaves where AWS leaves a choice.
+    """Region, account, folders, and the behaviour that AWS does not document.
 
     Attributes:
-        aws_endpoint_url: S3, SNS, STS, ECR, CloudWatch and its Logs are asked here.
-        state_dir: holds processes/, logs/, models/ and spool/; the emulator makes it.
-        images: image name, or a pattern with * and ?, to the command; the exact name wins, then the first match.
-        access_key_id: identity that assumes the execution roles; the account's id if absent.
-        allow_serial_pipelines: AWS does not list several containers behind an asynchronous endpoint; True runs them.
-        default_concurrency: invocations at once on an instance when the configuration does not say.
-        time_scale: a request's TTL and timeout are multiplied by this: 0.01 makes a TTL of 60 s pass in 0.6 s.
-        notify_expired: whether a request that outlived its TTL reaches the error topic. AWS does not say; silence is
+        aws_endpoint_url: address of S3, SNS, STS, ECR, CloudWatch and CloudWatch Logs.
+        state_dir: holds processes/, logs/, models/ and spool/; the emulator creates it.
+        images: commands by image name, or by pattern with * and ?; the exact name wins, then the first match.
+        access_key_id: identity that assumes the execution roles; default the account id.
+        allow_serial_pipelines: run several containers behind an asynchronous endpoint, which AWS does not list.
+        default_concurrency: concurrent invocations of an instance, unless the configuration sets them.
+        time_scale: factor on a request's TTL and timeout: with 0.01, a TTL of 60 s passes in 0.6 s.
+        notify_expired: publish an expired request to the error topic. AWS does not document this; no notification is
             the harder case for a client, so it is the default.
-        require_content_length: AWS refuses a container's answer that does not state its length.
-        startup_timeout_s: how long /ping may take to answer 200, unless the variant says.
-        stop_timeout_s: how long a server has between SIGTERM and SIGKILL.
-        payload_limit_bytes: largest input and output of an invocation.
-        ask_registry: whether ECR is asked, as the execution role, if an image may be pulled; nothing is fetched.
-        metrics_period_s: how often metrics are put; 0 puts none.
-        logs_period_s: how often what model servers wrote is carried to CloudWatch Logs; 0 carries nothing.
+        require_content_length: refuse a container's response without Content-Length, as AWS does.
+        startup_timeout_s: time until /ping must answer 200, unless the variant sets it.
+        stop_timeout_s: time between SIGTERM and SIGKILL for a server.
+        payload_limit_bytes: upper limit for the input and the output of an invocation.
+        ask_registry: check with ECR, as the execution role, that an image may be pulled; nothing is fetched.
+        metrics_period_s: interval between metric publications; 0 publishes none.
+        logs_period_s: interval at which model servers' logs are forwarded to CloudWatch Logs; 0 forwards none.
     """
 
     region: str
@@ -64,7 +63,7 @@ class EmulatorSettings:
     transfer_threads: int = 16
 
     def command_for(self, image: str) -> ImageCommand | None:
-        """The command for `image`, or None if the map has none."""
+        """Return the command for `image`, or None if `images` has none."""
         if image in self.images:
             return self.images[image]
         return next((command for pattern, command in self.images.items() if fnmatchcase(image, pattern)), None)

@@ -1,4 +1,4 @@
-"""Model data: downloaded with the execution role, unpacked to a folder."""
+"""Fetches model data: downloads it as the execution role and unpacks it."""
 
 import asyncio
 import shutil
@@ -15,17 +15,17 @@ _DEFAULT_TIMEOUT_S = 600.0
 
 
 class ModelArtifacts:
-    """Brings `ModelDataUrl`, a tar.gz, to a folder."""
+    """Downloads and unpacks a container's `ModelDataUrl`, a tar.gz."""
 
     def __init__(self, store: ObjectStore, spool_dir: Path) -> None:
         self._store = store
         self._spool_dir = spool_dir
 
     async def fetch(self, role_arn: str, container: Container, folder: Path, timeout_s: float | None) -> Path:
-        """Return `folder`, filled; empty for a container without model data.
+        """Fill `folder` and return it; it stays empty for a container without model data.
 
         Raises:
-            StartError: the object cannot be read in time, or is no tar.gz; worded as AWS words a FailureReason.
+            StartError: the object cannot be read in time, or is no tar.gz; in the words of AWS's FailureReason.
         """
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         url = container.model_data_url

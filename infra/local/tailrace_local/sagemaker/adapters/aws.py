@@ -1,4 +1,4 @@
-"""S3, SNS, STS and CloudWatch by boto3, in a bounded pool of threads."""
+"""S3, SNS, STS and CloudWatch through boto3, in a bounded pool of threads."""
 
 import asyncio
 import threading
@@ -24,22 +24,22 @@ _AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 class ThreadPool:
-    """Runs blocking calls, at most so many at once."""
+    """Runs blocking calls, at most `count` at once."""
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sagemaker-aws")
 
     async def run(self, call: Callable[..., R], *arguments: Any) -> R:
-        """Await `call(*arguments)` in a thread."""
+        """Run `call(*arguments)` in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
 
     def close(self) -> None:
-        """Take no more; a call that runs is left to its own timeouts."""
+        """Take no more calls; running ones end by their own timeouts."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class RoleClients:
-    """Clients that act as an execution role, from credentials that are refreshed before they expire."""
+    """Caches clients that act as an execution role; refreshes their credentials before they expire."""
 
     def __init__(self, settings: EmulatorSettings, now: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -61,7 +61,7 @@ class RoleClients:
         )
 
     def get(self, role_arn: str, service: str) -> Any:
-        """A client that acts as the role. Raises RoleError."""
+        """Return a client that acts as the role. Raises RoleError."""
         with self._lock:
             expires, session = self._roles.get(role_arn, (0.0, None))
             if session is None or expires - self._now() < _REFRESH_BEFORE_S:
@@ -89,13 +89,13 @@ class RoleClients:
         return self._clients[key]
 
     def _forget(self, session: boto3.Session | None) -> None:
-        # Not closed: another thread may be in the middle of a call.
+        # Not closed: another thread may be in a call.
         for key in [key for key in self._clients if key[0] is session]:
             del self._clients[key]
 
 
 class S3ObjectStore:
-    """Objects in S3, streamed."""
+    """Streams objects from and to S3."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
@@ -135,7 +135,7 @@ class S3ObjectStore:
 
 
 class SnsNotifier:
-    """Topics in SNS."""
+    """Publishes to SNS."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
@@ -153,14 +153,14 @@ class SnsNotifier:
 
 
 class CloudWatchMetrics:
-    """Metrics in CloudWatch."""
+    """Publishes metrics to CloudWatch."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
     async def put(self, role_arn: str, data: Sequence[MetricDatum]) -> None:
-        """Put `data`, in as few calls as the API takes. Raises EmulatorError."""
+        """Publish `data` in calls of up to 20 metrics. Raises EmulatorError."""
         for namespace in dict.fromkeys(datum.namespace for datum in data):
             found = [datum for datum in data if datum.namespace == namespace]
             for start in range(0, len(found), _METRICS_A_CALL):

@@ -1,4 +1,4 @@
-"""HTTP to model servers: one connection a call, bodies streamed both ways."""
+"""HTTP client of model servers: one connection for each call, bodies streamed both ways."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,9 @@ _OK = 200
 
 
 class HttpModelClient:
-    """Speaks the container contract over asyncio streams.
+    """Calls model servers by the container contract, over asyncio streams.
 
-    There is no time limit here but on /ping: an invocation's timeout is the engine's.
+    Only /ping has a timeout here; the engine applies the timeout of an invocation.
     """
 
     def __init__(self, spool_dir: Path | None = None, limit_bytes: int = 1 << 30) -> None:
@@ -40,7 +40,7 @@ class HttpModelClient:
         return answer.status == _OK
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
-        """`POST /invocations`. Raises NoResponseError."""
+        """Send `POST /invocations`. Raises NoResponseError."""
         return await self._exchange(url, "POST", "/invocations", headers, body)
 
     async def _exchange(
@@ -54,7 +54,7 @@ class HttpModelClient:
         try:
             return await self._ask(reader, writer, _head(method, path, parts.netloc, headers, body), body)
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-            raise NoResponseError(f"{url}{path}: no whole answer: {error!r}", connected=True) from error
+            raise NoResponseError(f"{url}{path}: no complete response: {error!r}", connected=True) from error
         finally:
             writer.close()
 
@@ -65,7 +65,7 @@ class HttpModelClient:
         try:
             return await self._receive(reader)
         finally:
-            # A server may answer before it has read all, as one does that refuses a large body.
+            # A server may answer before it has read the whole body, such as when it refuses a large one.
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
@@ -83,7 +83,7 @@ class HttpModelClient:
 
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:
-            raise ValueError(f"the answer is larger than {self._limit_bytes} bytes")
+            raise ValueError(f"the response is larger than {self._limit_bytes} bytes")
 
 
 def _head(method: str, path: str, host: str, headers: Mapping[str, str], body: Payload | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Images in ECR: nothing is fetched, for a map has their commands, but the execution role is asked whether it may."""
+"""Image registries. Local commands replace images, so nothing is fetched; ECR can check the role's permissions."""
 
 import re
 
@@ -9,26 +9,26 @@ from tailrace_local.sagemaker.errors import RoleError, StartError
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.[^/]+/(?P<repository>[^:@]+)(?:[:@].+)?")
 _REFUSED = {"AccessDeniedException", "AccessDenied"}
-# Any layer: the registry is not there to know one.
+# Any layer: no registry has the image.
 _LAYER = "sha256:" + "0" * 64
 
 
 class UncheckedRegistry:
-    """Images of which the map is all there is."""
+    """Lets every role pull every image."""
 
     async def pull(self, role_arn: str, image: str) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class EcrRegistry:
-    """Asks ECR what a pull asks; that it has no such repository, or is not there at all, does not matter."""
+    """Makes the calls of a pull to ECR, to check permissions. A missing repository or registry is no error."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
     async def pull(self, role_arn: str, image: str) -> None:
-        """Raises StartError when the role may not pull. Images that are not ECR's need no permission."""
+        """Raise StartError if the role may not pull the image. Images outside ECR need no permission."""
         if named := _ECR.fullmatch(image):
             await self._threads.run(self._ask, role_arn, image, named["account"], named["repository"])
 

@@ -65,7 +65,7 @@ class ModelProcess:
 
 
 class ProcessLauncher:
-    """Starts the command that the settings map an image to."""
+    """Starts the commands that the settings map images to."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
@@ -82,13 +82,17 @@ class ProcessLauncher:
         if command is None:
             known = ", ".join(self._settings.images) or "none"
             raise StartError(f"No command is known for the image {container.image}. Known images: {known}.")
-        kept = _kept_port()
-        port = kept.getsockname()[1]
+        reserved = _reserve_port()
+        port = reserved.getsockname()[1]
         if sys.platform != "linux":
-            kept.close()
+            reserved.close()
         url = f"http://127.0.0.1:{port}"
         argv = [part.replace("{port}", str(port)).replace("{model_dir}", str(model_dir)) for part in command.argv]
-        environment = self._environment(container, port, model_dir) | dict(command.environment) | _own(container)
+        environment = (
+            self._environment(container, port, model_dir)
+            | dict(command.environment)
+            | _container_environment(container)
+        )
         # Not in a thread: were this call cancelled meanwhile, the process would be left behind.
         try:
             with (self._logs / f"{name}.log").open("ab") as log:
@@ -103,12 +107,12 @@ class ProcessLauncher:
                     url=url,
                 )
         except OSError as error:
-            kept.close()
+            reserved.close()
             raise StartError(f"The command {argv[0]} of the image could not be started: {error}.") from error
         except BaseException:
-            kept.close()
+            reserved.close()
             raise
-        return ModelProcess(group, url, kept, self._settings.stop_timeout_s)
+        return ModelProcess(group, url, reserved, self._settings.stop_timeout_s)
 
     def _environment(self, container: Container, port: int, model_dir: Path) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -123,21 +127,22 @@ class ProcessLauncher:
         }
 
 
-def _own(container: Container) -> dict[str, str]:
+def _container_environment(container: Container) -> dict[str, str]:
     return {name: str(value) for name, value in container.environment.items()}
 
 
-def _kept_port() -> socket.socket:
-    """A socket that keeps a free port from everybody but the server that is told of it.
+def _reserve_port() -> socket.socket:
+    """Bind a socket that reserves a free port for a server that is about to start.
 
-    Linux lets a server bind beside a socket that does not listen if both may reuse the address, as servers do; nobody
-    else is given the port until the server is up, which may take seconds. Elsewhere it has to be closed before.
+    Linux lets a server bind beside a socket that does not listen, if both set SO_REUSEADDR, as servers do. No other
+    process gets the port until the server is up, which may take seconds. On other systems the socket must be closed
+    before the server starts.
     """
-    kept = socket.socket()
+    reserved = socket.socket()
     try:
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.bind(("127.0.0.1", 0))
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
     except BaseException:
-        kept.close()
+        reserved.close()
         raise
-    return kept
+    return reserved

@@ -1,6 +1,6 @@
-"""AutoML jobs, without their training: what became of a job, and its candidates, is told from outside.
+"""AutoML jobs without training: their results and candidates are set from outside.
 
-A job that is created stays InProgress until `tell` says more (`PUT /_tailrace/sagemaker/auto-ml-jobs/<name>`).
+A created job stays InProgress until `AutoMLJobs.update` (`PUT /_tailrace/sagemaker/auto-ml-jobs/<name>`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ _SUMMARISED = (
     *(_NAME, "AutoMLJobArn", _STATUS, _STEP, "CreationTime", "EndTime", "LastModifiedTime"),
     *("FailureReason", "PartialFailureReasons"),
 )
-# What the older CreateAutoMLJob keeps elsewhere than the newer one's TabularJobConfig does.
+# Members of the newer TabularJobConfig that the older CreateAutoMLJob has in AutoMLJobConfig.
 _TABULAR = ("CandidateGenerationConfig", "CompletionCriteria", "Mode")
 
 
@@ -40,7 +40,7 @@ class AutoMLJob:
 
 
 class AutoMLJobs:
-    """The operations on jobs, and `tell`."""
+    """Implements the operations on AutoML jobs, and `update`."""
 
     def __init__(self, arns: Arns, tags: Tags, clock: Clock) -> None:
         self._jobs: Table[AutoMLJob] = Table("AutoML job", lambda name: arns.of("automl-job", name))
@@ -49,7 +49,7 @@ class AutoMLJobs:
         self._clock = clock
 
     def operations(self) -> Operations:
-        """By the API's names; the requests were validated."""
+        """Return the operations by their API names. Their requests must be validated."""
         return {
             "CreateAutoMLJob": self._create_older,
             "CreateAutoMLJobV2": self._create,
@@ -61,35 +61,35 @@ class AutoMLJobs:
         }
 
     def shown(self) -> list[dict[str, Any]]:
-        """Every job as DescribeAutoMLJobV2 answers."""
+        """Return every job as DescribeAutoMLJobV2 answers it."""
         return [job.described for job in self._jobs]
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """One job as DescribeAutoMLJobV2 answers; None if there is none."""
+        """Return a job as DescribeAutoMLJobV2 answers it; None if there is none."""
         job = self._jobs.find(name)
         return job.described if job else None
 
-    def update(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Say what became of a job, with members of DescribeAutoMLJobV2's answer and, if there are more, `Candidates`.
+    def update(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Set members of DescribeAutoMLJobV2's answer, and optionally `Candidates`.
 
-        A job that nobody created comes into being by a whole answer, such as one from an account. What a candidate must
-        have and was not given is filled in; the best one is the only one unless `Candidates` lists more.
+        A complete answer, such as one from an account, creates a job that does not exist. Required members that a
+        candidate lacks are filled in. The best candidate is the only one unless `Candidates` lists more.
 
         Raises:
             ApiError: a member is unknown, wrong, or missing.
         """
         now, job = self._clock.time(), self._jobs.find(name)
         shape = service_model("sagemaker").operation_model("DescribeAutoMLJobV2").output_shape
-        unknown = sorted(set(told) - set(shape.members) - {"Candidates"}) if shape else []
+        unknown = sorted(set(changes) - set(shape.members) - {"Candidates"}) if shape else []
         if unknown:
-            raise validation(f"{', '.join(unknown)}: not of DescribeAutoMLJobV2's answer, nor Candidates.")
-        told = {key: value for key, value in told.items() if key not in {_NAME, "AutoMLJobArn"}}
-        candidates = [_completed(found, name, now) for found in told.pop("Candidates", [])]
-        if best := told.get("BestCandidate"):
-            told["BestCandidate"] = _completed(best, name, now)
-            candidates = candidates or [told["BestCandidate"]]
+            raise validation(f"{', '.join(unknown)}: neither a member of DescribeAutoMLJobV2's answer nor Candidates.")
+        changes = {key: value for key, value in changes.items() if key not in {_NAME, "AutoMLJobArn"}}
+        candidates = [_completed(found, name, now) for found in changes.pop("Candidates", [])]
+        if best := changes.get("BestCandidate"):
+            changes["BestCandidate"] = _completed(best, name, now)
+            candidates = candidates or [changes["BestCandidate"]]
         before = job.described if job else self._first(name, now)
-        described = {**before, "LastModifiedTime": now, **_ended(told, now), **told}
+        described = {**before, "LastModifiedTime": now, **_ended(changes, now), **changes}
         check(shape, described)
         for candidate in candidates:
             check(service_model("sagemaker").shape_for("AutoMLCandidate"), candidate)
@@ -131,7 +131,7 @@ class AutoMLJobs:
     async def _describe_older(self, request: Request) -> Response:
         job = self._job(request)
         if job.older is None:
-            raise _missing(job.name, "It was not created by CreateAutoMLJob: ask DescribeAutoMLJobV2.")
+            raise _missing(job.name, "It was not created by CreateAutoMLJob: call DescribeAutoMLJobV2.")
         shape = service_model("sagemaker").operation_model("DescribeAutoMLJob").output_shape
         known = shape.members if shape else {}
         found = {**job.described, **job.older}
@@ -173,9 +173,9 @@ def _missing(name: str, hint: str = "") -> ApiError:
     return ApiError("ResourceNotFound", f"Could not find an AutoML job with the name {name}. {hint}".rstrip())
 
 
-def _ended(told: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """What follows from a status, where nothing else is said."""
-    status = told.get(_STATUS)
+def _ended(changes: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the members that follow from a status, unless they are set."""
+    status = changes.get(_STATUS)
     if status is None:
         return {}
     step = {_STEP: _FIRST_STEP.get(status, status)}
@@ -195,7 +195,7 @@ def _completed(candidate: Mapping[str, Any], job: str, now: float) -> dict[str, 
 
 
 def _translated(request: Request) -> dict[str, Any]:
-    """A CreateAutoMLJob as the CreateAutoMLJobV2 that asks for the same."""
+    """Translate a CreateAutoMLJob request to CreateAutoMLJobV2."""
     config = request.get("AutoMLJobConfig", {})
     channels = request["InputDataConfig"]
     of_channel = ("ChannelType", "ContentType", "CompressionType", "DataSource")

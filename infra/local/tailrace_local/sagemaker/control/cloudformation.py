@@ -1,6 +1,7 @@
 """AWS::SageMaker::Model, ::EndpointConfig and ::Endpoint for a CloudFormation engine.
 
-The engine calls from its own threads; every call is handed to the emulator's event loop and waited for, with a bound.
+The engine calls from its own threads. Each call runs on the emulator's event loop, and the thread waits for it with a
+timeout.
 """
 
 import asyncio
@@ -26,12 +27,12 @@ _SUFFIX_LENGTH = 12
 
 
 class EventLoopBridge:
-    """The way from a thread to the emulator's event loop, which is known from `start` to `stop`."""
+    """Runs coroutines on the emulator's event loop from other threads. `loop` is set between `start` and `stop`."""
 
     loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Run `work` on the loop and return what it returns. Never call it from the loop's own thread."""
+        """Run `work` on the loop and return its result. Do not call it from the loop's own thread."""
         if self.loop is None:
             work.close()
             raise ResourceError("The SageMaker emulator is not running: start it first.")
@@ -39,7 +40,7 @@ class EventLoopBridge:
 
 
 class Resource:
-    """One resource type. Models and configurations are replaced by any change but their tags'."""
+    """One resource type. Any change but one of tags replaces a model or a configuration."""
 
     def __init__(self, kind: str, control: ControlPlane, bridge: EventLoopBridge, new_id: NewId) -> None:
         self._kind = kind
@@ -49,19 +50,19 @@ class Resource:
         self._new_id = new_id
 
     def handlers(self) -> ResourceHandlers:
-        """The three functions."""
+        """Return the handlers of this type."""
         return ResourceHandlers(self.create, self.update, self.delete)
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
-        """Make it."""
+        """Create a resource."""
         return self._bridge.run(self._create(logical_id, properties))
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
-        """Change or replace it."""
+        """Update or replace a resource."""
         return self._bridge.run(self._update(physical_id, old, new))
 
     def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
-        """Remove it."""
+        """Delete a resource."""
         self._bridge.run(self._delete(resource_name(physical_id)))
 
     async def _create(self, logical_id: str, properties: Properties) -> ProvisionedResource:
@@ -70,13 +71,13 @@ class Resource:
         asked = coerce_properties(create, properties, service=_SERVICE)
         name = asked.setdefault(self._name, self._generated(logical_id))
         answer = await self._control.call(create, pick_members(create, asked, service=_SERVICE))
-        return self._result(answer[f"{self._kind}Arn"], name)
+        return self._physical(answer[f"{self._kind}Arn"], name)
 
     async def _update(self, physical_id: str, old: Properties, new: Properties) -> ProvisionedResource:
         name = resource_name(physical_id)
         if _untagged(old) == _untagged(new):
             await self._retag(physical_id, old, new)
-            return self._result(physical_id, name)
+            return self._physical(physical_id, name)
         if new.get(self._name) == name:
             raise ResourceError(
                 "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
@@ -94,7 +95,7 @@ class Resource:
     def _operation(self, verb: str) -> str:
         return f"{verb}{self._kind}"
 
-    def _result(self, arn: str, name: str) -> ProvisionedResource:
+    def _physical(self, arn: str, name: str) -> ProvisionedResource:
         return arn, {self._name: name}
 
     def _generated(self, logical_id: str) -> str:
@@ -133,7 +134,7 @@ class EndpointConfigResource(Resource):
 
 
 class EndpointResource(Resource):
-    """AWS::SageMaker::Endpoint: changes wait until the endpoint is in service."""
+    """AWS::SageMaker::Endpoint. Changes wait until the endpoint is in service."""
 
     def __init__(self, control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId) -> None:
         super().__init__("Endpoint", control, bridge, new_id)
@@ -144,7 +145,7 @@ class EndpointResource(Resource):
         try:
             await self._settled(attributes[self._name])
         except ResourceError:
-            # The engine has no physical id to delete it by when creation raises.
+            # When the creation fails, the engine has no physical id with which to delete the endpoint.
             await self._delete(attributes[self._name])
             raise
         return arn, attributes
@@ -159,12 +160,12 @@ class EndpointResource(Resource):
             asked = {**coerce_properties("UpdateEndpoint", new, service=_SERVICE), self._name: name}
             await self._control.call("UpdateEndpoint", pick_members("UpdateEndpoint", asked, service=_SERVICE))
             await self._settled(name)
-        return self._result(physical_id, name)
+        return self._physical(physical_id, name)
 
     async def _delete(self, name: str) -> None:
         await super()._delete(name)
         async with asyncio.timeout(_SETTLE_TIMEOUT_S):
-            while self._exists(name):  # noqa: ASYNC110 - others may have asked for the deletion too
+            while self._exists(name):  # noqa: ASYNC110 - another caller may have requested the deletion
                 await asyncio.sleep(_POLL_S)
 
     async def _settled(self, name: str) -> None:
@@ -182,7 +183,7 @@ class EndpointResource(Resource):
 def resource_handlers(
     control: ControlPlane, registry: Registry, bridge: EventLoopBridge, new_id: NewId
 ) -> dict[str, ResourceHandlers]:
-    """Handlers by CloudFormation resource type."""
+    """Return the handlers by CloudFormation resource type."""
     return {
         "AWS::SageMaker::Model": ModelResource(control, registry, bridge, new_id).handlers(),
         "AWS::SageMaker::EndpointConfig": EndpointConfigResource(control, registry, bridge, new_id).handlers(),

@@ -1,4 +1,4 @@
-"""How resources look in the API's answers."""
+"""Resources as the API's answers describe them."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 
 
 def summary(kind: str, row: Named) -> dict[str, Any]:
-    """An entry of a List operation, such as `{"ModelName": …, "ModelArn": …, "CreationTime": …}`."""
+    """Make an entry of a List operation, such as `{"ModelName": …, "ModelArn": …, "CreationTime": …}`."""
     return {f"{kind}Name": row.name, f"{kind}Arn": row.arn, "CreationTime": row.created_s}
 
 
 def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    """The answer of DescribeEndpoint."""
+    """Make the answer of DescribeEndpoint."""
     described = summary("Endpoint", endpoint) | {
         "EndpointConfigName": endpoint.config_name,
         "EndpointStatus": endpoint.status.value,

@@ -1,4 +1,4 @@
-"""Endpoints coming, changing and going: each change is a task that ends in InService, Failed or nothing."""
+"""Creates, updates, scales and deletes endpoints, each in a task that ends InService, Failed or deleted."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LifecycleTools:
-    """The collaborators. `pump` is told when an endpoint has capacity or a new deployment."""
+    """The collaborators. `pump` is called when an endpoint has capacity or a new deployment."""
 
     models: Table[Model]
     fleets: FleetTools
@@ -33,7 +33,7 @@ class LifecycleTools:
 
 
 class EndpointLifecycle:
-    """Deploys, updates, scales and removes endpoints."""
+    """Deploys, updates, scales and deletes endpoints."""
 
     def __init__(self, settings: EmulatorSettings, tools: LifecycleTools) -> None:
         self._settings = settings
@@ -42,23 +42,23 @@ class EndpointLifecycle:
         self._draining: set[asyncio.Task[None]] = set()
 
     def create(self, endpoint: Endpoint, config: EndpointConfig) -> None:
-        """Begin to deploy; the endpoint ends InService or Failed."""
+        """Begin to deploy the endpoint, which ends InService or Failed."""
         desired = {variant.name: variant.initial_count for variant in config.variants}
         self._begin(endpoint, EndpointStatus.CREATING, lambda: self._deploy(endpoint, config, desired))
 
     def update(self, endpoint: Endpoint, config: EndpointConfig, *, keep_counts: bool) -> None:
-        """Begin to replace what is deployed: the new fleet serves before the old one leaves, the queue stays."""
+        """Begin to replace the deployment: the new fleet serves before the old one stops. The queue stays."""
         old = endpoint.deployment
         kept = old.desired if old and keep_counts else {}
         desired = {variant.name: kept.get(variant.name, variant.initial_count) for variant in config.variants}
         self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._deploy(endpoint, config, desired))
 
     def scale(self, endpoint: Endpoint, counts: dict[str, int], weights: dict[str, float]) -> None:
-        """Begin to change numbers of instances and weights."""
+        """Begin to change instance counts and weights."""
         self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._scale(endpoint, counts, weights))
 
     def begin_removal(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
-        """Begin to remove the endpoint; `forget` is called when nothing of it is left."""
+        """Begin to delete the endpoint; call `forget` when it has stopped."""
         endpoint.status = EndpointStatus.DELETING
         self._keep(self._remove_and(endpoint, forget))
 
@@ -67,7 +67,7 @@ class EndpointLifecycle:
         forget(endpoint)
 
     async def remove(self, endpoint: Endpoint) -> None:
-        """End everything at once. What waited is dropped and what ran is cut off, without a notification."""
+        """Stop everything at once. Queued and running requests are lost, without a notification."""
         endpoint.status = EndpointStatus.DELETING
         tasks = [*endpoint.work, *([endpoint.change] if endpoint.change else [])]
         dropped = endpoint.backlog.drop()
@@ -81,7 +81,7 @@ class EndpointLifecycle:
             await deployment.stop()
 
     async def close(self) -> None:
-        """Cut short the fleets that still drain, wait for the removals that are under way."""
+        """Stop the fleets that still drain, and wait for the deletions in progress."""
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, *self._leaving, return_exceptions=True)
@@ -101,10 +101,10 @@ class EndpointLifecycle:
         try:
             await change()
             endpoint.status, endpoint.failure_reason = EndpointStatus.IN_SERVICE, None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the endpoint's FailureReason
+        except Exception as error:  # noqa: BLE001 - any error becomes the endpoint's FailureReason
             if not isinstance(error, EmulatorError):
                 _log.exception("%s: the change failed", endpoint.name)
-            # An update that fails is rolled back: the old deployment has never stopped to serve.
+            # A failed update is rolled back: the old deployment has never stopped serving.
             endpoint.status = EndpointStatus.IN_SERVICE if endpoint.deployment else EndpointStatus.FAILED
             endpoint.failure_reason = str(error) or type(error).__name__
         endpoint.modified_s = self._tools.clock.time()

@@ -1,4 +1,4 @@
-"""The control plane: models, endpoint configurations, endpoints, AutoML jobs and tags, by operation name."""
+"""The operations of the control plane: models, endpoint configurations, endpoints, AutoML jobs and tags."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ Response = dict[str, Any]
 
 
 class Registry:
-    """The tables."""
+    """The resources of the control plane, in tables."""
 
     def __init__(self, arns: Arns, clock: Clock) -> None:
         self.models: Table[Model] = Table("model", lambda name: arns.of("model", name))
@@ -34,7 +34,7 @@ class Registry:
 
 
 class ControlPlane:
-    """Answers the operations. Everything runs on the event loop; nothing here blocks."""
+    """Answers the operations. Runs on the event loop, and nothing here blocks."""
 
     def __init__(
         self, settings: EmulatorSettings, registry: Registry, lifecycle: EndpointLifecycle, arns: Arns, clock: Clock
@@ -66,10 +66,10 @@ class ControlPlane:
         }
 
     async def call(self, operation: str, request: Any) -> Response:
-        """Validate `request` and perform the operation.
+        """Validate `request` and run the operation.
 
         Raises:
-            ApiError: whatever AWS would answer; UnknownOperationException for what is not emulated.
+            ApiError: the error that AWS would answer; UnknownOperationException for an operation that is not emulated.
         """
         perform = self._operations.get(operation)
         if perform is None:

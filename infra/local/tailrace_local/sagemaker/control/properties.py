@@ -1,4 +1,4 @@
-"""The properties that SageMaker's CloudFormation types have."""
+"""The properties of SageMaker's CloudFormation types."""
 
 from collections.abc import Mapping
 from typing import Any

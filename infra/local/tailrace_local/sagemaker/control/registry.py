@@ -1,4 +1,4 @@
-"""The tables of the control plane, and how they are listed."""
+"""Tables of the control plane, tags, and pages of List operations."""
 
 import base64
 import binascii
@@ -11,16 +11,16 @@ _DEFAULT_PAGE = 10
 
 
 class Named(Protocol):
-    """What a table holds."""
+    """An entry of a table."""
 
     @property
     def name(self) -> str:
-        """Unique in its table."""
+        """The name, unique in its table."""
         ...
 
     @property
     def arn(self) -> str:
-        """Amazon resource name."""
+        """The Amazon resource name."""
         ...
 
     @property
@@ -45,14 +45,14 @@ class Table(Generic[T]):
         return iter(list(self._rows.values()))
 
     def find(self, name: str) -> T | None:
-        """The resource, or None."""
+        """Return the resource, or None."""
         return self._rows.get(name)
 
     def get(self, name: str) -> T:
-        """The resource.
+        """Return the resource.
 
         Raises:
-            ApiError: there is none; the message is AWS's.
+            ApiError: there is none; with AWS's message.
         """
         if name not in self._rows:
             raise validation(f'Could not find {self._noun} "{self._arn_of(name)}".')
@@ -64,13 +64,13 @@ class Table(Generic[T]):
             raise validation(f'Cannot create already existing {self._noun} "{self._arn_of(name)}".')
 
     def add(self, row: T) -> T:
-        """Keep a new resource. Raises ApiError if its name is taken."""
+        """Add a resource. Raises ApiError if its name is taken."""
         self.require_absent(row.name)
         self._rows[row.name] = row
         return row
 
     def remove(self, name: str) -> T:
-        """Forget a resource. Raises ApiError if there is none."""
+        """Remove a resource. Raises ApiError if there is none."""
         self.get(name)
         return self._rows.pop(name)
 
@@ -87,21 +87,21 @@ class Tags:
         return self.of(arn)
 
     def of(self, arn: str) -> list[dict[str, str]]:
-        """The tags of `arn` as the API shows them."""
+        """Return the tags of `arn` as the API shows them."""
         return [{"Key": key, "Value": value} for key, value in self._tags.get(arn, {}).items()]
 
     def drop(self, arn: str, keys: list[str]) -> None:
-        """Take `keys` off."""
+        """Remove the tags `keys`."""
         for key in keys:
             self._tags.get(arn, {}).pop(key, None)
 
     def forget(self, arn: str) -> None:
-        """The resource is gone."""
+        """Remove all tags of a deleted resource."""
         self._tags.pop(arn, None)
 
 
 def list_page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, str]]:
-    """One page of a List operation: NameContains, CreationTime…, SortBy, SortOrder, MaxResults, NextToken.
+    """Select a page of a List operation: NameContains, CreationTime…, SortBy, SortOrder, MaxResults, NextToken.
 
     Returns the rows and `{"NextToken": …}` when there are more.
     """
@@ -113,7 +113,7 @@ def list_page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[
 
 
 def paginate(chosen: list[R], request: Mapping[str, Any]) -> tuple[list[R], dict[str, str]]:
-    """The page of rows, filtered and in order already, that MaxResults and NextToken ask for."""
+    """Cut the page of MaxResults and NextToken from filtered and sorted rows."""
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
     more = {"NextToken": base64.urlsafe_b64encode(str(end).encode()).decode()} if end < len(chosen) else {}
@@ -136,4 +136,4 @@ def _offset(token: str | None) -> int:
     try:
         return int(base64.urlsafe_b64decode(token)) if token else 0
     except (ValueError, binascii.Error):
-        raise validation("Invalid NextToken: pass the one that the last page gave") from None
+        raise validation("Invalid NextToken: pass the one of the last page") from None

@@ -1,4 +1,4 @@
-"""What requests must satisfy beyond their shapes."""
+"""Rules for requests beyond their shapes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from tailrace_local.sagemaker.errors import validation
 from tailrace_local.sagemaker.records import EndpointConfig, Model
 
-# AWS's feature matrix: not with asynchronous inference.
+# By AWS's feature matrix, these are not supported with asynchronous inference.
 _NOT_ASYNCHRONOUS = ("DataCaptureConfig", "ShadowProductionVariants", "ExplainerConfig")
 
 
 def check_model(request: Mapping[str, Any]) -> None:
-    """Raise ApiError for a CreateModel that AWS refuses."""
+    """Raise ApiError for a CreateModel request that AWS refuses."""
     primary, several = request.get("PrimaryContainer"), request.get("Containers")
     if (primary is None) == (not several):
-        raise validation("Exactly one of PrimaryContainer and Containers has to be given.")
+        raise validation("Give exactly one of PrimaryContainer and Containers.")
     for container in [primary] if primary else several or []:
         if not container.get("Image"):
             raise validation("Every container needs an Image; model packages are not emulated.")
@@ -25,10 +25,10 @@ def check_model(request: Mapping[str, Any]) -> None:
 
 
 def check_endpoint_config(config: EndpointConfig, models: Mapping[str, Model], *, allow_serial: bool) -> None:
-    """Raise ApiError for a CreateEndpointConfig that AWS refuses."""
+    """Raise ApiError for a CreateEndpointConfig request that AWS refuses."""
     names = [variant.name for variant in config.variants]
     if len(set(names)) != len(names):
-        raise validation("Production variant names have to be unique.")
+        raise validation("Production variant names must be unique.")
     for definition in config.request["ProductionVariants"]:
         if "ServerlessConfig" in definition:
             raise validation("Serverless variants are not emulated.")
@@ -45,7 +45,7 @@ def _check_asynchronous(config: EndpointConfig, models: Mapping[str, Model], *, 
         raise validation("AsyncInferenceConfig.OutputConfig needs S3OutputPath.")
     for name, path in (("S3OutputPath", settings.output_path), ("S3FailurePath", settings.failure_path)):
         if path is not None and not path.startswith("s3://"):
-            raise validation(f"{name} has to be an S3 URI that begins with s3://, not {path}.")
+            raise validation(f"{name} must be an S3 URI that begins with s3://, not {path}.")
     for name in _NOT_ASYNCHRONOUS:
         if name in config.request:
             raise validation(f"{name} is not supported when specifying an AsyncInferenceConfig.")

@@ -1,4 +1,4 @@
-"""Fault injection: hooks around each step of an invocation, and a plan that says what goes wrong.
+"""Fault injection: hooks around each step of an invocation, and plans that select requests and faults.
 
 Imports `tailrace_local.sagemaker`'s ports and messages.
 """

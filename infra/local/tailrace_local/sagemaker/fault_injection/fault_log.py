@@ -1,4 +1,4 @@
-"""What was done to whom: counters for reports, and a log."""
+"""The faults that were injected: counters, and a log entry for each."""
 
 from collections import Counter, deque
 from typing import Any
@@ -9,7 +9,7 @@ KEPT = 20_000
 
 
 class FaultLog:
-    """Every fault that was done since the plan was set. The log keeps the last KEPT; the counters count all."""
+    """Faults injected since the plan was set. The log keeps the last KEPT entries; the counters count all."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class FaultLog:
         self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def record(self, rule: str, kind: str, endpoint: str, inference_id: str, detail: str = "") -> None:
-        """One fault was done."""
+        """Record an injected fault."""
         self._kinds[kind] += 1
         self._rules[rule] += 1
         entry = {
@@ -31,15 +31,15 @@ class FaultLog:
         self._entries.append(entry | ({"detail": detail} if detail else {}))
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Remove all entries and reset the counters."""
         self._kinds.clear()
         self._rules.clear()
         self._entries.clear()
 
     def counts(self) -> dict[str, Any]:
-        """How many faults: in all, by kind, by rule."""
+        """Return the number of faults: in total, by kind, by rule."""
         return {"total": self._kinds.total(), "by_kind": dict(self._kinds), "by_rule": dict(self._rules)}
 
     def entries(self) -> list[dict[str, Any]]:
-        """The log, oldest first."""
+        """Return the log, oldest entry first."""
         return list(self._entries)

@@ -1,7 +1,7 @@
-"""The seam for misbehaviour on demand: one object is asked around each step of an asynchronous invocation.
+"""Hooks around each step of an asynchronous invocation, which inject faults.
 
-By default it does nothing. One that misbehaves overrides what it needs: it may wait, raise, change what passes, call
-the step twice or not at all. `planned_faults` has the one that follows a plan.
+`FaultHooks` does nothing. A subclass overrides the hooks that it needs: a hook may wait, raise, change what it is
+given, run the step twice or not at all. `planned_faults` has the subclass that follows a plan.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,11 +16,12 @@ Publish = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True)
 class ModelCall:
-    """The call of the container, to be awaited once, several times or never.
+    """The call of the container. A hook may await it once, several times or never.
 
     Attributes:
-        body: the input, downloaded.
-        kill_servers: SIGKILL to the model servers of the instance that the call goes to.
+        body: the downloaded input.
+        make: makes the call.
+        kill_servers: sends SIGKILL to the model servers of the instance that takes the call.
     """
 
     body: Payload
@@ -33,33 +34,33 @@ class ModelCall:
 
 
 class FaultHooks:
-    """Does nothing at every step; the root of those that do."""
+    """Injects no faults; base class of hooks that do."""
 
     def before_acceptance(self, invocation: Invocation) -> None:
-        """Before the request is taken; ApiError refuses it."""
+        """Run before the request is accepted; an ApiError refuses it."""
 
     def admit(self, invocation: Invocation) -> Invocation | None:
-        """What enters the queue; None loses the request, one with a passed `expires_s` expires at once."""
+        """Return the invocation to queue. None loses the request; an `expires_s` in the past expires it at once."""
         return invocation
 
-    def answers(self, invocation: Invocation) -> bool:  # noqa: ARG002 - for those who override
-        """Whether the 202 reaches the caller; False breaks the connection off, though the request is queued."""
+    def answers(self, invocation: Invocation) -> bool:  # noqa: ARG002 - for subclasses
+        """Whether the 202 reaches the caller; False breaks off the connection, although the request is queued."""
         return True
 
     async def before_download(self, invocation: Invocation) -> None:
-        """Before the input is read; StorageError makes it fail."""
+        """Run before the input is read; a StorageError fails the invocation."""
 
     async def around_model(self, invocation: Invocation, call: ModelCall) -> ModelResponse:  # noqa: ARG002 - same
-        """Around the call of the container; NoResponseError makes it fail, TimeoutError lets it time out."""
+        """Run around the call of the container; NoResponseError fails it, TimeoutError times it out."""
         return await call()
 
     async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:  # noqa: ARG002 - same
-        """Before the output is stored: what is stored; StorageError makes it fail."""
+        """Return the output to store; a StorageError fails the invocation."""
         return body
 
     async def around_notify(self, invocation: Invocation, message: str, publish: Publish) -> None:  # noqa: ARG002 - same
-        """Around the publication of a notification."""
+        """Run around the publication of a notification."""
         await publish(message)
 
     async def close(self) -> None:
-        """Forget what is still held back; called when the emulator stops."""
+        """Drop the notifications still held back; called when the emulator stops."""

@@ -1,4 +1,4 @@
-"""Whether a rule of a plan is for a request."""
+"""Matches the rules of a fault plan against requests."""
 
 from collections import Counter
 from fnmatch import fnmatchcase
@@ -9,7 +9,7 @@ from tailrace_local.sagemaker.messages.invocations import Invocation
 
 
 class RuleMatcher:
-    """One rule's memory: how many requests matched, how often it acted."""
+    """A rule and its state: how many requests matched, how often the rule acted."""
 
     def __init__(self, plan: FaultPlan, name: str, rule: Rule) -> None:
         self.name = name
@@ -20,7 +20,7 @@ class RuleMatcher:
         self._seen: Counter[str] = Counter()
 
     def matches(self, invocation: Invocation, *, row_found: bool, outcome: str | None = None) -> bool:
-        """Whether the rule acts on this request now; asking counts."""
+        """Whether the rule acts on this request now. Each call counts for `every`, `after`, `rate` and `limit`."""
         when = self.rule.when
         if not self._matches(when, invocation, row_found=row_found, outcome=outcome):
             return False
@@ -38,11 +38,11 @@ class RuleMatcher:
         return True
 
     def draw(self, invocation: Invocation, *what: object) -> float:
-        """A number in [0, 1) for this request."""
+        """Draw a number in [0, 1) for this request, the same at every run."""
         return draw(self._plan.seed, self.name, self.identity(invocation), *what)
 
     def identity(self, invocation: Invocation) -> str:
-        """The part of the inference id that is the same at every run."""
+        """Return the part of the inference id that is the same at every run."""
         found = self._plan.identity.search(invocation.inference_id)
         return found.group() if found else invocation.inference_id
 

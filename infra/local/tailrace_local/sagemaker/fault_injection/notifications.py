@@ -1,4 +1,4 @@
-"""Notifications that are lost, repeated, late, out of order, stale or forged."""
+"""Faults of notifications: lost, repeated, late, out of order, stale or forged."""
 
 import asyncio
 import copy
@@ -22,20 +22,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Notification:
-    """A message on its way to its topic."""
+    """A message to publish, and the invocation that it is about."""
 
     invocation: Invocation
     text: str
     publish: Publish
 
     async def send(self) -> None:
-        """Publish it. Raises NotifyError and RoleError."""
+        """Publish the message. Raises NotifyError and RoleError."""
         await self.publish(self.text)
 
 
 @dataclass
 class HeldNotifications:
-    """Notifications that one reordering rule holds back."""
+    """The notifications that one reordering rule holds back."""
 
     matcher: RuleMatcher
     fault: Reorder
@@ -43,7 +43,7 @@ class HeldNotifications:
 
 
 class NotificationFaults:
-    """Does to notifications what the rules that act say. What comes later comes from tasks of its own."""
+    """Applies notification faults. Later publications run in tasks of their own."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -51,11 +51,13 @@ class NotificationFaults:
         self._held: dict[RuleMatcher, HeldNotifications] = {}
         self._sent: deque[Notification] = deque(maxlen=REMEMBERED)
 
-    async def play(self, acting: Iterable[RuleMatcher], invocation: Invocation, message: str, publish: Publish) -> None:
-        """Apply the rules in their order; a rule that drops, delays or reorders ends the row.
+    async def publish(
+        self, acting: Iterable[RuleMatcher], invocation: Invocation, message: str, publish: Publish
+    ) -> None:
+        """Apply the rules in order, then publish. A rule that drops, delays or reorders ends the sequence.
 
         Raises:
-            EmulatorError: the topic refused a message that was published at once.
+            EmulatorError: the topic refused a message that was published immediately.
         """
         notification = Notification(invocation, message, publish)
         for matcher in acting:
@@ -65,13 +67,13 @@ class NotificationFaults:
         self._sent.append(notification)
 
     async def close(self) -> None:
-        """Forget what is held back."""
+        """Drop the notifications that are held back."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _apply(self, matcher: RuleMatcher, notification: Notification) -> bool:
-        """Do it; whether the notification itself is dealt with."""
+        """Apply one rule; return whether the notification needs no further handling."""
         match matcher.rule.do:
             case Drop():
                 return True
@@ -141,17 +143,17 @@ async def _log_failure(work: Awaitable[None]) -> None:
     try:
         await work
     except EmulatorError as error:
-        _log.warning("a notification that was held back is lost: %s", error)
+        _log.warning("a notification that was held back could not be published and is lost: %s", error)
 
 
 def invocation_status(message: str) -> str | None:
-    """The invocationStatus of a notification."""
+    """Return the invocationStatus of a notification."""
     found = json.loads(message)
     return found.get("invocationStatus") if isinstance(found, dict) else None
 
 
 def forge_message(message: str, changes: dict[str, Any]) -> str:
-    """The message with other values at the dotted paths; None removes what is there."""
+    """Return the message with other values at the dotted paths; None removes a value."""
     made = copy.deepcopy(json.loads(message))
     for path, value in changes.items():
         *parents, last = path.split(".")

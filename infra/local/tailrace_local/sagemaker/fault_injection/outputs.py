@@ -1,4 +1,4 @@
-"""Outputs with lines that are missing, cut or too many."""
+"""Corrupts outputs: lines are missing, cut or too many."""
 
 from collections.abc import Iterable
 
@@ -7,21 +7,21 @@ from tailrace_local.sagemaker.messages.payload import Payload
 
 
 def corrupt_output(body: Payload, fault: CorruptOutput) -> Payload:
-    """A new payload with what the fault leaves of `body`; `body` stays as it is. Reads it twice, keeps a line."""
+    """Return a corrupted copy of `body`. Reads `body` twice and holds one line in memory."""
     corrupted = Payload(content_type=body.content_type)
     lines = sum(1 for _ in body.file())
-    for block in _left(body.file(), lines, fault):
+    for block in _corrupted_lines(body.file(), lines, fault):
         corrupted.write(block)
     return corrupted
 
 
-def _left(lines: Iterable[bytes], count: int, fault: CorruptOutput) -> Iterable[bytes]:
-    first, last = _meant(count, fault)
+def _corrupted_lines(lines: Iterable[bytes], count: int, fault: CorruptOutput) -> Iterable[bytes]:
+    first, last = _affected_range(count, fault)
     for number, line in enumerate(lines):
         if not first <= number < last:
             yield line
         elif fault.how == "cut_line":
-            # The rest of the output is gone, as when a writer died.
+            # The rest of the output is missing, as when a writer died.
             yield line[: len(line.rstrip(b"\r\n")) // 2]
             return
         elif fault.how == "add_line":
@@ -29,8 +29,8 @@ def _left(lines: Iterable[bytes], count: int, fault: CorruptOutput) -> Iterable[
             yield line if line.endswith(b"\n") else b"\n" + line
 
 
-def _meant(count: int, fault: CorruptOutput) -> tuple[int, int]:
-    """The lines that the fault is about, as a half-open range."""
+def _affected_range(count: int, fault: CorruptOutput) -> tuple[int, int]:
+    """Return the affected lines as a half-open range."""
     match fault.how:
         case "empty":
             return 0, count

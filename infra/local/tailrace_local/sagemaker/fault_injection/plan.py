@@ -1,4 +1,4 @@
-"""A plan of misbehaviour: which requests are meant, and what happens to them."""
+"""Fault plans: rules that select requests and say which fault to inject."""
 
 import re
 from enum import StrEnum
@@ -10,7 +10,7 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
 class Step(StrEnum):
-    """Where in an invocation's life a fault acts."""
+    """The step of an invocation at which a fault acts."""
 
     REQUEST = "request"
     QUEUE = "queue"
@@ -21,12 +21,12 @@ class Step(StrEnum):
     NOTIFICATION = "notification"
 
 
-# The input is known once it has been downloaded.
+# The input is known after the download.
 _ROWS_ARE_KNOWN = {Step.MODEL, Step.OUTPUT, Step.NOTIFICATION}
 
 
 class _Strict(BaseModel):
-    """A word that is not known is a mistake in the plan."""
+    """Base of the plan's models: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -71,7 +71,7 @@ class FailDownload(_Strict):
 
 
 class Status(_Strict):
-    """The container answers an error of its own; it is not asked."""
+    """The container answers an error; it is not called."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["status"]
@@ -80,7 +80,7 @@ class Status(_Strict):
 
 
 class NoResponse(_Strict):
-    """No server takes the connection."""
+    """No server accepts the connection."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["no_response"]
@@ -94,7 +94,7 @@ class HangUp(_Strict):
 
 
 class TimeOut(_Strict):
-    """The invocation's timeout passes; `at_once` does not wait for it."""
+    """The invocation times out; with `at_once`, without waiting for its timeout."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["time_out"]
@@ -102,7 +102,7 @@ class TimeOut(_Strict):
 
 
 class Slow(_Strict):
-    """The container is asked later; this one goes together with others."""
+    """The container is called later. This fault can be combined with others of the same step."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["slow"]
@@ -110,7 +110,7 @@ class Slow(_Strict):
 
 
 class KillInstance(_Strict):
-    """The instance's model servers get SIGKILL `after_s` after the request reached them; they are started again."""
+    """The instance's model servers get SIGKILL `after_s` after the request reached them, and are restarted."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["kill_instance"]
@@ -118,7 +118,7 @@ class KillInstance(_Strict):
 
 
 class CorruptOutput(_Strict):
-    """The output is stored with lines that are missing, cut or too many. `cut_line` halves the last `lines`-th line."""
+    """The output is stored with missing, cut or extra lines. `cut_line` halves the `lines`-th line from the end."""
 
     step: ClassVar[Step] = Step.OUTPUT
     kind: Literal["spoil_output"]
@@ -142,7 +142,7 @@ class Drop(_Strict):
 
 
 class Duplicate(_Strict):
-    """The notification is published `times` more, `after_s` after one another."""
+    """The notification is published `times` more often, at intervals of `after_s`."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["duplicate"]
@@ -151,7 +151,7 @@ class Duplicate(_Strict):
 
 
 class Delay(_Strict):
-    """The notification is published after `seconds`, and up to `spread_s` more."""
+    """The notification is published after `seconds` plus a random part of `spread_s`."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["delay"]
@@ -160,7 +160,7 @@ class Delay(_Strict):
 
 
 class Reorder(_Strict):
-    """Notifications are held until `window` of them, or `within_s`, have come together, and leave shuffled."""
+    """Notifications are held back until there are `window` of them or `within_s` has passed, then shuffled."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["reorder"]
@@ -169,14 +169,14 @@ class Reorder(_Strict):
 
 
 class Replay(_Strict):
-    """Beside the notification, an old one of another request is published once more."""
+    """An old notification of another request is published again, beside this one."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["replay"]
 
 
 class Forge(_Strict):
-    """Beside the notification, or instead of it, one is published in which `changes` (dotted path: value) are made."""
+    """A changed copy is published beside or instead of it; `changes` maps dotted paths to values."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["forge"]
@@ -209,28 +209,28 @@ Fault = Annotated[
 
 
 class Selection(_Strict):
-    """Which requests a rule is for: those for which everything that is given is true."""
+    """The requests that a rule selects: those that meet every given condition."""
 
     endpoint: str = "*"
-    """The endpoint's name; * and ? stand for any characters."""
+    """The endpoint's name, with * and ? as wildcards."""
     inference_id: re.Pattern[str] | None = None
-    """A regular expression that is found in the inference id."""
+    """A regular expression to find in the inference id."""
     row: re.Pattern[str] | None = None
-    """A regular expression that is found in a line of the input."""
+    """A regular expression to find in a line of the input."""
     outcome: Literal["Completed", "Failed"] | None = None
     """The invocationStatus of the notification."""
     every: int | None = Field(default=None, ge=1)
-    """Every n-th of the requests that match so far, by their order."""
+    """Every n-th of the requests that meet the conditions above, in order of arrival."""
     rate: float | None = Field(default=None, gt=0, le=1)
-    """The share of the requests that match so far; drawn from seed, rule and request, whatever their order."""
+    """The share of the requests that meet the conditions above; drawn from seed, rule and request, not from order."""
     after: int = Field(default=0, ge=0)
-    """So many matching requests go free first."""
+    """Number of matching requests to skip first."""
     limit: int | None = Field(default=None, ge=1)
-    """How often the rule acts at most."""
+    """Upper limit on how often the rule acts."""
 
 
 class Rule(_Strict):
-    """When a request is meant, this is done to it."""
+    """A fault, and the requests to inject it into."""
 
     name: str = ""
     when: Selection = Selection()
@@ -247,12 +247,12 @@ class Rule(_Strict):
 
 
 class FaultPlan(_Strict):
-    """Rules in the order in which they are asked at each step; the same plan does the same to the same requests."""
+    """Rules, evaluated in order at each step. The same plan injects the same faults into the same requests."""
 
     seed: int = 0
     identity: re.Pattern[str] = re.compile(r"(?<=\.).+")
-    """What of an inference id tells a request from others, for `rate`. The default leaves out what stands before the
-    first dot, such as a job's id that is new at every run. Where nothing is found the whole id counts."""
+    """The part of an inference id that identifies a request, for `rate`. The default drops the text before the first
+    dot, such as a job id that is new at every run. Without a match, the whole id counts."""
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
@@ -263,5 +263,5 @@ class FaultPlan(_Strict):
         return self
 
     def named_rules(self) -> list[tuple[str, Rule]]:
-        """The rules with their names; one without has its number and kind."""
+        """Return the rules with their names; an unnamed rule is called by its number and kind."""
         return [(rule.name or f"{number}-{rule.do.kind}", rule) for number, rule in enumerate(self.rules, 1)]

@@ -1,4 +1,4 @@
-"""Misbehaviour by a plan that can be set while the emulator runs."""
+"""Fault hooks that follow a plan, which can be replaced while the emulator runs."""
 
 import asyncio
 import weakref
@@ -34,7 +34,7 @@ from tailrace_local.sagemaker.ports import ModelResponse
 
 
 class PlannedFaults(FaultHooks):
-    """Follows a plan; without one it does nothing. All its state lives on one event loop."""
+    """Injects the faults of a plan; without a plan, none. All state lives on one event loop."""
 
     def __init__(self, clock: Clock, plan: FaultPlan | None = None) -> None:
         self.log = FaultLog(clock)
@@ -46,27 +46,27 @@ class PlannedFaults(FaultHooks):
         self.set(plan or FaultPlan())
 
     def set(self, plan: FaultPlan) -> None:
-        """Follow this plan from now on: requests under way meet it at their next step. The log begins anew."""
+        """Follow this plan from now on, for requests in progress too. Clears the log."""
         self.log.clear()
         self._follow(plan)
 
     def clear(self) -> None:
-        """Misbehave no more. What is held back still comes; the log stays until the next plan."""
+        """Inject no more faults. Held notifications are still published; the log stays until the next plan."""
         self._follow(FaultPlan())
 
     def shown(self) -> dict[str, Any]:
-        """The plan and the counters as a JSON object."""
+        """Return the plan and the counters as a JSON object."""
         return {"plan": self._plan.model_dump(mode="json", exclude_none=True), "counts": self.log.counts()}
 
     def before_acceptance(self, invocation: Invocation) -> None:
-        """Refuse with the code of the first rule that acts."""
+        """Refuse the request with the error of the first rule that acts."""
         for matcher in self._acting(Step.REQUEST, invocation):
             match matcher.rule.do:
                 case Refuse(code=code, message=message, status=status):
                     raise ApiError(code, message, status)
 
     def admit(self, invocation: Invocation) -> Invocation | None:
-        """Lose the request, or let it be too old at once."""
+        """Lose the request, or expire it at once."""
         for matcher in self._acting(Step.QUEUE, invocation):
             match matcher.rule.do:
                 case Lose():
@@ -76,18 +76,18 @@ class PlannedFaults(FaultHooks):
         return invocation
 
     def answers(self, invocation: Invocation) -> bool:
-        """False when a rule loses the answer."""
+        """Return False if a rule loses the answer."""
         return not any(True for _ in self._acting(Step.REPLY, invocation))
 
     async def before_download(self, invocation: Invocation) -> None:
-        """Raise StorageError when a rule says so."""
+        """Raise StorageError if a rule fails the download."""
         for matcher in self._acting(Step.DOWNLOAD, invocation):
             match matcher.rule.do:
                 case FailDownload(message=message):
                     raise StorageError(message)
 
     async def around_model(self, invocation: Invocation, call: ModelCall) -> ModelResponse:
-        """Answer in the container's place, break off, wait, or kill its servers."""
+        """Answer in place of the container, break off, wait, or kill its servers."""
         if any(matcher.rule.when.row for matcher in self._matchers):
             # In a thread: the input may be large.
             self._rows[invocation] = await asyncio.to_thread(_rules_with_rows, self._matchers, call.body)
@@ -106,7 +106,7 @@ class PlannedFaults(FaultHooks):
         return await call()
 
     async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:
-        """Spoil the output, by one rule after the other, or refuse to store it."""
+        """Corrupt the output, by one rule after the other, or refuse to store it."""
         stored = body
         for matcher in self._acting(Step.OUTPUT, invocation):
             match matcher.rule.do:
@@ -121,12 +121,12 @@ class PlannedFaults(FaultHooks):
         return stored
 
     async def around_notify(self, invocation: Invocation, message: str, publish: Publish) -> None:
-        """Hand the message to the rules, in their order; what they leave of it is published."""
+        """Apply the rules to the message, in order, and publish the result."""
         acting = self._acting(Step.NOTIFICATION, invocation, invocation_status(message))
-        await self._notification_faults.play(acting, invocation, message, publish)
+        await self._notification_faults.publish(acting, invocation, message, publish)
 
     async def close(self) -> None:
-        """Forget the notifications that are held back."""
+        """Drop the notifications that are held back."""
         await self._notification_faults.close()
 
     def _follow(self, plan: FaultPlan) -> None:
@@ -134,7 +134,7 @@ class PlannedFaults(FaultHooks):
         self._matchers = [RuleMatcher(plan, name, rule) for name, rule in plan.named_rules()]
 
     def _acting(self, step: Step, invocation: Invocation, outcome: str | None = None) -> Iterator[RuleMatcher]:
-        """The rules that act now, each written to the log; one that comes later is asked only if it is reached."""
+        """Yield the rules that act now, and log each. A later rule is evaluated only if the caller reaches it."""
         for matcher in self._matchers:
             if matcher.rule.do.step is not step:
                 continue
@@ -166,7 +166,7 @@ class PlannedFaults(FaultHooks):
 
 
 def _rules_with_rows(matchers: list[RuleMatcher], body: Payload) -> frozenset[str]:
-    """The names of the rules whose row is in the input."""
+    """Return the names of the rules whose row is in the input."""
     wanted = {matcher.name: matcher.rule.when.row for matcher in matchers if matcher.rule.when.row}
     found: set[str] = set()
     for line in body.file():

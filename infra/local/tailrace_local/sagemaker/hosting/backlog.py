@@ -7,39 +7,40 @@ from tailrace_local.sagemaker.messages.invocations import Invocation
 
 
 class Backlog:
-    """Invocations that wait, first come first served, and the number in process.
+    """A first-in, first-out queue of invocations, and the invocations in process.
 
-    It belongs to the endpoint, not to its instances: updates and scaling do not touch it.
+    The queue belongs to the endpoint, not to its instances: updates and scaling keep it.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[Invocation] = deque()
         self._in_process: dict[str, Invocation] = {}
-        # Nothing that waits expires before: asked after each request, a look at all of them would be quadratic.
+        # No request expires before this time. `expire` runs after each request; scanning the queue every time would be
+        # quadratic.
         self._none_before_s = math.inf
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiting invocations."""
         return len(self._waiting)
 
     @property
     def in_process(self) -> int:
-        """How many are being worked on."""
+        """Number of invocations in process."""
         return len(self._in_process)
 
     @property
     def size(self) -> int:
-        """Both, as ApproximateBacklogSize counts."""
+        """Number of invocations waiting and in process, as ApproximateBacklogSize counts them."""
         return self.waiting + self.in_process
 
     def add(self, invocation: Invocation) -> None:
-        """Put at the end."""
+        """Append an invocation."""
         self._waiting.append(invocation)
         self._none_before_s = min(self._none_before_s, invocation.expires_s)
 
     def take(self) -> Invocation | None:
-        """Move the first that waits into process."""
+        """Move the first waiting invocation into process and return it; None if none waits."""
         if not self._waiting:
             return None
         invocation = self._waiting.popleft()
@@ -47,11 +48,11 @@ class Backlog:
         return invocation
 
     def done(self, invocation: Invocation) -> None:
-        """It is no longer in process."""
+        """Remove an invocation that was in process."""
         self._in_process.pop(invocation.id, None)
 
     def expire(self, now_s: float) -> list[Invocation]:
-        """Take out what has waited beyond its TTL. What is in process does not expire."""
+        """Remove and return the waiting invocations whose TTL has passed. Those in process do not expire."""
         if now_s < self._none_before_s:
             return []
         late = [invocation for invocation in self._waiting if invocation.expires_s <= now_s]
@@ -60,12 +61,12 @@ class Backlog:
         return late
 
     def drop(self) -> int:
-        """Forget all that wait; how many they were."""
+        """Remove all waiting invocations; return their number."""
         dropped = len(self._waiting)
         self._waiting.clear()
         return dropped
 
     def oldest_age_s(self, now_s: float) -> float:
-        """Age of the oldest request, waiting or in process; 0 when there is none."""
+        """Return the age of the oldest request, waiting or in process; 0 if there is none."""
         received = [invocation.received_s for invocation in (*self._in_process.values(), *list(self._waiting)[:1])]
         return max(0.0, now_s - min(received)) if received else 0.0

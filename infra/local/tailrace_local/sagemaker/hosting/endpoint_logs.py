@@ -1,4 +1,4 @@
-"""What model servers write, carried to CloudWatch Logs: /aws/sagemaker/Endpoints/<endpoint>, a stream an instance."""
+"""Forwards model servers' logs to CloudWatch Logs: a group for each endpoint, a stream for each instance."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class EndpointLogs:
-    """Follows the files of the model servers that there are."""
+    """Follows the log files of running model servers. The group is /aws/sagemaker/Endpoints/<endpoint>."""
 
     def __init__(self, folder: Path, sink: LogSink) -> None:
         self._folder = folder
@@ -29,7 +29,7 @@ class EndpointLogs:
         self._refused: set[LogStream] = set()
 
     async def forward(self, endpoints: Iterable[Endpoint]) -> None:
-        """Carry over what is new. What a role may not write is lost."""
+        """Forward the new lines. Lines that the role may not write are lost."""
         for path, stream in list(self._files(endpoints)):
             lines = await asyncio.to_thread(self._new_lines, path)
             if not lines:
@@ -60,7 +60,7 @@ class EndpointLogs:
 
 
 class CloudWatchLogs:
-    """CloudWatch Logs; a stream is looked for, and made, when it first gets something."""
+    """Writes to CloudWatch Logs; creates a missing group or stream before the first write."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients

@@ -1,4 +1,4 @@
-"""An endpoint: its state, what is deployed behind it, and its queue."""
+"""Endpoints: their state, their deployment, and their queue."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from tailrace_local.sagemaker.records import AsyncSettings, EndpointConfig
 
 
 class EndpointStatus(StrEnum):
-    """EndpointStatus."""
+    """The EndpointStatus of the API."""
 
     CREATING = "Creating"
     UPDATING = "Updating"
@@ -24,9 +24,9 @@ class EndpointStatus(StrEnum):
 
 @dataclass
 class Deployment:
-    """The fleets that serve, one a variant, and what they were made from.
+    """The fleets that serve, one for each variant, and their configuration.
 
-    It keeps its own configuration: deleting the resource does not change what runs.
+    The deployment keeps its configuration: deleting that resource does not change what runs.
     """
 
     config: EndpointConfig
@@ -36,21 +36,21 @@ class Deployment:
 
     @property
     def asynchronous(self) -> AsyncSettings | None:
-        """Settings of the queue, or None for a real-time endpoint."""
+        """The asynchronous settings, or None for a real-time endpoint."""
         return self.config.asynchronous
 
     @property
     def role_arn(self) -> str:
-        """The execution role: the one of the (first) variant's model."""
+        """The execution role of the first variant's model."""
         return next(iter(self.fleets.values())).plan.role_arn
 
     @property
     def ready_count(self) -> int:
-        """Instances in service."""
+        """Number of instances in service."""
         return sum(fleet.ready_count for fleet in self.fleets.values())
 
     def pick(self) -> tuple[str, Instance] | None:
-        """A variant by weight among those with a free slot, and its instance."""
+        """Pick a variant with a free slot, at random by weight, and its instance; None if there is none."""
         free = {name: instance for name, fleet in self.fleets.items() if (instance := fleet.pick())}
         if not free:
             return None
@@ -63,17 +63,17 @@ class Deployment:
         return any(fleet.pick() for fleet in self.fleets.values())
 
     async def stop(self) -> None:
-        """End everything now."""
+        """Stop all fleets now."""
         await asyncio.gather(*(fleet.stop() for fleet in self.fleets.values()))
 
     async def drain(self, timeout_s: float) -> None:
-        """Finish what runs, then end."""
+        """Finish the running invocations, then stop."""
         await asyncio.gather(*(fleet.drain(timeout_s) for fleet in self.fleets.values()))
 
 
 @dataclass
 class Endpoint:
-    """An endpoint's mutable state. `generation` counts deployments, to name their processes apart."""
+    """An endpoint's mutable state. `generation` counts deployments, to give their processes different names."""
 
     name: str
     arn: str

@@ -1,4 +1,4 @@
-"""The instances of one variant, as many as desired."""
+"""Fleets: the instances of one variant."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools, In
 
 
 class Fleet:
-    """Instances of one plan. `changed` is called whenever capacity appears."""
+    """Instances of one plan. Calls `changed` whenever an instance becomes ready."""
 
     def __init__(self, plan: FleetPlan, tools: FleetTools, changed: Callable[[], None]) -> None:
         self.plan = plan
@@ -23,18 +23,18 @@ class Fleet:
 
     @property
     def ready_count(self) -> int:
-        """How many instances serve."""
+        """Number of instances in service."""
         return sum(instance.ready for instance in self.instances)
 
     def pick(self) -> Instance | None:
-        """The least busy instance with a free slot."""
+        """Return the least busy instance with a free slot; None if there is none."""
         return min((one for one in self.instances if one.free), key=lambda one: one.in_flight, default=None)
 
     async def scale(self, count: int, drain_timeout_s: float) -> None:
-        """Have `count` instances in service; what leaves finishes its work first.
+        """Scale to `count` instances in service. Removed instances first finish their invocations.
 
         Raises:
-            StartError: new instances did not come into service; those there were stay.
+            StartError: new instances did not come into service; the old ones stay.
         """
         if count > len(self.instances):
             await self._grow(count - len(self.instances))
@@ -42,7 +42,7 @@ class Fleet:
             await self._shrink(len(self.instances) - count, drain_timeout_s)
 
     async def prepare(self) -> None:
-        """Fetch the model data once for all instances. Raises StartError."""
+        """Fetch the model data, once for all instances. Raises StartError."""
         if not self._folders:
             plan = self.plan
             self._folders = [
@@ -53,12 +53,12 @@ class Fleet:
             ]
 
     async def drain(self, timeout_s: float) -> None:
-        """Take nothing more, finish what runs, end."""
+        """Take no more invocations, finish the running ones, then stop."""
         await asyncio.gather(*(instance.drain(timeout_s) for instance in self.instances))
         await self.stop()
 
     async def stop(self) -> None:
-        """End all instances and remove the model data."""
+        """Stop all instances and remove the model data."""
         leaving, self.instances = self.instances, []
         await asyncio.gather(*(instance.stop() for instance in leaving))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)

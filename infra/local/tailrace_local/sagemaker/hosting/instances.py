@@ -1,4 +1,4 @@
-"""An instance: the model servers of one copy of a model, kept alive."""
+"""Instances: the model servers of one copy of a model, restarted when they die."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class FleetTools:
 
 @dataclass(frozen=True)
 class FleetPlan:
-    """What every instance of a variant runs. `slots` is the number of invocations at once on one instance."""
+    """The plan of a variant's instances. `slots` is the number of concurrent invocations of an instance."""
 
     name: str
     variant: str
@@ -44,7 +44,7 @@ class FleetPlan:
 
 
 class Instance:
-    """One copy of the model: a server for each container, in the order of the calls."""
+    """One copy of the model: a server for each container, in calling order."""
 
     def __init__(
         self, name: str, plan: FleetPlan, tools: FleetTools, folders: list[Path], changed: Callable[[], None]
@@ -68,41 +68,41 @@ class Instance:
 
     @property
     def free(self) -> bool:
-        """Whether it takes another invocation; a server that died is noticed at once, not at the next look."""
+        """Whether it takes another invocation. Checks that the servers live, without waiting for the next watch."""
         return self.ready and self.in_flight < self._plan.slots and self._alive()
 
     def acquire(self) -> None:
-        """An invocation begins."""
+        """Take a slot for an invocation."""
         self.in_flight += 1
         self._idle.clear()
 
     def release(self) -> None:
-        """An invocation has ended."""
+        """Release the slot of an invocation that has ended."""
         self.in_flight -= 1
         if not self.in_flight:
             self._idle.set()
 
     async def start(self) -> None:
-        """Pull, launch, wait for /ping, and from then on restart what dies. Raises StartError."""
+        """Pull the images, start the servers, wait for /ping; then restart servers that die. Raises StartError."""
         for container in self._plan.containers:
             await self._tools.images.pull(self._plan.role_arn, container.image)
         await self._launch()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
     def kill_servers(self) -> None:
-        """SIGKILL to the servers: what a machine does that dies. They are started again as after any death."""
+        """Send SIGKILL to the servers, as when a machine dies. They are restarted as after any death."""
         for server in self._servers:
             server.kill()
 
     async def drain(self, timeout_s: float) -> None:
-        """Take nothing more and wait until nothing runs, or for `timeout_s`."""
+        """Take no more invocations, and wait up to `timeout_s` for the running ones."""
         self.ready = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
 
     async def stop(self) -> None:
-        """End the servers."""
+        """Stop the servers."""
         self.ready = False
         if self._watcher:
             self._watcher.cancel()
@@ -146,7 +146,7 @@ class Instance:
             await asyncio.sleep(_WATCH_S)
             if not self._alive():
                 self.ready = False
-                _log.warning("%s: a model server died; it is started again", self.name)
+                _log.warning("%s: a model server died; restarting it", self.name)
                 await self._restart()
 
     async def _restart(self) -> None:

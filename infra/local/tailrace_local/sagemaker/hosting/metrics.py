@@ -31,15 +31,15 @@ class MetricBuffer:
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
     def count(self, endpoint: str, variant: str, name: str) -> None:
-        """One more of `name`."""
+        """Count one more of the metric `name`."""
         self._values[endpoint, variant, name].append(1.0)
 
     def record_duration(self, endpoint: str, variant: str, name: str, seconds: float) -> None:
-        """A duration, put in the metric's own unit."""
+        """Record a duration, in the metric's own unit."""
         self._values[endpoint, variant, name].append(max(0.0, seconds) * _PER_SECOND[UNITS[name]])
 
     def collect(self) -> list[MetricDatum]:
-        """The period's values; a new period begins."""
+        """Return the period's values, and begin a new period."""
         values, self._values = self._values, defaultdict(list)
         return [
             MetricDatum(name, {"EndpointName": endpoint, "VariantName": variant}, found, UNITS[name])
@@ -48,14 +48,14 @@ class MetricBuffer:
 
 
 def endpoint_metrics(endpoints: Iterable[Endpoint], now_s: float) -> list[MetricDatum]:
-    """The endpoint-level metrics, whose only dimension is EndpointName.
+    """Return the endpoint-level metrics, whose only dimension is EndpointName.
 
-    Without instances ApproximateBacklogSizePerInstance is not published: there is nothing to divide by.
+    An endpoint without instances has no ApproximateBacklogSizePerInstance: there is nothing to divide by.
     """
-    return [datum for endpoint in endpoints for datum in _of(endpoint, now_s)]
+    return [datum for endpoint in endpoints for datum in _endpoint_data(endpoint, now_s)]
 
 
-def _of(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
+def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
     deployment = endpoint.deployment
     if deployment is None or deployment.asynchronous is None:
         return []
@@ -71,14 +71,14 @@ def _of(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 
 
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
-    """CPUUtilization with a value for each instance in service, as on AWS, so that their number can be counted.
+    """Return CPUUtilization with a value for each instance in service, as on AWS, so that they can be counted.
 
-    What is measured is not the processor but the share of the instance's slots that are occupied.
+    The value is the share of the instance's slots that are in use, in per cent, not a measurement of the processor.
     """
-    return [datum for endpoint in endpoints for datum in _hosts_of(endpoint)]
+    return [datum for endpoint in endpoints for datum in _instance_data(endpoint)]
 
 
-def _hosts_of(endpoint: Endpoint) -> Iterator[MetricDatum]:
+def _instance_data(endpoint: Endpoint) -> Iterator[MetricDatum]:
     for variant, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
         values = [100.0 * each.in_flight / fleet.plan.slots for each in fleet.instances if each.ready]
         if values:

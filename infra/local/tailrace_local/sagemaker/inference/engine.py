@@ -1,4 +1,4 @@
-"""The asynchronous engine: from the queue through the model to the notification."""
+"""The asynchronous engine: takes invocations from the queue, calls the model, stores and notifies."""
 
 import asyncio
 import logging
@@ -37,8 +37,8 @@ class EngineTools:
     spool_dir: Path
 
 
-class StepFailure(Exception):  # noqa: N818 - a step's outcome on its way to the notification, not an error of ours
-    """A step that failed: the reason for the notification, the metric, and what the container said."""
+class StepFailure(Exception):  # noqa: N818 - becomes a notification, is no error of the emulator
+    """A failed step: the reason for the notification, the metric, and the container's error body."""
 
     def __init__(self, reason: str, metric: str, error: Payload | None = None) -> None:
         super().__init__(reason)
@@ -49,7 +49,7 @@ class StepFailure(Exception):  # noqa: N818 - a step's outcome on its way to the
 
 @dataclass(frozen=True)
 class InvocationTask:
-    """An invocation with all that its steps need."""
+    """An invocation that runs, and what its steps need."""
 
     invocation: Invocation
     endpoint: Endpoint
@@ -60,20 +60,20 @@ class InvocationTask:
 
 
 class AsyncEngine:
-    """Moves invocations from backlogs to instances. All its state lives on one event loop."""
+    """Moves invocations from backlogs to instances. All state lives on one event loop."""
 
     def __init__(self, settings: EmulatorSettings, tools: EngineTools) -> None:
         self._settings = settings
         self._tools = tools
 
     def submit(self, endpoint: Endpoint, invocation: Invocation) -> None:
-        """Queue an invocation and start it if there is room."""
+        """Queue an invocation, and start it if an instance has a free slot."""
         if admitted := self._tools.faults.admit(invocation):
             endpoint.backlog.add(admitted)
             self.pump(endpoint)
 
     def pump(self, endpoint: Endpoint) -> None:
-        """Expire what is too old and start what has room. Called whenever either may have changed."""
+        """Expire old requests, and start as many as there are free slots. Call it when either may have changed."""
         deployment = endpoint.deployment
         if deployment is None or deployment.asynchronous is None:
             return
@@ -94,7 +94,7 @@ class AsyncEngine:
         try:
             await self._process(task)
         except Exception:  # noqa: BLE001 - see below
-            # A fault of the emulator's own must not stop the queue; the client sees a lost request.
+            # An error of the emulator must not stop the queue; the client sees a lost request.
             _log.exception("%s: invocation %s was lost", task.endpoint.name, task.invocation.id)
         finally:
             task.instance.release()
@@ -157,8 +157,8 @@ class AsyncEngine:
             raise StepFailure(notifications.timed_out(), "InvocationFailures") from None
         except NoResponseError as error:
             _log.warning("%s: %s", task.endpoint.name, error)
-            unheard = notifications.model_error(0) if error.connected else notifications.no_response(task.endpoint.name)
-            raise StepFailure(unheard, "InvocationFailures") from error
+            reason = notifications.model_error(0) if error.connected else notifications.no_response(task.endpoint.name)
+            raise StepFailure(reason, "InvocationFailures") from error
         self._record_duration(task, "ModelLatency", self._now() - begun)
         return self._with_length(answer)
 
@@ -252,7 +252,7 @@ class AsyncEngine:
 
 
 def model_headers(invocation: Invocation) -> dict[str, str]:
-    """What a container gets beside the body."""
+    """Return the headers of the container's request."""
     found = {
         "Content-Type": invocation.content_type,
         "Accept": invocation.accept,

@@ -26,7 +26,7 @@ _CLIENT_ERRORS = range(400, 500)
 
 
 class Runtime:
-    """Answers invocations."""
+    """Answers InvokeEndpointAsync and InvokeEndpoint."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Runtime:
         self._faults = faults
 
     async def invoke_async(self, name: str, headers: dict[str, str], receive: Receive) -> Response:
-        """202 with the locations where the result will be. Raises ApiError."""
+        """Queue a request; answer 202 with the locations of the result. Raises ApiError."""
         with Payload(self._spool_dir) as body:
             await read_body(receive, body, _INLINE_BYTES)
             if body.size_bytes:

@@ -1,4 +1,4 @@
-"""The containers of one instance, called in a row."""
+"""A serial inference pipeline: the containers of one instance, called in order."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,25 +10,25 @@ from tailrace_local.sagemaker.ports import ModelClient, ModelResponse
 async def invoke_pipeline(
     caller: ModelClient, urls: Sequence[str], headers: Mapping[str, str], body: Payload
 ) -> ModelResponse:
-    """Call each container with the answer of the one before, typed as that one said; the first refusal ends it.
+    """Call each container with the response of the one before, as its content type; stop at the first refusal.
 
-    What the caller accepts is for the last one to answer. AWS does not write this down; it gives the containers of an
+    Only the last container gets the caller's Accept. AWS does not document this; it gives the containers of an
     Autopilot pipeline a SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's Accept would override.
 
     Raises:
-        NoResponseError: one gave no whole answer, or there is none to call.
+        NoResponseError: a container gave no complete response, or there is none to call.
     """
     if not urls:
         raise NoResponseError("the instance has no model server now", connected=False)
-    answer = await caller.invoke(urls[0], _asked(headers, last=len(urls) == 1), body)
+    answer = await caller.invoke(urls[0], _request_headers(headers, last=len(urls) == 1), body)
     for place, url in enumerate(urls[1:], 2):
         if not answer.ok:
             break
         with answer.body as between:
             kind = {"Content-Type": between.content_type} if between.content_type else {}
-            answer = await caller.invoke(url, {**_asked(headers, last=place == len(urls)), **kind}, between)
+            answer = await caller.invoke(url, {**_request_headers(headers, last=place == len(urls)), **kind}, between)
     return answer
 
 
-def _asked(headers: Mapping[str, str], *, last: bool) -> dict[str, str]:
+def _request_headers(headers: Mapping[str, str], *, last: bool) -> dict[str, str]:
     return {name: value for name, value in headers.items() if last or name.lower() != "accept"}

@@ -1,4 +1,4 @@
-"""What goes through an endpoint: invocations, payloads and notifications.
+"""Messages of an endpoint: invocations, payloads and notifications.
 
 Imports `tailrace_local.sagemaker`'s records, locations and errors.
 """

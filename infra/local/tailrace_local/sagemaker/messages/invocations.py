@@ -1,4 +1,4 @@
-"""One asynchronous invocation, and how it is read from a request's headers."""
+"""Asynchronous invocations, read from a request's headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,17 +13,17 @@ from tailrace_local.sagemaker.records import AsyncSettings
 DEFAULT_TTL_S = 21600
 DEFAULT_TIMEOUT_S = 900
 _OPERATION = "InvokeEndpointAsync"
-# Newer botocore knows them, Tailrace and older regions do not: refused rather than ignored.
+# Newer versions of botocore know them; the emulator does not. It refuses rather than ignores them.
 _UNSUPPORTED = ("S3OutputPathExtension", "Filename")
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """What was accepted. Times are seconds since the epoch, `timeout_s` is scaled already.
+    """An accepted request. Times are seconds since the epoch; `timeout_s` is already scaled.
 
     Attributes:
-        id: names the output object; unlike `inference_id` it is never the caller's.
-        expires_s: when it may no longer leave the queue.
+        id: names the output object; unlike `inference_id`, it never comes from the caller.
+        expires_s: time after which it may not leave the queue.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Invocation:
     custom_attributes: str | None = None
 
     def expired(self) -> "Invocation":
-        """The same with its TTL over from the beginning."""
+        """Return the same invocation, already expired."""
         return replace(self, expires_s=self.received_s)
 
 
@@ -56,7 +56,7 @@ def read_invocation(
     """Read the headers (names in lower case) of an InvokeEndpointAsync request.
 
     Raises:
-        ApiError: ValidationError naming every parameter outside its limits.
+        ApiError: a ValidationError that names every parameter outside its limits.
     """
     asked = _parameters(endpoint_name, headers)
     own_id = new_id()

@@ -1,4 +1,4 @@
-"""The messages that SageMaker publishes, and the reasons it gives."""
+"""The notifications that SageMaker publishes, and their failure reasons."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ _ENVELOPE = {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName":
 
 
 def completed(invocation: Invocation, region: str, now_s: float, output: Payload, *, include: bool) -> str:
-    """The message of a success; with `include` it carries the response when that is small enough."""
+    """Make the message of a success; with `include`, it contains a response of up to 128 KiB."""
     parameters = _present(contentType=output.content_type, outputLocation=invocation.output_location)
     body = {"responseBody": _response_body(output)} if include else {}
     return _message(invocation, region, now_s, "Completed", {"responseParameters": parameters} | body)
@@ -24,7 +24,7 @@ def completed(invocation: Invocation, region: str, now_s: float, output: Payload
 def failed(
     invocation: Invocation, region: str, now_s: float, reason: str, *, error: Payload | None, include: bool
 ) -> str:
-    """The message of a failure. `error` is what the container said and was stored, if it was."""
+    """Make the message of a failure. `error` is the stored body of the container's error, if there is one."""
     parts: dict[str, Any] = {"failureReason": reason}
     if error is not None and invocation.failure_location:
         parts["responseParameters"] = _present(
@@ -36,7 +36,7 @@ def failed(
 
 
 def model_error(status: int) -> str:
-    """The reason for a container's 4xx or 5xx, or 0 for a connection that broke off."""
+    """Return the reason for a container's 4xx or 5xx; status 0 stands for a broken connection."""
     side = "client" if status in _CLIENT_ERRORS else "server"
     return (
         f"ClientError: Received {side} error ({status}) from model. "
@@ -45,7 +45,7 @@ def model_error(status: int) -> str:
 
 
 def no_response(endpoint_name: str) -> str:
-    """The reason when no server took the connection."""
+    """Return the reason when no server accepted the connection."""
     return (
         f"Amazon SageMaker could not get a response from the {endpoint_name} endpoint. "
         "This can occur when CPU or memory utilization is high."
@@ -53,33 +53,33 @@ def no_response(endpoint_name: str) -> str:
 
 
 def timed_out() -> str:
-    """The reason when the invocation's timeout passed."""
+    """Return the reason when the invocation's timeout passed."""
     return (
         "ClientError: Your invocation timed out while waiting for a response from container primary. "
         "Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
     )
 
 
-# AWS's texts for these are not known; they are ours, and no client should depend on them.
+# AWS's texts for the following are not known: these are the emulator's, and no client should depend on them.
 
 
 def download_failed(detail: str) -> str:
-    """The reason when the input cannot be read."""
+    """Return the reason when the input cannot be read."""
     return f"ClientError: Failed to download the input: {detail}"
 
 
 def upload_failed(detail: str) -> str:
-    """The reason when the output cannot be stored."""
+    """Return the reason when the output cannot be stored."""
     return f"ClientError: Failed to upload the response: {detail}"
 
 
 def expired() -> str:
-    """The reason when a request outlived its TTL in the queue."""
+    """Return the reason when a request outlived its TTL in the queue."""
     return "ClientError: The request expired: it was in the queue for longer than its RequestTTLSeconds."
 
 
 def timestamp(seconds: float) -> str:
-    """ISO 8601 in UTC with milliseconds, their trailing zeros left out as Java's clients do."""
+    """Format a time as ISO 8601 in UTC with milliseconds, without their trailing zeros, as Java's clients do."""
     moment = datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
     fraction = f"{moment.microsecond // 1000:03d}".rstrip("0")
     return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}Z"

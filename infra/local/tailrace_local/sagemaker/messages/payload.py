@@ -1,4 +1,4 @@
-"""The bytes of a request or an answer: in memory while small, in an unnamed file beyond."""
+"""The body of a request or response: in memory up to 8 MiB, then in a temporary file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +11,15 @@ IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 class Payload:
-    """A body that is written once and read as often as needed.
+    """A body that is written once and can be read several times.
 
     Attributes:
-        content_type: what its writer said it is, or None.
+        content_type: the media type, or None if it is unknown.
         size_bytes: bytes written.
     """
 
     def __init__(self, spool_dir: Path | None = None, content_type: str | None = None) -> None:
-        # SIM115: it is closed by close(), its life is longer than a block.
+        # SIM115: close() closes it; it outlives this block.
         self._file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(spool_dir) if spool_dir else None)  # noqa: SIM115
         self.content_type = content_type
         self.size_bytes = 0
@@ -35,22 +35,22 @@ class Payload:
         self.size_bytes = size_bytes
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes from the start, in blocks."""
+        """Yield the bytes from the start, in blocks."""
         self._file.seek(0)
         while block := self._file.read(BLOCK_BYTES):
             yield block
 
     def read(self) -> bytes:
-        """All bytes; for bodies known to be small."""
+        """Return all bytes; for small bodies."""
         return b"".join(self.blocks())
 
     def file(self) -> IO[bytes]:
-        """The file, at its start, for one who streams it."""
+        """Return the file, at its start, for streaming."""
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
-        """Give the memory or the disk back."""
+        """Release the memory or the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
