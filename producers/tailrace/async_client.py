@@ -1,50 +1,53 @@
-"""The async client: `AsyncTailrace`, over aioboto3; the one to take for many invocations a second.
+"""The async client: `AsyncTailrace`, over aioboto3. Use it for many invocations a second.
 
-It is the sync client run beside the event loop, with its calls and its chunks carried out by tasks of the loop: one
-plan, one order of steps, two ways to carry them out.
+It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread. Each submit,
+estimate and download under way has one thread for its work on files (`tailrace.file_thread`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import os
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import replace
 from typing import IO, Any, Self, TypeVar
 
 from ulid import ULID
 
-from tailrace.aws.async_connections import Aioboto3Connection, Bridge
-from tailrace.aws.stacks import Stack
-from tailrace.client import Names, Tailrace
+from tailrace.aws.async_connections import Aioboto3Connection
+from tailrace.aws.stacks import Stack, check_endpoint, find_stack
+from tailrace.client import Names, estimate_source, open_source
+from tailrace.download import parts, targets
+from tailrace.download.async_prefetch import prefetch_async
+from tailrace.download.result_writer import open_result
+from tailrace.file_thread import FileThread
+from tailrace.job_steps import JobSteps
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, silent
+from tailrace.sources.source import Source
+from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
-from tailrace.submit.submitter import Submission
+from tailrace.submit.planning import planner_for
+from tailrace.submit.submitter import Submission, SubmitSteps
 from tailrace.submit.task_sender import TaskSender
-from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.aws.calls import Call, Steps, run_async
+from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.jobs.model import Job, JobSettings
 from tailrace_core.messages.manifest import Manifest
 
 T = TypeVar("T")
-_THREADS = 64
-"""How many operations of one client may be under way; each has a thread that waits while the loop works."""
-
-
-class _InterruptedError(BaseException):
-    """Ends an operation in its thread as Ctrl-C would; asyncio's own cancellation means something else to executors."""
 
 
 class AsyncTailrace:
-    """`tailrace.Tailrace` with coroutines; to be used in ``async with``. Errors are the same.
+    """`tailrace.Tailrace` with coroutines, to be used in ``async with``. Arguments and errors are the same.
 
-    ``on_progress`` is called in other threads than the loop's.
+    ``on_progress`` of a submit is called in the event loop and in the thread that cuts the input, ``on_progress`` of a
+    download in the thread that writes it. The names of AWS are looked up in asyncio's default executor: at most one
+    thread for each service that is being connected to.
     """
 
     def __init__(
@@ -69,42 +72,25 @@ class AsyncTailrace:
         self._now = now
         self._sleep = sleep
         self._new_id = new_id
-        self._exit = contextlib.AsyncExitStack()
-        self._entered: tuple[Tailrace, ThreadPoolExecutor] | None = None
+        self._entered = False
+        self._stack: Stack | None = None
+        self._finding_stack = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        await self._exit.enter_async_context(self._connection)
-        # Threads of our own: in a shared pool those that wait could take the place of those that are waited for.
-        workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="tailrace-work")
-        cutters = ThreadPoolExecutor(_THREADS, thread_name_prefix="tailrace-cut")
-        self._exit.callback(workers.shutdown, wait=False)
-        self._exit.callback(cutters.shutdown, wait=False)
-        client = Tailrace(
-            self._name,
-            connection=Bridge(self._connection, loop),
-            sender=TaskSender(
-                self._connection.execute,
-                loop,
-                cutters,
-                concurrency=self._concurrency,
-                bytes_in_flight=self._bytes_in_flight,
-            ),
-            concurrency=self._concurrency,
-            bytes_in_flight=self._bytes_in_flight,
-            now=self._now,
-            new_id=self._new_id,
-        )
-        self._entered = client, workers
+        await self._connection.__aenter__()
+        self._entered = True
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._entered = None
-        await self._exit.aclose()
+        self._entered = False
+        await self._connection.__aexit__(*error)
 
     async def stack(self) -> Stack:
-        """The stack, looked up once by its outputs."""
-        return await self._beside(lambda client: client.stack)
+        """Return the stack, looked up once by its outputs."""
+        async with self._finding_stack:
+            if self._stack is None:
+                self._stack = await self._run(find_stack(self._name, self._connection.where))
+            return self._stack
 
     async def submit(
         self,
@@ -116,17 +102,16 @@ class AsyncTailrace:
         **changes: Any,
     ) -> Submission:
         """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
-        stop = threading.Event()
-
-        def report(moment: Any) -> None:
-            # Called between two chunks: the place where a cancelled submit ends.
-            if stop.is_set():
-                raise _InterruptedError
-            on_progress(moment)
-
-        return await self._beside(
-            lambda client: client.submit(sources, options, on_progress=report, stdin=stdin, **changes), stop
-        )
+        self._require_entered()
+        options = replace(options or SubmitOptions(), **changes)
+        async with FileThread() as files, files.open(self._source(sources, options, stdin)) as source:
+            stack = await self.stack()
+            endpoint = options.endpoint_name or stack.endpoint_name
+            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            await self._run(check_endpoint(endpoint))
+            sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
+            submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
+            return await submitter.submit(source, planner, options, on_progress, files)
 
     async def estimate(
         self,
@@ -137,19 +122,22 @@ class AsyncTailrace:
         **changes: Any,
     ) -> Estimate:
         """See `Tailrace.estimate`."""
-        return await self._beside(lambda client: client.estimate(sources, options, stdin=stdin, **changes))
+        self._require_entered()
+        options = replace(options or SubmitOptions(), **changes)
+        async with FileThread() as files, files.open(self._source(sources, options, stdin)) as source:
+            return await files.run(estimate_source, source, options)
 
     async def status(self, job_id: str) -> Job:
         """See `Tailrace.status`."""
-        return await self._beside(lambda client: client.status(job_id))
+        return await self._run((await self._jobs()).status(job_id))
 
     async def settings(self, job_id: str) -> JobSettings:
         """See `Tailrace.settings`."""
-        return await self._beside(lambda client: client.settings(job_id))
+        return await self._run((await self._jobs()).settings(job_id))
 
     async def jobs(self, limit: int = 20) -> list[Job]:
         """See `Tailrace.jobs`."""
-        return await self._beside(lambda client: client.jobs(limit))
+        return await self._run((await self._jobs()).jobs(limit))
 
     async def wait(self, job_id: str, *, timeout_s: float | None = None, on_progress: OnProgress = silent) -> Job:
         """See `Tailrace.wait`."""
@@ -163,45 +151,64 @@ class AsyncTailrace:
 
     async def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """See `Tailrace.cancel`."""
-        return await self._beside(lambda client: client.cancel(job_id, reason))
+        return await self._run((await self._jobs()).cancel(job_id, reason))
 
     async def manifest(self, job_id: str) -> Manifest:
         """See `Tailrace.manifest`."""
-        return await self._beside(lambda client: client.manifest(job_id))
+        return await self._run((await self._jobs()).manifest(job_id))
 
     async def download(
-        self, job_id: str, target: str | os.PathLike[str] | IO[bytes], *, on_progress: OnProgress = silent
+        self,
+        job_id: str,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        safe_csv: bool = False,
+        on_progress: OnProgress = silent,
     ) -> int:
-        """See `Tailrace.download`."""
-        stop = threading.Event()
-
-        def report(moment: Any) -> None:
-            if stop.is_set():
-                raise _InterruptedError
-            on_progress(moment)
-
-        return await self._beside(lambda client: client.download(job_id, target, on_progress=report), stop)
+        """See `Tailrace.download`. When it is cancelled, no file is left behind."""
+        self._require_entered()
+        async with FileThread() as files:
+            if isinstance(target, (str, os.PathLike)):
+                await files.run(targets.check, target)
+            manifest = await self._run((await self._jobs()).result(job_id))
+            bucket = (await self.stack()).bucket
+            slices = prefetch_async(
+                parts.slices(manifest),
+                lambda piece: self._execute(piece.call(bucket)),
+                concurrency=self._concurrency,
+                bytes_in_flight=self._bytes_in_flight,
+            )
+            result = files.open(lambda: open_result(target, manifest, safe_csv=safe_csv, on_progress=on_progress))
+            async with result as writer, aclosing(slices):
+                async for piece, data in slices:
+                    await files.run(writer.write, piece, data)
+            return writer.rows
 
     async def rejects(self, job_id: str) -> AsyncIterator[Reject]:
         """See `Tailrace.rejects`."""
-        found = await self._beside(lambda client: client.rejects(job_id))
-        while True:
-            each = await self._beside(lambda _: next(found, None))
-            if each is None:
-                return
-            yield each
+        for call in await self._run((await self._jobs()).rejects_calls(job_id)):
+            for reject in read_rejects(await self._execute(call)):
+                yield reject
 
-    async def _beside(self, operation: Callable[[Tailrace], T], stop: threading.Event | None = None) -> T:
-        """Run an operation in a thread; when this is cancelled, it is told so and waited for."""
-        if self._entered is None:
+    # -- inside
+
+    async def _jobs(self) -> JobSteps:
+        return JobSteps(await self.stack(), now=self._now)
+
+    def _source(
+        self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None
+    ) -> Callable[[], AbstractContextManager[Source]]:
+        """Return a function that opens the input in another thread than the loop's."""
+        open_object = self._connection.opener_for_threads()
+        return lambda: open_source(sources, options, stdin, open_object)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        return await run_async(steps, self._execute)
+
+    async def _execute(self, call: Call) -> Any:
+        self._require_entered()
+        return await self._connection.execute(call)
+
+    def _require_entered(self) -> None:
+        if not self._entered:
             raise RuntimeError("use AsyncTailrace in `async with`")
-        client, workers = self._entered
-        running = asyncio.get_running_loop().run_in_executor(workers, functools.partial(operation, client))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            if stop is not None:
-                stop.set()
-            await asyncio.wait({running})
-            running.exception()  # what it ended with is no news any more; asked for, it is not logged either
-            raise

@@ -8,35 +8,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from ulid import ULID
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
-from tailrace.download.prefetch import read_ahead
-from tailrace.download.safe_csv import escape_if
+from tailrace.download.prefetch import prefetch
+from tailrace.download.result_writer import open_result
+from tailrace.job_steps import JobSteps
 from tailrace.operations.facade import Operations
 from tailrace.operations.results import ResultsReader
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
-from tailrace.progress import DownloadProgress, JobProgress, OnProgress, silent
+from tailrace.progress import JobProgress, OnProgress, silent
+from tailrace.sources.origins import OpenObject
 from tailrace.sources.source import Source
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate, estimate
 from tailrace.submit.planning import planner_for
-from tailrace.submit.submitter import Sender, Submission, Submitter
+from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
 from tailrace.submit.threaded_sender import ThreadedSender
-from tailrace_core.aws.calls import Call, run
+from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.csv_text.rejects import Reject, read_rejects
-from tailrace_core.errors import InputError, NotFoundError
-from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.jobs.model import Job, JobSettings
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.manifest import Manifest
 
-_CALLED = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
+T = TypeVar("T")
+_SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -45,9 +47,22 @@ Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class Tailrace:
     """A client of one deployed stack; a context manager. Its methods may be called from several threads.
 
-    Nothing is asked of AWS before it is needed. All methods raise `InputError` for what the caller can mend,
-    `TransientError` when AWS cannot be reached, `AccessDeniedError` when the identity may not do it, and
-    `ConfigurationError` when credentials or a region are missing.
+    It makes no AWS call before it has to. All methods raise `InputError` for what the caller can fix, `TransientError`
+    when AWS cannot be reached, `AccessDeniedError` when the identity lacks a permission, and `ConfigurationError` when
+    credentials or a region are missing.
+
+    Args:
+        stack: The name of the stack.
+        session: A `boto3.Session` with other credentials than the default ones.
+        endpoint_url: One address for all services.
+        region: The region; by default the session's, then ``AWS_REGION``.
+        concurrency: Uploads, invocations and reads at a time.
+        bytes_in_flight: About how many bytes of chunks and of parts are held at most.
+        connection: Makes the AWS calls, instead of a `Boto3Connection`.
+        sender: Sends the chunks, instead of a `ThreadedSender`.
+        now: Seconds since the epoch.
+        sleep: Waits for so many seconds between two looks of `wait`.
+        new_id: Makes job ids.
     """
 
     def __init__(
@@ -79,15 +94,7 @@ class Tailrace:
     @functools.cached_property
     def stack(self) -> Stack:
         """The stack, looked up once by its outputs."""
-        return run(find_stack(self._name, self._connection.where), self._execute)
-
-    @functools.cached_property
-    def _steps(self) -> DynamoSteps:
-        return DynamoSteps(self.stack.table)
-
-    @functools.cached_property
-    def _ledger(self) -> DynamoLedger:
-        return DynamoLedger(self._steps, self._execute)
+        return self._run(find_stack(self._name, self._connection.where))
 
     def submit(
         self,
@@ -98,18 +105,19 @@ class Tailrace:
         stdin: IO[bytes] | None = None,
         **changes: Any,
     ) -> Submission:
-        """Cut an input, upload it and have it scored; returns when everything is on its way.
+        """Cut an input, upload its chunks and invoke the endpoint for them; return when all of it is on its way.
 
         ``sources`` are paths, patterns, ``s3://`` addresses or ``-``; ``changes`` are fields of `SubmitOptions`.
         When it fails midway, a job without a key is closed; one with a key stays open to be continued.
         """
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
-            self._connection.prepare(_CALLED)
+            self._connection.prepare(_SUBMIT_SERVICES)
             endpoint = options.endpoint_name or self.stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
-            run(check_endpoint(endpoint), self._execute)
-            return self._submitter().submit(source, planner, options, on_progress)
+            self._run(check_endpoint(endpoint))
+            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
+            return Submitter(steps, self._execute, self._sender).submit(source, planner, options, on_progress)
 
     def estimate(
         self,
@@ -119,32 +127,25 @@ class Tailrace:
         stdin: IO[bytes] | None = None,
         **changes: Any,
     ) -> Estimate:
-        """What `submit` would do with the same arguments; reads the input, and asks and changes nothing in AWS."""
+        """Return what `submit` would do with the same arguments. Reads the input; reads and changes nothing else."""
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
-            planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-            return estimate(planner.plan(source.blocks(), source.describe_position))
+            return estimate_source(source, options)
 
     def status(self, job_id: str) -> Job:
-        """The job as it is now."""
-        job = self._ledger.job(job_id)
-        if job is None:
-            raise InputError(f"stack {self._name} has no job {job_id}; list its jobs with `tailrace jobs`")
-        return job
+        """Return the job as it is now."""
+        return self._run(self._jobs.status(job_id))
 
     def settings(self, job_id: str) -> JobSettings:
-        """What the job was submitted with."""
-        found = self._ledger.settings(job_id)
-        if found is None:
-            raise InputError(f"stack {self._name} has no job {job_id}; list its jobs with `tailrace jobs`")
-        return found
+        """Return the settings that the job was submitted with."""
+        return self._run(self._jobs.settings(job_id))
 
     def jobs(self, limit: int = 20) -> list[Job]:
-        """The newest jobs, newest first."""
-        return self._ledger.jobs(limit)
+        """Return the newest jobs, newest first."""
+        return self._run(self._jobs.jobs(limit))
 
     def wait(self, job_id: str, *, timeout_s: float | None = None, on_progress: OnProgress = silent) -> Job:
-        """The job in its final state. Bounded by ``timeout_s``, and by the job's deadline and some slack.
+        """Return the job in its final state. Bounded by ``timeout_s``, and by the job's deadline and some slack.
 
         Raises:
             TimedOutError: the time is over; the job goes on.
@@ -158,21 +159,15 @@ class Tailrace:
             self._sleep(schedule.delay_s(job, self._now()))
 
     def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
-        """Close a job that is under way: open chunks are cancelled, late results refused. The job as it is then."""
-        if not self.status(job_id).state.final:
-            self._submitter().close(job_id, JobState.CANCELLED, reason)
-        return self.status(job_id)
+        """Close a job that is under way, and return it as it is then.
+
+        Its open chunks are cancelled and late results are refused.
+        """
+        return self._run(self._jobs.cancel(job_id, reason))
 
     def manifest(self, job_id: str) -> Manifest:
-        """The final summary of a job."""
-        job = self.status(job_id)
-        if not job.state.final:
-            raise InputError(f"job {job_id} is {job.state}: wait for it first (tailrace wait {job_id})")
-        try:
-            body = self._read(parts.manifest_call(self.stack.bucket, job_id))
-        except NotFoundError as exc:
-            raise parts.missing_manifest_error(job, exc) from exc
-        return parts.read_manifest(body, job)
+        """Return the final summary of a job."""
+        return self._run(self._jobs.manifest(job_id))
 
     def download(
         self,
@@ -182,7 +177,7 @@ class Tailrace:
         safe_csv: bool = False,
         on_progress: OnProgress = silent,
     ) -> int:
-        """Write the result of a completed job, header and rows in the input's order; how many rows there are.
+        """Write the result of a completed job, header and rows in the input's order; return the number of rows.
 
         A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is standard output. With
         ``safe_csv`` it is for a spreadsheet: see `tailrace.download.safe_csv`.
@@ -192,39 +187,32 @@ class Tailrace:
         """
         if isinstance(target, (str, os.PathLike)):
             targets.check(target)
-        parts.require_delivered(self.status(job_id))
-        manifest = self.manifest(job_id)
-        verifier = parts.PartVerifier(job_id)
-        with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv) as file:
-            file.write(parts.header_line(manifest.columns))
-            for piece, data in self._slices(manifest):
-                verifier.check(piece, data)
-                file.write(data)
-                on_progress(
-                    DownloadProgress(
-                        job_id=job_id,
-                        rows=verifier.rows,
-                        rows_total=manifest.rows_total,
-                        size_bytes=verifier.size_bytes,
-                    )
-                )
-            verifier.check_total(manifest)
-        return verifier.rows
+        manifest = self._run(self._jobs.result(job_id))
+        with open_result(target, manifest, safe_csv=safe_csv, on_progress=on_progress) as writer:
+            for piece, data in prefetch(
+                parts.slices(manifest),
+                lambda piece: self._read(piece.call(self.stack.bucket)),
+                concurrency=self._concurrency,
+                bytes_in_flight=self._bytes_in_flight,
+            ):
+                writer.write(piece, data)
+        return writer.rows
 
     def rejects(self, job_id: str) -> Iterator[Reject]:
-        """The rejected rows of a finished job in order: position, reason, record as it stood in the input."""
-        for key in parts.rejects_keys(self.manifest(job_id)):
-            yield from read_rejects(self._read(Call("s3", "get_object", {"Bucket": self.stack.bucket, "Key": key})))
+        """Yield the rejected rows of a finished job in order: position, reason, record as it stood in the input."""
+        for call in self._run(self._jobs.rejects_calls(job_id)):
+            yield from read_rejects(self._read(call))
 
     @functools.cached_property
     def operations(self) -> Operations:
-        """What operators do: parked chunks, dead letters."""
+        """The operators' methods: parked chunks, dead letters."""
+        ledger = DynamoLedger(DynamoSteps(self.stack.table), self._execute)
         return Operations(
-            self.stack, self._ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
+            self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
         )
 
     def results(self, **options: Any) -> ResultsReader:
-        """A reader of the stack's results queue, a context manager; ``options`` are those of `ResultsReader`."""
+        """Return a reader of the stack's results queue, a context manager. ``options`` are those of `ResultsReader`."""
         return self.operations.results(**options)
 
     def close(self) -> None:
@@ -239,17 +227,15 @@ class Tailrace:
 
     # -- inside
 
-    def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
-        names = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
-        return Source.open(
-            [os.fspath(name) for name in names],
-            header=options.header,
-            stdin=stdin or getattr(sys.stdin, "buffer", None),
-            s3=self._connection.open_object,
-        )
+    @functools.cached_property
+    def _jobs(self) -> JobSteps:
+        return JobSteps(self.stack, now=self._now)
 
-    def _submitter(self) -> Submitter:
-        return Submitter(self.stack, self._execute, self._sender, now=self._now, new_id=self._new_id)
+    def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
+        return open_source(sources, options, stdin, self._connection.open_object)
+
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._execute)
 
     def _execute(self, call: Call) -> Any:
         return self._connection.execute(call)
@@ -257,9 +243,19 @@ class Tailrace:
     def _read(self, call: Call) -> bytes:
         return self._connection.read_body(call)
 
-    def _slices(self, manifest: Manifest) -> Iterator[tuple[parts.Slice, bytes]]:
-        reads = (
-            (piece, piece.size_bytes, functools.partial(self._read, piece.call(self.stack.bucket)))
-            for piece in parts.slices(manifest)
-        )
-        return read_ahead(reads, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
+
+def open_source(sources: Names, options: SubmitOptions, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
+    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input."""
+    names = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
+    return Source.open(
+        [os.fspath(name) for name in names],
+        header=options.header,
+        stdin=stdin or getattr(sys.stdin, "buffer", None),
+        s3=s3,
+    )
+
+
+def estimate_source(source: Source, options: SubmitOptions) -> Estimate:
+    """Read an opened source to its end and return the estimate of its submit."""
+    planner = planner_for(source.columns, source.header, options, endpoint_name="none")
+    return estimate(planner.plan(source.blocks(), source.describe_position))

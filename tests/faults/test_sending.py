@@ -71,7 +71,7 @@ def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
 
 
 def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threaded_sender, "_PACE_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(threaded_sender, "BATCH_INTERVAL_S", 10 * PATIENCE_S)
     watch = Watch(uploads=0)
     began = time.monotonic()
     submitted(60, watch)

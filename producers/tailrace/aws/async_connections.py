@@ -1,11 +1,10 @@
-"""The async executor: carries out calls with aioboto3 in one event loop, and a bridge to it for other threads."""
+"""The async executor: makes calls with aioboto3 in one event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from tailrace.aws.connections import (
     INTERACTIVE_RETRIES,
@@ -13,20 +12,19 @@ from tailrace.aws.connections import (
     client_settings,
     resolve_region,
     retry_policy_for,
+    send_bodies_whole,
     translate_address_errors,
     translate_errors,
     validate_endpoint_url,
 )
-from tailrace.sources.origins import RemoteObject
-from tailrace_core.aws.calls import Call
+from tailrace.sources.origins import OpenObject, RemoteObject
+from tailrace_core.aws.calls import BodyCall, Call
 from tailrace_core.aws.retrying import retrying_async
 from tailrace_core.errors import ConfigurationError
 
-T = TypeVar("T")
-
 
 class Aioboto3Connection:
-    """Executes `Call`s with aioboto3 clients made on first use; an async context manager."""
+    """Executes calls with aioboto3 clients made on first use. An async context manager that closes them."""
 
     def __init__(
         self, *, session: Any = None, endpoint_url: str | None = None, region: str | None = None, concurrency: int = 32
@@ -38,27 +36,39 @@ class Aioboto3Connection:
         self._clients: dict[str, Any] = {}
         self._exit = AsyncExitStack()
         self._lock = asyncio.Lock()
-        self._quick = retrying_async(self._once, policy=INTERACTIVE_RETRIES)
+        self._interactive = retrying_async(self._once, policy=INTERACTIVE_RETRIES)
         self._patient = retrying_async(self._once, policy=JOB_RETRIES)
         self._whole = retrying_async(self._once_whole, policy=JOB_RETRIES)
 
     @property
     def where(self) -> str:
-        """The region or the address that is asked, for messages."""
+        """The region or the address that is called, for messages."""
         return self._endpoint_url or f"region {resolve_region(self._own_session(), self._region)}"
 
     async def execute(self, call: Call) -> Any:
-        """The answer to a call.
+        """Return the answer to a call; for a `BodyCall` the whole body.
 
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
-        return await (self._quick if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
+        if isinstance(call, BodyCall):
+            return await self._whole(call)
+        return await (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
-    async def read_body(self, call: Call) -> bytes:
-        """The whole body of the answer to a call of S3."""
-        body: bytes = await self._whole(call)
-        return body
+    def opener_for_threads(self) -> OpenObject:
+        """Return a function that opens an object of S3 for streaming, to be called in other threads than the loop's.
+
+        The event loop, which has to be running, makes the calls; the other thread waits for them.
+        """
+        loop = asyncio.get_running_loop()
+
+        def open_object(bucket: str, key: str) -> RemoteObject:
+            opening = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
+            # Bounded, like each read: each call has its own time limits and tries.
+            answer = asyncio.run_coroutine_threadsafe(opening, loop).result()
+            return RemoteObject(_LoopBody(answer["Body"], loop), answer["ContentLength"])
+
+        return open_object
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,6 +89,11 @@ class Aioboto3Connection:
                 return data
 
     async def _client(self, service: str) -> Any:
+        # A call whose client exists must not wait for the client of another service to be made.
+        client = self._clients.get(service)
+        return await self._made(service) if client is None else client
+
+    async def _made(self, service: str) -> Any:
         async with self._lock:
             if service not in self._clients:
                 from aiobotocore.config import AioConfig  # noqa: PLC0415 - it comes with the extra [async]
@@ -91,7 +106,10 @@ class Aioboto3Connection:
                     config=AioConfig(**client_settings(self._concurrency, self._endpoint_url)),
                 )
                 with translate_address_errors(service):
-                    self._clients[service] = await self._exit.enter_async_context(made)
+                    client = await self._exit.enter_async_context(made)
+                # Also keeps aiohttp from reading the body in a thread of its own, piece by piece.
+                send_bodies_whole(client)
+                self._clients[service] = client
             return self._clients[service]
 
     def _own_session(self) -> Any:
@@ -104,44 +122,8 @@ class Aioboto3Connection:
         return self._session
 
 
-class Bridge:
-    """An `Aioboto3Connection` for threads beside the loop's; implements `tailrace.aws.connections.AwsConnection`."""
-
-    def __init__(self, connection: Aioboto3Connection, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = connection
-        self._loop = loop
-
-    @property
-    def where(self) -> str:
-        """The region or the address that is asked, for messages."""
-        return self._connection.where
-
-    def prepare(self, services: Sequence[str]) -> None:
-        """Nothing: clients are made in the loop when they are first called."""
-
-    def execute(self, call: Call) -> Any:
-        """The answer to a call."""
-        return self._wait(self._connection.execute(call))
-
-    def read_body(self, call: Call) -> bytes:
-        """The whole body of the answer to a call of S3."""
-        return self._wait(self._connection.read_body(call))
-
-    def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """An object of S3, opened for streaming."""
-        answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
-        return RemoteObject(_BridgedBody(answer["Body"], self._loop), answer["ContentLength"])
-
-    def close(self) -> None:
-        """Nothing: whoever made the connection closes it."""
-
-    def _wait(self, answer: Coroutine[Any, Any, T]) -> T:
-        # Bounded: each call has its own time limits and tries.
-        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
-
-
-class _BridgedBody:
-    """A streaming body of aioboto3, read from another thread."""
+class _LoopBody:
+    """A streaming body of aioboto3, read from another thread than the loop's."""
 
     def __init__(self, body: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._body = body

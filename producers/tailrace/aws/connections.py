@@ -16,7 +16,7 @@ from botocore.handlers import convert_body_to_file_like_object
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from tailrace.sources.origins import RemoteObject
-from tailrace_core.aws.calls import Call
+from tailrace_core.aws.calls import BodyCall, Call
 from tailrace_core.aws.errors import translate_exception
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
@@ -164,6 +164,8 @@ class Boto3Connection:
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
+        if isinstance(call, BodyCall):
+            return self._whole(call)
         return (self._quick if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     def read_body(self, call: Call) -> bytes:

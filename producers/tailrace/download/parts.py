@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tailrace_core.aws.calls import Call
+from tailrace_core.aws.calls import BodyCall
 from tailrace_core.csv_text.records import outside_quotes
 from tailrace_core.errors import ContractError, InputError, NotFoundError
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.messages.manifest import Manifest, ManifestPart
-from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import Checksum
 
 SLICE_BYTES = 8 * 1024 * 1024
@@ -27,17 +26,17 @@ class Slice:
     size_bytes: int
     last: bool
 
-    def call(self, bucket: str) -> Call:
-        """The call that reads them."""
+    def call(self, bucket: str) -> BodyCall:
+        """Return the call that reads the bytes."""
         params: dict[str, Any] = {"Bucket": bucket, "Key": self.part.key}
         if not (self.start == 0 and self.last):
             params["Range"] = f"bytes={self.start}-{self.start + self.size_bytes - 1}"
-        return Call("s3", "get_object", params)
+        return BodyCall("s3", "get_object", params)
 
 
-def manifest_call(bucket: str, job_id: str) -> Call:
-    """The call that reads the manifest."""
-    return Call("s3", "get_object", {"Bucket": bucket, "Key": keys.manifest_key(job_id)})
+def object_call(bucket: str, key: str) -> BodyCall:
+    """Return the call that reads an object."""
+    return BodyCall("s3", "get_object", {"Bucket": bucket, "Key": key})
 
 
 def require_delivered(job: Job) -> None:

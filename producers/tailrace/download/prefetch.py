@@ -1,36 +1,55 @@
-"""Reads that run side by side and come back in order, with a bound on the bytes that are on their way."""
+"""Reads a download's slices ahead of their use, with a bound on the bytes in flight, and hands them out in order."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from enum import Enum, auto
 
-T = TypeVar("T")
-_MOST_AHEAD = 64
+from tailrace.download.parts import Slice
+
+_MAX_AHEAD = 64
 
 
-def read_ahead(
-    reads: Iterable[tuple[T, int, Callable[[], bytes]]], *, concurrency: int, bytes_in_flight: int
-) -> Iterator[tuple[T, bytes]]:
-    """The result of each read in order, given what it is for, about how many bytes it gives, and how to do it.
+class Prefetch(Enum):
+    """What to do next with a slice."""
 
-    Raises whatever a read raises, when its turn has come.
+    START = auto()
+    """Start to read it."""
+    TAKE = auto()
+    """Wait for its bytes and hand them out: it is the oldest slice under way."""
+
+
+def schedule(slices: Iterable[Slice], bytes_in_flight: int) -> Iterator[tuple[Prefetch, Slice]]:
+    """Yield the order in which slices are started and taken, so that about ``bytes_in_flight`` are held at most.
+
+    The sync and the async client carry it out with threads and with tasks.
     """
-    ahead: deque[tuple[T, int, Future[bytes]]] = deque()
+    ahead: deque[Slice] = deque()
     held = 0
+    for piece in slices:
+        while ahead and (held + piece.size_bytes > bytes_in_flight or len(ahead) >= _MAX_AHEAD):
+            yield Prefetch.TAKE, ahead[0]
+            held -= ahead.popleft().size_bytes
+        yield Prefetch.START, piece
+        ahead.append(piece)
+        held += piece.size_bytes
+    for piece in ahead:
+        yield Prefetch.TAKE, piece
+
+
+def prefetch(
+    slices: Iterable[Slice], read: Callable[[Slice], bytes], *, concurrency: int, bytes_in_flight: int
+) -> Iterator[tuple[Slice, bytes]]:
+    """Yield each slice with its bytes, in order. Raises the error of a read when the turn of its slice comes."""
+    reads: deque[Future[bytes]] = deque()
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-read")
     try:
-        for what, size_bytes, read in reads:
-            while ahead and (held + size_bytes > bytes_in_flight or len(ahead) >= _MOST_AHEAD):
-                done, done_bytes, future = ahead.popleft()
-                yield done, future.result()
-                held -= done_bytes
-            ahead.append((what, size_bytes, pool.submit(read)))
-            held += size_bytes
-        while ahead:
-            done, _, future = ahead.popleft()
-            yield done, future.result()
+        for action, piece in schedule(slices, bytes_in_flight):
+            if action is Prefetch.START:
+                reads.append(pool.submit(read, piece))
+            else:
+                yield piece, reads.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

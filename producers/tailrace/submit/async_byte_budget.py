@@ -1,4 +1,4 @@
-"""The bound on bytes in flight for tasks; apart from the threads', as asyncio takes a while to import."""
+"""The bound on bytes in flight for tasks. A module of its own because asyncio takes a while to import."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class AsyncByteBudget:
     def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
         self._limit = limit_bytes
         self._held = 0
-        self._changed = asyncio.Condition()
+        self._released = asyncio.Event()
 
     async def acquire(self, size_bytes: int) -> None:
         """Wait until ``size_bytes`` fit."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
-            self._held += size_bytes
+        while self._held and self._held + size_bytes > self._limit:
+            self._released.clear()
+            await self._released.wait()
+        self._held += size_bytes
 
-    async def release(self, size_bytes: int) -> None:
-        """Give ``size_bytes`` back."""
-        async with self._changed:
-            self._held -= size_bytes
-            self._changed.notify_all()
+    def release(self, size_bytes: int) -> None:
+        """Release ``size_bytes`` acquired before."""
+        self._held -= size_bytes
+        self._released.set()

@@ -1,15 +1,15 @@
-"""The bound on bytes in flight: what keeps memory flat however large the file is."""
+"""The bound on bytes in flight, which keeps memory flat however large the file is."""
 
 from __future__ import annotations
 
 import threading
 
 DEFAULT_BYTES = 40 * 1024 * 1024
-"""Room for the default chunks of the default number of threads, or two of 16 MiB, and for what they hold beside."""
+"""Holds the default chunks of the default number of threads, or two of 16 MiB, and what they need beside."""
 
 
 class ByteBudget:
-    """Lets bytes in while they fit under the limit, and one thing of any size while there is nothing else."""
+    """Admits bytes while they fit under the limit. Something larger than the limit is admitted alone."""
 
     def __init__(self, limit_bytes: int = DEFAULT_BYTES) -> None:
         self._limit = limit_bytes
@@ -17,13 +17,13 @@ class ByteBudget:
         self._changed = threading.Condition()
 
     def acquire(self, size_bytes: int) -> None:
-        """Wait until ``size_bytes`` fit; bounded by what is in flight, each call of which has its own time limit."""
+        """Wait until ``size_bytes`` fit. The wait is bounded: each call in flight has its own time limit."""
         with self._changed:
             self._changed.wait_for(lambda: self._held == 0 or self._held + size_bytes <= self._limit)
             self._held += size_bytes
 
     def release(self, size_bytes: int) -> None:
-        """Give ``size_bytes`` back."""
+        """Release ``size_bytes`` acquired before."""
         with self._changed:
             self._held -= size_bytes
             self._changed.notify_all()

@@ -1,20 +1,53 @@
-"""Ending a job early, all in one go: closed, its open chunks cancelled, finished."""
+"""Ends a job early, on request or because its submit failed."""
 
 from __future__ import annotations
 
+from tailrace.aws.stacks import Stack
 from tailrace.submit.finishing import ManifestPublisher
+from tailrace_core.aws.calls import Steps
+from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import JobState
-from tailrace_core.ledger.closing import cancel_open_chunks, close_job
-from tailrace_core.ledger.finishing import finish_if_complete
-from tailrace_core.ledger.port import Ledger
+from tailrace_core.ledger.closing import cancel_open_chunks_steps, close_job_steps
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.finishing import finish_if_complete_steps
 
-_ALL = 2**31
+_NO_LIMIT = 2**31
+_MAX_REASON_CHARS = 1000
 
 
-def end_job(
-    job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, effects: ManifestPublisher, now: float
-) -> None:
-    """Close the job, cancel what is open and finish it; the reconciler carries on with what is left undone of that."""
-    close_job(job_id, outcome, reason, ledger=ledger, now=now)
-    if cancel_open_chunks(job_id, ledger=ledger, now=now, limit=_ALL):
-        finish_if_complete(job_id, ledger=ledger, store=effects, publisher=effects, now=now)
+def end_job(job_id: str, outcome: JobState, reason: str, *, stack: Stack, now: float) -> Steps[None]:
+    """Close the job, cancel its open chunks and finish it. The reconciler does what is left undone."""
+    ledger = DynamoSteps(stack.table)
+    yield from close_job_steps(job_id, outcome, reason, ledger=ledger, now=now)
+    if (yield from cancel_open_chunks_steps(job_id, ledger=ledger, now=now, limit=_NO_LIMIT)):
+        yield from finish_if_complete_steps(job_id, ledger=ledger, effects=ManifestPublisher(stack), now=now)
+
+
+def abandon_job(job_id: str, key: str | None, error: BaseException, *, stack: Stack, now: float) -> Steps[None]:
+    """End the job of a submit that failed with ``error``, unless its key lets the job be continued.
+
+    Adds a note to ``error`` that states the job's state. An error that is no `Exception` is an interruption
+    (Ctrl-C, `asyncio.CancelledError`): the job ends as cancelled instead of failed.
+    """
+    if key is not None:
+        error.add_note((yield from _note_with_key(job_id, key, stack)))
+        return
+    interrupted = not isinstance(error, Exception)
+    outcome = JobState.CANCELLED if interrupted else JobState.FAILED
+    reason = "submit was interrupted" if interrupted else f"submit failed: {error}"
+    try:
+        yield from end_job(job_id, outcome, reason[:_MAX_REASON_CHARS], stack=stack, now=now)
+    except TailraceError as closing:
+        error.add_note(f"job {job_id} could not be closed ({closing}); cancel it with `tailrace cancel {job_id}`")
+    else:
+        error.add_note(f"job {job_id} was closed as {outcome}")
+
+
+def _note_with_key(job_id: str, key: str, stack: Stack) -> Steps[str]:
+    try:
+        job = yield from DynamoSteps(stack.table).job(job_id)
+    except TailraceError:
+        job = None
+    if job is not None and job.state is not JobState.SUBMITTING:
+        return f"job {job_id} of the job key {key!r} is {job.state} already; nothing was changed in it"
+    return f"job {job_id} stays open; submit the same input with the job key {key!r} again to continue it"

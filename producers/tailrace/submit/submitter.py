@@ -1,8 +1,10 @@
-"""One submit from the opened source to the sealed job, and what becomes of a job whose submit fails midway."""
+"""Submits an opened source: the steps around its chunks, and the sync shell that runs them.
+
+`tailrace.submit.async_submitter` holds the async shell.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,31 +13,27 @@ from tailrace.aws.stacks import Stack
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
 from tailrace.sources.source import Source
-from tailrace.submit.closing import end_job
+from tailrace.submit.closing import abandon_job
 from tailrace.submit.finishing import ManifestPublisher
 from tailrace.submit.planning import Planner
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
-from tailrace_core.aws.calls import Call, run
-from tailrace_core.errors import TailraceError
+from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.jobs.model import Job, JobSettings, JobState
-from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.ledger.finishing import finish_if_complete
-
-_MAX_REASON_CHARS = 1000
+from tailrace_core.ledger.finishing import finish_if_complete_steps
 
 
 class Sender(Protocol):
-    """Carries out the work of a submit."""
+    """Sends the chunks of a submit."""
 
-    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
-        """Send everything, with bounded memory; raises the first error after what was under way has ended."""
+    def send_all(self, steps: ChunkSteps, tasks: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
+        """Send every chunk, with bounded memory. Raises the first error once all calls under way have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a submit did: the job as it is afterwards, and how many chunks were sent or had been sent before."""
+    """The result of a submit: the job afterwards, and how many chunks were sent now or had been sent before."""
 
     job: Job
     continued: bool = False
@@ -49,59 +47,17 @@ class Submission:
         return self.job.job_id
 
 
-class Submitter:
-    """Submits inputs to one stack. ``execute`` carries out calls, ``sender`` the chunks."""
+class SubmitSteps:
+    """The steps of a submit around its chunks: open the job, seal it, abandon it when the submit fails."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        execute: Callable[[Call], Any],
-        sender: Sender,
-        *,
-        now: Callable[[], float],
-        new_id: Callable[[], str],
-    ) -> None:
+    def __init__(self, stack: Stack, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._stack = stack
-        self._execute = execute
-        self._sender = sender
+        self._ledger = DynamoSteps(stack.table)
         self._now = now
         self._new_id = new_id
-        self._steps = DynamoSteps(stack.table)
-        self._ledger = DynamoLedger(self._steps, execute)
-        self._effects = ManifestPublisher(stack, execute)
 
-    def submit(self, source: Source, planner: Planner, options: SubmitOptions, on_progress: OnProgress) -> Submission:
-        """Submit an opened source; a job that fails midway is closed, or stays open if its key lets it be continued."""
-        opening = self._open_job(planner.settings, options)
-        if opening.job.outcome is not None:
-            return Submission(opening.job, continued=True)
-        job_id = opening.job.job_id
-        works = WorkList(
-            planner.plan(source.blocks(), source.describe_position),
-            opening,
-            bytes_read=lambda: source.bytes_read,
-            bytes_total=source.size_hint_bytes,
-            on_progress=on_progress,
-        )
-        chunk_steps = ChunkSteps(self._stack, self._steps, job_id, opening.settings, self._now)
-        try:
-            self._sender.send_all(chunk_steps, works, works.sent)
-            self._seal(opening, works.rows_total)
-            job = self._ledger.job(job_id) or opening.job
-            run(chunk_steps.start_waiting(job), self._execute)
-        except JobClosedError:
-            job = self._ledger.job(job_id) or opening.job
-        except BaseException as exc:
-            self._abandon(job_id, options.job_key, exc)
-            raise
-        done = works.progress
-        return Submission(job, opening.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read)
-
-    def close(self, job_id: str, outcome: JobState, reason: str) -> None:
-        """End a job early."""
-        end_job(job_id, outcome, reason, ledger=self._ledger, effects=self._effects, now=self._now())
-
-    def _open_job(self, settings: JobSettings, options: SubmitOptions) -> JobSession:
+    def open(self, settings: JobSettings, options: SubmitOptions) -> Steps[JobSession]:
+        """Create the job, or find the job that the key was used for."""
         now = self._now()
         job = Job(
             job_id=self._new_id(),
@@ -110,34 +66,62 @@ class Submitter:
             deadline_at=now + options.deadline_s,
             split_budget=settings.split_budget,
         )
-        return run(open_job(self._steps, job, settings, options.job_key), self._execute)
+        return open_job(self._ledger, job, settings, options.job_key)
 
-    def _seal(self, opening: JobSession, rows_total: int | None) -> None:
-        if rows_total is not None and opening.takes_chunks:
-            self._ledger.seal(opening.job.job_id, rows_total)
-        finish_if_complete(
-            opening.job.job_id, ledger=self._ledger, store=self._effects, publisher=self._effects, now=self._now()
+    def chunk_steps(self, session: JobSession) -> ChunkSteps:
+        """Return the steps of the job's chunks."""
+        return ChunkSteps(self._stack, self._ledger, session.job.job_id, session.settings, self._now)
+
+    def seal(self, session: JobSession, rows_total: int | None) -> Steps[Job]:
+        """Seal the job, finish it if all rows are settled, and invoke waiting chunks that fit the window."""
+        job_id = session.job.job_id
+        if rows_total is not None and session.takes_chunks:
+            yield from self._ledger.seal(job_id, rows_total)
+        yield from finish_if_complete_steps(
+            job_id, ledger=self._ledger, effects=ManifestPublisher(self._stack), now=self._now()
         )
+        job = yield from self.job(session)
+        yield from self.chunk_steps(session).start_waiting(job)
+        return job
 
-    def _abandon(self, job_id: str, key: str | None, exc: BaseException) -> None:
-        """Leave no half-made job open, unless it can be continued; ``exc`` gets a note that says what became of it."""
-        if key is not None:
-            exc.add_note(self._with_key(job_id, key))
-            return
-        interrupted = not isinstance(exc, Exception)
-        outcome = JobState.CANCELLED if interrupted else JobState.FAILED
-        reason = "submit was interrupted" if interrupted else f"submit failed: {exc}"
+    def job(self, session: JobSession) -> Steps[Job]:
+        """Read the job as it is now."""
+        return (yield from self._ledger.job(session.job.job_id)) or session.job
+
+    def abandon(self, session: JobSession, options: SubmitOptions, error: BaseException) -> Steps[None]:
+        """Leave no half-made job open, unless it can be continued; ``error`` gets a note that states which."""
+        return abandon_job(session.job.job_id, options.job_key, error, stack=self._stack, now=self._now())
+
+
+class Submitter:
+    """Submits inputs to one stack. ``execute`` makes one call, ``sender`` sends the chunks."""
+
+    def __init__(self, steps: SubmitSteps, execute: Callable[[Call], Any], sender: Sender) -> None:
+        self._steps = steps
+        self._execute = execute
+        self._sender = sender
+
+    def submit(self, source: Source, planner: Planner, options: SubmitOptions, on_progress: OnProgress) -> Submission:
+        """Submit an opened source. A job that fails midway is closed, or stays open if its key allows to continue."""
+        session = self._run(self._steps.open(planner.settings, options))
+        if session.job.outcome is not None:
+            return Submission(session.job, continued=True)
+        tasks = WorkList.of(source, planner, session, on_progress)
         try:
-            self.close(job_id, outcome, reason[:_MAX_REASON_CHARS])
-        except TailraceError as closing:
-            exc.add_note(f"job {job_id} could not be closed ({closing}); cancel it with `tailrace cancel {job_id}`")
-        else:
-            exc.add_note(f"job {job_id} was closed as {outcome}")
+            self._sender.send_all(self._steps.chunk_steps(session), tasks, tasks.sent)
+            job = self._run(self._steps.seal(session, tasks.rows_total))
+        except JobClosedError:
+            job = self._run(self._steps.job(session))
+        except BaseException as exc:
+            self._run(self._steps.abandon(session, options, exc))
+            raise
+        return submission(job, session, tasks, source)
 
-    def _with_key(self, job_id: str, key: str) -> str:
-        """What became of a job that has a key."""
-        with contextlib.suppress(TailraceError):
-            job = self._ledger.job(job_id)
-            if job is not None and job.state is not JobState.SUBMITTING:
-                return f"job {job_id} of the job key {key!r} is {job.state} already; nothing was changed in it"
-        return f"job {job_id} stays open; submit the same input with the job key {key!r} again to continue it"
+    def _run(self, steps: Steps[Any]) -> Any:
+        return run(steps, self._execute)
+
+
+def submission(job: Job, session: JobSession, tasks: WorkList, source: Source) -> Submission:
+    """Return the result of a submit that has ended with ``job``."""
+    done = tasks.progress
+    return Submission(job, session.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read)

@@ -1,56 +1,54 @@
-"""Sends chunks with tasks of one event loop; the input is read and cut in a thread meanwhile."""
+"""Sends chunks with tasks of one event loop, while a thread reads and cuts the input."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from tailrace.file_thread import FileThread
 from tailrace.submit.async_byte_budget import AsyncByteBudget
+from tailrace.submit.intent_queue import BATCH_INTERVAL_S, PIPELINE_DEPTH, IntentQueue
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run_async
 from tailrace_core.jobs.model import Chunk
 
 
-class _StoppedError(Exception):
-    """Another chunk failed; this one is given up."""
-
-
 class TaskSender:
-    """Carries out work with ``concurrency`` tasks and at most about ``bytes_in_flight`` bytes held.
+    """Sends with ``concurrency`` uploads and invocations at a time, holding about ``bytes_in_flight`` bytes."""
 
-    `send_all` is for a thread beside the loop's, as the rest of a submit is: it waits there while the loop works.
+    def __init__(self, execute: Callable[[Call], Awaitable[Any]], *, concurrency: int, bytes_in_flight: int) -> None:
+        self._execute = execute
+        self._concurrency = concurrency
+        self._bytes_in_flight = bytes_in_flight
+
+    async def send_all(
+        self,
+        steps: ChunkSteps,
+        tasks: Iterable[ChunkTask],
+        on_sent: Callable[[ChunkTask], None],
+        files: FileThread,
+    ) -> None:
+        """Send every chunk of ``tasks``, which is iterated in the thread ``files``.
+
+        Raises the first error, or `asyncio.CancelledError`, once all calls under way have ended. A second cancellation
+        cancels those calls too.
+        """
+        await _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent).run(iter(tasks), files)
+
+
+class _Sending:
+    """The sending of one job in the three stages of `tailrace.submit.threaded_sender`: upload, record, invoke.
+
+    A chunk's bytes are held until it is uploaded. One task records the intents in the order of the input.
     """
 
     def __init__(
         self,
-        execute: Callable[[Call], Any],
-        loop: asyncio.AbstractEventLoop,
-        cutters: Executor,
-        *,
-        concurrency: int,
-        bytes_in_flight: int,
-    ) -> None:
-        self._execute = execute
-        self._loop = loop
-        self._cutters = cutters
-        self._concurrency = concurrency
-        self._bytes_in_flight = bytes_in_flight
-
-    def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
-        """Send everything; raises the first error after what was under way has come to an end."""
-        sending = _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent)
-        asyncio.run_coroutine_threadsafe(sending.run(iter(works), self._cutters), self._loop).result()
-
-
-class _Sending:
-    """The sending of one job."""
-
-    def __init__(
-        self,
         steps: ChunkSteps,
-        execute: Callable[[Call], Any],
+        execute: Callable[[Call], Awaitable[Any]],
         concurrency: int,
         bytes_in_flight: int,
         on_sent: Callable[[ChunkTask], None],
@@ -58,62 +56,110 @@ class _Sending:
         self._steps = steps
         self._execute = execute
         self._budget = AsyncByteBudget(bytes_in_flight)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._pipeline = asyncio.Semaphore(PIPELINE_DEPTH * concurrency)
+        self._upload_slots = asyncio.Semaphore(concurrency)
+        self._invoke_slots = asyncio.Semaphore(concurrency)
         self._on_sent = on_sent
+        self._intents = IntentQueue()
+        self._changed = asyncio.Event()
+        self._all_uploaded = False
         self._error: BaseException | None = None
 
-    async def run(self, works: Iterator[ChunkTask], cutters: Executor) -> None:
-        loop = asyncio.get_running_loop()
-        before: asyncio.Future[bool] = loop.create_future()
-        before.set_result(True)
-        tasks: set[asyncio.Task[None]] = set()
+    async def run(self, tasks: Iterator[ChunkTask], files: FileThread) -> None:
+        uploads: set[asyncio.Task[None]] = set()
+        invocations: set[asyncio.Task[None]] = set()
+        recorder = asyncio.create_task(self._record_all(invocations))
         try:
-            while self._error is None:
-                work = await loop.run_in_executor(cutters, next, works, None)
-                if work is None:
+            place = 0
+            while (task := await files.run(next, tasks, None)) is not None:
+                await self._pipeline.acquire()
+                await self._budget.acquire(task.plan.held_bytes)
+                if self._error is not None:
                     break
-                await self._budget.acquire(work.plan.held_bytes)
-                recorded: asyncio.Future[bool] = loop.create_future()
-                task = loop.create_task(self._send(work, before, recorded))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-                before = recorded
-        except BaseException as exc:  # noqa: BLE001 - raised below, when the tasks have ended
+                _start(uploads, self._upload(place, task))
+                place += 1
+        except BaseException as exc:  # noqa: BLE001 - raised below, when the calls under way have ended
             self._fail(exc)
-        while tasks:
-            await asyncio.wait(set(tasks))
+        await self._end(uploads)
+        self._all_uploaded = True
+        self._changed.set()
+        await self._end({recorder})
+        await self._end(invocations)
         if self._error is not None:
             raise self._error
 
-    async def _send(self, work: ChunkTask, before: asyncio.Future[bool], recorded: asyncio.Future[bool]) -> None:
+    async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Wait until the tasks have ended. Cancellation stops the sending; a second one cancels the tasks."""
+        while pending := {task for task in tasks if not task.done()}:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError as exc:
+                if isinstance(self._error, asyncio.CancelledError):
+                    for task in pending:
+                        task.cancel()
+                self._fail(exc)
+
+    async def _upload(self, place: int, task: ChunkTask) -> None:
         try:
-            async with self._slots:
-                chunk = await self._record(work, before)
-                recorded.set_result(True)
-                if chunk is not None:
-                    await run_async(self._steps.invoke(chunk), self._execute)
-                self._on_sent(work)
-        except BaseException as exc:  # noqa: BLE001 - raised where the work came from
+            async with self._upload_slots:
+                if self._error is not None:
+                    return
+                await run_async(self._steps.upload(task.plan), self._execute)
+            self._intents.add(place, replace(task, plan=task.plan.uploaded()))
+            self._changed.set()
+        except BaseException as exc:  # noqa: BLE001 - raised by `run`
             self._fail(exc)
         finally:
-            if not recorded.done():
-                recorded.set_result(False)
-            await self._budget.release(work.plan.held_bytes)
+            self._budget.release(task.plan.held_bytes)
 
-    async def _record(self, work: ChunkTask, before: asyncio.Future[bool]) -> Chunk | None:
-        """Upload, wait for the turn, record the intent: in the order of the input, so that the ledger has no gap."""
-        self._check()
-        await run_async(self._steps.upload(work.plan), self._execute)
-        if not await before:
-            raise _StoppedError
-        self._check()
-        (chunk,) = await run_async(self._steps.record([work]), self._execute)
-        return chunk
+    async def _record_all(self, invocations: set[asyncio.Task[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        not_before = loop.time()
+        try:
+            while True:
+                await self._wait_until(lambda: self._intents.ready)
+                await self._wait_until(lambda: self._intents.full, not_before)
+                if self._error is not None or not self._intents.ready:
+                    return
+                not_before = loop.time() + BATCH_INTERVAL_S
+                tasks = self._intents.take()
+                for task, chunk in zip(tasks, await run_async(self._steps.record(tasks), self._execute), strict=True):
+                    _start(invocations, self._invoke(task, chunk))
+        except BaseException as exc:  # noqa: BLE001 - raised by `run`
+            self._fail(exc)
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise _StoppedError
+    async def _wait_until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
+        """Wait for the condition, the deadline, the last upload or an error, whichever comes first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while not (condition() or self._all_uploaded or self._error is not None):
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    async def _invoke(self, task: ChunkTask, chunk: Chunk | None) -> None:
+        try:
+            if chunk is not None:
+                async with self._invoke_slots:
+                    if self._error is not None:
+                        return
+                    await run_async(self._steps.invoke(chunk), self._execute)
+            self._on_sent(task)
+        except BaseException as exc:  # noqa: BLE001 - raised by `run`
+            self._fail(exc)
+        finally:
+            self._pipeline.release()
 
     def _fail(self, error: BaseException) -> None:
-        if self._error is None and not isinstance(error, _StoppedError):
+        # A cancellation must reach the caller, whatever failed before.
+        if self._error is None or isinstance(error, asyncio.CancelledError):
             self._error = error
+        self._changed.set()
+        # `run` may be waiting for room: it has to see the error.
+        self._pipeline.release()
+
+
+def _start(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Start a task and keep it in ``tasks`` until it ends."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

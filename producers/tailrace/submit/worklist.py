@@ -1,56 +1,72 @@
-"""The work of a submit: the plan, less what an earlier submit of the same job has done already."""
+"""The chunks that a submit still has to send: the plan, less the chunks that an earlier submit of the job has sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import Lock
+from typing import Self
 
 from tailrace.progress import OnProgress, Progress
-from tailrace.submit.planning import ChunkPlan, Seal
+from tailrace.sources.source import Source
+from tailrace.submit.planning import ChunkPlan, Planner, Seal
 from tailrace.submit.steps import ChunkTask, JobSession, NextStep, next_step
 
 
 class WorkList:
-    """Goes through the plan once, reports progress; ``rows_total`` is known afterwards. Any thread may call `sent`."""
+    """Iterates over the plan once and reports progress. Any thread may call `sent`.
+
+    ``rows_total`` is None until the iteration has reached the plan's end.
+    """
 
     def __init__(
         self,
         plan: Iterable[ChunkPlan | Seal],
-        opening: JobSession,
+        session: JobSession,
         *,
         bytes_read: Callable[[], int],
         bytes_total: int | None,
         on_progress: OnProgress,
     ) -> None:
         self._plan = plan
-        self._opening = opening
+        self._session = session
         self._bytes_read = bytes_read
         self._on_progress = on_progress
         self._lock = Lock()
         self.rows_total: int | None = None
-        self.progress = Progress(job_id=opening.job.job_id, bytes_total=bytes_total)
+        self.progress = Progress(job_id=session.job.job_id, bytes_total=bytes_total)
+
+    @classmethod
+    def of(cls, source: Source, planner: Planner, session: JobSession, on_progress: OnProgress) -> Self:
+        """Return the chunks of an opened source, to be sent to the job of ``session``."""
+        return cls(
+            planner.plan(source.blocks(), source.describe_position),
+            session,
+            bytes_read=lambda: source.bytes_read,
+            bytes_total=source.size_hint_bytes,
+            on_progress=on_progress,
+        )
 
     def __iter__(self) -> Iterator[ChunkTask]:
-        """The work in the order of the input.
+        """Yield the chunks to send in the order of the input.
 
         Raises:
             JobKeyError: the input is not the one that the job was started with.
         """
         for number, each in enumerate(self._plan):
             if isinstance(each, Seal):
-                self._opening.recorded.check_end(each.rows_total)
+                self._session.recorded.check_end(each.rows_total)
                 self.rows_total = each.rows_total
                 return
-            found = self._opening.recorded.find(each)
-            needed = next_step(found) if self._opening.takes_chunks else NextStep.SKIP
+            found = self._session.recorded.find(each)
+            needed = next_step(found) if self._session.takes_chunks else NextStep.SKIP
             skipped = needed is NextStep.SKIP
             self._advance(rows_read=each.range.end, bytes_read=self._bytes_read(), planned=1, skipped=skipped)
             if not skipped:
                 yield ChunkTask(each, found, number)
 
     def sent(self, _: ChunkTask) -> None:
-        """Take note that a chunk needs nothing more."""
+        """Count a chunk that needs nothing more."""
         self._advance(sent=1)
 
     def _advance(

@@ -51,6 +51,14 @@ class Call:
     params: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BodyCall(Call):
+    """A call of S3 whose answer is the whole body, as bytes. Only the clients' executors know it.
+
+    They read the body within the call's retries, so that a connection that breaks while reading is retried too.
+    """
+
+
 Steps: TypeAlias = Generator[Call, Any, T]
 """A generator that yields calls, receives answers (or a `TailraceError`), and returns a T."""
 

@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 
 from tailrace import Tailrace
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.items import DUE_INDEX
 from tailrace_local.cloud.event_sources.events import event_record
 from tailrace_local.cloud.serving.router import STATUS_PATH
@@ -157,7 +159,8 @@ class Scene:
 
     def chunks(self, job: str) -> list[Chunk]:
         """The job's chunks in order."""
-        return sorted(self.client._ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
+        ledger = DynamoLedger(DynamoSteps(self.client.stack.table), self.client._execute)
+        return sorted(ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
 
     def change(self, job: str, item: str, **values: float | bool) -> None:
         """Change what the ledger says, as no identity of the stack may."""

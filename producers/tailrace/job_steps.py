@@ -1,0 +1,96 @@
+"""The steps of the clients' methods that read or end one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tailrace.aws.stacks import Stack
+from tailrace.download.parts import (
+    missing_manifest_error,
+    object_call,
+    read_manifest,
+    rejects_keys,
+    require_delivered,
+)
+from tailrace.submit.closing import end_job
+from tailrace_core.aws.calls import Call, Steps
+from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.messages.manifest import Manifest
+from tailrace_core.objects import keys
+
+
+class JobSteps:
+    """Reads and ends the jobs of one stack. ``now`` gives seconds since the epoch.
+
+    All methods that take a job's id raise `InputError` when the stack has no such job.
+    """
+
+    def __init__(self, stack: Stack, *, now: Callable[[], float]) -> None:
+        self._stack = stack
+        self._ledger = DynamoSteps(stack.table)
+        self._now = now
+
+    def status(self, job_id: str) -> Steps[Job]:
+        """Read the job as it is now."""
+        job = yield from self._ledger.job(job_id)
+        if job is None:
+            raise self._unknown(job_id)
+        return job
+
+    def settings(self, job_id: str) -> Steps[JobSettings]:
+        """Read the settings that the job was submitted with."""
+        settings = yield from self._ledger.settings(job_id)
+        if settings is None:
+            raise self._unknown(job_id)
+        return settings
+
+    def jobs(self, limit: int) -> Steps[list[Job]]:
+        """Read the newest jobs, newest first."""
+        return self._ledger.jobs(limit)
+
+    def cancel(self, job_id: str, reason: str) -> Steps[Job]:
+        """Close a job that is under way, and read it as it is then."""
+        job = yield from self.status(job_id)
+        if not job.state.final:
+            yield from end_job(job_id, JobState.CANCELLED, reason, stack=self._stack, now=self._now())
+        return (yield from self.status(job_id))
+
+    def manifest(self, job_id: str) -> Steps[Manifest]:
+        """Read the final summary of a job.
+
+        Raises:
+            InputError: the job is under way.
+            ContractError: the manifest is not there or is not of the job.
+        """
+        job = yield from self.status(job_id)
+        if not job.state.final:
+            raise InputError(f"job {job_id} is {job.state}: wait for it first (tailrace wait {job_id})")
+        return (yield from self._manifest(job))
+
+    def result(self, job_id: str) -> Steps[Manifest]:
+        """Read the manifest of a job that has a whole result.
+
+        Raises:
+            InputError: the job is under way, or ended early.
+            ContractError: the manifest is not there or is not of the job.
+        """
+        job = yield from self.status(job_id)
+        require_delivered(job)
+        return (yield from self._manifest(job))
+
+    def rejects_calls(self, job_id: str) -> Steps[list[Call]]:
+        """Return the calls that read the objects of a finished job's rejected rows, in order."""
+        manifest = yield from self.manifest(job_id)
+        return [object_call(self._stack.bucket, key) for key in rejects_keys(manifest)]
+
+    def _manifest(self, job: Job) -> Steps[Manifest]:
+        try:
+            body = yield object_call(self._stack.bucket, keys.manifest_key(job.job_id))
+        except NotFoundError as exc:
+            raise missing_manifest_error(job, exc) from exc
+        return read_manifest(body, job)
+
+    def _unknown(self, job_id: str) -> InputError:
+        return InputError(f"stack {self._stack.name} has no job {job_id}; list its jobs with `tailrace jobs`")

@@ -1,0 +1,69 @@
+"""Submits an opened source in an event loop: the async shell of `tailrace.submit.submitter`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from tailrace.file_thread import FileThread
+from tailrace.options import SubmitOptions
+from tailrace.progress import OnProgress
+from tailrace.sources.source import Source
+from tailrace.submit.planning import Planner
+from tailrace.submit.steps import JobClosedError
+from tailrace.submit.submitter import Submission, SubmitSteps, submission
+from tailrace.submit.task_sender import TaskSender
+from tailrace.submit.worklist import WorkList
+from tailrace_core.aws.calls import Call, run_async
+
+T = TypeVar("T")
+
+
+class AsyncSubmitter:
+    """Submits inputs to one stack. ``execute`` makes one call, ``sender`` sends the chunks."""
+
+    def __init__(self, steps: SubmitSteps, execute: Callable[[Call], Awaitable[Any]], sender: TaskSender) -> None:
+        self._steps = steps
+        self._execute = execute
+        self._sender = sender
+
+    async def submit(
+        self,
+        source: Source,
+        planner: Planner,
+        options: SubmitOptions,
+        on_progress: OnProgress,
+        files: FileThread,
+    ) -> Submission:
+        """See `tailrace.submit.submitter.Submitter.submit`. ``files`` is the thread that cuts the input.
+
+        A job without a key is closed on cancellation too, before `asyncio.CancelledError` is raised.
+        """
+        session = await run_async(self._steps.open(planner.settings, options), self._execute)
+        if session.job.outcome is not None:
+            return Submission(session.job, continued=True)
+        tasks = WorkList.of(source, planner, session, on_progress)
+        try:
+            await self._sender.send_all(self._steps.chunk_steps(session), tasks, tasks.sent, files)
+            job = await run_async(self._steps.seal(session, tasks.rows_total), self._execute)
+        except JobClosedError:
+            job = await run_async(self._steps.job(session), self._execute)
+        except BaseException as exc:
+            await _uncancelled(run_async(self._steps.abandon(session, options, exc), self._execute))
+            raise
+        return submission(job, session, tasks, source)
+
+
+async def _uncancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` to its end. Cancellation is raised after it: a job must not stay open for an impatient caller."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
