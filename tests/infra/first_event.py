@@ -60,11 +60,11 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
         told, retrying.retrying(execute), clock=lambda: recording["time"], meter=telemetry.EmbeddedMeter()
     )
     made = composition.Composition(told, world)
-    if hasattr(module, "respond"):
+    if hasattr(module, "process_event"):
         return module.process_event(recording["event"], made)
     service = module.assemble(made)
     if "Records" in recording["event"]:
-        return telemetry.process(recording["event"], partial(module.handle, service=service))
+        return telemetry.process_serially(recording["event"], partial(module.handle, service=service))
     return telemetry.report_run(*service.run(module.RUN_LIMIT_S))
 
 
