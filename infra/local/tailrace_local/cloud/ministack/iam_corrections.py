@@ -29,7 +29,7 @@ _CONDITION_KEY = Patch(
         "Policies that name roles would not match. Policies that demand TLS would refuse every request of a cloud "
         "without TLS, whose port is on the loopback, where nobody else can listen."
     ),
-    until="aws:PrincipalArn is the role's ARN, and aws:SecureTransport can be set for a port without TLS.",
+    until="MiniStack gives aws:PrincipalArn the role's ARN, and has a setting for aws:SecureTransport.",
 )
 _CONTEXT = Patch(
     _ACTIONS,
