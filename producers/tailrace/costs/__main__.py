@@ -1,10 +1,10 @@
-"""``python -m tailrace.costs``: the costs of a stack, as tables."""
+"""``python -m tailrace.costs``: prints what a stack costs, as tables."""
 
 from __future__ import annotations
 
 import sys
 
-from tailrace.costs.stack_costs import main
+from tailrace.costs.report import main
 
 if __name__ == "__main__":
     sys.exit(main())

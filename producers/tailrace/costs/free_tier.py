@@ -1,7 +1,8 @@
-"""What AWS charges nobody for, each month, in commercial regions: what is used beyond it is paid.
+"""AWS's free tier per month in commercial regions; usage beyond it is paid.
 
-It is the whole account's: whoever uses it up elsewhere pays the list price here. Like `tailrace.costs.prices` it was
-written down without AWS's pages at hand, and is an input, not knowledge. Not for China, whose offers are others.
+The free tier belongs to the whole account: if other work uses it up, the list price applies here. Like
+`tailrace.costs.prices`, it was written down without AWS's pages at hand, and is an input, not knowledge. It does not
+apply to China, where AWS's offers differ.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FreeTier:
-    """What is free for ever, not for the first year; all zero: no free tier."""
+    """Amounts that stay free after the first year; all zero means no free tier."""
 
     queue_requests: int = 0
     function_runs: int = 0

@@ -1,6 +1,6 @@
-"""What AWS charges for what the pipeline uses: inputs of `tailrace.costs`, not knowledge.
+"""AWS's prices for the services of the pipeline: inputs of `tailrace.costs`, not knowledge.
 
-No price list could be asked when these were written down. Check them before you rely on a sum, and give your own
+No price list was at hand when these were written down. Check them before you rely on a sum, or give your own
 (``python -m tailrace.costs --prices FILE``).
 """
 
@@ -21,11 +21,11 @@ class Prices(BaseModel):
     region: str
     currency: str
     as_of: str
-    """When, and from where."""
+    """Date and source of the prices."""
     instance_hour: float
-    """Of the endpoint's instance type; the tables have ml.m5.large."""
+    """The endpoint's instance type; the tables use ml.m5.large."""
     inference_gb: float
-    """Data into and out of an endpoint."""
+    """Data processed into and out of an endpoint."""
     storage_gb_month: float
     put_1000: float
     get_1000: float
@@ -43,7 +43,7 @@ class Prices(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Prices:
-        """The prices in a JSON file.
+        """Read prices from a JSON file.
 
         Raises:
             InputError: the file cannot be read, or lacks a price.
@@ -54,7 +54,7 @@ class Prices(BaseModel):
             raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
         except ValidationError as exc:
             wrong = ", ".join(".".join(map(str, each["loc"])) or each["msg"] for each in exc.errors())
-            raise InputError(f"{path} is no list of prices; look at {wrong}") from exc
+            raise InputError(f"{path} is no list of prices; check {wrong}") from exc
 
 
 IRELAND = Prices(
@@ -80,7 +80,7 @@ IRELAND = Prices(
 )
 
 YUAN_FOR_A_DOLLAR = 7.0
-"""Ireland's prices times this stand in for Beijing's, whose list was not at hand: an order of magnitude and no more."""
+"""Beijing's list was not at hand: Ireland's prices times this stand in for it, as an order of magnitude and no more."""
 
 BEIJING = IRELAND.model_copy(
     update={

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
-from tailrace.costs.stack_costs import handling
 from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.errors import InputError
 
@@ -65,4 +65,4 @@ def _calls(chunks: int, invocations: int, objects: int) -> int:
 
 
 def _cost(chunks: int) -> float:
-    return sum(cost for *_, cost in handling(chunks, IRELAND))
+    return sum(cost for *_, cost in handling_costs(chunks, IRELAND))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tailrace.costs.cost_model import AWS_OWN, FUNCTION_GB, FUNCTION_S, Workload
 from tailrace.costs.prices import IRELAND
-from tailrace.costs.stack_costs import AROUND, FUNCTION_GB, FUNCTION_S, Workload
 from tests.contract.costs.metering import Counted, counted
 
 HEADER = (
@@ -31,4 +31,4 @@ def line(chunks: int) -> str:
 def _price(found: Counted) -> float:
     counted_ones = found.usage.cost(IRELAND) / found.chunks
     function = FUNCTION_S * FUNCTION_GB * IRELAND.function_gb_second
-    return Workload().chunks * (counted_ones + AROUND.cost(IRELAND) + function)
+    return Workload().chunks * (counted_ones + AWS_OWN.cost(IRELAND) + function)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailrace.costs.stack_costs import Usage
+from tailrace.costs.cost_model import Usage
 from tailrace.options import DEFAULT_WINDOW, SubmitOptions
 from tests.faults.functions import CONSUMERS
 from tests.faults.injection import READ

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.costs import stack_costs
+from tailrace.costs import cost_model, report
 from tailrace.costs.free_tier import FREE_TIERS
 from tailrace.costs.prices import PRICES, Prices
 from tailrace_core.errors import InputError
@@ -21,7 +21,7 @@ DEPLOY = ROOT / "docs/deploy.md"
 
 
 def test_a_chunk_uses_what_is_reckoned_for_it() -> None:
-    counted, reckoned = (dataclasses.asdict(each) for each in (of_a_chunk(), stack_costs.CHUNK))
+    counted, reckoned = (dataclasses.asdict(each) for each in (of_a_chunk(), cost_model.CHUNK))
     # Units of capacity depend on the sizes of items, which are smaller here than with real names.
     near = {name: 2 if name.endswith("_units") else 0 for name in counted}
     assert {
@@ -35,28 +35,28 @@ def test_as_many_alarms_are_reckoned_as_a_scaling_stack_has() -> None:
         for alarm in monitoring().of_type(watching.ALARM).values()
         if alarm.get("Condition") in {None, "ScalesToZero"}
     ]
-    assert sum(len(list(watching.measured(alarm))) for alarm in alarms) == stack_costs.ALARM_METRICS
+    assert sum(len(list(watching.measured(alarm))) for alarm in alarms) == cost_model.ALARM_METRICS
     assert len(monitoring().of_type(watching.DASHBOARD)) == 1
 
 
 def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
     mappings = root().of_type("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == stack_costs.POLLED_QUEUES
+    assert len(mappings) == cost_model.POLLED_QUEUES
     assert root().properties("ReconcileJobsSchedule")["ScheduleExpression"] == "rate(5 minutes)"
-    assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * stack_costs.FUNCTION_GB}
+    assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * cost_model.FUNCTION_GB}
 
 
 @pytest.mark.parametrize("region", sorted(PRICES))
 def test_the_page_has_what_the_script_prints(region: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stack_costs.main(["--region", region]) == 0
+    assert report.main(["--region", region]) == 0
     assert formatted(capsys.readouterr().out) in DEPLOY.read_text()
 
 
 def test_a_sum_is_that_of_its_lines() -> None:
     prices = PRICES["eu-west-1"]
-    lines = list(stack_costs.resting(prices))
-    assert f"**{sum(cost for *_, cost in lines):.2f}**" in stack_costs.table("x", iter(lines), "USD")
-    without = list(stack_costs.resting(prices, monitoring=False))
+    lines = list(cost_model.resting_costs(prices))
+    assert f"**{sum(cost for *_, cost in lines):.2f}**" in report.table("x", iter(lines), "USD")
+    without = list(cost_model.resting_costs(prices, monitoring=False))
     assert [what for what, *_ in lines if what not in {each for each, *_ in without}] == [
         "the metric JobsPastDeadline (`Monitoring`)", "alarms (`Monitoring`)", "dashboard (`Dashboard`)",
     ]  # fmt: skip
@@ -65,13 +65,13 @@ def test_a_sum_is_that_of_its_lines() -> None:
 def test_the_arithmetic_at_rest_is_that_of_the_prices() -> None:
     """Reckoned again by hand, from the numbers of docs/decisions/0072."""
     prices, free = PRICES["eu-west-1"], FREE_TIERS["eu-west-1"]
-    listed = {what: cost for what, _, cost in stack_costs.resting(prices)}
+    listed = {what: cost for what, _, cost in cost_model.resting_costs(prices)}
     assert listed["waiting at the queues"] == pytest.approx(5 * 3 * 3 * 60 * 24 * 30 * 0.40 / 1e6)
     runs = 12 * 24 * 30
     assert listed["ReconcileJobs"] == pytest.approx(
         runs * 0.20 / 1e6 + runs * 8 * 0.1415 / 1e6 + runs * 1.00 / 1e6 + runs * 1.0 * 0.0000166667
     )
-    beyond = {what: cost for what, _, cost in stack_costs.resting(prices, free=free)}
+    beyond = {what: cost for what, _, cost in cost_model.resting_costs(prices, free=free)}
     assert beyond["waiting at the queues"] == pytest.approx((5 * 3 * 3 * 60 * 24 * 30 - 1_000_000) * 0.40 / 1e6)
     assert beyond["ReconcileJobs"] == pytest.approx(runs * 8 * 0.1415 / 1e6)
     assert beyond["alarms (`Monitoring`)"] == pytest.approx((50 + 3 - 10) * 0.10)
@@ -89,7 +89,7 @@ def test_what_is_not_measured_costs_nothing() -> None:
 def test_more_rows_a_second_cost_less() -> None:
     prices = PRICES["eu-west-1"]
     slow, fast = (
-        sum(cost for *_, cost in stack_costs.scoring(stack_costs.Workload(rows_per_second=speed), prices))
+        sum(cost for *_, cost in cost_model.scoring_costs(cost_model.Workload(rows_per_second=speed), prices))
         for speed in (1e3, 1e5)
     )
     assert slow > fast
@@ -99,7 +99,7 @@ def test_prices_of_ones_own_are_taken(tmp_path: Path, capsys: pytest.CaptureFixt
     mine = PRICES["eu-west-1"].model_copy(update={"currency": "EUR", "instance_hour": 100.0})
     path = tmp_path / "prices.json"
     path.write_text(mine.model_dump_json())
-    assert stack_costs.main(["--prices", str(path)]) == 0
+    assert report.main(["--prices", str(path)]) == 0
     assert "| EUR |" in capsys.readouterr().out
 
 
@@ -107,7 +107,7 @@ def test_prices_of_ones_own_are_taken(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_list_with_a_mistake_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({**PRICES["eu-west-1"].model_dump(), **change}))
-    assert stack_costs.main(["--prices", str(path)]) == 2
+    assert report.main(["--prices", str(path)]) == 2
     with pytest.raises(InputError, match=next(iter(change))):
         Prices.read(path)
 
