@@ -3,9 +3,9 @@ PYTHON ?= python3
 WORKERS ?= 2
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-LOCKS := dev uv cloud lambda sam awscli model bench checks
+LOCKS := dev uv cloud lambda sam awscli model bench checks node
 TOOLS := cloud lambda sam awscli model bench
-CHECKERS := checks npm
+CHECKERS := checks node npm
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package tailrace --no-emit-package tailrace-local --custom-compile-command "make lock"
 
@@ -20,7 +20,7 @@ help: ## what there is
 .PHONY: setup
 setup: tools $(CHECKERS:%=.tools/%/.ready) ## the environments: .venv for people, .tools for the local cloud
 
-# What runs; the checkers, one of which needs node, are not part of it.
+# The environments that run the pipeline; those of the checkers are not among them.
 .PHONY: tools
 tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 
@@ -44,11 +44,10 @@ tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/$* --require-hashes requirements/$*.txt
 	@touch $@
 
-.tools/npm/.ready: infra/checks/package.json infra/checks/package-lock.json
+.tools/npm/.ready: infra/checks/package.json infra/checks/package-lock.json .tools/node/.ready
 	@echo "setting up .tools/npm" >&2
-	@command -v npm >/dev/null || { echo "cdk-nag needs node 20 or newer with npm: install nodejs and npm" >&2; exit 1; }
-	@mkdir -p .tools/npm && cp $^ .tools/npm/
-	@npm ci --prefix .tools/npm --ignore-scripts --no-audit --no-fund --silent
+	@mkdir -p .tools/npm && cp $(filter %.json,$^) .tools/npm/
+	@.tools/node/bin/npm ci --prefix .tools/npm --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: lock

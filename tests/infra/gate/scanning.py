@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from tests.infra.gate.deployments import Deployment, write
 from tests.infra.gate.findings import Finding
-from tests.infra.gate.tools import CHECKS, NODE_MODULES, ToolError, node, output
+from tests.infra.gate.tools import CHECKS, NODE, NODE_MODULES, ToolError, output
 from tests.infra.templates import ROOT
 
 NAG = ROOT / "infra/checks/nag.cjs"
@@ -33,7 +33,7 @@ def cdk_nag(deployments: Sequence[Deployment]) -> Iterator[Finding]:
     """The packs AwsSolutions and Serverless."""
     with TemporaryDirectory() as folder:
         files = write(Path(folder), deployments)
-        answer = output([node(), NAG, *files], environment={"NODE_PATH": str(NODE_MODULES)})
+        answer = output([NODE, NAG, *files], environment={"NODE_PATH": str(NODE_MODULES)})
         for each in json.loads(answer):
             deployment, path = files[Path(each["file"])]
             yield Finding("cdk-nag", each["rule"], deployment.name, path, each["resource"], each["message"])

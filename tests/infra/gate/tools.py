@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from tests.infra.templates import ROOT
 
 CHECKS = ROOT / ".tools/checks/bin"
+NODE = ROOT / ".tools/node/bin/node"
 NODE_MODULES = ROOT / ".tools/npm/node_modules"
 GUARD_RULES = NODE_MODULES / "@cdklabs/cdk-validator-cfnguard/rules/control-tower/cfn-guard"
 _TIMEOUT_S = 300
@@ -24,18 +24,6 @@ class ToolError(RuntimeError):
 def beside_python(name: str) -> str:
     """A program of the environment that runs this."""
     return str(Path(sys.executable).with_name(name))
-
-
-def node() -> str:
-    """The program that runs cdk-nag.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    found = shutil.which("node")
-    if found is None:
-        raise ToolError("cdk-nag needs node 20 or newer: install nodejs and npm, then `make setup`")
-    return found
 
 
 def output(
