@@ -77,7 +77,7 @@ test-unit: .venv/.ready ## only what needs no IO; seconds
 	$(BIN)/pytest tests/unit $(ARGS)
 
 .PHONY: torture
-torture: .venv/.ready $(if $(DEPLOYED),tools) ## random worlds with faults until one ends wrongly (SECONDS=600 SEED=1; ONLY=N plays one again; DEPLOYED=1)
+torture: .venv/.ready $(if $(DEPLOYED),tools) ## random simulations with faults until one ends wrongly (SECONDS=600 SEED=1; ONLY=N replays one; DEPLOYED=1)
 	$(BIN)/python -m tests.faults.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY)) \
 		$(if $(DEPLOYED),--deployed) $(if $(POISON),--poison) $(if $(PAIRS),--pairs --share $(or $(SHARE),1/1))
 

@@ -1,4 +1,4 @@
-"""Bugs planted on purpose, each in what a function is made of: the suite has to object to every one."""
+"""Bugs to plant in a function's composition: the suite must find each of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NUMBERS = itertools.count()
 
 
 class Wrapped:
-    """A collaborator of which some methods are replaced."""
+    """A collaborator with some methods replaced."""
 
     def __init__(self, inner: Any, **methods: Callable[..., Any]) -> None:
         self._inner = inner
@@ -33,13 +33,13 @@ class Wrapped:
 
 
 def with_port(made: Composition, port: str, **methods: Callable[..., Any]) -> Composition:
-    """What ``made`` is, over a port of which some methods are replaced."""
+    """Return ``made`` with some methods of a port replaced."""
     wrapped: Any = Wrapped(getattr(made.adapters, port), **methods)
     return Composition(made.settings, dataclasses.replace(made.adapters, **{port: wrapped}))
 
 
 def with_part(made: Composition, name: str, part: object) -> Composition:
-    """What ``made`` is, with one of its parts made already."""
+    """Return ``made`` with one of its cached parts replaced."""
     made.__dict__[name] = part
     return made
 
@@ -120,7 +120,7 @@ def retries_swallowed(made: Composition) -> Composition:
             return
 
     def postpone(chunk: Chunk) -> bool:
-        # And nobody looks again before the deadline.
+        # Postpone beyond the deadline, so that the reconciler does not retry it.
         return made.adapters.ledger.postpone(dataclasses.replace(chunk, due_at=made.adapters.clock() + 10**6))
 
     return with_port(with_port(made, "retries", send=send), "ledger", postpone=postpone)

@@ -1,4 +1,4 @@
-"""The verdict on a world at rest: on a job of it, and on what must not be left behind."""
+"""Checker of a simulation at rest: checks a job, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.faults.verdict import JobOutcome, Report, judge
 
 
 def check(sim: Simulation, job_id: str, data: Dataset, *, expected: JobState | None = None) -> Report:
-    """Raise AssertionError, with the report, unless the job came out as it has to."""
+    """Raise AssertionError with the report unless the job ended as expected."""
     faults: list[str] = []
     report = judge(_ending(sim, job_id, faults), data, expected)
     report.faults += faults
@@ -35,7 +35,7 @@ def _ending(sim: Simulation, job_id: str, faults: list[str]) -> JobOutcome:
         try:
             result, rejected = _downloaded(sim, job_id)
         except TailraceError as exc:
-            faults.append(f"the result cannot be had: {exc}")
+            faults.append(f"the result cannot be downloaded: {exc}")
     return JobOutcome(
         job=job,
         leaves=leaves,
@@ -67,7 +67,10 @@ def _check_objects(sim: Simulation, report: Report) -> None:
 
 
 def _may_leave_uploads(sim: Simulation) -> bool:
-    """Whether somebody died over one, or was not told of it, or could not abort it: the bucket's rule takes those."""
+    """Tell whether an upload may remain: its owner died, missed its id, or failed to abort it.
+
+    The bucket's lifecycle rule removes such uploads.
+    """
     broken = {sim.schedule.calls[fault.at].removeprefix("s3.") for fault in sim.schedule.fired}
     return sim.functions.deaths > 0 or bool(broken & {"create_multipart_upload", "abort_multipart_upload"})
 

@@ -1,4 +1,4 @@
-"""Inputs of which everybody knows what has to come out."""
+"""Inputs with a known result."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.faults.expectation import Expectation
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the column that is kept, and the rest of the record, which is sent."""
+    """One row: the kept column, and the rest of the record, which is sent."""
 
     kept: bytes
     value: bytes
     refused: bool = False
-    """Rejected although the model would have scored it, had it been asked again."""
+    """True for a row that is rejected although another attempt would have scored it."""
 
     @property
     def record(self) -> bytes:
@@ -24,7 +24,7 @@ class Row:
 
     @property
     def ragged(self) -> bool:
-        """Whether the producer rejects it before sending."""
+        """True if the producer rejects the row before sending."""
         return b"," in self.value
 
     @property
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def line(self) -> bytes:
-        """The row's line in the result; which of a ragged record's fields was to be kept nobody knows."""
+        """The row's line in the result; the kept field of a ragged record is unknown."""
         if self.ragged:
             return b",\n"
         return self.kept + b"," + (b"" if self.bad else model.prediction(self.value)) + b"\n"

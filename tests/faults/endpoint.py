@@ -1,4 +1,4 @@
-"""The asynchronous endpoint: takes requests, answers them when told to, and notifies as its messages say."""
+"""The simulated asynchronous endpoint: accepts requests, answers on demand, and notifies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass
 class Endpoint:
-    """The client's method of ``sagemaker-runtime``, and the service behind it."""
+    """The client's method of ``sagemaker-runtime``, and the service."""
 
     cloud: Cloud
     backlog: list[Request] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Endpoint:
     gone: bool = False
     """The endpoint does not exist any more."""
     throttled: Counter[str] = field(default_factory=Counter)
-    """How often each request was told to come again."""
+    """Number of throttled calls for each request."""
 
     def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
         if self.gone or request["EndpointName"] != ENDPOINT:
@@ -79,7 +79,7 @@ class Endpoint:
             raise refusal("ValidationError", "no such endpoint", "InvokeEndpointAsync")
 
     def process(self, at: int = 0, *, notifications: int = 1) -> Request:
-        """Answer one request of the backlog; say so that many times."""
+        """Answer one request of the backlog and send ``notifications`` notifications of it."""
         request = self.backlog.pop(at)
         message = self._answer(request)
         topic = SUCCEEDED if message["invocationStatus"] == "Completed" else FAILED

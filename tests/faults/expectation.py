@@ -1,4 +1,4 @@
-"""What has to come out of an input, row by row, whoever scores it."""
+"""The expected result of an input, row by row, for any model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class ExpectedRow(Protocol):
 
     @property
     def record(self) -> bytes:
-        """As it stands in the input, without its line end."""
+        """The record in the input, without its line end."""
 
     @property
     def line(self) -> bytes:
-        """What stands for it in the result."""
+        """The row's line in the result."""
 
     @property
     def bad(self) -> bool:
-        """Whether it has to be rejected."""
+        """True if the row has to be rejected."""
 
 
 class Expectation:
-    """The rows of an input, and what follows from them."""
+    """The rows of an input, and the result that follows from them."""
 
     rows: Sequence[ExpectedRow]
     columns: bytes
@@ -40,14 +40,14 @@ class Expectation:
 
     @cached_property
     def rejected(self) -> list[tuple[int, bytes]]:
-        """Position and record of the rows that have to be rejected."""
+        """Position and record of each row that has to be rejected."""
         return [(number, row.record) for number, row in enumerate(self.rows) if row.bad]
 
     @property
     def final_state(self) -> JobState:
-        """How a job ends that nothing ends early."""
+        """Final state of the job if nothing ends it early."""
         return JobState.COMPLETED_WITH_REJECTS if self.rejected else JobState.COMPLETED
 
     def part(self, rows: RowRange) -> bytes:
-        """The part of these rows."""
+        """Return the part of a range."""
         return b"".join(row.line for row in self.rows[rows.first_row : rows.end])

@@ -1,4 +1,7 @@
-"""The functions behind their queues: batches, partial failures, deaths, redelivery; and the reconciler's schedule."""
+"""The Lambda functions with their queues: batches, partial failures, deaths, redelivery.
+
+The reconciler runs on its schedule.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
 
 Mutation = Callable[[Composition], Composition]
-"""Changes what a function is made of: where bugs are planted."""
+"""Changes the parts of a function, to plant a bug."""
 
 SETTINGS = Settings(
     bucket=names.BUCKET,
@@ -45,7 +48,7 @@ CONSUMERS: dict[str, tuple[str, Any]] = {
 }
 """Each function's queue and its handler's module."""
 CHECKS_PER_BATCH = frozenset({"collect_results"})
-"""Whose handler has jobs looked at once for a batch."""
+"""Functions whose handler checks jobs for completion once for each batch."""
 RECONCILER = "reconcile_jobs"
 RECONCILE_EVERY_S = 300.0
 
@@ -56,7 +59,7 @@ def no_mutation(made: Composition) -> Composition:
 
 @dataclass
 class Functions:
-    """Runs functions. A process lives until it dies, as a Lambda's does; its caches with it."""
+    """Runner of functions. A process and its caches live until it dies, like a Lambda's."""
 
     cloud: Cloud
     schedule: Schedule
@@ -64,20 +67,20 @@ class Functions:
     seed: int = 0
     piece_bytes: int | None = None
     at_a_time: int = 1
-    """How many messages of a batch CollectResults handles at once. More than one are real threads: no fault that is
-    found then can be played again."""
+    """Messages of a batch that CollectResults handles at once. More than one run in real threads, so
+    that a failure found then cannot be replayed."""
     beside_others_bytes: int = collect_results.CONCURRENT_MAX_BYTES
     outcomes: list[tuple[str, str]] = field(default_factory=list)
-    """What became of each message that was acknowledged."""
+    """Function and outcome of each acknowledged message."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
     unexpected_errors: list[tuple[str, Exception]] = field(default_factory=list)
-    """Exceptions outside of our tree: bugs."""
+    """Exceptions outside the `TailraceError` tree: bugs."""
     deaths: int = 0
     ticked_at: float = 0.0
     _alive: dict[str, tuple[Process, Composition]] = field(default_factory=dict)
 
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
-        """A new process and what its services are made of, without bugs."""
+        """Build a new process and the composition of its services, without planted bugs."""
         process = process or Process(self.cloud, role, self.schedule)
         execute = process.retrying_executor(BotocoreExecutor(self.cloud.client))
         adapters: Adapters = aws_adapters(SETTINGS, execute, self.cloud.clock)
@@ -89,7 +92,7 @@ class Functions:
     def service(
         self, role: str, made: Composition, completion_check: CompletionCheck | None = None, *, serial: bool = True
     ) -> Any:
-        """The service of one message, or of one run of the reconciler.
+        """Build the service for one message, or for one run of the reconciler.
 
         ``completion_check`` is for functions that check jobs once for each batch.
         """
@@ -100,17 +103,17 @@ class Functions:
         return module.assemble(self.mutate(own), serial=serial)
 
     def deferred_completion(self, made: Composition) -> DeferredCompletion:
-        """The deferred completion checks of one batch."""
+        """Build the deferred completion checks of one batch."""
         return DeferredCompletion(self.mutate(made).completion)
 
     def _living(self, role: str) -> Composition:
-        """What the function's live process is made of."""
+        """Return the composition of the function's live process; start one if there is none."""
         if role not in self._alive or self._alive[role][0].dead:
             self._alive[role] = self.composition(role)
         return self._alive[role][1]
 
     def deliver(self, role: str, batch: int = 10) -> bool:
-        """Hand the function what is visible in its queue; False when nothing is."""
+        """Deliver a batch of the queue's visible messages to the function; False if there is none."""
         queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
         made = self._living(role)
@@ -123,7 +126,7 @@ class Functions:
                 concurrency=self.at_a_time if role in CHECKS_PER_BATCH else 1,
             )
         except Crash:
-            # Nobody learns which messages of the batch were done: all of them come again.
+            # The queue does not learn which messages were handled: it delivers the whole batch again.
             self.deaths += 1
             return True
         again = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
@@ -148,7 +151,7 @@ class Functions:
         kept.append((role, exc))
 
     def tick(self) -> None:
-        """One run of the reconciler."""
+        """Run the reconciler once."""
         self.ticked_at = self.cloud.clock()
         service = self.service(RECONCILER, self._living(RECONCILER))
         self.schedule.begin(RECONCILER)

@@ -1,4 +1,4 @@
-"""Faults: what may happen at each call that a process makes, and a process to which it happens."""
+"""Fault injection: the faults possible at each call, their schedule, and processes that meet them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ READ = "read_body"
 
 
 class Crash(BaseException):
-    """The process dies; nothing that handles errors gets to see it."""
+    """The process dies. A BaseException, so that no error handling catches it."""
 
 
 class FaultKind(StrEnum):
-    """What happens at a call."""
+    """Kind of fault at a call."""
 
     REFUSED = "refused, then tried again"
     REPLY_LOST = "reply lost, then tried again"
@@ -40,7 +40,7 @@ _WRITES = frozenset({"update_item", "transact_write_items"})
 
 
 def fault_kinds_of(call: str) -> tuple[FaultKind, ...]:
-    """What may happen at a call, named ``service.operation``."""
+    """Return the kinds of fault possible at a call, named ``service.operation``."""
     service, _, operation = call.partition(".")
     if operation == READ:
         return (FaultKind.UNREACHABLE, FaultKind.DEATH_BEFORE)
@@ -57,7 +57,7 @@ def fault_kinds_of(call: str) -> tuple[FaultKind, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Of the calls that matching processes make, the one numbered ``at`` (from 0)."""
+    """A fault at the call numbered ``at`` (from 0) of the processes that match the schedule."""
 
     at: int
     kind: FaultKind
@@ -65,24 +65,24 @@ class Fault:
 
 @dataclass
 class Schedule:
-    """Numbers the calls of the processes whose role is ``role`` (all if None), and says what happens at each."""
+    """A schedule of faults: numbers the calls of processes with ``role`` (all if None) and assigns faults."""
 
     faults: tuple[Fault, ...] = ()
     role: str | None = None
     calls: list[str] = field(default_factory=list)
     begun: list[int] = field(default_factory=list)
-    """How many calls had been made whenever a process of the role began something: a message, a tick, a submit."""
+    """Number of calls made at each start of a task of the role: a message, a tick, a submit."""
     fired: list[Fault] = field(default_factory=list)
     before_call: Callable[[str, str], None] | None = None
-    """Told of each call about to be made (role, call); may block, run other things, or raise `Crash`."""
+    """Called before each call with role and call; may block, run other actions, or raise `Crash`."""
 
     def begin(self, role: str) -> None:
-        """A process begins something that it will do again from the start if it fails."""
+        """Record that a process begins a task that it repeats from the start on failure."""
         if self.role in {None, role}:
             self.begun.append(len(self.calls))
 
     def next(self, role: str, call: str) -> FaultKind | None:
-        """What happens at this call."""
+        """Record a call; return the kind of fault at it, if any."""
         if self.before_call is not None:
             self.before_call(role, call)
         if self.role is not None and role != self.role:
@@ -90,7 +90,7 @@ class Schedule:
         number = len(self.calls)
         self.calls.append(call)
         for fault in self.faults:
-            # A call that is made only after an earlier fault need not be open to what this one says.
+            # A call made only after an earlier fault may be of a type at which this fault cannot happen.
             if fault.at == number and fault.kind in fault_kinds_of(call):
                 self.fired.append(fault)
                 return fault.kind
@@ -98,7 +98,7 @@ class Schedule:
 
 
 class Process:
-    """A running function, or a producer. Once dead, none of its calls reaches anything."""
+    """A running function or producer. After its death, none of its calls reaches a service."""
 
     def __init__(self, cloud: Cloud, role: str, schedule: Schedule) -> None:
         self._cloud = cloud
@@ -110,7 +110,7 @@ class Process:
     def retrying_executor(
         self, execute: Callable[[Call], Any], *, policy: RetryPolicy = DEFAULT_POLICY
     ) -> Callable[[Call], Any]:
-        """The executor that the process uses: retries included, faults on both sides of them."""
+        """Wrap ``execute`` with the production retries, and inject faults inside and outside them."""
         retried = retrying(
             lambda call: self._once(execute, call), policy=policy, sleep=lambda _: None, jitter=lambda: 0.5
         )

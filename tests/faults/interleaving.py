@@ -1,4 +1,4 @@
-"""Two processes that take turns at their calls, in threads of which one at a time runs."""
+"""Interleaving of two processes: they run in threads that take turns at their calls."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable
 
 LIMIT_S = 120.0
-"""How long an actor may run between two calls."""
+"""Longest time that an actor may run between two calls, in seconds."""
 _ENDLESS = 10**9
 
 
 class Actor(threading.Thread):
-    """Does one thing, and stops before each call until it is let on."""
+    """A thread that runs one action and stops before each call until it may continue."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -28,21 +28,21 @@ class Actor(threading.Thread):
         self._go.acquire()
         try:
             self._act()
-        except BaseException as exc:  # noqa: BLE001 it is raised where the actor is let on
+        except BaseException as exc:  # noqa: BLE001 raised again where the actor continues
             self.error = exc
         self.ended = True
         self._stopped.release()
 
     def before_call(self) -> None:
-        """Wait for one's turn; called in the actor's thread."""
+        """Wait for permission; called in the actor's thread."""
         while not self._allowed:
             self._stopped.release()
             self._go.acquire()
         self._allowed -= 1
         self.calls += 1
 
-    def let(self, calls: int = _ENDLESS) -> None:
-        """Let the actor make that many calls (to its end by default) and come to the next one; raises its error."""
+    def resume(self, calls: int = _ENDLESS) -> None:
+        """Let the actor make ``calls`` calls (by default all) and stop before the next; raise its error."""
         if self.ended:
             return
         self._allowed = calls
@@ -53,8 +53,8 @@ class Actor(threading.Thread):
             raise self.error
 
 
-def take_turns(role: str, call: str) -> None:  # noqa: ARG001 as a schedule tells it
-    """What a schedule is given so that actors stop: other threads are not concerned."""
+def take_turns(role: str, call: str) -> None:  # noqa: ARG001 the signature of `Schedule.before_call`
+    """Stop an actor before a call; a `Schedule.before_call` that ignores other threads."""
     current = threading.current_thread()
     if isinstance(current, Actor):
         current.before_call()
@@ -63,12 +63,15 @@ def take_turns(role: str, call: str) -> None:  # noqa: ARG001 as a schedule tell
 def run_interleaved(
     one: Callable[[], object], other: Callable[[], object], *, first: int, second: int
 ) -> tuple[int, int]:
-    """``one`` makes ``first`` calls, ``other`` ``second``, then each goes to its end; how many calls each made."""
+    """Run ``one`` for ``first`` calls, ``other`` for ``second``, then each to its end.
+
+    Returns the number of calls that each made.
+    """
     actors = Actor(one), Actor(other)
-    actors[0].let(first)
-    actors[1].let(second)
+    actors[0].resume(first)
+    actors[1].resume(second)
     for actor in actors:
-        actor.let()
+        actor.resume()
     for actor in actors:
         actor.join(LIMIT_S)
     return actors[0].calls, actors[1].calls

@@ -1,4 +1,4 @@
-"""What holds of the ledger at every moment, looked at after each write to it."""
+"""Invariants of the ledger, checked after each write to it."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ _FOLLOWING: dict[JobState, frozenset[JobState]] = {
 }
 
 
-class Known(NamedTuple):
-    """What was seen of a chunk."""
+class ChunkSnapshot(NamedTuple):
+    """Last seen attributes of a chunk."""
 
     range: RowRange
     state: ChunkState
     partly: int
-    """Its rejected rows, if others of it are scored."""
+    """Its rejected rows, if its other rows are scored."""
     waits: bool
 
 
 class Invariants:
-    """Remembers each job's and each chunk's state, and objects to what must not be."""
+    """Checker of the invariants; keeps the last state of each job and chunk."""
 
     def __init__(self, table: DynamoDb) -> None:
         self._table = table
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[tuple[str, str], tuple[Item, Known]] = {}
+        self._chunks: dict[tuple[str, str], tuple[Item, ChunkSnapshot]] = {}
         self._windows: dict[str, int] = {}
-        self.looks = 0
+        self.checks = 0
         self.ordered = True
-        """Whether what is submitted has no gap at any moment; the order of the intents promises it."""
+        """True if submitted chunks never have a gap, which the order of the intents guarantees."""
 
     def check(self, jobs: set[str]) -> None:
-        """Look at the jobs that a write changed."""
+        """Check the jobs that a write changed."""
         for job_id in jobs:
             if not job_id.startswith(items.KEY):
-                self._look(job_id)
+                self._check_job(job_id)
 
-    def _look(self, job_id: str) -> None:
-        self.looks += 1
+    def _check_job(self, job_id: str) -> None:
+        self.checks += 1
         names = self._table.names(job_id)
         job = items.job_from_item(self._table.items[job_id, items.JOB])
         self._states(job)
@@ -84,10 +84,10 @@ class Invariants:
             assert gap is None, gap
 
     def _window(self, job: Job, chunks: dict[ChunkState, int], waiting: list[RowRange]) -> None:
-        """The window neither leaks nor grows: each open chunk counts, and no more are in flight than it allows."""
+        """Check the window: each open chunk counts, and no more are in flight than it allows."""
         assert job.chunks_waiting == len(waiting)
         assert job.chunks_in_flight == chunks[ChunkState.OPEN] - len(waiting)
-        assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "one that waits was passed over"
+        assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "a waiting chunk was passed over"
         window = self._window_of(job.job_id)
         most = window + chunks[ChunkState.SPLIT]
         assert not window or job.chunks_in_flight <= most, f"{job.chunks_in_flight} in flight, {most} may be"
@@ -98,7 +98,7 @@ class Invariants:
             self._windows[job_id] = JobSettings.model_validate_json(stored).window
         return self._windows[job_id]
 
-    def _chunk(self, job_id: str, name: str) -> Known:
+    def _chunk(self, job_id: str, name: str) -> ChunkSnapshot:
         item = self._table.items[job_id, name]
         known = self._chunks.get((job_id, name))
         if known is not None and known[0] is item:
@@ -109,7 +109,7 @@ class Invariants:
             assert before in {ChunkState.OPEN, state}, f"{name} went from {before} to {state}"
         partly = int(item["rejected"]["N"]) if state is ChunkState.SCORED else 0
         waits = state is ChunkState.OPEN and item["attempt"]["N"] == "0"
-        found = Known(RowRange.parse(name.removeprefix(items.CHUNK)), state, partly, waits)
+        found = ChunkSnapshot(RowRange.parse(name.removeprefix(items.CHUNK)), state, partly, waits)
         self._chunks[job_id, name] = item, found
         return found
 

@@ -1,4 +1,4 @@
-"""The model: a pure function of the rows' bytes, so that everybody knows what is right."""
+"""The simulated model: a pure function of the rows' bytes, so that the right answer is known."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import zlib
 from dataclasses import dataclass
 
 POISON = b"poison"
-"""The container refuses every request that holds such a row: 400."""
+"""The container refuses every request with such a row: 400."""
 SWALLOWED = b"swallow"
-"""No line comes back for such a row, and no error."""
+"""The answer has no line for such a row, and no error."""
 FLAKY = b"flaky"
-"""A request that holds such a row fails with 500 at the first attempt."""
+"""A request with such a row fails with 500 at the first attempt."""
 FATAL = b"fatal"
-"""A request that holds such a row fails with 500 at every attempt."""
+"""A request with such a row fails with 500 at every attempt."""
 QUARREL = b"quarrel"
-"""The container refuses a request that holds two such rows, and scores each by itself: 400."""
+"""The container refuses a request with two such rows (400), and scores each alone."""
 SHY = b"shy"
-"""Of two such rows in one request it answers only the first, and no error; each by itself it scores."""
+"""The answer to a request with two such rows has only the first, and no error; each alone is scored."""
 BUSY = b"busy"
-"""The second attempt of a request that holds such a row is throttled until its caller gives up, once."""
+"""The second attempt of a request with such a row is throttled, once, until its caller gives up."""
 REFUSED = b"refused"
-"""The second attempt of a request that holds such a row is refused for good; a later one is not."""
+"""The second attempt of a request with such a row is refused for good; a later one is not."""
 
 BAD_REQUEST = (
     "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs in your account for more "
@@ -44,17 +44,17 @@ class Refused:
 
 
 def prediction(record: bytes) -> bytes:
-    """The prediction for one sent record, without its line end."""
+    """Return the prediction for one sent record, without its line end."""
     return b"%d" % zlib.crc32(record)
 
 
 def is_bad(record: bytes) -> bool:
-    """Whether no prediction for the record can be had, whatever is tried."""
+    """Tell whether no attempt can get a prediction for the record."""
     return POISON in record or SWALLOWED in record or FATAL in record
 
 
 def score(body: bytes, attempt: int) -> Answered | Refused:
-    """What the container answers to a request's body."""
+    """Answer a request's body like the container."""
     if POISON in body or body.count(QUARREL) > 1:
         return Refused(BAD_REQUEST, b"cannot parse a row")
     if FATAL in body or (FLAKY in body and attempt == 1):

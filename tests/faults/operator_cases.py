@@ -1,4 +1,4 @@
-"""What a person does with what needs one, and dies at: acts on scenes, done again until they are through."""
+"""Operator cases: redrive, correct or discard chunks and dead letters, repeated after faults."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from tests.faults.simulation import Simulation
 OPERATOR = "operator"
 _TRIES = 6
 _HIDDEN_S = 700
-"""Longer than messages are hidden by whoever works on them."""
+"""Longer than any visibility timeout."""
 
-Act = Callable[[Tailrace, str, list[Chunk]], None]
+Action = Callable[[Tailrace, str, list[Chunk]], None]
 
 
 @dataclass(frozen=True)
 class ParkedCase:
-    """What the person does, and what has to come out."""
+    """An operator's action on parked chunks, and the expected result."""
 
-    act: Act
+    action: Action
     expected: Dataset
     before: Dataset
     redrives: int = 1
 
     def run(self, schedule: Schedule) -> Simulation:
-        """Park, mend, let the person act (again, when it fails), and judge."""
+        """Park the chunks, fix the endpoint, let the operator act until it succeeds, and check."""
         sim, job_id, chunks = parked_simulation(self.before, schedule)
         sim.endpoint.down = False
-        retry_until_done(sim, lambda client: self.act(client, job_id, chunks))
+        retry_until_done(sim, lambda client: self.action(client, job_id, chunks))
         sim.drain()
         self._check(sim, job_id, chunks)
         return sim
@@ -73,13 +73,13 @@ class ParkedCase:
 
 @dataclass(frozen=True)
 class DeadLetterCase:
-    """Messages that a function gave up on, while a job waits for it; the person sends them again."""
+    """Dead letters of a function, on which a job waits; the operator redrives them."""
 
     queue: str
     data: Dataset
 
     def run(self, schedule: Schedule) -> Simulation:
-        """Let them die, mend, let the person redrive (again, when it fails), and judge."""
+        """Dead-letter the messages, let the operator redrive until it succeeds, and check."""
         sim = Simulation(schedule)
         options = SubmitOptions(keep="id", chunk_rows=1, job_key="k")
         job_id = sim.submit_until_done(self.data.text, options, meanwhile=False)
@@ -108,7 +108,7 @@ class DeadLetterCase:
         for _done in client.operations.dead_letters.redrive(self.queue):
             pass
         if client.operations.dead_letters.left(self.queue):
-            raise TransientError("the person was told to do it again")
+            raise TransientError("the command asked to be repeated")
 
     def _check(self, sim: Simulation, job_id: str, sent: int) -> None:
         messages = [each.attributes for each in sim.cloud.queue(self.queue).messages.values()]
@@ -120,18 +120,18 @@ class DeadLetterCase:
 
 
 def retry_until_done(sim: Simulation, act: Callable[[Tailrace], None]) -> None:
-    """Let the person act, with a new command each time, until nothing fails."""
+    """Let the operator act until it succeeds, with a new command each time."""
     for _ in range(_TRIES):
         _, client = sim.producer(OPERATOR)
         try:
             act(client)
         except (Crash, TransientError):
-            # They come back after the messages that they held are visible again; meanwhile the world goes on.
+            # Wait until the messages that the command held are visible again; the functions run meanwhile.
             sim.pump()
             sim.cloud.clock.advance(_HIDDEN_S)
         else:
             return
-    raise AssertionError("the person never gets through")
+    raise AssertionError("the operator never succeeds")
 
 
 def _redrive_all(client: Tailrace, job_id: str, _: list[Chunk]) -> None:
@@ -144,7 +144,7 @@ def _redrive_queue(client: Tailrace, _: str, __: list[Chunk]) -> None:
     for _done in found.chunks:
         pass
     if not found.complete:
-        raise TransientError("the person was told to do it again")
+        raise TransientError("the command asked to be repeated")
 
 
 def _each(client: Tailrace, job_id: str, chunks: list[Chunk], act: Callable[[ParkedChunkId], object]) -> None:
@@ -170,14 +170,14 @@ def _discard_each(client: Tailrace, job_id: str, chunks: list[Chunk]) -> None:
     _each(client, job_id, chunks, lambda name: client.operations.redriving.discard(name, "not worth it"))
 
 
-def cases(good: Dataset, fatal: Dataset, mended: Dataset) -> dict[str, ParkedCase | DeadLetterCase]:
-    """Everything a person can do, over inputs of one size: good rows, rows that need correction, those corrected."""
+def build_cases(good: Dataset, fatal: Dataset, corrected_rows: Dataset) -> dict[str, ParkedCase | DeadLetterCase]:
+    """Build every operator case over inputs of one size: good, fatal and corrected rows."""
     discarded = Dataset(tuple(dataclasses.replace(row, refused=True) for row in good.rows))
     return {
         "all of a job": ParkedCase(_redrive_all, good, good),
         "all of the queue": ParkedCase(_redrive_queue, good, good),
         "one by one": ParkedCase(_redrive_each, good, good),
-        "corrected": ParkedCase(_correct_each, mended, fatal),
+        "corrected": ParkedCase(_correct_each, corrected_rows, fatal),
         "discarded": ParkedCase(_discard_each, discarded, good, redrives=0),
         "dead successes": DeadLetterCase(names.SUCCEEDED, good),
         "dead failures": DeadLetterCase(names.FAILED, Dataset.of(b"poison")),
@@ -185,7 +185,7 @@ def cases(good: Dataset, fatal: Dataset, mended: Dataset) -> dict[str, ParkedCas
     }
 
 
-SEVERAL = cases(Dataset.of(b"1", b"2", b"3"), Dataset.of(b"1", b"fatal", b"fatal"), Dataset.of(b"1", b"7", b"7"))
-"""Chunks enough for a command to die between them."""
-SINGLE = cases(Dataset.of(b"1"), Dataset.of(b"fatal"), Dataset.of(b"7"))
-"""As little as there can be, for pairs of faults."""
+SEVERAL = build_cases(Dataset.of(b"1", b"2", b"3"), Dataset.of(b"1", b"fatal", b"fatal"), Dataset.of(b"1", b"7", b"7"))
+"""Enough chunks for a command to die between them."""
+SINGLE = build_cases(Dataset.of(b"1"), Dataset.of(b"fatal"), Dataset.of(b"7"))
+"""The smallest inputs, for pairs of faults."""

@@ -1,4 +1,4 @@
-"""Two faults, the second while the first is being recovered from: all there are, found by recording."""
+"""Pairs of faults, the second during the recovery from the first; recording finds all of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from tests.faults.injection import Fault, FaultKind, Schedule, fault_kinds_of
 
 PAIR_KINDS = frozenset({FaultKind.UNREACHABLE, FaultKind.REPLY_GONE, FaultKind.DEATH_BEFORE, FaultKind.DEATH_AFTER})
-"""Refused before, reply lost after, death before, death after. A read has two of them: it changes nothing, so that
-a lost reply is a refusal."""
+"""Refused before, reply lost after, death before, death after the call. A read has two of them: it
+changes nothing, so a lost reply equals a refusal."""
 EXTRA_CALLS = 10
-"""So many calls a retry may make beyond those of the longest clean handling, and is still broken everywhere."""
+"""Calls of a retry, beyond those of the longest clean handling, that still get a second fault."""
 
 Run = Callable[[Schedule], object]
-"""Plays a world with these faults; AssertionError when it ends otherwise than it must."""
+"""Runs a simulation with the faults of a schedule; raises AssertionError if it ends wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A fault, and another one at a call that is made after it."""
+    """A fault, and another one at a later call."""
 
     first: Fault
     second: Fault
@@ -33,28 +33,31 @@ class Pair:
 
 
 def pair_share() -> tuple[int, int]:
-    """Which share of the pairs tests try: TAILRACE_PAIRS is K/N, every N-th from the K-th on."""
+    """Return the share of the pairs that tests try.
+
+    TAILRACE_PAIRS is K/N: every N-th pair from the K-th on (from 0).
+    """
     number, _, of = os.environ.get("TAILRACE_PAIRS", "0/12").partition("/")
     return int(number), int(of)
 
 
 def pair_kinds_of(call: str) -> Iterator[FaultKind]:
-    """What of the four may happen at a call."""
+    """Return the kinds of `PAIR_KINDS` that may happen at a call."""
     return (kind for kind in fault_kinds_of(call) if kind in PAIR_KINDS)
 
 
 def single_faults(run: Run, role: str | None = None) -> tuple[Schedule, list[Fault]]:
-    """A clean run, and the faults open to its calls."""
+    """Run cleanly; return the schedule and the faults possible at its calls."""
     clean = Schedule(role=role)
     run(clean)
     return clean, [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in pair_kinds_of(call)]
 
 
 def pairs(run: Run, role: str | None = None, *, retry_only: bool = False) -> Iterator[Pair]:
-    """Each fault of a clean run with each fault of every call that is made after it.
+    """Pair each fault of a clean run with each fault of every later call.
 
-    With ``retry_only`` the first is in the longest of what the role does, and the second comes while that is done
-    again: within as many calls, and a few more.
+    With ``retry_only`` the first fault is in the role's longest handling, and the second during its
+    retry: within as many calls and `EXTRA_CALLS` more.
     """
     clean, firsts = single_faults(run, role)
     bounds = list(itertools.pairwise([*clean.begun, len(clean.calls)]))
@@ -73,7 +76,7 @@ def pairs(run: Run, role: str | None = None, *, retry_only: bool = False) -> Ite
 
 @dataclass(frozen=True)
 class SweepResult:
-    """How many pairs were tried, and which of them ended wrongly, in words."""
+    """The number of pairs tried, and a description of each that ended wrongly."""
 
     tried: int
     broken: list[str]
@@ -82,7 +85,7 @@ class SweepResult:
 def sweep_pairs(
     run: Run, role: str | None = None, *, retry_only: bool = False, share: tuple[int, int] = (0, 1)
 ) -> SweepResult:
-    """Try all pairs, or the ``share[0]``-th of ``share[1]`` equal shares of them."""
+    """Try all pairs, or the ``share[0]``-th (from 0) of ``share[1]`` equal shares of them."""
     tried, broken = 0, []
     for pair in itertools.islice(pairs(run, role, retry_only=retry_only), share[0], None, share[1]):
         schedule = Schedule((pair.first, pair.second), role)

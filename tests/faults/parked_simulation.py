@@ -1,4 +1,4 @@
-"""A world in which a job waits for a person."""
+"""A simulation in which a job waits for an operator."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ _OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
 
 
 def parked_simulation(data: Dataset, schedule: Schedule) -> tuple[Simulation, str, list[Chunk]]:
-    """A job of which every chunk is parked, because the endpoint fails."""
-    sim = Simulation(schedule, person=False)
+    """Run a job until every chunk is parked because the endpoint fails.
+
+    Returns the simulation, the job's id and its chunks.
+    """
+    sim = Simulation(schedule, operator=False)
     sim.endpoint.down = True
     job_id = sim.submit_until_done(data.text, _OPTIONS, meanwhile=False)
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Many bad rows among very many good ones, and how many invocations finding them takes."""
+"""Jobs with many bad rows among very many good ones, and the invocations that isolate them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
 
 MAX_EXTRA_RATIO = 1.3
-"""Invocations beyond one for each chunk, over those that a walk down the split trees makes."""
+"""Most invocations beyond one a chunk, as a ratio of the nodes of the split trees."""
 
 
 @dataclass(frozen=True)
 class PoisonRun:
-    """What a run found and took."""
+    """Report and cost of a run."""
 
     report: Report
     chunks: int
     invocations: int
     split_tree_nodes: int
-    """Of the binary split trees that somebody would walk who splits each failing range in its middle."""
+    """Nodes of the binary split trees if each failing range is split in the middle."""
     splits: int
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class PoisonRun:
 
 
 def split_tree_nodes(bad: list[int], first: int, rows: int) -> int:
-    """Nodes of the split tree of a range, of whose rows those in ``bad`` (sorted) are bad."""
+    """Count the nodes of a range's split tree; ``bad`` holds the sorted bad rows."""
     at = bisect_left(bad, first)
     if rows == 1 or at == len(bad) or bad[at] >= first + rows:
         return 1
@@ -45,7 +45,7 @@ def split_tree_nodes(bad: list[int], first: int, rows: int) -> int:
 
 
 def run_poison_job(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int = 10**6) -> PoisonRun:
-    """Run a job of ``rows`` rows, ``poison`` of them bad, and judge it."""
+    """Run a job of ``rows`` rows, ``poison`` of them bad, and check it."""
     bad = sorted(random.Random(seed).sample(range(rows), poison))
     values = [b"%d" % row for row in range(rows)]
     for row in bad:

@@ -1,4 +1,4 @@
-"""Jobs small enough to break at every call, which together make every call there is."""
+"""Scenarios: jobs small enough for a fault at every call, which together make every type of call."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tests.faults.verdict import Report
 
 @dataclass(frozen=True)
 class Scenario:
-    """A dataset, how it is submitted, and how the job has to end."""
+    """A dataset, the options of its submit, and the expected end of the job."""
 
     data: Dataset
     options: SubmitOptions = field(default_factory=lambda: SubmitOptions(keep="id", chunk_rows=3, job_key="k"))
     state: JobState | None = None
-    """None: as the dataset says."""
+    """Expected final state; None for the one that follows from the dataset."""
     notification_counts: tuple[int | None, ...] = ()
-    """Of the first requests, see `Simulation`."""
+    """Notifications of the first requests, see `Simulation`."""
     piece_bytes: int | None = None
-    """Of the parts that functions write; None: so large that there is one."""
+    """Size of the pieces in which functions upload parts; None for one piece."""
     slept_s: float = 0.0
-    """How long the reconciler did not run after the submit."""
+    """Time without the reconciler after the submit, in seconds."""
 
     def run(
         self, schedule: Schedule, *, meanwhile: bool = False, mutate: Mutation = no_mutation
     ) -> tuple[Simulation, Report]:
-        """Submit (again, if need be), let everything come to rest, and judge."""
+        """Submit until it succeeds, run until all is at rest, and check."""
         sim = Simulation(
             schedule, mutate, notification_counts=list(self.notification_counts), piece_bytes=self.piece_bytes
         )
@@ -78,7 +78,7 @@ SCENARIOS: dict[str, Scenario] = {
     "deadline passed": Scenario(
         Dataset.of(b"1", b"2"), _with(deadline_s=1_000), JobState.EXPIRED, notification_counts=(None,) * 6
     ),
-    # As small as they can be, so that pairs of faults can be tried, all of them.
+    # As small as possible, so that all pairs of faults can be tried.
     "one bad row": Scenario(Dataset.of(b"poison")),
     "one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), piece_bytes=8),
     "one misaligned row": Scenario(Dataset.of(b"swallow")),

@@ -1,4 +1,4 @@
-"""A world in one process in which whole jobs run: the real producer, the real functions, a cloud in memory."""
+"""A simulation of whole jobs in one process: the real producer and functions, a cloud in memory."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from tests.faults.memory_aws.cloud import Cloud
 
 PRODUCER = "producer"
 REST_TIMEOUT_S = 40 * 86_400.0
-"""When a world that has not come to rest counts as stuck: beyond the longest deadline."""
+"""Simulated time after which a simulation not at rest counts as stuck: beyond the longest deadline."""
 MAX_STEPS = 200_000
 MAX_REDRIVES = 10
-"""In one world; then people give up, and the deadline ends the job."""
+"""Most redrives in one simulation; then the operator gives up, and the deadline ends the job."""
 
 
 class StuckError(AssertionError):
-    """The world does not come to rest."""
+    """The simulation does not come to rest."""
 
 
 class SerialSender:
-    """Sends two chunks after two others in the submitting thread, so that calls have one order."""
+    """A sender that sends chunks in pairs in the submitting thread, so that calls have one order."""
 
     def __init__(self, execute: Callable[[Call], Any]) -> None:
         self._execute = execute
@@ -58,20 +58,20 @@ class SerialSender:
 
 @dataclass
 class Simulation:
-    """Cloud, endpoint, functions and producers; one schedule of faults for all processes."""
+    """Cloud, endpoint, functions and producers, with one schedule of faults for all processes."""
 
     schedule: Schedule = field(default_factory=Schedule)
     mutate: Mutation = no_mutation
     threads: int = 0
-    """Of the producer; 0 sends in one thread."""
-    person: bool = True
-    """Whether somebody looks after the parked queue."""
+    """Sender threads of the producer; 0 sends in the submitting thread."""
+    operator: bool = True
+    """True if an operator redrives the parked queue."""
     notification_counts: list[int | None] = field(default_factory=list)
-    """For each of the first requests: how often its answer is notified; None for a request that is lost."""
+    """For each of the first requests, the number of notifications of its answer; None loses the request."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
     piece_bytes: int | None = None
-    """How large the pieces are in which functions write parts, if not as large as ever."""
+    """Size of the pieces in which functions upload parts; None for the default."""
 
     def __post_init__(self) -> None:
         self.cloud = Cloud()
@@ -90,7 +90,7 @@ class Simulation:
     # -- producers
 
     def producer(self, role: str = PRODUCER) -> tuple[Process, Tailrace]:
-        """A new producer's process and its client."""
+        """Start a new producer process; return it and its client."""
         process = Process(self.cloud, role, self.schedule)
         self.schedule.begin(role)
         connection = Boto3Connection(session=self.cloud, retry=process.retrying_executor)
@@ -107,7 +107,7 @@ class Simulation:
         return process, client
 
     def submit(self, text: bytes, options: SubmitOptions) -> str | None:
-        """Submit once; the job's id, or None when the producer died or gave up."""
+        """Submit once; return the job's id, or None if the producer died or gave up."""
         _, client = self.producer()
         try:
             done = client.submit("-", options, stdin=io.BytesIO(text))
@@ -121,23 +121,23 @@ class Simulation:
         return done.job_id
 
     def submit_until_done(self, text: bytes, options: SubmitOptions, *, meanwhile: bool) -> str:
-        """Submit again and again, as somebody does whose producer fails; ``meanwhile`` the others go on."""
+        """Submit until the producer succeeds; with ``meanwhile`` the functions run between the tries."""
         for _ in range(6):
             job_id = self.submit(text, options)
             if job_id is not None:
                 return job_id
             if meanwhile:
                 self.pump()
-        raise StuckError("the producer never gets through")
+        raise StuckError("the producer never succeeds")
 
     def _new_id(self) -> str:
         self._ids += 1
         return f"01ARZ3NDEKTSV4RRFFQ69G{self._ids:04d}"
 
-    # -- people
+    # -- the operator
 
     def redrive_parked(self) -> bool:
-        """What a person does who has mended the cause: each parked chunk is to be invoked again; whether any was."""
+        """Redrive each parked chunk, like an operator who has fixed the cause; return whether any was."""
         parked = self.cloud.sqs.receive_message(QueueUrl=names.PARKED, MaxNumberOfMessages=10).get("Messages", ())
         for message in parked:
             self._redrive(decode(ChunkParked, message["Body"]))
@@ -149,7 +149,7 @@ class Simulation:
         if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != event.attempt:
             return
         if not chunk.parked:
-            # Told, and not noted yet: whoever parks it is to be given time.
+            # The message precedes the ledger's record: give the parking function time.
             self.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody=event.to_json(), DelaySeconds=900)
             return
         self.redriven += 1
@@ -168,7 +168,7 @@ class Simulation:
     # -- time
 
     def pump(self) -> bool:
-        """Let the endpoint and the functions do all they can without time going by; whether they did anything."""
+        """Run the endpoint and the functions until time must pass; return whether they did anything."""
         moved = False
         for _ in range(MAX_STEPS):
             busy = bool(self.endpoint.backlog)
@@ -180,7 +180,7 @@ class Simulation:
             if not busy:
                 return moved
             moved = True
-        raise StuckError("messages go round in circles")
+        raise StuckError("messages circulate without end")
 
     def _answer_next(self) -> None:
         notifications = self.notification_counts.pop(0) if self.notification_counts else 1
@@ -190,7 +190,7 @@ class Simulation:
             self.endpoint.process(notifications=notifications)
 
     def wait(self) -> None:
-        """Let time go by until something is due: a message, or the reconciler's tick."""
+        """Advance the clock until something is due: a message, or the reconciler's tick."""
         due = [self.functions.ticked_at + RECONCILE_EVERY_S]
         due += [at for queue, _ in CONSUMERS.values() if (at := self.cloud.queue(queue).next_visible_at()) is not None]
         self.cloud.clock.advance(min(due) - self.cloud.clock())
@@ -198,45 +198,45 @@ class Simulation:
             self.functions.tick()
 
     def drain(self) -> None:
-        """Let everything come to rest: every job final, no message on its way."""
+        """Run until all is at rest: every job final, no message in a queue."""
         until = self.cloud.clock() + REST_TIMEOUT_S
         while True:
             self.pump()
             if self.at_rest():
                 return
-            if self.person and self.redrive_parked():
+            if self.operator and self.redrive_parked():
                 continue
             if self.cloud.clock() > until:
                 raise StuckError(f"not at rest: {[self.job(each) for each in self.jobs]}")
             self.wait()
 
     def at_rest(self) -> bool:
-        """Whether nothing will happen any more."""
+        """Return whether nothing will happen any more."""
         queues = any(self.cloud.queue(queue).messages for queue, _ in CONSUMERS.values())
         jobs = all(job.state.final for job in self.ledger.jobs(100))
         return jobs and not queues and not self.endpoint.backlog
 
-    # -- looking in
+    # -- inspection
 
     @property
     def ledger(self) -> DynamoLedger:
-        """The ledger, looked at by no process: nothing happens to these calls."""
+        """The ledger outside any process: its calls meet no faults."""
         return DynamoLedger(
             DynamoSteps(names.TABLE), lambda call: getattr(self.cloud.dynamodb, call.operation)(**call.params)
         )
 
     def job(self, job_id: str) -> Job:
-        """A job as it is."""
+        """Return the current state of a job."""
         job = self.ledger.job(job_id)
         assert job is not None, job_id
         return job
 
     def leaves(self, job_id: str) -> list[Chunk]:
-        """The chunks whose rows are their own, in order."""
+        """Return the leaf chunks, in order."""
         return sorted((each for each in self.ledger.chunks(job_id) if each.state.leaf), key=lambda each: each.range)
 
     def reader(self) -> Tailrace:
-        """A client to whose calls nothing happens."""
+        """Build a client whose calls meet no faults."""
         process = Process(self.cloud, "reader", Schedule())
         connection = Boto3Connection(session=self.cloud, retry=process.retrying_executor)
         return Tailrace("stack", connection=connection, now=self.cloud.clock)

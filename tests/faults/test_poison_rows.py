@@ -32,7 +32,7 @@ def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:
 
 
 def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
-    sim = Simulation(person=False)
+    sim = Simulation(operator=False)
     data = Dataset.of(*[b"%d" % row for row in range(60)])
     options = SubmitOptions(keep="id", chunk_rows=10, max_attempts=3)
     job_id = sim.submit(data.text, options)
@@ -51,13 +51,13 @@ def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
     assert len(sim.endpoint.accepted) == 6 + 5 * (2 + 2 * 3)
 
     sim.endpoint.down = False
-    sim.person = True
+    sim.operator = True
     sim.drain()
     check(sim, job_id, data)
 
 
 def test_an_endpoint_that_is_down_is_not_asked_for_ever_and_nothing_is_rejected() -> None:
-    sim = Simulation(person=False)
+    sim = Simulation(operator=False)
     sim.endpoint.down = True
     data = Dataset.of(*[b"1"] * 8)
     options = SubmitOptions(keep="id", chunk_rows=2, max_attempts=3, deadline_s=20_000)

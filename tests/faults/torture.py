@@ -1,8 +1,8 @@
-"""Random worlds without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
+"""Random simulations without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
-``--only N`` plays world N of a seed again. ``--pairs`` tries every pair of faults of every scenario instead, or the
-``--share K/N`` of them; ``--poison`` looks for 1,000 bad rows among 1,000,000. ``--deployed`` plays rounds of random
-jobs over the deployed local stack.
+``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every scenario
+instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among 1,000,000.
+``--deployed`` plays rounds of random jobs on the deployed local stack.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WEIGHTS = (8, 8, 8, 8, 2, 2, 2, 2, 1)
 
 @dataclass(frozen=True)
 class RandomRun:
-    """One random world, which follows from its seed."""
+    """One random simulation, determined by its seed."""
 
     seed: str
     data: Dataset
@@ -62,19 +62,25 @@ class RandomRun:
 
     @property
     def ends(self) -> frozenset[JobState]:
-        """How the job may end besides what its rows say: an endpoint that fails for good may exhaust people too."""
+        """Final states allowed besides the one that follows from the rows.
+
+        An endpoint that fails for good may exhaust the operator too, and the job expires.
+        """
         fatal = any(b"fatal" in row.value for row in self.data.rows)
         return frozenset({JobState.EXPIRED}) if fatal else frozenset()
 
     def run(self) -> tuple[Simulation, Report | None]:
-        """Raise AssertionError when the world ends otherwise than it must; no report for a job that may end early or
-        whose budget was spent, of which only what was delivered is known."""
+        """Run the simulation; raise AssertionError if it ends wrongly.
+
+        There is no report for a job whose split budget was spent: the rows rejected with their chunk
+        depend on the order of events.
+        """
         sim = Simulation(Schedule(self.faults), notification_counts=list(self.notification_counts))
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
         sim.drain()
         job = sim.job(job_id)
         if not job.split_budget and self.options.split_budget < len(self.data.rows):
-            # Good rows were rejected with their chunk; which ones follows from the order of events.
+            # Good rows were rejected with their chunk; the order of events determines which.
             assert job.complete, job
             assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS, *self.ends}, job
             return sim, None
@@ -84,15 +90,23 @@ class RandomRun:
 
 
 def main(arguments: list[str]) -> int:
-    """Run until the time is over or a world ends wrongly; 1 then."""
+    """Run until the time is over or a simulation ends wrongly; return 1 for the latter."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", default="0")
-    parser.add_argument("--only", type=int, help="the number of one world to play again")
-    parser.add_argument("--poison", action="store_true", help="1,000 poison rows among 1,000,000 instead")
-    parser.add_argument("--pairs", action="store_true", help="every pair of faults of every scenario instead")
-    parser.add_argument("--share", type=_share, default=(0, 1), metavar="K/N", help="of the pairs, for N machines")
-    parser.add_argument("--deployed", action="store_true", help="over the deployed local stack instead")
+    parser.add_argument("--only", type=int, help="replay only the simulation of this number")
+    parser.add_argument(
+        "--poison", action="store_true", help="run a job with 1,000 poison rows among 1,000,000 instead"
+    )
+    parser.add_argument("--pairs", action="store_true", help="try every pair of faults of every scenario instead")
+    parser.add_argument(
+        "--share",
+        type=_share,
+        default=(0, 1),
+        metavar="K/N",
+        help="of the pairs, for N machines",
+    )
+    parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
     chosen = parser.parse_args(arguments)
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
@@ -120,7 +134,7 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def _try_pairs(share: tuple[int, int]) -> int:
-    """Say of each scenario, and of each thing that a person does, how many pairs were tried; 1 when one was wrong."""
+    """Try the pairs of each scenario and operator case, and print their number; return 1 if one fails."""
     runs: list[tuple[str, Run, str | None]] = [(name, scenario.run, None) for name, scenario in SCENARIOS.items()]
     runs += [(name, case.run, OPERATOR) for name, case in SEVERAL.items()]
     tried, wrong = 0, 0
@@ -141,9 +155,9 @@ def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:
     try:
         sim, report = trial.run()
     except AssertionError as exc:
-        print(f"world {number} ended wrongly: {exc}\n{trial}\nplay it again: make torture SEED={base} ONLY={number}")
+        print(f"simulation {number} ended wrongly: {exc}\n{trial}\nreplay it: make torture SEED={base} ONLY={number}")
         return False
-    totals.update(worlds=1, deaths=sim.functions.deaths, faults=len(sim.schedule.fired), redriven=sim.redriven)
+    totals.update(simulations=1, deaths=sim.functions.deaths, faults=len(sim.schedule.fired), redriven=sim.redriven)
     if report is not None:
         totals.update(report.counts)
     return True

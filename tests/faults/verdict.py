@@ -1,4 +1,7 @@
-"""The verdict on a job at rest, in the words of Jepsen's total-queue: ok, lost, duplicated, unexpected, recovered."""
+"""The verdict on a job at rest, in the terms of Jepsen's total-queue checker.
+
+Rows are ok, lost, duplicated, unexpected or recovered.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.faults.expectation import Expectation
 
 @dataclass
 class Report:
-    """Rows of one job as a receiver of its events sees them, repetitions dropped."""
+    """Row counts of one job, seen by a receiver of its events that drops repetitions."""
 
     submitted: int
     ok: int = 0
@@ -23,7 +26,7 @@ class Report:
     duplicated: int = 0
     unexpected: int = 0
     recovered: int = 0
-    """Rows (all of them ok) that took more than one attempt, or whose event came more than once."""
+    """Rows (all ok) that took more than one attempt, or whose event came more than once."""
     cancelled: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -36,7 +39,7 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The rows by their words, to be added up."""
+        """Row counts by name, to be added up."""
         words = ("submitted", "ok", "lost", "duplicated", "unexpected", "recovered", "cancelled")
         return {word: getattr(self, word) for word in words}
 
@@ -48,22 +51,25 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class JobOutcome:
-    """What is left of a job when all is at rest, wherever it ran."""
+    """Everything that a job leaves when all is at rest, simulated or deployed."""
 
     job: Job
     leaves: Sequence[Chunk]
-    """The chunks whose rows are their own, in order."""
+    """Leaf chunks, in order."""
     parts: Mapping[RowRange, bytes]
     events: Sequence[PartReady | JobFinished]
     """Every copy that was published."""
     has_manifest: bool
     result: bytes | None
-    """As it is downloaded; None of a job that has none."""
+    """The result as downloaded; None if the job has none."""
     rejected: Sequence[tuple[int, bytes]] | None
 
 
 def judge(ending: JobOutcome, data: Expectation, expected: JobState | None = None) -> Report:
-    """What came of the job's rows, and what is wrong with it; ``expected`` if it ends otherwise than its rows say."""
+    """Judge a job: count its rows and collect what is wrong.
+
+    ``expected`` is the final state if it does not follow from the rows.
+    """
     return _Verdict(ending, data, expected or data.final_state).report
 
 
@@ -72,7 +78,7 @@ class _Verdict:
         self._ending = ending
         self._data = data
         early = wanted in EARLY_ENDS
-        # One that was closed while it was being submitted ends where its last chunk ends.
+        # A job that was closed during its submit ends where its last chunk ends.
         self.report = Report((ending.job.rows_total or 0) if early else len(data.rows))
         self._check_ledger(wanted)
         for chunk in ending.leaves:

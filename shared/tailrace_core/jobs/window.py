@@ -17,7 +17,7 @@ _SHARE = 8
 
 
 def must_wait(number: int, window: int) -> bool:
-    """Tell whether chunk ``number`` of a job (from 0) has to wait; none does without a window (0)."""
+    """Tell whether chunk ``number`` of a job (from 0) has to wait; none does if window is 0."""
     return 0 < window <= number
 
 

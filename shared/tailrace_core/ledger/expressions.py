@@ -40,14 +40,14 @@ def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, 
 
 
 def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:
-    """Return the outcome of a transaction whose first write adds a chunk; no reasons mean success."""
+    """Return the outcome of a transaction whose first write adds a chunk; no reason is success."""
     if not reasons:
         return OpenOutcome.OPENED
     return OpenOutcome.EXISTS if reasons[0] == CONDITION_FAILED else OpenOutcome.CLOSED
 
 
 def settle_outcome(reasons: tuple[str, ...]) -> SettleOutcome:
-    """Return the outcome of a transaction whose first write ends a chunk; no reasons mean success."""
+    """Return the outcome of a transaction whose first write ends a chunk; no reason is success."""
     if not reasons:
         return SettleOutcome.SETTLED
     return SettleOutcome.ALREADY if reasons[0] == CONDITION_FAILED else SettleOutcome.REFUSED

@@ -35,7 +35,7 @@ class LedgerSteps(Protocol):
     def finish(self, job_id: str) -> Steps[bool]: ...
 
     def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[Iterable[Chunk], Any]]:
-        """Read one page of a job's chunks by range, and the next page's start (None after the last)."""
+        """Read one page of a job's chunks by range, and the next page's start (None if last)."""
 
 
 class ImmediateLedger:

@@ -47,10 +47,10 @@ class LookupSteps:
     def chunks_page(
         self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
     ) -> Steps[tuple[list[Chunk], Any]]:
-        """Read one page of a job's chunks by range, and the next page's start (None after the last).
+        """Read one page of a job's chunks by range, and the next page's start (None if last).
 
-        The first page starts with the chunks that begin at ``first_row`` or later. A page holds at most
-        ``limit`` chunks, or as many as the service reads at once.
+        The first page starts with the chunks that begin at ``first_row`` or later. A page holds at
+        most ``limit`` chunks, or as many as the service reads at once.
         """
         answer = yield self._query(
             KeyConditionExpression="job = :j AND #i BETWEEN :first AND :last",

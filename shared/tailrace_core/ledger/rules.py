@@ -94,7 +94,7 @@ class Settlement:
 
     @property
     def counted_rejected(self) -> int:
-        """Rows that the job counts as rejected; all rows of a cancelled chunk count as cancelled."""
+        """Rows that the job counts as rejected; a cancelled chunk's rows count as cancelled."""
         return 0 if self.state is ChunkState.CANCELLED else self.rejected
 
     @property

@@ -32,7 +32,7 @@ def read_json(body: str) -> Any:
 
 
 def _encodable(data: Any) -> Any:
-    """Replace lone halves of surrogate pairs: JSON can escape them, but UTF-8 cannot encode them."""
+    """Replace lone halves of surrogate pairs: JSON can escape them, UTF-8 cannot encode them."""
     if isinstance(data, str):
         return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(data, list):

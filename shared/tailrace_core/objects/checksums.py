@@ -31,5 +31,5 @@ def checksum(*pieces: bytes) -> str:
 
 
 def to_s3_crc32(checksum: str) -> str:
-    """Convert a checksum to the form of S3's ``ChecksumCRC32``: the number's four bytes in base64."""
+    """Convert a checksum to the form of S3's ``ChecksumCRC32``: its four bytes in base64."""
     return base64.b64encode(bytes.fromhex(checksum.removeprefix("crc32:"))).decode()
