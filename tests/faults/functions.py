@@ -67,8 +67,8 @@ class Functions:
     seed: int = 0
     piece_bytes: int | None = None
     at_a_time: int = 1
-    """Messages of a batch that CollectResults handles at once. More than one run in real threads, so
-    that a failure found then cannot be replayed."""
+    """Messages of a batch that CollectResults handles at once. More than one run in real threads,
+    so that a failure found then cannot be replayed."""
     beside_others_bytes: int = collect_results.CONCURRENT_MAX_BYTES
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """Function and outcome of each acknowledged message."""
@@ -126,7 +126,8 @@ class Functions:
                 concurrency=self.at_a_time if role in CHECKS_PER_BATCH else 1,
             )
         except Crash:
-            # The queue does not learn which messages were handled: it delivers the whole batch again.
+            # The queue does not learn which messages were handled: it delivers the whole batch
+            # again.
             self.deaths += 1
             return True
         again = {each["itemIdentifier"] for each in answer["batchItemFailures"]}

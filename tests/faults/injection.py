@@ -65,7 +65,7 @@ class Fault:
 
 @dataclass
 class Schedule:
-    """A schedule of faults: numbers the calls of processes with ``role`` (all if None) and assigns faults."""
+    """A schedule of faults over the numbered calls of processes with ``role`` (all if None)."""
 
     faults: tuple[Fault, ...] = ()
     role: str | None = None
@@ -74,7 +74,8 @@ class Schedule:
     """Number of calls made at each start of a task of the role: a message, a tick, a submit."""
     fired: list[Fault] = field(default_factory=list)
     before_call: Callable[[str, str], None] | None = None
-    """Called before each call with role and call; may block, run other actions, or raise `Crash`."""
+    """Called before each call with role and call; may block, run other actions, or raise
+    `Crash`."""
 
     def begin(self, role: str) -> None:
         """Record that a process begins a task that it repeats from the start on failure."""
@@ -90,7 +91,8 @@ class Schedule:
         number = len(self.calls)
         self.calls.append(call)
         for fault in self.faults:
-            # A call made only after an earlier fault may be of a type at which this fault cannot happen.
+            # A call made only after an earlier fault may be of a type at which this fault cannot
+            # happen.
             if fault.at == number and fault.kind in fault_kinds_of(call):
                 self.fired.append(fault)
                 return fault.kind

@@ -42,7 +42,7 @@ class Actor(threading.Thread):
         self.calls += 1
 
     def resume(self, calls: int = _ENDLESS) -> None:
-        """Let the actor make ``calls`` calls (by default all) and stop before the next; raise its error."""
+        """Let the actor make ``calls`` calls, by default all, and stop; raise its error."""
         if self.ended:
             return
         self._allowed = calls

@@ -126,7 +126,8 @@ def retry_until_done(sim: Simulation, act: Callable[[Tailrace], None]) -> None:
         try:
             act(client)
         except (Crash, TransientError):
-            # Wait until the messages that the command held are visible again; the functions run meanwhile.
+            # Wait until the messages that the command held are visible again; the functions run
+            # meanwhile.
             sim.pump()
             sim.cloud.clock.advance(_HIDDEN_S)
         else:

@@ -1,7 +1,7 @@
-"""Writes a typical event for each function, with the answers to the AWS calls that handling it makes.
+"""Writes a typical event for each function, with the answers to its AWS calls.
 
-Usage: ``python -m tests.faults.sample_events FOLDER``. A separate process can replay an event with the function's code
-and nothing else of the project: see `tests.infra.first_event`.
+Usage: ``python -m tests.faults.sample_events FOLDER``. A separate process can replay an event with
+the function's code and nothing else of the project: see `tests.infra.first_event`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROWS = b"id,x\na,1\nb,%b\n" % FLAKY
 
 
 class _Recorder:
-    """A client whose answers are noted, as JSON can hold them."""
+    """A client that records its answers in a form that JSON can hold."""
 
     def __init__(self, service: str, client: Any, answers: list[dict[str, Any]]) -> None:
         self._service = service
@@ -47,9 +47,10 @@ class _Recorder:
 
 
 def sample_events() -> dict[str, dict[str, Any]]:
-    """For each function the ``event`` as Lambda hands it over, when it comes (``time``), and its calls' ``answers``.
+    """Record for each function an ``event``, its ``time``, and the ``answers`` to its calls.
 
-    All are of one job: a chunk is scored, another one fails and is tried again. The reconciler finds nothing to do.
+    All belong to one job: a chunk is scored, another fails and is retried. The reconciler finds
+    nothing to do.
     """
     sim = Simulation(watch=False)
     sim.submit(_ROWS, SubmitOptions(keep="id", chunk_rows=1))
@@ -79,7 +80,7 @@ def _recorded(sim: Simulation, role: str, event: Mapping[str, Any]) -> dict[str,
 
 
 def main(folder: Path) -> None:
-    """Write ``<function's folder>.json`` for each."""
+    """Write ``<the function's folder>.json`` for each function."""
     folder.mkdir(parents=True, exist_ok=True)
     for role, recording in sample_events().items():
         (folder / f"{role}.json").write_text(json.dumps(recording))

@@ -29,7 +29,8 @@ from tests.faults.memory_aws.cloud import Cloud
 
 PRODUCER = "producer"
 REST_TIMEOUT_S = 40 * 86_400.0
-"""Simulated time after which a simulation not at rest counts as stuck: beyond the longest deadline."""
+"""Simulated time after which a simulation not at rest counts as stuck: beyond the longest
+deadline."""
 MAX_STEPS = 200_000
 MAX_REDRIVES = 10
 """Most redrives in one simulation; then the operator gives up, and the deadline ends the job."""
@@ -67,7 +68,8 @@ class Simulation:
     operator: bool = True
     """True if an operator redrives the parked queue."""
     notification_counts: list[int | None] = field(default_factory=list)
-    """For each of the first requests, the number of notifications of its answer; None loses the request."""
+    """For each of the first requests, the number of notifications of its answer; None loses the
+    request."""
     watch: bool = True
     """Check the ledger's invariants at every write."""
     piece_bytes: int | None = None
@@ -121,7 +123,7 @@ class Simulation:
         return done.job_id
 
     def submit_until_done(self, text: bytes, options: SubmitOptions, *, meanwhile: bool) -> str:
-        """Submit until the producer succeeds; with ``meanwhile`` the functions run between the tries."""
+        """Submit until the producer succeeds; ``meanwhile`` runs the functions between the tries."""
         for _ in range(6):
             job_id = self.submit(text, options)
             if job_id is not None:
@@ -137,7 +139,7 @@ class Simulation:
     # -- the operator
 
     def redrive_parked(self) -> bool:
-        """Redrive each parked chunk, like an operator who has fixed the cause; return whether any was."""
+        """Redrive each parked chunk, like an operator who fixed the cause; False if there is none."""
         parked = self.cloud.sqs.receive_message(QueueUrl=names.PARKED, MaxNumberOfMessages=10).get("Messages", ())
         for message in parked:
             self._redrive(decode(ChunkParked, message["Body"]))
@@ -168,7 +170,7 @@ class Simulation:
     # -- time
 
     def pump(self) -> bool:
-        """Run the endpoint and the functions until time must pass; return whether they did anything."""
+        """Run the endpoint and the functions until time must pass; False if they did nothing."""
         moved = False
         for _ in range(MAX_STEPS):
             busy = bool(self.endpoint.backlog)

@@ -1,4 +1,4 @@
-"""The cloud in memory answers as moto does: the same operations, the same results."""
+"""Conformance of the cloud in memory with moto: the same operations give the same results."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _ledger_of(client: Client) -> DynamoLedger:
 
 
 def _operations(source: random.Random) -> Iterator[Callable[[DynamoLedger], Any]]:
-    """A random life of one job, with much that is refused in it."""
+    """Yield random operations on one job, many of them refused."""
     job = Job(job_id=JOB, state=JobState.SUBMITTING, created_at=START, deadline_at=START + 900, split_budget=1)
     settings = JobSettings(endpoint_name="demand")
     yield lambda ledger: ledger.create_job(job, settings, JobKey("k", "f"))

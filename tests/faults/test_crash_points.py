@@ -1,4 +1,4 @@
-"""Every call that anybody makes, broken in every way there is: the end is the same."""
+"""Every fault at every call: the job ends the same."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from tests.faults.simulation import PRODUCER
 
 
 def faults_of(scenario: Scenario, role: str | None = None) -> list[Fault]:
-    """All faults open to the calls of a clean run, found by recording it: a new call is swept with the others."""
+    """Return all faults possible at the calls of a clean run.
+
+    The calls are recorded, so that a new call is covered automatically.
+    """
     schedule = Schedule(role=role)
     scenario.run(schedule)
     return [Fault(at, kind) for at, call in enumerate(schedule.calls) for kind in fault_kinds_of(call)]
 
 
 def sweep(scenario: Scenario, *, role: str | None = None, meanwhile: bool = False) -> int:
-    """How many runs, each with one fault; raises with all that ended otherwise."""
+    """Run the scenario once for each fault; return the number of runs.
+
+    Raises:
+        AssertionError: some runs ended wrongly; the message lists them.
+    """
     faults = faults_of(scenario, role)
     broken: list[str] = []
     for fault in faults:

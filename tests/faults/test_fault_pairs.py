@@ -1,8 +1,8 @@
-"""A second fault while the first is being recovered from.
+"""A second fault during the recovery from the first.
 
-Pairs within what one function, or the producer, does and does again: an equal share of all there are, or all of them
-with TAILRACE_PAIRS=0/1, which takes some ten minutes; and a seeded sample of those that meet two functions.
-`make torture PAIRS=1` tries every pair of every scenario.
+The pairs within one task of a function or the producer and its retry: an equal share of all, or all
+with TAILRACE_PAIRS=0/1, which takes some ten minutes. In addition, a seeded sample of the pairs
+that meet two functions. `make torture PAIRS=1` tries every pair of every scenario.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.faults.test_crash_points import faults_of
 SHARE = pair_share()
 SAMPLE = 30
 RECOVERY_CALLS = 60
-"""How many calls after the first fault the second may come."""
+"""Most calls between the first fault and the second."""
 PAIRED: dict[str, tuple[str, ...]] = {
     PRODUCER: ("one good, one rejected before sending", "all rejected before sending"),
     "collect_results": (
@@ -39,7 +39,7 @@ PAIRED: dict[str, tuple[str, ...]] = {
         "deadline slept through",
     ),
 }
-"""For each role the smallest scenarios in which it makes every call that it makes in any of them."""
+"""For each role the smallest scenarios that together contain every type of call that it makes."""
 
 
 def pair(source: random.Random, single_faults: list[Fault]) -> tuple[Fault, Fault]:

@@ -1,4 +1,4 @@
-"""Two at once, cut at every pair of their calls: whoever is first, the end is the same."""
+"""Two concurrent processes, interleaved at every pair of their calls: the end is the same."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from tests.faults.simulation import Simulation
 
 OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
 WINDOWED = replace(OPTIONS, chunk_rows=1, window=2)
-Act = Callable[[], object]
+Action = Callable[[], object]
 
 
 @dataclass
 class Scene:
-    """A world at the moment before two things happen at once."""
+    """A simulation just before two concurrent actions."""
 
     sim: Simulation
     job_id: str | None
     data: Dataset
-    one: Act
-    other: Act
+    one: Action
+    other: Action
     rejected: Dataset | None = None
-    """What may come out just as well."""
-    ends: tuple[JobState, ...] = ()
-    """How the job may end; empty: as the dataset says."""
+    """An alternative correct result."""
+    final_states: tuple[JobState, ...] = ()
+    """Allowed final states; empty for the one that follows from the dataset."""
     at_once: bool = False
-    """Whether the job comes to its end without any time going by."""
+    """True if the job must end without any time passing."""
 
 
 def opened(
@@ -57,17 +57,17 @@ def opened(
 
 
 def taken(sim: Simulation, queue: str) -> list[str]:
-    """The bodies of a queue's messages, which are gone then."""
+    """Remove a queue's messages and return their bodies."""
     messages = sim.cloud.queue(queue).messages
     bodies = [each.body for each in messages.values()]
     messages.clear()
     return bodies
 
 
-def handling(sim: Simulation, role: str, body: str, made: Composition | None = None) -> Act:
-    """What a function does with a message; when it raises, the message comes again.
+def handling(sim: Simulation, role: str, body: str, made: Composition | None = None) -> Action:
+    """Build the action of a function that handles a message; an error redelivers the message.
 
-    Those that share what they are ``made`` of are threads of one process.
+    Actions that share a composition (``made``) are threads of one process.
     """
     made = made or sim.functions.composition(role)[1]
     module = CONSUMERS[role][1]
@@ -124,7 +124,7 @@ def same_rejection_twice() -> Scene:
 
 
 def second_attempt(sim: Simulation, job_id: str) -> None:
-    """Have the first chunk invoked again, as after an answer that did not come."""
+    """Invoke the first chunk again, like after a lost answer."""
     (chunk,) = sim.leaves(job_id)
     due = RetryDue(
         job_id=job_id, first_row=chunk.range.first_row, rows=chunk.range.rows, attempt=2, tries=1, reason="late"
@@ -238,9 +238,9 @@ def success_and_cancel() -> Scene:
     sim.cloud.sqs.send_message(QueueUrl=names.SUCCEEDED, MessageBody=rest)
     _, client = sim.producer()
     assert client.stack.name
-    ends = JobState.CANCELLED, JobState.COMPLETED
+    final_states = JobState.CANCELLED, JobState.COMPLETED
     act = handling(sim, "collect_results", success)
-    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), ends=ends)
+    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), final_states=final_states)
 
 
 def two_that_start_what_waits(mutate: Mutation = no_mutation) -> Scene:
@@ -260,7 +260,7 @@ def one_that_starts_what_waits_and_cancel() -> Scene:
     _, client = sim.producer()
     assert client.stack.name
     act = handling(sim, "collect_results", success)
-    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), ends=(JobState.CANCELLED,))
+    return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), final_states=(JobState.CANCELLED,))
 
 
 def producer_and_functions() -> Scene:
@@ -281,9 +281,10 @@ def two_producers() -> Scene:
     sim = Simulation(Schedule(before_call=take_turns))
     sim.invariants.ordered = False
 
-    def submitting() -> Act:
+    def submitting() -> Action:
         _, client = sim.producer()
-        # Python 3.11 looks a cached property up under a lock of its class: two actors would wait for each other.
+        # Python 3.11 evaluates a cached property under a lock of its class: two actors would
+        # deadlock.
         assert client.stack.name
         return lambda: sim.jobs.append(client.submit("-", OPTIONS, stdin=io.BytesIO(data.text)).job_id)
 
@@ -321,12 +322,12 @@ def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) 
     counts = run_interleaved(*acts, first=first, second=second)
     if scene.at_once:
         scene.sim.pump()
-        assert scene.sim.at_rest(), "somebody waits for the reconciler"
+        assert scene.sim.at_rest(), "the job waits for the reconciler"
     scene.sim.drain()
     assert len(set(scene.sim.jobs)) == 1
     job_id = scene.sim.jobs[0]
     state = scene.sim.job(job_id).state
-    expected = state if state in scene.ends else None
+    expected = state if state in scene.final_states else None
     data = scene.data
     if scene.rejected is not None and state is JobState.COMPLETED_WITH_REJECTS:
         data = scene.rejected
@@ -334,7 +335,7 @@ def play(build: Callable[[], Scene], first: int, second: int, *, swapped: bool) 
     return counts
 
 
-ALIKE = frozenset(
+SYMMETRIC = frozenset(
     {
         "same success twice",
         "same success twice in a batch",
@@ -344,8 +345,8 @@ ALIKE = frozenset(
         "two producers",
     }
 )
-"""Whoever is first is the same."""
-ORDERS = [(name, swapped) for name in SCENES for swapped in ((False,) if name in ALIKE else (False, True))]
+"""Scenes whose two actions are equal, so that their order does not matter."""
+ORDERS = [(name, swapped) for name in SCENES for swapped in ((False,) if name in SYMMETRIC else (False, True))]
 
 
 def calls_when_first(name: str, *, swapped: bool) -> int:

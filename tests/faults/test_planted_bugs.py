@@ -1,4 +1,4 @@
-"""The tests' tests: bugs planted on purpose are found, each by one of the suite's own methods."""
+"""Tests of the tests: one of the suite's own methods finds each planted bug."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SWEPT = ("all good", "one poison row", "transient errors")
 
 
 def objections(mutate: Mutation) -> Iterator[str]:
-    """What the suite's methods say, one after the other, as long as somebody asks."""
+    """Yield the failures that the suite's methods find, lazily, one method after the other."""
     yield from _windowed(mutate)
     yield from _stale_failure(mutate)
     yield from _interleaved(mutate)

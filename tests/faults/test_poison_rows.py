@@ -1,4 +1,7 @@
-"""One bad row costs one row, and about as many invocations as finding it takes; the budget ends what has no end."""
+"""Cost of bad rows: one row each, and about as many invocations as a search for them takes.
+
+The split budget bounds the cost of inputs with many bad rows.
+"""
 
 from __future__ import annotations
 

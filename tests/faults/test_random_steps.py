@@ -1,4 +1,7 @@
-"""A world steered step by step by hypothesis: the invariants hold after each, and healed it comes to the right end."""
+"""Random steps of a simulation, drawn by hypothesis.
+
+The invariants hold after each step, and without further faults the simulation ends correctly.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ DEADLINE_S = 86_400
 
 
 class Steps(RuleBasedStateMachine):
-    """Whatever happens, in whatever order."""
+    """Every kind of event, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +67,7 @@ class Steps(RuleBasedStateMachine):
         try:
             client.cancel(self.found[key])
         except (Crash, TailraceError):
-            # Whoever cancels fails at an injected fault only, and does it again.
+            # A cancel fails only at an injected fault; the user repeats it.
             if not self.sim.schedule.fired:
                 raise
 
@@ -107,7 +110,7 @@ class Steps(RuleBasedStateMachine):
         self.forged.add(body)
         self.sim.cloud.sqs.send_message(QueueUrl=queue, MessageBody=body)
 
-    def _forged(self, kind: str, succeeded: bool, at: int) -> str:  # noqa: FBT001 what the queue is for
+    def _forged(self, kind: str, succeeded: bool, at: int) -> str:  # noqa: FBT001 the purpose of the queue
         if kind == "garbage":
             return '{"eventName": 7'
         if kind == "test":
@@ -124,7 +127,8 @@ class Steps(RuleBasedStateMachine):
         if kind == "huge":
             message["responseParameters"] = {field: "s3://bucket/" + "x" * 100_000}
         if kind == "no location" and succeeded:
-            # One that might be true: it must do what a true one does, and nothing to a chunk without an answer.
+            # It could be true: it must act like a true one, and not touch a chunk without an
+            # answer.
             del message["responseParameters"]
         return json.dumps(message)
 
@@ -168,7 +172,7 @@ class Steps(RuleBasedStateMachine):
             self._judge(key, job_id)
 
     def redrive_all(self, queue: str) -> None:
-        """Send the dead letters back, but for those that can never be handled."""
+        """Redrive the dead letters, except those that can never be handled."""
         dead = self.sim.cloud.queue(f"{queue}-dead").messages
         for message in list(dead.values()):
             if message.body not in self.forged:
@@ -179,7 +183,7 @@ class Steps(RuleBasedStateMachine):
         state, data = self.sim.job(job_id).state, self.started[key]
         allowed = {data.final_state}
         allowed |= {JobState.CANCELLED} if key in self.early else set()
-        # Healing takes time too: hours at most, of the reconciler's patience and of people's.
+        # Recovery takes time too, at most hours: the reconciler and the operator wait.
         allowed |= {JobState.EXPIRED} if self.passed_s > DEADLINE_S / 2 else set()
         check(self.sim, job_id, data, expected=state if state in allowed else data.final_state)
 

@@ -1,5 +1,7 @@
-"""A person redrives, corrects or discards what is parked, or redrives dead letters, and dies at any call or two: done
-again, the end is the same."""
+"""Operator commands that die at any call, or at any two: repeated, they lead to the same end.
+
+The commands redrive, correct or discard parked chunks, or redrive dead letters.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _GOOD = Dataset.of(b"1", b"2", b"3")
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_what_a_person_does_is_done_once_whatever_happens_at_one_of_their_calls(name: str) -> None:
+def test_an_operator_command_acts_once_despite_a_fault_at_any_of_its_calls(name: str) -> None:
     case, clean = SEVERAL[name], Schedule(role=OPERATOR)
     case.run(clean)
     faults = [Fault(at, kind) for at, call in enumerate(clean.calls) for kind in fault_kinds_of(call)]
@@ -36,13 +38,13 @@ def test_what_a_person_does_is_done_once_whatever_happens_at_one_of_their_calls(
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SINGLE)
-def test_what_a_person_does_is_done_once_whatever_happens_at_two_of_their_calls(name: str) -> None:
+def test_an_operator_command_acts_once_despite_faults_at_any_two_of_its_calls(name: str) -> None:
     swept = sweep_pairs(SINGLE[name].run, OPERATOR, share=pair_share())
     assert swept.tried
     assert not swept.broken, f"{len(swept.broken)} of {swept.tried}:\n" + "\n".join(swept.broken[:8])
 
 
-def test_two_people_who_redrive_at_once_make_one_attempt() -> None:
+def test_two_operators_who_redrive_at_once_make_one_attempt() -> None:
     sim, job_id, chunks = parked_simulation(_GOOD, Schedule())
     sim.endpoint.down = False
     names_ = [ParkedChunkId(job_id, each.range) for each in chunks]

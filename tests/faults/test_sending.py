@@ -1,4 +1,4 @@
-"""Intents are recorded in the order of the input, those that are ready together in one transaction."""
+"""Recording of intents: in input order, those that are ready together in one transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE_S = 120.0
 
 
 class Watch:
-    """Holds the first intent back until some is uploaded, and keeps the rows of each transaction of chunks."""
+    """An executor that delays the first intent for some uploads, and records transactions."""
 
     def __init__(self, uploads: int) -> None:
         self.recorded: list[list[str]] = []
@@ -66,7 +66,7 @@ def submitted(chunks: int, watch: Watch) -> None:
 def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
     watch = Watch(uploads=10)
     submitted(10, watch)
-    # At most four were still between their upload and its being known.
+    # At most four uploads were not reported yet.
     assert len(watch.recorded) <= 1 + 1 + 4
 
 

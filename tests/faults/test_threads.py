@@ -1,6 +1,6 @@
-"""Batches whose messages are handled by real threads: whatever the threads do to each other, jobs end as they have to.
+"""Batches handled by real threads: jobs end correctly for any order of the threads.
 
-What happens here cannot be played again; that all else can is why the other worlds handle one message at a time.
+These runs cannot be replayed. All other simulations handle one message at a time, so that they can.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def test_whatever_a_batch_holds_the_job_ends_the_same(seed: int) -> None:
     data = Dataset.of(*randomness.sample(VALUES, 24))
     window = randomness.choice((0, 5))
     sim, job_id = opened(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
-    # Notified up to four times: the same chunk again and again in one batch.
+    # Up to four notifications: one batch holds the same chunk several times.
     sim.notification_counts = randomness.choices((1, 1, 2, 4), k=12)
-    # Part of the outputs are large, part of them small.
+    # Some outputs are large, some small.
     sim.functions.beside_others_bytes = randomness.choice((10, 18, 19, 20, 10**6))
     ended(sim, job_id, data)
 
@@ -70,7 +70,7 @@ def test_a_batch_of_one_chunk_again_and_again_has_one_effect() -> None:
 
 
 class OpenTo(Schedule):
-    """Numbers the calls alone at which its fault may happen: which ones they are is up to the threads."""
+    """A schedule that numbers only the calls at which its fault may happen; their order is random."""
 
     def next(self, role: str, call: str) -> FaultKind | None:
         if all(fault.kind not in fault_kinds_of(call) for fault in self.faults):

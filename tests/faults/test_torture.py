@@ -1,4 +1,4 @@
-"""Random worlds, a bounded number of them; `make torture` goes on from there."""
+"""A bounded number of random simulations; `make torture` runs more."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 
 from tests.faults.torture import RandomRun
 
-WORLDS = 25
+SIMULATIONS = 25
 
 
 @pytest.mark.parametrize("seed", ["a", "b", "c"])
-def test_random_worlds_end_as_they_must(seed: str) -> None:
-    reports = [RandomRun.of(f"{seed}:{number}").run()[1] for number in range(WORLDS)]
+def test_random_simulations_end_correctly(seed: str) -> None:
+    reports = [RandomRun.of(f"{seed}:{number}").run()[1] for number in range(SIMULATIONS)]
     assert sum(report.ok for report in reports if report is not None)

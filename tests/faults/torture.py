@@ -1,8 +1,8 @@
 """Random simulations without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
-``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every scenario
-instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among 1,000,000.
-``--deployed`` plays rounds of random jobs on the deployed local stack.
+``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every
+scenario instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among
+1,000,000. ``--deployed`` plays rounds of random jobs on the deployed local stack.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class RandomRun:
     def run(self) -> tuple[Simulation, Report | None]:
         """Run the simulation; raise AssertionError if it ends wrongly.
 
-        There is no report for a job whose split budget was spent: the rows rejected with their chunk
-        depend on the order of events.
+        There is no report for a job whose split budget was spent: the rows rejected with their
+        chunk depend on the order of events.
         """
         sim = Simulation(Schedule(self.faults), notification_counts=list(self.notification_counts))
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
@@ -134,7 +134,7 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def _try_pairs(share: tuple[int, int]) -> int:
-    """Try the pairs of each scenario and operator case, and print their number; return 1 if one fails."""
+    """Try the pairs of each scenario and operator case; return 1 if one fails."""
     runs: list[tuple[str, Run, str | None]] = [(name, scenario.run, None) for name, scenario in SCENARIOS.items()]
     runs += [(name, case.run, OPERATOR) for name, case in SEVERAL.items()]
     tried, wrong = 0, 0

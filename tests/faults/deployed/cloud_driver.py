@@ -1,4 +1,4 @@
-"""Deployed jobs, watched to their ends while time passes faster for them than for us."""
+"""Driver of a deployed cloud: watches its jobs to their ends and makes their time pass faster."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from tailrace_local.testing import RunningCloud
 
 POLL_S = 1.0
 SIX_HOURS_S = 6 * 3600.0 + 2 * 900.0 + 60.0
-"""Beyond a request's time to live, its timeout and the reconciler's slack."""
+"""Longer than a request's time to live, its timeout and the reconciler's slack together."""
 
 
 @dataclass(frozen=True)
 class Aging:
-    """So much time passes for open chunks every so often, and the reconciler runs: after the first ``after_s``."""
+    """Aging of open chunks: ``seconds`` pass for them every ``every_s``; the reconciler follows.
+
+    It begins after ``after_s``.
+    """
 
     seconds: float
     every_s: float
@@ -33,23 +36,23 @@ class Aging:
 
 @dataclass(frozen=True)
 class CloudDriver:
-    """Looks at jobs of a cloud, lets hours pass for their open chunks, ticks the reconciler as the schedule does."""
+    """Watches a cloud's jobs, ages their open chunks, and runs the reconciler like its schedule."""
 
     cloud: RunningCloud
     client: Tailrace
 
     @cached_property
     def ledger(self) -> DynamoLedger:
-        """The cloud's ledger, as whoever deployed it sees it."""
+        """The cloud's ledger, with the deployer's rights."""
         connection = Boto3Connection(session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
         return DynamoLedger(DynamoSteps(self.cloud.outputs["LedgerTable"]), connection.execute)
 
     def chunks(self, job_id: str) -> list[Chunk]:
-        """Every chunk that the job ever had."""
+        """Return every chunk that the job ever had."""
         return list(self.ledger.chunks(job_id))
 
     def age(self, job_id: str, seconds: float) -> None:
-        """Let ``seconds`` pass for the job: it is due, and what is open of it was invoked, that much earlier."""
+        """Age the job by ``seconds``, together with its open chunks and their invocations."""
         due = {":s": seconds}
         self._update(job_item_key(job_id), "SET due_at = due_at - :s", "attribute_exists(due_at)", due)
         for chunk in self.chunks(job_id):
@@ -79,10 +82,10 @@ class CloudDriver:
                 **({"ExpressionAttributeNames": names} if names else {}),
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # it moved on meanwhile
+            return  # the item changed meanwhile
 
     def reconcile(self) -> dict[str, int]:
-        """One tick of the deployed reconciler: what it found. A function that a fault killed finds nothing."""
+        """Run the deployed reconciler once and return its findings; none if a fault killed it."""
         answer = self.cloud.client("lambda").invoke(FunctionName=self.cloud.functions["ReconcileJobs"])
         found: Any = json.loads(answer["Payload"].read() or b"{}")
         return {} if "FunctionError" in answer else found
@@ -95,7 +98,10 @@ class CloudDriver:
         aging: Aging | None = None,
         meanwhile: Callable[[list[Job]], None] | None = None,
     ) -> list[Job]:
-        """The jobs in their final states; ``meanwhile`` is called with those that are not, at every look."""
+        """Wait for the jobs' final states and return the jobs.
+
+        Each poll calls ``meanwhile`` with the jobs that are not final yet.
+        """
         job_ids = list(job_ids)
         next_tick = time.monotonic() + max(aging.after_s, aging.every_s) if aging else None
         open_jobs: list[Job] = []
@@ -115,7 +121,7 @@ class CloudDriver:
 
 
 def polling(what: str, timeout_s: float, *, every_s: float = POLL_S, about: object = "") -> Iterator[None]:
-    """Comes round every ``every_s`` until ``timeout_s`` are over; then says what was waited for, and ``about`` it."""
+    """Yield every ``every_s`` until ``timeout_s`` are over; then fail with ``what`` and ``about``."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         yield

@@ -1,4 +1,4 @@
-"""What people do for a deployed stack: redrive what is parked, or give it up, and send dead letters again."""
+"""The operator of a deployed stack: redrives or discards parked chunks, and redrives dead letters."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _DEAD = "DeadLetterQueue"
 
 @dataclass(frozen=True)
 class CloudOperator:
-    """Act by the client, as the command does; remember how often."""
+    """Acts through the client, like the command does, and counts its actions."""
 
     client: Tailrace
     queues: Queues
     done: Counter[str] = field(default_factory=Counter)
 
-    def look(self) -> None:
-        """Do what there is to do now."""
+    def act(self) -> None:
+        """Do everything that is pending."""
         left = self.queues.left()
         if "ParkedQueue" in left:
             self._redrive_parked()
         for output in left:
             if output == f"ReconcileJobs{_DEAD}":
-                # Ticks that died: the schedule's next one does the same work.
+                # Dead-lettered ticks: the schedule's next tick does the same work.
                 self.queues.purge(output)
             elif output.endswith(_DEAD):
                 letters = self.client.operations.dead_letters.redrive(output.removesuffix(_DEAD).lower())

@@ -1,6 +1,7 @@
-"""A deployed cloud to misbehave, by a plan that is cleared after each test.
+"""A deployed cloud for fault plans, which are cleared after each test.
 
-Not the cloud of the other tests: there a message whose function was killed stays hidden for minutes.
+It is not the cloud of the other tests: there, a message whose function was killed stays hidden for
+minutes.
 """
 
 from __future__ import annotations

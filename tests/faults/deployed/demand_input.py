@@ -1,4 +1,4 @@
-"""Inputs for the demo's model, with rows that it, or the pre-flight check, refuses; and what has to come out."""
+"""Inputs for the demo's model with flawed rows, and their expected results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "key"
 
 
 class Flaw(Enum):
-    """What is wrong with a row."""
+    """Flaw of a row."""
 
     PRICE = "a price that the model cannot read"
     RAGGED = "a field too many"
@@ -26,12 +26,12 @@ class Flaw(Enum):
 
 
 IN_PREFLIGHT = (Flaw.RAGGED, Flaw.COMMENT, Flaw.NUL, Flaw.BLANK, Flaw.HEADER)
-"""What the producer rejects before it sends anything."""
+"""Flaws of rows that the producer rejects before sending."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row: its record, its line in the result, whether it has to be rejected."""
+    """One row: its record, its line in the result, and whether it has to be rejected."""
 
     record: bytes
     line: bytes
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scored(Expectation):
-    """What has to come out, by the model itself."""
+    """The expected result, according to the model itself."""
 
     rows: tuple[Line, ...]
     columns: bytes
@@ -48,7 +48,7 @@ class Scored(Expectation):
 
 @dataclass(frozen=True)
 class DemandInput:
-    """Rows in the model's columns, some of them flawed; ``keyed`` ones have a key before, which is kept."""
+    """Rows in the model's columns, some flawed; ``keyed`` rows begin with a key, which is kept."""
 
     rows: Sequence[Row]
     flaws: Mapping[int, Flaw]
@@ -57,17 +57,17 @@ class DemandInput:
 
     @property
     def keep(self) -> tuple[str, ...]:
-        """The names of the columns that are kept: one, or none."""
+        """Names of the kept columns: one or none."""
         return ("column_1" if self.header is HeaderPolicy.NONE else KEY,) if self.keyed else ()
 
     @property
     def text(self) -> bytes:
-        """The file."""
+        """The file's content."""
         head = () if self.header is HeaderPolicy.NONE else (self._header,)
         return b"".join(record + b"\n" for record in (*head, *self._records()))
 
     def scored(self, model_url: str) -> Scored:
-        """Ask the model server itself about the good rows."""
+        """Build the expected result by asking the model server itself about the good rows."""
         good = [number for number in range(len(self.rows)) if number not in self.flaws]
         answers = dict(zip(good, ask_model(model_url, [self.rows[number] for number in good]), strict=True))
         lines = (
@@ -105,9 +105,9 @@ class DemandInput:
 
     def _line(self, number: int, record: bytes, prediction: str) -> bytes:
         if not self.keyed:
-            # A line of nothing would be skipped by whoever reads it.
+            # CSV readers skip an empty line.
             return (prediction or '""').encode() + b"\n"
-        # Which field of a ragged record was the key, nobody knows.
+        # The key of a ragged record is unknown.
         unknown = self.flaws.get(number) in {Flaw.RAGGED, Flaw.BLANK}
         key = b"" if unknown else record.split(b",", 1)[0]
         return key + b"," + prediction.encode() + b"\n"

@@ -1,4 +1,4 @@
-"""A deployed cloud that is to misbehave: what its faults delay comes again within seconds, not within minutes."""
+"""A deployed cloud for fault plans: it delivers delayed messages again in seconds, not minutes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from tests.faults.deployed.cloud_driver import CloudDriver, polling
 from tests.faults.deployed.queues import Queues
 
 HIDDEN_S = 10
-"""The visibility timeout of the functions' queues here: so long a message whose function was killed stays hidden."""
+"""Visibility timeout of the functions' queues, in seconds: how long the message of a killed
+function stays hidden."""
 WORKERS = 3
-"""Of each function at most: a fault plan has all of them started anew, and two cores are enough for no more."""
+"""Most workers of each function: a fault plan restarts all of them, and two cores suffice for no
+more."""
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
 _NOBODYS = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
 _IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _NOBODYS.to_json()}
-"""For each queue of the functions, a message that leads to nothing."""
+"""For each queue of the functions, a message without effect."""
 _TIMEOUT_S = 60.0
 
 
 @contextlib.contextmanager
 def faulty_cloud(state_dir: Path) -> Iterator[CloudDriver]:
-    """The pipeline, with IAM enforced, and a client of it, until the block ends.
+    """Run the pipeline, with IAM enforced, and a client of it until the block ends.
 
     Raises:
-        LocalCloudError: it did not come up; nothing of it is left then.
+        LocalCloudError: the cloud did not start; nothing of it is left then.
     """
     parameters = {"MaximumConcurrency": str(WORKERS)}
     with running_cloud(state_dir, enforce_iam=True, parameters=parameters) as cloud:
@@ -40,7 +42,10 @@ def faulty_cloud(state_dir: Path) -> Iterator[CloudDriver]:
 
 
 def _shorten(cloud: RunningCloud) -> None:
-    """Shorten the visibility timeouts. A receive that waits already keeps the old one: it is given something to end."""
+    """Shorten the visibility timeouts.
+
+    A receive that already waits keeps the old timeout: a message without effect ends it.
+    """
     queues = Queues(cloud)
     for output, message in _IGNORED.items():
         sqs, url = cloud.client("sqs"), cloud.outputs[output]
@@ -53,7 +58,7 @@ def _shorten(cloud: RunningCloud) -> None:
 
 @contextlib.contextmanager
 def plan_cleared(admin: FaultAdmin) -> Iterator[FaultAdmin]:
-    """The cloud's faults; whatever was set is cleared when the block ends."""
+    """Clear the cloud's fault plan when the block ends."""
     try:
         yield admin
     finally:

@@ -1,4 +1,4 @@
-"""Four jobs over the deployed stack at once, each with its own trouble, told apart by their ids in one plan."""
+"""Four concurrent jobs on the deployed stack, each with its own trouble; one plan tells them by id."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from tests.integration.pipeline.demand_rows import demand_rows
 
 _TIMEOUT_S = 300.0
 _LOOK = Aging(300.0, every_s=2.0)
-"""One look of the reconciler after the other, five minutes between them: minutes, not the time to live."""
+"""Ages chunks by the reconciler's period of five minutes between its runs, not by the time to
+live."""
 
 
 class Trouble(StrEnum):
-    """What is the matter with a job."""
+    """Trouble of a job."""
 
     SCATTERED = "50 bad rows in 50,000"
     POISON = "every row is bad"
@@ -37,7 +38,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class TroubledJob:
-    """One of the jobs, and what has to come out of it."""
+    """One of the jobs, with its input."""
 
     job_id: str
     input: DemandInput
@@ -45,12 +46,12 @@ class TroubledJob:
 
     @property
     def chunks(self) -> int:
-        """How many the producer made."""
+        """Number of chunks that the producer made."""
         return -(-len(self.input.rows) // self.chunk_rows)
 
 
 class FixedJobs:
-    """The jobs, and how they came out."""
+    """The four jobs and their outcomes."""
 
     def __init__(self, runner: RoundRunner, seed: int) -> None:
         self._stage = runner
@@ -58,7 +59,7 @@ class FixedJobs:
         self.requests_while_down = 0
 
     def run(self) -> None:
-        """Have all of them come to rest; the endpoint answers everybody once the job that it did not is parked."""
+        """Run all jobs to rest; the endpoint recovers once the job without answers is parked."""
         driver, ids = self._stage.driver, {trouble: job.job_id for trouble, job in self.jobs.items()}
         rules = [
             rule("drop", inference_id=f"^{ids[Trouble.UNHEARD]}"),
@@ -72,19 +73,19 @@ class FixedJobs:
             driver.until_final([ids[Trouble.POISON], ids[Trouble.SCATTERED]], timeout_s=_TIMEOUT_S)
             self._until_parked(self.jobs[Trouble.DOWN])
         self.requests_while_down = self.requests(Trouble.DOWN)
-        self._stage.operator.look()
+        self._stage.operator.act()
         driver.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S)
 
     def job(self, trouble: Trouble) -> Job:
-        """As the ledger has it."""
+        """Get the job from the ledger."""
         return self._stage.driver.client.status(self.jobs[trouble].job_id)
 
     def requests(self, trouble: Trouble) -> int:
-        """How often the endpoint was invoked for the job, by the attempts of all chunks that it ever had."""
+        """Count the invocations for the job: the attempts of all chunks that it ever had."""
         return sum(chunk.attempt for chunk in self._stage.driver.chunks(self.jobs[trouble].job_id))
 
     def check(self, trouble: Trouble, expected: JobState | None = None) -> Report:
-        """Raise AssertionError unless it came out as it has to."""
+        """Raise AssertionError unless the job ended as expected."""
         job, driver = self.jobs[trouble], self._stage.driver
         scored = job.input.scored(driver.cloud.model_url)
         return check(driver, self._stage.queues, job.job_id, scored, expected=expected)

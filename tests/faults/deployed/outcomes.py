@@ -1,4 +1,4 @@
-"""What is left of a deployed job, fetched as its people would, and the verdict on it."""
+"""Outcome of a deployed job, fetched like its users would, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.faults.verdict import JobOutcome, Report, judge
 def check(
     driver: CloudDriver, queues: Queues, job_id: str, data: Expectation, *, expected: JobState | None = None
 ) -> Report:
-    """Raise AssertionError, with the report, unless the job came out as it has to."""
+    """Raise AssertionError with the report unless the job ended as expected."""
     report = judge(ending(driver, queues, job_id), data, expected)
     report.require_right()
     return report
 
 
 def ending(driver: CloudDriver, queues: Queues, job_id: str) -> JobOutcome:
-    """What is left of a job in its final state."""
+    """Fetch everything that a job in its final state leaves."""
     job = driver.client.status(job_id)
     leaves = sorted((each for each in driver.chunks(job_id) if each.state.leaf), key=lambda each: each.range)
     result, rejected = None, None

@@ -1,4 +1,4 @@
-"""Producers as processes, killed in the middle of their work."""
+"""Producer processes that are killed during their work."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _TIMEOUT_S = 120.0
 
 
 def submit(driver: CloudDriver, job: RandomJob, source: Path, key: str | None) -> str:
-    """Submit (again); the job's id."""
+    """Submit, or resume a submit; return the job's id."""
     return driver.client.submit(str(source), replace(job.options, job_key=key)).job_id
 
 
 def kill_while_submitting(driver: CloudDriver, job: RandomJob, key: str) -> bool:
-    """Submit by the command, and kill it once so many chunks are recorded; whether it was in the middle then.
+    """Submit by the command, and kill it once enough chunks are recorded.
 
-    The end of its input does not come, so that it is not done before whoever looks has seen as much.
+    Returns whether the job was in ``submitting`` then. The input's last byte is withheld, so that
+    the command cannot end before the poll sees the chunks.
     """
     rows, limit = len(job.input.rows), job.options.chunk_rows
     enough = min(int(0.8 * job.interrupt_at * -(-rows // limit)) + 1, (rows - 1) // limit)
@@ -51,7 +52,7 @@ def kill_while_submitting(driver: CloudDriver, job: RandomJob, key: str) -> bool
 
 
 def _recorded(driver: CloudDriver, key: str) -> int:
-    """How many chunks; fewer than none while there is no job."""
+    """Count the recorded chunks; -1 while there is no job."""
     found = driver.ledger.find_job_key(key)
     return -1 if found is None else sum(1 for _ in driver.ledger.chunks(found[0]))
 

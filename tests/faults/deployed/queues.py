@@ -1,4 +1,4 @@
-"""The deployed stack's queues: what is left in them, and what was published."""
+"""The deployed stack's queues: their remaining messages, and the published events."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _BATCH = 10
 
 @dataclass(frozen=True)
 class Queues:
-    """The queues of one cloud, and the events that were taken from one of them."""
+    """The queues of one cloud, and the events received from its results queue."""
 
     cloud: RunningCloud
     events: list[PartReady | JobFinished] = field(default_factory=list)
-    """Every copy that was published, of all jobs."""
+    """Every published copy of every job's events."""
 
     def left(self, *, delayed: bool = False) -> dict[str, int]:
-        """Messages that wait or are in flight, by the output's name of the queue; those that are not empty.
+        """Count waiting and in-flight messages by queue output, without empty queues.
 
-        ``delayed`` counts those whose time has not come as well: retries, of which those of a job that has ended find
-        nothing to do.
+        ``delayed`` adds messages that are not visible yet: retries. Those of a job that has ended
+        have no effect.
         """
         wanted = (_WAITING, _IN_FLIGHT, *((_DELAYED,) if delayed else ()))
         depths = {}
@@ -39,20 +39,20 @@ class Queues:
         return {output: depth for output, depth in depths.items() if depth}
 
     def at_endpoint(self) -> int:
-        """Requests that wait at the endpoint or are being answered."""
+        """Count the requests that wait or are in flight at the endpoint."""
         url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.facts.endpoint_name}"
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own http address
             shown: dict[str, Any] = json.load(answer)
         return int(shown["waiting"]) + int(shown["in_flight"])
 
     def purge(self, output: str) -> None:
-        """Delete all that waits in a queue."""
+        """Delete all messages of a queue."""
         self._sqs.purge_queue(QueueUrl=self.cloud.outputs[output])
 
     def published(self, job_id: str) -> list[PartReady | JobFinished]:
-        """Every copy of every event of the job so far, as the stack's own results queue has them."""
+        """Return every copy of the job's events so far, from the stack's results queue."""
         url = self.cloud.outputs["ResultsQueue"]
-        # Only what is there: by itself the queue would wait for more for 20 s.
+        # Do not wait: the queue's own setting waits 20 s for messages.
         asked = {"QueueUrl": url, "MaxNumberOfMessages": _BATCH, "WaitTimeSeconds": 0}
         while messages := self._sqs.receive_message(**asked).get("Messages"):
             self.events.extend(decode_published(message["Body"]) for message in messages)

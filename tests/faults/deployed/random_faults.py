@@ -1,7 +1,7 @@
-"""Plans of faults, drawn: everything that the local cloud can do to a job, short of what may cost a good row.
+"""Random fault plans: every fault of the local cloud that must not cost a good row.
 
-What costs one, and rightly so, is kept from happening: a server that fails at every attempt (here at the first two of
-three at most), and an answer that is wrong, too slow or too large for one row alone.
+Excluded are the faults that rightly reject one: a server that fails at every attempt (here at most
+at the first two of three), and an answer that is wrong, too slow or too large for a single row.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from tests.faults.deployed.faulty_cloud import FUNCTIONS
 _FIRST = {"inference_id": r"\.1$"}
 _FIRST_TWO = {"inference_id": r"\.[12]$"}
 _TEN_ROWS = {"inference_id": r"\.[0-9]{2,}\.[0-9]+$"}
-"""Rows rejected before sending are fewer (`drawn_jobs`): two at least were sent."""
+"""Matches chunks of ten rows or more. Fewer rows are rejected before sending (`random_jobs`), so at
+least two were sent."""
 
 
 def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
-    """A rule of a plan; ``what`` may be the bare kind."""
+    """Build a rule of a plan; ``what`` is a fault or only its kind."""
     return {"when": when, "do": {"kind": what} if isinstance(what, str) else what}
 
 
 def random_plan(source: random.Random, *, header_repeated: bool) -> CloudFaultPlan:
-    """About half of what can go wrong, at drawn rates."""
+    """Draw a plan with about half of the possible faults, at random rates."""
     endpoint = [each for each in _endpoint(source, header_repeated=header_repeated) if source.random() < 0.5]
     functions = [each for each in _functions(source) if source.random() < 0.5]
     plan = {
@@ -40,10 +41,11 @@ def _endpoint(source: random.Random, *, header_repeated: bool) -> Sequence[dict[
     def rate(most: float) -> float:
         return round(source.uniform(0.02, most), 3)
 
-    # An instance that dies takes what it is working on with it, at whichever attempt: others fail once only then.
+    # A dying instance fails the requests in progress, at any attempt: other faults then apply once
+    # only.
     dies = source.random() < 0.3
     failing = _FIRST if dies else _FIRST_TWO
-    # One line too many is a header that was scored, where one was sent.
+    # Where a header is sent, an extra line counts as the scored header, so that fault is excluded.
     spoilt = ["drop_last", "drop_middle", "empty", *([] if header_repeated else ["add_line"])]
     return [
         rule("refuse", rate=rate(0.15), limit=6),

@@ -1,4 +1,4 @@
-"""Jobs, drawn: an input with its flaws, the options, and what people do to it meanwhile."""
+"""Random jobs: an input with flaws, options, and an interruption."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.integration.pipeline.demand_rows import demand_rows
 
 _MOST_ROWS = 240
 _MOST_REFUSED = 4
-"""In the pre-flight check; see `drawn_faults`."""
+"""Most rows that the pre-flight check rejects; see `random_faults`."""
 
 
 class Interruption(StrEnum):
-    """What happens to a job beside all faults."""
+    """Interruption of a job, in addition to the faults."""
 
     NOTHING = "nothing"
     PRODUCER_KILLED = "the producer is killed, and submits again"
@@ -27,17 +27,17 @@ class Interruption(StrEnum):
 
 @dataclass(frozen=True)
 class RandomJob:
-    """One job, which follows from its seed."""
+    """One job, determined by its seed."""
 
     input: DemandInput
     options: SubmitOptions
     interruption: Interruption
     interrupt_at: float
-    """When the mishap is: the share of the rows that is recorded, or settled, by then."""
+    """Share of the rows that are recorded, or settled, at the interruption."""
 
     @classmethod
     def of(cls, source: random.Random, *, interruption: Interruption | None = None) -> RandomJob:
-        """Draw one; ``interruption`` if it is not to be drawn."""
+        """Draw a job; ``interruption`` fixes its interruption."""
         header = source.choice(list(HeaderPolicy))
         count = source.randint(20, _MOST_ROWS)
         rows = demand_rows(count, source.randrange(2**31), awkward=source.random() < 0.3)
@@ -53,7 +53,7 @@ class RandomJob:
 
     @property
     def ends(self) -> frozenset[JobState]:
-        """How the job may end."""
+        """Allowed final states."""
         rejects = len(self.input.flaws)
         usual = JobState.COMPLETED_WITH_REJECTS if rejects else JobState.COMPLETED
         if self._over_limit(rejects):
@@ -80,5 +80,5 @@ def _flaws(source: random.Random, count: int, header: HeaderPolicy) -> dict[int,
     refused = [each for each in IN_PREFLIGHT if each is not Flaw.HEADER or header is not HeaderPolicy.NONE]
     kinds = [Flaw.PRICE] * source.choice((0, 0, 1, 1, 2, 3))
     kinds += source.choices(refused, k=source.choice((0, 0, 1, 2, _MOST_REFUSED)))
-    # Without a header the first row says how many columns there are.
+    # Without a header the first row determines the number of columns.
     return dict(zip(source.sample(range(1, count), len(kinds)), kinds, strict=True))

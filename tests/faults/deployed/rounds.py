@@ -1,6 +1,6 @@
-"""Rounds of random jobs under random faults over the deployed local stack.
+"""Rounds of random jobs under random faults on the deployed local stack.
 
-A round follows from its seed as far as what is drawn; how its processes meet is up to the machine.
+The seed determines the jobs and the faults of a round, but not the timing of its processes.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from tests.faults.deployed.random_jobs import Interruption, RandomJob
 from tests.faults.verdict import Report
 
 SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
-"""Of the rounds and jobs that are played in tests."""
+"""Seed of the rounds and jobs in tests."""
 ROUND_S = 400.0
 REST_S = 12.0 * HIDDEN_S
-"""Until nothing is in flight any more; a message that fails again and again is a dead letter by then."""
+"""Longest time until nothing is in flight; a message that keeps failing is a dead letter by
+then."""
 AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
 
 
 @dataclass(frozen=True)
 class Round:
-    """Jobs that run at once, and what goes wrong meanwhile."""
+    """Jobs that run at once, and their fault plan."""
 
     jobs: tuple[RandomJob, ...]
     plan: CloudFaultPlan
 
     @classmethod
     def of(cls, seed: str) -> Round:
-        """Draw one."""
+        """Draw a round."""
         source = random.Random(seed)
         jobs = tuple(RandomJob.of(source) for _ in range(source.randint(2, 6)))
         repeated = any(job.options.header is HeaderPolicy.REPEAT for job in jobs)
@@ -56,7 +57,7 @@ class Round:
 
 
 class RoundRunner:
-    """Where rounds are played: a cloud, the people who look after it, a folder for inputs."""
+    """Runner of rounds: a cloud, its operator, and a folder for inputs."""
 
     def __init__(self, driver: CloudDriver, folder: Path) -> None:
         self.driver = driver
@@ -68,7 +69,7 @@ class RoundRunner:
         self._files = 0
 
     def play(self, played: Round) -> list[Report]:
-        """Raise AssertionError when a job ends otherwise than it must, or something is left behind."""
+        """Play a round; raise AssertionError if a job ends wrongly, or something is left behind."""
         with plan_cleared(self.admin):
             self.admin.set(played.plan)
             job_ids = [self._submit(job) for job in played.jobs]
@@ -81,25 +82,28 @@ class RoundRunner:
         return [self._judge(job_id, job) for job_id, job in by_id.items()]
 
     def rest(self, timeout_s: float, *, delayed: bool = False) -> None:
-        """Wait until nothing is in flight, ``delayed`` retries included; people redrive what has died."""
+        """Wait until nothing is in flight; the operator redrives dead letters.
+
+        With ``delayed``, retries that are not visible yet count as in flight.
+        """
         left: dict[str, int] = {}
         for _ in polling("nothing to be left in flight, there is", timeout_s, every_s=1.0, about=left):
-            self.operator.look()
+            self.operator.act()
             left.clear()
             left.update(self.queues.left(delayed=delayed))
             if not left and not self.queues.at_endpoint():
                 return
 
     def file(self, text: bytes) -> Path:
-        """A new file that holds ``text``."""
+        """Write ``text`` to a new file."""
         self._files += 1
         path = self._folder / f"{self._files}.csv"
         path.write_bytes(text)
         return path
 
-    def told(self) -> str:
-        """All counts so far."""
-        counts = {**self.totals, **{f"people: {name}": count for name, count in self.operator.done.items()}}
+    def summary(self) -> str:
+        """Format all counts so far."""
+        counts = {**self.totals, **{f"operator: {name}": count for name, count in self.operator.done.items()}}
         return ", ".join(f"{name} {count}" for name, count in counts.items())
 
     def _submit(self, job: RandomJob) -> str:
@@ -110,8 +114,8 @@ class RoundRunner:
         return submit(self.driver, job, source, key)
 
     def _act(self, jobs: list[Job], by_id: dict[str, RandomJob]) -> None:
-        """What people do while jobs run."""
-        self.operator.look()
+        """Act for the operator and the users while jobs run."""
+        self.operator.act()
         for job in jobs:
             drawn = by_id[job.job_id]
             settled = job.rows_settled / len(drawn.input.rows)

@@ -1,4 +1,4 @@
-"""What bad rows, lost notifications and an endpoint that is down cost over the deployed stack."""
+"""Cost of bad rows, lost notifications and a failing endpoint on the deployed stack."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_a_job_of_which_nothing_is_scored_fails_when_enough_rows_were_tried_alon
         f"{len(poison.input.rows)} bad rows and no other: {requests} invocations, {job.rows_rejected} rows tried alone"
     )
     assert "no row was scored" in (job.reason or "")
-    # Each row that is tried alone, and what is left of its chunk; one more of each chunk may be under way by then.
+    # Each row tried alone, and the rest of its chunk; one more of each chunk may be in flight by
+    # then.
     assert requests <= poison.chunks + 2 * (ALL_REFUSED_CHUNKS + poison.chunks)
 
 

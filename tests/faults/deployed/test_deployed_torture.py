@@ -1,4 +1,7 @@
-"""Random jobs under random faults over the deployed stack, a bounded number; `make torture DEPLOYED=1` goes on."""
+"""A bounded number of random jobs under random faults on the deployed stack.
+
+`make torture DEPLOYED=1` runs more.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ KILLS = [
     rule("kill_after", function="*DispatchRetries*", call="sagemaker*", limit=1),
     rule("kill_before", function="*ReconcileJobs*", number=4, limit=1),
 ]
-"""In the middle of what each function does: each event makes that many calls, or such a one."""
+"""Kills each function during its work: each event makes at least that many calls, or such a
+call."""
 
 
 def test_jobs_come_out_right_though_every_kind_of_process_is_killed_inside_its_work(runner: RoundRunner) -> None:
@@ -52,4 +56,4 @@ def test_random_jobs_under_random_faults_end_as_they_must(runner: RoundRunner) -
     print(played)
     for report in runner.play(played):
         print(report)
-    print(runner.told())
+    print(runner.summary())

@@ -1,4 +1,4 @@
-"""Rounds over a deployed stack of their own, played until the time is over or one ends wrongly."""
+"""Rounds on a deployed stack of their own, until the time is over or one ends wrongly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.faults.deployed.faulty_cloud import faulty_cloud
 from tests.faults.deployed.rounds import Round, RoundRunner
 
 LAST_S = 900.0
-"""The longest that a queue delays a message."""
+"""Longest delay of a message in a queue, in seconds."""
 _COMPLAINTS = 20
 
 
 def play_on(seconds: float, seed: str, only: int | None) -> int:
-    """Play rounds until the time is over or one ends wrongly; 1 then."""
+    """Play rounds until the time is over or one ends wrongly; return 1 for the latter."""
     with (
         tempfile.TemporaryDirectory(prefix="tailrace-torture-") as folder,
         faulty_cloud(Path(folder) / "state") as driver,
@@ -31,9 +31,9 @@ def play_on(seconds: float, seed: str, only: int | None) -> int:
             if only is not None:
                 break
             number += 1
-        # Retries of jobs that have ended, whose time comes at last: there is nothing to do for them.
+        # Wait for the delayed retries of ended jobs, which have no effect.
         runner.rest(LAST_S, delayed=True)
-        print(runner.told())
+        print(runner.summary())
     return 0
 
 
@@ -44,7 +44,7 @@ def _play(runner: RoundRunner, seed: str, number: int) -> bool:
         runner.play(played)
     except (AssertionError, TailraceError) as exc:
         again = f"make torture DEPLOYED=1 SEED={seed} ONLY={number}"
-        print(f"round {number} ended wrongly: {exc}\n{played}\n{_log_of(runner)}\nplay it again: {again}")
+        print(f"round {number} ended wrongly: {exc}\n{played}\n{_log_of(runner)}\nreplay it: {again}")
         return False
     runner.totals["rounds"] += 1
     print(f"round {number}: {len(played.jobs)} jobs, {time.monotonic() - begun:.0f} s", flush=True)
@@ -52,7 +52,7 @@ def _play(runner: RoundRunner, seed: str, number: int) -> bool:
 
 
 def _log_of(runner: RoundRunner) -> str:
-    """Every fault that was done, and what functions complained of."""
+    """Collect every injected fault and the functions' errors."""
     log: dict[str, list[dict[str, Any]]] = runner.admin.log()
     faults = [str(entry) for entries in log.values() for entry in entries]
     logs = (runner.driver.cloud.state_dir / "logs" / "functions").glob("*.log")

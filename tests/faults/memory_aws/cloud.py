@@ -17,14 +17,14 @@ ENDPOINT = "demand"
 RESULTS_TOPIC = "results-topic"
 SUCCEEDED, FAILED, RETRIES, PARKED, RESULTS = "succeeded", "failed", "retries", "parked", "results"
 _VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0}
-"""As in template.yaml."""
+"""Visibility timeouts of template.yaml, in seconds."""
 _MAX_RECEIVES = {PARKED: 1000}
 START = 1_800_000_000.0
 
 
 @dataclass
 class Clock:
-    """The world's time: it moves when somebody moves it."""
+    """The simulated clock; it stands still until it is advanced."""
 
     now: float = START
 
@@ -37,12 +37,12 @@ class Clock:
 
 @dataclass
 class Cloud:
-    """Everything that lasts; whoever dies, this stays."""
+    """The durable state, which survives the death of any process."""
 
     clock: Clock = field(default_factory=Clock)
     lock: threading.RLock = field(default_factory=threading.RLock)
     region_name: str = "memory-1"
-    """It serves as a boto3 session too."""
+    """The region of the boto3 session as which this object serves too."""
 
     def __post_init__(self) -> None:
         self.dynamodb = DynamoDb(TABLE, self.clock)
@@ -66,7 +66,7 @@ class Cloud:
         self._services[name] = service
 
     def client(self, service: str, **_: Any) -> Any:
-        """A client of a service, as ``boto3.client`` gives it."""
+        """Return a client of a service, like ``boto3.client``."""
         return _Client(self._services[service], self.lock)
 
     def queue(self, name: str) -> Queue:
@@ -74,10 +74,10 @@ class Cloud:
 
 
 class _Events:
-    """Where botocore keeps what it does around each call."""
+    """Stand-in for botocore's event hooks of a client."""
 
     def unregister(self, event: str, handler: Any) -> None:
-        """Nothing is done around a call."""
+        """Ignore a hook."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class _Client:
         return call
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class _CloudFormation:

@@ -1,4 +1,4 @@
-"""DynamoDB in memory: one table, the ledger's; conditions, transactions with tokens, sparse indexes."""
+"""DynamoDB in memory: the ledger's table with conditions, transactions and sparse indexes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from tests.faults.memory_aws.errors import refusal
 from tests.faults.memory_aws.expressions import ExpressionError, Item, holds, plain, updated
 
 TOKEN_S = 600.0
-"""How long a transaction's token is remembered."""
+"""Lifetime of a transaction's token, in seconds."""
 PAGE_ITEMS = 50
-"""Small, so that whoever forgets to page is found out; the service's pages hold a megabyte."""
+"""Items in a page; few, so that code that does not page fails. The service's pages hold a
+megabyte."""
 INDEXES = {"due": ("due_shard", "due_at", "N"), "created": ("kind", "created_at", "S")}
 
 Key = tuple[str, str]
@@ -22,14 +23,17 @@ Key = tuple[str, str]
 
 @dataclass
 class DynamoDb:
-    """The client's methods. Reads through an index are as consistent as the others: the worst case for races is not
-    here, but in what is read before it is written."""
+    """The client's methods for one table.
+
+    Reads through an index are as consistent as the others. Races do not need a lagging index: their
+    worst case is a read before a write.
+    """
 
     table: str
     clock: Callable[[], float]
     items: dict[Key, Item] = field(default_factory=dict)
     on_change: list[Callable[[set[str]], None]] = field(default_factory=list)
-    """Told of the jobs that a write changed."""
+    """Called with the jobs that a write changed."""
     _partitions: dict[str, list[str]] = field(default_factory=dict)
     _tokens: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _indexed: dict[str, dict[Key, None]] = field(default_factory=lambda: {name: {} for name in INDEXES})
@@ -87,10 +91,10 @@ class DynamoDb:
         return answer
 
     def names(self, job_id: str) -> list[str]:
-        """The sort keys under a partition key, in order."""
+        """Return the sort keys under a partition key, in order."""
         return self._partitions.get(job_id, [])
 
-    # -- inside
+    # -- internals
 
     def _partition(self, request: Mapping[str, Any]) -> list[tuple[Key, Item]]:
         job = next(value["S"] for name, value in request["ExpressionAttributeValues"].items() if name == ":j")
@@ -145,7 +149,7 @@ class DynamoDb:
         return writes, reasons
 
     def _after(self, kind: str, request: Mapping[str, Any]) -> Item | None:
-        """The item after the write; None when its condition fails."""
+        """Return the item after the write; None if its condition fails."""
         key = _key(request["Item"] if kind == "Put" else request["Key"])
         before = self.items.get(key)
         if not holds(request, before):

@@ -1,4 +1,4 @@
-"""botocore's errors, as the services answer them."""
+"""Botocore's errors for the services' error answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DynamoDB's condition, key and update expressions, as far as anybody here uses them; anything else is an error."""
+"""DynamoDB's condition, key and update expressions: the subset in use; anything else is an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIELDS = ("ConditionExpression", "UpdateExpression", "KeyConditionExpression")
 
 
 class ExpressionError(Exception):
-    """The service would answer ValidationException."""
+    """An expression that the service would answer with ValidationException."""
 
 
 @lru_cache(maxsize=4096)
@@ -32,12 +32,12 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _asked(texts: tuple[str, ...]) -> frozenset[str]:
-    """The names and values that expressions use."""
+    """Return the names and values that expressions use."""
     return frozenset(token for text in texts for token in _tokens(text) if token[0] in "#:")
 
 
 class Names:
-    """The names and values that a request gives its expressions; each has to be used, and each used one given."""
+    """Names and values of a request's expressions; those given and those used must be equal."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._names: Mapping[str, str] = request.get("ExpressionAttributeNames", {})
@@ -55,7 +55,7 @@ class Names:
 
 
 def plain(typed: dict[str, Any] | None) -> Any:
-    """What a typed value compares as; of its own type alone."""
+    """Return a typed value's comparable form; it compares only with its own type."""
     if typed is None:
         return None
     ((kind, value),) = typed.items()
@@ -143,7 +143,7 @@ class _Reader:
 
 
 def _ordered(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
-    """Whether ``one`` is not above ``other``; values of two types compare with nothing."""
+    """Tell whether ``one`` is at most ``other``; false for values of two types."""
     if one is None or other is None or one.keys() != other.keys():
         return False
     return bool(plain(one) <= plain(other))
@@ -154,7 +154,7 @@ def _equal(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
 
 
 def holds(request: Mapping[str, Any], item: Item | None, field: str = "ConditionExpression") -> bool:
-    """Whether the request's condition holds for the item, which may not be there."""
+    """Tell whether the request's condition holds for the item, which may not exist."""
     text = request.get(field)
     names = Names(request)
     if text is None:
@@ -166,7 +166,7 @@ def holds(request: Mapping[str, Any], item: Item | None, field: str = "Condition
 
 
 def updated(request: Mapping[str, Any], item: Item) -> Item:
-    """The item as the request's UpdateExpression leaves it."""
+    """Return the item after the request's UpdateExpression."""
     names = Names(request)
     result = dict(item)
     clause = ""

@@ -19,7 +19,10 @@ class Stored:
 
 @dataclass
 class S3:
-    """The client's methods. ``overwritten`` remembers keys whose bytes were replaced by other bytes."""
+    """The client's methods.
+
+    ``overwritten`` lists keys whose bytes were replaced by different bytes.
+    """
 
     bucket: str
     objects: dict[str, Stored] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class S3:
         return {}
 
     def write(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-        """Put an object there, as the service itself does with outputs."""
+        """Put an object, like the service does with outputs."""
         before = self.objects.get(key)
         if before is not None and before.body != body:
             self.overwritten.append(key)

@@ -1,4 +1,7 @@
-"""Queues and topics in memory: visibility, delays, receive counts, dead letters; topics with raw delivery."""
+"""Queues and topics in memory.
+
+Queues have visibility timeouts, delays, receive counts and dead letters; topics deliver raw.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,8 @@ class Sqs:
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> dict[str, Any]:  # noqa: N803 boto3's names
         queue = self._queue(QueueUrl, "DeleteMessage")
-        # A receipt of an earlier receive may or may not delete: here it does not, which is the harder case.
+        # The receipt of an earlier receive may or may not delete: here it does not, the harder
+        # case.
         found = queue.messages.get(int(ReceiptHandle.partition(":")[0]))
         if found is not None and found.receipt == ReceiptHandle:
             del queue.messages[found.message_id]
@@ -132,7 +136,7 @@ class Sqs:
 
 @dataclass
 class Sns:
-    """The client's methods; topics deliver raw to queues, and remember what was published."""
+    """The client's methods; topics deliver raw to queues, and record the published messages."""
 
     sqs: Sqs
     subscriptions: dict[str, list[str]]
