@@ -1,7 +1,7 @@
 """Application Auto Scaling for variants of SageMaker endpoints: steps, target tracking, schedules, cooldowns, bounds.
 
-`capacity` decides and is pure; `Scaler` acts on what an alarm says; `ScalingApi` answers the service's operations;
-`Scaling` puts them together.
+`capacity` computes and is pure, `Scaler` acts on alarms, `ScalingApi` answers the service's operations, and `Scaling`
+combines them. Imports `tailrace_local.emulation`, and ASGI's responses of `tailrace_local.sagemaker`.
 """
 
 from tailrace_local.autoscaling.arns import Arns

@@ -26,7 +26,7 @@ class ScalingApi:
         self._operations = operations
 
     def handles(self, scope: Scope) -> bool:
-        """Whether a request is for this service."""
+        """Return whether a request is for this service."""
         return headers_of(scope).get("x-amz-target", "").startswith(_TARGET)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,7 +34,7 @@ class ScalingApi:
         name = headers_of(scope)["x-amz-target"].removeprefix(_TARGET)
         try:
             request = await read_json(receive)
-            # Operations ask other services of the same server, whose event loop must stay free for that.
+            # Operations call other services of the same server, whose event loop has to stay free.
             answer = Response.json(await asyncio.to_thread(self.call, name, request), kind=_JSON)
         except ApiError as error:
             content = {"__type": error.code, "message": error.message, "Message": error.message}

@@ -14,19 +14,19 @@ class Arns:
     account_id: str
 
     def target(self, id_: str) -> str:
-        """Of a scalable target."""
+        """Return the ARN of a scalable target."""
         return f"arn:{self.partition}:application-autoscaling:{self._where}:scalable-target/{id_}"
 
     def policy(self, id_: str, resource_id: str, name: str) -> str:
-        """Of a scaling policy: of the service autoscaling, as AWS has it."""
+        """Return the ARN of a scaling policy, whose service is autoscaling, as on AWS."""
         return self._autoscaling("scalingPolicy", id_, resource_id) + f":policyName/{name}"
 
     def scheduled(self, id_: str, resource_id: str, name: str) -> str:
-        """Of a scheduled action."""
+        """Return the ARN of a scheduled action."""
         return self._autoscaling("scheduledAction", id_, resource_id) + f":scheduledActionName/{name}"
 
     def alarm(self, name: str) -> str:
-        """Of CloudWatch's alarm."""
+        """Return the ARN of an alarm."""
         return f"arn:{self.partition}:cloudwatch:{self._where}:alarm:{name}"
 
     @property

@@ -1,4 +1,4 @@
-"""How many instances a policy asks for. Pure; bounds and cooldowns are applied by `Scaler`."""
+"""The capacity that a policy demands. Pure; `Scaler` applies bounds and cooldowns."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 LOW_SHARE = 0.9
-"""Target tracking scales in below this share of its target, as the alarms that AWS makes show."""
+"""Target tracking scales in below this share of its target, as in the alarms that AWS creates."""
 
 
 def step_scaling_capacity(configuration: Mapping[str, Any], capacity: int, beyond: float) -> int:
-    """The capacity that step scaling asks for when the metric lies ``beyond`` the alarm's threshold.
+    """Return the capacity that step scaling demands when the metric is `beyond` the alarm's threshold.
 
     Source: "Step scaling policies" in Application Auto Scaling's user guide: lower bounds are inclusive and upper ones
     exclusive above the threshold, the other way round below it; no step for the value means no change.
@@ -26,7 +26,7 @@ def step_scaling_capacity(configuration: Mapping[str, Any], capacity: int, beyon
 
 
 def target_tracking_capacity(target_value: float, capacity: int, value: float) -> int:
-    """The capacity at which the metric would be at its target, if load is shared evenly.
+    """Return the capacity at which the metric would be at its target, if the load is shared evenly.
 
     AWS does not publish its formula; a metric per instance times the instances over the target, rounded up, is what
     its documentation describes ("changes in proportion"). Without instances there is nothing per instance to track.
@@ -40,7 +40,7 @@ def _adjusted(configuration: Mapping[str, Any], capacity: int, adjustment: int) 
             return adjustment
         case "PercentChangeInCapacity":
             change = capacity * adjustment / 100
-            # Away from zero up to one instance, otherwise towards it.
+            # Below one instance round away from zero, otherwise towards it.
             whole = math.copysign(max(1.0, math.floor(abs(change))), change) if change else 0.0
             least = int(configuration.get("MinAdjustmentMagnitude", 0))
             return capacity + int(math.copysign(max(abs(whole), least), adjustment))

@@ -1,4 +1,4 @@
-"""SageMaker and CloudWatch by boto3, as Application Auto Scaling's service-linked role asks them."""
+"""boto3 adapters for SageMaker and CloudWatch, as Application Auto Scaling's service-linked role calls them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class EndpointCapacity:
         self._sagemaker = sagemaker
 
     def read(self, endpoint: str, variant: str) -> int:
-        """How many are wanted now."""
+        """Return the desired instance count."""
         _, shown = self._described(endpoint, variant)
         return int(shown["DesiredInstanceCount"])
 
     def settled(self, endpoint: str, variant: str) -> bool:
-        """Whether the endpoint is in service again: a change that it could not make is rolled back, and over too."""
+        """Return whether the endpoint is in service again, with the change made or rolled back."""
         status, _ = self._described(endpoint, variant)
         if status == "Failed":
             raise ScalingError(f"endpoint {endpoint} failed")
         return status == "InService"
 
     def change(self, endpoint: str, variant: str, count: int) -> None:
-        """Ask for that many."""
+        """Set the desired instance count."""
         wanted = [{"VariantName": variant, "DesiredInstanceCount": count}]
         try:
             self._sagemaker.update_endpoint_weights_and_capacities(
@@ -38,7 +38,7 @@ class EndpointCapacity:
             raise ScalingError(str(error)) from error
 
     def _described(self, endpoint: str, variant: str) -> tuple[str, dict[str, Any]]:
-        """The endpoint's status, and the variant."""
+        """Return the endpoint's status, and the variant's description."""
         try:
             found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
         except (BotoCoreError, ClientError) as error:
@@ -50,16 +50,16 @@ class EndpointCapacity:
 
 
 class CloudWatchAlarms:
-    """PutMetricAlarm and DeleteAlarms."""
+    """CloudWatch's alarms."""
 
     def __init__(self, cloudwatch: Any) -> None:
         self._cloudwatch = cloudwatch
 
     def put(self, alarm: dict[str, Any]) -> None:
-        """PutMetricAlarm."""
+        """Call PutMetricAlarm."""
         self._cloudwatch.put_metric_alarm(**alarm)
 
     def delete(self, names: list[str]) -> None:
-        """DeleteAlarms."""
+        """Call DeleteAlarms, unless there are no names."""
         if names:
             self._cloudwatch.delete_alarms(AlarmNames=names)

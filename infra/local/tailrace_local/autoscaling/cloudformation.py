@@ -14,7 +14,7 @@ from tailrace_local.emulation.resources import Properties, ProvisionedResource, 
 
 Call = Callable[[str, Any], dict[str, Any]]
 _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-"""A target's physical id, in this order and joined by ``|``; policies refer to it so."""
+"""Properties that make a target's physical id, joined by `|` in this order. Policies refer to it."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class ScalableTargetType:
         return ResourceHandlers(self.create, self.update, self.delete)
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
-        """Register it."""
+        """Register the target."""
         self._register(properties)
         self._schedule(properties, {})
         return self._made(properties)
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
-        """Register it again, under another id if that is what changed."""
+        """Register the target again, under another id if a property of its id changed."""
         self._register(new)
         before = _actions(old) if physical_id == _physical_id(new) else {}
         self._schedule(new, before)
         return self._made(new)
 
     def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
-        """Deregister it; what is gone already is fine."""
+        """Deregister the target. One that does not exist is no error."""
         values = dict(zip(_IDENTITY, physical_id.split("|"), strict=True))
-        _if_there(self.call, "DeregisterScalableTarget", values)
+        _ignore_missing(self.call, "DeregisterScalableTarget", values)
 
     def _register(self, properties: Properties) -> None:
         operation = "RegisterScalableTarget"
@@ -54,7 +54,7 @@ class ScalableTargetType:
         identity = {name: properties[name] for name in KEY}
         actions = _actions(properties)
         for name in before.keys() - actions.keys():
-            _if_there(self.call, "DeleteScheduledAction", {**identity, "ScheduledActionName": name})
+            _ignore_missing(self.call, "DeleteScheduledAction", {**identity, "ScheduledActionName": name})
         for action in actions.values():
             asked = coerce_properties("PutScheduledAction", {**identity, **action}, service=SERVICE)
             self.call("PutScheduledAction", asked)
@@ -75,20 +75,20 @@ class ScalingPolicyType:
         return ResourceHandlers(self.create, self.update, self.delete)
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - the interface's
-        """Put it."""
+        """Put the policy."""
         asked = coerce_properties("PutScalingPolicy", self._identified(properties), service=SERVICE)
         arn = self.call("PutScalingPolicy", asked)["PolicyARN"]
         return arn, {"Arn": arn}
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:  # noqa: ARG002 - same
-        """Put it again; another name or target makes another policy."""
+        """Put the policy again; another name or target makes another policy."""
         return self.create("", new, stack_name)
 
     def delete(self, physical_id: str, properties: Properties) -> None:  # noqa: ARG002 - the interface's
-        """Delete it; what is gone already is fine."""
+        """Delete the policy. One that does not exist is no error."""
         identified = self._identified(properties)
         asked = {name: identified[name] for name in ("PolicyName", *KEY)}
-        _if_there(self.call, "DeleteScalingPolicy", asked)
+        _ignore_missing(self.call, "DeleteScalingPolicy", asked)
 
     @staticmethod
     def _identified(properties: Properties) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _actions(properties: Properties) -> dict[str, Any]:
     return {action["ScheduledActionName"]: action for action in properties.get("ScheduledActions") or ()}
 
 
-def _if_there(call: Call, operation: str, request: Mapping[str, Any]) -> None:
+def _ignore_missing(call: Call, operation: str, request: Mapping[str, Any]) -> None:
     try:
         call(operation, dict(request))
     except ApiError as error:

@@ -24,7 +24,7 @@ _WEEK = 7
 
 @dataclass(frozen=True)
 class Days:
-    """The days that four of the fields name together."""
+    """The days that the four fields of dates select together."""
 
     months: frozenset[int]
     years: frozenset[int]
@@ -33,18 +33,18 @@ class Days:
 
     @classmethod
     def of(cls, day: str, month: str, weekday: str, year: str) -> Days:
-        """Read the fields. Raises ValueError; one of the two fields of days has to be `?`."""
+        """Parse the fields. Raises ValueError, also unless exactly one of the two fields of days is `?`."""
         if (day == "?") is (weekday == "?"):
             raise ValueError("one of day of month and day of week is ?, and only one")
         return cls(parse_field("month", month), parse_field("year", year), _in_month(day), _in_week(weekday))
 
     def include(self, day: date) -> bool:
-        """Whether it is one of them."""
+        """Return whether a day is selected."""
         return day.year in self.years and day.month in self.months and self.in_month(day) and self.in_week(day)
 
 
 def parse_field(name: str, text: str) -> frozenset[int]:
-    """The numbers of a field: `*`, numbers, names, ranges and steps, joined by commas. Raises ValueError."""
+    """Parse a field: `*`, numbers, names, ranges and steps, joined by commas. Raises ValueError."""
     return frozenset(number for part in text.split(",") for number in _part(name, part))
 
 
@@ -94,7 +94,7 @@ def _in_week(text: str) -> Callable[[date], bool]:
 
 
 def aws_weekday(day: date) -> int:
-    """1 for Sunday to 7 for Saturday, as AWS counts."""
+    """Return AWS's number of a weekday: 1 for Sunday to 7 for Saturday."""
     return day.isoweekday() % _WEEK + 1
 
 

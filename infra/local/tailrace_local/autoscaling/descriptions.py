@@ -1,4 +1,4 @@
-"""Records as the Describe operations show them."""
+"""Records, as the Describe operations return them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "Sche
 
 
 def describe_target(target: Target) -> dict[str, Any]:
-    """One of ScalableTargets."""
+    """Return an entry of ScalableTargets."""
     return {
         **_identity(target.key),
         "MinCapacity": target.minimum,
@@ -24,7 +24,7 @@ def describe_target(target: Target) -> dict[str, Any]:
 
 
 def describe_policy(policy: Policy, arns: Arns) -> dict[str, Any]:
-    """One of ScalingPolicies."""
+    """Return an entry of ScalingPolicies."""
     alarms = [{"AlarmName": name, "AlarmARN": arns.alarm(name)} for name in policy.alarms.values()]
     return {
         **_identity(policy.target),
@@ -38,7 +38,7 @@ def describe_policy(policy: Policy, arns: Arns) -> dict[str, Any]:
 
 
 def describe_activity(done: Activity) -> dict[str, Any]:
-    """One of ScalingActivities."""
+    """Return an entry of ScalingActivities."""
     ended = {} if done.end_s is None else {"EndTime": done.end_s}
     return {
         **_identity(done.target),

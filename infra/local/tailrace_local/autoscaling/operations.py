@@ -23,7 +23,7 @@ _CONFIGURATIONS = {
 
 
 class Operations:
-    """Registers targets and policies. All of them may be called from any thread."""
+    """Registers and describes targets, policies and scheduled actions. Operations may run in any thread."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Operations:
         self._new_id = new_id
 
     def table(self) -> dict[str, Callable[[Request], dict[str, Any]]]:
-        """Each operation by its name."""
+        """Return each operation by its name."""
         return {
             "RegisterScalableTarget": self._register,
             "DeregisterScalableTarget": self._deregister,
@@ -64,7 +64,7 @@ class Operations:
 
     def _register(self, request: Request) -> dict[str, Any]:
         key = target_key(request)
-        if key[0] != "sagemaker" or key[2] != _DIMENSION or len(key[1].split("/")) != 4:  # noqa: PLR2004 - its parts
+        if key[0] != "sagemaker" or key[2] != _DIMENSION or len(key[1].split("/")) != 4:  # noqa: PLR2004 - endpoint/<name>/variant/<variant>
             raise validation(
                 f"Only variants of SageMaker endpoints ({_DIMENSION}) are emulated, not {key[1]} ({key[2]})."
             )

@@ -1,4 +1,4 @@
-"""What scaling needs of others."""
+"""Protocols of the services that scaling uses, and its error."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any, Protocol
 
 
 class Capacity(Protocol):
-    """The instances of endpoints' variants."""
+    """The instance counts of endpoints' variants."""
 
     def read(self, endpoint: str, variant: str) -> int:
-        """How many are wanted now. Raises ScalingError when there is no such variant."""
+        """Return the desired instance count. Raises ScalingError when there is no such variant."""
         ...
 
     def change(self, endpoint: str, variant: str, count: int) -> None:
-        """Ask for that many. Raises ScalingError when the service refuses, as it does during an update."""
+        """Set the desired instance count. Raises ScalingError when the service refuses, as during an update."""
         ...
 
     def settled(self, endpoint: str, variant: str) -> bool:
-        """Whether what was asked for is in service. Raises ScalingError when it will not be."""
+        """Return whether the desired count is in service. Raises ScalingError when it will not be."""
         ...
 
 
@@ -25,13 +25,13 @@ class AlarmClient(Protocol):
     """CloudWatch's alarms."""
 
     def put(self, alarm: dict[str, Any]) -> None:
-        """PutMetricAlarm."""
+        """Put an alarm, given as PutMetricAlarm's arguments."""
         ...
 
     def delete(self, names: list[str]) -> None:
-        """DeleteAlarms."""
+        """Delete alarms by their names."""
         ...
 
 
 class ScalingError(Exception):
-    """What the service refuses; the message is its own."""
+    """A service refused a call. The message is the service's."""

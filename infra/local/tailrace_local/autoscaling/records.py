@@ -1,4 +1,4 @@
-"""What the service keeps: scalable targets, their policies and scheduled actions, and what was done."""
+"""The service's records: scalable targets, their policies and scheduled actions, and activities."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Target:
 
     @property
     def variant(self) -> tuple[str, str]:
-        """Endpoint and variant of ``endpoint/<name>/variant/<variant>``."""
+        """Endpoint and variant of `endpoint/<name>/variant/<variant>`."""
         _, endpoint, _, variant = self.key[1].split("/")
         return endpoint, variant
 
     def bounded(self, capacity: int) -> int:
-        """The capacity within the target's bounds."""
+        """Return the capacity limited to the target's bounds."""
         return min(max(capacity, self.minimum), self.maximum)
 
 
 @dataclass(slots=True)
 class Policy:
-    """A scaling policy. ``alarms`` are the names of those that a tracking policy made for itself."""
+    """A scaling policy. `alarms` are the names of the alarms that a tracking policy made."""
 
     name: str
     arn: str
@@ -52,7 +52,7 @@ class Policy:
 
 
 class Status(StrEnum):
-    """StatusCode of an activity."""
+    """An activity's StatusCode."""
 
     IN_PROGRESS = "InProgress"
     SUCCESSFUL = "Successful"
@@ -61,7 +61,7 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class Activity:
-    """One change of capacity, or the attempt."""
+    """One change of capacity, also one that failed."""
 
     id: str
     target: TargetKey
@@ -80,13 +80,13 @@ class Activity:
 
     @property
     def out(self) -> bool:
-        """Whether it added capacity."""
+        """Whether the change added capacity."""
         return self.after > self.before
 
 
 @dataclass(slots=True)
 class ScheduledAction:
-    """A scheduled action as it was put, and when it was last due."""
+    """A scheduled action, as it is described, and when it was last checked."""
 
     shown: dict[str, Any]
     schedule: Schedule
@@ -95,7 +95,7 @@ class ScheduledAction:
 
 @dataclass(slots=True)
 class Records:
-    """Everything, by its identity."""
+    """All records, by their identities."""
 
     targets: dict[TargetKey, Target] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
@@ -104,10 +104,10 @@ class Records:
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=KEPT_ACTIVITIES))
 
     def policies_of(self, target: TargetKey) -> list[Policy]:
-        """The policies of a target."""
+        """Return the policies of a target."""
         return [policy for policy in self.policies.values() if policy.target == target]
 
     def last(self, target: TargetKey, *, out: bool) -> Activity | None:
-        """The last change in one direction that did not fail."""
+        """Return the last change in one direction that did not fail."""
         found = (each for each in reversed(self.activities) if each.target == target and each.status != Status.FAILED)
         return next((each for each in found if each.out is out), None)

@@ -1,4 +1,4 @@
-"""How requests name what they are about, and how ARNs are written."""
+"""Scalable targets in requests, and the error for a missing resource."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Request = Mapping[str, Any]
 
 
 def target_key(request: Request) -> TargetKey:
-    """The target that a request names."""
+    """Return the target that a request names."""
     return tuple(str(request[name]) for name in KEY)  # type: ignore[return-value]  # KEY has three
 
 
 def matches_request(key: TargetKey, request: Request) -> bool:
-    """Whether a Describe operation asks for it: what it leaves open it asks for too."""
+    """Return whether a target matches a Describe request. A member that is left out matches all."""
     return all(request.get(name) in {None, value} for name, value in zip(KEY, key, strict=True))
 
 
 def not_found(message: str) -> ApiError:
-    """What is named is not there."""
+    """Return the error for a resource that does not exist."""
     return ApiError("ObjectNotFoundException", message)

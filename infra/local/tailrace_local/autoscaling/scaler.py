@@ -1,4 +1,4 @@
-"""Carries out what a policy asks for when its alarm tells it to, and what a schedule asks for when it is due."""
+"""Changes capacities when a policy's alarm is in ALARM, and when a target's bounds change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tailrace_local.autoscaling.records import Activity, Policy, Records, Status
 from tailrace_local.emulation.pace import Pace
 
 DEFAULT_COOLDOWN_S = 300.0
-"""Of SageMaker's variants, where a policy names none."""
+"""The cooldown of a SageMaker variant's policy that names none."""
 
 
 class Scaler:
-    """Changes capacities; cooldowns pass at the ``pace``."""
+    """Changes capacities; cooldowns pass at the given pace."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Scaler:
         self._lock = threading.Lock()
 
     def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
-        """An alarm of the policy is in ALARM with that value; what was begun, or None when nothing was to be done.
+        """Handle an alarm of a policy that is in ALARM with this value; returns the activity, or None without a change.
 
         Raises:
             ScalingError: the capacity cannot be read.
@@ -42,12 +42,12 @@ class Scaler:
         with self._lock:
             policy = self._records.policies.get(policy_arn)
             target = None if policy is None else self._records.targets.get(policy.target)
-            if policy is None or target is None or value is None or self._at_work(target):
+            if policy is None or target is None or value is None or self._in_progress(target):
                 return None
             return self._act(policy, target, alarm, value, value - threshold)
 
     def enforce_bounds(self, target: Target) -> Activity | None:
-        """Bring the capacity within the target's bounds. Raises ScalingError when it cannot be read."""
+        """Change the capacity to within the target's bounds. Raises ScalingError when it cannot be read."""
         with self._lock:
             current = self._capacity.read(*target.variant)
             wanted = target.bounded(current)
@@ -57,7 +57,7 @@ class Scaler:
             return self._change(target, current, wanted, bound)
 
     def update_activities(self) -> None:
-        """See which of the changes that were begun have come into service."""
+        """Complete the activities whose change is in service, or has failed."""
         with self._lock:
             for activity in self._records.activities:
                 if activity.status is Status.IN_PROGRESS:
@@ -100,7 +100,7 @@ class Scaler:
     def _after_cooldown_out(
         self, policy: Policy, target: Target, alarm: str, value: float, beyond: float, current: int, wanted: int
     ) -> int:
-        """During a cooldown what the last change added counts towards what is wanted now."""
+        """Return the capacity during a cooldown, towards which the last change's addition counts."""
         last = self._cooling(policy, target, "ScaleOutCooldown")
         if last is None or not last.out:
             return wanted
@@ -108,7 +108,7 @@ class Scaler:
         return max(current, again)
 
     def _cooling(self, policy: Policy, target: Target, name: str) -> Activity | None:
-        """The change whose cooldown is not over yet."""
+        """Return the change whose cooldown still runs."""
         configuration = policy.configuration
         cooldown = configuration.get("Cooldown" if policy.kind == "StepScaling" else name)
         cooldown_s = DEFAULT_COOLDOWN_S if cooldown is None else float(cooldown)
@@ -119,8 +119,8 @@ class Scaler:
             return None
         return latest
 
-    def _at_work(self, target: Target) -> bool:
-        """Whether a change of the target's has not come into service yet: the next one waits for it."""
+    def _in_progress(self, target: Target) -> bool:
+        """Return whether a change of the target is in progress; the next change waits for it."""
         return any(
             activity.status is Status.IN_PROGRESS and activity.target == target.key
             for activity in self._records.activities

@@ -23,37 +23,37 @@ _HORIZON_DAYS = 8 * 366
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read; the message holds it."""
+    """A schedule that cannot be parsed. The message quotes it."""
 
 
 class Schedule(Protocol):
-    """Moments, one after the other."""
+    """A sequence of times."""
 
     def after(self, moment_s: float) -> float | None:
-        """The first one later than `moment_s`; None when there is none."""
+        """Return the first time later than `moment_s`; None when there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class Once:
-    """One moment."""
+    """One time."""
 
     at_s: float
 
     def after(self, moment_s: float) -> float | None:
-        """It, while it is to come."""
+        """Return the time, if it is later."""
         return self.at_s if self.at_s > moment_s else None
 
 
 @dataclass(frozen=True)
 class Every:
-    """Each so many seconds from a start on, the start included."""
+    """Every so many seconds from a start, which is included."""
 
     seconds: float
     start_s: float
 
     def after(self, moment_s: float) -> float:
-        """The next one."""
+        """Return the next time."""
         if moment_s < self.start_s:
             return self.start_s
         passed = (moment_s - self.start_s) // self.seconds
@@ -62,7 +62,7 @@ class Every:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The minutes of certain days in a time zone."""
+    """Certain minutes of certain days in a time zone."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -70,7 +70,7 @@ class Calendar:
     zone: ZoneInfo
 
     def after(self, moment_s: float) -> float | None:
-        """The next one. A time that a change of clocks leaves out does not come."""
+        """Return the next time. A time that a change to summer time skips is left out."""
         first = datetime.fromtimestamp(moment_s, self.zone).date()
         for offset in range(_HORIZON_DAYS):
             day = first + timedelta(days=offset)
@@ -89,7 +89,7 @@ class Calendar:
 
 
 def parse_schedule(expression: str, zone_name: str, start_s: float) -> Schedule:
-    """Read an expression; `start_s` is when a rate begins.
+    """Parse an expression. A rate starts at `start_s`.
 
     Raises:
         ScheduleError: the expression or the time zone is not known.

@@ -1,4 +1,4 @@
-"""Scheduled actions: other bounds for a target, at a time."""
+"""Scheduled actions, which change a target's bounds at certain times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("tailrace.autoscaling")
 
 
 class ScheduledActions:
-    """Puts, tells, and carries them out. Schedules go by the clock, whatever the pace."""
+    """Stores, describes and carries out scheduled actions. Schedules follow the clock, not the pace."""
 
     def __init__(
         self, records: Records, scaler: Scaler, arns: Arns, *, now: Callable[[], float], new_id: Callable[[], str]
@@ -30,7 +30,7 @@ class ScheduledActions:
         self._new_id = new_id
 
     def put(self, request: Request) -> dict[str, Any]:
-        """PutScheduledAction: what a later one leaves out stays as it was."""
+        """PutScheduledAction. Members that an update leaves out stay as they were."""
         target = self._records.targets.get(target_key(request))
         if target is None:
             raise not_found(f"No scalable target registered for {' '.join(target_key(request))}")
@@ -45,7 +45,7 @@ class ScheduledActions:
             schedule = parse_schedule(shown["Schedule"], shown.get("Timezone") or "UTC", start_s)
         except ScheduleError as error:
             raise validation(str(error)) from error
-        # What lies behind is not made up for.
+        # Times before now are not made up for.
         self._records.scheduled[key] = ScheduledAction(shown, schedule, now)
         return {}
 
@@ -66,7 +66,7 @@ class ScheduledActions:
         return {"ScheduledActions": found}
 
     def run_due(self, now_s: float) -> None:
-        """Carry out what has become due since the last look; of several moments of one action, the last."""
+        """Carry out the actions that became due since the last call, each once."""
         for (key, name), action in list(self._records.scheduled.items()):
             due = action.schedule.after(action.seen_s)
             if due is None or due > now_s:

@@ -1,4 +1,4 @@
-"""The service as a whole: its API, its CloudFormation types, and what it does by itself."""
+"""The service as a whole: its API, its CloudFormation types, and its background work."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RECENT = 5
 class Scaling:
     """Application Auto Scaling of one account and region.
 
-    `api` is an ASGI application. Whoever evaluates alarms calls `alarmed` for those whose action is a policy, once a
-    minute while they last, and `look` now and then.
+    `api` is an ASGI application. The evaluator of alarms calls `handle_alarm` for alarms whose action is a policy, once
+    a minute while they are in ALARM, and `run_due` every second or so.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Scaling:
         self.api = ScalingApi(operations.table())
 
     def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
-        """An alarm is in ALARM with that value; what was begun. Raises ScalingError."""
+        """Handle an alarm that is in ALARM with this value; returns the activity. Raises ScalingError."""
         return self._scaler.handle_alarm(policy_arn, alarm, value, threshold)
 
     def run_due(self, now_s: float) -> None:
-        """Carry out what is scheduled, and see what has come into service."""
+        """Carry out scheduled actions that are due, and complete activities."""
         self._scaler.update_activities()
         self._scheduled.run_due(now_s)
 
     def recent(self) -> list[Activity]:
-        """The latest activities, oldest first."""
+        """Return the latest activities, oldest first."""
         return list(self._records.activities)[-RECENT:]
 
     def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
-        """Its types."""
+        """Return the handlers of the service's CloudFormation types."""
         return {
             "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTargetType(self.api.call).handlers(),
             "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicyType(self.api.call).handlers(),

@@ -1,4 +1,4 @@
-"""The two alarms that a target tracking policy makes for itself."""
+"""The two alarms that a target tracking policy creates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tailrace_local.autoscaling.ports import ScalingError
 from tailrace_local.autoscaling.records import Policy
 
 HIGH_PERIODS, LOW_PERIODS = 3, 15
-"""Minutes above, and below, before AWS's own alarms of target tracking speak."""
+"""Minutes above, and below, the target until the alarms that AWS creates for target tracking are in ALARM."""
 
 
 def tracking_alarms(policy: Policy, new_id: str) -> dict[str, dict[str, Any]]:
-    """PutMetricAlarm's arguments, by ``high`` and ``low``.
+    """Return PutMetricAlarm's arguments, by `high` and `low`.
 
     Raises:
-        ScalingError: a predefined metric or metric math, which have no place with an asynchronous endpoint.
+        ScalingError: the policy uses a predefined metric, which no asynchronous endpoint publishes, or metric math.
     """
     configuration = policy.configuration
     metric = configuration.get("CustomizedMetricSpecification")

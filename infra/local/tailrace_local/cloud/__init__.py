@@ -1,4 +1,5 @@
-"""The process that is the cloud: MiniStack, the SageMaker emulator, functions and queue pollers on one port.
+"""The cloud's process: MiniStack, the SageMaker emulator, functions and queue pollers on one port.
 
-It runs in the environment `.tools/cloud`; nothing here may need more than that environment holds.
+It runs in the environment `.tools/cloud`, and may import what that environment holds: neither the client nor what the
+client needs.
 """

@@ -13,7 +13,7 @@ from tailrace_local.cloud.settings import CloudSettings
 
 
 def main() -> None:
-    """Serve one cloud until it is told to stop."""
+    """Serve one cloud until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m tailrace_local.cloud", description=__doc__)
     parser.add_argument("settings", type=Path, help="the settings file that the launcher wrote")
     arguments = parser.parse_args()

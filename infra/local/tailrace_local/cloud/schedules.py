@@ -1,7 +1,7 @@
-"""Schedules that are due: their targets invoked with the schedule's role, their dead letters sent with it.
+"""Targets of schedules that are due: invoked with the schedule's role, which also sends their dead letters.
 
-Source: AWS's "Configuring a schedule's dead-letter queue in EventBridge Scheduler". The policy's retries are left out:
-what fails on this machine fails again.
+Source: AWS's "Configuring a schedule's dead-letter queue in EventBridge Scheduler". A schedule's retry policy is left
+out, because an invocation that fails on this machine fails again.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _log = logging.getLogger("tailrace.cloud.schedules")
 
 
 class ScheduledTargets:
-    """Invokes functions, the only targets that there are here."""
+    """Invokes functions. Other targets raise NotImplementedError."""
 
     def __init__(self, clients: RoleClients) -> None:
         self._clients = clients
 
     def fire(self, schedule: dict[str, Any], payload: str) -> None:
-        """Invoke the schedule's target; what cannot be delivered goes to its dead letters."""
+        """Invoke the schedule's target, or send the payload to the schedule's dead-letter queue."""
         try:
             self._invoke(schedule["Target"], payload)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the dead letter's reason
+        except Exception as error:  # noqa: BLE001 - any error is a reason for a dead letter
             _log.warning("%s: %s", schedule.get("Name"), error)
-            self._give_up(schedule, payload, error)
+            self._send_dead_letter(schedule, payload, error)
 
     def _invoke(self, target: dict[str, Any], payload: str) -> None:
         arn = str(target["Arn"])
@@ -36,24 +36,24 @@ class ScheduledTargets:
         client = self._clients.client("lambda", target["RoleArn"], _SESSION, arn.split(":")[3])
         client.invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
 
-    def _give_up(self, schedule: dict[str, Any], payload: str, error: Exception) -> None:
+    def _send_dead_letter(self, schedule: dict[str, Any], payload: str, error: Exception) -> None:
         target = schedule["Target"]
         queue = str((target.get("DeadLetterConfig") or {}).get("Arn", ""))
         if not queue:
             return
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        said = {
+        details = {
             "ERROR_CODE": code,
             "ERROR_MESSAGE": str(error)[:1000],
             "RETRY_ATTEMPTS": "0",
             "SCHEDULE_ARN": str(schedule.get("Arn", "")),
             "TARGET_ARN": str(target["Arn"]),
         }
-        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in said.items()}
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in details.items()}
         _, _, _, region, account, name = queue.split(":")
         client = self._clients.client("sqs", target["RoleArn"], _SESSION, region)
         url = f"{client.meta.endpoint_url}/{account}/{name}"
         try:
             client.send_message(QueueUrl=url, MessageBody=payload, MessageAttributes=attributes)
-        except Exception as refused:  # noqa: BLE001 - a tick that nobody wants is lost, as on AWS
+        except Exception as refused:  # noqa: BLE001 - a payload without a reachable queue is lost, as on AWS
             _log.warning("%s: the dead letter is lost: %s", schedule.get("Name"), refused)

@@ -1,4 +1,4 @@
-"""What the launcher tells the cloud's process."""
+"""The settings file by which the launcher configures the cloud's process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Image:
 
 @dataclass(frozen=True)
 class CloudSettings:
-    """One cloud: who it is, where it keeps its state, what it runs functions and containers with."""
+    """One cloud: its account and region, its state directory, and the programs for functions and containers."""
 
     state_dir: str
     region: str
@@ -30,15 +30,15 @@ class CloudSettings:
     time_scale: float = 1.0
     images: dict[str, Image] = field(default_factory=dict)
     starter_fd: int | None = None
-    """The end of a pipe whose other end is the starter's: the cloud stops when that process is no more."""
+    """File descriptor of a pipe whose other end the starting process holds: the cloud stops when that process ends."""
 
     def write(self, path: Path) -> None:
-        """Hand the settings to the cloud's process."""
+        """Write the settings file."""
         path.write_text(json.dumps(asdict(self), indent=2))
 
     @classmethod
     def read(cls, path: Path) -> CloudSettings:
-        """The settings that the launcher wrote."""
+        """Read a settings file."""
         found = json.loads(path.read_text())
         images = {name: Image(**image) for name, image in found.pop("images").items()}
         return cls(**found, images=images)

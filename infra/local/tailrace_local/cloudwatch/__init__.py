@@ -1,7 +1,7 @@
 """CloudWatch's alarms, evaluated as AWS documents it: M of N periods, missing data, percentiles, metric math.
 
-What evaluates is pure (`evaluation`, `statistics`, `expressions`); `Evaluator` reads datapoints and alarms through
-ports, so that any store of metrics can stand behind it.
+`evaluation`, `statistics` and `expressions` are pure. `Evaluator` reads datapoints and alarms by protocols, so that
+any store of metrics can be used. Imports `tailrace_local.emulation`.
 """
 
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError, State, Transition

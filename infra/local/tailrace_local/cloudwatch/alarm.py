@@ -1,4 +1,4 @@
-"""A metric alarm as PutMetricAlarm describes it, and the states that it moves between."""
+"""A metric alarm as PutMetricAlarm describes it, and its states."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class AlarmError(ValueError):
-    """An alarm that asks for what cannot be evaluated here; the message names the alarm and the property."""
+    """An alarm that cannot be evaluated here. The message names the alarm and the property."""
 
 
 class State(StrEnum):
-    """StateValue."""
+    """An alarm's StateValue."""
 
     OK = "OK"
     ALARM = "ALARM"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class MissingData(StrEnum):
-    """TreatMissingData."""
+    """An alarm's TreatMissingData."""
 
     MISSING = "missing"
     IGNORE = "ignore"
@@ -31,7 +31,7 @@ class MissingData(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """An alarm's change of state, why, and the latest datapoint, if there was one."""
+    """An alarm's change of state, its reason, and the value of the latest datapoint, if there was one."""
 
     alarm: str
     before: State
@@ -43,7 +43,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class MetricStat:
-    """One statistic of one metric, a value a period."""
+    """One statistic of one metric: one value for each period."""
 
     namespace: str
     name: str
@@ -51,7 +51,7 @@ class MetricStat:
     statistic: str
     period_s: float
     unit: str | None = None
-    """Only what was put with it counts; None takes every unit."""
+    """Only datapoints with this unit count; None accepts every unit."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Alarm:
-    """What decides about an alarm's state. ``queries`` hold exactly one that returns data."""
+    """The properties that decide an alarm's state. Exactly one of `queries` returns data."""
 
     name: str
     queries: tuple[Query, ...]
@@ -79,7 +79,7 @@ class Alarm:
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Alarm:
-        """The alarm that PutMetricAlarm, DescribeAlarms or a template describes.
+        """Read an alarm as PutMetricAlarm, DescribeAlarms or a template describes it.
 
         Raises:
             AlarmError: anomaly detection, a missing metric, or no single query that returns data.
@@ -102,15 +102,15 @@ class Alarm:
 
     @property
     def statistic(self) -> str | None:
-        """Of the metric; None for metric math."""
+        """The metric's statistic; None for metric math."""
         (first, *others) = self.queries
         return first.stat.statistic if first.stat and not others else None
 
     def breaches(self, value: float) -> bool:
-        """Whether one datapoint lies beyond the threshold.
+        """Return whether one datapoint breaches the threshold.
 
         Raises:
-            AlarmError: an operator of anomaly detection.
+            AlarmError: the operator is one of anomaly detection's.
         """
         match self.comparison:
             case "GreaterThanOrEqualToThreshold":
@@ -125,7 +125,7 @@ class Alarm:
 
 
 def _missing(described: Mapping[str, Any], queries: tuple[Query, ...]) -> MissingData:
-    # PutMetricAlarm: alarms on DynamoDB's metrics ignore missing data, whatever they say.
+    # PutMetricAlarm's documentation: alarms on DynamoDB's metrics ignore missing data, whatever TreatMissingData says.
     if any(query.stat and query.stat.namespace == "AWS/DynamoDB" for query in queries):
         return MissingData.IGNORE
     return MissingData(described.get("TreatMissingData") or "missing")

@@ -1,4 +1,4 @@
-"""From the datapoints of the evaluation range to a state.
+"""Evaluation of an alarm: the state that follows from the datapoints of the evaluation range.
 
 The rules are those of "Configuring how CloudWatch alarms treat missing data" in CloudWatch's user guide; its tables are
 the unit tests.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tailrace_local.cloudwatch.alarm import MissingData, State
 
 EXTRA_PERIODS = 2
-"""How many periods beyond the evaluation periods are looked at. AWS does not say; its example has two for three."""
+"""Periods that are read beyond the evaluation periods. AWS does not document it; its example has two for three."""
 
 
 def evaluate(
@@ -22,7 +22,15 @@ def evaluate(
     missing: MissingData,
     before: State,
 ) -> State:
-    """The state after the evaluation range, oldest period first; None stands for a period without data."""
+    """Return the state after the evaluation range.
+
+    Args:
+        breaching: whether each period's datapoint breaches, oldest first; None for a period without data.
+        evaluation_periods: N of "M out of N".
+        datapoints_to_alarm: M of "M out of N".
+        missing: the treatment of missing data.
+        before: the state before the evaluation.
+    """
     real = [value for value in breaching if value is not None]
     if len(real) >= evaluation_periods:
         return _state(sum(real[-evaluation_periods:]) >= datapoints_to_alarm)
@@ -34,8 +42,8 @@ def evaluate(
         return State.ALARM
     if missing is MissingData.NOT_BREACHING or not all(real):
         return State.OK
-    # Everything that is known breaches, and too little is known. One datapoint is enough once it is as old as the
-    # datapoints that are asked for: what came in between would have had the time to speak against it.
+    # All datapoints breach, but there are fewer than M. One is enough once it is M periods old, because later
+    # datapoints would have arrived by now.
     age = next(len(breaching) - position for position, value in enumerate(breaching) if value is not None)
     return State.ALARM if missing is MissingData.MISSING and age >= datapoints_to_alarm else before
 
@@ -49,5 +57,5 @@ def _without_data(missing: MissingData, before: State) -> State:
     }[missing]
 
 
-def _state(alarm: bool) -> State:  # noqa: FBT001 - a name for each of two values is all it does
+def _state(alarm: bool) -> State:  # noqa: FBT001 - it only names the two values
     return State.ALARM if alarm else State.OK

@@ -1,4 +1,4 @@
-"""Looks at every alarm as often as CloudWatch does, and moves those whose state has changed."""
+"""Evaluates every alarm as often as CloudWatch does, and applies the changes of state."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _HIGH_RESOLUTION_S = 10.0
 
 
 class MetricSource(Protocol):
-    """Where datapoints come from."""
+    """Stores datapoints."""
 
     def points(self, namespace: str, name: str, dimensions: Sequence[tuple[str, str]]) -> Iterable[Point]:
-        """What was put for exactly these dimensions."""
+        """Return the datapoints of exactly these dimensions."""
         ...
 
 
 class AlarmStore(Protocol):
-    """The alarms, and what becomes of a change."""
+    """Stores alarms and carries out their actions."""
 
     def alarms(self) -> Iterable[tuple[Alarm, State]]:
-        """Every metric alarm that can be evaluated, and the state that it is in."""
+        """Return every metric alarm that can be evaluated, and its state."""
         ...
 
     def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's one flag
-        """Record the new state and carry out its actions; ``repeats`` when it only stays in ALARM."""
+        """Record the new state and carry out its actions. `repeats` is true when the alarm stays in ALARM."""
         ...
 
 
 class Evaluator:
-    """Evaluates alarms of any number of metrics, their periods at the ``pace``'s scale."""
+    """Evaluates all alarms of a store; their periods pass at the given pace."""
 
     def __init__(self, source: MetricSource, store: AlarmStore, *, pace: Pace | None = None) -> None:
         self._source = source
@@ -49,7 +49,7 @@ class Evaluator:
         self._seen: dict[str, tuple[float, int]] = {}
 
     def evaluate_due(self, now_s: float) -> list[Transition]:
-        """Evaluate each alarm whose turn has come since the last look; what changed."""
+        """Evaluate each alarm that is due since the last call, and return the changes of state."""
         alarms = list(self._store.alarms())
         changed = []
         for alarm, before in alarms:
@@ -65,11 +65,11 @@ class Evaluator:
             self._store.apply(alarm, transition, repeats)
             if not repeats:
                 changed.append(transition)
-        self._forget_all_but({alarm.name for alarm, _ in alarms})
+        self._keep_only({alarm.name for alarm, _ in alarms})
         return changed
 
     def _transition(self, alarm: Alarm, before: State, now_s: float, end_s: float) -> Transition | None:
-        """None when nothing is to be done; from ALARM to ALARM while it lasts: scaling acts each time anew."""
+        """Return the change, or None without one. ALARM to ALARM is a change: scaling acts at each evaluation."""
         try:
             values = self._values(alarm, end_s)
             breaching = [None if value is None else alarm.breaches(value) for value in values]
@@ -85,12 +85,12 @@ class Evaluator:
         )
         if after is before and after is not State.ALARM:
             return None
-        judged = EvaluationResult(self._datapoints(alarm, values, end_s), before, after, now_s)
-        latest = judged.datapoints[0].value if judged.datapoints else None
-        return Transition(alarm.name, before, after, reason(alarm, judged), reason_data(alarm, judged), latest)
+        result = EvaluationResult(self._datapoints(alarm, values, end_s), before, after, now_s)
+        latest = result.datapoints[0].value if result.datapoints else None
+        return Transition(alarm.name, before, after, reason(alarm, result), reason_data(alarm, result), latest)
 
     def _values(self, alarm: Alarm, end_s: float) -> Series:
-        """The watched value of each period of the evaluation range, oldest first; the period at work is left out."""
+        """Return the value of each period of the evaluation range, oldest first, without the current period."""
         metrics = {query.id: self._series(alarm, query.stat, end_s) for query in alarm.queries if query.stat}
         computed = QueryResults(alarm.queries, metrics)
         return next(computed[query.id] for query in alarm.queries if query.returns)
@@ -106,7 +106,7 @@ class Evaluator:
         )
 
     def _datapoints(self, alarm: Alarm, values: Series, end_s: float) -> list[Datapoint]:
-        """As many of the latest ones as are evaluated, latest first."""
+        """Return the latest datapoints, as many as are evaluated, latest first."""
         period_s = self._pace.seconds(alarm.period_s)
         found = [
             Datapoint(end_s - (age + 1) * period_s, value)
@@ -115,12 +115,15 @@ class Evaluator:
         ]
         return found[: alarm.evaluation_periods]
 
-    def _forget_all_but(self, names: set[str]) -> None:
+    def _keep_only(self, names: set[str]) -> None:
         self._seen = {name: seen for name, seen in self._seen.items() if name in names}
 
 
 def _every_s(alarm: Alarm) -> float:
-    """How often CloudWatch evaluates it: each minute, over periods that end then; faster and slower ones excepted."""
+    """Return CloudWatch's interval for an alarm.
+
+    A minute; 10 s for periods below a minute; an hour for evaluation ranges longer than a day.
+    """
     if alarm.period_s < _MINUTE_S:
         return _HIGH_RESOLUTION_S
     return _HOUR_S if alarm.period_s * alarm.evaluation_periods > _DAY_S else _MINUTE_S

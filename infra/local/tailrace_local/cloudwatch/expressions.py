@@ -19,7 +19,7 @@ Value: TypeAlias = "float | Series | list[Series] | None"
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be evaluated here; the message holds it and the place."""
+    """An expression that cannot be evaluated here. The message quotes it and the place."""
 
 
 _ARITHMETIC: dict[type[ast.AST], Callable[[float, float], float]] = {
@@ -50,20 +50,20 @@ _AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
 _ROUNDINGS: dict[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
 _PYTHON = {"&&": " and ", "||": " or ", "AND": " and ", "OR": " or ", "^": "**"}
 _TRANSLATED = re.compile(r"\"[^\"]*\"|'[^']*'|&&|\|\||\bAND\b|\bOR\b|\^")
-# Python's, and none of CloudWatch's.
+# Operators of Python that metric math does not have.
 _FOREIGN = re.compile(r"\*\*|//|\band\b|\bor\b|\bnot\b")
 
 
 def evaluate(expression: str, series: Mapping[str, Series], *, metrics: Mapping[str, Series] | None = None) -> Series:
-    """The expression's series.
+    """Evaluate an expression to a series.
 
     Args:
         expression: metric math.
-        series: by the ids that the expression may name; all of the same length.
-        metrics: what METRICS() stands for, expressions not among them; all of `series` unless given.
+        series: the series that the expression may name, by their ids; all of the same length.
+        metrics: the series that METRICS() returns, which are not expressions; by default all of `series`.
 
     Raises:
-        ExpressionError: a function, an operator or an id that is not known here.
+        ExpressionError: a function, an operator or an id is unknown.
     """
     known = series if metrics is None else metrics
     periods = len(next(iter(known.values()))) if known else 0
@@ -138,7 +138,7 @@ class _Evaluation:
         )
 
     def _among(self, parts: list[str]) -> list[Series]:
-        """The metrics whose ids hold the parts."""
+        """Return the metrics whose ids contain the parts."""
         return [series for id_, series in self._metrics.items() if all(part in id_ for part in parts)]
 
     def _fill(self, series: Series, filler: ast.expr) -> Series:
@@ -151,7 +151,7 @@ class _Evaluation:
         return [found if found is not None else instead for found, instead in pairs]
 
     def _aggregate(self, function: Callable[[Sequence[float]], float], value: Value) -> Value:
-        """Over the series of a list, period by period; over one series, all of its periods."""
+        """Aggregate the series of a list period by period, or all periods of one series."""
         if not isinstance(value, list):
             return value
         if not value or not isinstance(value[0], list):
@@ -191,7 +191,7 @@ class _Evaluation:
 
 
 def _apply(function: Callable[[float, float], Any], left: float | None, right: float | None) -> float | None:
-    """No datapoint where one is missing, or where there is no result, as in CloudWatch."""
+    """Apply a function; None where a datapoint is missing or the result is undefined, as in CloudWatch."""
     if left is None or right is None:
         return None
     try:
@@ -209,7 +209,7 @@ def _repeated(series: Series) -> Series:
 
 
 def _interpolated(series: Series) -> Series:
-    """Between two datapoints; the ends stay as they are."""
+    """Interpolate between datapoints. Gaps at the ends stay."""
     known = [position for position, found in enumerate(series) if found is not None]
     filled = list(series)
     for before, after in itertools.pairwise(known):

@@ -1,6 +1,6 @@
-"""What CloudWatch publishes on a topic when an alarm changes its state.
+"""Messages that CloudWatch publishes on a topic when an alarm changes its state.
 
-Source of the shapes: messages that CloudWatch sent, as quoted in AWS's documentation and by the people who parse them.
+Source of the shapes: messages of CloudWatch that AWS's documentation and projects that parse them quote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Described = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """A change of state, and where it happened."""
+    """A change of state, with its time, region and account."""
 
     before: str
     after: str
@@ -33,17 +33,17 @@ class Change:
 
 
 def subject(alarm: Described, change: Change) -> str:
-    """The subject: SNS takes 100 characters."""
+    """Return the message's subject, cut to SNS's limit of 100 characters."""
     return f'{change.after}: "{alarm["AlarmName"]}" in {region_name(change.region)}'[:_SUBJECT_LENGTH]
 
 
 def metric_message(alarm: Described, change: Change) -> str:
-    """The message of a metric alarm, which DescribeAlarms describes."""
+    """Return the message for a metric alarm, given as DescribeAlarms describes it."""
     return json.dumps({**_common(alarm, change), "Trigger": _trigger(alarm)})
 
 
 def composite_message(alarm: Described, change: Change, children: Iterable[Described]) -> str:
-    """The message of a composite alarm; `children` are the described alarms that made it change."""
+    """Return the message for a composite alarm; `children` are the described alarms that changed it."""
     triggering = [
         {
             "Arn": child["AlarmArn"],
@@ -55,17 +55,17 @@ def composite_message(alarm: Described, change: Change, children: Iterable[Descr
 
 
 def format_time(at_s: float) -> str:
-    """CloudWatch's way to write a time: `2026-01-25T22:46:00.608+0000`."""
+    """Format a time as CloudWatch does: `2026-01-25T22:46:00.608+0000`."""
     at = datetime.fromtimestamp(at_s, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
 
 
 @lru_cache
 def region_name(region: str) -> str:
-    """The region as messages call it: EU (Ireland), China (Beijing); an unknown one keeps its code."""
+    """Return a region's name in messages, such as EU (Ireland); an unknown region keeps its code."""
     resolver = botocore.session.get_session().get_component("endpoint_resolver")
     for partition in resolver.get_available_partitions():
-        data = next(each for each in resolver._endpoint_data["partitions"] if each["partition"] == partition)  # noqa: SLF001 - botocore tells names nowhere else
+        data = next(each for each in resolver._endpoint_data["partitions"] if each["partition"] == partition)  # noqa: SLF001 - botocore publishes the names nowhere else
         if region in data["regions"]:
             return str(data["regions"][region]["description"]).replace("Europe (", "EU (")
     return region
@@ -114,7 +114,7 @@ def _trigger(alarm: Described) -> dict[str, Any]:
 def _statistic(alarm: Described) -> dict[str, str]:
     if extended := alarm.get("ExtendedStatistic"):
         return {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": str(extended)}
-    # In capitals and apart, whatever PutMetricAlarm was given: SAMPLE_COUNT.
+    # Messages write the statistic in capitals: SAMPLE_COUNT for SampleCount.
     names = {"SampleCount": "SAMPLE_COUNT"}
     statistic = str(alarm.get("Statistic") or "Average")
     return {"StatisticType": "Statistic", "Statistic": names.get(statistic, statistic.upper())}

@@ -1,4 +1,4 @@
-"""The series of an alarm's queries: statistics first, then expressions over them, in whatever order they stand."""
+"""The series of an alarm's queries. Expressions may be in any order."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from tailrace_local.cloudwatch.expressions import ExpressionError, Series, evalu
 
 
 class QueryResults(Mapping[str, Series]):
-    """Series by id. An expression is computed when somebody asks for it, and once.
+    """Series by id. An expression is evaluated once, when its series is first read.
 
-    Raises ExpressionError for an expression that depends on itself.
+    Reading raises ExpressionError for an expression that depends on itself.
     """
 
     def __init__(self, queries: Sequence[Query], metrics: Mapping[str, Series]) -> None:
         self._expressions = {query.id: query.expression for query in queries if query.stat is None}
         self._metrics = metrics
         self._known = dict(metrics)
-        self._at_work: list[str] = []
+        self._evaluating: list[str] = []
 
     def __getitem__(self, id_: str) -> Series:
         if id_ in self._known:
             return self._known[id_]
         expression = self._expressions[id_]
-        if id_ in self._at_work:
-            raise ExpressionError(f"metric math {expression!r} depends on itself: {' -> '.join([*self._at_work, id_])}")
-        self._at_work.append(id_)
+        if id_ in self._evaluating:
+            raise ExpressionError(
+                f"metric math {expression!r} depends on itself: {' -> '.join([*self._evaluating, id_])}"
+            )
+        self._evaluating.append(id_)
         try:
             self._known[id_] = evaluate(expression, self, metrics=self._metrics)
         finally:
-            self._at_work.pop()
+            self._evaluating.pop()
         return self._known[id_]
 
     def __contains__(self, id_: object) -> bool:

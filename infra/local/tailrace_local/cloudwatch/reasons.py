@@ -1,4 +1,4 @@
-"""Why an alarm is in its state, in CloudWatch's words: StateReason and StateReasonData."""
+"""StateReason and StateReasonData, in CloudWatch's wording."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TREATED = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": 
 
 @dataclass(frozen=True)
 class Datapoint:
-    """The watched value of one period."""
+    """The value of one period."""
 
     start_s: float
     value: float
@@ -29,7 +29,7 @@ class Datapoint:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """The datapoints that were looked at, latest first, and the states before and after."""
+    """The evaluated datapoints, latest first, and the states before and after."""
 
     datapoints: Sequence[Datapoint]
     before: str
@@ -37,44 +37,44 @@ class EvaluationResult:
     at_s: float
 
 
-def reason(alarm: Alarm, judged: EvaluationResult) -> str:
-    """StateReason."""
-    lacking = alarm.evaluation_periods - len(judged.datapoints)
-    if judged.after == "INSUFFICIENT_DATA":
+def reason(alarm: Alarm, result: EvaluationResult) -> str:
+    """Return StateReason."""
+    lacking = alarm.evaluation_periods - len(result.datapoints)
+    if result.after == "INSUFFICIENT_DATA":
         return f"Insufficient Data: {_counted(lacking, 'datapoint')} {_was(lacking)} unknown."
-    if not judged.datapoints:
+    if not result.datapoints:
         periods, unknown = _counted(lacking, "period"), _counted(lacking, "missing datapoint")
         treated = _TREATED[alarm.missing]
         return (
             f"Threshold Crossed: no datapoints were received for {periods} and {unknown} {_was(lacking)} treated as "
             f"[{treated}]."
         )
-    return f"Threshold Crossed: {_found(alarm, judged)}{_filled(alarm, lacking)}{_least(alarm, judged)}."
+    return f"Threshold Crossed: {_found(alarm, result)}{_filled(alarm, lacking)}{_least(alarm, result)}."
 
 
-def reason_data(alarm: Alarm, judged: EvaluationResult) -> str:
-    """StateReasonData, a JSON document."""
-    oldest = judged.datapoints[-1].start_s if judged.datapoints else None
+def reason_data(alarm: Alarm, result: EvaluationResult) -> str:
+    """Return StateReasonData, a JSON document."""
+    oldest = result.datapoints[-1].start_s if result.datapoints else None
     found = {
         "version": "1.0",
-        "queryDate": format_time(judged.at_s),
+        "queryDate": format_time(result.at_s),
         "startDate": None if oldest is None else format_time(oldest),
         "statistic": alarm.statistic,
         "period": int(alarm.period_s),
-        "recentDatapoints": [datapoint.value for datapoint in reversed(judged.datapoints)],
+        "recentDatapoints": [datapoint.value for datapoint in reversed(result.datapoints)],
         "threshold": alarm.threshold,
         "evaluatedDatapoints": [
-            {"timestamp": format_time(datapoint.start_s), "value": datapoint.value} for datapoint in judged.datapoints
+            {"timestamp": format_time(datapoint.start_s), "value": datapoint.value} for datapoint in result.datapoints
         ],
     }
     return json.dumps({name: value for name, value in found.items() if value is not None})
 
 
-def _found(alarm: Alarm, judged: EvaluationResult) -> str:
-    alarming = judged.after == "ALARM"
-    matching = [each for each in judged.datapoints if alarm.breaches(each.value) is alarming]
+def _found(alarm: Alarm, result: EvaluationResult) -> str:
+    alarming = result.after == "ALARM"
+    matching = [each for each in result.datapoints if alarm.breaches(each.value) is alarming]
     shown = ", ".join(f"{each.value} ({_short(each.start_s)})" for each in matching)
-    last = max(alarm.evaluation_periods, len(judged.datapoints))
+    last = max(alarm.evaluation_periods, len(result.datapoints))
     verb = f"{_was(len(matching))}{'' if alarming else ' not'}"
     compared = f"{_COMPARED[alarm.comparison]} the threshold ({alarm.threshold})"
     return f"{len(matching)} out of the last {last} datapoints [{shown}] {verb} {compared}"
@@ -86,9 +86,9 @@ def _filled(alarm: Alarm, lacking: int) -> str:
     return f" and {_counted(lacking, 'missing datapoint')} {_was(lacking)} treated as [{_TREATED[alarm.missing]}]"
 
 
-def _least(alarm: Alarm, judged: EvaluationResult) -> str:
+def _least(alarm: Alarm, result: EvaluationResult) -> str:
     needed, pair = alarm.datapoints_to_alarm, "OK -> ALARM"
-    if judged.after == "OK":
+    if result.after == "OK":
         needed, pair = alarm.evaluation_periods - needed + 1, "ALARM -> OK"
     return f" (minimum {_counted(needed, 'datapoint')} for {pair} transition)"
 

@@ -1,4 +1,4 @@
-"""From the values that were put to one value a period."""
+"""Statistics of datapoints: one value for each period."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Point:
-    """What was put at one time: a value seen ``count`` times, or a set of them by its statistics."""
+    """A datapoint: one value seen `count` times, or the statistics of a set of values."""
 
     timestamp_s: float
     count: float
@@ -22,17 +22,17 @@ class Point:
 
     @classmethod
     def of(cls, timestamp_s: float, value: float, count: float = 1.0, unit: str = "None") -> Point:
-        """One value, seen ``count`` times."""
+        """Return the datapoint of one value, seen `count` times."""
         return cls(timestamp_s, count, value * count, float(value), float(value), unit)
 
 
 def by_period(
     points: Iterable[Point], statistic: str, *, period_s: float, end_s: float, periods: int
 ) -> list[float | None]:
-    """The statistic of each of the last ``periods`` periods before ``end_s``, oldest first; None where nothing was put.
+    """Return the statistic of each of the last `periods` periods before `end_s`, oldest first; None without datapoints.
 
     Raises:
-        ValueError: a statistic that is none of CloudWatch's basic ones or percentiles.
+        ValueError: the statistic is neither a basic one of CloudWatch nor a percentile.
     """
     start_s = end_s - periods * period_s
     buckets: list[list[Point]] = [[] for _ in range(periods)]
@@ -63,7 +63,7 @@ def _value(points: Sequence[Point], statistic: str) -> float | None:
 
 
 def _percentile(points: Sequence[Point], percent: float) -> float | None:
-    """Interpolated between the nearest ranks; None where a set hides its values, as CloudWatch has none then."""
+    """Interpolate between the nearest ranks. None when a datapoint is a set of values, as in CloudWatch."""
     if any(point.minimum != point.maximum for point in points):
         return None
     ordered = sorted(points, key=lambda point: point.minimum)

@@ -1,4 +1,4 @@
-"""What PutMetricAlarm is asked before an alarm is taken: whether it can be evaluated at all."""
+"""Validation of an alarm before it is stored: everything that it uses has to be evaluated here."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tailrace_local.cloudwatch.statistics import Point, by_period
 
 
 def validate_alarm(described: Mapping[str, Any]) -> Alarm:
-    """The alarm, when everything that it asks for is evaluated here.
+    """Read an alarm, and check its operator, statistics and expressions.
 
     Raises:
-        AlarmError: an operator, a statistic or an expression that is not; the message names the alarm.
+        AlarmError: one of them is not evaluated here. The message names the alarm.
     """
     alarm = Alarm.of(described)
     probe = [Point.of(0.0, 1.0)]

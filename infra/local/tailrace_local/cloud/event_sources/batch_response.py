@@ -1,4 +1,4 @@
-"""What a function's answer means for the messages of its batch.
+"""Partial batch responses: which messages of a batch failed, by the function's answer.
 
 Source of the rules: AWS's "Handling errors for an SQS event source in Lambda", success and failure conditions of
 ReportBatchItemFailures.
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def failed_messages(answer: Any, message_ids: Collection[str], *, reports_failures: bool) -> frozenset[str]:
-    """The ids of the messages that come back to the queue; all others are deleted.
+    """Return the ids of the messages that failed and return to the queue. All others are deleted.
 
-    With `reports_failures` an empty or absent list is whole success, and anything that does not name messages of this
-    batch is whole failure. Without it any answer that is no error is whole success.
+    With `reports_failures` an empty or absent list means complete success, and an answer that does not name messages
+    of this batch means complete failure. Without it any answer but an error means complete success.
     """
     everything = frozenset(message_ids)
     if not reports_failures or answer is None or answer == {}:

@@ -1,4 +1,4 @@
-"""The event that Lambda makes of received SQS messages.
+"""Events that Lambda makes from received SQS messages.
 
 Source of the shape: AWS's "Using Lambda with Amazon SQS", example event.
 """
@@ -9,14 +9,14 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-# Lambda's limit for a synchronous invocation; a batch that is larger is delivered in pieces.
+# Lambda's limit for a synchronous invocation. A larger batch is delivered in several invocations.
 MAX_EVENT_BYTES = 6 * 1024 * 1024
-# What the JSON around a body takes, generously.
+# An upper estimate for the JSON around a message's body.
 _RECORD_OVERHEAD_BYTES = 2048
 
 
 def event_record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any]:
-    """One received message (SQS's JSON) as one record of the event."""
+    """Convert one received message (SQS's JSON) to a record of the event."""
     found: dict[str, Any] = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -34,7 +34,7 @@ def event_record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any
 
 
 def split_batches(records: Sequence[dict[str, Any]], *, size: int) -> Iterator[list[dict[str, Any]]]:
-    """Contiguous batches of at most `size` records and MAX_EVENT_BYTES; a record is never dropped."""
+    """Split records, in order, into batches of at most `size` records and MAX_EVENT_BYTES; a larger record is alone."""
     batch: list[dict[str, Any]] = []
     used = 0
     for found in records:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# Lambda starts with five concurrent batches; locally it stays there.
+# Lambda starts with five concurrent batches and scales up. The local cloud stays at five.
 _DEFAULT_CONCURRENCY = 5
 
 
 @dataclass(frozen=True)
 class EventSourceMapping:
-    """The mapping's settings as they are now; they may differ at the next look."""
+    """The mapping's settings when it was read; an update makes others."""
 
     uuid: str
     account_id: str
@@ -28,9 +28,9 @@ class EventSourceMapping:
 
     @classmethod
     def of(cls, account_id: str, region: str, record: dict[str, Any]) -> EventSourceMapping | None:
-        """Read MiniStack's record; None for a mapping of something that is no queue.
+        """Read MiniStack's record; None when the source is no queue.
 
-        What a template took from a parameter is text there, numbers and booleans too.
+        Values that a template takes from parameters are strings there, also numbers and booleans.
         """
         queue_arn = str(record.get("EventSourceArn", ""))
         if ":sqs:" not in queue_arn:
@@ -53,11 +53,11 @@ class EventSourceMapping:
 
     @property
     def fifo(self) -> bool:
-        """Whether order within a message group has to be kept."""
+        """Whether the queue keeps the order within a message group."""
         return self.queue_arn.endswith(".fifo")
 
     def concurrency(self, reserved: int | None) -> int:
-        """Batches at a time: never more than the function's reserved concurrency, so that nothing is throttled."""
+        """Return how many batches run at a time: at most the reserved concurrency, so that none is throttled."""
         if self.fifo:
             return 1
         wanted = self.maximum_concurrency or _DEFAULT_CONCURRENCY

@@ -1,4 +1,4 @@
-"""A poller: receives from one queue, invokes one function, deletes what succeeded."""
+"""A poller: receives from one queue, invokes one function, deletes the messages that succeeded."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _log = logging.getLogger("tailrace.cloud.queues")
 _RECEIVE_AT_MOST = 10
 _WAIT_S = 5
 _PAUSE_S = 1.0
-# How long a throttled batch is tried again before its messages are left to come back by themselves.
+# How long a throttled batch is retried. After that its messages return when their visibility timeout ends.
 _THROTTLED_S = 20.0
 
 
 class Queue(Protocol):
-    """The queue, with the identity of the function's role."""
+    """A queue, read with the function's role."""
 
     def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]:
-        """Up to `maximum` messages (at most ten), waited for `wait_s` seconds."""
+        """Receive up to `maximum` messages (at most ten), waiting up to `wait_s` seconds for the first."""
         ...
 
     def delete(self, receipts: Sequence[str]) -> None:
@@ -35,26 +35,26 @@ class Queue(Protocol):
 
 
 class Function(Protocol):
-    """The function, as whoever invokes it sees it."""
+    """A function, as the poller invokes it."""
 
     @property
     def reserved_concurrency(self) -> int | None:
-        """How many may run at once, when that is set."""
+        """How many invocations may run at once; None when there is no limit of the function's own."""
         ...
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        """MiniStack's result: `body`, and `error` or `throttle`."""
+        """Invoke the function; returns MiniStack's result: `body`, and `error` or `throttle`."""
         ...
 
     def matching(self, records: list[dict[str, Any]], mapping: EventSourceMapping) -> list[dict[str, Any]]:
-        """The records that the mapping's filter lets through."""
+        """Return the records that pass the mapping's filter."""
         ...
 
 
 class Poller:
-    """One mapping at work, until it is stopped.
+    """Polls for one mapping until it is stopped.
 
-    `mapping()` is asked before each batch, so that an update takes effect with the next one; None ends the poller.
+    `mapping()` is called before each batch, so that an update takes effect with the next one; None ends the poller.
     """
 
     def __init__(
@@ -79,28 +79,29 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="queue-poller", daemon=True)
 
     def start(self) -> None:
-        """Begin to receive."""
+        """Start to receive."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Receive no more; batches at work end by themselves."""
+        """Stop to receive. Batches in flight finish."""
         self._stopped.set()
         with self._free:
             self._free.notify_all()
         self._pool.shutdown(wait=False)
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it polls no more."""
+        """Wait until the poller has stopped."""
         self._thread.join(timeout_s)
 
     @property
     def alive(self) -> bool:
-        """Whether it still polls."""
+        """Whether the poller still runs."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            # Before it asks: once the mapping is disabled, one that was seen not to receive receives nothing more.
+            # Set before the mapping is read, so that a poller of a disabled mapping that is seen not to receive
+            # receives nothing more.
             self.receiving = True
             mapping = self._mapping()
             if mapping is None:
@@ -111,7 +112,7 @@ class Poller:
                 continue
             try:
                 self._poll_once(mapping)
-            except Exception as error:  # noqa: BLE001 - a poller outlives its queue's or its function's trouble
+            except Exception as error:  # noqa: BLE001 - a poller survives errors of its queue and its function
                 _log.warning("polling %s for %s: %s", mapping.queue_arn, mapping.function_name, error)
                 self._stopped.wait(self._pause_s)
         self.receiving = False
@@ -126,7 +127,7 @@ class Poller:
             self._pool.submit(self._work, mapping, messages)
 
     def receive_batch(self, mapping: EventSourceMapping) -> list[dict[str, Any]]:
-        """A batch: full, or as large as it got when the window closed; without a window, one receive."""
+        """Receive a batch: until it is full or the batching window closes; without a window, by one receive."""
         messages = self._queue.receive(min(mapping.batch_size, _RECEIVE_AT_MOST), _WAIT_S)
         if not messages or not mapping.window_s:
             return messages
@@ -146,11 +147,11 @@ class Poller:
             records = [event_record(message, queue_arn=mapping.queue_arn) for message in messages]
             wanted = self._function.matching(records, mapping)
             wanted_ids = {found["messageId"] for found in wanted}
-            # What a filter refuses is deleted without the function having seen it, as Lambda does.
+            # Lambda deletes the messages that a filter excludes, and does not invoke the function for them.
             self._delete([found for found in records if found["messageId"] not in wanted_ids])
             for batch in split_batches(wanted, size=mapping.batch_size):
                 self.deliver(mapping, batch)
-        except Exception:  # noqa: BLE001 - its messages come back by themselves
+        except Exception:  # noqa: BLE001 - its messages return when their visibility timeout ends
             _log.exception("a batch of %s failed", mapping.function_name)
         finally:
             with self._free:
@@ -158,7 +159,10 @@ class Poller:
                 self._free.notify()
 
     def deliver(self, mapping: EventSourceMapping, batch: list[dict[str, Any]]) -> None:
-        """Invoke once, delete what succeeded; what failed comes back when its visibility timeout ends."""
+        """Invoke the function once and delete the messages that succeeded.
+
+        The others return to the queue when their visibility timeout ends.
+        """
         ids = [found["messageId"] for found in batch]
         result = self._invoke({"Records": batch})
         if result.get("error") or result.get("throttle"):
@@ -168,14 +172,14 @@ class Poller:
         failed = failed_messages(result.get("body"), ids, reports_failures=mapping.reports_failures)
         mapping.record["LastProcessingResult"] = "OK"
         if failed:
-            _log.info("%s gave back %d of %d messages", mapping.function_name, len(failed), len(batch))
+            _log.info("%s failed %d of %d messages", mapping.function_name, len(failed), len(batch))
         self._delete([found for found in batch if found["messageId"] not in failed])
 
     def _invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        gives_up = self._clock() + _THROTTLED_S
+        deadline = self._clock() + _THROTTLED_S
         while True:
             result = self._function.invoke(event)
-            if not result.get("throttle") or self._clock() >= gives_up or self._stopped.wait(0.2):
+            if not result.get("throttle") or self._clock() >= deadline or self._stopped.wait(0.2):
                 return result
 
     def _delete(self, records: Sequence[dict[str, Any]]) -> None:
@@ -184,7 +188,7 @@ class Poller:
             self._queue.delete(receipts[first : first + 10])
 
     def _wait_for_slot(self, limit: int) -> bool:
-        """Receive only what can be worked on at once: messages that wait in here would be invisible for nothing."""
+        """Wait until another batch may run. Messages received earlier would be invisible while they wait."""
         with self._free:
             if self.in_flight >= limit:
                 self._free.wait(self._pause_s)

@@ -1,4 +1,4 @@
-"""Deployed code, unpacked once for each content."""
+"""Deployed archives of functions, each unpacked once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 
 class ArtifactStore:
-    """Task roots by the hash of their archive; they are written once and are read-only from then on."""
+    """Task roots by the hash of their archive. They are read-only once they are written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
 
     def unpack(self, archive: bytes) -> Path:
-        """The folder that holds the archive's files."""
+        """Return the folder with the archive's files."""
         target = self._folder / hashlib.sha256(archive).hexdigest()[:24]
         with self._lock:
             if not target.exists():
@@ -32,7 +32,7 @@ class ArtifactStore:
 
 
 def _protect(folder: Path) -> None:
-    """Files without write permission, as /var/task is; folders keep theirs so that the state can be removed."""
+    """Make files read-only, as in /var/task. Folders stay writable, so that the state can be removed."""
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH | stat.S_IXUSR)

@@ -1,4 +1,4 @@
-"""The environment of a function's process: AWS's variables, the function's own, and nothing of ours."""
+"""The environment variables of a function's process: AWS's, the function's own, and none of the host's."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tailrace_local.cloud.functions.specification import FunctionSpec
 
-# Reserved by Lambda: a function's own variables cannot override them.
+# Lambda reserves these: a function's own variables cannot override them.
 _RESERVED_PREFIXES = ("AWS_LAMBDA_",)
 
 
 @dataclass(frozen=True)
 class WorkerEnvironment:
-    """What is the same for every worker of this cloud."""
+    """Settings that all workers of this cloud share."""
 
     endpoint_url: str
     ca_bundle: str | None
@@ -24,14 +24,14 @@ class WorkerEnvironment:
     def variables(
         self, spec: FunctionSpec, *, task_root: Path, runtime_api: str, log_stream: str, credentials: Mapping[str, str]
     ) -> dict[str, str]:
-        """The complete environment of one worker."""
+        """Return the complete environment of one worker."""
         own = {key: value for key, value in spec.variables.items() if not key.startswith(_RESERVED_PREFIXES)}
         return {
             **own,
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "LANG": "en_US.UTF-8",
             "TZ": own.get("TZ", ":UTC"),
-            # Function code sees a writable folder of its own where AWS has /tmp.
+            # A writable folder, in the place of AWS's /tmp.
             "TMPDIR": str(self.temporary),
             "PYTHONUNBUFFERED": "1",
             "LAMBDA_TASK_ROOT": str(task_root),
@@ -47,7 +47,7 @@ class WorkerEnvironment:
             "AWS_REGION": spec.region,
             "AWS_DEFAULT_REGION": spec.region,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self.endpoint_url),
-            # The second for whoever answers CloudFormation, which gives an address of this cloud's too.
+            # SSL_CERT_FILE is for custom resources: they answer CloudFormation at a URL of this cloud.
             **({"AWS_CA_BUNDLE": self.ca_bundle, "SSL_CERT_FILE": self.ca_bundle} if self.ca_bundle else {}),
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",

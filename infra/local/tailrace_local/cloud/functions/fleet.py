@@ -1,4 +1,4 @@
-"""Every function's warm workers: as many at a time as there are events to work on."""
+"""Warm workers of every function: as many as there are events at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ StartWorker = Callable[[FunctionSpec, bytes], Worker]
 
 
 class Fleet:
-    """Workers by function and version. How many may run at once is bounded by whoever invokes."""
+    """Workers by function and version. The caller limits how many run at once."""
 
     def __init__(self, start: StartWorker, logs: FunctionLogs) -> None:
         self._start = start
@@ -37,7 +37,7 @@ class Fleet:
         threading.Thread(target=self._reap, name="function-reaper", daemon=True).start()
 
     def execute(self, record: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        """Invoke a function's record with an event; the result in MiniStack's form."""
+        """Invoke a function, given by MiniStack's record; returns MiniStack's result."""
         archive = record.get("code_zip")
         if not archive:
             return _error("Runtime.InvalidEntrypoint", "The function has no code: its archive was not found in S3")
@@ -45,7 +45,7 @@ class Fleet:
         arn = str((record.get("config") or record).get("FunctionArn", spec.arn))
         try:
             worker = self._acquire(spec, archive)
-        except Exception as error:  # noqa: BLE001 - the invoker gets it as an error of the runtime
+        except Exception as error:  # noqa: BLE001 - the caller gets it as an error of the runtime
             _log.exception("no worker for %s", spec.name)
             return _error("Runtime.Unknown", f"{type(error).__name__}: {error}")
         started = time.monotonic()
@@ -57,7 +57,7 @@ class Fleet:
         return _result(answer, log)
 
     def listed(self) -> list[dict[str, Any]]:
-        """Function, pid and whether it is at work, for each worker."""
+        """Return function, pid and whether it is busy, for each worker."""
         with self._lock:
             idle = [worker for workers in self._idle.values() for worker in workers]
             return [
@@ -66,7 +66,7 @@ class Fleet:
             ]
 
     def renew(self) -> None:
-        """Serve every event from now on with a new worker; one at work finishes its event and goes."""
+        """Replace all workers: the next events get new ones, and a busy worker ends after its event."""
         with self._lock:
             self._renewals += 1
             self._leaving |= self._busy
@@ -89,7 +89,7 @@ class Fleet:
                 self._current[spec.key] = spec.fingerprint
                 stale = self._idle.pop(spec.key, [])
             idle = self._idle.setdefault(spec.key, [])
-            # The last one used is the warmest; the others age until they are reaped.
+            # Reuse the most recent one, so that the others become idle and are reaped.
             while idle:
                 worker = idle.pop()
                 if worker.usable:

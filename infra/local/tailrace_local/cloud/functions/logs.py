@@ -1,6 +1,6 @@
-"""Functions' logs in CloudWatch, written as Lambda writes them: a stream for each worker, with the function's role.
+"""Functions' logs in CloudWatch, written as Lambda does: one stream for each worker, with the function's role.
 
-What the role may not write is lost, as on AWS; the cloud's log says so once for each function.
+Lines that the role may not write are lost, as on AWS; the cloud's own log says so once for each function.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.roles.clients import RoleClients
 
-# PutLogEvents takes 10,000 events and 1 MiB, of which each event takes 26 bytes beside its text; one event 1 MiB.
+# PutLogEvents takes 10,000 events and 1 MiB a call. Each event counts 26 bytes more than its text; one may have 1 MiB.
 _EVENTS_A_CALL = 10_000
 _BYTES_A_CALL = 1024 * 1024
 _BYTES_AN_EVENT = 26
 _LONGEST = 256 * 1024
-# Lambda does not hold a function up for its logs, nor does it write a call for each line.
+# Lambda neither delays a function for its logs, nor makes a call for each line.
 _GATHER_S = 0.2
 _log = logging.getLogger("tailrace.cloud.functions")
 
@@ -31,7 +31,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class LogStream:
-    """Where the output of a function's worker goes."""
+    """The log stream of one worker, and the role that writes it."""
 
     function: str
     role: str
@@ -41,17 +41,17 @@ class LogStream:
 
 
 class FunctionLogs:
-    """Takes what invocations said and writes it in the background."""
+    """Queues the output of invocations and writes it in the background."""
 
     def __init__(self, clients: RoleClients) -> None:
         self._clients = clients
-        self._said: queue.SimpleQueue[tuple[LogStream, list[Event]]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[LogStream, list[Event]]] = queue.SimpleQueue()
         self._streams: set[str] = set()
         self._refused: set[str] = set()
         threading.Thread(target=self._run, name="function-logs", daemon=True).start()
 
     def write(self, spec: FunctionSpec, stream: str, request_id: str, text: str, duration_s: float) -> None:
-        """Write one invocation's output to a stream, between the lines that Lambda adds."""
+        """Queue one invocation's output, with Lambda's START, END and REPORT lines."""
         spent_ms = f"{duration_s * 1000:.2f}"
         lines = [
             f"START RequestId: {request_id} Version: {spec.version}",
@@ -60,19 +60,19 @@ class FunctionLogs:
             f"REPORT RequestId: {request_id}\tDuration: {spent_ms} ms\tMemory Size: {spec.memory_mb} MB",
         ]
         now_ms = int(time.time() * 1000)
-        # CloudWatch takes no empty event.
+        # CloudWatch refuses empty events.
         target = LogStream(spec.name, spec.role, spec.region, spec.log_group, stream)
-        self._said.put((target, [{"timestamp": now_ms, "message": line[:_LONGEST]} for line in lines if line]))
+        self._queue.put((target, [{"timestamp": now_ms, "message": line[:_LONGEST]} for line in lines if line]))
 
     def _run(self) -> None:
         while True:
             gathered: dict[LogStream, list[Event]] = defaultdict(list)
-            said = self._said.get()
+            output = self._queue.get()
             time.sleep(_GATHER_S)
             while True:
-                gathered[said[0]] += said[1]
+                gathered[output[0]] += output[1]
                 try:
-                    said = self._said.get_nowait()
+                    output = self._queue.get_nowait()
                 except queue.Empty:
                     break
             for stream, events in gathered.items():
@@ -86,7 +86,7 @@ class FunctionLogs:
                 self._make(client, names)
             for batch in split_events(events):
                 client.put_log_events(**names, logEvents=batch)
-        except Exception as error:  # noqa: BLE001 - logs that cannot be written stop nothing
+        except Exception as error:  # noqa: BLE001 - a failed write must not stop the thread
             if stream.function not in self._refused:
                 _log.warning("logs of %s are lost: %s", stream.function, error)
             self._refused.add(stream.function)
@@ -95,14 +95,14 @@ class FunctionLogs:
         try:
             client.create_log_stream(**names)
         except client.exceptions.ResourceNotFoundException:
-            # A function whose template declares no group has one made when it first says something.
+            # Lambda makes the group of a function whose template declares none, at the first line.
             client.create_log_group(logGroupName=names["logGroupName"])
             client.create_log_stream(**names)
         self._streams.add(names["logStreamName"])
 
 
 def split_events(events: list[Event]) -> Iterator[list[Event]]:
-    """The events in as few calls as the API takes."""
+    """Split events into as few calls as the API allows."""
     batch: list[Event] = []
     size = 0
     for event in events:

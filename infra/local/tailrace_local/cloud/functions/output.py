@@ -1,4 +1,4 @@
-"""What a worker writes to its standard output: into the function's log file, and to the invocation at work."""
+"""A worker's standard output, copied to the function's log file and to the current invocation."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import select
 import threading
 from pathlib import Path
 
-# CloudWatch takes 256 KB an event; an invocation that says more than this is cut in the answer, never in the file.
+# An invocation's output beyond this is left out of its result; the file has all of it.
 _KEPT_BYTES = 1024 * 1024
 
 
 class WorkerOutput:
-    """A pipe whose reading end a thread copies."""
+    """A pipe. The worker writes to it, and a thread copies from it."""
 
     def __init__(self, log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -25,11 +25,11 @@ class WorkerOutput:
         threading.Thread(target=self._copy, daemon=True).start()
 
     def started(self) -> None:
-        """The child has the writing end now; ours is in the way of seeing its end."""
+        """Close this process's copy of the writing end: with it open, the end of the output would not be seen."""
         os.close(self.writing)
 
     def take(self) -> str:
-        """What was written since the last time, including what is in the pipe right now."""
+        """Return the output since the last call, including the contents of the pipe."""
         self._read()
         with self._lock:
             kept, self._kept = self._kept, bytearray()

@@ -1,4 +1,4 @@
-"""What Lambda does for a function with the function's own role, beside reading its queue and writing its logs."""
+"""Permissions that Lambda needs of a function's role, besides those for its queue and its logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger("tailrace.cloud.functions")
 
 
 class FunctionPermissions:
-    """Asks whether a function's role may."""
+    """Checks the permissions of functions' roles."""
 
     def __init__(self, iam: MiniStackIam, credentials: RoleCredentials, keys: EncryptionKeys) -> None:
         self._iam = iam
@@ -22,10 +22,10 @@ class FunctionPermissions:
         self._keys = keys
 
     def require_environment(self, spec: FunctionSpec) -> None:
-        """Lambda decrypts a function's variables when a worker starts.
+        """Check that the role may decrypt the function's variables, as Lambda does when a worker starts.
 
         Raises:
-            PermissionError: the role may not use their key.
+            PermissionError: the role may not use the variables' key.
         """
         session = self._credentials.session(spec.role, _SESSION)
         for use in self._keys.uses("lambda:Start", spec.arn):
@@ -33,7 +33,7 @@ class FunctionPermissions:
                 raise PermissionError(f"Lambda was unable to decrypt the environment variables: {use.action} is denied")
 
     def may_send(self, role_arn: str, queue_arn: str) -> bool:
-        """Whether an event that failed for good reaches its queue."""
+        """Return whether the role may send an event that failed for good to its queue; logs a refusal."""
         session, region = self._credentials.session(role_arn, _SESSION), queue_arn.split(":")[3]
         allowed = self._iam.may(session, "sqs:SendMessage", queue_arn, region)
         if not allowed:

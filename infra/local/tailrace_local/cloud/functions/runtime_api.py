@@ -1,4 +1,4 @@
-"""The Lambda Runtime API, as one worker's runtime client sees it.
+"""The Lambda Runtime API for one worker's runtime client.
 
 Source of the paths and headers: AWS's "Using the Lambda runtime API for custom runtimes".
 """
@@ -23,7 +23,7 @@ _MAX_ANSWER_BYTES = 6 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function answered: JSON bytes, and whether they describe an error."""
+    """A function's answer: JSON, and whether it describes an error."""
 
     payload: bytes
     failed: bool = False
@@ -41,7 +41,7 @@ class Invocation:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers with which the runtime client gets the event."""
+        """The headers of the event for the runtime client."""
         trace = uuid.uuid4().hex
         return {
             "Content-Type": "application/json",
@@ -52,13 +52,13 @@ class Invocation:
         }
 
     def settle(self, answer: Answer) -> None:
-        """Answer once; whoever comes later is ignored."""
+        """Set the answer. Only the first call has an effect."""
         with contextlib.suppress(InvalidStateError):
             self.answer.set_result(answer)
 
 
 class RuntimeApi:
-    """A server for exactly one worker process."""
+    """A server for one worker process."""
 
     def __init__(self) -> None:
         self.ready = threading.Event()
@@ -71,27 +71,27 @@ class RuntimeApi:
 
     @property
     def address(self) -> str:
-        """AWS_LAMBDA_RUNTIME_API."""
+        """Host and port, for the variable AWS_LAMBDA_RUNTIME_API."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def send(self, invocation: Invocation) -> None:
-        """Have the worker get this event when it next asks."""
+        """Give the worker this event with its next request."""
         self._current = invocation
         self._waiting.put(invocation)
 
     def close(self) -> None:
-        """Let the worker's waiting request go, and stop."""
+        """End the worker's waiting request, and stop the server."""
         self._waiting.put(None)
         self._server.shutdown()
         self._server.server_close()
 
     def next(self) -> Invocation | None:
-        """The next event; None when there will be none."""
+        """Wait for the next event; None when the server stops."""
         self.ready.set()
         return self._waiting.get()
 
     def answered(self, request_id: str, answer: Answer) -> bool:
-        """Take an answer; False when it is not for the event that is being worked on."""
+        """Accept an answer; False when it is not for the current event."""
         current = self._current
         if current is None or current.request_id != request_id:
             return False
@@ -104,13 +104,13 @@ class RuntimeApi:
         return True
 
     def init_failed(self, payload: bytes) -> None:
-        """The handler could not be loaded."""
+        """Record that the handler could not be loaded."""
         self.init_error = Answer(payload, failed=True)
         self.ready.set()
 
 
 def failure(error_type: str, message: str) -> Answer:
-    """An error in the shape that Lambda gives it."""
+    """Return an error in Lambda's format."""
     return Answer(json.dumps({"errorType": error_type, "errorMessage": message}).encode(), failed=True)
 
 
@@ -125,7 +125,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    # Headers and body go out in two writes, and Nagle would hold the second one back for 40 ms.
+    # Headers and body are two writes, and Nagle's algorithm would delay the second by 40 ms.
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(HTTPStatus.BAD_REQUEST, b'{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}')
 
     def log_message(self, *_: Any) -> None:
-        """Requests of the runtime client are nobody's news."""
+        """Log no requests of the runtime client."""
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

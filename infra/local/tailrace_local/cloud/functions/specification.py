@@ -1,4 +1,4 @@
-"""What a function is, read from its deployed configuration."""
+"""A function's specification, read from its deployed configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """One version of one function; two equal specs may share warm workers."""
+    """One version of one function. Two equal specifications may share warm workers."""
 
     name: str
     version: str
@@ -51,10 +51,10 @@ class FunctionSpec:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What stays when the function is updated."""
+        """The identity, which an update keeps."""
         return self.arn, self.version
 
     @property
     def fingerprint(self) -> str:
-        """What changes when warm workers must not serve the function any longer."""
+        """A hash of everything: warm workers of another fingerprint must not serve the function."""
         return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()

@@ -17,9 +17,9 @@ from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.roles.credentials import RoleCredentials
 from tailrace_local.processes import ProcessGroup
 
-# AWS gives ten seconds on a machine of its own; two cores shared with an emulator need more.
+# AWS allows ten seconds. Workers here share few cores with an emulator, and need more.
 INIT_TIMEOUT_S = 60.0
-# Well within the life of its credentials.
+# Well below the lifetime of its credentials.
 MAX_AGE_S = 3600.0
 
 
@@ -69,16 +69,16 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The process that leads the group."""
+        """The process id of the group's leader."""
         return self._group.record.pid
 
     @property
     def usable(self) -> bool:
-        """Whether it can take another event."""
+        """Whether the worker can take another event."""
         return self._group.running and self._api.init_error is None and time.monotonic() - self.started < MAX_AGE_S
 
     def invoke(self, payload: bytes, request_id: str, arn: str) -> tuple[Answer, str]:
-        """The function's answer to one event, and what it logged. The timeout is the function's own."""
+        """Return the function's answer to one event, and its output. Applies the function's timeout."""
         started = self._initialise()
         if started is not None:
             return started, self._output.take()
@@ -99,17 +99,17 @@ class Worker:
         return answer, self._output.take()
 
     def end(self) -> None:
-        """SIGTERM, then SIGKILL."""
+        """End the worker by SIGTERM, then SIGKILL."""
         self._api.close()
         self._group.end()
 
     def kill(self) -> None:
-        """SIGKILL: what Lambda does to an environment whose function ran out of time."""
+        """End the worker by SIGKILL, as Lambda does after a timeout."""
         self._api.close()
         self._group.kill()
 
     def _initialise(self) -> Answer | None:
-        """Wait for the first request for an event; the error that kept it from coming, if any."""
+        """Wait until the worker asks for an event; returns the error that prevented it, if any."""
         if not self._api.ready.wait(INIT_TIMEOUT_S):
             self.kill()
             return failure("Sandbox.Timedout", f"The function's process was not ready after {INIT_TIMEOUT_S:.0f} s")
@@ -118,7 +118,7 @@ class Worker:
         return None
 
     def _watch(self) -> None:
-        """Whoever waits for an answer learns that the process has ended."""
+        """Wait for the end of the process, and answer the current invocation with an error."""
         self._group.child.wait()
         if self._invocation:
             self._invocation.settle(self._exited(self._invocation.request_id))

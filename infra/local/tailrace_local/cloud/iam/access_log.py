@@ -1,4 +1,4 @@
-"""What identities asked to be allowed, and what they were told: a line for each decision of the enforced IAM."""
+"""The log of the enforced IAM: one line of JSON for each decision."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FILE = "access.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """One request by a role or a user. The account's root is asked for nothing and leaves no decision."""
+    """The decision about one request of a role or a user. Requests of the account's root are not decided."""
 
     principal: str
-    """ARN of the user, or of the role whose session it was."""
+    """ARN of the user, or of the session's role."""
     action: str
     resource: str
     context: Mapping[str, Any]
@@ -33,14 +33,14 @@ class AccessLog:
         self._lock = threading.Lock()
 
     def write(self, decision: Decision) -> None:
-        """Append one."""
+        """Append one decision."""
         line = json.dumps(asdict(decision), default=str) + "\n"
         with self._lock, self._path.open("a") as file:
             file.write(line)
 
 
 def read_decisions(state_dir: Path, offset: int = 0) -> tuple[list[Decision], int]:
-    """The decisions from a position in the file on, and where the next ones will stand."""
+    """Return the decisions after a position in the file, and the position after them."""
     path = state_dir / FILE
     if not path.exists():
         return [], 0

@@ -1,4 +1,4 @@
-"""What follows when an alarm changes its state, or stays in it: topics are told, policies scale."""
+"""Actions of alarms: messages to topics, and scaling by policies."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from tailrace_local.cloudwatch.notifications import Change, composite_message, m
 
 _log = logging.getLogger("tailrace.cloud.watching")
 Scale = Callable[[str, str, float | None, float], object]
-"""Policy's ARN, alarm's name, the watched value if it is known, the threshold. Raises ScalingError."""
+"""Scales by a policy; gets its ARN, the alarm's name, the metric's value if known, and the threshold.
+
+Raises ScalingError.
+"""
 _ACTIONS = {State.ALARM: "AlarmActions", State.OK: "OKActions", State.INSUFFICIENT_DATA: "InsufficientDataActions"}
 
 
 class AlarmActions:
-    """The evaluator's store over MiniStack's alarms, and what their actions do."""
+    """The evaluator's store of alarms, which keeps them in MiniStack and carries out their actions."""
 
     def __init__(
         self, ministack: MiniStackAlarms, scale: Scale, enter: Callable[[], None], *, region: str, account_id: str
@@ -31,19 +34,19 @@ class AlarmActions:
         self._region = region
         self._account_id = account_id
         self._values: dict[str, float] = {}
-        # One after the other, and never on the event loop: SetAlarmState is answered there, and scaling asks it.
+        # One after the other, and never on the event loop: it answers SetAlarmState, and scaling calls this server.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="alarm-actions", initializer=enter)
 
     def close(self) -> None:
-        """Carry out nothing more."""
+        """Finish the current action, and drop the rest."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def alarms(self) -> Iterable[tuple[Alarm, State]]:
-        """Every metric alarm that is evaluated, and its state."""
+        """Return every metric alarm that is evaluated, and its state."""
         return self._ministack.evaluable()
 
     def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's
-        """Change its state, or only scale again while it lasts."""
+        """Change the alarm's state, or, when it stays in ALARM, scale again."""
         if transition.value is not None:
             self._values[alarm.name] = transition.value
         if not repeats:
@@ -55,7 +58,7 @@ class AlarmActions:
                     self._worker.submit(self._act, described, action, None)
 
     def dispatch(self, alarm: Described, before: str, after: str, reason: str) -> None:
-        """Carry out the actions for the state that the alarm is in now."""
+        """Queue the actions for the alarm's new state."""
         change = Change(before, after, reason, time.time(), self._region, self._account_id)
         for action in _actions(alarm, after):
             self._worker.submit(self._act, dict(alarm), action, change)
@@ -73,7 +76,7 @@ class AlarmActions:
                 error = "the local cloud carries out actions of SNS and Application Auto Scaling only"
         except (PublicationError, ScalingError) as refused:
             error = str(refused)
-        except Exception as broken:  # noqa: BLE001 - the alarm's history says it, and the next action is carried out
+        except Exception as broken:  # noqa: BLE001 - recorded in the alarm's history; further actions follow
             _log.exception("alarm %s: action %s", alarm["AlarmName"], action)
             error = f"{type(broken).__name__}: {broken}"
         if change or error:
@@ -94,6 +97,6 @@ def _scales(action: str) -> bool:
 
 
 def _triggering(alarm: dict[str, Any]) -> list[str]:
-    """The names of the alarms that made a composite alarm change, from its own data."""
+    """Return the names of the alarms that changed a composite alarm, from its StateReasonData."""
     found = json.loads(alarm.get("StateReasonData") or "{}").get("triggeringAlarms", ())
     return [str(each["arn"]).split(":alarm:", 1)[-1] for each in found]

@@ -1,4 +1,4 @@
-"""AWS/Lambda's metrics of each invocation, and those that functions write to their logs."""
+"""The metrics of AWS/Lambda for each invocation, and the embedded metrics in functions' logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 _log = logging.getLogger("tailrace.cloud.watching")
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
-"""Namespace, name, dimensions, values, unit, seconds since the epoch."""
+"""Stores a datapoint: namespace, name, dimensions, values, unit, seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class EmbeddedMetric:
 
 
 class MeteredFunctions:
-    """Invokes, and puts what the invocation was like."""
+    """Executes functions, and publishes the metrics of each invocation."""
 
     def __init__(self, execute: Execute, put: Put) -> None:
         self._execute = execute
@@ -39,7 +39,7 @@ class MeteredFunctions:
         self._lock = threading.Lock()
 
     def execute(self, record: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        """Invoke a function's record with an event; the result in MiniStack's form."""
+        """Invoke a function, given by MiniStack's record; returns MiniStack's result."""
         name = str((record.get("config") or record).get("FunctionName", ""))
         with self._lock:
             self._running[name] += 1
@@ -64,7 +64,7 @@ class MeteredFunctions:
 
 
 def read_embedded_metrics(log: str) -> Iterator[EmbeddedMetric]:
-    """The metrics in a function's output; lines that only look like them are left alone, as CloudWatch does."""
+    """Yield the metrics in a function's output. Malformed lines are skipped, as by CloudWatch, and logged."""
     for line in log.splitlines():
         if '"_aws"' not in line:
             continue

@@ -33,7 +33,7 @@ _MINUTE_S = 60.0
 
 
 class Monitor:
-    """Watches one cloud: MiniStack's metrics and alarms, and the scaling that follows them, at a pace."""
+    """Publishes metrics, evaluates alarms and scales, by one thread and at the given pace."""
 
     def __init__(self, *, region: str, account_id: str, endpoint_url: str, pace: Pace) -> None:
         self._pace = pace
@@ -65,7 +65,7 @@ class Monitor:
         return self._scaling.api
 
     def install(self) -> None:
-        """Take the emulator's own evaluation and counting out."""
+        """Replace MiniStack's own evaluation of alarms and counting of metrics."""
         self._api.install()
         self._stored_alarms.stop_evaluation(self._alarm_actions.dispatch)
         self._stored_alarms.accept_metric_math()
@@ -73,28 +73,28 @@ class Monitor:
         self._queues.count_traffic()
 
     def metered(self, execute: Execute) -> Execute:
-        """The same, with the metrics of each invocation put."""
+        """Wrap an executor of functions so that it publishes the metrics of each invocation."""
         return MeteredFunctions(execute, self._metrics.put).execute
 
     def cloudformation_handlers(self) -> Mapping[str, ResourceHandlers]:
-        """The types that belong to watching."""
+        """Return the handlers of the CloudFormation types for scaling and composite alarms."""
         return {
             **self._scaling.cloudformation_handlers(),
             "AWS::CloudWatch::CompositeAlarm": CompositeAlarmType(self._cloudwatch).handlers(),
         }
 
     def start(self) -> None:
-        """Start to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the look at work."""
+        """Stop the thread after its current evaluation."""
         self._stopping.set()
         self._thread.join(timeout=10)
         self._alarm_actions.close()
 
     def status(self) -> dict[str, Any]:
-        """How deep queues are, what speaks, and what was scaled last. From any thread of the server."""
+        """Return the depths of queues, the alarms and the latest scaling activities. From any thread of the server."""
         self._scope.enter()
         every = [*self._stored_alarms.described(), *self._stored_alarms.composites()]
         alarmed = [each for each in every if each["StateValue"] == State.ALARM]
@@ -125,15 +125,15 @@ class Monitor:
         while not self._stopping.wait(max(_LEAST_PAUSE_S, self._pace.seconds(_PAUSE_S))):
             try:
                 self._tick(time.time())
-            except Exception:  # noqa: BLE001 - the next look comes: silence would look like OK
-                _log.exception("a look at the alarms failed")
+            except Exception:  # noqa: BLE001 - evaluation goes on: without it alarms would stay OK
+                _log.exception("an evaluation of the alarms failed")
 
     def _tick(self, now_s: float) -> None:
         minute_s = self._pace.seconds(_MINUTE_S)
         turn = int(now_s // minute_s)
         if self._measured != (minute_s, turn):
             self._measured = minute_s, turn
-            # Of the minute that has just ended: it is evaluated in a moment.
+            # The values belong to the minute that has just ended, which is evaluated next.
             self._queue_metrics.put(now_s, (turn - 0.5) * minute_s)
             self._metrics.drop_before(now_s - _KEPT_S)
         self._scaling.run_due(now_s)

@@ -1,4 +1,4 @@
-"""What queues and topics publish each minute."""
+"""The metrics of AWS/SQS and AWS/SNS, published each minute."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from tailrace_local.cloud.ministack.queues import MiniStackQueues, QueueDepth
 
 Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
-"""Namespace, name, dimensions, values, unit, seconds since the epoch."""
-_OF_QUEUES = (
+"""Stores a datapoint: namespace, name, dimensions, values, unit, seconds since the epoch."""
+_QUEUE_COUNTS = (
     "NumberOfMessagesSent",
     "NumberOfMessagesReceived",
     "NumberOfMessagesDeleted",
@@ -17,20 +17,20 @@ _OF_QUEUES = (
 
 
 class QueueMetrics:
-    """Puts AWS/SQS and AWS/SNS for every queue and every topic that had something to do."""
+    """Publishes the metrics of every queue, and of every topic with traffic."""
 
     def __init__(self, ministack: MiniStackQueues, put: Put) -> None:
         self._ministack = ministack
         self._put = put
 
     def put(self, now_s: float, at_s: float) -> None:
-        """Put how things are now, and what was counted since the last time, with the time `at_s`."""
+        """Publish the current depths and the counts since the last call, with the timestamp `at_s`."""
         counts = self._ministack.queues.take()
         for queue in self._ministack.depths(now_s):
             for name, value, unit in _depths(queue):
                 self._put("AWS/SQS", name, {"QueueName": queue.name}, [value], unit, at_s)
-            # An idle queue counts zeros, as on AWS, so that a sum has something to be of.
-            for name in _OF_QUEUES:
+            # An idle queue publishes zeros, as on AWS, so that a sum has datapoints.
+            for name in _QUEUE_COUNTS:
                 count = counts.get((name, queue.name), 0)
                 self._put("AWS/SQS", name, {"QueueName": queue.name}, [float(count)], "Count", at_s)
         for (name, topic), count in self._ministack.topics.take().items():

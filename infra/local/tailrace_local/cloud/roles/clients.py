@@ -1,4 +1,4 @@
-"""Clients at this cloud's own port with the credentials of roles: so do AWS's services what they do for others."""
+"""boto3 clients at this cloud's own port with the credentials of roles, for services that act on behalf of others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tailrace_local.cloud.roles.credentials import RoleCredentials
 
 
 class RoleClients:
-    """boto3 clients, kept for as long as their sessions live. Call from any thread but the event loop's."""
+    """Clients by service, role and session name, kept while their session lives. Call it from worker threads only."""
 
     def __init__(self, credentials: RoleCredentials, endpoint_url: str) -> None:
         self._credentials = credentials
@@ -19,7 +19,7 @@ class RoleClients:
         self._lock = threading.Lock()
 
     def client(self, service: str, role_arn: str, session_name: str, region: str) -> Any:
-        """A client of the service that acts as the role."""
+        """Return a client of the service that acts as the role."""
         session = self._credentials.session(role_arn, session_name)
         key = (service, role_arn, session_name)
         with self._lock:

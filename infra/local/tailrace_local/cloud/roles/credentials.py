@@ -1,4 +1,4 @@
-"""Credentials of functions' roles, renewed before they expire."""
+"""Credentials of roles, renewed before they expire."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Protocol
 from tailrace_local.cloud.ministack.identities import Session
 
 LIFETIME_S = 6 * 3600.0
-# A worker keeps its environment's credentials for an hour at most (it is replaced then), so this is ample.
+# More than a worker needs: it keeps the credentials in its environment, and is replaced after an hour.
 RENEW_BEFORE_S = 2 * 3600.0
 
 
 class SessionSource(Protocol):
-    """Whoever hands out sessions of roles."""
+    """Makes sessions of roles."""
 
     def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
-        """A session of the role that lives for `duration_s`."""
+        """Return a session of the role that is valid for `duration_s`."""
         ...
 
 
@@ -32,7 +32,7 @@ class RoleCredentials:
         self._lock = threading.Lock()
 
     def session(self, role_arn: str, session_name: str) -> Session:
-        """A session with at least RENEW_BEFORE_S to live."""
+        """Return a session that is valid for at least RENEW_BEFORE_S."""
         key = (role_arn, session_name[:64])
         with self._lock:
             found = self._sessions.get(key)
@@ -42,7 +42,7 @@ class RoleCredentials:
             return found
 
     def environment(self, role_arn: str, session_name: str) -> Mapping[str, str]:
-        """The variables that AWS's SDKs read."""
+        """Return the session as the environment variables that AWS's SDKs read."""
         session = self.session(role_arn, session_name)
         return {
             "AWS_ACCESS_KEY_ID": session.access_key,

@@ -1,4 +1,4 @@
-"""A certificate for the loopback address, and the authority that vouches for it and for nothing else."""
+"""A certificate for the loopback address, and a certificate authority that signs only that one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ADDRESS = "127.0.0.1"
 _LIFETIME = timedelta(days=90)
-_EARLIER = timedelta(hours=1)  # for clocks that disagree
+_EARLIER = timedelta(hours=1)  # tolerates clocks that differ
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Where the files are: the authority's certificate, the server's, and the server's key."""
+    """Paths of the authority's certificate, of the server's certificate and of the server's key."""
 
     authority: Path
     server: Path
@@ -27,7 +27,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path) -> Certificate:
-    """Make an authority of this cloud's own and a certificate for its address; the authority's key is forgotten."""
+    """Make an authority for this cloud and a certificate for its address. The authority's key is not kept."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificate(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority_key, server_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())

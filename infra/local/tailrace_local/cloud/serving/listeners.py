@@ -1,4 +1,4 @@
-"""Where the cloud listens: plain HTTP, and beside it HTTPS when that was asked for."""
+"""The cloud's listening sockets: plain HTTP and, with TLS, HTTPS as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADDRESS = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Listeners:
-    """The bound sockets. Requests that come in plainly are judged as such: aws:SecureTransport is false for them."""
+    """The bound sockets. With TLS, aws:SecureTransport is false for requests at the plain one."""
 
     plain: socket.socket
     secure: socket.socket | None = None
@@ -26,17 +26,17 @@ class Listeners:
 
     @classmethod
     def open(cls, tls_folder: Path | None) -> Listeners:
-        """Take free ports; with a folder, make a certificate there and listen with it too."""
+        """Bind free ports. With a folder, make a certificate there and bind a port for HTTPS as well."""
         if tls_folder is None:
             return cls(bind(_ADDRESS))
-        # Imported here: a cloud without TLS starts sooner.
+        # Imported here because a cloud without TLS starts sooner without it.
         from tailrace_local.cloud.serving.certificates import make_certificate  # noqa: PLC0415
 
         return cls(bind(_ADDRESS), bind(_ADDRESS), make_certificate(tls_folder))
 
     @property
     def port(self) -> int:
-        """The port that clients are told."""
+        """The port for clients: that of HTTPS where there is one."""
         return _port(self.secure or self.plain)
 
     @property

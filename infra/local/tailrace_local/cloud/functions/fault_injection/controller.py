@@ -1,4 +1,4 @@
-"""The fault plan of this cloud's functions: set, shown, cleared, and what it makes of a worker's command."""
+"""The current fault plan of this cloud's functions, and the command by which workers start under it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _RUNTIME = "tailrace_local.cloud.functions.fault_injection.runtime"
 
 @dataclass(frozen=True)
 class RuntimeCommand:
-    """How a worker starts: the arguments for Python, and variables beside the function's."""
+    """A worker's command: the arguments for Python, and variables beside the function's."""
 
     arguments: list[str]
     environment: dict[str, str]
 
 
 class FaultController:
-    """Every plan gets a folder of its own under `root`, with its memory and its log.
+    """Sets, shows and clears the plan. Every plan has a folder under `root`, with its counters and its log.
 
-    `changed` is called when workers have to start anew: not for a plan without rules after one without.
+    `changed` is called when workers have to be replaced: not for a plan without rules after one without.
     """
 
     def __init__(self, root: Path, changed: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class FaultController:
         self._plan = FunctionFaultPlan()
 
     def set(self, plan: FunctionFaultPlan) -> None:
-        """Follow this plan: every event from now on meets it."""
+        """Apply a plan to every event from now on."""
         folder = self._root / f"functions-{next(self._numbers)}"
         folder.mkdir(parents=True)
         (folder / PLAN).write_text(plan.model_dump_json())
@@ -47,31 +47,31 @@ class FaultController:
         self._follow(plan)
 
     def clear(self) -> None:
-        """Misbehave no more; the log stays until the next plan."""
+        """Inject no more faults. The log stays until the next plan."""
         self._follow(FunctionFaultPlan())
 
     def command(self, handler: str) -> RuntimeCommand:
-        """The Lambda runtime client, or while there are rules the one that asks them."""
+        """Return the command for a handler: the Lambda runtime client, or `runtime` while there are rules."""
         if self._folder is None or not self._plan.rules:
             return RuntimeCommand(["-m", "awslambdaric", handler], {})
         return RuntimeCommand(["-m", _RUNTIME, str(self._folder), handler], {"PYTHONPATH": str(_SOURCES)})
 
     def shown(self) -> dict[str, Any]:
-        """The plan and the counters as a JSON object."""
+        """Return the plan and the counters as a JSON object."""
         entries = self.log()
         kinds, rules = (Counter(entry[key] for entry in entries) for key in ("kind", "rule"))
         counts = {"total": len(entries), "by_kind": dict(kinds), "by_rule": dict(rules)}
         return {"plan": self._plan.model_dump(mode="json", exclude_none=True), "counts": counts}
 
     def log(self) -> list[dict[str, Any]]:
-        """What was done to whom, oldest first."""
+        """Return the injected faults, oldest first."""
         path = self._folder / LOG if self._folder else None
         if path is None or not path.exists():
             return []
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def _follow(self, plan: FunctionFaultPlan) -> None:
-        # Warm workers stay where there are no rules, before or now.
+        # Warm workers are kept when there are rules neither before nor now.
         changed = bool(plan.rules or self._plan.rules)
         self._plan = plan
         if changed:

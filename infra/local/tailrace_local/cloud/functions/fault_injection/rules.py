@@ -1,4 +1,4 @@
-"""The rules of a fault plan as a function's process asks them: standard library only, one memory for all processes."""
+"""The rules of a fault plan, for functions' processes: standard library only, with shared counters."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 from tailrace_local.emulation.seeded_random import draw
 
-PLAN, LOG, _MEMORY = "plan.json", "log.jsonl", "memory.json"
+PLAN, LOG, _COUNTERS = "plan.json", "log.jsonl", "memory.json"
 Fault = Mapping[str, Any]
 
 
 class FaultRules:
-    """The plan in a folder, whose memory of what matched and acted lies beside it and is shared under a lock."""
+    """The plan in a folder. The counters of matches and faults are beside it, shared under a file lock."""
 
     def __init__(self, folder: Path, function: str) -> None:
         self._folder = folder
@@ -32,11 +32,14 @@ class FaultRules:
         ]
 
     def at_event(self, request_id: str) -> tuple[Fault, float] | None:
-        """A fault that is to act while the event is worked on, and its draw."""
+        """Return a fault for the time while the event is handled, and a number in [0, 1) that selects the moment."""
         return self._first(lambda do: do["kind"] == "kill_during", "*", None, request_id)
 
     def at_call(self, when: str, call: str, number: int, request_id: str) -> Fault | None:
-        """A fault for the event's n-th AWS call (`service.Operation`), `when` it goes out ("before") or is done."""
+        """Return a fault for the event's n-th AWS call, such as `s3.PutObject`.
+
+        `when` is "before" the call is sent, or "after" its answer has come.
+        """
         after = {"kill_after", "lose_reply"}
         found = self._first(
             lambda do: do["kind"] != "kill_during" and (do["kind"] in after) == (when == "after"),
@@ -64,9 +67,9 @@ class FaultRules:
         )
 
     def _acts(self, name: str, when: Mapping[str, Any]) -> float | None:
-        """Count the match; the draw if the rule acts on it."""
-        with self._memory() as memory:
-            counted = memory.setdefault(name, {"matched": 0, "acted": 0})
+        """Count a match; returns a number in [0, 1) if the rule acts on it, else None."""
+        with self._counters() as counters:
+            counted = counters.setdefault(name, {"matched": 0, "acted": 0})
             counted["matched"] += 1
             position = counted["matched"] - when["after"]
             share = draw(self._seed, name, counted["matched"])
@@ -82,15 +85,15 @@ class FaultRules:
             return draw(self._seed, name, counted["matched"], "moment")
 
     @contextmanager
-    def _memory(self) -> Iterator[dict[str, Any]]:
-        path = self._folder / _MEMORY
+    def _counters(self) -> Iterator[dict[str, Any]]:
+        path = self._folder / _COUNTERS
         with path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            memory = json.loads(path.read_text()) if path.exists() else {}
-            yield memory
-            # Replaced, not rewritten: this process may be killed at any moment, by a rule of this very plan.
+            counters = json.loads(path.read_text()) if path.exists() else {}
+            yield counters
+            # Replaced, not rewritten: a rule of this plan may kill this process at any moment.
             scratch = path.with_suffix(".partial")
-            scratch.write_text(json.dumps(memory))
+            scratch.write_text(json.dumps(counters))
             scratch.replace(path)
 
     def _log(self, name: str, do: Fault, call: str, number: int | None, request_id: str) -> None:
@@ -103,7 +106,7 @@ class FaultRules:
             "pid": os.getpid(),
         }
         entry |= {} if number is None else {"call": call, "number": number}
-        # One write of one line: processes do not mix theirs, and it is there when this one dies in the next moment.
+        # One write for the line: lines of processes do not mix, and it is in the file if this process dies next.
         handle = os.open(self._folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, json.dumps(entry).encode() + b"\n")

@@ -20,7 +20,7 @@ from tailrace_local.cloud.functions.fault_injection.rules import Fault, FaultRul
 
 
 class FaultInjector:
-    """Asks the rules at every event and every AWS call of this process, and does what they say."""
+    """Checks the rules at every event and every AWS call of this process, and injects the faults."""
 
     def __init__(self, rules: FaultRules, exceptions: Any, response: Callable[[int], Any]) -> None:
         self._rules = rules
@@ -32,19 +32,19 @@ class FaultInjector:
         self._timer: threading.Timer | None = None
 
     def around_event(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """`awslambdaric.bootstrap.handle_event_request`, whose third argument is the request's id."""
+        """Wrap `awslambdaric.bootstrap.handle_event_request`, whose third argument is the request's id."""
 
-        def interrupted(client: Any, handler: Any, request_id: str, *rest: Any, **named: Any) -> Any:
+        def handle(client: Any, handler: Any, request_id: str, *rest: Any, **named: Any) -> Any:
             self._begin(request_id)
             try:
                 return work(client, handler, request_id, *rest, **named)
             finally:
                 self._end()
 
-        return interrupted
+        return handle
 
     def before_call(self, model: Any, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> Any:
-        """Botocore's event before-call: raising ends the call, an answer stands for AWS's."""
+        """Handle botocore's event before-call: an exception ends the call, a returned answer replaces AWS's."""
         with self._lock:
             self._calls += 1
             context["tailrace_call"] = self._calls
@@ -58,7 +58,7 @@ class FaultInjector:
         return self._refusal(fault)
 
     def after_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
-        """Botocore's event after-call: AWS has done it, the caller does not know yet."""
+        """Handle botocore's event after-call: AWS has carried the call out, and the caller has no answer yet."""
         number = context.get("tailrace_call", self._calls)
         match self._rules.at_call("after", _name(model), number, self._request_id):
             case {"kind": "kill_after"}:
@@ -100,7 +100,7 @@ def main(folder: str, handler: str) -> None:
     """Become awslambdaric with the function's handler."""
     injector = _fault_injector(FaultRules(Path(folder), os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
     handlers = importlib.import_module("botocore.handlers").BUILTIN_HANDLERS
-    # First, so that nothing of botocore's own has a say before us; every session registers this list.
+    # First, before botocore's own handlers. Every session registers this list.
     handlers.insert(0, ("before-call", injector.before_call))
     handlers.append(("after-call", injector.after_call))
     bootstrap: Any = importlib.import_module("awslambdaric.bootstrap")
@@ -115,12 +115,12 @@ def _fault_injector(rules: FaultRules) -> FaultInjector:
     return FaultInjector(rules, exceptions, lambda status: aws_response("", status, {}, None))
 
 
-def _forget_the_way_here() -> None:
-    """The function finds its own modules and the runtime's, and not the local cloud's."""
+def _remove_own_path() -> None:
+    """Remove the local cloud's modules from the path: the function must find only its own and the runtime's."""
     here = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [path for path in sys.path if path not in here]
 
 
 if __name__ == "__main__":
-    _forget_the_way_here()
+    _remove_own_path()
     main(sys.argv[1], sys.argv[2])
