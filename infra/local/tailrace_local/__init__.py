@@ -1,1 +1,1 @@
-"""Tailrace on one machine: the AWS emulator, the SageMaker emulator, the demo's model and its data."""
+"""The local cloud: Tailrace on one machine, on emulators of AWS and SageMaker, with a demo model and its data."""

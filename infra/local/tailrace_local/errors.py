@@ -1,13 +1,13 @@
-"""What can go wrong with the local cloud.
+"""Errors of the local cloud.
 
 LocalCloudError
-├── MissingToolError      an environment under .tools is not there
-├── StateDirectoryError   the state directory is not ours, or somebody else holds it
+├── MissingToolError      an environment under .tools is missing
+├── StateDirectoryError   the state directory is not ours, or another command has locked it
 ├── StartError            the cloud's process did not become ready
 ├── BuildError            `sam build` or the training of the demo's model failed
 ├── DeployError           `sam deploy` failed
 ├── SilentCloudError      the cloud's process runs and does not answer
-└── FaultPlanError        a fault plan that is not valid, or that the cloud did not take
+└── FaultPlanError        a fault plan is not valid, or the cloud did not accept it
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 class LocalCloudError(Exception):
-    """The message says where, what and what to do next; `log` is the file that tells more, where there is one."""
+    """Root of the errors. The message says where, what and what to do next; `log` is the log file, if there is one."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(f"{message} (log: {log})" if log else message)
@@ -25,7 +25,7 @@ class LocalCloudError(Exception):
 
 
 class MissingToolError(LocalCloudError):
-    """An environment that `make setup` makes is not there."""
+    """An environment that `make setup` makes is missing."""
 
 
 class StateDirectoryError(LocalCloudError):
@@ -37,16 +37,16 @@ class StartError(LocalCloudError):
 
 
 class BuildError(LocalCloudError):
-    """Something that is deployed could not be built."""
+    """The functions or the model could not be built."""
 
 
 class DeployError(LocalCloudError):
-    """The stack could not be put on the cloud."""
+    """The stack could not be deployed."""
 
 
 class SilentCloudError(LocalCloudError):
-    """The cloud does not say how it is."""
+    """The cloud's process runs and does not answer."""
 
 
 class FaultPlanError(LocalCloudError):
-    """A fault plan is not valid, or the cloud did not take it."""
+    """A fault plan is not valid, or the cloud did not accept it."""

@@ -1,4 +1,4 @@
-"""The state directory: what runs, where it listens, what it logged."""
+"""The state directory of a cloud: its processes, its address, its logs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ MARKER = "tailrace-local"
 
 @dataclass(frozen=True)
 class CloudAddress:
-    """Where a cloud answers: AWS's clients at `endpoint_url`, trusting `ca_bundle` where that is HTTPS.
+    """The address of a running cloud.
 
-    `plain_url` is the port without TLS, which stays beside the other one.
+    Attributes:
+        endpoint_url: the URL for AWS clients.
+        ca_bundle: the certificates to trust, if that URL is HTTPS.
+        plain_url: the URL without TLS, if `endpoint_url` is HTTPS.
     """
 
     endpoint_url: str
@@ -30,7 +33,7 @@ class CloudAddress:
 
 @dataclass(frozen=True)
 class CloudFacts:
-    """What a running, deployed cloud says about itself; the one object of `up --json`."""
+    """Facts about a running, deployed cloud; the object that `up --json` prints."""
 
     endpoint_url: str
     region: str
@@ -47,7 +50,7 @@ class CloudFacts:
 
     @property
     def own_url(self) -> str:
-        """Where the cloud's own surface answers (`/_tailrace/…`), which is no AWS and needs no TLS."""
+        """The URL of the cloud's admin API (`/_tailrace/…`), which needs no TLS."""
         return self.plain_url or self.endpoint_url
 
     @property
@@ -57,7 +60,7 @@ class CloudFacts:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            # MiniStack takes a key of twelve digits for the account.
+            # MiniStack uses a key of twelve digits as the account id.
             "AWS_ACCESS_KEY_ID": self.account_id,
             "AWS_SECRET_ACCESS_KEY": "local",
             **({"AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
@@ -65,7 +68,7 @@ class CloudFacts:
 
 
 class StateDirectory:
-    """Paths inside the state directory, and who may remove it."""
+    """The paths in a state directory, its lock, and its files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -79,14 +82,14 @@ class StateDirectory:
         self._marker = self.root / MARKER
 
     def create(self) -> None:
-        """Make the directory ours.
+        """Create the directory and mark it as a local cloud's.
 
         Raises:
-            StateDirectoryError: it holds something that is not a local cloud's state.
+            StateDirectoryError: the directory holds other files.
         """
         if self.root.exists() and not self._marker.exists() and any(self.root.iterdir()):
             raise StateDirectoryError(
-                f"{self.root} is not empty and no local cloud's state directory: name another one with --state-dir"
+                f"{self.root} is not empty and not a local cloud's state directory: name another one with --state-dir"
             )
         for folder in (self.processes, self.logs, self.temporary):
             folder.mkdir(parents=True, exist_ok=True)
@@ -98,16 +101,16 @@ class StateDirectory:
         return self._marker.exists()
 
     def remove(self) -> None:
-        """Remove the directory, if it is ours."""
+        """Remove the directory, if it is a local cloud's."""
         if self.exists:
             shutil.rmtree(self.root, ignore_errors=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory against a second `up` or `down`.
+        """Lock the directory against a second `up` or `down`.
 
         Raises:
-            StateDirectoryError: another command works on it right now.
+            StateDirectoryError: another command has locked it.
         """
         self.root.parent.mkdir(parents=True, exist_ok=True)
         lock = self.root.parent / f".{self.root.name}.lock"
@@ -124,25 +127,25 @@ class StateDirectory:
                 lock.unlink(missing_ok=True)
 
     def write_facts(self, facts: CloudFacts) -> None:
-        """Say that the cloud is up and deployed."""
+        """Record that the cloud is up and deployed."""
         _write(self._facts, asdict(facts))
 
     def read_facts(self) -> CloudFacts | None:
-        """What the deployed cloud said of itself, or None before it is deployed."""
+        """Return the facts of the deployed cloud, or None before it is deployed."""
         found = _read(self._facts)
         return CloudFacts(**found) if found else None  # type: ignore[arg-type]  # written by write_facts
 
     def write_address(self, address: CloudAddress) -> None:
-        """Say where the cloud listens, once it answers."""
+        """Record the cloud's address, once it answers."""
         _write(self._listening, asdict(address))
 
     def read_address(self) -> CloudAddress | None:
-        """Where the cloud listens, or None before it answers."""
+        """Return the cloud's address, or None before it answers."""
         found = _read(self._listening)
         return CloudAddress(**found) if found else None  # type: ignore[arg-type]  # written by write_address
 
     def records(self) -> dict[Path, ProcessRecord]:
-        """Every recorded process, with the file that records it."""
+        """Return every recorded process, by the path of its record."""
         paths = sorted(self.processes.glob("*.json")) if self.processes.is_dir() else []
         found = {path: ProcessRecord.read(path) for path in paths}
         return {path: record for path, record in found.items() if record}

@@ -1,4 +1,4 @@
-"""A cloud for tests: started on a state directory of its own, and taken down whatever happens, SIGKILL included."""
+"""Clouds for tests: each has its own state directory, and ends with the test process, even by SIGKILL."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 @dataclass(frozen=True)
 class RunningCloud:
-    """A cloud that is up, with a stack on it."""
+    """A running cloud with a deployed stack."""
 
     facts: CloudFacts
 
     @property
     def endpoint_url(self) -> str:
-        """Where every AWS client finds it."""
+        """The URL for AWS clients."""
         return self.facts.endpoint_url
 
     @property
     def own_url(self) -> str:
-        """Where its own surface is."""
+        """The URL of its admin API."""
         return self.facts.own_url
 
     @property
     def region(self) -> str:
-        """The region that it says it is."""
+        """Its AWS region."""
         return self.facts.region
 
     @property
     def state_dir(self) -> Path:
-        """Where it keeps its processes' records and its logs."""
+        """Its state directory, with process records and logs."""
         return Path(self.facts.state_dir)
 
     @property
@@ -52,25 +52,25 @@ class RunningCloud:
 
     @property
     def functions(self) -> dict[str, str]:
-        """Function names by logical id."""
+        """The functions' names by logical id."""
         return self.facts.functions
 
     @property
     def model_url(self) -> str:
-        """Where the model server behind the endpoint answers now: one that was killed comes back at another address."""
+        """The current URL of the endpoint's model server; a restarted server has another URL."""
         return (model_url(self.facts.own_url, self.facts.endpoint_name) if self.facts.endpoint_name else None) or ""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which another process uses it."""
+        """The environment variables with which another process uses it."""
         return self.facts.credentials
 
     def session(self) -> boto3.Session:
-        """A boto3 session with its credentials; pass `endpoint_url` to the clients."""
+        """Return a boto3 session with its credentials; pass `endpoint_url` to the clients."""
         return session(self.facts)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of one service of it, the same one each time: making one costs more than most calls."""
+        """Return a boto3 client of a service. It is cached: making one costs more than most calls."""
         if service not in self._clients:
             self._clients[service] = client(self.facts, service)
         return self._clients[service]
@@ -81,7 +81,7 @@ class RunningCloud:
 
     @contextlib.contextmanager
     def time_scaled(self, time_scale: float) -> Iterator[None]:
-        """Have alarms' periods and scaling's cooldowns pass so much faster until the block ends."""
+        """Multiply alarms' periods and scaling's cooldowns by `time_scale` until the block ends."""
         before = self._pace()
         self._pace(time_scale)
         try:
@@ -110,10 +110,10 @@ def running_cloud(
     time_scale: float = 1.0,
     timeout_s: float = 300.0,
 ) -> Iterator[RunningCloud]:
-    """A cloud with `template` (default: the pipeline's) deployed, until the block ends.
+    """Run a cloud with `template` (default: the pipeline's) deployed, until the block ends.
 
     Raises:
-        LocalCloudError: it did not come up; nothing of it is left then.
+        LocalCloudError: it did not come up; everything that was started has been stopped.
     """
     workspace = Workspace.here()
     local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)
@@ -137,10 +137,10 @@ def running_cloud(
 def bare_cloud(
     state_dir: Path, *, enforce_iam: bool = False, tls: bool = False, allow_serial_pipelines: bool = False
 ) -> Iterator[RunningCloud]:
-    """A cloud with nothing on it, until the block ends.
+    """Run a cloud without a stack, until the block ends.
 
     Raises:
-        LocalCloudError: it did not start; nothing of it is left then.
+        LocalCloudError: it did not start; everything that was started has been stopped.
     """
     workspace = Workspace.here()
     local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)

@@ -51,7 +51,7 @@ class CleanEnvironment:
 
 def _closure(wanted: Iterable[Requirement]) -> Iterator[Distribution]:
     """Yield each distribution that the requirements need, directly or through others, once."""
-    waiting, seen = list(wanted), set()
+    waiting, seen, yielded = list(wanted), set(), set()
     while waiting:
         requirement = waiting.pop()
         key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
@@ -60,10 +60,10 @@ def _closure(wanted: Iterable[Requirement]) -> Iterator[Distribution]:
         seen.add(key)
         try:
             found = distribution(requirement.name)
-        except PackageNotFoundError:  # for another platform, though its marker did not say so
+        except PackageNotFoundError:  # the lock left it out, such as a dependency of another platform
             continue
-        if (key[0], None) not in seen:
-            seen.add((key[0], None))
+        if key[0] not in yielded:
+            yielded.add(key[0])
             yield found
         for text in found.requires or ():
             needed = Requirement(text)

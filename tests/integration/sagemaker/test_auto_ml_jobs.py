@@ -155,7 +155,7 @@ def test_unknown_and_existing_names_are_refused(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "told", "said"),
     [
-        ("demand", {"Status": "Completed"}, "Status: not of DescribeAutoMLJobV2's answer"),
+        ("demand", {"Status": "Completed"}, "Status: neither a member of DescribeAutoMLJobV2's answer"),
         ("demand", {"AutoMLJobStatus": "Done"}, "enum value set"),
         ("demand", {"BestCandidate": {"InferenceContainers": [{"Image": "x"}]}}, "modelDataUrl"),
         ("demand", ["Completed"], "Send an object"),

@@ -1,1 +1,4 @@
-"""What the emulators of single AWS services have in common: shapes, errors, CloudFormation handlers, an HTTP server."""
+"""Shared parts of the emulators: request validation, errors, CloudFormation handlers, an HTTP server.
+
+Imports nothing else of ours.
+"""

@@ -1,6 +1,6 @@
-"""CloudFormation's properties as an API's parameters.
+"""Converts CloudFormation properties to an API's parameters.
 
-Templates carry numbers and booleans as text as often as not; the API's shapes say what they are.
+Templates often write numbers and booleans as text; the shapes of the API have the types.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from tailrace_local.emulation.shapes import service_model
 
 
 def coerce_properties(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
-    """`properties` with every value in the type that the operation's shape wants."""
+    """Return `properties` with each value in the type of the operation's input shape."""
     found: dict[str, Any] = coerce_value(input_shape(operation, service=service), properties)
     return found
 
 
 def pick_members(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
-    """Only what the operation takes."""
+    """Return only the members of the operation's input."""
     members = input_shape(operation, service=service).members
     return {name: value for name, value in properties.items() if name in members}
 
 
 def input_shape(operation: str, *, service: str) -> Any:
-    """What the operation takes, by botocore's model."""
+    """Return the operation's input shape in botocore's model."""
     return service_model(service).operation_model(operation).input_shape
 
 
 def coerce_value(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type
-    """`value` with everything in it in the types that the shape wants; what does not fit is left as it is."""
+    """Convert `value` and its parts to the types of the shape; a value that does not fit stays as it is."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         return {
             name: coerce_value(shape.members[name], item) if name in shape.members else item
@@ -50,4 +50,4 @@ def _number(type_name: str, value: str) -> Any:
     try:
         return int(value) if type_name in {"integer", "long"} else float(value)
     except ValueError:
-        return value  # the validation says what is wrong
+        return value  # the validation reports it

@@ -1,17 +1,17 @@
-"""Errors that every emulator answers with.
+"""Errors of the emulators.
 
 EmulatorError
-├── ApiError              answered to a caller: a code of AWS's, a message, a status
-└── ResourceError         a resource that CloudFormation could not have made, changed or removed
+├── ApiError              an error response: a code of AWS's, a message, a status
+└── ResourceError         a resource could not be created, updated or deleted for CloudFormation
 """
 
 
 class EmulatorError(Exception):
-    """Root of what the emulators raise."""
+    """Root of the emulators' errors."""
 
 
 class ApiError(EmulatorError):
-    """An error answer.
+    """An error response.
 
     Attributes:
         code: AWS's name, such as ValidationException.
@@ -26,9 +26,9 @@ class ApiError(EmulatorError):
 
 
 class ResourceError(EmulatorError):
-    """A resource that could not be made, changed or removed; the message is the stack event's reason."""
+    """A resource could not be created, updated or deleted; the message is the stack event's reason."""
 
 
 def validation(message: str) -> ApiError:
-    """A control plane's refusal of a request."""
+    """Make a control plane's ValidationException."""
     return ApiError("ValidationException", message)

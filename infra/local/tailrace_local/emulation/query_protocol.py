@@ -1,4 +1,4 @@
-"""AWS's query protocol by a service's shapes: a form becomes a request, an answer becomes XML."""
+"""AWS's query protocol: reads forms and writes XML by the shapes of a service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INDEX = re.compile(r"(\d+)(?:\.(.*))?")
 
 
 def read_form(service: str, body: bytes) -> tuple[str, dict[str, Any]]:
-    """The operation and its request, with every value in the type of its shape; unknown parameters are left out."""
+    """Read the operation and its request, each value in the type of its shape. Drops unknown parameters."""
     form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
     operation = form.get("Action", "")
     model = service_model(service)
@@ -29,7 +29,7 @@ def read_form(service: str, body: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def write_xml(service: str, operation: str, answer: Mapping[str, Any]) -> bytes:
-    """The answer as the query protocol's XML."""
+    """Write the answer as the query protocol's XML."""
     model = service_model(service)
     shape = model.operation_model(operation).output_shape
     result = ""
@@ -43,7 +43,7 @@ def write_xml(service: str, operation: str, answer: Mapping[str, Any]) -> bytes:
 
 
 def _value(shape: Any, form: Mapping[str, str], name: str) -> Any:
-    """The value of a member, None when the form does not have it."""
+    """Read the value of a member; None if the form does not have it."""
     inner = {key[len(name) + 1 :]: text for key, text in form.items() if key.startswith(f"{name}.")}
     if shape.type_name == "structure":
         return _structure(shape, inner) if inner else None
@@ -88,5 +88,5 @@ def _written(shape: Any, value: Any) -> str:
 
 
 def _timestamp(seconds: float) -> str:
-    """Seconds since the epoch as the protocol writes them; what is text is written already."""
+    """Format seconds since the epoch as the protocol does."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

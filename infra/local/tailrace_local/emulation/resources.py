@@ -1,4 +1,4 @@
-"""How a CloudFormation engine has an emulator make, change and remove resources."""
+"""The interface through which a CloudFormation engine creates, updates and deletes resources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ ProvisionedResource = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class ResourceHandlers:
-    """What a CloudFormation engine calls; all raise an EmulatorError with the reason.
+    """The functions that a CloudFormation engine calls. All raise an EmulatorError with the reason.
 
     Attributes:
         create: `(logical_id, properties, stack_name) -> (physical_id, attributes)`.
         update: `(physical_id, old_properties, new_properties, stack_name) -> (physical_id, attributes)`; another
-            physical id means replacement: the engine deletes the old one when the stack's update is done.
-        delete: `(physical_id, properties)`; what is gone already is fine.
+            physical id means a replacement: the engine deletes the old resource after the stack's update.
+        delete: `(physical_id, properties)`; a resource that does not exist is no error.
     """
 
     create: Callable[[str, Properties, str], ProvisionedResource]

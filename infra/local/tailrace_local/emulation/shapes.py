@@ -1,7 +1,7 @@
-"""Requests are validated against botocore's own model of the service, with AWS's wording.
+"""Validates requests against botocore's model of the service, with AWS's wording.
 
-botocore checks types and minima in the client; AWS checks maxima, patterns and enumerations too, and answers
-them all in one ValidationException.
+botocore checks types and minima in the client. AWS also checks maxima, patterns and enumerations, and reports all
+faults in one ValidationException.
 """
 
 import re
@@ -18,7 +18,7 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool,
     "integer": int, "long": int, "float": (int, float), "double": (int, float), "timestamp": (int, float, str),
 }  # fmt: skip
-# What Java's character classes are inside Python's brackets; letters and marks are a little wider here.
+# Java's character classes, inside Python's brackets; letters and marks are a little wider here.
 _JAVA_CLASSES = {
     "ASCII": r"\x00-\x7F", "Print": r"\x20-\x7E", "Alnum": "0-9A-Za-z", "L": r"\w", "M": r"\u0300-\u036F", "Z": r"\s",
     "N": r"\d", "S": r"$+<=>^`|~\u00A2-\u00BF\u2000-\u2BFF", "P": r"!-#%-*,-/:;?@\[-\]_{}\u00A1-\u00BF\u2010-\u2E7F",
@@ -30,15 +30,15 @@ _SET_OR_CLASS = re.compile(r"\[(?:[^\]\\]|\\.)*\]|" + _CLASS.pattern)
 
 @lru_cache
 def service_model(service: str) -> ServiceModel:
-    """The model of a service, such as `sagemaker`, in the installed botocore."""
+    """Return the model of a service, such as `sagemaker`, in the installed botocore."""
     return botocore.session.get_session().get_service_model(service)
 
 
 def validate(operation: str, request: Any, *, service: str = "sagemaker") -> dict[str, Any]:
-    """Return `request` without members that the model does not know.
+    """Validate `request`; return it without members that are not in the model.
 
     Raises:
-        ApiError: SerializationException for a wrong type, ValidationException for anything else, listing every fault.
+        ApiError: a SerializationException for a wrong type, else a ValidationException that lists every fault.
     """
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
@@ -48,7 +48,7 @@ def validate(operation: str, request: Any, *, service: str = "sagemaker") -> dic
 
 
 def check(shape: Any, value: Any) -> None:
-    """Raise ApiError, as `validate` does, for a value that is not of the shape."""
+    """Raise ApiError, as `validate` does, for a value that does not fit the shape."""
     faults = list(_faults(shape, value, ""))
     if faults:
         noun = "error" if len(faults) == 1 else "errors"
@@ -104,8 +104,8 @@ def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, pa
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of the service model, which is Java's, as Python's; one that Python cannot express takes anything."""
-    # The model's patterns match whole values, but some write a set for a negation: `([^/])` after `://`.
+    """Compile a Java pattern of the service model; one that Python cannot express matches everything."""
+    # The model's patterns match whole values, but some lack a `+` after a negated set: `([^/])` after `://`.
     text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")
     try:
         return re.compile(_SET_OR_CLASS.sub(_translated, text), re.DOTALL)
@@ -114,7 +114,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _translated(found: re.Match[str]) -> str:
-    """A set with Java's classes in it, or a class that stands alone."""
+    """Translate a set that contains Java's classes, or a class outside a set."""
     translated = _CLASS.sub(lambda each: _JAVA_CLASSES[each[1]], found[0])
     return translated if found[0].startswith("[") else f"[{translated}]"
 
