@@ -1,7 +1,7 @@
-"""AutoML jobs in the shapes in which SageMaker describes them, through the adapter, to the model that is asked for.
+"""AutoML jobs in SageMaker's own shapes, through the adapter, to the requested model.
 
-botocore's Stubber checks both sides against its model of the service: the answers are ones that SageMaker may give, and
-the requests ones that it takes.
+botocore's Stubber checks both sides against its model of the service: the answers are ones that
+SageMaker may give, and the requests ones that it takes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def source_of(stub: Stubber, name: str) -> Succeeded:
 
 
 def older(job: dict[str, Any]) -> dict[str, Any]:
-    """The same job as the older API describes it."""
+    """Describe the same job in the older API's shape."""
     renamed = {**job, "InputDataConfig": [{**job["AutoMLJobInputDataConfig"][0], "TargetAttributeName": "units"}]}
     gone = {"AutoMLJobInputDataConfig", "AutoMLProblemTypeConfig", "AutoMLProblemTypeConfigName"}
     return {key: value for key, value in renamed.items() if key not in gone}

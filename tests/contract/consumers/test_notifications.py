@@ -1,4 +1,4 @@
-"""Golden notifications, as the service has been seen to send them, through the functions' decoding and decisions."""
+"""Golden notifications, as observed from the service, through the functions' decisions."""
 
 import json
 from functools import partial

@@ -1,4 +1,5 @@
-"""Messages as version 1 wrote them: they must be read for as long as queues may hold them, and written so again."""
+"""Golden messages of version 1: readers must accept them while queues may hold them, and writers
+must write the same."""
 
 from __future__ import annotations
 

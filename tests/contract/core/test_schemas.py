@@ -1,4 +1,4 @@
-"""The published JSON Schemas are those of the models; a contract changes only on purpose."""
+"""The published JSON Schemas equal those of the models: a contract changes only on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m tests.contract.costs 10 100 …``: the page's table of calls, for jobs of so many chunks."""
+"""Prints the page's table of calls: ``python -m tests.contract.costs 10 100 …`` (chunks in a job)."""
 
 from __future__ import annotations
 

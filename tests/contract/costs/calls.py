@@ -1,4 +1,4 @@
-"""The calls that a chunk takes, as docs/performance.md has them."""
+"""Calls of a chunk, in the form of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEADER = (
 
 
 def table(jobs: Sequence[int]) -> str:
-    """Markdown, a line for each number of chunks."""
+    """Format a Markdown table with a line for each number of chunks."""
     return "\n".join((HEADER, *(line(chunks) for chunks in jobs)))
 
 
 def line(chunks: int) -> str:
-    """A job's calls for each chunk, and what a million rows of 100 bytes in chunks as usual cost then."""
+    """Format a job's calls for each chunk, and the cost of a million rows of 100 bytes."""
     found = counted(chunks)
     services = (("s3",), ("dynamodb",), ("sagemaker", "sagemaker-runtime"), ("sns",), ("sqs",))
     columns = [found.of(*each) for each in services]

@@ -1,4 +1,4 @@
-"""Counts what a job uses that is paid by the piece, by letting it run in the world in memory."""
+"""Metering of a job's billed usage, in a simulation of the job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Item = Mapping[str, Any]
 
 
 class MeteredTable:
-    """The table's client, reckoning capacity as DynamoDB documents it: by item and size, twice in a transaction."""
+    """The table's client with DynamoDB's documented capacity units: by item and size, twice in a
+    transaction."""
 
     def __init__(self, table: DynamoDb) -> None:
         self._table = table
@@ -58,7 +59,7 @@ class MeteredTable:
 
 
 def _written(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The keys of the items that a write names."""
+    """Return the keys of the items in a write."""
     parts = [inner for part in request.get("TransactItems", ()) for inner in part.values()]
     parts += [request] if "UpdateExpression" in request else []
     named = [each.get("Item") or each["Key"] for each in parts]
@@ -70,7 +71,7 @@ def _size(item: Item) -> int:
 
 
 def _index_writes(old: Item, new: Item, partition: str, sort: str, kind: str) -> int:
-    """One to put an entry, one to take one out; an entry that moves is both."""
+    """Count index writes: one to put an entry, one to delete it; a move is both."""
     was, is_now = (
         (item[partition], item[sort]) if partition in item and kind in item.get(sort, {}) else None
         for item in (old, new)
@@ -80,32 +81,33 @@ def _index_writes(old: Item, new: Item, partition: str, sort: str, kind: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Of one job: the calls that producer and functions made, by service and operation, and what they used."""
+    """Usage of one job: the calls of producer and functions by service and operation, and their units."""
 
     chunks: int
     calls: Mapping[str, int]
     messages: int
-    """That Lambda received for the functions and deleted: one request each, unless several travel together."""
+    """Messages that Lambda received for the functions and deleted: one request each, unless
+    batched."""
     usage: Usage
 
     def of(self, *services: str) -> float:
-        """Calls of these services for each chunk; Lambda's own of the queues are in ``sqs``."""
+        """Return the calls of these services for each chunk; ``sqs`` includes Lambda's own calls."""
         counted = sum(count for call, count in self.calls.items() if call.partition(".")[0] in services)
         return (counted + ("sqs" in services) * 2 * self.messages) / self.chunks
 
     @property
     def each(self) -> float:
-        """All calls for each chunk."""
+        """Return all calls for each chunk."""
         return (sum(self.calls.values()) + 2 * self.messages) / self.chunks
 
 
 def usage(chunks: int) -> Usage:
-    """What a job of so many chunks uses."""
+    """Measure the usage of a job of ``chunks`` chunks."""
     return counted(chunks).usage
 
 
 def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
-    """Of a job of so many chunks with kept columns, from its submit to its end, nothing going wrong."""
+    """Measure a job with kept columns from its submit to its end, without any fault."""
     calls: Counter[str] = Counter()
     sim = Simulation(watch=False)
     sim.schedule.before_call = lambda _role, call: None if call.endswith(READ) else calls.update([call])
@@ -127,6 +129,6 @@ def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
 
 
 def of_a_chunk(few: int = 20, many: int = 40) -> Usage:
-    """What one more chunk uses: the difference, rounded up, that leaves out what a job uses only once."""
+    """Return the usage of one more chunk: a difference, rounded up, without a job's fixed usage."""
     one, other = (dataclasses.asdict(usage(chunks)) for chunks in (few, many))
     return Usage(**{name: math.ceil((other[name] - one[name]) / (many - few)) for name in one})

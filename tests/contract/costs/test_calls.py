@@ -10,11 +10,11 @@ from tests.infra.templates import ROOT
 
 PAGE = ROOT / "docs/performance.md"
 WIDE, NARROW = 300, 16
-"""A job beyond a window of a small width shows what a job of thousands does beyond the usual one."""
+"""A job beyond a small window behaves like a job of thousands beyond the usual one."""
 
 
 def per_chunk(few: Counted, many: Counted) -> float:
-    """What one more chunk takes."""
+    """Return the calls of one more chunk."""
     return (many.each * many.chunks - few.each * few.chunks) / (many.chunks - few.chunks)
 
 
@@ -25,7 +25,7 @@ def test_a_chunk_of_a_big_job_takes_no_more_calls_than_one_of_a_small_job() -> N
 def test_no_call_grows_faster_than_the_chunks() -> None:
     jobs = [counted(chunks, NARROW).calls for chunks in (100, 200, 300)]
     more, again = ({call: after[call] - before[call] for call in after} for before, after in pairwise(jobs))
-    # A bundle that is begun counts as a whole one.
+    # A claim that is begun counts as a whole one.
     assert {call: (more[call], again[call]) for call in again if again[call] > more[call] + 1} == {}
 
 

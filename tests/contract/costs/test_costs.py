@@ -1,4 +1,4 @@
-"""What the costs are reckoned from is what happens, and what the page says is what the script prints."""
+"""Usage in the cost model equals the measured usage, and the page equals the script's output."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_sum_is_that_of_its_lines() -> None:
 
 
 def test_the_arithmetic_at_rest_is_that_of_the_prices() -> None:
-    """Reckoned again by hand, from the numbers of docs/decisions/0072."""
+    """Costs calculated by hand from the numbers of docs/decisions/0072."""
     prices, free = PRICES["eu-west-1"], FREE_TIERS["eu-west-1"]
     listed = {what: cost for what, _, cost in cost_model.resting_costs(prices)}
     assert listed["waiting at the queues"] == pytest.approx(5 * 3 * 3 * 60 * 24 * 30 * 0.40 / 1e6)

@@ -1,4 +1,4 @@
-"""What the documents say of fault plans is what the plans understand."""
+"""The documented fault plans are valid plans."""
 
 import json
 import re

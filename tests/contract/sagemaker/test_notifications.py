@@ -1,4 +1,4 @@
-"""Golden messages: the shapes that AWS's documentation and recorded messages show."""
+"""Golden messages in the shapes of AWS's documentation and of recorded messages."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The ledger's table on an emulator, and an executor that talks to it as the real ones do."""
+"""The ledger's table on an emulator, and an executor like the production ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "ledger"
 
 
 def create(client: Any, name: str = NAME) -> None:
-    """The table as the template describes it."""
+    """Create the table as the template describes it."""
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -47,7 +47,7 @@ def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
 
 
 def executor(client: Any) -> Callable[[Call], Any]:
-    """Carries calls out, and turns errors into ours."""
+    """Build an executor that translates errors."""
 
     def execute(call: Call) -> Any:
         assert call.service == "dynamodb"

@@ -16,7 +16,7 @@ SETTINGS = JobSettings(endpoint_name="demand", source_columns=("id", "x"), sent_
 
 
 def new_job(**known: Any) -> Job:
-    """A job in ``submitting``."""
+    """Build a job in ``submitting``."""
     plain = Job(
         job_id=JOB, state=JobState.SUBMITTING, created_at=NOW, deadline_at=NOW + 86_400, split_budget=3
     )  # fmt: skip
@@ -24,17 +24,17 @@ def new_job(**known: Any) -> Job:
 
 
 def chunk_of(first_row: int, rows: int, **known: Any) -> Chunk:
-    """An open chunk that is due."""
+    """Build an open chunk that is due."""
     return dataclasses.replace(Chunk(job_id=JOB, range=RowRange(first_row, rows), due_at=NOW + 300), **known)
 
 
 def waiting_chunk(first_row: int, rows: int) -> Chunk:
-    """An open chunk that was never started."""
+    """Build an open chunk that was never started."""
     return chunk_of(first_row, rows, attempt=0, tries=0)
 
 
 def end_of(rows: RowRange, state: ChunkState, rejected: int = 0, attempt: int | None = None) -> Settlement:
-    """A settlement; a rejected chunk is rejected whole."""
+    """Build a settlement; a rejected chunk is rejected as a whole."""
     whole = rows.rows if state is ChunkState.REJECTED else rejected
     return Settlement(
         job_id=JOB, range=rows, state=state, rejected=whole, attempt=attempt, part_checksum="crc32:00000000",

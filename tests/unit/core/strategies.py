@@ -1,4 +1,4 @@
-"""What property-based tests of the core draw from."""
+"""Strategies of the core's property-based tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One suite over the ledger in memory and the one in DynamoDB: neither may drift from the port's promises."""
+"""One suite over both ledgers, in memory and in DynamoDB: both must satisfy the port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job, its chunks, and what becomes of them, in few words."""
+"""Short builders for jobs, chunks and settlements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks: added once, tried again, postponed, parked."""
+"""Chunks are added once, retried, postponed and parked."""
 
 from __future__ import annotations
 

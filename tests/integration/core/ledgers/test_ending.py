@@ -1,4 +1,4 @@
-"""Jobs: sealed, closed, finished."""
+"""Jobs are sealed, closed and finished."""
 
 from __future__ import annotations
 

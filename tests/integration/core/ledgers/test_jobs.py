@@ -1,4 +1,4 @@
-"""Jobs: begun once, found by key, listed."""
+"""Jobs are created once, found by key and listed."""
 
 from __future__ import annotations
 

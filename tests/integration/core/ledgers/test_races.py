@@ -1,4 +1,4 @@
-"""Several at once: one wins, nothing is lost."""
+"""Races of several callers: one wins, nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.integration.core.ledgers.examples import JOB, NOW, T, chunk_of, in_wi
 
 
 def race(attempts: int, act: Callable[[int], T]) -> list[T]:
-    """What ``attempts`` threads get that act at the same moment."""
+    """Run ``act`` in ``attempts`` threads at the same moment; return their results."""
     barrier, outcomes = threading.Barrier(attempts, timeout=30), list[T]()
 
     def one(index: int) -> None:

@@ -1,4 +1,4 @@
-"""Settling and splitting: once, and by nobody who is late."""
+"""Settling and splitting: once, and never by a late caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks that wait until there is room in their job's window."""
+"""Chunks that wait for room in their job's window."""
 
 from __future__ import annotations
 

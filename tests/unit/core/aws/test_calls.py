@@ -30,7 +30,7 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 
 
 class Looked:
-    """Steps that look something up, and say whether they were cleaned up."""
+    """Steps that look up an item, and record whether they were closed."""
 
     def __init__(self) -> None:
         self.closed = False

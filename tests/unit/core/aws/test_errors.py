@@ -1,4 +1,4 @@
-"""The table of AWS's errors, walked."""
+"""Translation of every AWS error in the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying again: how often, how long, and under which token."""
+"""Retries: their number, their waits, and the token of transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[[Outcomes, Call], tuple[Any, list[Call], list[float]]]
 
 
 class Script:
-    """An executor that answers as told, the last outcome for ever."""
+    """An executor with scripted outcomes; it repeats the last one."""
 
     def __init__(self, outcomes: Outcomes) -> None:
         self.outcomes = outcomes

@@ -1,4 +1,4 @@
-"""What class a failure is of."""
+"""Classification of failures, and their policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window: which chunks wait, and how many are started when."""
+"""The window: waiting chunks, and the size and time of claims."""
 
 from __future__ import annotations
 

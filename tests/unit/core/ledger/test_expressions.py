@@ -1,4 +1,4 @@
-"""What the ledger asks of DynamoDB is what the real service takes; an emulator forgives more."""
+"""Requests of the ledger are valid for the real DynamoDB; emulators accept more."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
 
 
 def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
-    """The calls made when every condition holds, or when every one fails."""
+    """Return the calls made if every condition holds, or if every one fails."""
     calls = list[Call]()
 
     def execute(call: Call) -> Any:
@@ -90,7 +90,7 @@ def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
 
 
 def requests_of(call: Call) -> list[dict[str, Any]]:
-    """Each part of the call that has expressions of its own."""
+    """Return each part of the call with its own expressions."""
     if call.operation == "transact_write_items":
         return [request for part in call.params["TransactItems"] for request in part.values()]
     return [dict(call.params)]

@@ -1,4 +1,4 @@
-"""Finishing: one winner, and the same end however often a finisher dies."""
+"""Finishing: one winner, and the same end for any number of finishers that die."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.unit.core.strategies import JOB
 
 
 class Died(BaseException):
-    """The process was killed here."""
+    """The process is killed at this point."""
 
 
 class World(MemoryLedger):
-    """Ledger, store and topic in one, which can die before or after any of a finisher's effects."""
+    """Ledger, store and topic in one; it can die before or after each effect of a finisher."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class World(MemoryLedger):
         self.die_at: int | None = None
 
     def step(self) -> None:
-        """A point between two effects."""
+        """Mark a point between two effects, and die there if it is the chosen one."""
         self.steps += 1
         if self.steps == self.die_at:
             raise Died
@@ -59,7 +59,7 @@ class World(MemoryLedger):
         return finished
 
     def settled(self) -> World:
-        """With a complete job of two chunks."""
+        """Create a complete job of two chunks."""
         self.create_job(new_job(), SETTINGS)
         for first_row in (0, 10):
             self.open_chunk(chunk_of(first_row, 10))
@@ -71,7 +71,7 @@ class World(MemoryLedger):
         return finish_if_complete(JOB, ledger=self, store=self, publisher=self, now=now)
 
     def end(self) -> tuple[Any, ...]:
-        """What everybody sees in the end."""
+        """Return everything visible at the end."""
         (bodies,) = self.manifests.values()
         return self.job(JOB), set(bodies), {event.model_dump_json() for event in self.events}
 

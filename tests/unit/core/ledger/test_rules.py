@@ -1,4 +1,4 @@
-"""The ledger's rules, whatever is done in whatever order."""
+"""The ledger's rules hold for any operations in any order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.unit.core.strategies import JOB
 
 ORDER = [JobState.SUBMITTING, JobState.RUNNING, JobState.CLOSING, JobState.FINISHING]
 RARELY = st.integers(0, 4)
-"""What ends a job happens when this is 0, so that much happens before."""
+"""Weight of the steps that end a job: they happen only at 0, so that many steps come before."""
 ENDS = st.sampled_from([ChunkState.SCORED, ChunkState.REJECTED, ChunkState.CANCELLED])
 
 
 class Ledgers(RuleBasedStateMachine):
-    """One job; everybody does what they may at any time, and things they may not."""
+    """One job; every operation may come at any time, allowed or not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Ledgers(RuleBasedStateMachine):
         return list(self.ledger.chunks(JOB))
 
     def some(self, data: st.DataObject) -> Chunk:
-        """A chunk that was once added, in whatever state, more often an open one."""
+        """Draw a chunk that was added before, in any state; open ones are more likely."""
         chunks = self.chunks
         still_open = [chunk for chunk in chunks if chunk.state is ChunkState.OPEN]
         return data.draw(st.sampled_from(still_open or chunks) | st.sampled_from(chunks))
@@ -131,7 +131,7 @@ class Ledgers(RuleBasedStateMachine):
         if seldom:
             return
         if before.rows_total is None and extra:
-            return  # a producer that lies about its total is not modelled; a second total is
+            return  # a wrong first total is not modelled; a different second one is
         sealed = self.ledger.seal(JOB, self.next_row + extra)
         assert sealed == (extra == 0)
 

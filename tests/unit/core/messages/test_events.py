@@ -1,4 +1,4 @@
-"""What is published: round trips, tolerance, stable ids."""
+"""Published events: round trips, tolerance, stable ids."""
 
 from __future__ import annotations
 

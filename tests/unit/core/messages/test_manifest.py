@@ -27,7 +27,10 @@ LEAVES = st.lists(
 
 
 def finishing(leaves: list[tuple[int, ChunkState, float]]) -> tuple[Job, list[Chunk]]:
-    """A job in ``finishing`` with these leaves (rows, state, share of the rows rejected), and its chunks."""
+    """Build a job in ``finishing`` and its chunks.
+
+    ``leaves`` gives the rows, the state and the share of rejected rows of each leaf.
+    """
     chunks, row, counts = list[Chunk](), 0, [0, 0, 0]
     for rows, state, share in leaves:
         rejected = {ChunkState.SCORED: int(rows * share), ChunkState.REJECTED: rows}.get(state, 0)

@@ -1,4 +1,4 @@
-"""The service's notifications, with what it may leave out and what nobody should send."""
+"""The service's notifications, with optional fields missing and with invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3 locations, and whether they may be trusted."""
+"""S3 locations, and the check that they can be trusted."""
 
 from __future__ import annotations
 
