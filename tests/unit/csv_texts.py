@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +15,8 @@ _CHARACTERS = 'ab7.#,"\n\r \tä€😀'
 
 def soup(extra: Sequence[bytes] = ()) -> st.SearchStrategy[bytes]:
     """Bytes in which everything that structures CSV is frequent, mostly in ways that nobody would write."""
-    atoms = [character.encode() for character in _CHARACTERS] + [b"\r\n", b'""', b'"\n', b"1,2\n", *extra]
+    atoms = [character.encode() for character in _CHARACTERS]
+    atoms += [b"\r\n", b'""', b'"\n', b',"', b'5" x', b"1,2\n", *extra]
     return st.lists(st.sampled_from(atoms), max_size=60).map(b"".join)
 
 
@@ -50,16 +53,60 @@ def sliced(draw: st.DrawFn, data: bytes) -> list[bytes]:
 
 def reference_records(data: bytes) -> list[bytes]:
     """Records by the plainest of state machines."""
+    return reference(data)[0]
+
+
+def reference(data: bytes) -> tuple[list[bytes], bool]:
+    """Records by the plainest of state machines, and whether the last one leaves a quoted field open."""
     records: list[bytes] = []
     record = bytearray()
-    inside = False
+    state = "field start"
     for octet in data:
+        character = chr(octet)
         record.append(octet)
-        inside ^= octet == ord('"')
-        if octet == ord("\n") and not inside:
-            records.append(bytes(record))
-            record.clear()
-    return [*records, bytes(record)] if record else records
+        if state == "quoted":
+            state = "behind a quote" if character == '"' else "quoted"
+        elif character == '"' and state in {"field start", "behind a quote"}:
+            state = "quoted"
+        else:
+            state = "field start" if character in ",\r\n" else "text"
+            if character == "\n":
+                records.append(bytes(record))
+                record.clear()
+    return ([*records, bytes(record)] if record else records), state == "quoted"
+
+
+def csv_rows(data: bytes) -> list[tuple[bytes, list[str]]]:
+    """Each record that ``csv.reader`` finds, as bytes and as fields (one character a byte).
+
+    Raises:
+        csv.Error: a carriage return outside of quotes that no newline follows.
+    """
+    lines = io.BytesIO(data).readlines()
+    reader = csv.reader(line.decode("latin-1") for line in lines)
+    rows: list[tuple[bytes, list[str]]] = []
+    begin = 0
+    for row in reader:
+        rows.append((b"".join(lines[begin : reader.line_num]), row))
+        begin = reader.line_num
+    return rows
+
+
+def field_value(field: bytes) -> str:
+    """The value of a field as it stands in a record, as ``csv`` reads it (one character a byte)."""
+    text = field.decode("latin-1")
+    if not text.startswith('"'):
+        return text
+    value, at = "", 1
+    while at < len(text):
+        if text[at] != '"':
+            value += text[at]
+        elif text[at + 1 : at + 2] == '"':
+            value, at = value + '"', at + 1
+        else:
+            return value + text[at + 1 :]
+        at += 1
+    return value
 
 
 def _rendered(field: str, *, quote: bool, alone: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace_core.aws.calls import BodyCall
-from tailrace_core.csv_text.records import outside_quotes
+from tailrace_core.csv_text.records import START, QuoteState, outside_quotes, state_after
 from tailrace_core.errors import ContractError, InputError, NotFoundError
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.messages.manifest import Manifest, ManifestPart
@@ -90,7 +90,7 @@ class PartVerifier:
         self._job_id = job_id
         self._checksum = Checksum()
         self._part_rows = 0
-        self._inside = False
+        self._state = START
         self.rows = 0
         self.size_bytes = 0
 
@@ -109,7 +109,7 @@ class PartVerifier:
             return
         if piece.part.checksum is not None and str(self._checksum) != piece.part.checksum:
             raise self._damaged(piece, f"its checksum is {self._checksum}, {piece.part.checksum} is expected")
-        if self._part_rows != piece.part.rows or self._inside:
+        if self._part_rows != piece.part.rows or self._state is QuoteState.QUOTED:
             raise self._damaged(piece, f"it holds {self._part_rows} rows, {piece.part.rows} are expected")
         self.rows += self._part_rows
         self._checksum, self._part_rows = Checksum(), 0
@@ -124,12 +124,10 @@ class PartVerifier:
             raise ContractError(f"the parts of job {self._job_id} hold {self.rows} of {manifest.rows_total} rows")
 
     def _count(self, data: bytes) -> None:
-        if b'"' not in data:
-            self._part_rows += 0 if self._inside else data.count(b"\n")
-            return
-        plain = outside_quotes(b'"' + data if self._inside else data)
+        quoted = b'"' in data or self._state is QuoteState.QUOTED
+        plain = outside_quotes(data, self._state) if quoted else data
         self._part_rows += plain.count(b"\n")
-        self._inside ^= data.count(b'"') % 2 == 1
+        self._state = state_after(data, self._state)
 
     def _damaged(self, piece: Slice, what: str) -> ContractError:
         return ContractError(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from tailrace_core.csv_text.records import last_record_end, split_fields, split_records
+from tailrace_core.csv_text.records import START, last_record_end, split_fields, split_records
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PLAIN_NUMBER = re.compile(rb'%b|"%b"' % (_NUMBER, _NUMBER))
@@ -27,12 +27,11 @@ class SafeCsvWriter:
     def __init__(self, target: IO[bytes]) -> None:
         self._target = target
         self._carry: list[bytes] = []
-        self._inside = False
+        self._state = START
 
     def write(self, data: bytes) -> int:
         """Take more of the stream; what is complete of it is passed on."""
-        end, inside = last_record_end(data, inside=self._inside)
-        self._inside = inside
+        end, self._state = last_record_end(data, self._state)
         if end:
             whole = b"".join((*self._carry, data[:end]))
             self._carry = []

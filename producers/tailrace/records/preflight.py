@@ -16,7 +16,7 @@ from tailrace.records.bitmaps import Octets
 from tailrace.records.cutting import Cut, Window
 from tailrace.records.structure import Structure
 from tailrace.records.utf8 import is_utf8
-from tailrace_core.csv_text.records import outside_quotes, split_fields, split_records
+from tailrace_core.csv_text.records import QuoteState, outside_quotes, split_fields, split_records, state_after
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n\v\f"
@@ -78,7 +78,7 @@ class Preflight:
     def _broken_structure(self, body: bytes) -> str | None:
         if body.startswith(b"#"):
             return "starts with '#'"
-        if body.count(b'"') % 2:
+        if state_after(body) is QuoteState.QUOTED:
             return "quote not closed"
         found = len(split_fields(body))
         if found != self.columns:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tailrace.records.structure import ScannedBlock
+from tailrace_core.csv_text.records import START
 
 _AHEAD = 2
 
@@ -38,9 +39,9 @@ class _Scanner:
     """Scans one stretch after the other."""
 
     def __init__(self) -> None:
-        self._inside = False
+        self._state = START
 
     def scan(self, data: bytes) -> ScannedBlock:
-        stretch = ScannedBlock.scan(data, inside=self._inside)
-        self._inside = stretch.unclosed
+        stretch = ScannedBlock.scan(data, self._state)
+        self._state = stretch.after
         return stretch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tailrace.records.columns import ColumnPlan
 from tailrace.records.cutting import Cut, DescribePosition
 from tailrace.records.preflight import Preflight
-from tailrace_core.csv_text.records import split_fields, split_records
+from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import UnclosedQuoteError
 
@@ -80,7 +80,7 @@ class Screener:
         """Return the kept columns of a rejected row; empty fields where the record leaves open which they are."""
         body = _body(record)
         fields = split_fields(body)
-        certain = len(fields) == len(self.columns.columns) and body.count(b'"') % 2 == 0
+        certain = len(fields) == len(self.columns.columns) and state_after(body) is not QuoteState.QUOTED
         return b",".join(_clean(fields[index]) if certain else b"" for index in self.columns.kept) + b"\n"
 
 

@@ -15,7 +15,7 @@ from tailrace.sources.decompression import BLOCK_BYTES, decompress, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
-from tailrace_core.csv_text.records import first_record_end, last_record_end
+from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end, state_after
 from tailrace_core.errors import InputError
 
 __all__ = ["OpenObject", "Readable", "Source"]
@@ -231,8 +231,8 @@ class _OpenFile:
         head = b""
         for block in blocks:
             head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
-            if last_record_end(head, inside=False)[0]:
-                return head, blocks, first_record_end(head, inside=False)
+            if last_record_end(head)[0]:
+                return head, blocks, first_record_end(head)
             if len(head) > MAX_RECORD_BYTES:
                 break
         else:
@@ -247,13 +247,12 @@ class _OpenFile:
 
 def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
     """The blocks of a file that another follows: its last record gets a line end if it has none."""
-    inside, ended = False, True
+    state, ended = START, True
     for block in blocks:
-        if b'"' in block:
-            inside ^= block.count(b'"') % 2 == 1
+        state = state_after(block, state)
         ended = block.endswith(b"\n")
         yield block
-    if inside:
+    if state is QuoteState.QUOTED:
         raise InputError(f"{file.name} ends inside quotes, which would swallow the file after it: close the quote")
     if not ended:
         yield file.line_end

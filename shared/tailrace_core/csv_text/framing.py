@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tailrace_core.csv_text.records import first_record_end, last_record_end
+from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -55,20 +55,20 @@ class _Framer:
         self._limit = max_record_bytes
         self._carry: list[bytes] = []
         self._carried = 0
-        self._inside = False
+        self._state = START
         self._offset = 0
 
     def feed(self, data: bytes) -> bytes:
         """Return the records that ``data`` completes; empty when it completes none."""
-        end, inside_after = last_record_end(data, inside=self._inside)
+        end, state_after = last_record_end(data, self._state)
         if not end:
             self._keep(data)
-            self._inside = inside_after
+            self._state = state_after
             return b""
         if self._carried and self._carried + end > self._limit:
-            self._check(self._carried + first_record_end(data, inside=self._inside))
+            self._check(self._carried + first_record_end(data, self._state))
         complete = b"".join((*self._carry, data[:end]))
-        self._carry, self._carried, self._inside = [], 0, inside_after
+        self._carry, self._carried, self._state = [], 0, state_after
         self._keep(data[end:])
         self._offset += len(complete)
         return complete
@@ -78,7 +78,7 @@ class _Framer:
 
     def finish(self, *, allow_unclosed: bool) -> bytes:
         """Return the last record if it lacks its line end."""
-        if self._inside and not allow_unclosed:
+        if self._state is QuoteState.QUOTED and not allow_unclosed:
             raise UnclosedQuoteError(
                 f"the record at byte {self._offset} opens a quote that is not closed before the input ends; "
                 "close the quote, or double it if it is data",

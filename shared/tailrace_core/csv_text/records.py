@@ -1,42 +1,108 @@
-"""Records and fields of CSV in a complete buffer, found by the parity of quotes.
+"""Records and fields of CSV, as Python's ``csv.reader(newline="")`` finds them.
 
-A record ends at a newline outside quotes (RFC 4180: quoted fields may hold newlines, commas and
-doubled quotes). A carriage return before that newline belongs to the line end; any other is data. A
-quote toggles the state, so a doubled quote toggles it twice and changes nothing. A buffer without
-quotes, the usual case in numeric data, skips the parity. Buffers begin outside quotes unless
-``inside`` is true.
+A quote opens a quoted field only where a field starts: after a comma, a line end, or at the start of the input. Inside
+a quoted field a doubled quote stands for one quote, and commas and newlines are data. Anywhere else a quote is an
+ordinary character, as in ``5" pipe``. A record ends at a newline outside of quoted fields; a carriage return before it
+belongs to the line end.
+
+Readers disagree about a lone carriage return outside of quotes: ``csv`` ends the record there, others do not. Here the
+record goes on, and a quote after it opens a field; the pre-flight check rejects such records.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from enum import Enum
 
-# Possessive throughout: an unclosed quote costs one scan of the rest, not one from each position.
-_RECORD = re.compile(rb'[^"\n]*+(?:"[^"]*+"[^"\n]*+)*+\n|(?s:.+)')
+# Possessive throughout: an unclosed quote costs one scan of the rest and not one for each position.
+_CLOSE = rb'[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
+_QUOTED_REST = re.compile(_CLOSE)
+_QUOTED_FIELD = re.compile(rb'(?:(?<=[,\r\n])|\A)"' + _CLOSE)
+_LATER_QUOTED_FIELD = re.compile(rb'(?<=[,\r\n])"' + _CLOSE)
+_FIELD = rb'(?:"' + _CLOSE + rb")?+[^,\r\n]*+"
+_RECORD = re.compile(rb"(?:" + _FIELD + rb"[,\r])*+" + _FIELD + rb"\n|(?s:.+)")
+_SPLIT_FIELD = re.compile(rb"(?:" + _FIELD + rb"[\r\n])*+" + _FIELD)
 
 
-def outside_quotes(data: bytes) -> bytes:
-    """Replace each quoted stretch of ``data``, which begins outside quotes, by a single quote."""
-    stretches = data.split(b'"')
-    return b'"'.join(stretches[::2]) + (b"" if len(stretches) % 2 else b'"')
+class QuoteState(Enum):
+    """What a quote means at some point of the input."""
+
+    FIELD_START = "field start"
+    """It opens a quoted field, or, directly behind a closing quote, continues that field."""
+    TEXT = "text"
+    """It is an ordinary character."""
+    QUOTED = "quoted"
+    """It closes the quoted field, unless another quote follows."""
+
+
+START = QuoteState.FIELD_START
+"""The state at the start of a record."""
+
+
+def quoted_spans(data: bytes, state: QuoteState = START) -> Iterator[tuple[int, int]]:
+    """Where quoted fields start and stop in ``data``, from the opening quote to the byte after the closing one.
+
+    A field that was open before ``data`` starts at 0; a field that nothing closes stops at the end.
+    """
+    at = 0
+    if state is QuoteState.QUOTED and data:
+        at = _matched(_QUOTED_REST, data).end()
+        yield 0, at
+    pattern = _QUOTED_FIELD if state is QuoteState.FIELD_START else _LATER_QUOTED_FIELD
+    for match in pattern.finditer(data, at):
+        yield match.span()
+
+
+def state_after(data: bytes, state: QuoteState = START) -> QuoteState:
+    """The state behind ``data``, which begins in ``state``."""
+    if b'"' not in data and state is QuoteState.QUOTED:
+        return state
+    last = (0, 0)
+    if b'"' in data:
+        for span in quoted_spans(data, state):
+            last = span
+    return state_behind(data, last, state)
+
+
+def state_behind(data: bytes, last: tuple[int, int], state: QuoteState) -> QuoteState:
+    """The state behind ``data``, which begins in ``state``, given its last quoted span; (0, 0) for none."""
+    start, stop = last
+    if not data:
+        return state
+    if stop == len(data):
+        opened = start + (state is not QuoteState.QUOTED or start > 0)
+        closed = data[opened:stop].replace(b'""', b"").endswith(b'"')
+        return QuoteState.FIELD_START if closed else QuoteState.QUOTED
+    return QuoteState.FIELD_START if data[-1] in b",\r\n" else QuoteState.TEXT
+
+
+def outside_quotes(data: bytes, state: QuoteState = START) -> bytes:
+    """``data`` with each quoted field replaced by a single quote; text behind a closing quote stays."""
+    pieces: list[bytes] = []
+    at = 0
+    for start, stop in quoted_spans(data, state):
+        pieces.append(data[at:start])
+        at = stop
+    return b'"'.join([*pieces, data[at:]])
 
 
 def count_records(data: bytes) -> int:
-    """Count the records of ``data``; the last may lack its line end."""
+    """The number of records in ``data``; the last one may lack its line end."""
     plain = outside_quotes(data) if b'"' in data else data
     return plain.count(b"\n") + (plain != b"" and not plain.endswith(b"\n"))
 
 
 def split_records(data: bytes) -> list[bytes]:
-    """Split ``data`` into records with their line ends; joined, they are ``data``."""
+    """The records of ``data`` with their line ends; joined, they are ``data``."""
     if b'"' in data:
         return _RECORD.findall(data)
     return io.BytesIO(data).readlines()
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """Split ``data`` into records without their newlines; a carriage return before one stays."""
+    """The records of ``data`` without their newlines; a carriage return before one stays."""
     if b'"' in data:
         return [record.removesuffix(b"\n") for record in split_records(data)]
     lines = data.split(b"\n")
@@ -46,52 +112,49 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def split_fields(record: bytes) -> list[bytes]:
-    """Split a record (without its line end) into fields, verbatim with quotes.
-
-    Joined by commas, the fields are the record.
-    """
+    """The fields of one record without its line end, verbatim with their quotes; joined by commas, they are it."""
     if b'"' not in record:
         return record.split(b",")
     fields: list[bytes] = []
-    inside = False
-    for part in record.split(b","):
-        if inside:
-            fields[-1] += b"," + part
-        else:
-            fields.append(part)
-        inside ^= part.count(b'"') % 2 == 1
-    return fields
-
-
-def last_record_end(data: bytes, *, inside: bool) -> tuple[int, bool]:
-    """Return the end of the last complete record, and whether ``data`` ends inside quotes.
-
-    The end is an offset in bytes, 0 if no record ends in ``data``.
-    """
-    if b'"' not in data:
-        return (0 if inside else data.rfind(b"\n") + 1), inside
-    inside_after = inside ^ (data.count(b'"') % 2 == 1)
-    end, quoted = len(data), inside_after
-    while True:
-        quote = data.rfind(b'"', 0, end)
-        newline = -1 if quoted else data.rfind(b"\n", quote + 1, end)
-        if newline >= 0 or quote < 0:
-            return newline + 1, inside_after
-        end, quoted = quote, not quoted
-
-
-def first_record_end(data: bytes, *, inside: bool) -> int:
-    """Return the offset at which the first complete record of ``data`` ends.
-
-    Raises:
-        ValueError: no record ends in ``data``.
-    """
     at = 0
     while True:
-        if inside:
-            at = data.index(b'"', at) + 1
-        newline = data.index(b"\n", at)
-        quote = data.find(b'"', at, newline)
-        if quote < 0:
+        match = _matched(_SPLIT_FIELD, record, at)
+        fields.append(match.group())
+        at = match.end() + 1
+        if at > len(record):
+            return fields
+
+
+def last_record_end(data: bytes, state: QuoteState = START) -> tuple[int, QuoteState]:
+    """Where the last record that ends in ``data`` ends (0 for none), and the state behind ``data``."""
+    if b'"' not in data:
+        if state is QuoteState.QUOTED:
+            return 0, state
+        return data.rfind(b"\n") + 1, state_behind(data, (0, 0), state)
+    spans = list(quoted_spans(data, state))
+    after = state_behind(data, spans[-1] if spans else (0, 0), state)
+    limit = len(data)
+    for start, stop in reversed(spans):
+        newline = data.rfind(b"\n", stop, limit)
+        if newline >= 0:
+            return newline + 1, after
+        limit = start
+    return data.rfind(b"\n", 0, limit) + 1, after
+
+
+def first_record_end(data: bytes, state: QuoteState = START) -> int:
+    """Where the first record that ends in ``data`` ends; one does."""
+    at = 0
+    for start, stop in quoted_spans(data, state):
+        newline = data.find(b"\n", at, start)
+        if newline >= 0:
             return newline + 1
-        at, inside = quote + 1, True
+        at = stop
+    return data.index(b"\n", at) + 1
+
+
+def _matched(pattern: re.Pattern[bytes], data: bytes, at: int = 0) -> re.Match[bytes]:
+    """The match at a position, for patterns that match everywhere."""
+    match = pattern.match(data, at)
+    assert match is not None  # noqa: S101 - both patterns match the empty text
+    return match

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tailrace_core.csv_text.records import split_records
+from tailrace_core.csv_text.records import QuoteState, split_records, state_after
 from tailrace_core.errors import ContractError
 
 _LINE = re.compile(rb'(0|[1-9]\d{0,11}),"((?:[^"\r\n]|"")*+)",(.*)', re.DOTALL)
@@ -40,7 +40,7 @@ def write_rejects(rejects: Iterable[Reject]) -> bytes:
         by_row.setdefault(each.row, each)
     rows = [by_row[row] for row in sorted(by_row)]
     for each in rows[:-1]:
-        if each.record.count(b'"') % 2:
+        if state_after(each.record) is QuoteState.QUOTED:
             raise ValueError(f"row {each.row} opens a quote that is not closed, and is not the last one")
     return b"".join(_line(each) for each in rows)
 

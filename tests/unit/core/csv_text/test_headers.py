@@ -41,7 +41,6 @@ def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
     [
         (b"a,b,a", r"names a column twice: 'a' stands at positions 1 and 3; rename one"),
         (b"a,\xff", r"not UTF-8 \(at byte 2\)"),
-        (b'a"b,c', r"quotes do not pair up"),
         (b'a,"b', r"not a list of column names"),
         (b"a,b\r1,2\r3,4", r"lines end in CR alone"),
         (b"a;b", r"'a;b': is this really separated by commas\?"),
@@ -53,7 +52,7 @@ def test_a_header_that_cannot_be_used_says_why(record: bytes, message: str) -> N
         parse_header(record)
 
 
-@pytest.mark.parametrize("start", [b"a,b\r", b'a,"b', b'a"b,c', b"a;b"])
+@pytest.mark.parametrize("start", [b"a,b\r", b'a,"b', b'"a"b', b"a;b"])
 def test_a_message_about_a_header_does_not_hold_the_whole_file(start: bytes) -> None:
     with pytest.raises(InputError) as caught:
         parse_header(start + b"1,2\r" * 100_000 if b"\r" in start else start + b"x" * 100_000)

@@ -14,7 +14,7 @@ from tailrace_core.csv_text.records import count_records, split_fields, split_re
 from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.jobs.ranges import first_gap
 from tailrace_core.objects.checksums import checksum
-from tests.unit.csv_texts import Table, reference_records, sliced, soup, tables
+from tests.unit.csv_texts import Table, reference, reference_records, sliced, soup, tables
 
 
 def planner(columns: tuple[str, ...], options: SubmitOptions | None = None, header: bytes | None = None) -> Planner:
@@ -28,7 +28,7 @@ def chunks_of(plan: list[ChunkPlan | Seal]) -> list[ChunkPlan]:
 def plannable() -> st.SearchStrategy[bytes]:
     """Anything but what ends in a quote that is open for more than a line: that is refused."""
     return soup([b"\0", b"\xff"]).map(
-        lambda whole: whole + b'"' * (whole.count(b'"') % 2 and b"\n" in body(reference_records(whole)[-1]))
+        lambda whole: whole + b'"' * (reference(whole)[1] and b"\n" in body(reference_records(whole)[-1]))
     )
 
 
@@ -104,7 +104,7 @@ def test_kept_fields_stand_verbatim_beside_their_rows(table: Table) -> None:
 @given(st.data(), st.sampled_from([("b",), ("b", "a"), ("c", "a", "b")]))
 def test_what_is_sent_of_the_rows_is_as_sound_as_what_was_read(data: st.DataObject, send: tuple[str, ...]) -> None:
     whole = data.draw(soup([b"1,2,3\n", b"#,#,#\n", b",,\n", b"x,#,\n", b" ,1,\r\n"]))
-    if whole.count(b'"') % 2:
+    if reference(whole)[1]:
         return
     for chunk in chunks_of(list(planner(("a", "b", "c"), SubmitOptions(chunk_rows=5, send=send)).plan([whole]))):
         sent = Cut.of(b"".join(chunk.input))
