@@ -19,8 +19,9 @@ from enum import Enum
 # Possessive throughout: an unclosed quote costs one scan of the rest and not one for each position.
 _CLOSE = rb'[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
 _QUOTED_REST = re.compile(_CLOSE)
-_QUOTED_FIELD = re.compile(rb'(?:(?<=[,\r\n])|\A)"' + _CLOSE)
-_LATER_QUOTED_FIELD = re.compile(rb'(?<=[,\r\n])"' + _CLOSE)
+# The quote comes first, although what stands before it decides: the search for a literal is several times as fast.
+_QUOTED_FIELD = re.compile(rb'"(?:(?<=[,\r\n]")|(?<=\A"))' + _CLOSE)
+_LATER_QUOTED_FIELD = re.compile(rb'"(?<=[,\r\n]")' + _CLOSE)
 _FIELD = rb'(?:"' + _CLOSE + rb")?+[^,\r\n]*+"
 _RECORD = re.compile(rb"(?:" + _FIELD + rb"[,\r])*+" + _FIELD + rb"\n|(?s:.+)")
 _SPLIT_FIELD = re.compile(rb"(?:" + _FIELD + rb"[\r\n])*+" + _FIELD)

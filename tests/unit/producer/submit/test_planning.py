@@ -219,3 +219,13 @@ def test_a_record_over_the_chunk_limit_refuses_the_file_when_told_to_stop() -> N
 def test_a_chunk_limit_that_the_first_record_exceeds_is_what_is_wrong() -> None:
     with pytest.raises(RecordTooLargeError, match=r"row 0 .* more than the 5 that a chunk may have"):
         list(planner(("a",), SubmitOptions(chunk_bytes=5)).plan([b"12345678\n1\n"]))
+
+
+def test_a_quote_inside_a_field_is_an_ordinary_character_and_merges_no_rows() -> None:
+    options = SubmitOptions(chunk_rows=10, keep=("order_id", "note"))
+    rows = [b'1,5" pipe,10\n', b"2,plain,20\n", b'3,6" hose,30\n', b'4,"a ""b"", c",40\n']
+    (chunk, seal) = planner(("order_id", "note", "x"), options).plan([b"".join(rows)])
+    assert isinstance(chunk, ChunkPlan)
+    assert (seal, chunk.rejected) == (Seal(4), ())
+    assert b"".join(chunk.input) == b"10\n20\n30\n40\n"
+    assert b"".join(chunk.kept) == b'1,5" pipe\n2,plain\n3,6" hose\n4,"a ""b"", c"\n'
