@@ -1,4 +1,4 @@
-"""The local cloud with a small application of its own on it: these tests are about the cloud, not the pipeline."""
+"""The local cloud with a small application: these tests are about the cloud, not the pipeline."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], *, within_s: float = 60.0, what: str = "the condition") -> T:
-    """The first truthy thing that `look` finds."""
+    """Return the first truthy result of `look`."""
     deadline = time.monotonic() + within_s
     while True:
         if found := look():

@@ -1,4 +1,4 @@
-"""With IAM enforced, functions and pollers can do what their roles allow, and nothing else."""
+"""With IAM enforced, functions and pollers can do only what their roles allow."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_a_plan_with_a_mistake_is_refused(rule: dict[str, Any], said: str) -> No
 
 
 class Response:
-    """Botocore looks at the status alone."""
+    """A response of which botocore reads the status only."""
 
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code

@@ -1,4 +1,4 @@
-"""Functions that are killed and calls that fail on demand, seen by those who invoke them and feed their queues."""
+"""Injected faults of functions, as their callers and their queues see them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tick(cloud: RunningCloud, **event: Any) -> tuple[str | None, Any]:
 
 
 def seen(cloud: RunningCloud, word: str) -> int:
-    """How often a word was counted."""
+    """Return how often a word was counted."""
     found = cloud.client("dynamodb").get_item(TableName=cloud.outputs["TableName"], Key={"word": {"S": word}})
     return int(found.get("Item", {}).get("seen", {}).get("N", 0))
 

@@ -1,4 +1,4 @@
-"""What `tailrace local status` asks a cloud for."""
+"""`tailrace local status` against a cloud's admin API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tailrace_local.state_directory import CloudAddress, CloudFacts, StateDirect
 
 @dataclass
 class Surface:
-    """A cloud's own surface that knows one page, and remembers what it was asked."""
+    """An admin API with one page, which records the requests."""
 
     url: str = ""
     page: bytes = b""
@@ -57,7 +57,7 @@ def surface() -> Iterator[Surface]:
 
 @pytest.fixture
 def state(tmp_path: Path, surface: Surface) -> StateDirectory:
-    """The state of a cloud whose process is this one."""
+    """The state directory of a cloud whose process is this one."""
     state = StateDirectory(tmp_path / "state")
     state.create()
     pid = os.getpid()

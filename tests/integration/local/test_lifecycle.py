@@ -1,4 +1,4 @@
-"""Up and down: what is started ends, whoever dies first."""
+"""Up and down: every process that is started ends, whichever ends first."""
 
 from __future__ import annotations
 

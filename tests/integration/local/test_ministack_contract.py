@@ -1,4 +1,4 @@
-"""MiniStack's private names are what the cloud takes them for; a bump of the pin fails here first."""
+"""The installed MiniStack is as the cloud declares it; a new version fails here first."""
 
 from __future__ import annotations
 

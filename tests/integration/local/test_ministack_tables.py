@@ -1,4 +1,4 @@
-"""Queries that the cloud narrows for MiniStack are answered as they were, and look at no more than a page."""
+"""Queries that the cloud narrows have the same answers, and evaluate no more conditions than a page has items."""
 
 from __future__ import annotations
 

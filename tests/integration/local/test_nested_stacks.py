@@ -50,7 +50,7 @@ ROOT_FAILS = resource(
 
 @dataclass
 class Stack:
-    """A root with one child, and what there is of it."""
+    """A root stack with one child, and its resources."""
 
     cloud: RunningCloud
     name: str

@@ -1,4 +1,4 @@
-"""From a topic through a queue to a function, and back to the queue, by AWS's rules."""
+"""Messages from a topic through a queue to a function, and back to the queue, by AWS's rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def send(cloud: RunningCloud, words: Sequence[str]) -> None:
 
 
 def counts(cloud: RunningCloud) -> dict[str, int]:
-    """How often the function has seen each word."""
+    """Return how often the function has seen each word."""
     items = cloud.client("dynamodb").scan(TableName=cloud.outputs["TableName"])["Items"]
     return {item["word"]["S"]: int(item["seen"]["N"]) for item in items}
 

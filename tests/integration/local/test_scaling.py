@@ -58,7 +58,7 @@ class Scene:
         eventually(lambda: self.in_service() == count, what=f"{count} instances")
 
     def in_service(self) -> int | None:
-        """How many instances serve; None while that changes."""
+        """Return the number of instances in service; None while it changes."""
         found = self.variant()
         return int(found["CurrentInstanceCount"]) if found["Status"] == "InService" else None
 
@@ -91,7 +91,7 @@ class Scene:
         return list(reversed(found["ScalingActivities"]))
 
     def at_rest(self) -> bool:
-        """Whether no change is under way."""
+        """Return whether no change is in progress."""
         return not any(each["StatusCode"] == "InProgress" for each in self.activities())
 
     def _pointed(self, node: Any) -> Any:
@@ -135,7 +135,7 @@ def test_a_burst_takes_an_endpoint_from_zero_to_its_bound_and_back_to_zero(scene
         return asked <= scene.answered() and found == 0 and scene.at_rest()
 
     eventually(look, within_s=240, what="every answer and no instance")
-    # What is seen now and then may leave out a count that did not last.
+    # Polling may miss a count that did not last.
     activities = scene.activities()
     counts = [0, *(int(each["Description"].split()[-1].rstrip(".")) for each in activities)]
     assert seen >= {0, MAXIMUM}

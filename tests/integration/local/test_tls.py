@@ -1,4 +1,4 @@
-"""Over TLS: the certificate is for this address, clients trust its authority, and what comes in plainly is known."""
+"""Over TLS: the certificate is for this address, clients trust its authority, and plain requests are recognized."""
 
 from __future__ import annotations
 

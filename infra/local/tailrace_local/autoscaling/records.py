@@ -80,7 +80,7 @@ class Activity:
 
     @property
     def out(self) -> bool:
-        """Whether the change added capacity."""
+        """True when the change added capacity."""
         return self.after > self.before
 
 

@@ -1,4 +1,4 @@
-"""When a scheduled action is due: `at(…)`, `rate(…)` and `cron(…)`, in a time zone.
+"""Schedules of scheduled actions: `at(…)`, `rate(…)` and `cron(…)`, in a time zone.
 
 The forms are those of "Schedule recurring scaling actions using cron expressions" in Application Auto Scaling's user
 guide. Times are seconds since the epoch.

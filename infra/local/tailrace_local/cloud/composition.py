@@ -116,7 +116,7 @@ class Cloud:
         await self._emulator.stop()
 
     def status(self) -> dict[str, Any]:
-        """Return what runs in here, as `tailrace local status` shows it."""
+        """Return the contents of `tailrace local status`."""
         # First, because it enters the account and region whose stacks are listed.
         watched = self._monitor.status()
         return {

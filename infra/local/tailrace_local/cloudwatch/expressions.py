@@ -1,7 +1,7 @@
-"""Metric math: the part of it that templates use, over one series a query. Anything else is refused by name.
+"""The part of metric math that templates use, over one series for each query. Anything else is refused by name.
 
 Beside its boolean and power operators an expression is Python's syntax (numbers, ids, arithmetic, comparisons, calls,
-lists), so Python's parser reads it; nothing is evaluated but what stands here.
+lists), so Python's parser reads it. Only the operations of this module are evaluated.
 """
 
 from __future__ import annotations

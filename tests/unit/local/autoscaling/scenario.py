@@ -1,4 +1,4 @@
-"""The service over an endpoint that does at once what it is asked, and a clock that is moved by hand."""
+"""The service with a fake endpoint, which scales at once, and a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ScalingScenario:
         self.call = self.scaling.api.call
 
     def handle_alarm(self, policy: str, alarm: str, value: float, threshold: float) -> None:
-        """An alarm speaks; what it begins has come into service when it speaks again."""
+        """Handle an alarm, and complete the change that it starts."""
         self.scaling.handle_alarm(policy, alarm, value, threshold)
         self.scaling.run_due(self.now)
 
@@ -82,8 +82,8 @@ class ScalingScenario:
     def policy(self, policy: dict[str, Any]) -> str:
         return str(self.call("PutScalingPolicy", {**IDENTITY, **policy})["PolicyARN"])
 
-    def speak(self, arn: str, which: str, value: float) -> None:
-        """An alarm of a tracking policy speaks."""
+    def tracking_alarm(self, arn: str, which: str, value: float) -> None:
+        """Handle an alarm of a tracking policy."""
         (name,) = [name for name in self.alarms if f"Alarm{which}" in name]
         self.handle_alarm(arn, name, value, self.alarms[name]["Threshold"])
 

@@ -28,33 +28,33 @@ def test_a_step_leaves_zero_once_and_not_again_within_its_cooldown(world: Scalin
 def test_a_longer_backlog_adds_what_it_asks_for_during_the_cooldown_too(world: ScalingScenario) -> None:
     world.instances = 1
     arn = world.policy(FOLLOW)
-    world.speak(arn, "High", 10.0)
+    world.tracking_alarm(arn, "High", 10.0)
     assert world.instances == 2
-    world.speak(arn, "High", 18.0)
+    world.tracking_alarm(arn, "High", 18.0)
     assert world.instances == 4
-    world.speak(arn, "High", 900.0)
+    world.tracking_alarm(arn, "High", 900.0)
     assert world.instances == 4  # the bound
 
 
 def test_scaling_in_waits_for_its_cooldown_and_then_goes_to_zero(world: ScalingScenario) -> None:
     world.instances = 1
     arn = world.policy(FOLLOW)
-    world.speak(arn, "High", 10.0)
+    world.tracking_alarm(arn, "High", 10.0)
     world.now += 899
-    world.speak(arn, "Low", 0.0)
+    world.tracking_alarm(arn, "Low", 0.0)
     assert world.instances == 2
     world.now += 1
-    world.speak(arn, "Low", 0.0)
+    world.tracking_alarm(arn, "Low", 0.0)
     assert world.instances == 0
 
 
 def test_an_alarm_never_moves_against_its_direction(world: ScalingScenario) -> None:
     world.instances = 3
     arn = world.policy(FOLLOW)
-    world.speak(arn, "High", 1.0)
+    world.tracking_alarm(arn, "High", 1.0)
     assert world.instances == 3
     world.now += 10_000
-    world.speak(arn, "Low", 100.0)
+    world.tracking_alarm(arn, "Low", 100.0)
     assert world.instances == 3
 
 
@@ -86,8 +86,8 @@ def test_what_the_endpoint_refuses_is_told_and_tried_again_with_the_next_alarm(w
 def test_a_change_is_in_progress_until_it_is_in_service_and_the_next_one_waits_for_it(world: ScalingScenario) -> None:
     arn = world.policy(FOLLOW)
     world.instances, world.starting = 1, True
-    world.speak(arn, "High", 10.0)
-    world.speak(arn, "High", 40.0)
+    world.tracking_alarm(arn, "High", 10.0)
+    world.tracking_alarm(arn, "High", 40.0)
     (begun,) = world.activities()
     assert (world.instances, begun["StatusCode"], "EndTime" in begun) == (2, "InProgress", False)
     world.starting = False

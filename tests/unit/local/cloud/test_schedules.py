@@ -21,7 +21,7 @@ SCHEDULE = {
 
 
 class Clients:
-    """Clients of every service in one, which refuse what they are told to."""
+    """Clients of every service in one, which refuse the given calls."""
 
     def __init__(self, *refused: str) -> None:
         self.refused = refused

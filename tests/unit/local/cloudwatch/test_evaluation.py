@@ -14,7 +14,7 @@ OK, ALARM, INSUFFICIENT = State
 RETAINED = None
 SIGNS = {"0": False, "X": True, "-": None}
 
-# pattern: what each way of treating missing data makes of it
+# pattern: the state for each treatment of missing data
 THREE_OF_THREE = {
     "0 - X - X": (OK, OK, OK, OK),
     "0 - - - -": (OK, OK, OK, OK),

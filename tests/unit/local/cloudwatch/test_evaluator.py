@@ -215,7 +215,7 @@ def test_every_alarm_of_the_templates_is_evaluated(name: str) -> None:
 
 
 def known(node: Any) -> Any:
-    """What a template leaves open, filled with a number that could stand there as text."""
+    """Replace a template's intrinsic functions by a number as text."""
     match node:
         case {"Ref": _} | {"Fn::If": _}:
             return "60"

@@ -53,7 +53,7 @@ class EventSourceMapping:
 
     @property
     def fifo(self) -> bool:
-        """Whether the queue keeps the order within a message group."""
+        """True for a FIFO queue, which keeps the order within a message group."""
         return self.queue_arn.endswith(".fifo")
 
     def concurrency(self, reserved: int | None) -> int:

@@ -39,7 +39,7 @@ class Function(Protocol):
 
     @property
     def reserved_concurrency(self) -> int | None:
-        """How many invocations may run at once; None when there is no limit of the function's own."""
+        """The function's reserved concurrency; None when it has none."""
         ...
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Poller:
 
     @property
     def alive(self) -> bool:
-        """Whether the poller still runs."""
+        """True while the poller's thread runs."""
         return self._thread.is_alive()
 
     def _run(self) -> None:

@@ -74,7 +74,7 @@ class Worker:
 
     @property
     def usable(self) -> bool:
-        """Whether the worker can take another event."""
+        """True while the worker can take another event."""
         return self._group.running and self._api.init_error is None and time.monotonic() - self.started < MAX_AGE_S
 
     def invoke(self, payload: bytes, request_id: str, arn: str) -> tuple[Answer, str]:

@@ -84,7 +84,7 @@ class EnforcedService:
 
 
 def _further_actions(action: str, resource: str, body: bytes) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what SageMaker needs beside the action: to pass the execution role, and to add tags."""
+    """Yield further actions that SageMaker needs: to pass the execution role, and to add tags."""
     request = json.loads(body or b"{}") if action.startswith("sagemaker:Create") else {}
     if role := request.get(_PASSED):
         yield "iam:PassRole", str(role), {"iam:passedtoservice": "sagemaker.amazonaws.com"}

@@ -1,4 +1,4 @@
-"""Patches of Lambda's event source mappings: who polls queues, and whether a role may."""
+"""Patches of Lambda's event source mappings: polling of queues, and the permissions of roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SERVICE = "ministack.services.lambda_svc"
 _LAMBDA = PrivateModule(_SERVICE, "_iter_all_esms()", "_apply_filter_criteria(records, esm)")
 
 Refusal = Callable[[str, str], str | None]
-"""Why a role cannot work on a queue, both given by their ARNs; None when it can."""
+"""Returns the reason why a role cannot read a queue, both given by their ARNs; None when it can."""
 
 _POLLER = Patch(
     _SERVICE,

@@ -1,4 +1,4 @@
-"""Patches of Lambda: who executes functions, writes their logs and sends their dead letters."""
+"""Patches of Lambda: the execution of functions, their logs and their dead letters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAMBDA = PrivateModule(
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 """Runs a function; gets MiniStack's record, the event and the request's id, and returns MiniStack's result."""
 MaySend = Callable[[str, str], bool]
-"""Whether a role may send to a queue; both are ARNs."""
+"""Returns whether a role may send to a queue, both given by their ARNs."""
 
 _EXECUTE = Patch(
     _SERVICE,
@@ -80,7 +80,7 @@ class MiniStackFunctions:
         _EXECUTE.wrap(lambda _original, function, event, request_id: execute(function, event, request_id))
 
     def write_no_logs(self) -> None:
-        """Leave functions' logs to whatever executes them."""
+        """Leave functions' logs to their executor."""
         _LOGS.wrap(lambda *_, **__: None)
 
     def keep_dead_letter_queues(self, types: ResourceTypes) -> None:

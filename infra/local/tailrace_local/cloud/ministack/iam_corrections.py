@@ -77,7 +77,7 @@ _KEYS = Patch(
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A question to IAM: who, which action, on what, with the condition keys that the service knows."""
+    """A question to IAM: principal, action and resource, with the condition keys that the service knows."""
 
     access_key: str
     action: str
@@ -116,7 +116,7 @@ def correct_condition_keys(*, tls: bool) -> None:
 
 
 def correct_resources() -> None:
-    """Evaluate what is done to a log stream against the stream."""
+    """Evaluate actions on a log stream against the stream."""
 
     def extract(
         original: Callable[..., Any],

@@ -34,7 +34,7 @@ _DECLARATION = re.compile(r"(\w+)(?:\[([\w:]+)\])?(?:\(([\w, ]*)\)|: (\w+))")
 
 
 class MiniStackMismatchError(RuntimeError):
-    """MiniStack is not as the cloud expects it. The message names the module, the name and what was found."""
+    """MiniStack is not as the cloud expects it. The message holds the declaration and the difference."""
 
 
 def require_pinned_version() -> None:
@@ -133,8 +133,8 @@ class Patch:
     Attributes:
         module: the module that defines it.
         declaration: the name, as `_Slot` reads it.
-        corrects: what MiniStack does otherwise than AWS, or otherwise than the cloud needs it.
-        why: what would go wrong without the patch.
+        corrects: the difference between MiniStack and AWS, or the hook that the cloud needs.
+        why: the consequence without the patch.
         until: the change in MiniStack after which the patch can be deleted.
         imported_by: further modules that hold the same object under the same name.
     """
@@ -147,7 +147,7 @@ class Patch:
     imported_by: tuple[str, ...] = ()
 
     def original(self) -> Any:
-        """Return what stands there now, an earlier replacement included.
+        """Return the current value, which may be an earlier replacement.
 
         Raises:
             MiniStackMismatchError: it is missing, not as declared, or another object in one of `imported_by`.

@@ -70,7 +70,7 @@ _DELIVER = Patch(
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """How many messages a queue holds at one moment, and the age of the oldest."""
+    """A queue's message counts at one moment, and the age of its oldest message."""
 
     name: str
     visible: int
@@ -119,7 +119,7 @@ class MiniStackQueues:
             yield QueueDepth(str(queue["name"]), visible, in_flight, delayed, oldest_age_s)
 
     def count_traffic(self) -> None:
-        """Count what is sent, received, deleted, published, delivered, and what cannot be delivered, from now on."""
+        """Count messages from now on: sent, received, deleted, published, delivered and undeliverable ones."""
         for patch, counts in zip(_ACTIONS, _COUNTS.values(), strict=True):
             patch.wrap(partial(self._handle, counts))
         _PUBLISH.wrap(self._fan_out)

@@ -1,7 +1,8 @@
 """S3's answer about a missing object: 403 instead of 404 for a caller without s3:ListBucket.
 
-S3 asks for s3:ListBucket with the key as the prefix. Source: AWS's "GetObject", permissions; Ceph does the same
-(ceph/ceph#68577) to match it. MiniStack always answers 404; this application can go when it does not.
+S3 checks s3:ListBucket with the key as the prefix. Source: AWS's "GetObject", permissions; Ceph does the same
+(ceph/ceph#68577) to match it. MiniStack always answers 404: delete this middleware when MiniStack checks
+the permission.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Patches of EventBridge Scheduler: how often schedules are checked, and who invokes their targets."""
+"""Patches of EventBridge Scheduler: the interval of its checks, and the invocation of targets."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tailrace_local.cloud.ministack.cloudwatch.metrics import Put
+from tailrace_local.cloud.ministack.functions import Execute
+
 _log = logging.getLogger("tailrace.cloud.watching")
-Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
-Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
-"""Stores a datapoint: namespace, name, dimensions, values, unit, seconds since the epoch."""
 
 
 @dataclass(frozen=True)

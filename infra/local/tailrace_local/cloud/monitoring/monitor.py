@@ -15,10 +15,11 @@ from tailrace_local.cloud.ministack.account_scope import AccountScope
 from tailrace_local.cloud.ministack.cloudwatch.alarms import MiniStackAlarms
 from tailrace_local.cloud.ministack.cloudwatch.api import CloudWatchApi
 from tailrace_local.cloud.ministack.cloudwatch.metrics import MiniStackMetrics
+from tailrace_local.cloud.ministack.functions import Execute
 from tailrace_local.cloud.ministack.queues import MiniStackQueues
 from tailrace_local.cloud.monitoring.alarm_actions import AlarmActions
 from tailrace_local.cloud.monitoring.composite_alarms import CompositeAlarmType
-from tailrace_local.cloud.monitoring.function_metrics import Execute, MeteredFunctions
+from tailrace_local.cloud.monitoring.function_metrics import MeteredFunctions
 from tailrace_local.cloud.monitoring.queue_metrics import QueueMetrics
 from tailrace_local.cloud.services import Service
 from tailrace_local.cloudwatch import Evaluator, State

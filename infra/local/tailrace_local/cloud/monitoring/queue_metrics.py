@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from tailrace_local.cloud.ministack.cloudwatch.metrics import Put
 from tailrace_local.cloud.ministack.queues import MiniStackQueues, QueueDepth
 
-Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
-"""Stores a datapoint: namespace, name, dimensions, values, unit, seconds since the epoch."""
 _QUEUE_COUNTS = (
     "NumberOfMessagesSent",
     "NumberOfMessagesReceived",

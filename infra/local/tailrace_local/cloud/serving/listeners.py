@@ -41,7 +41,7 @@ class Listeners:
 
     @property
     def listening(self) -> CloudAddress:
-        """What the cloud says of itself."""
+        """The cloud's addresses, as clients need them."""
         plain = f"http://{_ADDRESS}:{_port(self.plain)}"
         if self.secure is None or self.certificate is None:
             return CloudAddress(plain)

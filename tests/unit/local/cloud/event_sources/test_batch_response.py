@@ -1,4 +1,4 @@
-"""What a function's answer means for its batch."""
+"""Partial batch responses: the messages that a function's answer returns to the queue."""
 
 from __future__ import annotations
 

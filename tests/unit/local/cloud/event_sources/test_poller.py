@@ -52,7 +52,7 @@ class FakeQueue:
 
 
 class FakeFunction:
-    """A function that answers what it is told to, in turn."""
+    """A function with scripted answers, one after the other."""
 
     reserved_concurrency = None
 
@@ -120,7 +120,7 @@ def test_a_poller_that_does_not_receive_when_its_mapping_is_disabled_receives_no
     seen: list[bool] = []
 
     def look() -> EventSourceMapping | None:
-        # While it asks it may go on to receive.
+        # While the poller reads the mapping it may still receive.
         seen.append(made.receiving)
         return dataclasses.replace(mapping(BatchSize=1), enabled=states.pop(0)) if states else None
 

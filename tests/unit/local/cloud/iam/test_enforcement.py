@@ -11,7 +11,7 @@ from tailrace_local.emulation.asgi import Message, Receive, Scope, Send
 
 
 class Answering:
-    """An emulator that reads the body and says so."""
+    """An emulator that reads the body and records it."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -25,7 +25,7 @@ class Answering:
 
 
 class PolicyEvaluator:
-    """Refuses what it is told to."""
+    """Refuses the given action."""
 
     def __init__(self, refused: str = "") -> None:
         self.asked: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""How one of MiniStack's names is replaced, shown on a module of the test's own."""
+"""Replacement of a private name, tested on modules that stand for MiniStack's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan of misbehaviour for functions: which of their AWS calls are meant, and what happens there."""
+"""Fault plans for functions: rules that select AWS calls or events, and the faults that they inject."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Strict(BaseModel):
-    """A word that is not known is a mistake in the plan."""
+    """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Kill(_Strict):
-    """SIGKILL to the function's process: before the call goes out, or after its effect and before its answer."""
+    """SIGKILL to the function's process: before the call is sent, or after its effect and before its answer."""
 
     kind: Literal["kill_before", "kill_after"]
 
 
 class KillDuring(_Strict):
-    """SIGKILL at a moment between `from_s` and `to_s` after the event arrived, if it is still being worked on."""
+    """SIGKILL at a moment between `from_s` and `to_s` after the event arrived, if it is still handled then."""
 
     kind: Literal["kill_during"]
     from_s: float = Field(default=0.0, ge=0)
@@ -40,7 +40,7 @@ class LoseReply(_Strict):
 
 
 class Refuse(_Strict):
-    """The call is answered with an error of AWS's and has no effect."""
+    """The call is answered with an error of AWS and has no effect."""
 
     kind: Literal["refuse"]
     code: str = "ThrottlingException"
@@ -49,10 +49,10 @@ class Refuse(_Strict):
 
 
 class Selection(_Strict):
-    """Which calls a rule is for: those for which everything that is given is true."""
+    """The calls that a rule selects: those that match every given field."""
 
     function: str = "*"
-    """The function's name; * and ? stand for any characters: `*CollectResults*` for a deployed logical id."""
+    """The function's name, with * and ? as wildcards: `*CollectResults*` for a deployed logical id."""
     call: str = "*"
     """Service and operation, such as `dynamodb.TransactWriteItems`, `s3.*`. Not for kill_during."""
     number: int | None = Field(default=None, ge=1)
@@ -60,15 +60,15 @@ class Selection(_Strict):
     every: int | None = Field(default=None, ge=1)
     """Every n-th of the calls that match so far, over all processes."""
     rate: float | None = Field(default=None, gt=0, le=1)
-    """The share of the calls that match so far, drawn from the seed, the rule and the call's place among them."""
+    """The share of the matching calls, drawn by the seed, the rule and the call's number among them."""
     after: int = Field(default=0, ge=0)
-    """So many matching calls go free first."""
+    """The number of matching calls without a fault before the first one with a fault."""
     limit: int | None = Field(default=None, ge=1)
-    """How often the rule acts at most, over all processes. Without it nothing that always fails ever succeeds."""
+    """The maximum number of faults, over all processes. Without it a call that always fails never succeeds."""
 
 
 class FunctionRule(_Strict):
-    """When a call is meant, this is done to it. For kill_during, "call" is the arrival of an event."""
+    """One rule: the selected calls, and the fault. For kill_during the arrival of an event counts as the call."""
 
     name: str = ""
     when: Selection = Selection()
@@ -82,7 +82,7 @@ class FunctionRule(_Strict):
 
 
 class FunctionFaultPlan(_Strict):
-    """Rules in the order in which they are asked at each call; the first that acts ends the row."""
+    """Rules in the order in which each call is checked against them. At most one acts on a call."""
 
     seed: int = 0
     rules: tuple[FunctionRule, ...] = ()

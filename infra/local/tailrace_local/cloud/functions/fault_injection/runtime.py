@@ -87,7 +87,7 @@ class FaultInjector:
 
 
 def die() -> NoReturn:
-    """What a machine does that is lost: no clean-up, no answer, in the middle of whatever."""
+    """End the process by SIGKILL, like a lost machine: no clean-up and no answer."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise SystemExit(1)  # never reached
 

@@ -40,7 +40,7 @@ class NestedStacks:
     def __init__(self, stacks: MiniStackStacks) -> None:
         self._stacks = stacks
         self._lock = threading.Lock()
-        # Deletions of what children's updates replaced or removed, by the root whose update has to succeed first.
+        # Deferred deletions by children's updates, by the root whose update has to succeed first.
         self._superseded: dict[str, list[tuple[str, partial[None]]]] = defaultdict(list)
 
     def install(self, types: ResourceTypes) -> None:
@@ -159,7 +159,7 @@ class NestedStacks:
     def _defer_deletion(
         self, original: Callable[..., None], kind: str, physical_id: str, properties: Any, stack: str, logical_id: str
     ) -> None:
-        """Delete a resource. What a child's update leaves behind waits until its root's update has succeeded."""
+        """Delete a resource. Deletions by a child's update wait until its root's update has succeeded."""
         record = self._stacks.find(stack)
         if record and record.get("ParentId") and record["StackStatus"] == "UPDATE_IN_PROGRESS":
             later = partial(original, kind, physical_id, properties, stack, logical_id)

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
 from tailrace_local.cloudwatch import Point
 
+Put = Callable[[str, str, dict[str, str], list[float], str, float], None]
+"""Stores a datapoint: namespace, name, dimensions, values, unit, seconds since the epoch."""
+
 _CLOUDWATCH = PrivateModule(
     "ministack.services.cloudwatch",
     "_store_datum(namespace, name, dims, ts, unit, value, values, counts, stat_values)",
