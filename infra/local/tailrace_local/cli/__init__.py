@@ -1,4 +1,4 @@
-"""``tailrace local``: the commands, and how they report.
+"""The commands of `tailrace local`, and their output.
 
 Imports `tailrace_local.control` and `tailrace_local.state_directory`; nothing imports it but the entry points.
 """

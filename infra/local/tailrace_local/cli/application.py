@@ -1,4 +1,4 @@
-"""`tailrace local`: an AWS of one's own, with the real template on it."""
+"""`tailrace local`: starts, inspects and stops the local cloud."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ _progress = Console(stderr=True)
 def up(
     *,
     json_: Json = False,
-    stack: Annotated[str, typer.Option(help="The stack's name.")] = "tailrace",
-    template: Annotated[Path | None, typer.Option(help="The template. Default: the pipeline's.")] = None,
-    parameter: Annotated[list[str] | None, typer.Option(help="A parameter of the template, K=V. Repeatable.")] = None,
-    region: Annotated[str, typer.Option(help="The region that the cloud says it is.")] = "eu-west-1",
-    enforce_iam: Annotated[bool, typer.Option(help="Refuse what the roles' policies do not allow.")] = False,
-    tls: Annotated[bool, typer.Option(help="Answer over HTTPS, with a certificate of its own authority's.")] = False,
+    stack: Annotated[str, typer.Option(help="Name of the stack.")] = "tailrace",
+    template: Annotated[Path | None, typer.Option(help="Template to deploy. Default: the pipeline's.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="Template parameter, K=V. Repeatable.")] = None,
+    region: Annotated[str, typer.Option(help="AWS region of the cloud.")] = "eu-west-1",
+    enforce_iam: Annotated[bool, typer.Option(help="Deny calls that the roles' policies do not allow.")] = False,
+    tls: Annotated[bool, typer.Option(help="Serve HTTPS too, with a certificate of a local authority.")] = False,
     allow_serial_pipelines: Annotated[
-        bool, typer.Option(help="Let models of several containers behind asynchronous endpoints; AWS does not.")
+        bool, typer.Option(help="Allow models with several containers behind asynchronous endpoints; AWS does not.")
     ] = False,
     time_scale: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="What alarms' periods and scaling's cooldowns are multiplied by.")
+        float, typer.Option(min=0.001, max=1.0, help="Factor on alarms' periods and scaling's cooldowns.")
     ] = 1.0,
-    timeout: Annotated[float, typer.Option(help="Seconds for the start and the deployment.")] = 300.0,
+    timeout: Annotated[float, typer.Option(help="Timeout of the start and the deployment, in seconds.")] = 300.0,
     state_dir: StateDir = None,
 ) -> None:
-    """Start the cloud, build, and deploy the template. A cloud that is up is left alone.
+    """Start the cloud, build, and deploy the template. A cloud that is already up stays as it is.
 
     Example: `tailrace local up && eval "$(tailrace local env)"`
     """
@@ -80,7 +80,7 @@ def up(
 
 @app.command()
 def down(*, state_dir: StateDir = None) -> None:
-    """End every process of the cloud and remove its state. Works after a crash, and twice."""
+    """Stop every process of the cloud and remove its state. Works after a crash; may be repeated."""
     with report_errors():
         ended = LocalCloud(Workspace.here(), state(state_dir)).down(say)
     say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
@@ -88,7 +88,7 @@ def down(*, state_dir: StateDir = None) -> None:
 
 @app.command()
 def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """What runs: processes, queues, the endpoint, alarms that speak, what was scaled. Exit status 1 when not up."""
+    """Show processes, queues, the endpoint, active alarms and scaling activities. Exit status 1 if it is not up."""
     with report_errors():
         found = inspect(state(state_dir))
     if json_:
@@ -102,12 +102,14 @@ def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
 
 @app.command()
 def logs(
-    names: Annotated[list[str] | None, typer.Argument(help="cloud, deploy, a function's logical id, a model.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="cloud, deploy, a function's logical id, or a model server.")
+    ] = None,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until interrupted.")] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """What the cloud, its functions and its model server have logged.
+    """Show the logs of the cloud, its functions and its model servers.
 
     Example: `tailrace local logs CollectResults --follow`
     """
@@ -118,7 +120,7 @@ def logs(
 
 @app.command()
 def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """The variables with which any AWS client, `tailrace` included, uses this cloud.
+    """Print the environment variables with which AWS clients, `tailrace` included, use this cloud.
 
     Example: `eval "$(tailrace local env)"`
     """

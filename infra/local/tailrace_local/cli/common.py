@@ -1,4 +1,4 @@
-"""What every command of `tailrace local` has: its options, its errors, the cloud that it is about."""
+"""Options, error reports and state shared by the commands of `tailrace local`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ StateDir = Annotated[
     typer.Option(
         "--state-dir",
         envvar="TAILRACE_LOCAL_STATE",
-        help="Where the cloud keeps its state; one cloud for each. Default: .tailrace/local in the checkout.",
+        help="State directory, one for each cloud. Default: .tailrace/local in the checkout.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def require_running_cloud(state_dir: Path | None) -> CloudFacts:
-    """The facts of the cloud that is up; without one the command ends."""
+    """Return the facts of the running cloud; exit with a message if none is up."""
     found = state(state_dir)
     facts = LocalCloud(Workspace.here(), found).running()
     if facts is None:
@@ -37,30 +37,30 @@ def require_running_cloud(state_dir: Path | None) -> CloudFacts:
 
 
 def state(named: Path | None) -> StateDirectory:
-    """The state directory that was named, or the checkout's."""
+    """Return the given state directory, or the checkout's."""
     return StateDirectory(named or Workspace.here().default_state)
 
 
 @contextlib.contextmanager
 def report_errors() -> Iterator[None]:
-    """Errors as one message and exit status 1; SIGTERM as an interrupt, so that what was started is taken down."""
+    """Report errors as one message and exit with 1; treat SIGTERM as an interrupt, which stops what was started."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except LocalCloudError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        fail("interrupted: what had been started was taken down", code=130)
+        fail("interrupted: everything that was started has been stopped", code=130)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
-    """End the command with a message."""
+    """Print a message and exit."""
     typer.echo(f"tailrace local: {message}", err=True)
     sys.exit(code)
 
 
 def say(text: str) -> None:
-    """Tell progress, where it does not mix with data."""
+    """Print progress to standard error, apart from the data."""
     typer.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""`tailrace local faults`: let the cloud misbehave by a plan."""
+"""`tailrace local faults`: injects faults by a plan."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 faults = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Faults on demand: what goes wrong in the cloud, by a plan that can be replayed. See docs/local-cloud.md.",
+    help="Inject faults by a repeatable plan. See docs/local-cloud.md.",
 )
 
 
 @faults.command("set")
 def set_plan(
-    plan: Annotated[Path, typer.Argument(help="The plan, a JSON file; - reads standard input.")],
+    plan: Annotated[Path, typer.Argument(help="Plan as a JSON file; - reads standard input.")],
     *,
     json_: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Follow this plan from now on, in place of the one before. Counters begin at zero.
+    """Replace the fault plan. The counters start at zero.
 
     Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' | tailrace local
     faults set -`
@@ -46,11 +46,11 @@ def set_plan(
 @faults.command()
 def show(
     *,
-    log: Annotated[bool, typer.Option("--log", help="What was done to whom, one JSON object a line.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Print each injected fault as a line of JSON.")] = False,
     json_: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """The rules, and how many faults were done since they were set."""
+    """Show the rules, and the number of faults since they were set."""
     admin = _admin(require_running_cloud(state_dir))
     with report_errors():
         if not log:
@@ -63,7 +63,7 @@ def show(
 
 @faults.command()
 def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """Misbehave no more. Counters and log stay until the next plan; what is held back still comes."""
+    """End all faults. Counters and log stay until the next plan; held notifications are still published."""
     admin = _admin(require_running_cloud(state_dir))
     with report_errors():
         shown = admin.clear()
@@ -72,10 +72,10 @@ def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
 
 @faults.command("kill-model")
 def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """SIGKILL to the endpoint's model servers, now; the emulator starts them again."""
+    """Send SIGKILL to the endpoint's model servers; the emulator restarts them."""
     facts = require_running_cloud(state_dir)
     if facts.endpoint_name is None:
-        fail("the stack has no endpoint")
+        fail("the stack has no endpoint: deploy a template that has one")
     with report_errors():
         killed = _admin(facts).kill_model(facts.endpoint_name)
     typer.echo(
@@ -84,7 +84,7 @@ def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
 
 
 def _admin(facts: CloudFacts) -> FaultAdmin:
-    # Slow to import (the plan of the SageMaker emulator's faults brings the emulator), and no other command needs it.
+    # Slow to import (it loads the SageMaker emulator), and no other command needs it.
     from tailrace_local.control.fault_admin import FaultAdmin  # noqa: PLC0415
 
     return FaultAdmin(facts.own_url)

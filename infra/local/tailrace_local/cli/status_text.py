@@ -1,4 +1,4 @@
-"""The state of a cloud as people read it."""
+"""The state of a cloud as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def status_lines(found: dict[str, Any]) -> Iterator[str]:
-    """A line for each thing that `inspect` found."""
+    """Yield the lines that describe the result of `inspect`."""
     yield f"{'up' if found['up'] else 'down'}  {found.get('endpoint_url', '')}  {found['state_dir']}"
     if "stack" in found:
         yield f"stack      {found['stack']['name']} {found['stack']['status']}"

@@ -1,4 +1,4 @@
-"""The cloud's own surface (`/_tailrace/…`), which is no AWS, as its commands ask it."""
+"""Client of the cloud's admin API (`/_tailrace/…`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def get_json(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
-    """The JSON object at one of the cloud's own addresses, or None when it does not answer."""
+    """Get the JSON object at a URL of the admin API, or None if the cloud does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http address
             found = json.loads(answer.read())

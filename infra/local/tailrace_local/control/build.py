@@ -1,4 +1,4 @@
-"""What is deployed, built once for each content: functions by `sam build`, the demo's model by its training."""
+"""Builds the functions (`sam build`) and trains the demo's model, each once for the same sources."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _TIMEOUT_S = 600.0
 
 
 class Builder:
-    """Builds into the cache that survives `down`."""
+    """Builds into a cache that `down` keeps."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._cache = workspace.build_cache
 
     def template(self, template: Path) -> tuple[Path, bool]:
-        """The built template, and whether it had to be built.
+        """Build the template; return its path, and whether it had to be built.
 
         Raises:
             BuildError: `sam build` failed.
@@ -75,7 +75,7 @@ class Builder:
         return built, missing
 
     def model(self) -> tuple[Path, bool]:
-        """The demo's trained model (model.tar.gz), and whether it had to be trained.
+        """Train the demo's model; return the path of model.tar.gz, and whether it had to be trained.
 
         Raises:
             BuildError: the training failed.
@@ -107,9 +107,10 @@ class Builder:
 
 @contextlib.contextmanager
 def _built_once(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
-    """Whether the block has to make the product, because it is not there as wanted; stamped when the block ends well.
+    """Yield whether the block must build the product: True unless the stamp has the wanted fingerprint.
 
-    Whoever else wants it waits: each making has a bound, so that the wait has one too.
+    Writes the stamp when the block succeeds. Other processes wait meanwhile; as each build has a timeout, so has the
+    wait.
     """
     stamp.parent.mkdir(parents=True, exist_ok=True)
     with stamp.with_suffix(".lock").open("w") as lock:
@@ -123,14 +124,14 @@ def _built_once(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """Every file below `folder` that can end in an artifact."""
+    """List the files below `folder` that can become part of an artifact."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(set(folders) - _SKIPPED)
         yield from (Path(root) / name for name in sorted(files) if not name.endswith((".pyc", ".md", ".log")))
 
 
 def fingerprint(paths: Iterable[Path], *, extra: Iterable[str] = ()) -> str:
-    """A hash of names and contents."""
+    """Hash the names and contents of files."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(f"{path}\0{path.stat().st_size}\0".encode())
@@ -141,7 +142,7 @@ def fingerprint(paths: Iterable[Path], *, extra: Iterable[str] = ()) -> str:
 
 
 def sam_environment(credentials: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment without its AWS settings: the SAM CLI must never reach a real account."""
+    """Return the caller's environment without its AWS settings: the SAM CLI must never reach a real account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return {
         **kept,

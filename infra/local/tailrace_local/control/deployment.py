@@ -1,4 +1,4 @@
-"""Putting the template on a running cloud with the real SAM CLI, and reading what came of it."""
+"""Deploys the template to a running cloud with the SAM CLI, and reads the deployed stack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODEL_KEY = "models/demand/model.tar.gz"
 
 
 def session(facts: CloudFacts) -> boto3.Session:
-    """A boto3 session of this cloud; its clients still need `endpoint_url`."""
+    """Return a boto3 session of this cloud; its clients still need `endpoint_url`."""
     import boto3  # noqa: PLC0415 - slow to import, and most of `tailrace local` does not need it
     import botocore.session  # noqa: PLC0415 - the same
 
@@ -40,12 +40,12 @@ def session(facts: CloudFacts) -> boto3.Session:
 
 
 def client(facts: CloudFacts, service: str) -> Any:
-    """A client of one service of this cloud."""
+    """Return a client of one service of this cloud."""
     return session(facts).client(service, endpoint_url=facts.endpoint_url)
 
 
 class Deployment:
-    """One stack on one cloud."""
+    """Deploys one stack to one cloud."""
 
     def __init__(self, workspace: Workspace, state: StateDirectory, facts: CloudFacts) -> None:
         self._workspace = workspace
@@ -55,13 +55,13 @@ class Deployment:
         self._cloudformation = client(facts, "cloudformation")
 
     def make_bucket(self) -> None:
-        """The bucket that artifacts and the demo's model are uploaded to."""
+        """Create the bucket for artifacts and the demo's model."""
         client(self._facts, "s3").create_bucket(
             Bucket=self._bucket, CreateBucketConfiguration={"LocationConstraint": self._facts.region}
         )
 
     def declared_parameters(self, template: Path) -> frozenset[str]:
-        """The names of the template's parameters."""
+        """Return the names of the template's parameters."""
         s3 = client(self._facts, "s3")
         s3.upload_file(str(template), self._bucket, "template.yaml")
         url = f"{self._facts.endpoint_url}/{self._bucket}/template.yaml"
@@ -69,18 +69,18 @@ class Deployment:
         return frozenset(parameter["ParameterKey"] for parameter in found.get("Parameters", []))
 
     def model_parameters(self, archive: Path) -> dict[str, str]:
-        """Upload the demo's model; the parameters that put it behind the endpoint."""
+        """Upload the demo's model; return the parameters that put it behind the endpoint."""
         client(self._facts, "s3").upload_file(str(archive), self._bucket, MODEL_KEY)
         image = model_image(self._facts.region, self._facts.account_id)
         return {"ModelImage": image, "ModelDataUrl": f"s3://{self._bucket}/{MODEL_KEY}"}
 
     def deploy(self, built: Path, parameters: Mapping[str, str], *, timeout_s: float) -> CloudFacts:
-        """`sam deploy`, and the facts with what the stack holds.
+        """Run `sam deploy`; return the facts with the stack's outputs and resources.
 
         Raises:
-            DeployError: it failed; the message holds the stack's own reasons.
+            DeployError: it failed; the message holds the stack's reasons.
         """
-        # An empty configuration: samconfig.toml is for accounts, and may ask for confirmation or a profile.
+        # An empty configuration: samconfig.toml is for accounts, and may set a profile or request confirmation.
         config = self._state.root / "samconfig.toml"
         config.write_text("version = 0.1\n")
         overrides = [f"{name}={json.dumps(value)}" for name, value in sorted(parameters.items())]
@@ -109,7 +109,7 @@ class Deployment:
         return self.facts()
 
     def facts(self) -> CloudFacts:
-        """What the deployed stack says of itself."""
+        """Read the facts of the deployed stack."""
         (stack,) = self._cloudformation.describe_stacks(StackName=self._facts.stack)["Stacks"]
         outputs = {found["OutputKey"]: found["OutputValue"] for found in stack.get("Outputs", [])}
         endpoint = outputs.get("EndpointName") or self._resources("AWS::SageMaker::Endpoint").get("Endpoint")
@@ -123,7 +123,7 @@ class Deployment:
         )
 
     def failures(self, stack: str) -> list[str]:
-        """Why resources of a stack, and of those nested in it, failed."""
+        """List the reasons for failed resources of a stack and of its nested stacks."""
         try:
             events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         except Exception as error:  # noqa: BLE001 - the deployment's own error matters more
@@ -133,13 +133,13 @@ class Deployment:
             if event["ResourceStatus"].endswith("_FAILED"):
                 reason = event.get("ResourceStatusReason", "")
                 found.append(f"  {event['StackName']}/{event['LogicalResourceId']}: {reason}")
-                # The parent is told which resources failed, and the child why.
+                # The parent's event names the failed resources; the child's events have the reasons.
                 nested = _EMBEDDED.search(reason)
                 found += self.failures(nested[1]) if nested else []
         return found
 
     def _resources(self, resource_type: str, stack: str | None = None) -> dict[str, str]:
-        """Physical ids by logical id, of this stack and of those nested in it."""
+        """Return physical ids by logical id, of this stack and of its nested stacks."""
         found: dict[str, str] = {}
         pages = self._cloudformation.get_paginator("list_stack_resources").paginate(
             StackName=stack or self._facts.stack
@@ -154,7 +154,7 @@ class Deployment:
 
 
 def model_url(own_url: str, endpoint: str) -> str | None:
-    """The base URL of a model server behind an endpoint, or None when no instance runs."""
+    """Return the base URL of a model server behind an endpoint, or None if no instance runs."""
     instances = (get_json(f"{own_url}/_tailrace/sagemaker/endpoints/{endpoint}") or {}).get("instances") or []
     urls = [str(url) for found in instances for url in found.get("urls", [])]
     return urls[0] if urls else None

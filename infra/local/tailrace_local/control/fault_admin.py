@@ -1,4 +1,4 @@
-"""A running cloud's faults, over HTTP: of its SageMaker emulator and of its functions."""
+"""Fault plans of a running cloud, over HTTP: for its SageMaker emulator and for its functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMEOUT_S = 30.0
 
 
 class CloudFaultPlan(BaseModel):
-    """The plan for a whole cloud. `seed` is for the sections that name none."""
+    """A fault plan for the whole cloud. `seed` is the default for its sections."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +36,7 @@ class CloudFaultPlan(BaseModel):
 
     @classmethod
     def read(cls, text: str | bytes) -> CloudFaultPlan:
-        """From JSON. Raises FaultPlanError, which says what is wrong and where."""
+        """Read a plan from JSON. Raises FaultPlanError with each mistake and its place."""
         try:
             return cls.model_validate(json.loads(text))
         except (ValueError, ValidationError) as error:
@@ -44,36 +44,36 @@ class CloudFaultPlan(BaseModel):
 
 
 class FaultAdmin:
-    """Sets, shows and clears. Every method raises FaultPlanError when the cloud does not answer or refuses."""
+    """Sets, shows and clears fault plans. Methods raise FaultPlanError if the cloud does not answer or refuses."""
 
     def __init__(self, own_url: str) -> None:
         self._url = own_url
 
     def set(self, plan: CloudFaultPlan) -> dict[str, Any]:
-        """Replace the plan of every section; what each shows of itself."""
+        """Replace the plan of every section; return plans and counters by section."""
         return {
             name: self._ask("PUT", path, getattr(plan, name).model_dump(mode="json")) for name, path in SECTIONS.items()
         }
 
     def clear(self) -> dict[str, Any]:
-        """Misbehave no more; the counters stay."""
+        """End all faults; return plans and counters by section. The counters stay."""
         return {name: self._ask("DELETE", path) for name, path in SECTIONS.items()}
 
     def show(self) -> dict[str, Any]:
-        """Plans and counters by section."""
+        """Return plans and counters by section."""
         return {name: self._ask("GET", path) for name, path in SECTIONS.items()}
 
     def log(self) -> dict[str, list[dict[str, Any]]]:
-        """What was done to whom, by section, oldest first."""
+        """Return the injected faults by section, oldest first."""
         return {name: self._ask("GET", f"{path}/log")["log"] for name, path in SECTIONS.items()}
 
     def kill_model(self, endpoint_name: str) -> list[str]:
-        """SIGKILL to an endpoint's model servers; the names of the instances."""
+        """Send SIGKILL to an endpoint's model servers; return the names of the instances."""
         found = self._ask("POST", f"/_tailrace/sagemaker/endpoints/{endpoint_name}/kill")
         return [str(name) for name in found["killed"]]
 
     def publish(self, endpoint_name: str, topic: str, message: Any) -> None:
-        """Publish any message on the endpoint's `success` or `error` topic, as its role."""
+        """Publish any message to the endpoint's `success` or `error` topic, as its role."""
         asked = {"topic": topic, "message": message}
         self._ask("POST", f"/_tailrace/sagemaker/endpoints/{endpoint_name}/notifications", asked)
 

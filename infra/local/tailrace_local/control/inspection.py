@@ -1,4 +1,4 @@
-"""What runs, where, and how deep its queues are."""
+"""Inspects a cloud: processes, stack, queues, endpoint, alarms."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tailrace_local.control.launch import is_up
 from tailrace_local.errors import SilentCloudError
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
-# A cloud that answers for a job of ten thousand chunks has been a second late.
-_PATIENCE_S = 30.0
+# With a job of ten thousand chunks in progress, a cloud has answered a second late.
+_TIMEOUT_S = 30.0
 
 
 def inspect(state: StateDirectory) -> dict[str, Any]:
-    """The state of the cloud as one object; `up` says whether it runs and is deployed.
+    """Return the state of the cloud as one object; `up` says whether it runs and is deployed.
 
-    The cloud says all of it on one page of its own: to ask for each queue's depth takes seconds beside a busy job.
+    All of it comes from one page of the cloud: calls for each queue's depth take seconds during a busy job.
 
     Raises:
-        SilentCloudError: it runs and does not answer.
+        SilentCloudError: the cloud runs and does not answer.
     """
     facts = state.read_facts()
     up = facts is not None and is_up(state)
@@ -41,10 +41,10 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
 
 
 def _page(facts: CloudFacts) -> dict[str, Any]:
-    page = get_json(facts.own_url + STATUS_PATH, timeout_s=_PATIENCE_S)
+    page = get_json(facts.own_url + STATUS_PATH, timeout_s=_TIMEOUT_S)
     if page is None:
         raise SilentCloudError(
-            f"the cloud at {facts.endpoint_url} runs and has not answered for {_PATIENCE_S:.0f} s: "
+            f"the cloud at {facts.endpoint_url} runs and has not answered for {_TIMEOUT_S:.0f} s: "
             "see `tailrace local logs cloud`, or end it with `tailrace local down`"
         )
     return page

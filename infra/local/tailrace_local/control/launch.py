@@ -1,4 +1,4 @@
-"""Starting the cloud's process, detached, and waiting until it answers."""
+"""Starts the cloud's process, detached, and waits until it answers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tailrace_local.processes import ProcessGroup
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
 _MODEL_REPOSITORY = "tailrace-local/demand:1"
-_LOOK_EVERY_S = 0.05
+_POLL_S = 0.05
 
 
 def model_image(region: str, account_id: str) -> str:
-    """The image of the demo's model: nobody pushed it, and its name is as SageMaker wants it."""
+    """Return the image name of the demo's model, in the form that SageMaker requires; it is in no registry."""
     return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_MODEL_REPOSITORY}"
 
 
 def settings_for(
     workspace: Workspace, state: StateDirectory, *, region: str, account_id: str, enforce_iam: bool
 ) -> CloudSettings:
-    """The settings of a cloud that runs from this checkout, with the demo's model behind its image."""
+    """Return the settings of a cloud that runs from this checkout and serves the demo's model for its image."""
     model = Image(
         argv=[str(workspace.tool("model")), "-m", "tailrace_local.demo.model", "serve"],
         environment={"PYTHONPATH": workspace.sources},
@@ -46,7 +46,7 @@ def settings_for(
 class Launcher:
     """Starts one cloud on a fresh state directory.
 
-    An `attached` one ends when this process does, however that ends; any other goes on.
+    An `attached` cloud ends when this process ends, for any reason; a detached one keeps running.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Launcher:
         self._group: ProcessGroup | None = None
 
     def start(self, settings: CloudSettings, *, timeout_s: float) -> CloudAddress:
-        """Where the running cloud listens.
+        """Start the cloud; return its address.
 
         Raises:
             StartError: its process ended, or did not answer within `timeout_s`.
@@ -95,7 +95,7 @@ class Launcher:
 
     @contextlib.contextmanager
     def _pipe(self) -> Iterator[tuple[int, ...]]:
-        """What an attached cloud watches; the other end stays open here, and closes with this process at the latest."""
+        """Yield the pipe end that an attached cloud watches; the other end closes with this process at the latest."""
         if not self._attached:
             yield ()
             return
@@ -114,13 +114,13 @@ class Launcher:
                 raise StartError(
                     f"the cloud's process ended while it started\n{self.tail()}", log=self._state.cloud_log
                 )
-            self._pause(_LOOK_EVERY_S)
+            self._pause(_POLL_S)
         raise StartError(f"the cloud did not answer within {timeout_s:.0f} s", log=self._state.cloud_log)
 
     def reap(self) -> None:
-        """Take the exit status of the cloud that was started here, if it has ended: it would stay a zombie."""
+        """Wait for the cloud that was started here, once it has ended, so that it does not stay a zombie."""
         if self._group:
-            # A leader can look dead while its threads still end; only then has it a status.
+            # A leader can look dead while its threads are still ending; its status comes after that.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._group.child.wait(10)
         if self._life is not None:
@@ -128,7 +128,7 @@ class Launcher:
             self._life = None
 
     def tail(self, lines: int = 12) -> str:
-        """The end of the cloud's log."""
+        """Return the last lines of the cloud's log."""
         return "\n".join(self._state.cloud_log.read_text(errors="replace").splitlines()[-lines:])
 
 
@@ -139,7 +139,7 @@ def is_up(state: StateDirectory) -> bool:
 
 
 def _clean_environment(workspace: Workspace) -> dict[str, str]:
-    """Nothing of the caller's AWS, Python or MiniStack settings reaches the cloud."""
+    """Return an environment without the caller's AWS, Python and MiniStack settings."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},

@@ -1,4 +1,4 @@
-"""The log files of the cloud, its functions and its model servers, by the names that people use."""
+"""The log files of the cloud, its functions and its model servers, by name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from tailrace_local.errors import LocalCloudError
 from tailrace_local.state_directory import StateDirectory
 
-_LOOK_EVERY_S = 0.3
+_POLL_S = 0.3
 
 
 class LogFiles:
-    """Names and files: `cloud`, `deploy`, each function by its logical id, model servers by their file's name."""
+    """Finds logs by name: `cloud`, `deploy`, a function's logical id, a model server's file name."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
 
     def files(self) -> dict[str, Path]:
-        """Every log that exists, by name."""
+        """Return every existing log, by name."""
         facts = logical_ids(self._state)
         found: dict[str, Path] = {}
         for path in sorted(self._state.logs.rglob("*.log")) if self._state.logs.is_dir() else []:
@@ -27,10 +27,10 @@ class LogFiles:
         return found
 
     def chosen(self, names: Sequence[str]) -> dict[str, Path]:
-        """The files of `names`, which may be the beginnings of names; all when there are none.
+        """Return the files of `names`, which may be prefixes; without names, all files.
 
         Raises:
-            LocalCloudError: nothing has that name.
+            LocalCloudError: no log has that name.
         """
         files = self.files()
         if not names:
@@ -39,14 +39,14 @@ class LogFiles:
         for name in names:
             matching = {known: path for known, path in files.items() if known.lower().startswith(name.lower())}
             if not matching:
-                raise LocalCloudError(f"there is no log {name!r}: there is {', '.join(files) or 'none yet'}")
+                raise LocalCloudError(f"there is no log {name!r}; name one of: {', '.join(files) or 'none yet'}")
             found |= matching
         return found
 
     def lines(
         self, names: Sequence[str], *, follow: bool, pause: Callable[[float], None] = time.sleep
     ) -> Iterator[tuple[str, str]]:
-        """(name, line) of what is there, and with `follow` of what comes, until the cloud is gone."""
+        """Yield (name, line) of the existing lines and, with `follow`, of new ones until the cloud is removed."""
         self.chosen(names)
         positions: dict[Path, int] = {}
         while True:
@@ -58,7 +58,7 @@ class LogFiles:
             if not follow or not self._state.exists:
                 return
             if quiet:
-                pause(_LOOK_EVERY_S)
+                pause(_POLL_S)
 
     def _present(self, names: Sequence[str]) -> Mapping[str, Path]:
         try:
@@ -68,7 +68,7 @@ class LogFiles:
 
 
 def logical_ids(state: StateDirectory) -> dict[str, str]:
-    """Logical ids by function name."""
+    """Return the functions' logical ids by name."""
     facts = state.read_facts()
     return {physical: logical for logical, physical in facts.functions.items()} if facts else {}
 

@@ -1,4 +1,4 @@
-"""Programs that are run to their end, with their output in a log file."""
+"""Runs programs to their end, with their output in a log file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def run(
     error: type[LocalCloudError],
     what: str,
 ) -> None:
-    """Run a program; its whole process group ends with it.
+    """Run a program, and kill its process group if it is still running at the end.
 
     Raises:
-        LocalCloudError: of the type `error`, when it fails or takes longer than `timeout_s`.
+        LocalCloudError: an error of the type `error`; the program failed or took longer than `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

@@ -1,4 +1,4 @@
-"""Up and down: from nothing to a deployed cloud, and back to nothing."""
+"""Up and down: starts and deploys a cloud, and takes it down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 @dataclass(frozen=True)
 class CloudOptions:
-    """What `up` is asked for. `timeout_s` bounds everything together, building excepted."""
+    """Options of `up`. `timeout_s` bounds the start and the deployment together, without the build."""
 
     template: Path
     stack: str = "tailrace"
@@ -35,7 +35,7 @@ class CloudOptions:
 
 
 class StepReporter:
-    """Says what is being done, and keeps how long each step took."""
+    """Reports the current step, and records how long each step took."""
 
     def __init__(self, say: Callable[[str], contextlib.AbstractContextManager[object]]) -> None:
         self._say = say
@@ -43,7 +43,7 @@ class StepReporter:
 
     @contextlib.contextmanager
     def step(self, name: str, text: str) -> Iterator[None]:
-        """One step, measured under `name`."""
+        """Run a step and record its duration under `name`."""
         began = time.monotonic()
         with self._say(text):
             yield
@@ -51,7 +51,7 @@ class StepReporter:
 
 
 class LocalCloud:
-    """The local cloud of one state directory; an `attached` one ends with the process that started it."""
+    """The local cloud of one state directory. An `attached` cloud ends with the process that started it."""
 
     def __init__(self, workspace: Workspace, state: StateDirectory, *, attached: bool = False) -> None:
         self._workspace = workspace
@@ -59,14 +59,14 @@ class LocalCloud:
         self._launcher = Launcher(workspace, state, attached=attached)
 
     def running(self) -> CloudFacts | None:
-        """The facts of the cloud, when it is up and deployed."""
+        """Return the facts of the cloud if it is up and deployed, else None."""
         return self._state.read_facts() if is_up(self._state) else None
 
     def up(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
-        """Start, build and deploy; on any failure, an interrupt included, everything that was started ends.
+        """Start, build and deploy. On any failure or interrupt, stop everything that was started.
 
         Raises:
-            LocalCloudError: what failed, and where its log is.
+            LocalCloudError: a step failed; the error names its log.
         """
         with self._state.locked():
             if found := self.running():
@@ -75,18 +75,18 @@ class LocalCloud:
                 return self._deploy(plan, steps)
 
     def start(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
-        """Start a cloud with nothing on it, for whoever deploys by other means; failures as those of `up`."""
+        """Start a cloud without a stack, for other ways of deployment. Fails as `up` does."""
         with self._state.locked(), self._fresh_state():
             return self._start(plan, steps, time.monotonic() + plan.timeout_s)
 
     def down(self, say: Callable[[str], None]) -> int:
-        """End everything and remove the state; how many processes were still there."""
+        """Stop everything and remove the state; return the number of processes that were ended."""
         with self._state.locked():
             return self._clear(say)
 
     @contextlib.contextmanager
     def _fresh_state(self) -> Iterator[None]:
-        """Begin with a fresh state directory; end everything that was started when the block fails."""
+        """Create a fresh state directory; if the block fails, stop everything that was started."""
         self._clear()
         self._state.create()
         try:
@@ -146,12 +146,12 @@ class LocalCloud:
         return facts
 
     def _parameters(self, plan: CloudOptions, built: Path, deployment: Deployment, builder: Builder) -> dict[str, str]:
-        """The caller's parameters, and the demo's model where the template has a place for one."""
+        """Return the caller's parameters, and the demo's model if the template has parameters for it."""
         declared = deployment.declared_parameters(built)
         unknown = sorted(set(plan.parameters) - declared)
         if unknown:
             known = ", ".join(sorted(declared)) or "none"
-            raise StartError(f"the template has no parameter {', '.join(unknown)}: it has {known}")
+            raise StartError(f"the template has no parameter {', '.join(unknown)}; its parameters are {known}")
         ours = {"ModelImage", "ModelDataUrl"}
         if not ours <= declared or plan.parameters.keys() & {*ours, "AutoMLJobName", "EndpointName"}:
             return dict(plan.parameters)
@@ -167,7 +167,7 @@ class LocalCloud:
         return ended
 
     def _keep_log(self, error: BaseException) -> Path | None:
-        """Logs in the state directory go with it: the failed step's is kept in the build cache."""
+        """Copy the failed step's log to the build cache, because the state directory is removed."""
         log = getattr(error, "log", None) or (self._state.cloud_log if isinstance(error, LocalCloudError) else None)
         if not isinstance(log, Path) or not log.is_relative_to(self._state.root) or not log.exists():
             return None

@@ -1,4 +1,4 @@
-"""The checkout that the local cloud runs from: its tools, its template, its build cache."""
+"""The checkout from which the local cloud runs: its tools, its template, its build cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tailrace_local.errors import MissingToolError
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things are in a checkout."""
+    """The paths in a checkout."""
 
     root: Path
 
     @classmethod
     def here(cls) -> Workspace:
-        """The checkout that this file lies in."""
+        """Return the checkout that contains this file."""
         return cls(Path(__file__).resolve().parents[4])
 
     @property
@@ -30,22 +30,22 @@ class Workspace:
 
     @property
     def build_cache(self) -> Path:
-        """What survives `down`, so that the next start is quick."""
+        """The folder of built artifacts, which `down` keeps so that the next start is quick."""
         return self.root / ".tailrace" / "build"
 
     @property
     def default_state(self) -> Path:
-        """The state directory unless TAILRACE_LOCAL_STATE or --state-dir names another."""
+        """The default state directory: TAILRACE_LOCAL_STATE, or .tailrace/local in the checkout."""
         named = os.environ.get("TAILRACE_LOCAL_STATE")
         return Path(named) if named else self.root / ".tailrace" / "local"
 
     @property
     def sources(self) -> str:
-        """The PYTHONPATH for a process of the local cloud."""
+        """The PYTHONPATH of the local cloud's processes."""
         return str(self.root / "infra" / "local")
 
     def tool(self, environment: str, program: str = "python") -> Path:
-        """A program of one of the environments under .tools.
+        """Return the path of a program in one of the environments under .tools.
 
         Raises:
             MissingToolError: this is no checkout, or `make setup` has not made the environment.
@@ -57,13 +57,13 @@ class Workspace:
             )
         path = self.root / ".tools" / environment / "bin" / program
         if not path.exists():
-            raise MissingToolError(f"{path} is not there: run `make setup` in {self.root}")
+            raise MissingToolError(f"{path} does not exist: run `make setup` in {self.root}")
         return path
 
     def build_environment(self) -> dict[str, str]:
-        """What makes `sam build` build for the interpreter that runs functions here instead of AWS's.
+        """Return the variables with which `sam build` builds for this machine's interpreter instead of AWS's.
 
-        The names are those that consumers/Makefile reads; what the caller has set stays.
+        consumers/Makefile reads them. Values that the caller has set take precedence.
         """
         version = subprocess.run(
             [self.tool("lambda"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
@@ -81,6 +81,6 @@ class Workspace:
 
 
 def _platform() -> str:
-    """This machine in the words of pip's resolver."""
+    """Return this machine's platform in the terms of pip's resolver."""
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     return f"{machine}-apple-darwin" if sys.platform == "darwin" else f"{machine}-manylinux2014"
