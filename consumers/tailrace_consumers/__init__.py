@@ -1,6 +1,9 @@
-"""The Lambda functions: one folder each, and beside them what they share."""
+"""The Lambda functions, one folder each, and the modules that they share.
+
+Imports `tailrace_core`. Importing this package defers garbage collection (decision 93).
+"""
 
 from tailrace_consumers.runtime import gc_tuning
 
-# Here, because what the functions' modules import is most of what there is to wait for.
+# Before all other imports: they allocate most of the objects of a cold start.
 gc_tuning.defer_collection()

@@ -1,4 +1,4 @@
-"""The composition root: how services, rules and adapters fit together."""
+"""The composition root: builds services from settings, rules and adapters."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tailrace_core.ledger.port import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """What is outside: adapters in the functions, fakes in tests."""
+    """The outside world: AWS adapters in the functions, fakes in tests."""
 
     ledger: Ledger
     store: ObjectStore
@@ -58,7 +58,7 @@ class Adapters:
     parked: ParkedQueue
     invoker: Invoker
     notifications: NotificationQueues | None = None
-    """Where the reconciler puts what was lost."""
+    """The queues to which the reconciler sends lost notifications; None in the other functions."""
     meter: Meter = field(default_factory=NullMeter)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
@@ -70,7 +70,10 @@ def aws_adapters(
     clock: Clock = time.time,
     meter: Meter | None = None,
 ) -> Adapters:
-    """The stack in AWS; ``execute`` carries out one call and raises our errors. No call is made here."""
+    """Build the adapters of a stack in AWS; makes no call.
+
+    ``execute`` carries out one call and raises the errors of `tailrace_core.errors`.
+    """
     return Adapters(
         ledger=DynamoLedger(DynamoSteps(settings.ledger_table), execute),
         store=S3ObjectStore(settings.bucket, execute),
@@ -91,12 +94,15 @@ def _notifications(settings: Settings, execute: Callable[[Call], Any]) -> Notifi
 
 
 class Composition:
-    """What the functions are made of; each part is made when it is first asked for."""
+    """The parts of the functions, each built on first use."""
 
     def __init__(
         self, settings: Settings, adapters: Adapters, *, completion_check: CompletionCheck | None = None
     ) -> None:
-        """``completion_check`` is told of the jobs of settled chunks; without one they it is checked at once."""
+        """``completion_check`` receives the jobs of settled chunks.
+
+        None checks each job at once.
+        """
         self.settings = settings
         self._completion_check = completion_check
         self.adapters = adapters
@@ -107,13 +113,19 @@ class Composition:
 
     @classmethod
     def from_environment(cls) -> Composition:
-        """What a Lambda function runs. Raises `ConfigurationError` when its environment lacks something."""
+        """Build what a Lambda function runs.
+
+        Raises:
+            ConfigurationError: the environment lacks a variable.
+        """
         settings = Settings.from_environment(os.environ)
         execute = retrying(serialize_transactions(BotocoreExecutor()))
         return cls(settings, aws_adapters(settings, execute, meter=EmbeddedMeter()))
 
     def for_message(self, completion_check: CompletionCheck, *, max_bytes: int | None = None) -> Composition:
-        """The same for one message, whose thread has it to itself; what is known of jobs, and the world, are shared.
+        """Return a copy for one message, to be used by one thread.
+
+        The lookup's cache and the adapters are shared.
 
         Objects larger than ``max_bytes`` are not read; see
         `tailrace_consumers.ports.ObjectStore.with_read_limit`.
@@ -127,17 +139,17 @@ class Composition:
 
     @cached_property
     def lookup(self) -> LedgerLookup:
-        """Look-ups."""
+        """Finds chunks and their jobs in the ledger."""
         return LedgerLookup(self.ledger)
 
     @cached_property
     def parts(self) -> Parts:
-        """Parts in the bucket."""
+        """Writes and finds parts in the bucket."""
         return Parts(self.store)
 
     @cached_property
     def completion(self) -> JobCompletion:
-        """The ends of jobs."""
+        """Completes jobs."""
         adapters = self.adapters
         return JobCompletion(
             ledger=self.ledger,
@@ -150,7 +162,7 @@ class Composition:
 
     @cached_property
     def settler(self) -> ChunkSettler:
-        """The ends of chunks."""
+        """Settles chunks."""
         adapters = self.adapters
         return ChunkSettler(
             ledger=self.ledger,
@@ -163,22 +175,22 @@ class Composition:
 
     @cached_property
     def parking(self) -> Parking:
-        """What needs a person."""
+        """Parks chunks that need a person."""
         return Parking(ledger=self.ledger, queue=self.adapters.parked, bucket=self.settings.bucket)
 
     @cached_property
     def attempts(self) -> Attempts:
-        """Invocations, by the ledger."""
+        """Begins and invokes attempts."""
         return Attempts(ledger=self.ledger, invoker=self.adapters.invoker, clock=self.adapters.clock)
 
     @cached_property
     def attempt_invoker(self) -> AttemptInvoker:
-        """Invocations, or parking."""
+        """Invokes attempts, or parks their chunks."""
         return AttemptInvoker(attempts=self.attempts, parking=self.parking)
 
     @cached_property
     def window_filler(self) -> WindowFiller:
-        """What waits, invoked as others come to their end."""
+        """Invokes waiting chunks as others settle."""
         return WindowFiller(
             ledger=self.ledger,
             attempts=self.attempts,
@@ -190,7 +202,7 @@ class Composition:
 
     @cached_property
     def policy(self) -> FailurePolicy:
-        """What failures do."""
+        """Acts on failed attempts."""
         return FailurePolicy(
             ledger=self.ledger,
             store=self.store,

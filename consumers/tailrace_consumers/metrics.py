@@ -1,4 +1,4 @@
-"""What is measured beside the outcomes of messages: rows, failures by class, times, and jobs that are late."""
+"""Metrics besides the outcomes of messages: rows, failures by class, latency, and late jobs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tailrace_core.jobs.failures import FailureClass
 
 
 class Metric(StrEnum):
-    """Each is the name of a metric."""
+    """The published names of metrics."""
 
     ROWS_SCORED = "RowsScored"
     ROWS_REJECTED = "RowsRejected"
-    """Those rejected before sending included: of every row of a settled chunk it is known here."""
+    """Rejected rows of settled chunks, including those rejected before sending."""
     SETTLE_LATENCY = "SettleLatency"
-    """Milliseconds from the model's answer, as the service dates it, to the settled chunk."""
+    """Milliseconds from the model's response, by the service's timestamp, to the settled chunk."""
     FAILED_DATA = "FailedData"
-    """Failed attempts, this one and the next six, by what the failure was taken for."""
+    """Failed attempts by class of failure: this metric and the next six."""
     FAILED_TOO_LARGE = "FailedTooLarge"
     FAILED_TRANSIENT = "FailedTransient"
     FAILED_THROTTLED = "FailedThrottled"
@@ -26,16 +26,16 @@ class Metric(StrEnum):
     FAILED_INFRASTRUCTURE = "FailedInfrastructure"
     FAILED_UNKNOWN = "FailedUnknown"
     JOBS_PAST_DEADLINE = "JobsPastDeadline"
-    """A gauge, of every run of the reconciler: silence means that it does not run."""
+    """A gauge that every run of the reconciler records: no data means that it does not run."""
     MESSAGES_FAILED = "MessagesFailed"
     MESSAGES_UNDECODABLE = "MessagesUndecodable"
 
 
 class NullMeter:
-    """A meter for where nobody deferred."""
+    """A meter that drops its measurements."""
 
     def record(self, metric: str, value: float) -> None:
-        """Forget it."""
+        """Drop the value."""
 
 
 FAILURE_METRICS: dict[FailureClass, Metric] = {
@@ -50,7 +50,10 @@ FAILURE_METRICS: dict[FailureClass, Metric] = {
 
 
 def record_rows(meter: Meter, *, scored: int, rejected: int) -> None:
-    """The rows of a chunk that was settled by the caller, and by nobody else."""
+    """Record the rows of a chunk.
+
+    Only the caller that settled it may call this: rows count once.
+    """
     if scored:
         meter.record(Metric.ROWS_SCORED, scored)
     if rejected:
@@ -58,7 +61,10 @@ def record_rows(meter: Meter, *, scored: int, rejected: int) -> None:
 
 
 def record_latency(meter: Meter, *, answered_at: str | None, now: float) -> None:
-    """The time since ``answered_at``; nothing where that is no date, or in the future: it comes from a message."""
+    """Record the time since ``answered_at``, an ISO date from a message.
+
+    Skip invalid and future dates.
+    """
     try:
         elapsed_s = now - datetime.fromisoformat(answered_at or "").timestamp()
     except (ValueError, OverflowError):

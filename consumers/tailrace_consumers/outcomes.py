@@ -1,4 +1,4 @@
-"""What became of a message, in one word: the name of the metric that counts it."""
+"""Outcomes of messages; each value is the name of the metric that counts it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a message was disposed of. Every one of these means that it is acknowledged."""
+    """The outcome of a message. Every outcome acknowledges the message."""
 
     TEST = "TestNotifications"
     NOT_OURS = "NotOurs"
-    """Another user of the endpoint's topics."""
+    """A message of another user of the endpoint's topics."""
     UNKNOWN_CHUNK = "Strangers"
-    """It names a job or a chunk that the ledger does not know."""
+    """The message names a job or a chunk that the ledger does not know."""
     REFUSED = "Refused"
-    """It points elsewhere than the ledger: forged, or of an invocation that another one replaced."""
+    """Its location differs from the ledger's.
+
+    Forged, or from an invocation that another one replaced.
+    """
     STALE = "Stale"
-    """Of a chunk that is settled, of an attempt that is not the current one, or seen before."""
+    """The chunk is settled, the attempt is not the current one, or the message is a duplicate."""
     CLOSED = "JobClosed"
-    """The job does not accept results any more."""
+    """The job no longer accepts results."""
     SCORED = "ChunksScored"
     REJECTED = "ChunksRejected"
     SPLIT = "ChunksSplit"
@@ -26,4 +29,4 @@ class Outcome(StrEnum):
     PARKED = "ChunksParked"
     INVOKED = "ChunksInvoked"
     POSTPONED = "ChunksPostponed"
-    """Throttled: the message was sent again."""
+    """Throttled: the message was sent again with a delay."""

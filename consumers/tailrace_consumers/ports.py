@@ -1,4 +1,7 @@
-"""What the services need of the world, as roles. Adapters name the technology; the tests' fakes keep it in memory."""
+"""Ports of the services, named by role.
+
+Adapters name the technology; the fakes in tests keep state in memory.
+"""
 
 from __future__ import annotations
 
@@ -15,42 +18,51 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What is known of an object without reading it."""
+    """An object's size and metadata, known without reading it."""
 
     size_bytes: int
     metadata: Mapping[str, str]
 
 
 class DeferToSerialError(Exception):
-    """What is asked for takes too much to be done beside other things; nothing has been done for it yet."""
+    """The message needs too much memory to be handled beside others; it has had no effect yet."""
 
 
 class ObjectStore(Protocol):
-    """The stack's bucket. Keys are relative to it; methods raise `TransientError` and `AccessDeniedError` besides."""
+    """The stack's bucket.
+
+    Keys are relative to it; every method may raise `TransientError` and `AccessDeniedError`.
+    """
 
     def with_read_limit(self, max_bytes: int) -> ObjectStore:
         """Return this bucket with a bound on reads.
 
-        Reading an object of more than ``max_bytes`` raises `DeferToSerialError` before its first block.
+        Reading an object of more than ``max_bytes`` raises `DeferToSerialError` before its first
+        block.
         """
 
     def locate(self, key: str) -> str:
-        """The location of a key, ``s3://bucket/key``."""
+        """Return the location of a key, ``s3://bucket/key``."""
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The object's bytes in blocks of a megabyte at most. Raises `NotFoundError` when the first is asked for."""
+        """Yield the object's bytes in blocks of up to 1 MiB.
+
+        The first ``next`` raises `NotFoundError` when the object does not exist.
+        """
 
     def head(self, key: str) -> StoredObject | None:
-        """The object's size and metadata; None when it is not there."""
+        """Return the object's size and metadata; None when it does not exist."""
 
     def put(self, key: str, body: bytes) -> None:
-        """Write the object, over what is there."""
+        """Write the object, overwriting an existing one."""
 
     def put_new(self, key: str, blocks: Iterable[bytes], metadata: Callable[[], Mapping[str, str]]) -> bool:
-        """Write an object that is not there yet, in bounded memory; False when it is there, and then nothing changes.
+        """Write a new object in bounded memory.
 
-        ``metadata`` is asked once: when all blocks have been read if they are few, before that if they are many.
-        Nothing of the object is left behind when reading the blocks fails.
+        Return False, and change nothing, when the key exists.
+
+        ``metadata`` is called once: after all blocks of a small object, earlier for a large one.
+        When reading the blocks fails, nothing of the object remains.
         """
 
     def put_manifest(self, key: str, body: bytes) -> str:
@@ -65,36 +77,36 @@ class Publisher(Protocol):
 
 
 class RetryQueue(Protocol):
-    """The queue of attempts to come."""
+    """The queue of retries."""
 
     def send(self, message: RetryDue, delay_s: int) -> None:
         """Make the message visible in ``delay_s`` seconds (0 to 900)."""
 
 
 class ParkedQueue(Protocol):
-    """The queue of what needs a person."""
+    """The queue of chunks that need a person."""
 
     def send(self, event: ChunkParked) -> None:
-        """Put the event there; at least once."""
+        """Send the event; at least once."""
 
 
 class NotificationQueues(Protocol):
-    """The queues that the endpoint's notifications arrive in."""
+    """The queues of the endpoint's notifications."""
 
     def send(self, body: str, *, succeeded: bool) -> None:
-        """Put a notification there that the endpoint should have sent."""
+        """Send a notification that the endpoint should have sent."""
 
 
 class Meter(Protocol):
-    """Where measurements go."""
+    """A sink of measurements."""
 
     def record(self, metric: str, value: float) -> None:
-        """Note a value of what `tailrace_consumers.metrics.Metric` names."""
+        """Record a value of one of `tailrace_consumers.metrics.Metric`."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvocationResponse:
-    """What the service answered: where the answer, or the failure, will lie."""
+    """The service's response: the future locations of the output and of the failure."""
 
     output_location: str
     failure_location: str | None
@@ -104,10 +116,10 @@ class Invoker(Protocol):
     """The endpoint."""
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
-        """Ask for the chunk's current attempt.
+        """Invoke the endpoint for the chunk's current attempt.
 
         Raises:
             ThrottledError: too fast, or no capacity.
-            TransientError: no answer.
-            PermanentError: the endpoint is not there, or refuses the request.
+            TransientError: the service did not respond.
+            PermanentError: the endpoint does not exist, or refuses the request.
         """

@@ -1,4 +1,4 @@
-"""What a function is told by its environment."""
+"""A function's settings, read from its environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _PREFIX = "TAILRACE_"
 
 
 class Settings(BaseModel):
-    """The stack's resources, each from the variable ``TAILRACE_<NAME>``. Queues are URLs, the topic is an ARN."""
+    """The stack's resources, each from the variable ``TAILRACE_<NAME>``.
+
+    Queues are URLs, the topic is an ARN.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,15 +26,18 @@ class Settings(BaseModel):
     parked_queue: str = Field(min_length=1)
     endpoint_name: str = Field(min_length=1)
     succeeded_queue: str | None = None
-    """Of the endpoint's notifications, this one and the next; only the reconciler sends there."""
+    """The queue of the endpoint's successes, and next that of its failures.
+
+    Only the reconciler sends there.
+    """
     failed_queue: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """The settings in ``environment``.
+        """Read the settings from ``environment``.
 
         Raises:
-            ConfigurationError: a variable is missing or empty; names all that are.
+            ConfigurationError: variables are missing or empty; the message names all of them.
         """
         values = {name: environment.get(_PREFIX + name.upper()) for name in cls.model_fields}
         try:

@@ -1,6 +1,7 @@
-"""Clients of AWS's services, made by botocore itself.
+"""Clients of AWS services, created by botocore.
 
-boto3 has nothing to add to a client that makes single calls, and takes a tenth of a cold start (decision 93).
+boto3 adds nothing to clients that make single calls, and takes a tenth of a cold start (decision
+93).
 """
 
 from __future__ import annotations
@@ -14,33 +15,39 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 SERVICES = ["dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sns", "sqs"]
-"""All that any function calls."""
+"""All services that the functions call."""
 CONNECTIONS = 12
-"""Of a client: four messages at a time, each of which reads an output and kept columns while it writes its part."""
+"""The connection pool of a client.
+
+Four messages at a time each read an output and kept columns and write a part.
+"""
 
 
 class _ServiceModels(Loader):
-    """Finds the descriptions of `SERVICES` without looking through those of all others first, some 400 folders."""
+    """A loader of the models of `SERVICES` alone: botocore's scans some 400 folders first."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 each has all types that clients need
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 each has all the types that clients need
         return SERVICES
 
 
 @cache
 def session() -> Session:
-    """What the clients of a process share: credentials, the description of regions, hooks."""
+    """Return the session that all clients of a process share: credentials, region data, hooks."""
     made = Session()
     made.register_component("data_loader", _ServiceModels())
     return made
 
 
 def make_client(service: str, config: Config) -> Any:
-    """A client of one of `SERVICES`, for the region and with the credentials of the environment."""
+    """Create a client of one of `SERVICES` with the environment's region and credentials."""
     return session().create_client(service, config=config)
 
 
 def default_client(service: str) -> Any:
-    """A client that never waits long: a call that hangs would use up the function's time for all its messages."""
+    """Create a client with short timeouts.
+
+    A call that hangs would use up the function's time for all its messages.
+    """
     return make_client(
         service,
         Config(
@@ -48,7 +55,7 @@ def default_client(service: str) -> Any:
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=CONNECTIONS,
-            # botocore would make up its own anew for each request: a tenth of what a small call costs.
+            # botocore would build its own for each request: a tenth of the cost of a small call.
             user_agent=f"tailrace Botocore/{botocore.__version__}",
         ),
     )

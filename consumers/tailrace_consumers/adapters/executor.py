@@ -1,4 +1,7 @@
-"""Carries out calls: a client for each service, made when first needed, and our errors for botocore's."""
+"""The executor of AWS calls.
+
+Creates a client per service on first use and translates botocore's errors.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.aws.errors import translate_exception
 
 ClientFactory = Callable[[str], Any]
-"""Makes the client of a service, named as boto3 names it."""
+"""Creates the client of a service, by boto3's name of it."""
 
 
 class BotocoreExecutor:
-    """Executes one `Call`, once as far as we are concerned; ``tailrace_core.aws.retrying`` makes it persistent.
+    """Executes one `Call`, without retries of its own; ``tailrace_core.aws.retrying`` adds those.
 
-    Threads may share it: clients serve several at a time. They are made one after the other, as their session demands.
+    Thread-safe: botocore's clients are. They are created one after the other, because their session
+    is not.
     """
 
     def __init__(self, make_client: ClientFactory = default_client) -> None:
@@ -26,7 +30,7 @@ class BotocoreExecutor:
         self._client_lock = Lock()
 
     def __call__(self, call: Call) -> Mapping[str, Any]:
-        """The service's answer. Raises one of ``tailrace_core.errors``."""
+        """Return the service's response. Raises one of ``tailrace_core.errors``."""
         operation = f"{call.service}.{call.operation}"
         try:
             client = self._clients.get(call.service) or self._make(call.service)

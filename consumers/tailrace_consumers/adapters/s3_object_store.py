@@ -12,7 +12,10 @@ from tailrace_core.errors import ConditionFailedError, NotFoundError, TailraceEr
 
 BLOCK_BYTES = 1024 * 1024
 UPLOAD_PART_BYTES = 8 * 1024 * 1024
-"""What fits is written at once; more goes up in pieces of this size. S3 takes 10,000, an answer fills 128."""
+"""Size of a part of a multipart upload; smaller objects take one request.
+
+S3 takes 10,000, an output fills 128.
+"""
 
 _ABSENT = "*"
 
@@ -34,17 +37,20 @@ class S3ObjectStore:
         self._most_bytes = max_bytes
 
     def with_read_limit(self, max_bytes: int) -> S3ObjectStore:
-        """The same bucket, of which nothing larger is read."""
+        """Return this bucket with a bound on the size of objects to read."""
         return S3ObjectStore(
             self._bucket, self._execute, upload_part_bytes=self._upload_part_bytes, max_bytes=max_bytes
         )
 
     def locate(self, key: str) -> str:
-        """The location of a key, ``s3://bucket/key``."""
+        """Return the location of a key, ``s3://bucket/key``."""
         return f"s3://{self._bucket}/{key}"
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The object's bytes in blocks. What is too large is let go of unread: its connection ends with that."""
+        """Yield the object's bytes in blocks.
+
+        An object above the limit stays unread, which closes its connection.
+        """
         answer = self._call("get_object", Key=key)
         body = answer["Body"]
         try:
@@ -56,7 +62,7 @@ class S3ObjectStore:
             body.close()
 
     def head(self, key: str) -> StoredObject | None:
-        """Size and metadata; None when there is no such object."""
+        """Return size and metadata; None when the object does not exist."""
         try:
             answer = self._call("head_object", Key=key)
         except NotFoundError:
@@ -64,7 +70,7 @@ class S3ObjectStore:
         return StoredObject(answer["ContentLength"], answer.get("Metadata", {}))
 
     def put(self, key: str, body: bytes) -> None:
-        """Write the object, over what is there."""
+        """Write the object, overwriting an existing one."""
         self._call("put_object", Key=key, Body=body, ContentType="text/csv")
 
     def put_manifest(self, key: str, body: bytes) -> str:
@@ -73,7 +79,7 @@ class S3ObjectStore:
         return self.locate(key)
 
     def put_new(self, key: str, blocks: Iterable[bytes], metadata: Callable[[], Mapping[str, str]]) -> bool:
-        """Write an object that is not there yet; False when it is."""
+        """Write a new object; return False when the key exists."""
         pieces = _pieces(blocks, self._upload_part_bytes)
         first = next(pieces, b"")
         second = next(pieces, None)
@@ -111,7 +117,8 @@ class S3ObjectStore:
                 IfNoneMatch=_ABSENT,
             )
         except BaseException:
-            # What was uploaded is paid for until it is aborted; the bucket's lifecycle rule catches what slips through.
+            # Uploaded parts are billed until the upload is aborted; the bucket's lifecycle rule
+            # aborts what remains.
             self._abort(key, upload)
             raise
 
@@ -135,7 +142,7 @@ class S3ObjectStore:
 
 
 def _pieces(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of ``size``, but for the last."""
+    """Yield the same bytes in pieces of ``size``; the last may be smaller."""
     kept: list[bytes] = []
     length = 0
     for block in blocks:

@@ -20,10 +20,11 @@ class SageMakerInvoker:
         self._execute = execute
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
-        """Ask for the chunk's current attempt.
+        """Invoke the endpoint for the chunk's current attempt.
 
         Raises:
-            TransientError: nobody knows whether the request was taken; the answer broke off, too.
+            TransientError: it is unknown whether the service accepted the request, as when its
+                response is truncated.
         """
         params = {
             "EndpointName": settings.endpoint_name,
@@ -37,6 +38,6 @@ class SageMakerInvoker:
         answer = self._execute(Call("sagemaker-runtime", "invoke_endpoint_async", params))
         location = answer.get("OutputLocation")
         if not location:
-            # What is left of an answer that broke off passes for a success without anything in it.
-            raise TransientError(f"{chunk.inference_id}: the endpoint's answer does not say where the output will be")
+            # botocore parses a truncated response as a success without fields.
+            raise TransientError(f"{chunk.inference_id}: the endpoint's response lacks the output's location")
         return InvocationResponse(location, answer.get("FailureLocation"))

@@ -1,7 +1,8 @@
-"""Transactions of one process take turns.
+"""Serialized ledger transactions of one process.
 
-All chunks of a job are settled in the job's counters, too: DynamoDB refuses one of two transactions that meet there, at
-the price of both and of a wait before the next try. Threads need not find that out from the service.
+All chunks of a job update the job's counters when they settle. DynamoDB refuses one of two
+transactions that meet there, bills both, and the refused one waits before its retry. Serializing
+them locally avoids these conflicts between threads.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from tailrace_core.aws.calls import Call
 
 
 def serialize_transactions(execute: Callable[[Call], Any]) -> Callable[[Call], Any]:
-    """``execute`` for threads: of its transactions one at a time is under way, of all other calls any number.
+    """Wrap ``execute`` so that one transaction at a time is in progress.
 
-    Whoever waits for its turn waits for a few calls, each of which has its time limit, and never while another one is
-    put off to be tried again: give this to what retries, not the other way round.
+    Other calls run concurrently.
+
+    A thread waits for a few calls at most, and each of those has a timeout. Wrap the result in the
+    retries, not the retries in this: else the lock would be held during a backoff.
     """
-    turn = Lock()
+    lock = Lock()
 
-    def in_turn(call: Call) -> Any:
+    def execute_serialized(call: Call) -> Any:
         if call.operation != "transact_write_items":
             return execute(call)
-        with turn:
+        with lock:
             return execute(call)
 
-    return in_turn
+    return execute_serialized

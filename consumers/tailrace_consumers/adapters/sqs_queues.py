@@ -1,4 +1,4 @@
-"""The queues that consumers send to, in SQS; both are standard queues, named by their URLs."""
+"""The queues that consumers send to: standard SQS queues, given by their URLs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.messages.events import ChunkParked, RetryDue
 
 MAX_DELAY_S = 900
-"""The longest delay that SQS grants."""
+"""The longest delay that SQS supports."""
 
 
 class SqsRetryQueue:
@@ -38,7 +38,7 @@ class SqsNotificationQueues:
         self._execute = execute
 
     def send(self, body: str, *, succeeded: bool) -> None:
-        """Put a notification where the endpoint's own arrive."""
+        """Send a notification to the queue of the endpoint's own."""
         url = self._succeeded if succeeded else self._failed
         self._execute(Call("sqs", "send_message", {"QueueUrl": url, "MessageBody": body}))
 
@@ -51,5 +51,5 @@ class SqsParkedQueue:
         self._execute = execute
 
     def send(self, event: ChunkParked) -> None:
-        """Put the event there."""
+        """Send the event."""
         self._execute(Call("sqs", "send_message", {"QueueUrl": self._url, "MessageBody": event.to_json()}))

@@ -1,4 +1,4 @@
-"""What happens to a chunk: attempts, retries, splitting, rejection, parking, settling.
+"""The life of a chunk: attempts, retries, splitting, rejection, parking and settling.
 
 Imports `tailrace_consumers.objects`, `runtime`, the ports and `tailrace_core`.
 """

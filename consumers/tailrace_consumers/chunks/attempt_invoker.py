@@ -1,4 +1,4 @@
-"""Invoking an attempt that is intended already; what the service refuses for good is parked."""
+"""The invocation of intended attempts; a permanent refusal parks the chunk."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from tailrace_core.jobs.model import Chunk, JobSettings
 
 
 class AttemptInvoker:
-    """Invokes intended attempts."""
+    """Invokes attempts that the ledger holds as intended."""
 
     def __init__(self, *, attempts: Attempts, parking: Parking) -> None:
         self._attempts = attempts
         self._parking = parking
 
     def invoke_or_park(self, chunk: Chunk, settings: JobSettings) -> Outcome:
-        """Invoke the chunk's intended attempt, or park it when the endpoint is gone or refuses it.
+        """Invoke the chunk's intended attempt.
+
+        Park the chunk when the endpoint does not exist or refuses it.
 
         Raises:
-            ThrottledError: too fast, or no capacity.
-            TransientError: the service does not answer.
+            ThrottledError: too many requests, or no capacity.
+            TransientError: the service did not respond.
         """
         try:
             current = self._attempts.invoke(chunk, settings)

@@ -1,4 +1,7 @@
-"""Attempts: intent in the ledger, invocation, confirmation. A crash in between is found by the reconciler."""
+"""Attempts: record the intent in the ledger, invoke, confirm.
+
+The reconciler finds crashes in between.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.ledger.port import Ledger
 
 FIRST_CHECK_AFTER_S = 300.0
-"""When the reconciler looks at an attempt for the first time; it backs off from there."""
+"""Delay of the reconciler's first check of an attempt; later checks back off."""
 
 
 class Attempts:
@@ -21,23 +24,31 @@ class Attempts:
         self._clock = clock
 
     def due_at(self, delay_s: float = 0.0) -> float:
-        """When the reconciler is to look at what happens ``delay_s`` from now."""
+        """Return when the reconciler checks an attempt that begins in ``delay_s``.
+
+        Seconds since the epoch.
+        """
         return self._clock() + delay_s + FIRST_CHECK_AFTER_S
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
         return self._clock()
 
     def postpone(self, chunk: Chunk, delay_s: float, reason: str) -> bool:
-        """Leave the current attempt alone for ``delay_s``: another one is on its way."""
+        """Postpone the reconciler's check by ``delay_s``, because a retry is queued.
+
+        False when the ledger moved on.
+        """
         return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason))
 
     def begin(
         self, chunk: Chunk, *, tries: int, reason: str, redrives: int | None = None, scored: int | None = None
     ) -> Chunk | None:
-        """The chunk with its next attempt intended; None when it is not open at ``chunk.attempt`` any more.
+        """Record the intent of the next attempt.
 
-        ``scored`` rows of the job have a prediction by now; noted when this is the first try that failed.
+        Return the chunk, or None when it is no longer open at ``chunk.attempt``.
+
+        ``scored`` is the job's number of scored rows; it is recorded at the first counted failure.
         """
         redriven = redrives is not None and redrives != chunk.redrives
         first_failure = tries > chunk.tries and chunk.scored_before is None
@@ -59,7 +70,9 @@ class Attempts:
         return following if self._ledger.begin_attempt(following) else None
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
-        """Invoke the intended attempt and record its locations; False when another attempt took over meanwhile.
+        """Invoke the intended attempt and record its locations.
+
+        False when another attempt replaced it meanwhile.
 
         Raises what `tailrace_consumers.ports.Invoker` raises.
         """

@@ -1,4 +1,4 @@
-"""What a failed attempt of an open chunk leads to: another attempt, two smaller chunks, a rejected row, or a person."""
+"""The policy for failed attempts of open chunks: retry, split, reject a row, or park."""
 
 from __future__ import annotations
 
@@ -27,27 +27,33 @@ from tailrace_core.messages.events import RetryDue
 
 MAX_DELAY_S = 900.0
 MAX_REASON_CHARS = 2000
-"""Of a reason, in the ledger and in events; the failure object holds the rest."""
+"""Length limit of a reason in the ledger and in events; the failure object holds the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed: the class decides, the text is for people."""
+    """An attempt's failure: the class decides, the reason is for people."""
 
     failure_class: FailureClass
     reason: str
     reported: bool = True
-    """False when its notification was lost: the model answered, and nobody knows what."""
+    """False when its notification was lost: the model responded, but its response is unknown."""
 
 
 def others_succeed(job: Job, chunk: Chunk) -> bool:
-    """Whether rows of the job were scored since the chunk began to fail, or was made: the endpoint answers, then."""
+    """Return whether rows of the job were scored since the chunk began to fail, or was created.
+
+    If so, the endpoint works.
+    """
     return chunk.scored_before is not None and job.rows_scored > chunk.scored_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePolicy:
-    """Applies ``tailrace_core.jobs.failures.POLICIES``. Effects come before the ledger; each may happen twice."""
+    """Applies ``tailrace_core.jobs.failures.POLICIES``.
+
+    Effects come before the ledger's update and are idempotent.
+    """
 
     ledger: Ledger
     store: ObjectStore
@@ -62,11 +68,13 @@ class FailurePolicy:
     meter: Meter
 
     def apply(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
-        """Act on the failure of the chunk's current attempt; ``chunk`` is open and ``job`` accepts results.
+        """Act on the failure of the chunk's current attempt.
+
+        ``chunk`` is open and ``job`` accepts results.
 
         Raises:
-            TransientError: something did not answer; the same message may be handled again.
-            ContractError: the chunk's objects do not hold what the ledger says.
+            TransientError: a service did not respond; the same message may be handled again.
+            ContractError: the chunk's objects contradict the ledger.
         """
         self.meter.record(FAILURE_METRICS[failure.failure_class], 1)
         short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
@@ -80,7 +88,7 @@ class FailurePolicy:
                 return Outcome.PARKED
 
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
-        """Invoke what a split that died half-way left open and not invoked."""
+        """Invoke the children that an interrupted split left open and not invoked."""
         rows = read_chunk_rows(self.store, dataclasses.replace(parent, state=ChunkState.OPEN), settings)
         for half in {each.range: each for both in (halve(rows), split_off_first(rows)) for each in both}:
             found = self.ledger.chunk(parent.job_id, half)
@@ -97,15 +105,20 @@ class FailurePolicy:
             return policy.last if exhausted else policy.first
         if exhausted:
             return Action.SPLIT if self._may_isolate(job, chunk, failure) else Action.PARK
-        # Each look of the reconciler takes minutes: it goes to a part of the rows, and not to the same ones again.
+        # A lost notification costs minutes until the reconciler's check: retry fewer rows, not the
+        # same ones.
         early = not failure.reported and chunk.rows_sent > 1
         return Action.SPLIT if early and self._may_isolate(job, chunk, failure) else Action.RETRY
 
     def _may_isolate(self, job: Job, chunk: Chunk, failure: Failure) -> bool:
-        """Whether it may be the rows. If it is the endpoint, splitting multiplies requests and rejects good rows."""
+        """Return whether the rows may be at fault.
+
+        If the endpoint is, a split multiplies requests and rejects good rows.
+        """
         if others_succeed(job, chunk):
             return True
-        # One split without a sign, to get one. If nothing was ever scored, a server's error is sign enough.
+        # Without evidence, split once to get some. When no row was ever scored, a server error
+        # counts as evidence against the endpoint.
         return chunk.rows_sent > 1 and not chunk.doubted and (job.rows_scored > 0 or not failure.reported)
 
     def _retry(self, chunk: Chunk, failure: Failure) -> Outcome:
@@ -130,7 +143,10 @@ class FailurePolicy:
         return delivered or self._split(job, settings, chunk, failure)
 
     def _deliver_part(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome | None:
-        """Another attempt has succeeded, or a rejection is half done: what stands there is to be delivered."""
+        """Settle an existing part.
+
+        Another attempt has succeeded, or a rejection was interrupted.
+        """
         part = self.parts.find(chunk)
         if part is None:
             return None

@@ -1,4 +1,7 @@
-"""What is looked at whenever a chunk was settled: are too many rows rejected, do others wait, is the job complete."""
+"""The completion check after a chunk was settled.
+
+Too many rejects, waiting chunks, or a complete job.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from tailrace_core.ledger.finishing import EventPublisher, ManifestStore, comple
 from tailrace_core.ledger.port import Ledger
 
 MAX_CANCELLED_AT_ONCE = 300
-"""How many chunks of a job that fails are cancelled by the message that made it fail; the reconciler does the rest."""
+"""Chunks that the message that fails a job cancels itself; the reconciler cancels the rest."""
 
 
 class JobCompletion:
-    """Ends jobs: early when they must, at last when they can; until then it has what waits started."""
+    """Completes jobs or closes them early, and until then invokes their waiting chunks."""
 
     def __init__(
         self,
@@ -36,9 +39,11 @@ class JobCompletion:
         self._clock = clock
 
     def check(self, job_id: str) -> None:
-        """Fail the job if it is over its limit of rejected rows, or hopeless; finish it if it is complete.
+        """Fail the job if it is over its limit of rejected rows, or if no row can be scored.
 
-        Otherwise start what waits and fits.
+        Finish it if it is complete.
+
+        Otherwise invoke the waiting chunks that fit the window.
         """
         job = self._ledger.job(job_id)
         if job is None:
@@ -52,13 +57,13 @@ class JobCompletion:
             self.fill_window(job)
 
     def fill_window(self, job: Job) -> None:
-        """Start what waits and fits, by the job as it was just read."""
+        """Invoke the waiting chunks that fit the window; ``job`` was just read."""
         settings = self._lookup.settings(job.job_id) if job.chunks_waiting else None
         if settings is not None:
             self._window_filler.fill(job, settings)
 
     def _failure_reason(self, job: Job) -> str | None:
-        """Why the job has to fail, if it has to."""
+        """Return why the job has to fail; None when it does not."""
         if not job.rows_rejected or not job.state.accepts_results:
             return None
         settings = self._lookup.settings(job.job_id)
@@ -68,14 +73,17 @@ class JobCompletion:
         return reason
 
     def close_job(self, job_id: str, outcome: JobState, reason: str, *, limit: int = MAX_CANCELLED_AT_ONCE) -> bool:
-        """Close the job and cancel up to ``limit`` open chunks; whether all were. Finishes it when it can be."""
+        """Close the job, cancel up to ``limit`` open chunks, and finish the job if none is left.
+
+        Returns whether all open chunks were cancelled.
+        """
         close_job(job_id, outcome, reason, ledger=self._ledger, now=self._clock())
         done = cancel_open_chunks(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
         self._finish(job_id)
         return done
 
     def finish(self, job: Job) -> None:
-        """Finish a complete job, or carry on where a finisher died."""
+        """Finish a complete job, or resume after a finisher died."""
         if job.state is JobState.FINISHING:
             complete_finishing(job, ledger=self._ledger, store=self._store, publisher=self._publisher)
         else:

@@ -1,4 +1,4 @@
-"""Intake: whether a notification is ours, and what the ledger knows of what it is about. A message may be forged."""
+"""Lookup: whether a notification is ours, and its chunk in the ledger. A message may be forged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SETTINGS_CACHED = 64
 
 @dataclass(frozen=True, slots=True)
 class ChunkContext:
-    """A job and one of its chunks."""
+    """A job, its settings and one of its chunks."""
 
     job: Job
     settings: JobSettings
@@ -24,9 +24,10 @@ class ChunkContext:
 
 
 def identify_attempt(notification: Notification, endpoint_name: str, *, succeeded: bool) -> InferenceId | Outcome:
-    """The attempt that a notification reports on, or why it is acknowledged without more.
+    """Return a notification's attempt, or the outcome of one to acknowledge at once.
 
-    The endpoint's name may be missing; a wrong one is another's. Nor is a success taken for a failure.
+    A notification may lack the endpoint's name; a different name means another endpoint. A success
+    among the failures, or the reverse, is not ours either.
     """
     if notification.is_test:
         return Outcome.TEST
@@ -38,7 +39,10 @@ def identify_attempt(notification: Notification, endpoint_name: str, *, succeede
 
 
 class LedgerLookup:
-    """Looks things up in the ledger. Settings never change, so they are read once for each job. For any threads."""
+    """Finds chunks in the ledger.
+
+    Settings never change: they are read once for each job. Thread-safe.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -46,7 +50,10 @@ class LedgerLookup:
         self._storing = Lock()
 
     def find(self, inference: InferenceId) -> ChunkContext | None:
-        """The chunk with its job; None for strangers: nothing is ever written for those."""
+        """Return the chunk with its job.
+
+        None when the ledger does not know them: nothing is written for those.
+        """
         chunk = self._ledger.chunk(inference.job_id, inference.range)
         if chunk is None:
             return None
@@ -55,10 +62,10 @@ class LedgerLookup:
         return None if job is None or settings is None else ChunkContext(job, settings, chunk)
 
     def settings(self, job_id: str) -> JobSettings | None:
-        """The job's settings."""
+        """Return the job's settings; None for an unknown job."""
         found = self._settings.get(job_id)
         if found is None:
-            # Two that miss it at once both read it: nobody waits for another one's call.
+            # Two threads that miss at once both read: neither waits for the other's call.
             found = self._ledger.settings(job_id)
             if found is not None:
                 self._store(job_id, found)

@@ -1,4 +1,7 @@
-"""Parking: a chunk that needs a person goes to the parked queue with everything needed to decide."""
+"""Parking.
+
+Sends a chunk that needs a person to the parked queue, with everything needed to decide.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,21 @@ from tailrace_core.messages.events import ChunkParked
 from tailrace_core.objects import keys
 
 ADVICE = {
-    FailureClass.DATA: "Look at the input object and the container's log, then redrive, or cancel the job.",
+    FailureClass.DATA: "Check the input object and the container's log, then redrive, or cancel the job.",
     FailureClass.TOO_LARGE: "Allow more time or smaller chunks, then redrive, or cancel the job.",
     FailureClass.TRANSIENT: (
-        "Every attempt failed, and nothing else of this job succeeded meanwhile: look at the container's log and its "
-        "instances, "
-        "mend the model or its endpoint, then redrive."
+        "Every attempt failed, and nothing else of this job succeeded meanwhile: check the container's log and its "
+        "instances, fix the model or its endpoint, then redrive."
     ),
     FailureClass.THROTTLED: "Raise the endpoint's capacity, then redrive.",
-    FailureClass.EXPIRED: "Look why the endpoint's backlog does not shrink, then redrive.",
+    FailureClass.EXPIRED: "Find out why the endpoint's backlog does not shrink, then redrive.",
     FailureClass.INFRASTRUCTURE: (
-        "Look whether the endpoint exists, whether its role may read the input, and whether the input is there; "
-        "mend it, then redrive."
+        "Check that the endpoint exists, that its role may read the input, and that the input exists; "
+        "fix it, then redrive."
     ),
-    FailureClass.UNKNOWN: "Read the reason and the container's log; redrive when it is mended, or cancel the job.",
+    FailureClass.UNKNOWN: "Read the reason and the container's log; redrive when it is fixed, or cancel the job.",
 }
-"""What a person can do next."""
+"""Advice to the person who decides, by class of failure."""
 
 
 class Parking:
@@ -39,7 +41,7 @@ class Parking:
         self._bucket = bucket
 
     def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> None:
-        """Tell people, then note it; twice is harmless, as the event's id stays the same."""
+        """Send the event, then update the ledger. Idempotent: the event's id stays the same."""
         event = ChunkParked(
             event_id=ChunkParked.id_of(chunk.job_id, chunk.range, chunk.attempt),
             job_id=chunk.job_id,

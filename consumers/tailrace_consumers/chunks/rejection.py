@@ -1,4 +1,7 @@
-"""Rejection: a chunk's rows stand in its part without predictions, and in its rejects object with the reason."""
+"""Rejection.
+
+Writes a chunk's rows to its part without predictions, and to its rejects object with the reason.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tailrace_core.objects import keys
 
 
 class Rejection:
-    """Rejects open chunks whole."""
+    """Rejects all rows of an open chunk."""
 
     def __init__(self, *, store: ObjectStore, parts: Parts, settler: ChunkSettler) -> None:
         self._store = store
@@ -27,8 +30,9 @@ class Rejection:
     def reject(self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False) -> Outcome:
         """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
 
-        The part comes first: it is what decides between this and a late success. The rejects object follows it, over
-        the one of the rows rejected before sending; a crash in between leaves that one to be read again.
+        The part is written first: it decides between this rejection and a late success. Then the
+        rejects object overwrites that of the rows rejected before sending; after a crash in
+        between, that one can be read again.
         """
         part = self._parts.find(chunk)
         if part is None or (part.rejected == chunk.range.rows and not self._recorded(chunk)):
@@ -43,7 +47,7 @@ class Rejection:
             self._store.put(key, write_rejects(rows.reject_all(reason)))
 
     def _recorded(self, chunk: Chunk) -> bool:
-        """Whether the rejects object holds every row of the range."""
+        """Return whether the rejects object holds every row of the range."""
         try:
             body = b"".join(self._store.read(keys.rejects_key(chunk.job_id, chunk.range)))
         except NotFoundError:

@@ -1,4 +1,4 @@
-"""Delivery: a part is published, its chunk settled by what the part holds, the job finished."""
+"""Settling: publishes a part, settles its chunk by what the part holds, and checks the job."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from tailrace_core.messages.events import PartReady
 from tailrace_core.objects import keys
 
 MAX_EVENT_BYTES = 200 * 1024
-"""SNS takes 256 KiB, attributes included; escaping can make a small body of odd bytes larger than that."""
+"""Limit of an event.
+
+SNS takes 256 KiB with attributes; escaping can make a small body of odd bytes larger.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """When the service took the request and when it had the answer, as it said."""
+    """The service's timestamps: when it received the request and when it had the response."""
 
     received_at: str | None = None
     completed_at: str | None = None
 
 
 class ChunkSettler:
-    """The last steps of a chunk, the same for whoever wrote its part."""
+    """Settles chunks. The steps are the same for a scored and for a rejected part."""
 
     def __init__(
         self,
@@ -56,12 +59,13 @@ class ChunkSettler:
         timings: Timings | None = None,
         reason: str | None = None,
     ) -> Outcome:
-        """Publish, settle, and finish the job if that was its last chunk.
+        """Publish the part, settle its chunk, and check the job.
 
-        The part decides: it was written by whoever was first, and everybody reports what it holds. A chunk that was
-        settled meanwhile (split, say) is left alone.
+        The part decides: the first writer wrote it, and all others report what it holds. A chunk
+        that was settled meanwhile, for example by a split, stays as it is.
         """
-        # Marked before it is published: a chunk whose rows were announced is never split, nor announced again in parts.
+        # Mark before publishing: a chunk whose rows were published is never split, so no row is
+        # published twice.
         if not self._ledger.mark_answered(chunk.job_id, chunk.range):
             return self.acknowledge(chunk.job_id, Outcome.STALE)
         self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
@@ -86,12 +90,15 @@ class ChunkSettler:
         return self.acknowledge(chunk.job_id, Outcome.REJECTED if whole else Outcome.SCORED)
 
     def cancel(self, chunk: Chunk) -> Outcome:
-        """Settle a chunk that comes back to a job which was closed."""
+        """Cancel a chunk whose result arrives after its job was closed."""
         self._ledger.settle(Settlement.cancelled_of(chunk))
         return self.acknowledge(chunk.job_id, Outcome.CLOSED)
 
     def acknowledge(self, job_id: str, outcome: Outcome) -> Outcome:
-        """Finish the job if it is complete: whoever settled last may have died before looking."""
+        """Acknowledge the message without settling, but check the job.
+
+        The last settler may have died before its check.
+        """
         self._completion_check.check(job_id)
         return outcome
 
@@ -117,7 +124,10 @@ class ChunkSettler:
 
 
 def _text(body: bytes | None) -> str | None:
-    """The part as text; bytes that are not UTF-8 cannot stand in JSON, and the part is fetched then."""
+    """Return the part as text.
+
+    None when it is not UTF-8, which JSON cannot hold: subscribers then fetch the part.
+    """
     if body is None:
         return None
     try:

@@ -1,8 +1,11 @@
-"""Splitting: a chunk becomes two, each with half of the rows sent, so that a bad row is found in a few steps.
+"""Splitting.
 
-While there is no sign that the endpoint scores anything, one row is parted from the rest instead: either it is scored,
-and halving is worth its invocations, or it is one more sign that the input does not fit the model
-(`tailrace_core.jobs.limits.all_refused_reason`), or that the endpoint is down.
+Divides a chunk into two, each with half of the rows sent, to find a bad row in a few steps.
+
+While nothing shows that the endpoint scores any row, a split separates one row from the rest
+instead. If that row is scored, halving is worth its invocations. If not, it is more evidence that
+the input does not fit the model (`tailrace_core.jobs.limits.all_refused_reason`), or that the
+endpoint is down.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from tailrace_core.objects import keys
 
 @dataclass(frozen=True)
 class ChildContents:
-    """One child, of whatever size: its range and its objects' contents."""
+    """A child of a split: its range and the contents of its objects."""
 
     range: RowRange
     input: bytes
@@ -29,12 +32,15 @@ class ChildContents:
 
 
 def halve(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
-    """The two halves of a chunk of which two rows at least were sent. The same objects give the same halves."""
+    """Divide a chunk, of which at least two rows were sent, into halves.
+
+    The same objects give the same halves.
+    """
     return _divided(rows, len(rows.sent) // 2)
 
 
 def split_off_first(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
-    """The first row sent, alone, and the rest: whether the model can score anything of this job is soon known."""
+    """Separate the first row sent from the rest, to learn whether the model can score any row."""
     return _divided(rows, 1)
 
 
@@ -64,7 +70,10 @@ def write_child(store: ObjectStore, job_id: str, half: ChildContents) -> None:
 
 
 def child_chunk(half: ChildContents, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
-    """A child as it is opened: a first attempt is intended. ``doubted``: nobody knows if the endpoint answers."""
+    """Build a child to open, with its first attempt intended.
+
+    ``doubted``: it is unknown whether the endpoint works.
+    """
     return Chunk(
         job_id=job.job_id,
         range=half.range,

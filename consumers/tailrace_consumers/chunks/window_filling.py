@@ -1,4 +1,7 @@
-"""Starting chunks that wait: whoever sees that others came to their end invokes the next ones that fit the window."""
+"""Window filling.
+
+After settling a chunk, a consumer claims and invokes the next waiting chunks that fit the window.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue
 
-REASON = "its turn came, and the endpoint did not take it at once"
+REASON = "the endpoint did not accept it when it was claimed from the waiting chunks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowFiller:
-    """Claims and invokes. Who dies in between leaves an attempt that nobody knows of, which the reconciler finds."""
+    """Claims and invokes waiting chunks.
+
+    A crash in between leaves an unconfirmed attempt, which the reconciler finds.
+    """
 
     ledger: Ledger
     attempts: Attempts
@@ -30,10 +36,12 @@ class WindowFiller:
     meter: Meter
 
     def fill(self, job: Job, settings: JobSettings) -> None:
-        """Start what fits; no call is made when nothing waits, or nothing fits, by ``job`` as it was just read.
+        """Invoke the waiting chunks that fit.
+
+        Makes no call when, by ``job`` as just read, nothing waits or fits.
 
         Raises:
-            TransientError: the ledger or the queue does not answer.
+            TransientError: the ledger or the queue did not respond.
         """
         if self.attempts.now() >= job.deadline_at:
             return
@@ -44,7 +52,10 @@ class WindowFiller:
                 self._queue(chunk)
 
     def _invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
-        """Whether the endpoint took it; what it refuses for good is parked."""
+        """Return whether the endpoint accepted the chunk.
+
+        A permanent refusal parks it, which counts.
+        """
         try:
             outcome = self.attempt_invoker.invoke_or_park(chunk, settings)
         except TransientError:
@@ -53,7 +64,10 @@ class WindowFiller:
         return True
 
     def _queue(self, chunk: Chunk) -> None:
-        """The message at hand is done: another one sees to this attempt."""
+        """Queue a retry of this attempt.
+
+        The message in progress must not be delivered again for it.
+        """
         delay_s = math.ceil(backoff_s(chunk.attempt, self.random_source))
         message = RetryDue(
             job_id=chunk.job_id,

@@ -1,4 +1,4 @@
-"""The endpoint's successes, from their queue."""
+"""The handler of the endpoint's successes, from their queue."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tailrace_consumers.runtime.telemetry import HandledMessage, process_concurr
 from tailrace_core.messages.notifications import decode_notification
 
 CONCURRENT_MAX_BYTES = 4 * 1024 * 1024
-"""What reads a larger object, or fails, is handled alone: only what is small takes memory several times at once."""
+"""Messages that read a larger object are handled alone, to bound memory."""
 
 
 @cache
 def build() -> Composition:
-    """What services are made of, from the function's environment; its first message pays for it."""
+    """Build the composition from the function's environment, on its first message."""
     return Composition.from_environment()
 
 
 def assemble(composition: Composition, *, serial: bool = True) -> CollectResults:
-    """The service, of what is made for it; one that is not ``serial`` puts off what takes much."""
+    """Build the service; one that is not ``serial`` defers messages that need much memory."""
     return CollectResults(
         settings=composition.settings,
         lookup=composition.lookup,
@@ -35,23 +35,23 @@ def assemble(composition: Composition, *, serial: bool = True) -> CollectResults
 
 
 def handle(body: str, service: CollectResults) -> HandledMessage:
-    """One message."""
+    """Handle one message."""
     notification = decode_notification(body)
     return service.handle(notification), notification.inference_id or notification.event_name
 
 
 def process_event(event: dict[str, Any], composition: Composition, *, concurrency: int = CONCURRENCY) -> Any:
-    """A batch of them, several at once, each with a service of its own."""
+    """Handle a batch of messages, several at once, each with a service of its own."""
     deferred = DeferredCompletion(composition.completion)
 
-    def one(record: Record) -> HandledMessage:
+    def handle_record(record: Record) -> HandledMessage:
         limit = None if record.serial else CONCURRENT_MAX_BYTES
         own = composition.for_message(deferred.for_message(record.message_id), max_bytes=limit)
         return handle(record.body, assemble(own, serial=record.serial))
 
-    return process_concurrently(event, one, deferred, concurrency=concurrency)
+    return process_concurrently(event, handle_record, deferred, concurrency=concurrency)
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
-    """A batch of them."""
+    """Handle a batch of messages."""
     return process_event(event, build())

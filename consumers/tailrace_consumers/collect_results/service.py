@@ -1,4 +1,4 @@
-"""What a success leads to: the part, its event, the chunk's end and perhaps the job's."""
+"""The service that turns a success into a part, its event and a settled chunk."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import S3Location, parse_trusted
 
-REJECTED_BEFORE = "an earlier attempt failed, and whoever was rejecting the rows died before saying why"
+REJECTED_BEFORE = (
+    "an earlier attempt failed, and the consumer that rejected its rows died before it recorded the reason"
+)
 HEADER_SCORED = "the model scored the header; its prediction was dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectResults:
-    """Handles one notification of success; the same one again, or others in any order, change nothing."""
+    """Handles one notification of success. Duplicates and any order lead to the same result."""
 
     settings: Settings
     lookup: LedgerLookup
@@ -38,16 +40,20 @@ class CollectResults:
     parts: Parts
     settler: ChunkSettler
     policy: FailurePolicy | None
-    """None while other notifications are handled, too: what failed has its rows read into memory, and counts those
-    of its job that did not."""
+    """None while other notifications are in progress.
+
+    A failure reads the chunk's rows into memory, and depends on what else of its job was scored."""
 
     def handle(self, notification: Notification) -> Outcome:
-        """What became of the notification.
+        """Handle the notification and return its outcome.
 
         Raises:
-            TransientError: something did not answer, or the output is not there (yet): let the queue deliver it again.
-            ContractError: a location outside of what the endpoint writes, or objects that contradict the ledger.
-            AloneError: this one takes a policy, or is larger than the store reads beside others.
+            TransientError: a service did not respond, or the output does not exist (yet): the queue
+                delivers the message again.
+            ContractError: a location outside the endpoint's prefixes, or objects that contradict
+                the ledger.
+            DeferToSerialError: the message needs the failure policy, or an object above the store's
+                read limit; it has had no effect.
         """
         inference = identify_attempt(notification, self.settings.endpoint_name, succeeded=True)
         if isinstance(inference, Outcome):
@@ -65,9 +71,13 @@ class CollectResults:
         return Outcome.REFUSED if key is None else self._collect(context, inference, key, _timings(notification))
 
     def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:
-        """Where the output lies; None when the ledger knows better: forged, or of an invocation that was replaced."""
+        """Return the output's key.
+
+        None when the notification contradicts the ledger: forged, or of a replaced invocation.
+        """
         if inference.attempt > chunk.attempt:
-            # The intent is recorded before an attempt is made, and this one was not.
+            # The ledger records an attempt's intent before its invocation; it does not know this
+            # attempt.
             return None
         current = inference.attempt == chunk.attempt
         recorded = chunk.output_location if current else None
@@ -90,15 +100,15 @@ class CollectResults:
         return self.settler.settle_part(chunk, settings, part, timings=timings, reason=reason)
 
     def _rejected_before(self, context: ChunkContext, inference: InferenceId, key: str) -> Outcome:
-        """Carry a rejection on that died half-way, when no other message will."""
+        """Resume an interrupted rejection when no other message will."""
         chunk = context.chunk
         if inference.attempt == chunk.attempt:
             misaligned = self._misaligned(chunk, context.settings, key)
             if misaligned is not None or chunk.attempt > 1:
-                # It began with this very message, or maybe with a failure of an attempt that is over.
+                # This message began it, or possibly a failure of an earlier attempt.
                 reason = REJECTED_BEFORE if misaligned is None else misaligned.message
                 return self._fail(context, reason)
-        # A failure was first and is being recorded; its own message carries it to the end.
+        # A failure came first and is being recorded; its own message completes it.
         return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
 
     def _fail(self, context: ChunkContext, reason: str) -> Outcome:
@@ -117,7 +127,8 @@ class CollectResults:
         return None
 
     def _write(self, chunk: Chunk, settings: JobSettings, key: str) -> tuple[Part, str | None]:
-        # A rejection under way has written its part before its rejects object, which then no longer says what was sent.
+        # A rejection in progress writes its part before its rejects object, which then no longer
+        # tells what was sent.
         found = self.parts.find(chunk) if chunk.rejected else None
         if found is not None:
             return found, None
@@ -145,7 +156,7 @@ class CollectResults:
         try:
             yield from self.store.read(key)
         except NotFoundError as exc:
-            raise TransientError(f"{self.store.locate(key)} was announced and is not there (yet)") from exc
+            raise TransientError(f"{self.store.locate(key)} was announced and does not exist (yet)") from exc
 
 
 def _timings(notification: Notification) -> Timings:

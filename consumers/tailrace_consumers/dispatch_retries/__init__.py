@@ -1,1 +1,4 @@
-"""A retry's delay is over: invoke the chunk's next attempt."""
+"""DispatchRetries: invokes a chunk's next attempt when the retry's delay is over.
+
+Imports `tailrace_consumers.chunks`, `runtime`, the composition and `tailrace_core`.
+"""

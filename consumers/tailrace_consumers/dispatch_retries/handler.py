@@ -1,4 +1,4 @@
-"""Retries that are due, from their queue."""
+"""The handler of due retries, from their queue."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tailrace_core.messages.events import RetryDue, decode
 
 @cache
 def build() -> DispatchRetries:
-    """The service, from the function's environment; its first message pays for it."""
+    """Build the service from the function's environment, on its first message."""
     return assemble(Composition.from_environment())
 
 
 def assemble(composition: Composition) -> DispatchRetries:
-    """The service, of what is made for it."""
+    """Build the service from its parts."""
     return DispatchRetries(
         lookup=composition.lookup,
         attempts=composition.attempts,
@@ -29,11 +29,11 @@ def assemble(composition: Composition) -> DispatchRetries:
 
 
 def handle(body: str, service: DispatchRetries) -> HandledMessage:
-    """One message."""
+    """Handle one message."""
     message = decode(RetryDue, body)
     return service.handle(message), f"{message.job_id}.{message.range.name}"
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
-    """A batch of them."""
+    """Handle a batch of messages."""
     return process_serially(event, partial(handle, service=build()))

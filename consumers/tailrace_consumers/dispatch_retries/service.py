@@ -1,4 +1,4 @@
-"""What a retry that is due leads to: intent, invocation, confirmation."""
+"""The service that turns a due retry into an attempt: intent, invocation, confirmation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.messages.events import RetryDue
 
 THROTTLED_BASE_S = 30.0
-"""Of the wait after the service asked to slow down: one step longer than an ordinary retry's."""
+"""Base of the backoff after throttling: one step longer than an ordinary retry's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRetries:
-    """Handles one due retry at a time; a second copy of the same message finds the attempt made and stops."""
+    """Handles one due retry. A duplicate finds the attempt invoked and does nothing."""
 
     lookup: LedgerLookup
     attempts: Attempts
@@ -32,10 +32,10 @@ class DispatchRetries:
     random_source: random.Random
 
     def handle(self, message: RetryDue) -> Outcome:
-        """What became of the message.
+        """Handle the message and return its outcome.
 
         Raises:
-            TransientError: something did not answer: let the queue deliver it again.
+            TransientError: a service did not respond: the queue delivers the message again.
         """
         context = self.lookup.find(InferenceId(message.job_id, message.range, message.attempt))
         if context is None:
@@ -46,7 +46,10 @@ class DispatchRetries:
         return Outcome.STALE if intended is None else self._invoke(context, intended, message)
 
     def _intended(self, job: Job, chunk: Chunk, message: RetryDue) -> Chunk | None:
-        """The chunk with the message's attempt intended, now or by an earlier delivery that did not get to invoke."""
+        """Return the chunk with the message's attempt intended; None when the retry is stale.
+
+        The intent may stem from an earlier delivery that died before its invocation.
+        """
         if chunk.state is not ChunkState.OPEN or chunk.waiting:
             return None
         if chunk.attempt == message.attempt:

@@ -1,1 +1,4 @@
-"""A chunk failed: classify the reason; retry, split, reject the row or park."""
+"""HandleFailures: classifies a chunk's failure, then retries, splits, rejects the row or parks.
+
+Imports `tailrace_consumers.chunks`, `objects`, `runtime`, the composition and `tailrace_core`.
+"""

@@ -1,4 +1,4 @@
-"""What a person's decision to give a parked chunk up leads to: its rows are rejected with the reason given."""
+"""Discards: a person gives up a parked chunk, whose rows are rejected with the person's reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tailrace_core.messages.events import DiscardDue
 
 
 def is_discard(body: str) -> bool:
-    """Whether a message of the failed queue is such a decision, and not the endpoint's.
+    """Return whether a message of the failed queue is a discard, not the endpoint's.
 
     Raises:
         MessageError: it is not JSON.
@@ -26,17 +26,20 @@ def is_discard(body: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscardChunks:
-    """Handles one decision at a time; a second copy, or one that a redrive or a late success overtook, does nothing."""
+    """Handles one discard.
+
+    A duplicate, or one that a redrive or a late success overtook, does nothing.
+    """
 
     lookup: LedgerLookup
     settler: ChunkSettler
     rejection: Rejection
 
     def handle(self, message: DiscardDue) -> Outcome:
-        """What became of the message.
+        """Handle the message and return its outcome.
 
         Raises:
-            TransientError: something did not answer: let the queue deliver it again.
+            TransientError: a service did not respond: the queue delivers the message again.
             ContractError: the chunk's objects contradict the ledger.
         """
         context = self.lookup.find(InferenceId(message.job_id, message.range, message.attempt))

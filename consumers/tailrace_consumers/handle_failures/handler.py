@@ -1,4 +1,4 @@
-"""The endpoint's failures, from their queue."""
+"""The handler of the endpoint's failures, from their queue."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tailrace_core.messages.notifications import decode_notification
 
 @cache
 def build() -> HandleFailures:
-    """The service, from the function's environment; its first message pays for it."""
+    """Build the service from the function's environment, on its first message."""
     return assemble(Composition.from_environment())
 
 
 def assemble(composition: Composition) -> HandleFailures:
-    """The service, of what is made for it."""
+    """Build the service from its parts."""
     return HandleFailures(
         settings=composition.settings,
         lookup=composition.lookup,
@@ -34,7 +34,7 @@ def assemble(composition: Composition) -> HandleFailures:
 
 
 def handle(body: str, service: HandleFailures) -> HandledMessage:
-    """One message: what the endpoint says, or what a person decided."""
+    """Handle one message: a notification of the endpoint, or a person's decision."""
     if is_discard(body):
         message = decode(DiscardDue, body)
         return service.discards.handle(message), f"{message.job_id}.{message.range.name}"
@@ -43,5 +43,5 @@ def handle(body: str, service: HandleFailures) -> HandledMessage:
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ARG001 Lambda gives it
-    """A batch of them."""
+    """Handle a batch of messages."""
     return process_serially(event, partial(handle, service=build()))

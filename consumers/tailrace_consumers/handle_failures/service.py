@@ -1,4 +1,4 @@
-"""What a notification of failure leads to: its reason classified, and the policy applied to the chunk."""
+"""The service that classifies a failure's reason and applies the failure policy to its chunk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.locations import S3Location, parse_trusted
 
 MAX_DETAIL_BYTES = 64 * 1024
-"""Of a failure object; the container may have written anything."""
+"""Bytes read of a failure object; the container may have written anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleFailures:
-    """Handles one notification of failure at a time. Only the current attempt's failure counts, and it counts once."""
+    """Handles one notification of failure.
+
+    Only the current attempt's failure counts, and it counts once.
+    """
 
     settings: Settings
     lookup: LedgerLookup
@@ -35,10 +38,10 @@ class HandleFailures:
     discards: DiscardChunks
 
     def handle(self, notification: Notification) -> Outcome:
-        """What became of the notification.
+        """Handle the notification and return its outcome.
 
         Raises:
-            TransientError: something did not answer: let the queue deliver it again.
+            TransientError: a service did not respond: the queue delivers the message again.
             ContractError: the chunk's objects contradict the ledger.
         """
         inference = identify_attempt(notification, self.settings.endpoint_name, succeeded=False)
@@ -50,7 +53,7 @@ class HandleFailures:
         return self._stopped(context, inference) or self._fail(context, notification)
 
     def _stopped(self, context: ChunkContext, inference: InferenceId) -> Outcome | None:
-        """The outcome when this failure does not count (any more)."""
+        """Return the outcome of a failure that does not count (any more); None when it counts."""
         chunk, job = context.chunk, context.job
         if chunk.state is ChunkState.SPLIT and chunk.attempt == inference.attempt and job.state.accepts_results:
             return self.policy.resume_split(context.settings, chunk)
@@ -71,14 +74,14 @@ class HandleFailures:
             failure_class = classify(detail)
         unreported = failure_class is FailureClass.UNKNOWN and said == LOST_NOTIFICATION_REASON
         if unreported:
-            # The model did answer. As after a server error, no row is rejected at the first try.
+            # The model did respond. As after a server error, no row is rejected at the first try.
             failure_class = FailureClass.TRANSIENT
         reason = f"{said} {detail}" if detail and detail not in said else said
         failure = Failure(failure_class, reason, reported=not unreported)
         return self.policy.apply(context.job, context.settings, context.chunk, failure)
 
     def _detail(self, location: str | None) -> str:
-        """What the container said, for people; the failure counts without it as well."""
+        """Return the container's own text, for people; the failure counts without it as well."""
         if location is None:
             return ""
         try:

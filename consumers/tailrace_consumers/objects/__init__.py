@@ -1,4 +1,4 @@
-"""The bucket's objects as consumers read and write them: a chunk's rows, and parts.
+"""The bucket's objects that consumers read and write: the rows of chunks, and parts.
 
 Imports `tailrace_consumers.ports` and `tailrace_core`.
 """

@@ -1,4 +1,4 @@
-"""The rows of one open chunk as they lie in the bucket: sent records, kept records, and what was rejected before."""
+"""The rows of an open chunk in the bucket: sent records, kept records, and earlier rejects."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from tailrace_core.objects import keys
 
 @dataclass(frozen=True)
 class ChunkRows:
-    """All in memory: a chunk's objects have tens of megabytes at most, as ``chunk_bytes`` bounds them."""
+    """A chunk's rows, in memory; ``chunk_bytes`` bounds the objects to tens of megabytes."""
 
     chunk: Chunk
     settings: JobSettings
     header: bytes
-    """The line that stands at the head of each input object; empty unless the header is repeated."""
+    """The first line of each input object; empty unless the header is repeated."""
     sent: list[bytes]
     """Records with their line ends."""
     kept: list[bytes] | None
-    """Records with their line ends, one for each row of the range; None when no columns are kept."""
+    """Records with their line ends, one a row of the range; None when no columns are kept."""
     rejects: list[Reject]
     """Rows rejected before sending."""
 
     @cached_property
     def sent_rows(self) -> list[int]:
-        """The positions (in the whole input) of the rows sent, in order."""
+        """The positions of the rows sent, in the whole input and in order."""
         rejected = {each.row for each in self.rejects}
         return [row for row in range(self.chunk.range.first_row, self.chunk.range.end) if row not in rejected]
 
     def reject_all(self, reason: str) -> list[Reject]:
-        """What the rejects object holds when every row sent is rejected with ``reason``."""
+        """Return the rejects object's contents when every row sent is rejected."""
         now = [
             Reject(row, reason, self._original(row, record))
             for row, record in zip(self.sent_rows, self.sent, strict=True)
@@ -50,15 +50,16 @@ class ChunkRows:
 
 
 def strip_line_end(record: bytes) -> bytes:
-    """A record without its line end."""
+    """Return the record without its line end."""
     return record[:-2] if record.endswith(b"\r\n") else record.removesuffix(b"\n")
 
 
 def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, lost_input: bool = False) -> ChunkRows:
-    """The rows of an open chunk.
+    """Read the rows of an open chunk.
 
-    With ``lost_input`` an input that is missing, or does not hold the rows that the ledger says, counts as that many
-    rows of empty fields: whoever gives a chunk up may do so because its input is lost.
+    With ``lost_input``, an input that is missing, or does not hold the number of rows in the
+    ledger, counts as that many rows of empty fields: a lost input may be the reason to discard a
+    chunk.
 
     Raises:
         NotFoundError: an object is missing.
@@ -87,7 +88,7 @@ def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, 
 
 
 def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
-    """The rows of an open chunk that were rejected before sending, in order.
+    """Read the rows of an open chunk that were rejected before sending, in order.
 
     Raises:
         NotFoundError: the object is missing.

@@ -1,4 +1,7 @@
-"""Weaving a part: predictions, kept columns and rejected rows' places, line against line, many at a time."""
+"""Joining the lines of a part: kept columns, predictions, and blanks for rejected rows.
+
+In batches of lines.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,22 @@ BATCH_LINES = 4096
 
 
 def blank_prediction(columns: int, *, kept: bool) -> bytes:
-    """The prediction fields of a rejected row. A line must not be wholly empty: every CSV reader would skip it."""
+    """Return the prediction fields of a rejected row.
+
+    CSV readers skip empty lines, so the line is never empty.
+    """
     return b"," * (columns - 1) if kept or columns > 1 else b'""'
 
 
 def kept_lines(blocks: Iterable[bytes], rows: int, where: str) -> Iterator[list[bytes]]:
-    """The records of a kept object without their line ends.
+    """Yield the records of a kept object, without their line ends, in batches.
 
     Raises:
         ContractError: the object does not hold ``rows`` records.
     """
     count = 0
-    # An input may end inside quotes; its last record is a rejected row then, and its kept fields may end inside them.
+    # An input may end inside quotes; its last record is a rejected row then, and its kept fields
+    # may end inside them.
     for data in complete_records(blocks, allow_unclosed=True):
         lines = split_lines(data)
         count += len(lines)
@@ -36,7 +43,10 @@ def kept_lines(blocks: Iterable[bytes], rows: int, where: str) -> Iterator[list[
 def insert_blanks(
     predictions: Iterable[list[bytes]], rejected: Sequence[int], rows: int, blank: bytes
 ) -> Iterator[list[bytes]]:
-    """Predictions with ``blank`` at the rejected rows' places (from 0 in the chunk, ascending); ``rows`` in all."""
+    """Insert ``blank`` into the predictions at the positions of rejected rows.
+
+    ``rejected`` holds ascending positions, from 0 in the chunk; the result has ``rows`` lines.
+    """
     position, next_rejected = 0, 0
     for batch in predictions:
         join_lines: list[bytes] = []
@@ -61,14 +71,18 @@ def insert_blanks(
 
 
 def join_lines(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] | None) -> Iterator[bytes]:
-    """The part's bytes: ``kept,prediction`` lines, or bare predictions when nothing is kept."""
+    """Yield the part's bytes.
+
+    ``kept,prediction`` lines, or bare predictions when nothing is kept.
+    """
     if kept is None:
         for batch in predictions:
             if batch:
                 yield b"\n".join(batch) + b"\n"
         return
     for left, right in _pair_lines(kept, predictions):
-        # Four bytes objects a row, put side by side by assigning slices, then joined: the fastest of many ways.
+        # Four bytes objects a row, put side by side by assigning slices, then joined: the fastest
+        # of many ways.
         row = [b"", b",", b"", b"\n"]
         cells = row * len(left)
         cells[0::4] = left
@@ -77,7 +91,10 @@ def join_lines(predictions: Iterable[list[bytes]], kept: Iterable[list[bytes]] |
 
 
 def _pair_lines(left: Iterable[list[bytes]], right: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """Both streams of lines (no batch is empty) cut at the same places, read to their ends: both may object."""
+    """Yield batches of equal length from both streams, whose batches are never empty.
+
+    Reads both streams to their ends, because either may raise there.
+    """
     lefts, rights = iter(left), iter(right)
     have_left: list[bytes] = []
     have_right: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Parts: written once, by whoever is first; by what stands there then everybody publishes and settles."""
+"""Parts: the first writer creates a part, and all others publish and settle by what it holds."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _CHECKSUM = "tailrace-checksum"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part as it stands in the bucket."""
+    """A part in the bucket."""
 
     rejected: int
     size_bytes: int
     checksum: str
     body: bytes | None
-    """Its bytes when it is small enough to travel inside its event."""
+    """The part's bytes when it is small enough to be part of its event."""
     mine: bool
-    """Whether this caller wrote it."""
+    """True when this caller wrote the part."""
 
 
 class Parts:
-    """Writes parts and reads back those of others."""
+    """Writes parts, and finds parts that others wrote."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def write(self, chunk: Chunk, blocks: Iterable[bytes], *, rejected: int) -> Part:
-        """Write the chunk's part unless there is one; the part that stands there afterwards.
+        """Write the chunk's part unless one exists; return the part that exists afterwards.
 
-        Raises what reading ``blocks`` raises, and then nothing was written.
+        Raises what reading ``blocks`` raises; nothing is written then.
         """
         key = keys.part_key(chunk.job_id, chunk.range)
         checksummed = _ChecksummedBlocks(blocks, chunk, rejected)
@@ -48,11 +48,11 @@ class Parts:
             )
         found = self.find(chunk)
         if found is None:
-            raise TransientError(f"{self._store.locate(key)} was there and is not any more; try again")
+            raise TransientError(f"{self._store.locate(key)} existed a moment ago and does not any more; try again")
         return found
 
     def find(self, chunk: Chunk) -> Part | None:
-        """The part that stands there, if one does."""
+        """Return the chunk's part; None when it does not exist."""
         key = keys.part_key(chunk.job_id, chunk.range)
         stored = self._store.head(key)
         if stored is None:
@@ -65,7 +65,7 @@ class Parts:
         checksum = stored.metadata.get(_CHECKSUM)
         body = None
         if small or checksum is None:
-            # A large part's metadata was written before its checksum was known.
+            # A large part's metadata is written before its checksum is known.
             checksummed = _ChecksummedBlocks(self._store.read(key), chunk, rejected)
             for _ in checksummed:
                 pass
@@ -74,7 +74,7 @@ class Parts:
 
 
 class _ChecksummedBlocks:
-    """Lets blocks pass, and knows their checksum and, while they are few, their bytes."""
+    """Passes blocks on while computing their checksum, and keeps the bytes of a small part."""
 
     def __init__(self, blocks: Iterable[bytes], chunk: Chunk, rejected: int) -> None:
         self._blocks = blocks

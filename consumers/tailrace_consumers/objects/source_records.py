@@ -1,4 +1,4 @@
-"""The record that a row had in the source, put together again from what was sent and what was kept."""
+"""A row's record in the source, rebuilt from its sent and kept fields."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from tailrace_core.jobs.model import JobSettings
 
 
 def original_record(settings: JobSettings, sent: bytes, kept: bytes | None) -> bytes:
-    """The source's record of sent and kept fields, byte for byte, in the source's order, without a line end.
+    """Rebuild the source's record from sent and kept fields, without a line end.
 
-    Columns that were dropped come out empty. Where the fields do not fit the settings' columns (the record was ragged
-    and nobody looked), all that is known is given as it is: kept fields first.
+    Fields are byte for byte those of the source, in its order; dropped columns are empty. When the
+    number of fields differs from the settings' columns (a ragged record that no check refused), the
+    result is the kept fields, then the sent ones.
     """
     if not settings.source_columns:
         return sent if kept is None else b"%b,%b" % (kept, sent)

@@ -1,10 +1,10 @@
-"""The custom resources that make a stack's model, from an image or from an AutoML job's best candidate.
+"""ProvideModel: the custom resources that create a stack's model, from an image or an AutoML job.
 
-CloudFormation cannot read an AutoML job, and a model's containers and their environments cannot be attributes of a
-resource. So one function answers for two resources, in this order:
+CloudFormation cannot read an AutoML job, and a model's containers and their environments cannot be
+attributes of a resource. So one function implements two resources, in this order:
 
-``Custom::ModelSource`` makes nothing. It finds out what the containers are, so that the template can let the execution
-role read exactly these images and archives before the model is made.
+``Custom::ModelSource`` creates nothing. It resolves the containers, so that the template can allow
+the execution role to read exactly these images and archives before the model is created.
 
     ============================  =====================================================================================
     property                      value
@@ -21,25 +21,29 @@ role read exactly these images and archives before the model is made.
     ============================  =====================================================================================
     ``Digest``                    16 hexadecimal digits that change with the containers
     ``ContainerCount``            how many containers there are
-    ``RepositoryArns``            of the images, each once, separated by line feeds
-    ``ModelDataArns``             of the archives, the same; empty when the images hold the model
+    ``RepositoryArns``            repositories of the images, each once, separated by line feeds
+    ``ModelDataArns``             the archives, likewise; empty when the images hold the model
     ============================  =====================================================================================
 
-``Custom::Model`` makes the model; ``Ref`` gives its name, which is the physical id. Its properties are those above and:
+``Custom::Model`` creates the model; ``Ref`` returns its name, which is the physical id. Its
+properties are those above and:
 
     ============================  =====================================================================================
     property                      value
     ============================  =====================================================================================
-    ``Digest``                    the source's; another one means that what was granted is not what would be read
-    ``NamePrefix``                what the names of this stack's models start with, in small letters
-    ``ExecutionRoleArn``          the role that the containers work with
+    ``Digest``                    the source's; a different one means that the granted objects are not those to be read
+    ``NamePrefix``                prefix of the names of this stack's models, in lower case
+    ``ExecutionRoleArn``          the role of the containers
     ``EnableNetworkIsolation``    ``true`` or ``false``
     ``SubnetIds``                 a list, and with it:
-    ``SecurityGroupIds``          a list; both missing when the containers work in no VPC of the account
+    ``SecurityGroupIds``          a list; both missing when the containers run in no VPC of the account
     ``Tags``                      a list of ``{Key, Value}``, or missing
     ============================  =====================================================================================
 
-A model's name is the prefix and a hash of all that decides about the model. So an update makes a new model beside the
-old one, a configuration that names it, and an endpoint that moves over; then CloudFormation deletes the old model. The
-same request again, by a repeated delivery or a rollback, finds its model made.
+A model's name is the prefix and a hash of everything that determines the model. So an update
+creates a new model beside the old one and a configuration that names it, and moves the endpoint
+over; then CloudFormation deletes the old model. A duplicate of a request, by a repeated delivery or
+a rollback, finds its model created.
+
+Imports `tailrace_consumers.adapters` and `tailrace_core`.
 """

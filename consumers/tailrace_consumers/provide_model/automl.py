@@ -1,4 +1,4 @@
-"""What an AutoML job's description says about the model to deploy."""
+"""The containers of an AutoML job's best candidate, from the job's description."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _UNDER_WAY = frozenset({"InProgress", "Stopping"})
 
 
 def best_containers(name: str, job: dict[str, Any]) -> Containers:
-    """The containers of the job's best candidate, however many, each with its whole environment.
+    """Return the containers of the job's best candidate, each with its whole environment.
 
     Raises:
-        InputError: the job has no candidate to deploy; says what to do.
+        InputError: the job has no candidate to deploy; the message says what to do.
     """
     _require_completed(name, job)
     candidate = job.get("BestCandidate") or {}
@@ -23,7 +23,7 @@ def best_containers(name: str, job: dict[str, Any]) -> Containers:
     if not found:
         raise InputError(
             f"the AutoML job {name} has completed without a best candidate that lists its containers; tabular jobs "
-            "have one when a candidate succeeded: look at the job, or give ModelImage and ModelDataUrl"
+            "have one when a candidate succeeded: check the job, or give ModelImage and ModelDataUrl"
         )
     return tuple(_container(each) for each in found)
 

@@ -1,4 +1,4 @@
-"""The containers of a model, as SageMaker wants them, and what the execution role has to read for them."""
+"""The containers of a model, and the ARNs that its execution role reads."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ _DIGEST_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container: its image, its model archive (empty when the image holds the model), its whole environment."""
+    """A container.
+
+    Image, model archive (empty when the image holds the model), whole environment.
+    """
 
     image: str
     model_data_url: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def definition(self) -> dict[str, Any]:
-        """As CreateModel takes it."""
+        """Return the container definition for CreateModel."""
         found: dict[str, Any] = {"Image": self.image}
         if self.model_data_url:
             found["ModelDataUrl"] = self.model_data_url
@@ -37,7 +40,7 @@ class Container:
         return found
 
     def repository_arn(self, partition: str) -> str:
-        """The ECR repository that the image is pulled from.
+        """Return the ARN of the image's ECR repository.
 
         Raises:
             InputError: the image is not in ECR.
@@ -51,7 +54,7 @@ class Container:
         return f"arn:{partition}:ecr:{match['region']}:{match['account']}:repository/{match['repository']}"
 
     def model_data_arn(self, partition: str) -> str | None:
-        """The model archive as IAM names it; None when there is none.
+        """Return the model archive's ARN; None without an archive.
 
         Raises:
             InputError: the location is not that of an S3 object.
@@ -68,23 +71,23 @@ Containers = tuple[Container, ...]
 
 
 def digest(value: Any) -> str:
-    """Hexadecimal digits that depend on a JSON value and nothing else: not on the order of keys, not on the process."""
+    """Return a hexadecimal hash of a JSON value, independent of key order and process."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def definitions(containers: Containers) -> list[dict[str, Any]]:
-    """As CreateModel takes them, in the order in which a request passes them."""
+    """Return the definitions for CreateModel, in the order of a request's path."""
     return [container.definition() for container in containers]
 
 
 def repository_arns(containers: Containers, partition: str) -> list[str]:
-    """Each repository once."""
+    """Return the ARN of each repository once."""
     return _distinct(container.repository_arn(partition) for container in containers)
 
 
 def model_data_arns(containers: Containers, partition: str) -> list[str]:
-    """Each archive once."""
+    """Return the ARN of each archive once."""
     return _distinct(arn for container in containers if (arn := container.model_data_arn(partition)))
 
 
@@ -93,5 +96,5 @@ def _distinct(values: Iterable[str]) -> list[str]:
 
 
 def _literal(key: str) -> str:
-    """A key in a policy's resource, where three characters mean more than themselves."""
+    """Escape a key for a policy's resource, where three characters are special."""
     return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", key)

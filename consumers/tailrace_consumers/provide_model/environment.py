@@ -1,4 +1,4 @@
-"""A container's environment, from the text of a template's parameter."""
+"""A container's environment, parsed from a template's parameter."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ _EXAMPLE = 'write it as {"NAME": "value"}'
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """The variables in a JSON object of strings; none in an empty text. The limits are CreateModel's.
+    """Parse a JSON object of strings; an empty text holds no variables.
+
+    The limits are CreateModel's.
 
     Raises:
-        InputError: it is something else; says what and where.
+        InputError: the text is something else; the message says what and where.
     """
     if not text.strip():
         return {}
     try:
         found = json.loads(text, object_pairs_hook=_object)
     except ValueError as exc:
-        raise InputError(f"the model's environment is no JSON: {exc}; {_EXAMPLE}") from exc
+        raise InputError(f"the model's environment is not JSON: {exc}; {_EXAMPLE}") from exc
     if not isinstance(found, dict):
-        raise InputError(f"the model's environment is no JSON object: {_EXAMPLE}")
+        raise InputError(f"the model's environment is not a JSON object: {_EXAMPLE}")
     if len(found) > _LIMIT:
         raise InputError(f"the model's environment has {len(found)} variables; SageMaker takes {_LIMIT}")
     return {name: _value(name, value) for name, value in found.items()}

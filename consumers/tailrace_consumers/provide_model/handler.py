@@ -1,4 +1,4 @@
-"""One event of CloudFormation, and the answer that it waits for."""
+"""The handler of CloudFormation's events, each of which waits for a response."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from tailrace_consumers.provide_model.service import ProvideModel
 from tailrace_core.errors import ContractError, TailraceError
 
 RESERVE_S = MAX_SEND_S + 2 * CALL_S + 5.0
-"""Of the function's time, kept for the answer: a call that begins at the deadline, one that cleans up, and the PUTs."""
+"""Time reserved for the response.
+
+A call that begins at the deadline, one that cleans up, and the PUTs.
+"""
 
 _log = logging.getLogger("tailrace.provide_model")
 
 
 @cache
 def build() -> SageMakerModels:
-    """The adapter to SageMaker, kept for the next event."""
+    """Build the adapter to SageMaker; later events reuse it."""
     return SageMakerModels(BotocoreExecutor(short_timeout_client))
 
 
 def respond_to(event: dict[str, Any], adapter: SageMakerModels, remaining_s: float) -> Response:
-    """The answer, whatever the event is and whatever goes wrong."""
+    """Handle the event and return the response, a failure for any exception."""
     retry_until = RetryUntil(
         clock=time.monotonic, sleep=time.sleep, deadline=time.monotonic() + max(0.0, remaining_s - RESERVE_S)
     )
@@ -38,19 +41,19 @@ def respond_to(event: dict[str, Any], adapter: SageMakerModels, remaining_s: flo
         return ProvideModel(jobs=adapter, models=adapter, retry_until=retry_until).handle(
             ResourceRequest.from_event(event)
         )
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the stack has to hear of it
-        _log.exception("no answer was foreseen for this event")
+    except Exception as exc:  # noqa: BLE001 - the stack needs a response to any exception
+        _log.exception("an unexpected error")
         physical_id = str(event.get("PhysicalResourceId") or f"{event.get('LogicalResourceId', 'it')}-was-not-made")
         return Failed(physical_id, exc.message if isinstance(exc, TailraceError) else f"{type(exc).__name__}: {exc}")
 
 
 def handler(event: Any, context: Any) -> None:
-    """Answer the event at its ResponseURL. Raises what Lambda should run the event again for."""
+    """Respond to the event at its ResponseURL. After an error Lambda runs the event again."""
     url = event.get("ResponseURL") if isinstance(event, dict) else None
     if not isinstance(url, str):
-        raise ContractError("not an event of a custom resource: it has no ResponseURL to answer at")
-    answer = respond_to(event, build(), context.get_remaining_time_in_millis() / 1000)
+        raise ContractError("not an event of a custom resource: it lacks its ResponseURL")
+    response = respond_to(event, build(), context.get_remaining_time_in_millis() / 1000)
     what = {name: event.get(name) for name in ("RequestType", "ResourceType", "LogicalResourceId", "RequestId")}
-    level = logging.INFO if isinstance(answer, Succeeded) else logging.ERROR
-    _log.log(level, "%s", json.dumps({**what, **answer.fields()}))
-    send_response(url, encode_response(answer, event), put=put, sleep=time.sleep)
+    level = logging.INFO if isinstance(response, Succeeded) else logging.ERROR
+    _log.log(level, "%s", json.dumps({**what, **response.fields()}))
+    send_response(url, encode_response(response, event), put=put, sleep=time.sleep)

@@ -1,4 +1,4 @@
-"""A model to be made, and the name that follows from it."""
+"""A SageMaker model to create, and its name, which is derived from its definition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tailrace_consumers.provide_model.containers import Containers, definitions,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """All that CreateModel is told. The name holds a hash of what decides about the model; tags do not."""
+    """All parameters of CreateModel. The name holds a hash of all of them but the tags."""
 
     name_prefix: str
     containers: Containers
@@ -27,7 +27,7 @@ class Model:
         return f"{self.name_prefix}-{digest(self.definition())}"
 
     def definition(self) -> dict[str, Any]:
-        """CreateModel's parameters without name and tags."""
+        """Return CreateModel's parameters without name and tags."""
         found: dict[str, Any] = {
             "ExecutionRoleArn": self.execution_role_arn,
             "EnableNetworkIsolation": self.isolated,
@@ -37,10 +37,10 @@ class Model:
         return {**found, **self._containers()}
 
     def _containers(self) -> dict[str, Any]:
-        """SageMaker takes one container by another parameter than several."""
+        """Return the containers; SageMaker takes a single one by a parameter of its own."""
         found = definitions(self.containers)
         return {"PrimaryContainer": found[0]} if len(found) == 1 else {"Containers": found}
 
     def tag_list(self) -> list[dict[str, str]]:
-        """The tags as SageMaker takes them."""
+        """Return the tags in SageMaker's form."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]

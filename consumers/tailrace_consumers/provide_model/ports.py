@@ -1,4 +1,4 @@
-"""What the service needs of the world."""
+"""Ports of the service."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from tailrace_consumers.provide_model.models import Model
 from tailrace_core.errors import PermanentError
 
 Clock = Callable[[], float]
-"""Seconds that only grow."""
+"""Returns monotonic seconds."""
 Sleep = Callable[[float], object]
-"""Waits so many seconds."""
+"""Sleeps for a number of seconds."""
 
 
 class NotReadyError(PermanentError):
-    """SageMaker cannot use the execution role. Of a role that was just made, it may be able to in a moment."""
+    """SageMaker cannot use the execution role.
+
+    A new role works after IAM has propagated it.
+    """
 
 
 class AutoMLJobs(Protocol):
     """The account's AutoML jobs."""
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The job, as SageMaker describes it.
+        """Return the job as SageMaker describes it.
 
         Raises:
-            NotFoundError: there is no such job.
-            AccessDeniedError: the function may not look (yet).
-            TransientError: no answer.
+            NotFoundError: the job does not exist.
+            AccessDeniedError: the function may not describe the job (yet).
+            TransientError: SageMaker did not respond.
         """
 
 
@@ -35,16 +38,16 @@ class Models(Protocol):
     """The account's models."""
 
     def create(self, model: Model) -> bool:
-        """Make the model; False when there is one of its name.
+        """Create the model; return False when its name exists.
 
         Raises:
-            NotReadyError: SageMaker cannot use the role yet, or never will.
-            TransientError: no answer; it may be made.
-            PermanentError: SageMaker refuses it.
+            NotReadyError: SageMaker cannot use the role, now or ever.
+            TransientError: SageMaker did not respond; the model may exist.
+            PermanentError: SageMaker refuses the model.
         """
 
     def tag(self, arn: str, tags: list[dict[str, str]]) -> None:
-        """Put tags on a model that is there; those that it has besides stay."""
+        """Add tags to an existing model; its other tags stay."""
 
     def delete(self, name: str) -> bool:
-        """Remove a model; False when there is none of the name."""
+        """Delete a model; return False when it does not exist."""

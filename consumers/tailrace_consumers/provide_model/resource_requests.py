@@ -1,4 +1,4 @@
-"""What CloudFormation asks for, read from its event."""
+"""Requests of CloudFormation, parsed from its events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "Custom::Model"
 
 
 class RequestType(StrEnum):
-    """What is to happen to the resource."""
+    """The operation on the resource."""
 
     CREATE = "Create"
     UPDATE = "Update"
@@ -26,49 +26,52 @@ class RequestType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceProperties:
-    """A resource's properties. Every value that CloudFormation sends is a string, a list or an object of such."""
+    """A resource's properties.
+
+    CloudFormation sends strings, and lists and objects of them.
+    """
 
     values: Mapping[str, Any]
 
     def text(self, name: str) -> str:
-        """A string that may be missing: then it is empty."""
+        """Return an optional string, by default empty."""
         value = self.values.get(name, "")
         if not isinstance(value, str):
-            raise InputError(f"the property {name} is no string")
+            raise InputError(f"the property {name} is not a string")
         return value.strip()
 
     def required(self, name: str) -> str:
-        """A string that has to be there."""
+        """Return a required string."""
         if value := self.text(name):
             return value
         raise InputError(f"the property {name} is missing")
 
     def flag(self, name: str) -> bool:
-        """``true`` or ``false``; a flag that is missing is false."""
+        """Return an optional flag, ``true`` or ``false``, by default false."""
         value = self.text(name).lower() or "false"
         if value not in {"true", "false"}:
             raise InputError(f"the property {name} is {value!r}, neither true nor false")
         return value == "true"
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of strings that may be missing."""
+        """Return an optional list of strings, by default empty."""
         value = self.values.get(name, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise InputError(f"the property {name} is no list of strings")
+            raise InputError(f"the property {name} is not a list of strings")
         return tuple(value)
 
     def tags(self) -> dict[str, str]:
-        """The property Tags, which may be missing."""
+        """Return the optional property Tags."""
         value = self.values.get("Tags", [])
         try:
             return {tag["Key"]: tag["Value"] for tag in value}
         except (TypeError, KeyError) as exc:
-            raise InputError("the property Tags is no list of {Key, Value}") from exc
+            raise InputError("the property Tags is not a list of {Key, Value}") from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRequest:
-    """One event. ``physical_id`` is empty when the resource is to be created."""
+    """A request. ``physical_id`` is empty when the resource is to be created."""
 
     verb: RequestType
     resource_type: str
@@ -79,10 +82,10 @@ class ResourceRequest:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> ResourceRequest:
-        """The request in an event.
+        """Parse the request of an event.
 
         Raises:
-            ContractError: it is none of CloudFormation's.
+            ContractError: the event is not one of CloudFormation's.
         """
         try:
             return cls(
@@ -98,11 +101,14 @@ class ResourceRequest:
 
     @property
     def partition(self) -> str:
-        """The partition that the stack is in."""
+        """The stack's partition."""
         return self.stack_id.split(":")[1]
 
     def arn_of_model(self, name: str) -> str:
-        """A model beside the stack, as SageMaker writes its ARN: in small letters."""
+        """Return the ARN of a model in the stack's account and region.
+
+        SageMaker writes it in lower case.
+        """
         _, partition, _, region, account_id, _ = self.stack_id.split(":", 5)
         return f"arn:{partition}:sagemaker:{region}:{account_id}:model/{name.lower()}"
 
@@ -111,7 +117,7 @@ class ResourceRequest:
         """The AutoML job to deploy; empty when an image is given.
 
         Raises:
-            InputError: both are given, or neither.
+            InputError: both properties are given, or neither.
         """
         job, image = self.properties.text("AutoMLJobName"), self.properties.text("Image")
         if bool(job) == bool(image):
@@ -119,7 +125,7 @@ class ResourceRequest:
         return job
 
     def container(self) -> Container:
-        """The container of the image that is given. Raises `InputError`."""
+        """Return the container of the given image. Raises `InputError`."""
         return Container(
             self.properties.required("Image"),
             self.properties.text("ModelDataUrl"),
@@ -130,4 +136,4 @@ class ResourceRequest:
 def _arn(value: Any) -> str:
     if isinstance(value, str) and re.fullmatch(r"arn(?::[^:]*){4}:.+", value):
         return value
-    raise ValueError("the StackId is no ARN")
+    raise ValueError("the StackId is not an ARN")

@@ -1,4 +1,4 @@
-"""Trying again until a deadline: what was just granted may not be seen yet, and services have bad moments."""
+"""Retries until a deadline: grants take time to propagate, and services fail for a moment."""
 
 from __future__ import annotations
 
@@ -13,26 +13,32 @@ T = TypeVar("T")
 
 
 PROPAGATION_ERRORS = (AccessDeniedError, NotReadyError)
-"""What looks like a refusal while IAM spreads a grant."""
+"""Errors that may be temporary while IAM propagates a grant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryUntil:
-    """Bounds for one event: ``deadline`` is when an answer has to be under way, by the clock."""
+    """A retry policy for one event.
+
+    By ``deadline``, on the ``clock``, its response has to be on its way.
+    """
 
     clock: Clock
     sleep: Sleep
     deadline: float
     propagation_s: float = 60.0
-    """How long a refusal counts as a grant that is still spreading. IAM promises seconds and mostly keeps it."""
+    """How long a refusal counts as a grant that is still propagating.
+
+    IAM documents seconds and mostly needs no more.
+    """
     first_wait_s: float = 1.0
     max_wait_s: float = 8.0
 
     def run(self, what: str, attempt: Callable[[], T]) -> T:
-        """What ``attempt`` returns, in the end.
+        """Call ``attempt`` until it succeeds, and return its result.
 
         Raises:
-            TailraceError: its last error, with how long it was tried; a lasting one at once.
+            TailraceError: the last error, with the time spent; a permanent error is raised at once.
         """
         began, wait_s = self.clock(), self.first_wait_s
         while True:
@@ -43,10 +49,10 @@ class RetryUntil:
                     self.deadline if isinstance(exc, TransientError) else min(self.deadline, began + self.propagation_s)
                 )
                 if self.clock() + wait_s > limit:
-                    raise _give_up(exc, what, self.clock() - began) from exc
+                    raise _exhausted(exc, what, self.clock() - began) from exc
             self.sleep(wait_s)
             wait_s = min(2 * wait_s, self.max_wait_s)
 
 
-def _give_up(exc: TailraceError, what: str, tried_s: float) -> TailraceError:
+def _exhausted(exc: TailraceError, what: str, tried_s: float) -> TailraceError:
     return type(exc)(f"{what}, tried for {tried_s:.0f} s: {exc.message}")

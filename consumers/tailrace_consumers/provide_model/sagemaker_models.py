@@ -1,4 +1,4 @@
-"""SageMaker's AutoML jobs and models, and what its refusals mean."""
+"""SageMaker's AutoML jobs and models, with the meaning of its refusals."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ from tailrace_core.errors import NotFoundError, PermanentError
 
 _CONNECT_S, _READ_S = 3.0, 10.0
 CALL_S = _CONNECT_S + _READ_S
-"""How long one call takes at most: it is made once, and `RetryUntil` decides about the next."""
+"""The longest duration of a call: it is made once, and `RetryUntil` decides about the next."""
 
 _UNKNOWN_OPERATION = frozenset({"UnknownOperationException", "UnknownOperation", "InvalidAction"})
-# SageMaker says all of these with the code ValidationException.
+# SageMaker reports all of these with the code ValidationException.
 _TAKEN = re.compile(r"already exist")
 _MISSING = re.compile(r"[Cc]ould not find|does not exist")
 _NOT_READY = re.compile(r"[Cc]ould not (?:access|assume)|AssumeRole|trust relationship|not authorized to perform")
 
 
 def short_timeout_client(service: str) -> Any:
-    """A client whose calls end while there is still time to answer."""
+    """Create a client whose calls end while there is still time to respond."""
     return make_client(
         service, Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries={"total_max_attempts": 1})
     )
 
 
 class SageMakerModels:
-    """Both ports of the service; ``execute`` carries out one call and raises our errors."""
+    """Implements both ports of the service.
+
+    ``execute`` carries out one call and raises our errors.
+    """
 
     def __init__(self, execute: Callable[[Call], Any]) -> None:
         self._execute = execute
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The job by the current API, or by the one before it where that one alone knows it."""
+        """Return the job by the current API, or by the previous one when only that knows it."""
         try:
             return self._call("describe_auto_ml_job_v2", AutoMLJobName=name)
         except PermanentError as exc:
@@ -53,7 +56,7 @@ class SageMakerModels:
             raise NotFoundError(f"there is no AutoML job {name} in this account and region") from exc
 
     def create(self, model: Model) -> bool:
-        """Make the model, unless it is there."""
+        """Create the model unless it exists."""
         tags = {"Tags": model.tag_list()} if model.tags else {}
         try:
             self._call("create_model", ModelName=model.name, **model.definition(), **tags)
@@ -66,11 +69,11 @@ class SageMakerModels:
         return True
 
     def tag(self, arn: str, tags: list[dict[str, str]]) -> None:
-        """Put tags on a model."""
+        """Add tags to a model."""
         self._call("add_tags", ResourceArn=arn, Tags=tags)
 
     def delete(self, name: str) -> bool:
-        """Remove a model, if it is there."""
+        """Delete a model if it exists."""
         try:
             self._call("delete_model", ModelName=name)
         except PermanentError as exc:

@@ -1,4 +1,4 @@
-"""What a request of CloudFormation leads to."""
+"""The service that handles requests of CloudFormation."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from tailrace_consumers.provide_model.retrying import RetryUntil
 from tailrace_core.errors import InputError, TailraceError, TransientError
 
 SEPARATOR = "\n"
-"""Between ARNs in an attribute: the one character that SageMaker takes in no location."""
+"""Separator of ARNs in an attribute: the one character that SageMaker allows in no location."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvideModel:
-    """Answers one request at a time; the same request again leads to the same answer."""
+    """Handles one request; a duplicate request gets the same response."""
 
     jobs: AutoMLJobs
     models: Models
     retry_until: RetryUntil
 
     def handle(self, request: ResourceRequest) -> Response:
-        """The answer; never an exception of ours, always a reason."""
+        """Return the response; our own errors become failures with a reason."""
         operation = self._operation(request)
         if operation is None:
-            return Failed(_placeholder_id(request), f"{request.resource_type} is none of this function's resources")
+            return Failed(_placeholder_id(request), f"{request.resource_type} is not one of this function's resources")
         try:
             return operation(request)
         except TailraceError as exc:
@@ -102,7 +102,11 @@ class ProvideModel:
         )
 
     def _creation_failed(self, request: ResourceRequest, model: Model, exc: TailraceError) -> Response:
-        """An update's failure keeps the old model's id, so nobody else would remove what may have been made."""
+        """Return the failure; after a failed update, first delete the new model, which may exist.
+
+        The failed update keeps the old model's id, so CloudFormation would never delete the new
+        one.
+        """
         if request.verb is RequestType.CREATE:
             return Failed(model.name, exc.message)
         if isinstance(exc, TransientError) and model.name != request.physical_id:
@@ -119,12 +123,15 @@ class ProvideModel:
     def _delete(self, request: ResourceRequest) -> Response:
         name = request.physical_id
         prefix = request.properties.values.get("NamePrefix")
-        # What was never made has another id; a source has nothing to remove.
+        # A model that was never created has another id; a source has nothing to delete.
         if request.resource_type == MODEL and prefix and name.startswith(f"{prefix}-"):
             self.retry_until.run(f"deleting the model {name}", lambda: self.models.delete(name))
         return Succeeded(name or _placeholder_id(request))
 
 
 def _placeholder_id(request: ResourceRequest) -> str:
-    """The id of what was not made: the one that it has, or one that tells a later deletion that there is nothing."""
+    """Return the physical id of a resource that was not created: its own, or a placeholder.
+
+    The placeholder tells a later deletion that nothing exists.
+    """
     return request.physical_id or f"{request.logical_id}-was-not-made"

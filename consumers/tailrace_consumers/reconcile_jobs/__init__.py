@@ -1,1 +1,6 @@
-"""Every few minutes: what is overdue is looked up, invoked again, expired or finished."""
+"""ReconcileJobs.
+
+Every few minutes finds overdue chunks and jobs, and invokes, expires or finishes them.
+
+Imports `tailrace_consumers.chunks`, `runtime`, the composition and `tailrace_core`.
+"""

@@ -1,4 +1,4 @@
-"""The schedule's tick."""
+"""The handler of the schedule's events."""
 
 from __future__ import annotations
 
@@ -11,28 +11,43 @@ from tailrace_consumers.runtime.telemetry import report_run
 from tailrace_core.errors import ConfigurationError
 
 RUN_LIMIT_S = 180.0
-"""For one run; the function's timeout has to be longer by what one look may take."""
+"""Time limit of one run.
+
+The function's timeout must be longer, by the time that one item may take.
+"""
 
 
 @cache
 def build() -> ReconcileJobs:
-    """The service, from the function's environment."""
+    """Build the service from the function's environment."""
     return assemble(Composition.from_environment())
 
 
 def assemble(composition: Composition) -> ReconcileJobs:
-    """The service, of what is made for it."""
+    """Build the service from its parts.
+
+    Raises:
+        ConfigurationError: the environment lacks the notification queues.
+    """
     adapters = composition.adapters
     if adapters.notifications is None:
         raise ConfigurationError("reconcile_jobs needs TAILRACE_SUCCEEDED_QUEUE and TAILRACE_FAILED_QUEUE")
-    shared = ("ledger", "lookup", "store", "attempts", "attempt_invoker", "settler", "completion", "retries")
-    parts: dict[str, Any] = {name: getattr(composition, name) for name in shared}
     return ReconcileJobs(
-        bucket=composition.settings.bucket, notifications=adapters.notifications, meter=adapters.meter, **parts
+        bucket=composition.settings.bucket,
+        ledger=composition.ledger,
+        lookup=composition.lookup,
+        store=composition.store,
+        attempts=composition.attempts,
+        attempt_invoker=composition.attempt_invoker,
+        settler=composition.settler,
+        completion=composition.completion,
+        retries=composition.retries,
+        notifications=adapters.notifications,
+        meter=adapters.meter,
     )
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 a tick says nothing
-    """One run; its answer is what was found."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 the event holds nothing of interest
+    """Run once and return the counts of what was found."""
     found, errors = build().run(RUN_LIMIT_S)
     return report_run(found, errors)

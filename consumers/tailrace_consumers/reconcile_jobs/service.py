@@ -1,4 +1,7 @@
-"""What is overdue: lost notifications, attempts nobody knows of, jobs past their deadline, finishers that died."""
+"""The reconciler.
+
+Lost notifications, unconfirmed attempts, jobs past their deadline, dead finishers.
+"""
 
 from __future__ import annotations
 
@@ -28,23 +31,26 @@ from tailrace_core.objects.locations import parse_trusted
 MIN_RECHECK_S = 300.0
 MAX_RECHECK_S = 3_600.0
 WAITING_RECHECK_S = 900.0
-"""A job of which chunks wait: should nothing of it be in flight, nobody else starts them."""
+"""Interval of checks of a job with waiting chunks.
+
+When none is in flight, nobody else invokes them.
+"""
 ANSWER_GRACE_S = 900.0
-"""Beyond an attempt's TTL and timeout, before it is given up."""
+"""Time beyond an attempt's TTL and timeout before it is given up."""
 MAX_DUE_PER_SHARD = 50
-"""What is looked at in one run, of each shard of the index."""
+"""Due items of one run, for each shard of the index."""
 MAX_CANCELLED_PER_RUN = 2_000
 DEADLINE_GRACE_S = 900.0
-"""Past its deadline, before a job counts as late: three runs could have ended it."""
-NO_CONFIRMATION = "nobody recorded that the attempt before was invoked"
+"""Time past its deadline before a job counts as late: three runs could have ended it."""
+NO_CONFIRMATION = "the ledger holds no confirmation that the previous attempt was invoked"
 NO_ANSWER = "no answer within the request's time to live and the invocation's timeout"
 
 
 class Finding(StrEnum):
-    """What became of something overdue: the name of the metric that counts it."""
+    """The result of reconciling a due item; each value is the name of the metric that counts it."""
 
     SETTLED = "OverdueSettled"
-    """Nothing to do any more: the index is a moment late."""
+    """Already settled: the index lags behind."""
     WAITING = "OverdueWaiting"
     LOST_SUCCESS = "NotificationsLostSuccess"
     LOST_FAILURE = "NotificationsLostFailure"
@@ -56,12 +62,15 @@ class Finding(StrEnum):
     CLOSING = "JobsClosing"
     FINISHED = "JobsFinishedLate"
     FAILED = "OverdueFailed"
-    """An error; it stays overdue and is looked at again."""
+    """An error; the item stays due and the next run tries it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileJobs:
-    """Looks at what is due, bounded in number and time. Two at once are harmless: every step may happen twice."""
+    """Reconciles due items, bounded in number and time.
+
+    Concurrent runs are harmless: each step is idempotent.
+    """
 
     bucket: str
     ledger: Ledger
@@ -76,9 +85,9 @@ class ReconcileJobs:
     meter: Meter
 
     def run(self, seconds: float) -> tuple[Counter[Finding], list[str]]:
-        """Look at what is due for ``seconds`` at most; what was found, and the errors as text.
+        """Reconcile due items for up to ``seconds``; return the findings, and the errors as text.
 
-        Measures how many jobs are late, also when none is: an alarm waits for the sign of life.
+        Records the number of late jobs, also when it is 0: an alarm watches for missing data.
         """
         found: Counter[Finding] = Counter()
         errors: list[str] = []
@@ -97,7 +106,7 @@ class ReconcileJobs:
                     late.add(job.job_id)
                 found[self._reconcile(job, due)] += 1
             except (TailraceError, ValueError) as exc:
-                # One thing that cannot be mended must not keep the rest waiting.
+                # One failing item must not block the rest.
                 found[Finding.FAILED] += 1
                 errors.append(f"{due.job_id} {due.range.name if due.range else ''}: {exc}")
         self.meter.record(Metric.JOBS_PAST_DEADLINE, len(late))
@@ -123,7 +132,7 @@ class ReconcileJobs:
         if job.state is JobState.FINISHING or job.complete:
             self.completion.finish(job)
             return Finding.FINISHED
-        # Its chunks may all have come to their end just before the producer, which is no more, recorded one that waits.
+        # All chunks may have settled just before the producer recorded a waiting one and died.
         self.completion.fill_window(job)
         recheck_s = WAITING_RECHECK_S if job.chunks_waiting else MAX_RECHECK_S
         self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + recheck_s))
@@ -141,7 +150,10 @@ class ReconcileJobs:
         return self._find_answer(chunk) or self._wait(chunk, settings)
 
     def _invoke_next(self, chunk: Chunk, settings: JobSettings) -> Finding:
-        """Whether the attempt reached the service nobody knows; its success would still count."""
+        """Invoke the next attempt after an unconfirmed one, which may have reached the service.
+
+        Its success counts too.
+        """
         following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION)
         if following is None:
             return Finding.SETTLED
@@ -149,14 +161,18 @@ class ReconcileJobs:
         return Finding.PARKED if parked else Finding.UNCONFIRMED
 
     def _find_answer(self, chunk: Chunk) -> Finding | None:
-        """Send the notification that never came, if there is an answer; it is handled as if it had."""
+        """Send the lost notification if the attempt's output or failure exists.
+
+        None when neither does.
+        """
         for location, prefix, succeeded in (
             (chunk.output_location, keys.OUTPUTS, True),
             (chunk.failure_location, keys.FAILURES, False),
         ):
             if location is not None and self._is_there(location, prefix):
                 self.notifications.send(_notification(chunk, location, succeeded=succeeded), succeeded=succeeded)
-                # Again and again if need be, ever more seldom: what cannot be collected stays visible.
+                # Repeats with a growing delay if need be: an output that cannot be collected stays
+                # visible.
                 self.attempts.postpone(chunk, self._recheck_delay_s(chunk), chunk.reason or "")
                 return Finding.LOST_SUCCESS if succeeded else Finding.LOST_FAILURE
         return None
@@ -171,7 +187,7 @@ class ReconcileJobs:
     def _wait(self, chunk: Chunk, settings: JobSettings) -> Finding:
         now = self.attempts.now()
         if chunk.invoked_at is None:
-            # Whoever confirmed it did not say when; from now on it is known to be no later than this.
+            # The confirmation lacks its time: record now as the latest possible time.
             self.ledger.confirm(dataclasses.replace(chunk, invoked_at=now, due_at=now + MIN_RECHECK_S))
             return Finding.WAITING
         give_up_at = chunk.invoked_at + settings.request_ttl_s + settings.invocation_timeout_s + ANSWER_GRACE_S
@@ -183,12 +199,12 @@ class ReconcileJobs:
         return Finding.WAITING
 
     def _recheck_delay_s(self, chunk: Chunk) -> float:
-        """How long to wait before the next look: half of the attempt's age, within bounds."""
+        """Return the delay of the next check: half of the attempt's age, within bounds."""
         age_s = 0.0 if chunk.invoked_at is None else self.attempts.now() - chunk.invoked_at
         return min(max(age_s / 2, MIN_RECHECK_S), MAX_RECHECK_S)
 
     def _retry(self, chunk: Chunk) -> None:
-        """As for an expired request: not counted, bounded by the job's deadline."""
+        """Queue a retry as for an expired request: not counted, bounded by the job's deadline."""
         message = RetryDue(
             job_id=chunk.job_id,
             first_row=chunk.range.first_row,
@@ -202,7 +218,7 @@ class ReconcileJobs:
 
 
 def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:
-    """What the endpoint would have sent, as far as it is known."""
+    """Build the notification that the endpoint would have sent, as far as its fields are known."""
     known = {
         "eventName": RESULT,
         "invocationStatus": "Completed" if succeeded else "Failed",

@@ -1,4 +1,4 @@
-"""What every function needs while it runs: batches, deferred checks, logs and metrics.
+"""The runtime of every function: batches, deferred completion checks, logs and metrics.
 
 Imports the ports, `metrics`, `outcomes` and `tailrace_core`.
 """

@@ -1,7 +1,7 @@
 """Batches of queue messages with partial failures.
 
-Each message succeeds or fails on its own; the response lists the failed ones. Powertools has a processor for this, but
-importing it takes a quarter of a function's cold start (decision 91).
+Each message succeeds or fails on its own; the response lists the failed ones. Powertools has a
+processor for this, but importing it takes a quarter of a function's cold start (decision 91).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from tailrace_consumers.ports import DeferToSerialError
 T = TypeVar("T")
 
 CONCURRENCY = 4
-"""Messages of a batch that CollectResults handles at once: it mostly waits for AWS (decision 95)."""
+"""Messages of a batch that CollectResults handles at once.
+
+It mostly waits for AWS (decision 95).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,15 @@ def process_batch(
 ) -> dict[str, Any]:
     """Handle each message and return Lambda's partial batch response.
 
-    SQS delivers a message again when ``handle`` raised, and moves it to the dead-letter queue in the end. A batch whose
-    messages all failed gets the same kind of response: it lists the failures, and the queue counts receives.
+    SQS delivers a message again when ``handle`` raised, and moves it to the dead-letter queue in
+    the end. A batch whose messages all failed gets the same kind of response: it lists the
+    failures, and the queue counts receives.
 
-    ``finish`` runs after all messages, for work that several of them share. It returns the ids of the messages whose
-    share failed.
+    ``finish`` runs after all messages, for work that several of them share. It returns the ids of
+    the messages whose share failed.
 
-    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises `DeferToSerialError` is
-    handled again, alone, after all others.
+    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises
+    `DeferToSerialError` is handled again, alone, after all others.
     """
     records = [Record(each["messageId"], each["body"]) for each in event["Records"]]
     failed: set[str] = set()
@@ -78,11 +82,13 @@ def handle_concurrently(
     concurrency: int,
     make_pool: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> None:
-    """Call ``handle`` for each item, in order, at most ``concurrency`` at once; return when all calls have ended.
+    """Call ``handle`` for each item, in order, at most ``concurrency`` at once.
 
-    The caller's thread handles what is left when the process can start no thread. Once a call raises, no other begins;
-    calls in progress end first, then the first exception is raised here. ``handle`` has to bound its own duration: each
-    AWS call has a timeout, and so does the function.
+    Return when all calls have ended.
+
+    The caller's thread handles what is left when the process can start no thread. Once a call
+    raises, no other begins; calls in progress end first, then the first exception is raised here.
+    ``handle`` has to bound its own duration: each AWS call has a timeout, and so does the function.
     """
     waiting = deque(items)
     raised: list[BaseException] = []
@@ -92,7 +98,8 @@ def handle_concurrently(
             if waiting:
                 handle(waiting.popleft())
         except BaseException as exc:  # noqa: BLE001 raised by the caller's thread below
-            # In this order: a thread that finds the deque emptied meanwhile appends its IndexError after this.
+            # In this order: a thread that finds the deque emptied meanwhile appends its IndexError
+            # after this.
             raised.append(exc)
             waiting.clear()
 

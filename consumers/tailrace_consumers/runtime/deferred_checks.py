@@ -1,4 +1,4 @@
-"""Looks: which jobs a batch's messages have settled chunks of. Each is looked at once, when all of them are handled."""
+"""Completion checks of jobs, deferred to the end of a batch so that each job is checked once."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from typing import Protocol
 
 
 class CompletionCheck(Protocol):
-    """Who looks after a job when one of its chunks was settled; `tailrace_consumers.chunks.job_completion` does."""
+    """A check to run after a chunk was settled.
+
+    `tailrace_consumers.chunks.job_completion` implements it.
+    """
 
     def check(self, job_id: str) -> None:
-        """End the job if that is due, have what waits started if it fits."""
+        """Complete the job if it is due; else invoke waiting chunks that fit its window."""
         ...
 
 
 class DeferredCompletion:
-    """Puts looks off to the end of a batch; one of these for each batch, one `of` for each of its messages.
+    """Defers each job's completion check to the end of the batch.
 
-    Functions work on several batches at a time. Were each message to look, all of them would see room for the same
-    waiting chunks, and all but one would be refused. Until the batch is over none of its messages is acknowledged: who
-    dies before has the settled chunks announced again, and those have the job looked at, too.
+    Create one for each batch, and call `for_message` for each message. Several instances of a
+    function handle batches of one job at a time. If every message checked the job, all of them
+    would see room for the same waiting chunks, and the ledger would refuse all claims but one.
+    Messages are acknowledged only after the batch: when the function dies before the checks, SQS
+    delivers the messages again, and those lead to the same checks.
     """
 
     def __init__(self, completion_check: CompletionCheck) -> None:
@@ -28,11 +33,11 @@ class DeferredCompletion:
         self._noted: list[tuple[str, str]] = []
 
     def for_message(self, message_id: str) -> CompletionCheck:
-        """Who notes that jobs are to be looked at because of this message. Any thread may."""
+        """Return a check that defers jobs on behalf of this message; thread-safe."""
         return _DeferredCheck(message_id, self._noted)
 
     def flush(self, on_error: Callable[[Exception], None]) -> set[str]:
-        """Look at each job that was noted; the messages of those that could not be looked at."""
+        """Check each deferred job once; return the ids of the messages whose job's check failed."""
         messages: dict[str, list[str]] = {}
         for job_id, message_id in self._noted:
             messages.setdefault(job_id, []).append(message_id)
@@ -40,7 +45,7 @@ class DeferredCompletion:
         for job_id, message_ids in messages.items():
             try:
                 self._completion_check.check(job_id)
-            except Exception as exc:  # noqa: BLE001 whatever it is, the other jobs are looked at
+            except Exception as exc:  # noqa: BLE001 one job's failure must not stop the others
                 on_error(exc)
                 failed.update(message_ids)
         return failed
@@ -52,5 +57,5 @@ class _DeferredCheck:
     noted: list[tuple[str, str]]
 
     def check(self, job_id: str) -> None:
-        """Note the job."""
+        """Defer the job's check."""
         self.noted.append((job_id, self.message_id))

@@ -1,7 +1,8 @@
-"""Garbage collection while a function starts.
+"""Garbage collection during a cold start.
 
-A start allocates a hundred thousand objects that last, botocore's models above all. Python looks through them again and
-again for cycles that are not there, which was a fifth of a cold start; a single look at all of them takes 40 ms.
+A start allocates a hundred thousand objects that last, most of them botocore's models. Python would
+scan them again and again for cycles that do not exist, which took a fifth of a cold start; one scan
+of all of them takes 40 ms.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ import gc
 from functools import cache
 
 ALLOCATIONS = 200_000
-"""So many objects more than were let go make the collector look; more than any function's start makes."""
+"""Net allocations that trigger a collection: more than any function's start makes."""
 
 _USUAL = gc.get_threshold()
 
 
 def defer_collection() -> None:
-    """Let the collector wait."""
+    """Defer collections until `resume_collection`."""
     gc.set_threshold(ALLOCATIONS)
 
 
 @cache
 def resume_collection() -> None:
-    """Have the collector look as often as ever, but never again at what is there now; once in a process.
+    """Restore the usual thresholds and exclude all present objects from collection.
 
-    To be called when the first event has been handled: by then all that lasts has been made.
+    Once in a process.
+
+    Call it after the first event: by then all lasting objects exist.
     """
     gc.freeze()
     gc.set_threshold(*_USUAL)

@@ -1,4 +1,4 @@
-"""Logs and metrics of one function: what became of each message, and why those failed that did."""
+"""Logs and metrics of one function: the outcome of each message, and the reason of each failure."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_core.errors import ContractError, TailraceError
 
 HandledMessage = tuple[Outcome, str]
-"""What became of a message, and what it was about."""
+"""The outcome of a message, and its subject for the log."""
 
 WARNING_OUTCOMES = frozenset({Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED})
-"""What somebody may want to look into."""
+"""Outcomes logged as warnings: somebody may want to investigate them."""
 
 _POWERTOOLS_LOCK = Lock()
-"""Held by whoever adds to the metrics or logs, which Powertools leaves to one thread at a time."""
+"""Held while adding to metrics or logs: Powertools supports one thread at a time."""
 
 
 @cache
 def logger() -> Logger:
-    """The function's logger; service and level come from Powertools' environment variables."""
+    """Return the function's logger.
+
+    Service and level come from Powertools' environment variables.
+    """
     return Logger()
 
 
 @cache
 def metrics() -> Metrics:
-    """The function's metrics, in the embedded format. A dimension tells the stacks of one account apart."""
+    """Return the function's metrics, in the embedded format; the stack is a dimension."""
     made = Metrics()
     stack = os.environ.get("TAILRACE_STACK")
     if stack:
@@ -46,19 +49,19 @@ def metrics() -> Metrics:
 
 
 class EmbeddedMeter:
-    """Measurements on the function's log, with the other metrics of the same event."""
+    """A meter that writes to the function's log, with the event's other metrics."""
 
     def record(self, metric: str, value: float) -> None:
-        """Add the value to those that are flushed when the event has been handled."""
+        """Add the value; it is flushed when the event has been handled."""
         unit = MetricUnit.Milliseconds if metric == Metric.SETTLE_LATENCY else MetricUnit.Count
         with _POWERTOOLS_LOCK:
             metrics().add_metric(name=str(metric), unit=unit, value=value)
 
 
 def process_serially(event: dict[str, Any], handle: Callable[[str], HandledMessage]) -> Any:
-    """Hand each message's body to ``handle``, which says what became of it and what it was about.
+    """Handle messages one after the other and return the partial batch response.
 
-    Returns the partial response.
+    ``handle`` takes a message's body and returns its outcome and its subject.
     """
     return _process(event, lambda record: handle(record.body))
 
@@ -66,9 +69,10 @@ def process_serially(event: dict[str, Any], handle: Callable[[str], HandledMessa
 def process_concurrently(
     event: dict[str, Any], handle: Callable[[Record], HandledMessage], deferred: DeferredCompletion, *, concurrency: int
 ) -> Any:
-    """The same of whole records, ``concurrency`` at once; ``looks`` that were put off are made up for in the end.
+    """Handle up to ``concurrency`` records at once, then run the ``deferred`` checks.
 
-    Several threads call ``handle``. It raises `DeferToSerialError` for a message to be handled alone.
+    Several threads call ``handle``. It raises `DeferToSerialError` for a message that is to be
+    handled alone. Returns the partial batch response.
     """
     return _process(event, handle, partial(deferred.flush, _report_failure), concurrency)
 
@@ -100,7 +104,7 @@ def _process(
 
 
 def report_run(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int]:
-    """Count what a run found, and log it with its errors; the counts by name."""
+    """Log and count a reconciler run's findings and errors; return the counts by name."""
     counts = {str(name): count for name, count in found.items()}
     for name, count in counts.items():
         metrics().add_metric(name=name, unit=MetricUnit.Count, value=count)
@@ -117,5 +121,5 @@ def _report_failure(exc: Exception, message_id: str | None = None) -> None:
     details = {"message_id": message_id, "error": type(exc).__name__, "reason": str(exc)[:2000]}
     with _POWERTOOLS_LOCK:
         metrics().add_metric(name=name.value, unit=MetricUnit.Count, value=1)
-        # A stack trace says something only where none was foreseen.
+        # Only an unexpected error needs its stack trace.
         logger().error("message failed", extra=details, exc_info=not isinstance(exc, TailraceError))

@@ -198,7 +198,7 @@ def test_an_output_that_is_not_there_is_asked_for_again() -> None:
     said = bench.answer(chunk, b"1")
     bench.store.objects = {key: body for key, body in bench.store.objects.items() if "outputs" not in key}
 
-    with pytest.raises(TransientError, match="announced and is not there"):
+    with pytest.raises(TransientError, match="announced and does not exist"):
         bench.collect.handle(said)
     assert bench.chunk(chunk.range).state is ChunkState.OPEN
 

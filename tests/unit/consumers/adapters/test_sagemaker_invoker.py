@@ -26,5 +26,5 @@ def test_the_answer_says_where_output_and_failure_will_be() -> None:
 
 
 def test_an_answer_that_broke_off_leaves_open_whether_the_request_was_taken() -> None:
-    with pytest.raises(TransientError, match="does not say where the output will be"):
+    with pytest.raises(TransientError, match="lacks the output"):
         invoke({})

@@ -28,10 +28,10 @@ def test_no_text_is_no_variable(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no JSON"),
-        ("WORKERS=2", "is no JSON"),
-        ("[]", "is no JSON object"),
-        ('"a"', "is no JSON object"),
+        ("{", "is not JSON"),
+        ("WORKERS=2", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ('"a"', "is not a JSON object"),
         ('{"WORKERS": 2}', 'WORKERS=2: values are strings, write it as {"NAME": "value"}'),
         ('{"A": null}', "A=null"),
         ('{"A": {"B": "c"}}', "values are strings"),

@@ -97,9 +97,9 @@ def test_there_is_one_source(given: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("properties", "said"),
     [
-        ({"Image": ["a"]}, "Image is no string"),
+        ({"Image": ["a"]}, "Image is not a string"),
         ({**BY_IMAGE, "AllowSerialPipeline": "maybe"}, "AllowSerialPipeline is 'maybe'"),
-        ({**BY_IMAGE, "Environment": "x"}, "no JSON"),
+        ({**BY_IMAGE, "Environment": "x"}, "not JSON"),
     ],
 )
 def test_properties_that_cannot_be_read_are_named(properties: dict[str, Any], said: str) -> None:
