@@ -81,7 +81,7 @@ def _index_writes(old: Item, new: Item, partition: str, sort: str, kind: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Usage of one job: the calls of producer and functions by service and operation, and their units."""
+    """Usage of one job: calls of producer and functions by service and operation, and units."""
 
     chunks: int
     calls: Mapping[str, int]
