@@ -1,4 +1,4 @@
-"""Prints the page's table of calls: ``python -m tests.contract.costs 10 100 …`` (chunks in a job)."""
+"""Prints the page's table of calls: ``python -m tests.contract.costs CHUNKS …``."""
 
 from __future__ import annotations
 
