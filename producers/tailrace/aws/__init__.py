@@ -1,4 +1,4 @@
-"""Connections to AWS: executors of calls, a stack's outputs, and its queues.
+"""Access to AWS: connections that execute calls, the stack's outputs, and its queues.
 
 Imports `tailrace.sources` and `tailrace_core`.
 """

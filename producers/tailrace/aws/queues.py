@@ -1,4 +1,4 @@
-"""A queue as a person or a reader works with it: look at messages without keeping them, send on, delete."""
+"""SQS queues as operators and readers use them: receive, release, send and delete messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, PermanentError
 
 BATCH = 10
-"""The most messages that one call of SQS takes or gives."""
+"""Maximum number of messages in one call to SQS."""
 EMPTY_RECEIVES = 2
-"""After so many empty answers in a row a queue counts as read: one alone may come of a queue that is not empty."""
+"""A queue counts as empty after this many empty receives in a row; SQS may return one although it holds messages."""
 MAX_VISIBILITY_TIMEOUT_S = 43_200
 _COUNTS = (
     "ApproximateNumberOfMessages",
@@ -23,29 +23,29 @@ _COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message that was received and is hidden from others for a while."""
+    """A received message, hidden from other readers until its visibility timeout ends."""
 
     message_id: str
     body: str
     receipt: str
     receives: int = 1
     sent_at: float | None = None
-    """Seconds since the epoch; when it was first sent, to whichever queue."""
+    """When the message was first sent, to any queue; seconds since the epoch."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """Message attributes as boto3 gives them."""
+    """Message attributes as boto3 returns them."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueScan:
-    """What was found in a queue. All of it is hidden from others until it is released or its time is over."""
+    """Messages found in a queue, hidden from other readers until released or until their visibility timeout ends."""
 
     messages: tuple[ReceivedMessage, ...]
     complete: bool
-    """False when there may be more: a bound was reached, or somebody else holds messages."""
+    """False when there may be more: a bound was reached, or another reader holds messages."""
 
 
 class Queue:
-    """One queue over an executor of calls, which raises our errors."""
+    """One queue; ``execute`` carries out calls and raises errors of `tailrace_core.errors`."""
 
     def __init__(self, url: str, execute: Callable[[Call], Any]) -> None:
         self.url = url
@@ -64,7 +64,7 @@ class Queue:
             VisibilityTimeout=visibility_timeout_s,
             WaitTimeSeconds=wait_s,
             MessageAttributeNames=["All"],
-            # The newer name of this parameter is not known everywhere yet; both mean the same.
+            # Not every implementation knows the newer name of this parameter; both mean the same.
             AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
         return [_held(each) for each in answer.get("Messages", ())]
@@ -74,7 +74,7 @@ class Queue:
         self._call("send_message", MessageBody=body, **({"MessageAttributes": dict(attributes)} if attributes else {}))
 
     def delete(self, held: ReceivedMessage) -> None:
-        """Delete a message. One that was deleted already, or whose receipt is too old, is left as it is."""
+        """Delete a message; ignore one that is deleted already or whose receipt is too old."""
         try:
             self._call("delete_message", ReceiptHandle=held.receipt)
         except AccessDeniedError:
@@ -82,8 +82,8 @@ class Queue:
         except PermanentError:
             return
 
-    def hide(self, messages: Sequence[ReceivedMessage], seconds: int) -> None:
-        """Hide messages for so long from now on; 0 gives them back. One that cannot be is left to its time."""
+    def change_visibility(self, messages: Sequence[ReceivedMessage], seconds: int) -> None:
+        """Hide messages for ``seconds`` from now on; 0 releases them. A message that SQS refuses keeps its timeout."""
         for start in range(0, len(messages), BATCH):
             entries = [
                 {"Id": str(index), "ReceiptHandle": each.receipt, "VisibilityTimeout": seconds}
@@ -92,7 +92,7 @@ class Queue:
             self._call("change_message_visibility_batch", Entries=entries)
 
     def size(self) -> int:
-        """About how many messages it holds, hidden and delayed ones included."""
+        """Return about how many messages the queue holds, with hidden and delayed ones."""
         found = self._call("get_queue_attributes", AttributeNames=list(_COUNTS))["Attributes"]
         return sum(int(found.get(name, 0)) for name in _COUNTS)
 
@@ -118,9 +118,9 @@ def scan(
 
 
 def release(queue: Queue, messages: Iterable[ReceivedMessage]) -> None:
-    """Give messages back at once; they come back by themselves where that is refused."""
+    """Release messages at once; if that is refused, they return when their visibility timeout ends."""
     try:
-        queue.hide(list(messages), 0)
+        queue.change_visibility(list(messages), 0)
     except PermanentError:
         return
 

@@ -1,4 +1,4 @@
-"""Stacks: where a deployment's bucket, table, endpoint, topic and queues are, read from its outputs."""
+"""Stacks: a deployment's bucket, table, endpoint, topic and queues, read from its outputs."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ class Stack:
 
     @property
     def bucket(self) -> str:
-        """The bucket's name."""
+        """Name of the bucket."""
         return self.outputs["Bucket"]
 
     @property
     def table(self) -> str:
-        """The ledger's table."""
+        """Name of the ledger's table."""
         return self.outputs["LedgerTable"]
 
     @property
     def endpoint_name(self) -> str:
-        """The endpoint that scores."""
+        """Name of the endpoint."""
         return self.outputs["EndpointName"]
 
     @property
     def results_topic(self) -> str:
-        """The ARN of the topic of ``PartReady`` and ``JobFinished``."""
+        """ARN of the topic that ``PartReady`` and ``JobFinished`` are published to."""
         return self.outputs["ResultsTopic"]
 
     def queue_url(self, output: str) -> str:
-        """The URL of a queue, by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
+        """Return the URL of a queue by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
 
         Raises:
             ConfigurationError: the stack has no such output.
@@ -53,10 +53,10 @@ class Stack:
 
 
 def find_stack(name: str, where: str) -> Steps[Stack]:
-    """The stack of that name; ``where`` says in messages which region or endpoint was asked.
+    """Find a stack by name; ``where`` names the region or the endpoint URL in error messages.
 
     Raises:
-        InputError: there is no such stack, or it is not one of ours.
+        InputError: there is no such stack, or it is not a Tailrace pipeline.
     """
     try:
         answer = yield Call("cloudformation", "describe_stacks", {"StackName": name})
@@ -80,10 +80,10 @@ def find_stack(name: str, where: str) -> Steps[Stack]:
 
 
 def check_endpoint(name: str) -> Steps[None]:
-    """Refuse an endpoint that is not there or cannot be invoked; whoever may not ask is believed.
+    """Refuse an endpoint that is missing or takes no requests; skip the check where the identity may not describe it.
 
     Raises:
-        InputError: it is not there, or in a state in which it takes no requests.
+        InputError: the endpoint is missing, or in a state in which it takes no requests.
     """
     try:
         answer = yield Call("sagemaker", "describe_endpoint", {"EndpointName": name})
@@ -96,7 +96,7 @@ def check_endpoint(name: str) -> Steps[None]:
         reason = answer.get("FailureReason")
         raise InputError(
             f"endpoint {name!r} is {state}{f' ({reason})' if reason else ''} and takes no requests; "
-            "wait until it is InService, or mend it",
+            "wait until it is InService, or fix it",
             state=state,
         )
 

@@ -1,4 +1,4 @@
-"""The application: its commands, and those that other packages add."""
+"""The application: its own commands and those of plugins."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import typer
 
 from tailrace.cli.environment import Environment, error_text
 from tailrace.cli.exit_codes import ExitCode, of_error
-from tailrace.cli.termination import unwinding
+from tailrace.cli.termination import sigterm_raises
 
 PLUGINS = "tailrace.commands"
-_HELP = """Every row of a big CSV through a SageMaker asynchronous endpoint: in order, and accounted for.
+_HELP = """Score a big CSV with a SageMaker asynchronous endpoint: every row in order and accounted for.
 
 Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, 5 cancelled or
 expired, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard output, messages to standard error."""
 
 
 def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
-    """The application, with the plugin that is ``wanted`` or with its own commands; the others are not imported."""
+    """Build the application with the ``wanted`` plugin or with its own commands; import nothing else."""
     app = typer.Typer(
         help=_HELP,
         no_args_is_help=True,
@@ -30,7 +30,7 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
     )
     app.callback()(_root)
     if wanted not in {plugin.name for plugin in plugins}:
-        from tailrace.cli.commands import registration  # noqa: PLC0415 - slow to import, and a plugin does not need them
+        from tailrace.cli.commands import registration  # noqa: PLC0415 - slow to import; plugins do not need them
 
         registration.add_to(app)
     for plugin in plugins:
@@ -39,18 +39,18 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
 
 
 def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
-    """Carry out a command line; the exit code."""
+    """Run a command line; return the exit code."""
     app = build(tuple(entry_points(group=PLUGINS)), arguments[0] if arguments else None)
     environment = environment or Environment()
     try:
-        with unwinding():
+        with sigterm_raises():
             app(list(arguments), prog_name="tailrace", obj=environment)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else ExitCode.ERROR
     except KeyboardInterrupt as exc:
         return of_error(exc)
     except OSError as exc:
-        # From what is not guarded, such as the help text: nowhere to write to.
+        # Raised outside of the guarded commands: the help text could not be written, for instance.
         environment.say(f"tailrace: {error_text(exc)}")
         return ExitCode.ERROR
     return ExitCode.OK
@@ -63,7 +63,7 @@ def _root(
         typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=lambda on: _show(on=on)),
     ] = False,
 ) -> None:
-    """Options of the application itself; its help is given where it is built."""
+    """Hold the options of the application itself; `build` sets its help text."""
 
 
 def _show(*, on: bool) -> None:
@@ -92,4 +92,4 @@ def _mount(app: typer.Typer, plugin: EntryPoint, wanted: str | None) -> None:
 
 
 def _nothing() -> None:
-    """Stands in the help for a command that was not asked for."""
+    """Stand in the help for a command that is not loaded."""

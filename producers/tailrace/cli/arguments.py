@@ -8,15 +8,15 @@ import typer
 
 
 def text(value: str | None) -> str | None:
-    """The value, which is sent to AWS.
+    """Return a value that is sent to AWS.
 
     Raises:
-        typer.BadParameter: it holds bytes that are no UTF-8, which a shell hands over all the same.
+        typer.BadParameter: it holds bytes that are not UTF-8, which a shell may pass.
     """
     try:
         (value or "").encode()
     except UnicodeEncodeError as exc:
-        raise typer.BadParameter(f"{value!r} holds bytes that are no UTF-8.") from exc
+        raise typer.BadParameter(f"{value!r} holds bytes that are not UTF-8.") from exc
     return value
 
 
@@ -28,30 +28,37 @@ def _job_id(value: str) -> str:
 
 
 JobId = Annotated[
-    str, typer.Argument(metavar="JOB", help="The job's id, as `tailrace submit` printed it.", callback=_job_id)
+    str, typer.Argument(metavar="JOB", help="Id of the job, as `tailrace submit` printed it.", callback=_job_id)
 ]
 Stack = Annotated[
     str | None,
     typer.Option(
-        envvar="TAILRACE_STACK", metavar="NAME", help="The CloudFormation stack of the pipeline.", callback=text
+        envvar="TAILRACE_STACK", metavar="NAME", help="Name of the pipeline's CloudFormation stack.", callback=text
     ),
 ]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile to use.", rich_help_panel="AWS")]
-Region = Annotated[str | None, typer.Option(metavar="REGION", help="The AWS region.", rich_help_panel="AWS")]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="AWS profile to use. Default: the SDK's.", rich_help_panel="AWS")
+]
+Region = Annotated[
+    str | None, typer.Option(metavar="REGION", help="AWS region. Default: the profile's.", rich_help_panel="AWS")
+]
 EndpointUrl = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Send all requests there, for instance to the local cloud.", rich_help_panel="AWS"
+        metavar="URL", help="Send all AWS requests to this URL, for instance to the local cloud.", rich_help_panel="AWS"
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (or one a line) instead of text.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text: one object, or one a line.")]
 SafeCsv = Annotated[
     bool,
-    typer.Option("--safe-csv", help="For spreadsheets: put ' in front of cells that look like formulas."),
+    typer.Option("--safe-csv", help="Put ' in front of cells that a spreadsheet would take for formulas."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; errors are still reported.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Report errors only, no progress.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when a command fails.")]
 Timeout = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Stop waiting after this long (90s, 15m, 24h); the job goes on."),
+    typer.Option(
+        metavar="TIME",
+        help="Stop waiting after this long (90s, 15m, 24h); the job goes on. Default: until its deadline.",
+    ),
 ]

@@ -1,4 +1,4 @@
-"""What the commands reach the world through; tests hand in another one."""
+"""The environment of the commands: streams, clock and connection; tests pass another one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which stack is meant, and how to reach it."""
+    """The stack to work on, and how to reach it."""
 
     stack: str | None
     profile: str | None = None
@@ -36,12 +36,12 @@ class Target:
 
 
 def connect(target: Target) -> Tailrace:
-    """A client of the target.
+    """Connect a client to the target.
 
     Raises:
         ConfigurationError: there is no such profile.
     """
-    import boto3  # noqa: PLC0415 - slow to import, and a plugin does not need it
+    import boto3  # noqa: PLC0415 - slow to import; plugins do not need it
     import botocore.exceptions  # noqa: PLC0415 - the same
 
     from tailrace.aws.connections import with_remedy  # noqa: PLC0415 - the same
@@ -62,7 +62,7 @@ def connect(target: Target) -> Tailrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where commands read, write and connect to."""
+    """The streams, the clock and the connection that commands use."""
 
     connect: Callable[[Target], Tailrace] = connect
     stdin: IO[bytes] | None = None
@@ -72,7 +72,7 @@ class Environment:
 
     @contextlib.contextmanager
     def client(self, target: Target) -> Iterator[Tailrace]:
-        """A client of the target, closed afterwards.
+        """Yield a client of the target and close it afterwards.
 
         Raises:
             InputError: no stack is named.
@@ -83,25 +83,25 @@ class Environment:
             yield client
 
     def say(self, text: str) -> None:
-        """A message for people; that nobody reads them is no reason to stop."""
+        """Write a message for people to standard error; a closed stream does not stop the command."""
         with contextlib.suppress(OSError):
             self.stderr.write(text + "\n")
             self.stderr.flush()
 
     def put(self, text: str) -> None:
-        """A line of data."""
+        """Write a line of data to standard output."""
         self.stdout.write(text.encode(errors="surrogateescape") + b"\n")
         self.stdout.flush()
 
 
 def of(context: typer.Context) -> Environment:
-    """The environment that the command runs in."""
+    """Return the environment that the command runs in."""
     environment: Environment = context.obj
     return environment
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """A command whose errors become one clear line and an exit code; with ``--debug`` the traceback as well."""
+    """Turn a command's errors into one clear line and an exit code; with ``--debug``, into the traceback."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -116,7 +116,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def error_text(error: BaseException) -> str:
-    """An error in words."""
+    """Return the text of an error."""
     if isinstance(error, TerminationError):
         return "terminated"
     if isinstance(error, KeyboardInterrupt):
@@ -128,7 +128,7 @@ def error_text(error: BaseException) -> str:
 
 def _explain(environment: Environment, error: BaseException, *, debug: bool) -> None:
     if isinstance(error, BrokenPipeError) and not debug:
-        # Whoever reads has enough, as in `… | head`.
+        # The reader has enough, as in `… | head`.
         return
     if debug:
         environment.say("".join(traceback.format_exception(error)).rstrip())

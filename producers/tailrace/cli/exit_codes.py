@@ -1,4 +1,4 @@
-"""Exit codes of the command line, one for each kind of end."""
+"""Exit codes of the command line, one for each outcome."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class ExitCode(IntEnum):
     """How a command ended."""
 
     OK = 0
-    """Done: completed, or submitted and not waited for."""
+    """The job completed, or was submitted without --wait."""
     ERROR = 1
-    """Anything that has no code of its own: no connection, no credentials, a wait that timed out."""
+    """Any other error: no connection, no credentials, a wait that timed out."""
     USAGE = 2
     """The input or the usage is wrong."""
     COMPLETED_WITH_REJECTS = 3
@@ -38,12 +38,12 @@ _OF_STATES = {
 
 
 def of_job(job: Job) -> ExitCode:
-    """The code for a job; one that is being closed counts as what it will end as."""
+    """Return the code for a job; a job that is being closed counts by its coming final state."""
     return _OF_STATES.get(job.outcome or job.state, ExitCode.OK)
 
 
 def of_error(error: BaseException) -> ExitCode:
-    """The code for an error that ended a command."""
+    """Return the code for an error that ended a command."""
     if isinstance(error, TerminationError):
         return ExitCode.TERMINATED
     if isinstance(error, KeyboardInterrupt):

@@ -20,7 +20,7 @@ Moment = Progress | JobProgress | DownloadProgress
 
 @contextlib.contextmanager
 def reporting(environment: Environment, *, quiet: bool) -> Iterator[OnProgress]:
-    """What to hand to the client as ``on_progress``."""
+    """Yield the ``on_progress`` callback for the client."""
     if quiet:
         yield silent
     elif environment.stderr.isatty():
@@ -61,7 +61,7 @@ def _bars(environment: Environment) -> Iterator[Callable[[Moment], None]]:
 
 
 def live(console: Console) -> Bars:
-    """The live line; on a narrow terminal the words give way, and not the bar and the time."""
+    """Build the live line; on a narrow terminal the text is cut, and the bar and the time stay."""
     words = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
     elapsed = TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7))
     bar = BarColumn(bar_width=20, table_column=Column(no_wrap=True, min_width=20))
@@ -77,7 +77,7 @@ def _share(moment: Moment) -> tuple[float, float | None]:
 
 
 def describe(moment: Moment) -> str:
-    """A moment in words."""
+    """Describe a moment in one line."""
     if isinstance(moment, Progress):
         total = "" if moment.bytes_total is None else f" of {shown_bytes(moment.bytes_total)}"
         skipped = f", {moment.chunks_skipped:,} sent before" if moment.chunks_skipped else ""
@@ -88,6 +88,6 @@ def describe(moment: Moment) -> str:
     if isinstance(moment, JobProgress):
         job = moment.job
         total = "?" if job.rows_total is None else f"{job.rows_total:,}"
-        parked = f"; chunks parked {job.times_parked} time(s), they need a person" if job.times_parked else ""
+        parked = f"; chunks parked {job.times_parked} time(s), they need an operator" if job.times_parked else ""
         return f"{job.state}: {job.rows_settled:,} of {total} rows settled{parked}"
     return f"downloading: {moment.rows:,} of {moment.rows_total:,} rows ({shown_bytes(moment.size_bytes)})"

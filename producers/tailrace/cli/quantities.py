@@ -13,7 +13,7 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
 def size_bytes(text: str) -> int:
-    """Bytes of a size such as ``4MiB``, ``500kB`` or ``1048576``.
+    """Parse a size such as ``4MiB``, ``500kB`` or ``1048576``; return bytes.
 
     Raises:
         InputError: it is not one.
@@ -25,7 +25,7 @@ def size_bytes(text: str) -> int:
 
 
 def duration_s(text: str) -> float:
-    """Seconds of a duration such as ``90``, ``15m``, ``24h`` or ``7d``.
+    """Parse a duration such as ``90``, ``15m``, ``24h`` or ``7d``; return seconds.
 
     Raises:
         InputError: it is not one.
@@ -34,7 +34,7 @@ def duration_s(text: str) -> float:
 
 
 def shown_bytes(size: float) -> str:
-    """A size for people."""
+    """Format a size for people."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:  # noqa: PLR2004 - the step between binary units
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

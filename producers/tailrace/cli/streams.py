@@ -1,4 +1,4 @@
-"""The standard streams of the process, which whoever starts it may have closed, or may stop reading from."""
+"""The standard streams of the process, which its parent may have closed or may stop reading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STDERR = 2
 
 
 def open_stderr() -> None:
-    """Where standard error is closed, messages go nowhere; else the next connection would get its descriptor."""
+    """Open a closed standard error as /dev/null; otherwise the next connection would get its descriptor."""
     if getattr(sys, "stderr", None) is None:
         descriptor = os.open(os.devnull, os.O_WRONLY)
         if descriptor != _STDERR:
@@ -20,14 +20,14 @@ def open_stderr() -> None:
 
 
 def stdout_is_open() -> bool:
-    """Whether there is a standard output."""
+    """Report whether standard output is open."""
     return getattr(sys, "stdout", None) is not None
 
 
 def flush() -> bool:
-    """Write out what is buffered; whether that worked. What could not be written is given up.
+    """Flush both streams and report whether that worked; drop output that could not be written.
 
-    The interpreter flushes once more at its end, and would report the same error with a traceback.
+    The interpreter flushes again at exit and would report the same error with a traceback.
     """
     written = True
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""SIGTERM, by which schedulers and containers end a command: it unwinds as Ctrl-C does, so that jobs are closed."""
+"""Handling of SIGTERM, which schedulers and containers send: it unwinds like Ctrl-C, so that jobs are closed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import NoReturn
 
 
 class TerminationError(KeyboardInterrupt):
-    """The process was told to end."""
+    """The process received SIGTERM."""
 
 
 @contextlib.contextmanager
-def unwinding() -> Iterator[None]:
-    """Makes SIGTERM raise `TerminationError`, once: what is tidied up then is not to be cut short by another.
+def sigterm_raises() -> Iterator[None]:
+    """Raise `TerminationError` at the first SIGTERM; ignore further ones, so that they do not cut the clean-up short.
 
-    Does nothing where somebody handles the signal already, and outside of the main thread.
+    Does nothing if the signal has a handler already, or outside of the main thread.
     """
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -32,10 +32,10 @@ def unwinding() -> Iterator[None]:
 
 
 def _raise(_: int, __: FrameType | None) -> NoReturn:
-    # Not SIG_IGN, which child processes would inherit.
+    # A handler that does nothing, as child processes would inherit SIG_IGN.
     signal.signal(signal.SIGTERM, _pass)
     raise TerminationError
 
 
 def _pass(_: int, __: FrameType | None) -> None:
-    """A second signal changes nothing."""
+    """Ignore a further signal."""

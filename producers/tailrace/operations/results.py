@@ -82,7 +82,7 @@ class ResultsReader:
         with self._lock:
             held = list(self._held.values())
         try:
-            self._queue.hide(held, self._hidden_s)
+            self._queue.change_visibility(held, self._hidden_s)
         except TailraceError:
             # It may come to another reader then, who sees the same id; the next beat tries again.
             return

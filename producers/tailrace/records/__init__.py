@@ -1,4 +1,4 @@
-"""CSV records at speed: found by bitmaps, cut into blocks, checked and split into columns.
+"""CSV records at speed: finding them with bitmaps, cutting, checking and selecting columns.
 
 Imports `tailrace_core` only.
 """

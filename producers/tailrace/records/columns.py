@@ -1,7 +1,7 @@
-"""Columns: which of them the model sees and which come back beside the prediction, cut out byte for byte.
+"""Columns to send to the model and columns to keep beside the prediction, selected byte for byte.
 
-Fields are copied verbatim with their quotes; nothing is parsed and written anew. NumPy finds the delimiters of a whole
-piece at once.
+Fields are copied verbatim with their quotes, without parsing and writing them again. NumPy finds
+the delimiters of a whole window at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SelectedColumns:
-    """The bytes of a cut's selected columns; ``kept`` is empty when no column is kept."""
+    """The selected columns of a cut; ``kept`` is empty when no column is kept."""
 
     sent: tuple[bytes, ...]
     kept: tuple[bytes, ...]
@@ -34,7 +34,7 @@ class SelectedColumns:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """The columns of an input, and the positions (0-based) of those to send and those to keep, in order of output."""
+    """The columns of an input, with the positions (0-based) to send and to keep in order of output."""
 
     columns: tuple[str, ...]
     sent: tuple[int, ...]
@@ -49,14 +49,14 @@ class ColumnPlan:
         drop: Sequence[str] = (),
         send: Sequence[str] = (),
     ) -> ColumnPlan:
-        """Works out the plan: kept columns are not sent unless ``send`` names them.
+        """Make the plan from column names; kept columns are not sent unless ``send`` names them too.
 
-        ``send`` and ``keep`` give the order of what they name; without ``send`` all columns that are neither kept nor
+        ``send`` and ``keep`` set the order of their columns. Without ``send``, all columns that are neither kept nor
         dropped are sent, in the file's order.
 
         Raises:
-            InputError: an unknown column, one that is named twice, or to be dropped and also kept or sent, or nothing
-                left to send.
+            InputError: a column is unknown, is named twice, or is dropped and also kept or sent; or no column is left
+                to send.
         """
         kept = _positions(columns, keep, "keep")
         dropped = _positions(columns, drop, "drop")
@@ -70,33 +70,33 @@ class ColumnPlan:
         if not sent:
             raise InputError(
                 f"no column is left to send: all of {_listed(columns)} are kept or dropped; "
-                "name in send those that the model is to see as well"
+                "name the columns to send as well in send"
             )
         return cls(tuple(columns), sent, kept)
 
     @property
     def is_identity(self) -> bool:
-        """Whether records are sent just as they are and nothing is kept."""
+        """Whether records are sent unchanged and nothing is kept."""
         return not self.kept and self.sent == tuple(range(len(self.columns)))
 
     @property
     def sent_names(self) -> tuple[str, ...]:
-        """The names of the columns that are sent, in order."""
+        """Names of the sent columns, in order."""
         return tuple(self.columns[position] for position in self.sent)
 
     @property
     def kept_names(self) -> tuple[str, ...]:
-        """The names of the columns that are kept, in order."""
+        """Names of the kept columns, in order."""
         return tuple(self.columns[position] for position in self.kept)
 
     def select(self, cut: Cut) -> SelectedColumns:
-        """The sent and the kept bytes of a cut.
+        """Select the sent and the kept columns of a cut.
 
-        Each sent record keeps its own line end (the last may have none); each kept record ends with a newline. When
-        nothing is to be selected, the data pass as they are.
+        Each sent record keeps its own line end (the last may have none). Each kept record ends with a newline. If the
+        plan changes nothing, the data passes through without a copy.
 
         Raises:
-            RecordError: a record has another number of fields than there are columns (the row counts within the cut).
+            RecordError: a record does not have one field for each column (the row counts within the cut).
         """
         if self.is_identity:
             return SelectedColumns((cut.data,) if cut.data else (), ())
@@ -113,13 +113,13 @@ class ColumnPlan:
 
 
 class _Fields:
-    """Where the fields of a window begin and end, as offsets with one entry for each record.
+    """Starts and stops of a window's fields, as arrays of offsets with one entry for each record.
 
-    The delimiter after a field stands at the field's stop. The carriage return of a line end belongs to no field.
+    A field's delimiter stands at the field's stop. The carriage return of a line end belongs to no field.
     """
 
     def __init__(self, data: bytes, window: Window, columns: int, first_row: int) -> None:
-        # A newline for the last record spares all that follows a special case; it is taken off again at the end.
+        # A newline added to the last record avoids special cases; `gather` removes it.
         self._unended = not data.endswith(b"\n", window.start, window.stop)
         text = data[window.start : window.stop] + b"\n" if self._unended else data
         size = window.structure.size + self._unended
@@ -134,7 +134,7 @@ class _Fields:
             self._leave_out_carriage_returns()
 
     def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
-        """The given fields of each record, with commas between them and a line end after them."""
+        """Gather the given fields of each record, with commas between them and a line end after them."""
         in_order = all(one < other for one, other in pairwise(columns))
         gather = self._delete_others if in_order else self._reorder
         gathered = gather(columns, own_line_ends=own_line_ends)
@@ -147,7 +147,7 @@ class _Fields:
         return self._stops[:, column]
 
     def _line_ends(self, *, own: bool) -> Positions:
-        """Where the line ends begin that are written: each record's own, or the newline in it."""
+        """Return where each written line end begins: the record's own, or only its newline."""
         return self._stop(-1) if own else self._line_stops - 1
 
     def _leave_out_carriage_returns(self) -> None:
@@ -155,10 +155,10 @@ class _Fields:
         stops -= (self._values[stops - 1] == _RETURN) & (stops > self._start(self._stops.shape[1] - 1))
 
     def _delete_others(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
-        """Columns in the file's order are what remains when the bytes between them are deleted."""
+        """Gather columns in the file's order by deleting the bytes between them."""
         borders: list[Positions] = []
         for first, last in _runs(columns):
-            # A field that follows another takes the comma before it along.
+            # Each field but the first includes the comma before it.
             borders += [self._start(first) - bool(borders), self._stop(last)]
         if own_line_ends and columns[-1] == self._stops.shape[1] - 1:
             borders[-1] = self._line_stops
@@ -170,7 +170,7 @@ class _Fields:
         return self._values[np.repeat(wanted, lengths)]
 
     def _reorder(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
-        """Columns in any order, byte by byte by index; each but the last takes along its delimiter, made a comma."""
+        """Gather columns in any order by byte index; each but the last includes its delimiter, turned into a comma."""
         starts = np.stack([*map(self._start, columns), self._line_ends(own=own_line_ends)], axis=1)
         lengths = np.stack([*map(self._stop, columns), self._line_stops], axis=1) - starts
         inner = len(columns) - 1
@@ -183,7 +183,7 @@ class _Fields:
 
 
 def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
-    """The first and last of each run of neighbours: 1, 2, 3, 7 is 1 to 3 and 7 to 7."""
+    """Return the first and last of each run of neighbours: 1, 2, 3, 7 gives 1 to 3 and 7 to 7."""
     runs: list[tuple[int, int]] = []
     for column in columns:
         if runs and runs[-1][1] == column - 1:
@@ -194,7 +194,7 @@ def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row: int) -> None:
-    """Each record has its number of delimiters, of which the last and no other is a newline."""
+    """Require that each record has ``columns`` delimiters, of which only the last is a newline."""
     rows, over = divmod(len(is_newline), columns)
     if not over and np.count_nonzero(is_newline) == rows and is_newline[columns - 1 :: columns].all():
         return
@@ -204,13 +204,13 @@ def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row:
     found = f"{widths[at]} fields" if len(ragged) else "a quote that is not closed"
     raise RecordError(
         f"row {first_row + at} of a cut has {found} where {columns} fields are expected: "
-        "its columns cannot be told apart; leave it out (the pre-flight check names it)",
+        "its columns are ambiguous; remove it (the pre-flight check names it)",
         row=first_row + at,
     )
 
 
 def _delimiters(values: Octets, structure: Structure) -> Positions:
-    """Where the commas and newlines stand that are outside of quotes."""
+    """Return the positions of the commas and newlines outside of quotes."""
     marked = values == _COMMA
     marked |= values == _NEWLINE
     if structure.inside is not None:
@@ -222,8 +222,8 @@ def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple
     known = {name: position for position, name in enumerate(columns)}
     found: list[int] = []
     for name in names:
-        # Written as a list with spaces, names come with them; a name that really has them goes first.
-        name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, mended
+        # A list may be written with spaces after its commas; a column that really has them takes precedence.
+        name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, without spaces
         if name not in known:
             raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")
         if known[name] in found:

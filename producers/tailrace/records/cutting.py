@@ -1,7 +1,8 @@
-"""Cutting: a stream of bytes cut at record boundaries, byte for byte, in bounded memory and in one pass.
+"""Cutting of a byte stream at record boundaries, byte for byte, in bounded memory and in one pass.
 
-Blocks are looked at a stretch at a time and gathered into cuts. Each cut can tell the structure that was found, for
-those who look at its records next. Rows are counted from 0, offsets in bytes from the start of what is read here.
+Blocks are scanned one at a time and gathered into cuts. Each cut keeps the structure that the scan
+found, for the checks and the column selection that follow. Rows count from 0; offsets are in bytes
+from the start of the stream.
 """
 
 from __future__ import annotations
@@ -19,35 +20,35 @@ from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.errors import RecordTooLargeError
 
 SCAN_BYTES = 1024 * 1024
-"""So much is scan_blocks with each operation: enough to make its fixed cost small, and still in the cache."""
+"""Size of a scan: enough to make its fixed cost small, and still in the CPU's cache."""
 _WINDOW_SCANS = 2
-"""A window is more than so many stretches, as further operations have more of the interpreter's work between them."""
+"""A window holds more than this many scans: later steps do more work in the interpreter between NumPy operations."""
 
 DescribePosition = Callable[[int], str]
-"""Says of an offset, for messages, where that is for whoever reads them."""
+"""Describes an offset for error messages, as a place in the user's files."""
 
 
 def byte_position(offset: int) -> str:
-    """The describe of an offset in what is read here."""
+    """Describe an offset as a place in the stream."""
     return f"at byte {offset}"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of whole records in a cut, and where its records end."""
+    """Whole records in a cut, and their structure."""
 
     start: int
     structure: Structure
 
     @property
     def stop(self) -> int:
-        """Where it ends in the cut."""
+        """Offset in the cut where the window ends."""
         return self.start + self.structure.size
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A window to be: its parts, which hold so many records, the last of which is ``ended`` by a newline or not."""
+    """Slices that hold ``rows`` records, to be joined to a window; ``ended``: the last record has a line end."""
 
     parts: Sequence[BlockSlice]
     rows: int
@@ -58,9 +59,9 @@ class _Section:
 
 
 class Cut:
-    """``rows`` whole records from ``first_row`` on, ``size`` bytes: ``data``, which the windows tile.
+    """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long; the windows tile its ``data``.
 
-    Both are put together when somebody first asks for one of them; who only passes the bytes on takes the ``pieces``.
+    ``data`` and ``windows`` are assembled on first use. To pass the bytes on without a copy, take the ``pieces``.
     """
 
     def __init__(self, first_row: int, rows: int, sections: Sequence[_Section]) -> None:
@@ -73,7 +74,7 @@ class Cut:
 
     @classmethod
     def of(cls, data: bytes, first_row: int = 0) -> Self:
-        """Whole records that are there already."""
+        """Make a cut of whole records in memory."""
         structure = Structure.of(data)
         cut = cls(first_row, structure.rows, ())
         cut.size, cut._data, cut._windows = len(data), data, (Window(0, structure),) if data else ()
@@ -81,20 +82,20 @@ class Cut:
 
     @property
     def pieces(self) -> tuple[memoryview, ...]:
-        """The bytes as they came, one piece after the other."""
+        """The bytes in order, as slices of the blocks that were read."""
         if self._data is not None:
             return (memoryview(self._data),)
         parts = (part for section in self._sections for part in section.parts)
-        return tuple(memoryview(stretch.data)[start:stop] for stretch, start, stop in parts)
+        return tuple(memoryview(block.data)[start:stop] for block, start, stop in parts)
 
     @property
     def data(self) -> bytes:
-        """The bytes."""
+        """The bytes in one piece."""
         return self._data if self._data is not None else self._assemble()
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The bytes in stretches of whole records."""
+        """The bytes in windows of whole records."""
         if self._data is None:
             self._assemble()
         return self._windows
@@ -105,20 +106,20 @@ class Cut:
             windows.append(section.window(windows[-1].stop if windows else 0))
         self._data = b"".join(self.pieces)
         self._windows = tuple(windows)
-        # The blocks are not to be held beside the copy.
+        # Free the blocks, now that there is a copy.
         self._sections = ()
         return self._data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a cut may hold at most, and how long a record may be."""
+    """Maximum rows and bytes of a cut, and maximum bytes of a record."""
 
     rows: int
     size_bytes: int
     record_bytes: int = MAX_RECORD_BYTES
     allow_large: bool = False
-    """Whether a record over ``size_bytes`` makes a cut of its own; not the first of all: then the limit is wrong."""
+    """Whether a record over ``size_bytes`` makes a cut of its own. Not the very first: then the limit is wrong."""
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.size_bytes < 1:
@@ -128,25 +129,26 @@ class Limits:
 def cut(
     blocks: Iterable[bytes], limits: Limits, describe: DescribePosition = byte_position, *, scan_bytes: int = SCAN_BYTES
 ) -> Iterator[Cut]:
-    """The input in contiguous cuts, each as many records as the limits allow, at least one.
+    """Cut the input into contiguous cuts, each with as many records as the limits allow, at least one.
 
-    Where the cuts fall depends on the bytes and the limits alone, not on how the blocks were sliced: reading the same
-    input again gives the same cuts, which is what continuing a job rests on. An input that ends inside quotes yields
-    what stands there as its last record; a check further on is to refuse it.
+    The cuts depend on the bytes and the limits alone, not on the sizes of the blocks. Reading the
+    same input again gives the same cuts; continuing a job relies on that. An input that ends inside
+    quotes yields its end as the last record; `tailrace.records.screening` refuses it if it swallows
+    lines.
 
     Raises:
-        RecordTooLargeError: a record alone is over a limit.
+        RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
     cutter = _Cutter(limits, describe, scan_bytes)
-    with closing(scan_blocks(blocks, scan_bytes)) as stretches:
-        for stretch in stretches:
-            yield from cutter.cuts(stretch)
+    with closing(scan_blocks(blocks, scan_bytes)) as scanned_blocks:
+        for block in scanned_blocks:
+            yield from cutter.cuts(block)
         yield from cutter.last_cuts()
 
 
 class _Cutter:
-    """Fills one cut after the other; all offsets are those of the input."""
+    """Fills one cut after the other; offsets count from the start of the input."""
 
     def __init__(self, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
         self._limits = limits
@@ -155,14 +157,14 @@ class _Cutter:
         self._read = 0
         self._large = False
 
-    def cuts(self, stretch: ScannedBlock) -> Iterator[Cut]:
-        """The cuts that are full with what comes next; what is left waits for more."""
+    def cuts(self, block: ScannedBlock) -> Iterator[Cut]:
+        """Add a block and yield the cuts that are full; the rest waits for more."""
         builder = self._builder
-        builder.put(stretch)
-        begin, self._read = self._read, self._read + len(stretch.data)
-        ends = RankIndex(stretch.ends)
+        builder.put(block)
+        begin, self._read = self._read, self._read + len(block.data)
+        ends = RankIndex(block.ends)
         passed = 0
-        # What ends within the room that there is, even if a whole stretch of records does, is not over a limit.
+        # Records that end within the room are not over a limit, even if all records of the block do.
         while (reach := builder.stop + self._room) < self._read or passed < ends.count:
             rows = ends.rank(min(reach, self._read) - begin) - passed
             if rows:
@@ -173,7 +175,7 @@ class _Cutter:
                 yield from self._make_room()
 
     def last_cuts(self) -> Iterator[Cut]:
-        """The cuts that are left when no more comes."""
+        """Yield the remaining cuts at the end of the input."""
         builder = self._builder
         while (left := self._read - builder.stop) > self._room:
             yield from self._make_room()
@@ -185,12 +187,12 @@ class _Cutter:
 
     @property
     def _room(self) -> int:
-        """How many bytes the next record may have."""
+        """Maximum bytes of the next record."""
         record_bytes = self._limits.record_bytes
         return record_bytes if self._large else min(self._limits.size_bytes - self._builder.size, record_bytes)
 
     def _accept(self, stop: int, rows: int) -> Iterator[Cut]:
-        """Take in the records up to ``stop``."""
+        """Accept the records up to ``stop``."""
         if self._large:
             self._check_large(stop - self._builder.stop)
         self._builder.add(stop, rows)
@@ -199,7 +201,7 @@ class _Cutter:
             yield self._builder.take()
 
     def _make_room(self) -> Iterator[Cut]:
-        """Begin another cut, or one for a large record: the next one is longer than there is room for."""
+        """Begin another cut, or a cut for one large record, as the next record does not fit."""
         if self._room == self._limits.record_bytes:
             raise self._endless()
         if self._builder.rows:
@@ -233,28 +235,28 @@ class _Cutter:
 
 
 class _CutBuilder:
-    """Whole records on their way into a cut, of stretches that came in."""
+    """Builds cuts of whole records from scanned blocks."""
 
     def __init__(self, window_bytes: int) -> None:
         self._window_bytes = window_bytes
         self._parts: list[BlockSlice] = []
-        """What came in and is not in a section yet."""
+        """Slices that are not in a section yet."""
         self._section_size = self._section_rows = 0
         self._sections: list[_Section] = []
         self.first_row = 0
         self.rows = 0
         self.size = 0
         self.stop = 0
-        """Where in the input the records end that have been added."""
+        """Offset in the input after the last record that was added."""
         self.ended = True
-        """Whether the last of them has a line end."""
+        """Whether the last record that was added has a line end."""
 
-    def put(self, stretch: ScannedBlock) -> None:
-        """What comes next in the input; only in the last that was put may records end."""
-        self._parts.append((stretch, 0, len(stretch.data)))
+    def put(self, block: ScannedBlock) -> None:
+        """Append the next block of the input; only records that end in this block may be added now."""
+        self._parts.append((block, 0, len(block.data)))
 
     def add(self, stop: int, rows: int) -> None:
-        """Add the records up to a describe in the input."""
+        """Add ``rows`` records that end at ``stop``, an offset in the input."""
         size = stop - self.stop
         self.stop = stop
         self.size += size
@@ -265,7 +267,7 @@ class _CutBuilder:
             self._close_section()
 
     def take(self) -> Cut:
-        """What was added, as a cut; another begins after it."""
+        """Return the added records as a cut, and begin another."""
         if self._section_size:
             self._close_section()
         done = Cut(self.first_row, self.rows, self._sections)
@@ -281,13 +283,13 @@ class _CutBuilder:
 
 
 def _split_at(parts: Sequence[BlockSlice], size: int) -> tuple[list[BlockSlice], list[BlockSlice]]:
-    """The first so many bytes, and the rest."""
+    """Split slices into the first ``size`` bytes and the rest."""
     first: list[BlockSlice] = []
     left = size
-    for number, (stretch, start, stop) in enumerate(parts):
+    for number, (block, start, stop) in enumerate(parts):
         if stop - start > left:
             middle = start + left
-            return [*first, (stretch, start, middle)], [(stretch, middle, stop), *parts[number + 1 :]]
-        first.append((stretch, start, stop))
+            return [*first, (block, start, middle)], [(block, middle, stop), *parts[number + 1 :]]
+        first.append((block, start, stop))
         left -= stop - start
     return first, []

@@ -1,20 +1,20 @@
-"""The heap: what is freed stays with the process for what is needed next.
+"""Tuning of malloc: freed memory stays with the process.
 
-Pages that the kernel hands out anew are cleared and mapped one by one, which takes longer than to fill them; blocks and
+The kernel clears and maps new pages one by one, which takes longer than filling them. Blocks and
 cuts come and go at gigabytes a second, all of about the same sizes.
 """
 
 from __future__ import annotations
 
 _LARGE_BYTES = 30 * 1024 * 1024
-"""glibc goes up to 32 MiB."""
+"""glibc raises its threshold up to 32 MiB."""
 
 
 def retain_freed_memory() -> None:
-    """Have the C library keep what is freed.
+    """Have the C library keep freed memory.
 
-    From the first large block that is freed on, glibc takes all blocks up to its size from the heap, and gives the top
-    of that back once twice as much is free (mallopt(3), M_MMAP_THRESHOLD). This one is never touched and so costs
-    nothing. Other libraries do as they do.
+    Once a large block is freed, glibc serves all blocks up to its size from the heap. It returns the top of the heap
+    only when twice as much is free (mallopt(3), M_MMAP_THRESHOLD). The block freed here is never touched and so costs
+    nothing. Other C libraries are not affected.
     """
     bytes(_LARGE_BYTES)

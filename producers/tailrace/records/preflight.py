@@ -1,8 +1,9 @@
-"""Pre-flight: the records that break or shift a model's container, found before anything is sent.
+"""Pre-flight check: finds the records that a model's container would skip or fail on, before anything is sent.
 
-Containers read CSV with readers that skip blank lines and comments, stop at ragged records, or fail on text that is not
-UTF-8; the predictions then no longer stand beside their rows. Nearly every block is clean, and a few passes over all of
-it prove so; only a block that they cannot clear is looked at record by record.
+Containers read CSV with readers that skip blank lines and comments, stop at ragged records, or fail
+on text that is not UTF-8. The predictions then no longer match their rows. Nearly every block is
+clean, and a few passes over the whole block prove it. Only other blocks are checked record by
+record.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _GROUP_ROWS = 256
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row (0-based, in the whole input) that no container should see, and why, in a few stable words."""
+    """A row (0-based, in the whole input) that cannot be sent, and the reason in a few stable words."""
 
     row: int
     reason: str
@@ -34,13 +35,13 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Checks records that are to have ``columns`` fields; ``header`` is the header without its line end, if any."""
+    """Checks that records have ``columns`` sound fields; ``header`` is the header without its line end, if any."""
 
     columns: int
     header: bytes | None = None
 
     def check(self, cut: Cut) -> list[BadRow]:
-        """The bad rows of a cut, in order; a row with several faults is named once, for the first of them."""
+        """Return the bad rows of a cut in order; a row with several faults appears once, with the first of them."""
         bad: list[BadRow] = []
         row = cut.first_row
         for window in cut.windows:
@@ -50,7 +51,7 @@ class Preflight:
         return bad
 
     def is_clean(self, data: bytes, window: Window) -> bool:
-        """Whether a few passes over a window of ``data`` prove that none of its records is bad."""
+        """Report whether a few passes over a window of ``data`` prove that no record in it is bad."""
         octets = np.frombuffer(data, np.uint8, window.structure.size, window.start)
         return not (
             window.structure.unclosed
@@ -62,7 +63,7 @@ class Preflight:
         ) and self._is_regular(octets, window.structure)
 
     def reason(self, record: bytes) -> str | None:
-        """Why one record (with or without its line end) is bad; None when it is not."""
+        """Return why a record (with or without its line end) is bad; None when it is not."""
         body = record.removesuffix(b"\n").removesuffix(b"\r")
         if not body.strip(_BLANKS):
             return "blank line"
@@ -87,7 +88,7 @@ class Preflight:
         return "carriage return outside quotes" if b"\r" in outside_quotes(body) else None
 
     def _search(self, records: list[bytes], first_row: int) -> list[BadRow]:
-        """Looks one by one at those records only whose neighbourhood is not proved clean."""
+        """Check records one by one, but only in groups that are not proved clean."""
         bad: list[BadRow] = []
         for start in range(0, len(records), _GROUP_ROWS):
             group = records[start : start + _GROUP_ROWS]
@@ -116,7 +117,7 @@ class Preflight:
         return _may_start_with(self.header, data, window, octets) or data.find(_BOM, window.start, window.stop) >= 0
 
     def _is_regular(self, octets: Octets, structure: Structure) -> bool:
-        """Whether each record has its number of fields, and in one column none may be a blank line."""
+        """Report whether each record has its number of fields; in a single column, none may be a blank line."""
         if self.columns == 1 and (bitmaps.where(np.less_equal, octets, _SPACE) & structure.starts).any():
             return False
         # With two columns and more, a blank line lacks a comma.
@@ -125,7 +126,7 @@ class Preflight:
 
 
 def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:
-    """Whether a record may start with a text: so it does where all its bytes stand one after the other."""
+    """Report whether a record starts with ``text``."""
     if data.find(text[:1], window.start, window.stop) < 0:
         return False
     at = bitmaps.positions(bitmaps.equal(octets, text[0]) & window.structure.starts)
@@ -136,7 +137,7 @@ def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) ->
 
 
 def _not_utf8(data: bytes) -> int | None:
-    """The offset of the first byte that is not UTF-8; None if all is."""
+    """Return the offset of the first byte that is not UTF-8; None when all are."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

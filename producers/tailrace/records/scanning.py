@@ -1,7 +1,7 @@
-"""Scanning: blocks looked at while the next ones are being read, with a thread beside the one that reads.
+"""Scanning of blocks in a thread, while the next blocks are being read.
 
-What NumPy does to a block needs no interpreter, and neither does the kernel to read one: with two cores both go on at
-the same time. Only looking is left to the thread, which therefore always comes to an end; reading from a pipe may not.
+NumPy releases the interpreter lock while it scans, and so does reading: with two cores both run at
+the same time. The thread scans and does not read, so it always ends; reading from a pipe may not.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _AHEAD = 2
 
 
 def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBlock, None, None]:
-    """The bytes of the blocks in stretches of ``size_bytes`` or less.
+    """Yield the scanned bytes in blocks of ``size_bytes`` or less.
 
-    A block that is smaller is all that its source had: it is handed on before the next one is asked for, which may be
-    long in coming.
+    A smaller block is all that its source had at the moment. It is passed on before the next one is read, which may
+    take long to come.
     """
     scanner = _Scanner()
     ahead: deque[Future[ScannedBlock]] = deque()
@@ -36,7 +36,7 @@ def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBl
 
 
 class _Scanner:
-    """Scans one stretch after the other."""
+    """Scans one block after the other and carries the quote state over."""
 
     def __init__(self) -> None:
         self._state = START

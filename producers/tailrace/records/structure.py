@@ -1,8 +1,9 @@
-"""Structure: where the records of some bytes end and what of them stands inside quotes, as bitmaps.
+"""The structure of CSV text as bitmaps: where records end, and which bytes stand inside quotes.
 
-``tailrace_core.csv_text.records`` defines records and quoted fields; this module finds the same at gigabytes a second.
-While every opening quote stands where a field starts, the parity of quotes up to each byte says whether it is quoted,
-for all bytes at once. Bitmaps prove that of a block; a block for which they do not takes the exact way, field by field.
+`tailrace_core.csv_text.records` defines records and quoted fields; this module finds the same at
+gigabytes a second. While every opening quote stands where a field starts, the parity of the quotes
+up to a byte tells whether the byte is quoted, for all bytes at once. Bitmaps prove that a block is
+so; a block without that proof is scanned exactly, field by field.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ _NEWLINE, _QUOTE, _COMMA, _RETURN = b'\n",\r'
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedBlock:
-    """Bytes that begin and end anywhere, and what was found in them."""
+    """A block of input, which begins and ends anywhere, and the bitmaps of its structure."""
 
     data: bytes
     ends: Words
-    """The newlines outside of quotes."""
+    """Newlines outside of quotes."""
     inside: Words | None
-    """What stands inside quotes, the opening quotes with it and the closing ones not; None when nothing does."""
+    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there are none."""
     after: QuoteState
-    """The state behind them."""
+    """The quote state after the block."""
 
     @classmethod
     def scan(cls, data: bytes, before: QuoteState = START) -> Self:
-        """Scan bytes that begin in a state."""
+        """Scan a block that begins in the state ``before``."""
         octets = np.frombuffer(data, np.uint8)
         newlines = bitmaps.equal(octets, _NEWLINE)
         if b'"' not in data:
@@ -53,60 +54,60 @@ class ScannedBlock:
 
     @property
     def unclosed(self) -> bool:
-        """Whether they end inside quotes."""
+        """Whether the block ends inside quotes."""
         return self.after is QuoteState.QUOTED
 
 
 BlockSlice = tuple[ScannedBlock, int, int]
-"""Of a stretch the bytes from a start to a stop."""
+"""A block, and the start and stop of a slice of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Structure:
-    """Of ``size`` bytes that begin where a record begins and end where one ends."""
+    """The structure of ``size`` bytes of whole records."""
 
     size: int
     ends: Words
-    """The last byte of each record: a newline outside of quotes. For a last record without one, the byte after it."""
+    """Last byte of each record, a newline outside of quotes; for a last record without one, the byte after it."""
     inside: Words | None
-    """What stands inside quotes, the opening quotes with it and the closing ones not; None when nothing does."""
+    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there are none."""
     rows: int
     unclosed: bool
-    """Whether the last record, which then has no line end, does not close its quote."""
+    """Whether the last record leaves its quote open; it has no line end then."""
 
     @classmethod
     def of(cls, data: bytes) -> Self:
-        """Of complete bytes, the last record of which may lack its line end."""
-        stretch = ScannedBlock.scan(data)
-        ended = not data or bitmaps.is_set(stretch.ends, len(data) - 1)
-        return cls.join([(stretch, 0, len(data))], bitmaps.count_set(stretch.ends) + (not ended), ended=ended)
+        """Find the structure of whole records; the last one may lack its line end."""
+        block = ScannedBlock.scan(data)
+        ended = not data or bitmaps.is_set(block.ends, len(data) - 1)
+        return cls.join([(block, 0, len(data))], bitmaps.count_set(block.ends) + (not ended), ended=ended)
 
     @classmethod
     def join(cls, parts: Sequence[BlockSlice], rows: int, *, ended: bool) -> Self:
-        """Of parts side by side that hold so many records, the last of which is ``ended`` by a newline or not."""
+        """Join the structures of slices that hold ``rows`` records; ``ended``: the last record has a line end."""
         size = sum(stop - start for _, start, stop in parts)
-        ends = bitmaps.join([(stretch.ends, start, stop - start) for stretch, start, stop in parts])
+        ends = bitmaps.join([(block.ends, start, stop - start) for block, start, stop in parts])
         inside = None
-        if any(stretch.inside is not None for stretch, _, _ in parts):
-            inside = bitmaps.join([(stretch.inside, start, stop - start) for stretch, start, stop in parts])
+        if any(block.inside is not None for block, _, _ in parts):
+            inside = bitmaps.join([(block.inside, start, stop - start) for block, start, stop in parts])
         if not ended:
             ends[size // 64] |= np.uint64(1 << size % 64)
         return cls(size, ends, inside, rows, unclosed=not ended and parts[-1][0].unclosed)
 
     @property
     def starts(self) -> Words:
-        """The first byte of each record; after a last one with a line end, the byte after it too."""
+        """First byte of each record; if the last record has a line end, also the byte after it."""
         starts = bitmaps.shift_up(self.ends)
         starts[0] |= np.uint64(1)
         return starts
 
     def outside(self, words: Words) -> Words:
-        """What of a bitmap of these bytes is outside of quotes."""
+        """Return the bits of ``words`` that stand outside of quotes."""
         return words if self.inside is None else words & ~self.inside
 
 
 def _is_regular(data: bytes, newlines: Words, quotes: Words, inside: Words, before: QuoteState) -> bool:
-    """Whether each quote that parity takes for an opening one opens a field or continues one."""
+    """Report whether each quote that parity takes for an opening one opens or continues a field."""
     octets = np.frombuffer(data, np.uint8)
     opening = quotes & inside
     starts = newlines | bitmaps.equal(octets, _COMMA) | quotes
@@ -118,14 +119,14 @@ def _is_regular(data: bytes, newlines: Words, quotes: Words, inside: Words, befo
 
 
 def _regular_state(data: bytes, inside: Words) -> QuoteState:
-    """The state behind bytes of which each quote opens or closes a field."""
+    """Return the state after bytes in which each quote opens or closes a field."""
     if bitmaps.is_set(inside, len(data) - 1):
         return QuoteState.QUOTED
     return QuoteState.FIELD_START if data[-1] in b',\r\n"' else QuoteState.TEXT
 
 
 def _exact(data: bytes, before: QuoteState) -> tuple[Words, QuoteState]:
-    """The bitmap of quoted bytes, and the state behind them, of bytes in which some quotes are ordinary characters."""
+    """Return the bitmap of quoted bytes and the final state, where some quotes are ordinary characters."""
     spans = list(quoted_spans(data, before))
     last = spans[-1] if spans else (0, 0)
     after = state_behind(data, last, before)

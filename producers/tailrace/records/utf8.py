@@ -1,4 +1,4 @@
-"""UTF-8, checked by bitmaps: several times as fast as decoding, which has to make a text to throw away."""
+"""UTF-8 validation by bitmaps: several times as fast as decoding, which builds a text only to drop it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tailrace.records.bitmaps import Octets, Words
 
 _ASCII = 0x7F
 _CONTINUATION_END = np.int8(-64)
-"""Continuation bytes are 0x80 to 0xBF: as signed numbers they are all that is below this."""
+"""Continuation bytes are 0x80 to 0xBF: as signed numbers, all values below this."""
 _LEADS = ((0xC0, 1), (0xE0, 2), (0xF0, 3))
-"""From which byte on a character has how many continuation bytes, at least."""
+"""Lowest lead byte, and the number of continuation bytes that a character has from it on, at least."""
 _NEVER = (b"\xc0", b"\xc1", *(bytes((octet,)) for octet in range(0xF5, 0x100)))
 _SECOND = ((b"\xe0", 0xA0, 0xC0), (b"\xed", 0x80, 0xA0), (b"\xf0", 0x90, 0xC0), (b"\xf4", 0x80, 0x90))
-"""After which lead byte the second byte has narrower bounds: from, below. Others would be overlong or no characters."""
+"""Lead bytes whose second byte has narrower bounds (from, below); others would be overlong or no characters."""
 
 
 def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
-    """Whether ``octets``, which stand from ``start`` on in ``data``, are UTF-8."""
+    """Report whether ``octets``, which begin at ``start`` in ``data``, are UTF-8."""
     highest = int(octets.max(initial=0))
     if highest <= _ASCII:
         return True
@@ -33,7 +33,7 @@ def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
 
 
 def _continued(octets: Octets, highest: int) -> bool:
-    """Whether there are continuation bytes after leading ones, as many as these say, and nowhere else."""
+    """Report whether each lead byte has its continuation bytes, and no other byte is one."""
     wanted: Words = np.zeros(bitmaps.word_count(len(octets)), np.uint64)
     for lowest, after in _LEADS:
         if highest >= lowest:
@@ -42,6 +42,6 @@ def _continued(octets: Octets, highest: int) -> bool:
 
 
 def _bounded(octets: Octets, lead: bytes, lowest: int, above: int) -> bool:
-    """Whether what follows a leading byte is in its bounds."""
+    """Report whether each byte after a ``lead`` byte is within its bounds."""
     follows = octets[1:][octets[:-1] == lead[0]]
     return bool((follows >= lowest).all() and (follows < above).all())

@@ -1,4 +1,4 @@
-"""Sources: the files, objects and streams that a user names, opened as one stream of CSV records.
+"""Input sources: files, S3 objects and streams, opened as one stream of CSV records.
 
 Imports `tailrace_core` only.
 """

@@ -1,4 +1,4 @@
-"""Compression, recognised by a file's first bytes and never by its name, undone in bounded memory."""
+"""Decompression in bounded memory; the format is recognised by a file's first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tailrace_core.errors import InputError
 
 BLOCK_BYTES = 1024 * 1024
-"""What is looked at with one operation: enough to make its fixed cost small, and little enough to stay in the cache."""
+"""Size of a read: enough to make its fixed cost small, and little enough to stay in the CPU's cache."""
 
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -23,19 +23,19 @@ _REFUSED = {
 }
 _SNIFF_BYTES = max(map(len, (_GZIP, _ZSTD, *_REFUSED)))
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
-# A block of zstd takes 4 bytes at least and unpacks to 128 KiB at most, and one call unpacks all that it was fed: small
-# bites bound it (1 or 2 MiB for usual data, 256 MiB for a bomb).
+# A zstd block takes at least 4 bytes and unpacks to at most 128 KiB, and one call unpacks all its
+# input. Small inputs bound the output: 1 or 2 MiB for usual data, 256 MiB for a bomb.
 _ZSTD_BITE_BYTES = 8 * 1024
 
 
 def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The contents of a file that comes in ``blocks``, in blocks that are never empty.
+    """Decompress a file that comes in ``blocks``; the blocks returned are never empty.
 
-    Gzip (any number of members) and zstd are undone, others pass as they are.
+    Gzip (any number of members) and zstd are decompressed, other data passes unchanged.
 
     Raises:
-        InputError: the data is cut off or damaged (with the offset in the compressed file), is of a kind that holds no
-            CSV, or is zstd and ``zstandard`` is not installed.
+        InputError: the data is cut off or damaged (with the offset in the compressed file), is in a format that holds
+            no CSV, or is zstd and ``zstandard`` is not installed.
     """
     head, rest = peek(blocks, _SNIFF_BYTES)
     if head.startswith(_GZIP):
@@ -44,12 +44,12 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         return filter(None, _unzstd(rest, name))
     for magic, what in _REFUSED.items():
         if head.startswith(magic):
-            raise InputError(f"{name} is {what}, which is not read here: convert it to CSV, plain, gzip or zstd")
+            raise InputError(f"{name} is {what}, which Tailrace does not read: convert it to CSV, plain, gzip or zstd")
     return rest
 
 
 def peek(blocks: Iterator[bytes], size_bytes: int) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, ``size_bytes`` or more unless the input is shorter, and the whole input again."""
+    """Return the first bytes (``size_bytes`` or more unless the input is shorter) and the whole input again."""
     head = b""
     while len(head) < size_bytes:
         block = next(blocks, b"")
@@ -66,7 +66,7 @@ def _gunzip(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         data = block
         while data:
             if member.eof:
-                # Padding with zeros after the last member is allowed (tapes); another member goes on.
+                # Zeros may pad the last member (as on tapes); other data begins another member.
                 data = data.lstrip(b"\0")
                 if not data:
                     break
@@ -78,7 +78,7 @@ def _gunzip(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
                 raise InputError(f"{name} is damaged: gzip data near byte {at} cannot be read ({error})") from error
             data = member.unused_data if member.eof else member.unconsumed_tail
         offset += len(block)
-    # What zlib still holds back after the last input is less than a block.
+    # The output that zlib still buffers after the last input is less than a block.
     yield member.flush()
     if not member.eof:
         raise _cut_off(name, "gzip", offset)
@@ -114,7 +114,7 @@ def _cut_off(name: str, kind: str, offset: int) -> InputError:
 
 def _zstandard(name: str) -> Any:
     try:
-        import zstandard  # noqa: PLC0415 - optional, and only for those who read zstd
+        import zstandard  # noqa: PLC0415 - an optional extra, needed for zstd only
     except ImportError as error:
         raise InputError(f"{name} is compressed with zstd: install tailrace[zstd], or decompress it first") from error
     return zstandard

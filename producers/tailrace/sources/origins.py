@@ -1,4 +1,4 @@
-"""Origins: what each name that the user gives stands for, and how it is opened."""
+"""Origins: the files, streams and objects that a name on the command line stands for, and how to open them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tailrace_core.errors import InputError, NotFoundError
 STDIN = "-"
 _S3 = "s3://"
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
-"""Of buckets, the names that botocore takes, the oldest ones' too; of keys, text: no bytes that are no UTF-8."""
+"""Bucket names as botocore accepts them, the oldest included; keys as text, without bytes that are not UTF-8."""
 
 
 class Readable(Protocol):
-    """A stream of bytes; ``read`` gives at most so many, and none only at the end."""
+    """A stream of bytes; ``read`` returns at most ``size`` bytes, and none only at the end."""
 
     def read(self, size: int, /) -> bytes: ...  # noqa: D102 - the class says it
     def close(self) -> None: ...  # noqa: D102 - the class says it
@@ -42,7 +42,7 @@ OpenObject = Callable[[str, str], RemoteObject]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One file, stream or object. What is not ``reopenable`` can be read once only, so it is not looked at early."""
+    """One file, stream or object. If it is not ``reopenable``, it can be read only once and is not checked early."""
 
     name: str
     open: Callable[[], Readable]
@@ -51,10 +51,10 @@ class Origin:
 
 
 def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list[Origin]:
-    """What a name stands for: one origin, or the files that a pattern matches, sorted by name.
+    """Resolve a name to one origin, or a pattern to the files that match it, sorted by name.
 
     Raises:
-        InputError: there is no such file or object, it is a directory, it may not be read, or no file matches.
+        InputError: the file or object does not exist, is a directory or may not be read, or no file matches.
     """
     if name == STDIN:
         return [_standard_input(stdin)]
@@ -74,7 +74,7 @@ def _matches(pattern: str) -> list[str]:
 
 def _standard_input(stdin: Readable | None) -> Origin:
     if stdin is None:
-        raise InputError("standard input is not available here: name a file")
+        raise InputError("standard input is not available: name a file instead of -")
     return Origin("standard input", lambda: _BorrowedStream(stdin), None, reopenable=False)
 
 
@@ -85,7 +85,7 @@ def _remote(name: str, s3: OpenObject | None) -> Origin:
             f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN)"
         )
     if s3 is None:
-        raise InputError(f"{name} cannot be read here: no access to S3 was set up")
+        raise InputError(f"{name} cannot be read: this client has no access to S3; name a file")
     bucket, key = address.groups()
     first = _open_remote(name, bucket, key, s3)
     first.body.close()
@@ -96,7 +96,7 @@ def _open_remote(name: str, bucket: str, key: str, s3: OpenObject) -> RemoteObje
     try:
         return s3(bucket, key)
     except NotFoundError as error:
-        raise InputError(f"{name} does not exist (or may not be seen): check the bucket and the key") from error
+        raise InputError(f"{name} does not exist (or you may not see it): check the bucket and the key") from error
 
 
 def _file(name: str) -> Origin:
@@ -114,17 +114,17 @@ def _file(name: str) -> Origin:
 
 def _open_file(name: str) -> Readable:
     try:
-        # Unbuffered: blocks are large, and a buffer between would copy each of them.
+        # Unbuffered: blocks are large, and a buffer would copy each of them.
         return io.FileIO(name)
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
 
 
 class _BorrowedStream:
-    """A stream that belongs to somebody else, who closes it."""
+    """A stream that its owner closes, not this module."""
 
     def __init__(self, stream: Readable) -> None:
-        # With a buffer, `read` waits until all is there that it was asked for; what has come can be worked on.
+        # `read` of a buffered stream waits until it has all bytes; `read1` returns those that have come.
         self.read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Sources: what the user names, opened and joined to one stream of CSV records.
+"""The source of a job: the user's files, objects and streams, joined to one stream of CSV records.
 
-A name is a path, a pattern, ``-`` for standard input, or ``s3://bucket/key``; gzip and zstd are recognised by content.
-Several names make one input, in the order given; their headers must be the same.
+A name is a path, a pattern, ``-`` for standard input, or ``s3://bucket/key``. Gzip and zstd are
+recognised by content. Several names make one input in the order given; their headers must be the
+same.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _SNIFF_BYTES = 64
 
 
 class Source:
-    """One input made of all that the user named; a context manager, to be read once.
+    """One input from all names given; a context manager, to be read once.
 
-    ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``), ``columns`` the
-    names, ``bom_dropped`` whether the first file began with a byte order mark, which is not part of the data.
+    ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``). ``columns`` are the
+    column names. ``bom_dropped`` tells whether the first file began with a byte order mark, which is not data.
     """
 
     def __init__(self, origins: Sequence[Origin], header: HeaderPolicy) -> None:
@@ -37,7 +38,7 @@ class Source:
         self._policy = header
         self._read_before = 0
         self._files_read: list[tuple[int, int, str]] = []
-        """Of each file so far: where it begins in the data, where its data begin in it, its name."""
+        """For each file so far: its offset in the data, the offset of the data in the file, its name."""
         self._consumed = False
         self._current = _OpenFile(origins[0])
         try:
@@ -59,11 +60,11 @@ class Source:
         stdin: Readable | None = None,
         s3: OpenObject | None = None,
     ) -> Self:
-        """Opens what is named and looks at the head of each file (of a later stream only once it is reached).
+        """Open the names and check the head of each file; the head of a later stream is checked when it is reached.
 
         Raises:
-            InputError: a name that leads nowhere, a file that is empty, is no CSV in UTF-8 or has another header than
-                the first, or an input of nothing but headers.
+            InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another header than the
+                first; or the input holds only headers.
         """
         if not names:
             raise InputError("no input is named: name a file, a pattern, s3://bucket/key, or - for standard input")
@@ -71,30 +72,30 @@ class Source:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The files, streams and objects that make up the input, in order."""
+        """Names of the files, streams and objects of the input, in order."""
         return tuple(origin.name for origin in self._origins)
 
     @property
     def size_hint_bytes(self) -> int | None:
-        """The size of all files as they are stored, compressed or not; None when the size of one is not known."""
+        """Size of all files as stored, compressed or not; None when one size is unknown."""
         sizes = [origin.size_bytes for origin in self._origins if origin.size_bytes is not None]
         return sum(sizes) if len(sizes) == len(self._origins) else None
 
     @property
     def bytes_read(self) -> int:
-        """How much of ``size_hint_bytes`` has been read."""
+        """Bytes read so far, out of ``size_hint_bytes``."""
         return self._read_before + self._current.bytes_read
 
     def blocks(self) -> Iterator[bytes]:
-        """The data records' bytes in blocks of 1 MiB or less that end anywhere, headers left out (strip, repeat).
+        """Read the data records in blocks of 1 MiB or less that end anywhere, without headers (strip, repeat).
 
-        What a stream has at the moment is a block, however small.
+        The bytes that a stream has at the moment make a block, however few they are.
 
-        Where a file lacks its last newline and another follows, a line end like that of its first record is put in.
+        If a file lacks its last newline and another file follows, a line end like its first record's is inserted.
 
         Raises:
-            InputError: the source was read before; or, while reading, a file that is cut off, damaged or cannot be
-                read, or ends inside quotes although another follows, or a stream with another header than the first.
+            InputError: the source was read before. While reading: a file is cut off, damaged or unreadable, or ends
+                inside quotes although another follows; or a stream has another header than the first.
         """
         if self._consumed:
             raise InputError("the input has been read already: open it again")
@@ -102,7 +103,7 @@ class Source:
         return self._all_blocks()
 
     def describe_position(self, offset: int) -> str:
-        """Where in the files (decompress, with headers) the byte at an offset of the data read so far stands."""
+        """Describe an offset of the data read so far as a place in the (decompressed) files, headers included."""
         begins, data_start, name = next(
             (each for each in reversed(self._files_read) if each[0] <= offset), (0, 0, self._origins[0].name)
         )
@@ -110,7 +111,7 @@ class Source:
         return f"at byte {offset - begins + data_start}{of}"
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Close the open file."""
         self._current.close()
 
     def __enter__(self) -> Self:
@@ -120,7 +121,7 @@ class Source:
         self.close()
 
     def _check_all_files(self) -> None:
-        """Refuses early what would otherwise break a job that is half submitted."""
+        """Check all reopenable files now, as a fault found later would break a half submitted job."""
         holds_data = self._current.holds_data(self._policy)
         for origin in self._origins[1:]:
             if not origin.reopenable:
@@ -135,7 +136,7 @@ class Source:
         if not holds_data:
             raise InputError(
                 f"{self._origins[0].name} holds a header only, and no data; "
-                "if its first record is data, say that there is no header"
+                "if its first record is data, submit it with the header policy none"
             )
 
     def _check_header(self, file: _OpenFile) -> None:
@@ -170,7 +171,7 @@ class Source:
 
 
 class _OpenFile:
-    """One file being read: its first record, and then all of it."""
+    """A file that is being read."""
 
     def __init__(self, origin: Origin) -> None:
         self.name = origin.name
@@ -192,27 +193,27 @@ class _OpenFile:
 
     @property
     def line_end(self) -> bytes:
-        """How the first record ends; a newline if it has no end."""
+        """Line end of the first record; a newline if it has none."""
         return b"\r\n" if self._head.endswith(b"\r\n", 0, self._data_start) else b"\n"
 
     def holds_data(self, policy: HeaderPolicy) -> bool:
-        """Whether there is anything beside the header."""
+        """Report whether the file holds anything but the header."""
         if policy is HeaderPolicy.NONE or len(self._head) > self._data_start:
             return True
         following, self._rest = peek(self._rest, 1)
         return bool(following)
 
     def data_offset(self, policy: HeaderPolicy) -> int:
-        """Where in the file what `blocks` gives begins."""
+        """Return the offset in the file of the first byte that `blocks` yields."""
         return len(_BOM) * self.bom_dropped + (0 if policy is HeaderPolicy.NONE else self._data_start)
 
     def blocks(self, policy: HeaderPolicy) -> Iterator[bytes]:
-        """All of it, or under strip and repeat what follows the header."""
+        """Read the whole file; under strip and repeat, only the records after the header."""
         head = self._head if policy is HeaderPolicy.NONE else self._head[self._data_start :]
         return chain((head,) if head else (), self._rest)
 
     def close(self) -> None:
-        """Closes the stream."""
+        """Close the stream."""
         self._stream.close()
 
     def _stored(self) -> Iterator[bytes]:
@@ -227,7 +228,7 @@ class _OpenFile:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 
     def _first(self, blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes], int]:
-        """The first blocks as far as the first record goes, the blocks after, and where the first record ends."""
+        """Read the first record; return the bytes read, the blocks after them, and the offset where the record ends."""
         head = b""
         for block in blocks:
             head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
@@ -246,7 +247,7 @@ class _OpenFile:
 
 
 def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
-    """The blocks of a file that another follows: its last record gets a line end if it has none."""
+    """Yield the blocks of a file that another file follows, and end its last record with a line end."""
     state, ended = START, True
     for block in blocks:
         state = state_after(block, state)

@@ -1,4 +1,4 @@
-"""``tailrace dlq``: what consumers and subscriptions gave up on."""
+"""The commands ``tailrace dlq``: list, show and redrive dead letters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import typer
 from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.reports import job_reports, parked_reports
+from tailrace.cli.reports.columns import align
 
-Name = Annotated[str, typer.Argument(metavar="QUEUE", help="As `tailrace dlq list` names it: failed, retries …")]
+Name = Annotated[str, typer.Argument(metavar="QUEUE", help="Queue, as `tailrace dlq list` names it: failed, retries …")]
 
 
 @guarded
@@ -24,7 +25,7 @@ def list_(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """List the dead-letter queues of a stack, and about how many letters each holds.
+    """List the dead-letter queues of a stack, and about how many messages each holds.
 
     Example:
       tailrace dlq list --stack demand
@@ -37,7 +38,7 @@ def list_(
             environment.put(job_reports.as_json({"queue": queue.name, "letters": letters, "url": queue.url}))
     else:
         rows = [("QUEUE", "LETTERS"), *((queue.name, _shown(letters)) for queue, letters in found)]
-        environment.put(parked_reports.columns(rows))
+        environment.put(align(rows))
 
 
 @guarded
@@ -45,7 +46,7 @@ def peek(
     *,
     context: typer.Context,
     queue: Name,
-    most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="How many.")] = 10,
+    most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Maximum number of messages.")] = 10,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -53,7 +54,7 @@ def peek(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Print dead letters with what they are about; they stay where they are.
+    """Print dead letters and their subjects; they stay in the queue.
 
     Example:
       tailrace dlq peek failed --stack demand --json
@@ -74,9 +75,10 @@ def redrive(
     context: typer.Context,
     queue: Name,
     most: Annotated[
-        int | None, typer.Option("--max", min=1, metavar="N", help="So many at most; default: those that are there.")
+        int | None,
+        typer.Option("--max", min=1, metavar="N", help="Maximum number of messages. Default: all in the queue now."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Redrive; without this, only show what would be done.")] = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -85,7 +87,7 @@ def redrive(
     quiet: arguments.Quiet = False,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Send dead letters to the queue that they were meant for, once the cause is mended.
+    """Send dead letters back to their source queue, once the cause is fixed.
 
     Example:
       tailrace dlq redrive failed --stack demand --yes
@@ -113,8 +115,8 @@ def redrive(
         environment.say(f"{sent} letters of {queue} were sent again")
     if left and most is None:
         environment.say(
-            f"tailrace: about {left} letters of {queue} are left: they died again, or somebody holds them; "
-            f"look with `tailrace dlq peek {queue}`, and do it again in a few minutes"
+            f"tailrace: about {left} letters of {queue} are left: they failed again, or another reader holds them; "
+            f"see them with `tailrace dlq peek {queue}`, and redrive again in a few minutes"
         )
 
 
@@ -123,8 +125,8 @@ def _shown(letters: int | None) -> str:
 
 
 def build() -> typer.Typer:
-    """The group of commands."""
-    group = typer.Typer(no_args_is_help=True, help="Dead letters: look, send again.")
+    """Build the group of commands."""
+    group = typer.Typer(no_args_is_help=True, help="List, show and redrive dead letters.")
     group.command("list")(list_)
     for command in (peek, redrive):
         group.command()(command)

@@ -1,4 +1,4 @@
-"""The commands about jobs that were submitted: status, wait, download, jobs, cancel."""
+"""The commands on submitted jobs: status, wait, download, jobs, cancel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tailrace_core.jobs.model import Job
 
 
 def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s: float | None, *, quiet: bool) -> Job:
-    """Wait with progress; an interruption is told apart from the end of the job."""
+    """Wait with progress; when interrupted or timed out, note on the error that the job goes on."""
     try:
         with reporting(environment, quiet=quiet) as report:
             return client.wait(job_id, timeout_s=timeout_s, on_progress=report)
@@ -30,7 +30,7 @@ def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, 
     """Download with progress; ``-`` is the environment's standard output.
 
     Raises:
-        OSError: it cannot be written; says where.
+        OSError: the target cannot be written; the message names it.
     """
     try:
         with reporting(environment, quiet=quiet) as report:
@@ -56,7 +56,7 @@ def status(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Show how far a job is; exits with 0 whatever its state.
+    """Show the state and the counters of a job; exit with 0 whatever its state.
 
     Example:
       tailrace status 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --json
@@ -81,7 +81,7 @@ def wait(
     quiet: arguments.Quiet = False,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Wait until a job has come to its end; the exit code says which.
+    """Wait until a job has ended; the exit code says how.
 
     Example:
       tailrace wait 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --timeout 2h
@@ -107,7 +107,10 @@ def download(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; - is standard output, a name in .gz is compressed."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write; - is standard output, a name that ends in .gz is compressed.",
         ),
     ] = "-",
     safe_csv: arguments.SafeCsv = False,
@@ -132,7 +135,7 @@ def download(
 def jobs(
     *,
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Maximum number of jobs.")] = 20,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -160,7 +163,9 @@ def cancel(
     *,
     context: typer.Context,
     job_id: arguments.JobId,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "cancelled by its owner",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Reason to record with the job.")
+    ] = "cancelled by its owner",
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -168,7 +173,7 @@ def cancel(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Cancel a job that is under way; rows that are scored already stay so.
+    """Cancel a running job; rows that are already scored stay scored.
 
     Example:
       tailrace cancel 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --reason "wrong file"

@@ -1,4 +1,4 @@
-"""``tailrace parked``: what needs a person, and what a person does about it."""
+"""The commands ``tailrace parked``: list, show, redrive and discard parked chunks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from tailrace.operations.redriving import NO_REASON, RedriveResult
 from tailrace_core.errors import InputError
 
 Words = Annotated[
-    list[str], typer.Argument(metavar="JOB RANGE", help="A job's id and a range of rows, or an event's id.")
+    list[str], typer.Argument(metavar="JOB RANGE", help="Id of a job and range of rows, or id of an event.")
 ]
 SomeWords = Annotated[
-    list[str] | None, typer.Argument(metavar="[JOB RANGE]", help="A job's id and a range of rows, or an event's id.")
+    list[str] | None, typer.Argument(metavar="[JOB RANGE]", help="Id of a job and range of rows, or id of an event.")
 ]
-Job = Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only of this job; asks the ledger too.")]
-Most = Annotated[int, typer.Option("--max", min=1, metavar="N", help="Read so many messages at most.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")]
+Job = Annotated[
+    str | None, typer.Option("--job", metavar="JOB", help="Only chunks of this job; read from the ledger too.")
+]
+Most = Annotated[int, typer.Option("--max", min=1, metavar="N", help="Maximum number of messages to read.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
 
 @guarded
@@ -40,9 +42,9 @@ def list_(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """List parked chunks; messages of chunks that need nobody any more are shown as stale.
+    """List parked chunks; messages of chunks that need no action any more are shown as stale.
 
-    Reads the parked queue for up to 20 s and gives its messages back at once; with --job the ledger is asked instead.
+    Reads the parked queue for up to 20 s and releases its messages at once; with --job, reads the ledger instead.
 
     Example:
       tailrace parked list --stack demand --json
@@ -56,7 +58,9 @@ def list_(
     else:
         environment.put(parked_reports.table(listing.chunks))
     for message in listing.unreadable:
-        environment.say(f"tailrace: message {message.message_id} of the queue is none of ours: {message.body[:200]}")
+        environment.say(
+            f"tailrace: message {message.message_id} of the queue is not a ChunkParked event: {message.body[:200]}"
+        )
     if not listing.complete:
         environment.say(_INCOMPLETE)
 
@@ -67,7 +71,7 @@ def show(
     context: typer.Context,
     chunk: Words,
     whole_input: Annotated[
-        bool, typer.Option("--input", help="Print the chunk's input instead, whole and as it was sent.")
+        bool, typer.Option("--input", help="Print only the chunk's input, whole and as it was sent.")
     ] = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -76,7 +80,7 @@ def show(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Show all there is about a parked chunk: reason, locations, first rows, what the failure object says.
+    """Show a parked chunk: reason, locations, first rows, and the text of the failure object.
 
     Example:
       tailrace parked show 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --input > rows.csv
@@ -100,16 +104,18 @@ def redrive(
     *,
     context: typer.Context,
     chunk: SomeWords = None,
-    all_: Annotated[bool, typer.Option("--all", help="All that is parked; clears stale messages too.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Redrive all parked chunks; delete stale messages too.")] = False,
     job: Job = None,
     edit: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Corrected rows for the chunk: as many, with the columns sent; - is stdin."),
+        typer.Option(
+            metavar="FILE", help="File with the chunk's corrected rows: as many, with the columns sent; - is stdin."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help=f"Also what was redriven {MAX_REDRIVES} times already.")
+        bool, typer.Option("--force", help=f"Redrive chunks again that were redriven {MAX_REDRIVES} times.")
     ] = False,
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was mended, for the record.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was fixed, to record with the chunk.")] = None,
     yes: Yes = False,
     most: Most = MAX_MESSAGES,
     stack: arguments.Stack = None,
@@ -119,12 +125,12 @@ def redrive(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Have parked chunks invoked again, once the cause is mended.
+    """Invoke the model again on parked chunks, once the cause is fixed.
 
     One chunk is redriven at once; --all only shows what it would do unless --yes is given.
 
     Examples:
-      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --note "role mended"
+      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --note "role fixed"
 
       tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --edit rows.csv
 
@@ -154,7 +160,7 @@ def discard(
     *,
     context: typer.Context,
     chunk: Words,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; stands with each rejected row.")] = NO_REASON,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason to record with each rejected row.")] = NO_REASON,
     yes: Yes = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -163,7 +169,7 @@ def discard(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Give a parked chunk up: its rows are rejected, and the job can end. This cannot be undone.
+    """Discard a parked chunk: reject its rows, so that the job can end. This cannot be undone.
 
     Example:
       tailrace parked discard 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --reason "shop closed" --yes
@@ -181,7 +187,7 @@ def discard(
         environment.say(f"nothing was done yet: give --yes to reject its {name.range.rows} rows for good")
 
 
-_INCOMPLETE = "tailrace: the queue may hold more than was read, or somebody else is looking at it: do it again"
+_INCOMPLETE = "tailrace: the queue may hold more than was read, or another reader holds messages: run this again"
 
 
 def _put(environment: Environment, done: RedriveResult, *, json_: bool, confirmed: bool = True) -> None:
@@ -198,8 +204,8 @@ def _read(environment: Environment, name: str) -> bytes:
 
 
 def build() -> typer.Typer:
-    """The group of commands."""
-    group = typer.Typer(no_args_is_help=True, help="Chunks that need a person: look, redrive, discard.")
+    """Build the group of commands."""
+    group = typer.Typer(no_args_is_help=True, help="List, show, redrive and discard parked chunks.")
     group.command("list")(list_)
     for command in (show, redrive, discard):
         group.command()(command)

@@ -1,4 +1,4 @@
-"""The application's own commands. To import them costs half a second: it brings all that they do."""
+"""Registration of the application's own commands; importing them takes half a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tailrace.cli.commands import dead_letters, jobs, parked_chunks, rejected_ro
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the application its commands."""
+    """Add the commands to the application."""
     app.command("submit")(submit.submit)
     for name in ("status", "wait", "download", "jobs", "cancel"):
         app.command(name)(getattr(jobs, name))

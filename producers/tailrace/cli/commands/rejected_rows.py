@@ -1,4 +1,4 @@
-"""``tailrace rejects``."""
+"""The command ``tailrace rejects``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rejects(
     context: typer.Context,
     job_id: arguments.JobId,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")
+        str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output.")
     ] = "-",
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
@@ -31,8 +31,8 @@ def rejects(
 ) -> None:
     """Print the rejected rows of a finished job as CSV: row (from 0), reason, and the columns of the input.
 
-    Mend the rows and submit the file again, with the same options and --drop row,reason. With --json it is one object
-    a line.
+    Fix the rows and submit the file again, with the same options and --drop row,reason. With --json, each row is one
+    object on a line.
 
     Example:
       tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output rejects.csv
@@ -42,7 +42,7 @@ def rejects(
         targets.check(output)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         settings, found = client.settings(job_id), client.rejects(job_id)
-        # What may be refused is refused before anything is written.
+        # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)
         target = environment.stdout if output == targets.STDOUT else output
         with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv and not json_) as file:

@@ -1,4 +1,4 @@
-"""``tailrace results``."""
+"""The command ``tailrace results``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ from tailrace_core.messages.events import JobFinished, PartReady
 def results(
     *,
     context: typer.Context,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until interrupted.")] = False,
-    most: Annotated[int | None, typer.Option("--max", min=1, metavar="N", help="Stop after so many events.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more events until interrupted.")] = False,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            "--max", min=1, metavar="N", help="Stop after this many events. Default: at the end of the queue."
+        ),
+    ] = None,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -24,7 +29,7 @@ def results(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Read the results queue: each event is printed once and taken from the queue.
+    """Print the events of the results queue; each is acknowledged once it is printed.
 
     Example:
       tailrace results --follow --stack demand --json

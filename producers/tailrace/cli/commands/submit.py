@@ -1,4 +1,4 @@
-"""``tailrace submit``."""
+"""The command ``tailrace submit``."""
 
 from __future__ import annotations
 
@@ -34,51 +34,61 @@ def submit(
     context: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, patterns, s3:// addresses, or - for standard input."),
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files, glob patterns or s3:// addresses to read in this order; - is standard input.",
+        ),
     ],
     stack: arguments.Stack = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has come to its end.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Wait, and write the result there (- for standard output)."
+            "--output", "-o", metavar="FILE", help="Wait, and write the result to this file; - is standard output."
         ),
     ] = None,
     safe_csv: arguments.SafeCsv = False,
     json_: arguments.Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show rows, chunks and costs; send nothing.")] = False,
     job_key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Submitting the same input with the same key again continues the job.",
+            help="Name of the job: submitting the same input with it again continues the job.",
             callback=arguments.text,
         ),
     ] = None,
     header: Annotated[
         HeaderPolicy,
         typer.Option(
-            help="strip: the first record is a header and is not sent; repeat: it goes with every chunk; "
-            "none: there is no header, columns are column_1, column_2 …",
+            help="strip: the first record is a header and is not sent; repeat: it is sent with every chunk; "
+            "none: the input has no header, its columns are column_1, column_2 …",
             rich_help_panel=_COLUMNS,
         ),
     ] = HeaderPolicy.STRIP,
     keep: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Come back beside the prediction, and are not sent.", rich_help_panel=_COLUMNS
+            metavar="A,B", help="Columns to return beside the prediction; not sent.", rich_help_panel=_COLUMNS
         ),
     ] = None,
-    drop: Annotated[str | None, typer.Option(metavar="A,B", help="Are not sent.", rich_help_panel=_COLUMNS)] = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Columns to leave out: neither sent nor returned.", rich_help_panel=_COLUMNS),
+    ] = None,
     send: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Are sent, in this order, and no others.", rich_help_panel=_COLUMNS),
+        typer.Option(
+            metavar="A,B",
+            help="Columns to send, in this order. Default: all that are neither kept nor dropped.",
+            rich_help_panel=_COLUMNS,
+        ),
     ] = None,
     output_columns: Annotated[
         str,
         typer.Option(
             metavar="A,B",
-            help="Names of what the model answers with.",
+            help="Names of the columns that the model returns.",
             rich_help_panel=_COLUMNS,
             callback=arguments.text,
         ),
@@ -86,45 +96,63 @@ def submit(
     on_bad_row: Annotated[
         OnBadRow,
         typer.Option(
-            help="What to do with rows that no container should see: reject them, or stop.", rich_help_panel=_COLUMNS
+            help="Reject rows that would break the model's CSV reader, or stop at the first.", rich_help_panel=_COLUMNS
         ),
     ] = OnBadRow.REJECT,
     chunk_rows: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Most rows in a chunk.", rich_help_panel=_CHUNKS)
+        int, typer.Option(min=1, metavar="N", help="Maximum rows in a chunk.", rich_help_panel=_CHUNKS)
     ] = 50_000,
     chunk_bytes: Annotated[
         str,
         typer.Option(
-            metavar="SIZE", help="Most bytes in a chunk; stay below the container's cap.", rich_help_panel=_CHUNKS
+            metavar="SIZE",
+            help="Maximum size of a chunk (500kB, 4MiB); stay below the container's limit.",
+            rich_help_panel=_CHUNKS,
         ),
     ] = "4MiB",
     max_attempts: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="Attempts for a chunk.", rich_help_panel=_CHUNKS)
+        int, typer.Option(min=1, max=100, metavar="N", help="Maximum attempts for a chunk.", rich_help_panel=_CHUNKS)
     ] = 3,
     max_rejects: Annotated[
         str | None,
-        typer.Option(metavar="N|P%", help="Fail the job when more rows are rejected.", rich_help_panel=_CHUNKS),
+        typer.Option(
+            metavar="N|P%",
+            help="Fail the job when more rows than this are rejected (10, 2.5%). Default: no limit.",
+            rich_help_panel=_CHUNKS,
+        ),
     ] = None,
     window: Annotated[
         int,
         typer.Option(
             min=0,
             metavar="N",
-            help="Chunks in flight at once; the others wait, so that other jobs get their turn. 0: no limit.",
+            help="Maximum chunks of the job in flight; others wait, so that other jobs get their turn. 0: no limit.",
             rich_help_panel=_CHUNKS,
         ),
     ] = DEFAULT_WINDOW,
     deadline: Annotated[
-        str, typer.Option(metavar="TIME", help="Give the job up after this long; 14d at most.", rich_help_panel=_CHUNKS)
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Expire the job after this long (90s, 15m, 24h, 7d); 14d at most.",
+            rich_help_panel=_CHUNKS,
+        ),
     ] = "24h",
-    content_type: Annotated[str, typer.Option(help="Of what is sent.", rich_help_panel=_MODEL)] = "text/csv",
-    accept: Annotated[str, typer.Option(help="Of what is to come back.", rich_help_panel=_MODEL)] = "text/csv",
+    content_type: Annotated[
+        str, typer.Option(help="MIME type of the rows sent to the model.", rich_help_panel=_MODEL)
+    ] = "text/csv",
+    accept: Annotated[
+        str, typer.Option(help="MIME type of the model's response.", rich_help_panel=_MODEL)
+    ] = "text/csv",
     invocation_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="Of one chunk in the model; 1h at most.", rich_help_panel=_MODEL)
+        str,
+        typer.Option(
+            metavar="TIME", help="Maximum time the model may take for one chunk; 1h at most.", rich_help_panel=_MODEL
+        ),
     ] = "15m",
     timeout: arguments.Timeout = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="Uploads at a time.", rich_help_panel=_AWS)
+        int, typer.Option(min=1, max=64, metavar="N", help="Uploads in parallel.", rich_help_panel=_AWS)
     ] = 8,
     profile: arguments.Profile = None,
     region: arguments.Region = None,
@@ -132,7 +160,7 @@ def submit(
     quiet: arguments.Quiet = False,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """Cut a CSV, upload it and have every row scored; prints the job's id.
+    """Cut a CSV into chunks, upload them and invoke the model on each; print the job's id.
 
     Examples:
       tailrace submit sales.csv --stack demand --keep id --output scored.csv
@@ -168,7 +196,7 @@ def submit(
         endpoint_url=endpoint_url,
         concurrency=concurrency,
     )
-    _check_what_follows(output, timeout, wait=wait)
+    _check_follow_up(output, timeout, wait=wait)
     with environment.client(target) as client:
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
@@ -186,16 +214,16 @@ def submit(
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
 
 
-def _check_what_follows(output: str | None, timeout: str | None, *, wait: bool) -> None:
+def _check_follow_up(output: str | None, timeout: str | None, *, wait: bool) -> None:
     if timeout is not None and not wait and output is None:
-        raise InputError("--timeout is how long to wait, and nothing is waited for: give --wait or --output as well")
+        raise InputError("--timeout limits a wait, and this command does not wait: add --wait or --output")
     if output is not None:
         targets.check(output)
 
 
 @dataclass(frozen=True)
 class _Follow:
-    """What comes after a submit. Whatever goes wrong in it, the job's id is told."""
+    """The steps after a submit: wait, download, report. Every error gets a note with the job's id."""
 
     environment: Environment
     client: Tailrace
@@ -207,7 +235,7 @@ class _Follow:
     quiet: bool
 
     def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> Job:
-        """Say the id, wait and fetch the result, as far as is wished, and say how the job is; the job."""
+        """Print the id; wait and download the result where asked; print the job; return it."""
         job = self.submission.job
         try:
             if not self.json and self.output != targets.STDOUT:
@@ -222,12 +250,12 @@ class _Follow:
                     job = self.client.status(job.job_id)
             self._note(exc, job)
             with contextlib.suppress(OSError):
-                self._put_fields(job, None)
+                self._put_json(job, None)
             raise
-        self._put_fields(job, self.output if job.state in _DELIVERED else None)
+        self._put_json(job, self.output if job.state in _DELIVERED else None)
         return job
 
-    def _put_fields(self, job: Job, output: str | None) -> None:
+    def _put_json(self, job: Job, output: str | None) -> None:
         if self.json:
             put = self.environment.say if self.output == targets.STDOUT else self.environment.put
             put(job_reports.as_json(_fields(self.submission, job, output)))
@@ -239,7 +267,7 @@ class _Follow:
                 f"job {job.job_id} is {job.state}; fetch its result with `tailrace download {named} --output FILE`"
             )
         elif not getattr(error, "__notes__", ()):
-            error.add_note(f"job {job.job_id} is submitted and goes on; look at it with `tailrace status {named}`")
+            error.add_note(f"job {job.job_id} is submitted and goes on; see its state with `tailrace status {named}`")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

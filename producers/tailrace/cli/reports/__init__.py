@@ -1,4 +1,4 @@
-"""How jobs, parked chunks and dead letters are shown: as text for people, as JSON for machines.
+"""Reports of jobs, parked chunks and dead letters: text for people, JSON for machines.
 
 Imports `tailrace.operations`, `tailrace.submit`, `tailrace.cli.quantities` and `tailrace_core`.
 """

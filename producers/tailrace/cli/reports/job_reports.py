@@ -1,4 +1,4 @@
-"""How jobs are shown: as text for people, as JSON for machines."""
+"""Reports of jobs: text for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tailrace.cli.quantities import shown_bytes
+from tailrace.cli.reports.columns import align
 from tailrace.submit.estimates import Estimate
 from tailrace_core.jobs.model import Job
 
 
 def fields(job: Job) -> dict[str, Any]:
-    """A job as a JSON object; times are ISO 8601 in UTC."""
+    """Return a job as a JSON object; times are ISO 8601 in UTC."""
     return {
         "job_id": job.job_id,
         "state": str(job.state),
@@ -32,19 +33,19 @@ def fields(job: Job) -> dict[str, Any]:
 
 
 def as_json(values: dict[str, Any]) -> str:
-    """One line of JSON."""
+    """Format one line of JSON."""
     return json.dumps(values, ensure_ascii=False)
 
 
 def as_text(job: Job) -> str:
-    """A job in a few lines."""
+    """Format a job in a few lines."""
     lines = {name: value for name, value in fields(job).items() if value is not None}
     width = max(map(len, lines)) + 1
     return "\n".join(f"{name + ':':{width}} {value}" for name, value in lines.items())
 
 
 def summary(job: Job) -> str:
-    """A job in one line."""
+    """Format a job in one line."""
     total = "?" if job.rows_total is None else f"{job.rows_total:,}"
     parts = [f"{job.rows_scored:,} of {total} rows scored"]
     parts += [f"{job.rows_rejected:,} rejected"] if job.rows_rejected else []
@@ -54,7 +55,7 @@ def summary(job: Job) -> str:
 
 
 def table(jobs: Sequence[Job]) -> str:
-    """Jobs as columns of text."""
+    """Format jobs as columns of text."""
     rows = [("JOB", "STATE", "CREATED", "ROWS", "SCORED", "REJECTED", "CANCELLED")]
     rows += [
         (
@@ -68,14 +69,11 @@ def table(jobs: Sequence[Job]) -> str:
         )
         for job in jobs
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return align(rows)
 
 
 def estimate_text(found: Estimate) -> str:
-    """An estimate in a few lines."""
+    """Format an estimate in a few lines."""
     return "\n".join(
         (
             f"rows:         {found.rows:,} ({found.rows_rejected:,} of them rejected before sending)",

@@ -1,10 +1,11 @@
-"""How parked chunks and dead letters are shown: as text for people, as JSON for machines."""
+"""Reports of parked chunks and dead letters: text for people, JSON for machines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from tailrace.cli.reports.columns import align
 from tailrace.operations.dead_letters import DeadLetter
 from tailrace.operations.parked import ParkedChunk
 from tailrace.operations.parked_queue import ParkedDetails
@@ -13,22 +14,14 @@ from tailrace.operations.redriving import RedriveResult
 _SHORT = 80
 
 
-def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
 def short(text: str) -> str:
-    """A text in one line of bounded length."""
+    """Shorten a text to one line of 80 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
 
 
 def fields(parked: ParkedChunk) -> dict[str, Any]:
-    """A parked chunk as a JSON object."""
+    """Return a parked chunk as a JSON object."""
     event = parked.event
     return {
         "event_id": parked.event_id,
@@ -47,7 +40,7 @@ def fields(parked: ParkedChunk) -> dict[str, Any]:
 
 
 def table(chunks: Sequence[ParkedChunk]) -> str:
-    """Parked chunks as columns of text."""
+    """Format parked chunks as columns of text."""
     rows = [("JOB", "RANGE", "ATTEMPT", "REDRIVES", "STATE", "REASON")]
     rows += [
         (
@@ -60,11 +53,11 @@ def table(chunks: Sequence[ParkedChunk]) -> str:
         )
         for each in chunks
     ]
-    return columns(rows)
+    return align(rows)
 
 
 def detail_fields(details: ParkedDetails) -> dict[str, Any]:
-    """All about one chunk as a JSON object."""
+    """Return the details of a chunk as a JSON object."""
     chunk, event = details.parked.chunk, details.parked.event
     return {
         **fields(details.parked),
@@ -78,7 +71,7 @@ def detail_fields(details: ParkedDetails) -> dict[str, Any]:
 
 
 def detail_text(details: ParkedDetails) -> str:
-    """All about one chunk, for people."""
+    """Format the details of a chunk for people."""
     values = detail_fields(details)
     rows, failure = values.pop("input_first_rows"), values.pop("failure")
     shown = {name: value for name, value in values.items() if value is not None}
@@ -91,7 +84,7 @@ def detail_text(details: ParkedDetails) -> str:
 
 
 def result_fields(done: RedriveResult, *, confirmed: bool) -> dict[str, Any]:
-    """What was done about a chunk, as a JSON object."""
+    """Return the result for a chunk as a JSON object."""
     return {
         "job_id": done.parked.job_id,
         "range": done.parked.range.name,
@@ -103,14 +96,14 @@ def result_fields(done: RedriveResult, *, confirmed: bool) -> dict[str, Any]:
 
 
 def result_text(done: RedriveResult, *, confirmed: bool) -> str:
-    """What was done about a chunk, in one line."""
+    """Format the result for a chunk in one line."""
     verb = done.action if confirmed or done.action == "left" else f"would be {done.action}"
     detail = f": {done.detail}" if done.detail else ""
     return f"{done.parked.job_id} {done.parked.range.name} {verb}{detail}"
 
 
 def letter_fields(letter: DeadLetter) -> dict[str, Any]:
-    """A dead letter as a JSON object."""
+    """Return a dead letter as a JSON object."""
     return {
         "message_id": letter.message.message_id,
         "sent_at": letter.message.sent_at,
@@ -123,7 +116,7 @@ def letter_fields(letter: DeadLetter) -> dict[str, Any]:
 
 
 def letter_text(letter: DeadLetter) -> str:
-    """A dead letter, for people."""
+    """Format a dead letter for people."""
     why = letter.fault or "readable: its consumer failed on it, or could not be reached; see the function's log"
     return f"{letter.message.message_id}  {letter.about or 'unreadable'}\n  {why}\n  {letter.message.body}"
 
