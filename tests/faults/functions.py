@@ -66,10 +66,10 @@ class Functions:
     mutate: Mutation = no_mutation
     seed: int = 0
     piece_bytes: int | None = None
-    at_a_time: int = 1
+    concurrency: int = 1
     """Messages of a batch that CollectResults handles at once. More than one run in real threads,
     so that a failure found then cannot be replayed."""
-    beside_others_bytes: int = collect_results.CONCURRENT_MAX_BYTES
+    concurrent_max_bytes: int = collect_results.CONCURRENT_MAX_BYTES
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     """Function and outcome of each acknowledged message."""
     errors: list[tuple[str, Exception]] = field(default_factory=list)
@@ -99,14 +99,14 @@ class Functions:
         module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
         if completion_check is None or role not in CHECKS_PER_BATCH:
             return module.assemble(self.mutate(made))
-        own = made.for_message(completion_check, max_bytes=None if serial else self.beside_others_bytes)
+        own = made.for_message(completion_check, max_bytes=None if serial else self.concurrent_max_bytes)
         return module.assemble(self.mutate(own), serial=serial)
 
     def deferred_completion(self, made: Composition) -> DeferredCompletion:
         """Build the deferred completion checks of one batch."""
         return DeferredCompletion(self.mutate(made).completion)
 
-    def _living(self, role: str) -> Composition:
+    def _live_composition(self, role: str) -> Composition:
         """Return the composition of the function's live process; start one if there is none."""
         if role not in self._alive or self._alive[role][0].dead:
             self._alive[role] = self.composition(role)
@@ -116,14 +116,14 @@ class Functions:
         """Deliver a batch of the queue's visible messages to the function; False if there is none."""
         queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
-        made = self._living(role)
+        made = self._live_composition(role)
         deferred = self.deferred_completion(made)
         try:
             answer = process_batch(
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
                 lambda record: self._handle(role, record, made, deferred),
                 partial(deferred.flush, partial(self._note, role)),
-                concurrency=self.at_a_time if role in CHECKS_PER_BATCH else 1,
+                concurrency=self.concurrency if role in CHECKS_PER_BATCH else 1,
             )
         except Crash:
             # The queue does not learn which messages were handled: it delivers the whole batch
@@ -154,7 +154,7 @@ class Functions:
     def tick(self) -> None:
         """Run the reconciler once."""
         self.ticked_at = self.cloud.clock()
-        service = self.service(RECONCILER, self._living(RECONCILER))
+        service = self.service(RECONCILER, self._live_composition(RECONCILER))
         self.schedule.begin(RECONCILER)
         try:
             found, errors = service.run(reconcile_jobs.RUN_LIMIT_S)

@@ -51,7 +51,7 @@ def run_poison_job(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, sp
     for row in bad:
         values[row] = b"poison%d" % row
     data = Dataset.of(*values)
-    sim = Simulation(watch=False)
+    sim = Simulation(check_invariants=False)
     options = SubmitOptions(keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400)
     job_id = sim.submit(data.text, options)
     assert job_id is not None

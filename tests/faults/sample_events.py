@@ -52,7 +52,7 @@ def sample_events() -> dict[str, dict[str, Any]]:
     All belong to one job: a chunk is scored, another fails and is retried. The reconciler finds
     nothing to do.
     """
-    sim = Simulation(watch=False)
+    sim = Simulation(check_invariants=False)
     sim.submit(_ROWS, SubmitOptions(keep="id", chunk_rows=1))
     found = {RECONCILER: _recorded(sim, RECONCILER, {})}
     while sim.endpoint.backlog:
@@ -75,8 +75,8 @@ def _recorded(sim: Simulation, role: str, event: Mapping[str, Any]) -> dict[str,
     else:
         module = CONSUMERS[role][1]
         module.handle(event["Records"][0]["body"], module.assemble(made))
-    told = {f"TAILRACE_{name.upper()}": value for name, value in SETTINGS.model_dump().items()}
-    return {"environment": told, "event": event, "time": now, "answers": answers}
+    environment = {f"TAILRACE_{name.upper()}": value for name, value in SETTINGS.model_dump().items()}
+    return {"environment": environment, "event": event, "time": now, "answers": answers}
 
 
 def main(folder: Path) -> None:

@@ -70,7 +70,7 @@ class Simulation:
     notification_counts: list[int | None] = field(default_factory=list)
     """For each of the first requests, the number of notifications of its answer; None loses the
     request."""
-    watch: bool = True
+    check_invariants: bool = True
     """Check the ledger's invariants at every write."""
     piece_bytes: int | None = None
     """Size of the pieces in which functions upload parts; None for the default."""
@@ -83,7 +83,7 @@ class Simulation:
             self.cloud, self.schedule, self.mutate, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()
         )
         self.invariants = Invariants(self.cloud.dynamodb)
-        if self.watch:
+        if self.check_invariants:
             self.cloud.dynamodb.on_change.append(self.invariants.check)
         self.jobs: list[str] = []
         self.redriven = 0

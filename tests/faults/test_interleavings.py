@@ -47,7 +47,7 @@ class Scene:
     """True if the job must end without any time passing."""
 
 
-def opened(
+def start_job(
     data: Dataset, options: SubmitOptions = OPTIONS, *, mutate: Mutation = no_mutation
 ) -> tuple[Simulation, str]:
     sim = Simulation(Schedule(before_call=take_turns), mutate)
@@ -56,7 +56,7 @@ def opened(
     return sim, job_id
 
 
-def taken(sim: Simulation, queue: str) -> list[str]:
+def take_messages(sim: Simulation, queue: str) -> list[str]:
     """Remove a queue's messages and return their bodies."""
     messages = sim.cloud.queue(queue).messages
     bodies = [each.body for each in messages.values()]
@@ -64,7 +64,7 @@ def taken(sim: Simulation, queue: str) -> list[str]:
     return bodies
 
 
-def handling(sim: Simulation, role: str, body: str, made: Composition | None = None) -> Action:
+def handle_action(sim: Simulation, role: str, body: str, made: Composition | None = None) -> Action:
     """Build the action of a function that handles a message; an error redelivers the message.
 
     Actions that share a composition (``made``) are threads of one process.
@@ -91,36 +91,39 @@ def handling(sim: Simulation, role: str, body: str, made: Composition | None = N
 
 def same_success_twice() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (body,) = taken(sim, names.SUCCEEDED)
-    return Scene(sim, job_id, data, handling(sim, "collect_results", body), handling(sim, "collect_results", body))
+    (body,) = take_messages(sim, names.SUCCEEDED)
+    one, other = (handle_action(sim, "collect_results", body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
 
 
 def same_success_twice_in_a_batch() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (body,) = taken(sim, names.SUCCEEDED)
+    (body,) = take_messages(sim, names.SUCCEEDED)
     _, made = sim.functions.composition("collect_results")
-    one, other = (handling(sim, "collect_results", body, made) for _ in range(2))
+    one, other = (handle_action(sim, "collect_results", body, made) for _ in range(2))
     return Scene(sim, job_id, data, one, other)
 
 
 def same_failure_twice() -> Scene:
     data = Dataset.of(b"1", b"poison")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (body,) = taken(sim, names.FAILED)
-    return Scene(sim, job_id, data, handling(sim, "handle_failures", body), handling(sim, "handle_failures", body))
+    (body,) = take_messages(sim, names.FAILED)
+    one, other = (handle_action(sim, "handle_failures", body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
 
 
 def same_rejection_twice() -> Scene:
     data = Dataset.of(b"poison")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (body,) = taken(sim, names.FAILED)
-    return Scene(sim, job_id, data, handling(sim, "handle_failures", body), handling(sim, "handle_failures", body))
+    (body,) = take_messages(sim, names.FAILED)
+    one, other = (handle_action(sim, "handle_failures", body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
 
 
 def second_attempt(sim: Simulation, job_id: str) -> None:
@@ -135,90 +138,91 @@ def second_attempt(sim: Simulation, job_id: str) -> None:
 
 def successes_of_two_attempts() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     second_attempt(sim, job_id)
     sim.endpoint.process()
     sim.endpoint.process()
-    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    first, second = (handle_action(sim, "collect_results", body) for body in take_messages(sim, names.SUCCEEDED))
     return Scene(sim, job_id, data, first, second)
 
 
 def success_and_failure_of_two_attempts() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     second_attempt(sim, job_id)
     sim.endpoint.process()
     sim.endpoint.fail_with = model.BAD_REQUEST
     sim.endpoint.process()
     sim.endpoint.fail_with = None
-    (success,), (failure,) = taken(sim, names.SUCCEEDED), taken(sim, names.FAILED)
-    acts = handling(sim, "collect_results", success), handling(sim, "handle_failures", failure)
+    (success,), (failure,) = take_messages(sim, names.SUCCEEDED), take_messages(sim, names.FAILED)
+    acts = handle_action(sim, "collect_results", success), handle_action(sim, "handle_failures", failure)
     return Scene(sim, job_id, data, *acts)
 
 
 def success_and_rejection_of_two_attempts(mutate: Mutation = no_mutation) -> Scene:
     data = Dataset.of(b"1")
-    sim, job_id = opened(data, mutate=mutate)
+    sim, job_id = start_job(data, mutate=mutate)
     second_attempt(sim, job_id)
     sim.endpoint.process()
     sim.endpoint.fail_with = model.BAD_REQUEST
     sim.endpoint.process()
     sim.endpoint.fail_with = None
-    (success,), (failure,) = taken(sim, names.SUCCEEDED), taken(sim, names.FAILED)
-    acts = handling(sim, "collect_results", success), handling(sim, "handle_failures", failure)
+    (success,), (failure,) = take_messages(sim, names.SUCCEEDED), take_messages(sim, names.FAILED)
+    acts = handle_action(sim, "collect_results", success), handle_action(sim, "handle_failures", failure)
     return Scene(sim, job_id, data, *acts, rejected=Dataset((Row(b"r0", b"1", refused=True),)))
 
 
 def last_two_chunks() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
     sim.endpoint.process()
-    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    first, second = (handle_action(sim, "collect_results", body) for body in take_messages(sim, names.SUCCEEDED))
     return Scene(sim, job_id, data, first, second)
 
 
 def last_two_chunks_in_a_batch() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
     sim.endpoint.process()
     _, made = sim.functions.composition("collect_results")
-    first, second = (handling(sim, "collect_results", body, made) for body in taken(sim, names.SUCCEEDED))
+    first, second = (handle_action(sim, "collect_results", body, made) for body in take_messages(sim, names.SUCCEEDED))
     return Scene(sim, job_id, data, first, second)
 
 
 def retry_twice() -> Scene:
     data = Dataset.of(b"1", b"flaky")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
     sim.functions.deliver("handle_failures")
-    (body,) = taken(sim, names.RETRIES)
-    return Scene(sim, job_id, data, handling(sim, "dispatch_retries", body), handling(sim, "dispatch_retries", body))
+    (body,) = take_messages(sim, names.RETRIES)
+    one, other = (handle_action(sim, "dispatch_retries", body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
 
 
 def retry_and_late_success() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (success,) = taken(sim, names.SUCCEEDED)
+    (success,) = take_messages(sim, names.SUCCEEDED)
     due = RetryDue(job_id=job_id, first_row=0, rows=2, attempt=2, tries=1, reason="late").to_json()
-    acts = handling(sim, "collect_results", success), handling(sim, "dispatch_retries", due)
+    acts = handle_action(sim, "collect_results", success), handle_action(sim, "dispatch_retries", due)
     return Scene(sim, job_id, data, *acts)
 
 
 def success_and_reconciler() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
-    (success,) = taken(sim, names.SUCCEEDED)
+    (success,) = take_messages(sim, names.SUCCEEDED)
     sim.cloud.clock.advance(1_000)
-    return Scene(sim, job_id, data, handling(sim, "collect_results", success), sim.functions.tick)
+    return Scene(sim, job_id, data, handle_action(sim, "collect_results", success), sim.functions.tick)
 
 
 def two_reconcilers() -> Scene:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process(notifications=0)
     sim.cloud.clock.advance(1_000)
     service = reconciler(sim)
@@ -231,35 +235,35 @@ def reconciler(sim: Simulation) -> ReconcileJobs:
 
 def success_and_cancel() -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process()
     sim.endpoint.process()
-    success, rest = taken(sim, names.SUCCEEDED)
+    success, rest = take_messages(sim, names.SUCCEEDED)
     sim.cloud.sqs.send_message(QueueUrl=names.SUCCEEDED, MessageBody=rest)
     _, client = sim.producer()
     assert client.stack.name
     final_states = JobState.CANCELLED, JobState.COMPLETED
-    act = handling(sim, "collect_results", success)
+    act = handle_action(sim, "collect_results", success)
     return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), final_states=final_states)
 
 
 def two_that_start_what_waits(mutate: Mutation = no_mutation) -> Scene:
     data = Dataset.of(b"1", b"2", b"3", b"4")
-    sim, job_id = opened(data, WINDOWED, mutate=mutate)
+    sim, job_id = start_job(data, WINDOWED, mutate=mutate)
     sim.endpoint.process()
     sim.endpoint.process()
-    first, second = (handling(sim, "collect_results", body) for body in taken(sim, names.SUCCEEDED))
+    first, second = (handle_action(sim, "collect_results", body) for body in take_messages(sim, names.SUCCEEDED))
     return Scene(sim, job_id, data, first, second, at_once=True)
 
 
 def one_that_starts_what_waits_and_cancel() -> Scene:
     data = Dataset.of(b"1", b"2", b"3", b"4")
-    sim, job_id = opened(data, WINDOWED)
+    sim, job_id = start_job(data, WINDOWED)
     sim.endpoint.process()
-    (success,) = taken(sim, names.SUCCEEDED)
+    (success,) = take_messages(sim, names.SUCCEEDED)
     _, client = sim.producer()
     assert client.stack.name
-    act = handling(sim, "collect_results", success)
+    act = handle_action(sim, "collect_results", success)
     return Scene(sim, job_id, data, act, lambda: client.cancel(job_id), final_states=(JobState.CANCELLED,))
 
 

@@ -17,11 +17,11 @@ from tests.faults.memory_aws import cloud as names
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.test_crash_points import faults_of
 from tests.faults.test_interleavings import (
-    opened,
     play,
     second_attempt,
+    start_job,
     success_and_rejection_of_two_attempts,
-    taken,
+    take_messages,
 )
 
 SWEPT = ("all good", "one poison row", "transient errors")
@@ -61,16 +61,16 @@ def _stale_failure(mutate: Mutation) -> Iterator[str]:
 
 def stale_failure(mutate: Mutation) -> None:
     data = Dataset.of(b"1")
-    world, job_id = opened(data, mutate=mutate)
-    world.endpoint.fail_with = model.BAD_REQUEST
-    second_attempt(world, job_id)
-    world.endpoint.process()
-    world.endpoint.fail_with = None
-    (failure,) = taken(world, names.FAILED)
-    world.cloud.sqs.send_message(QueueUrl=names.FAILED, MessageBody=failure)
-    world.functions.deliver("handle_failures")
-    world.drain()
-    check(world, job_id, data)
+    sim, job_id = start_job(data, mutate=mutate)
+    sim.endpoint.fail_with = model.BAD_REQUEST
+    second_attempt(sim, job_id)
+    sim.endpoint.process()
+    sim.endpoint.fail_with = None
+    (failure,) = take_messages(sim, names.FAILED)
+    sim.cloud.sqs.send_message(QueueUrl=names.FAILED, MessageBody=failure)
+    sim.functions.deliver("handle_failures")
+    sim.drain()
+    check(sim, job_id, data)
 
 
 def _interleaved(mutate: Mutation) -> Iterator[str]:
@@ -87,5 +87,5 @@ def test_a_planted_bug_is_found(bug: Mutation) -> None:
     assert found is not None
 
 
-def test_without_a_bug_nobody_objects_to_a_stale_failure() -> None:
+def test_without_a_bug_there_is_no_objection_to_a_stale_failure() -> None:
     stale_failure(no_mutation)

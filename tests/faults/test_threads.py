@@ -29,17 +29,17 @@ def _switching() -> Iterator[None]:
         yield
 
 
-def opened(
+def start_job(
     data: Dataset, *, schedule: Schedule | None = None, options: SubmitOptions = OPTIONS
 ) -> tuple[Simulation, str]:
     sim = Simulation(schedule or Schedule())
-    sim.functions.at_a_time = CONCURRENCY
+    sim.functions.concurrency = CONCURRENCY
     job_id = sim.submit(data.text, options)
     assert job_id is not None
     return sim, job_id
 
 
-def ended(sim: Simulation, job_id: str, data: Dataset) -> None:
+def drain_and_check(sim: Simulation, job_id: str, data: Dataset) -> None:
     bounded(sim.drain)
     check(sim, job_id, data)
     assert not sim.functions.unexpected_errors
@@ -50,23 +50,23 @@ def test_whatever_a_batch_holds_the_job_ends_the_same(seed: int) -> None:
     randomness = random.Random(seed)
     data = Dataset.of(*randomness.sample(VALUES, 24))
     window = randomness.choice((0, 5))
-    sim, job_id = opened(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
+    sim, job_id = start_job(data, options=SubmitOptions(keep="id", chunk_rows=2, job_key="k", window=window))
     # Up to four notifications: one batch holds the same chunk several times.
     sim.notification_counts = randomness.choices((1, 1, 2, 4), k=12)
     # Some outputs are large, some small.
-    sim.functions.beside_others_bytes = randomness.choice((10, 18, 19, 20, 10**6))
-    ended(sim, job_id, data)
+    sim.functions.concurrent_max_bytes = randomness.choice((10, 18, 19, 20, 10**6))
+    drain_and_check(sim, job_id, data)
 
 
 def test_a_batch_of_one_chunk_again_and_again_has_one_effect() -> None:
     data = Dataset.of(b"1", b"2")
-    sim, job_id = opened(data)
+    sim, job_id = start_job(data)
     sim.endpoint.process(notifications=10)
     bounded(lambda: sim.functions.deliver(ROLE))
     outcomes = [outcome for role, outcome in sim.functions.outcomes if role == ROLE]
     assert outcomes.count("ChunksScored") == 1
     assert len(outcomes) == len([each for each in outcomes if each in {"ChunksScored", "Stale", "JobClosed"}]) == 10
-    ended(sim, job_id, data)
+    drain_and_check(sim, job_id, data)
 
 
 class OpenTo(Schedule):
@@ -86,11 +86,11 @@ def test_a_function_that_dies_or_fails_at_any_call_of_a_batch_loses_nothing(kind
     fired = 0
     for at in range(0, 60, 3):
         schedule = OpenTo((Fault(at, kind),), ROLE)
-        sim, job_id = opened(data, schedule=schedule)
+        sim, job_id = start_job(data, schedule=schedule)
         while sim.endpoint.backlog:
             sim.endpoint.process()
         bounded(lambda sim=sim: sim.functions.deliver(ROLE))  # type: ignore[misc]
-        ended(sim, job_id, data)
+        drain_and_check(sim, job_id, data)
         died = schedule.fired and kind in {FaultKind.DEATH_BEFORE, FaultKind.DEATH_AFTER}
         assert sim.functions.deaths == (1 if died else 0)
         fired += len(schedule.fired)
@@ -100,7 +100,7 @@ def test_a_function_that_dies_or_fails_at_any_call_of_a_batch_loses_nothing(kind
 def test_nothing_of_a_batch_is_acknowledged_by_who_dies() -> None:
     data = Dataset.of(*[b"%d" % number for number in range(8)])
     schedule = Schedule((Fault(25, FaultKind.DEATH_BEFORE),), ROLE)
-    sim, job_id = opened(data, schedule=schedule)
+    sim, job_id = start_job(data, schedule=schedule)
     while sim.endpoint.backlog:
         sim.endpoint.process()
     (queue,) = (queue for name, queue in sim.cloud.sqs.queues.items() if name == "succeeded")
@@ -108,4 +108,4 @@ def test_nothing_of_a_batch_is_acknowledged_by_who_dies() -> None:
     bounded(lambda: sim.functions.deliver(ROLE))
     assert sim.functions.deaths == 1
     assert len(queue.messages) == before == 4
-    ended(sim, job_id, data)
+    drain_and_check(sim, job_id, data)

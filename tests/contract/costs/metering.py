@@ -109,7 +109,7 @@ def usage(chunks: int) -> Usage:
 def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
     """Measure a job with kept columns from its submit to its end, without any fault."""
     calls: Counter[str] = Counter()
-    sim = Simulation(watch=False)
+    sim = Simulation(check_invariants=False)
     sim.schedule.before_call = lambda _role, call: None if call.endswith(READ) else calls.update([call])
     metered = MeteredTable(sim.cloud.dynamodb)
     sim.cloud.add_service("dynamodb", metered)

@@ -21,8 +21,8 @@ WORKERS = 3
 """Most workers of each function: a fault plan restarts all of them, and two cores suffice for no
 more."""
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
-_NOBODYS = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
-_IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _NOBODYS.to_json()}
+_UNKNOWN_JOB = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
+_IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _UNKNOWN_JOB.to_json()}
 """For each queue of the functions, a message without effect."""
 _TIMEOUT_S = 60.0
 

@@ -181,8 +181,8 @@ class DynamoDb:
                     self._indexed[name][key] = None
                 else:
                     self._indexed[name].pop(key, None)
-        for told in self.on_change:
-            told({job for job, _ in writes})
+        for notify in self.on_change:
+            notify({job for job, _ in writes})
 
 
 def _key(item: Item) -> Key:
