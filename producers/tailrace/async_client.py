@@ -1,7 +1,8 @@
 """The async client: `AsyncTailrace`, over aioboto3. Use it for many invocations a second.
 
-It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread. Each submit,
-estimate and download under way has one thread for its work on files (`tailrace.file_thread`).
+It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread.
+Each submit, estimate and download under way has one thread for its work on files
+(`tailrace.file_thread`).
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ T = TypeVar("T")
 
 
 class AsyncTailrace:
-    """`tailrace.Tailrace` with coroutines, to be used in ``async with``. Arguments and errors are the same.
+    """`tailrace.Tailrace` with coroutines, to be used in ``async with``.
 
-    ``on_progress`` of a submit is called in the event loop and in the thread that cuts the input, ``on_progress`` of a
-    download in the thread that writes it. The names of AWS are looked up in asyncio's default executor: at most one
-    thread for each service that is being connected to.
+    Arguments and errors are the same.
+
+    ``on_progress`` of a submit is called in the event loop and in the thread that cuts the input,
+    ``on_progress`` of a download in the thread that writes it. The names of AWS are looked up in
+    asyncio's default executor: at most one thread for each service that is being connected to.
     """
 
     def __init__(

@@ -45,11 +45,13 @@ Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Tailrace:
-    """A client of one deployed stack; a context manager. Its methods may be called from several threads.
+    """A client of one deployed stack; a context manager.
 
-    It makes no AWS call before it has to. All methods raise `InputError` for what the caller can fix, `TransientError`
-    when AWS cannot be reached, `AccessDeniedError` when the identity lacks a permission, and `ConfigurationError` when
-    credentials or a region are missing.
+    Its methods may be called from several threads.
+
+    It makes no AWS call before it has to. All methods raise `InputError` for what the caller can
+    fix, `TransientError` when AWS cannot be reached, `AccessDeniedError` when the identity lacks a
+    permission, and `ConfigurationError` when credentials or a region are missing.
 
     Args:
         stack: The name of the stack.
@@ -105,10 +107,13 @@ class Tailrace:
         stdin: IO[bytes] | None = None,
         **changes: Any,
     ) -> Submission:
-        """Cut an input, upload its chunks and invoke the endpoint for them; return when all of it is on its way.
+        """Cut an input, upload its chunks and invoke the endpoint for them.
 
-        ``sources`` are paths, patterns, ``s3://`` addresses or ``-``; ``changes`` are fields of `SubmitOptions`.
-        When it fails midway, a job without a key is closed; one with a key stays open to be continued.
+        Returns when all of it is on its way.
+
+        ``sources`` are paths, patterns, ``s3://`` addresses or ``-``; ``changes`` are fields of
+        `SubmitOptions`. When it fails midway, a job without a key is closed; one with a key stays
+        open to be continued.
         """
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
@@ -127,7 +132,10 @@ class Tailrace:
         stdin: IO[bytes] | None = None,
         **changes: Any,
     ) -> Estimate:
-        """Return what `submit` would do with the same arguments. Reads the input; reads and changes nothing else."""
+        """Return what `submit` would do with the same arguments.
+
+        Reads the input; reads and changes nothing else.
+        """
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
             return estimate_source(source, options)
@@ -145,7 +153,9 @@ class Tailrace:
         return self._run(self._jobs.jobs(limit))
 
     def wait(self, job_id: str, *, timeout_s: float | None = None, on_progress: OnProgress = silent) -> Job:
-        """Return the job in its final state. Bounded by ``timeout_s``, and by the job's deadline and some slack.
+        """Return the job in its final state.
+
+        Bounded by ``timeout_s``, and by the job's deadline and some slack.
 
         Raises:
             TimedOutError: the time is over; the job goes on.
@@ -177,10 +187,11 @@ class Tailrace:
         safe_csv: bool = False,
         on_progress: OnProgress = silent,
     ) -> int:
-        """Write the result of a completed job, header and rows in the input's order; return the number of rows.
+        """Write a completed job's result, rows in the input's order; return how many rows it has.
 
-        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is standard output. With
-        ``safe_csv`` it is for a spreadsheet: see `tailrace.download.safe_csv`.
+        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is
+        standard output. With ``safe_csv`` it is for a spreadsheet: see
+        `tailrace.download.safe_csv`.
 
         Raises:
             ContractError: a part is not what the manifest says.
@@ -199,7 +210,7 @@ class Tailrace:
         return writer.rows
 
     def rejects(self, job_id: str) -> Iterator[Reject]:
-        """Yield the rejected rows of a finished job in order: position, reason, record as it stood in the input."""
+        """Yield the rejected rows of a finished job in order: position, reason, original record."""
         for call in self._run(self._jobs.rejects_calls(job_id)):
             yield from read_rejects(self._read(call))
 
@@ -212,7 +223,10 @@ class Tailrace:
         )
 
     def results(self, **options: Any) -> ResultsReader:
-        """Return a reader of the stack's results queue, a context manager. ``options`` are those of `ResultsReader`."""
+        """Return a reader of the stack's results queue, a context manager.
+
+        ``options`` are those of `ResultsReader`.
+        """
         return self.operations.results(**options)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The one thread in which an operation of the async client does what blocks: its work on files.
 
-It reads and cuts the input of a submit, and it writes a download. It makes no AWS call: while it reads an object of S3,
-the event loop makes the call.
+It reads and cuts the input of a submit, and it writes a download. It makes no AWS call: while it
+reads an object of S3, the event loop makes the call.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ class FileThread:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tailrace-files")
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Return the result of ``function(*args)``. On cancellation the function goes on in the thread."""
+        """Return the result of ``function(*args)``.
+
+        On cancellation the function goes on in the thread.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
     @asynccontextmanager
     async def open(self, make: Callable[[], AbstractContextManager[T]]) -> AsyncIterator[T]:
         """Make a context manager, enter it and leave it, all in the thread.
 
-        It is left after whatever the thread was doing, also when the caller was cancelled meanwhile.
+        It is left after whatever the thread was doing, also when the caller was cancelled
+        meanwhile.
         """
         stack = ExitStack()
         try:
@@ -44,5 +48,6 @@ class FileThread:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Not waited for: the thread may be reading an input that has nothing to give, and ends with it.
+        # Not waited for: the thread may be reading an input that has nothing to give, and ends with
+        # it.
         self._executor.shutdown(wait=False)

@@ -24,7 +24,10 @@ from tailrace_core.errors import ConfigurationError
 
 
 class Aioboto3Connection:
-    """Executes calls with aioboto3 clients made on first use. An async context manager that closes them."""
+    """Executes calls with aioboto3 clients made on first use.
+
+    An async context manager that closes them.
+    """
 
     def __init__(
         self, *, session: Any = None, endpoint_url: str | None = None, region: str | None = None, concurrency: int = 32
@@ -56,7 +59,7 @@ class Aioboto3Connection:
         return await (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     def opener_for_threads(self) -> OpenObject:
-        """Return a function that opens an object of S3 for streaming, to be called in other threads than the loop's.
+        """Return a function that opens an object of S3 for streaming from another thread.
 
         The event loop, which has to be running, makes the calls; the other thread waits for them.
         """
@@ -107,7 +110,6 @@ class Aioboto3Connection:
                 )
                 with translate_address_errors(service):
                     client = await self._exit.enter_async_context(made)
-                # Also keeps aiohttp from reading the body in a thread of its own, piece by piece.
                 send_bodies_whole(client)
                 self._clients[service] = client
             return self._clients[service]

@@ -1,4 +1,4 @@
-"""The sync executor: carries out calls with boto3, in any thread."""
+"""The sync executor: makes calls with boto3, in any thread. Also what both executors share."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 JOB_RETRIES = RetryPolicy(max_tries=8, base_s=0.2, cap_s=10.0)
-"""For what a whole job hangs on; waits 25 s at most in all, half of that on average."""
+"""For calls that a whole job depends on. Waits 25 s at most in all, half of that on average."""
 INTERACTIVE_RETRIES = RetryPolicy(max_tries=3, base_s=0.2, cap_s=2.0)
-"""For what somebody waits for who has just typed a command."""
-_QUICK_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
+"""For calls that a person waits for after typing a command."""
+_INTERACTIVE_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
 
 def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any]:
-    """How clients connect: bounded times, as many connections as there is concurrency, and retries left to us.
+    """Return the settings of clients: time limits, pool size, and no retries by botocore.
 
-    Over TLS, with a checksum in its headers, what is uploaded needs no second hash for its signature. Left to itself
-    botocore takes one all the same where the checksum is not of its own making.
+    Over TLS an upload with a checksum in its headers needs no second hash for its signature. By
+    default botocore computes one all the same when it did not compute the checksum itself.
     """
     secure = endpoint_url is None or urlsplit(endpoint_url).scheme == "https"
     return {
@@ -43,26 +43,28 @@ def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": concurrency + 2,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        # botocore would make up its own anew, twice for each request: a fifth of what a small call costs.
+        # botocore would build its own twice for each request, a fifth of the cost of a small call.
         "user_agent": f"tailrace Boto3/{boto3.__version__}",
     }
 
 
 def send_bodies_whole(client: Any) -> None:
-    """Have a client send what it puts as it is given.
+    """Make a client send the bytes of an upload as they are.
 
-    botocore makes a file of the bytes, which is then read and encrypted in pieces of 16 KB, after a round trip in which
-    the server says that it will take them. Each piece gives up the interpreter's lock and waits for it again: that took
-    longer than all the rest of a submit.
+    By default botocore wraps the bytes in a file. The file is then read and encrypted in pieces of
+    16 KB, after a round trip in which the server accepts them (``Expect: 100-continue``). For each
+    piece the thread releases the interpreter's lock and waits for it again, which took longer than
+    the rest of a submit. aiohttp reads the file in asyncio's default executor, a job for a thread
+    with each upload.
     """
     client.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
 
 
 def validate_endpoint_url(url: str | None) -> str | None:
-    """The address that all requests are to go to; None when there is none.
+    """Return the address that all requests go to, unchanged; None when there is none.
 
     Raises:
-        InputError: it is not one.
+        InputError: it is not an address.
     """
     if url is None:
         return None
@@ -81,42 +83,46 @@ def _is_address(url: str) -> bool:
 
 
 def resolve_region(session: Any, named: str | None) -> str | None:
-    """The region to ask: the one that is named, the session's, or ``AWS_REGION``, which boto3 does not read."""
+    """Return the region: ``named``, the session's, or ``AWS_REGION``, which boto3 does not read."""
     return named or session.region_name or os.environ.get("AWS_REGION") or None
 
 
 def retry_policy_for(call: Call) -> RetryPolicy:
-    """How patiently a call is tried again."""
-    return INTERACTIVE_RETRIES if call.service in _QUICK_SERVICES else JOB_RETRIES
+    """Return how often and how long a call is retried."""
+    return INTERACTIVE_RETRIES if call.service in _INTERACTIVE_SERVICES else JOB_RETRIES
 
 
 class AwsConnection(Protocol):
-    """What the client needs of a connection; every method raises by `tailrace_core.aws.errors`."""
+    """A connection as the sync client needs it.
+
+    Every method raises by `tailrace_core.aws.errors`.
+    """
 
     @property
     def where(self) -> str:
-        """The region or the address that is asked, for messages."""
+        """The region or the address that is called, for messages."""
 
     def prepare(self, services: Sequence[str]) -> None:
-        """Get ready to call services while the caller waits for something else."""
+        """Prepare to call services while the caller waits for something else."""
 
     def execute(self, call: Call) -> Any:
-        """The answer to a call."""
+        """Return the answer to a call; for a `BodyCall` the whole body."""
 
     def read_body(self, call: Call) -> bytes:
-        """The whole body of the answer to a call of S3."""
+        """Return the whole body of the answer to a call of S3."""
 
     def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """An object of S3, opened for streaming."""
+        """Open an object of S3 for streaming."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 class Boto3Connection:
-    """Executes `Call`s with boto3 clients made on first use; ``execute`` raises our errors and retries transient ones.
+    """Executes calls with boto3 clients made on first use. Retries transient errors.
 
-    Give a ``session`` of your own for other credentials; ``endpoint_url`` sends all services to one address.
+    ``session`` gives other credentials than the default ones; ``endpoint_url`` is one address for
+    all services.
     """
 
     def __init__(
@@ -134,21 +140,21 @@ class Boto3Connection:
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._quick = retry(self._once, policy=INTERACTIVE_RETRIES)
+        self._interactive = retry(self._once, policy=INTERACTIVE_RETRIES)
         self._patient = retry(self._once, policy=JOB_RETRIES)
         self._whole = retry(self._once_whole, policy=JOB_RETRIES)
 
     @property
     def where(self) -> str:
-        """The region or the address that is asked, for messages."""
+        """The region or the address that is called, for messages."""
         if self._endpoint_url:
             return self._endpoint_url
         return f"region {resolve_region(self._own_session(), self._region)}"
 
     def prepare(self, services: Sequence[str]) -> None:
-        """Make clients: the first one now, the others, in this order, while the caller waits for its answer.
+        """Make the first client now, and the others in this order in a thread meanwhile.
 
-        What goes wrong with it is for the first call to say.
+        Errors are ignored here: the first call of the service raises them.
         """
         made = self._prepared(services)
         next(made, None)
@@ -159,17 +165,19 @@ class Boto3Connection:
             yield from map(self._client, services)
 
     def execute(self, call: Call) -> Any:
-        """The answer to a call.
+        """Return the answer to a call; for a `BodyCall` the whole body.
 
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
         if isinstance(call, BodyCall):
             return self._whole(call)
-        return (self._quick if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
+        return (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     def read_body(self, call: Call) -> bytes:
-        """The whole body of the answer to a call of S3; a connection that breaks while reading is tried again too.
+        """Return the whole body of the answer to a call of S3.
+
+        Retries too when the connection breaks while reading.
 
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
@@ -178,7 +186,7 @@ class Boto3Connection:
         return body
 
     def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """An object of S3, opened for streaming."""
+        """Open an object of S3 for streaming."""
         answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
         return RemoteObject(answer["Body"], answer["ContentLength"])
 
@@ -201,7 +209,8 @@ class Boto3Connection:
                 return data
 
     def _client(self, service: str) -> Any:
-        # Making a client is not safe in two threads at once; using it is. One that is there is not to wait for others.
+        # Two threads must not make clients at once, but may use one. A call whose client exists
+        # does not wait.
         client = self._clients.get(service)
         return self._made(service) if client is None else client
 
@@ -228,7 +237,7 @@ class Boto3Connection:
 
 @contextlib.contextmanager
 def translate_errors(call: Call) -> Iterator[None]:
-    """Raises botocore's errors as ours."""
+    """Raise botocore's errors as `TailraceError`."""
     try:
         yield
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
@@ -237,7 +246,7 @@ def translate_errors(call: Call) -> Iterator[None]:
 
 @contextlib.contextmanager
 def translate_address_errors(service: str) -> Iterator[None]:
-    """Raises what botocore says of an address that a client is to be made for, a ValueError, as ours."""
+    """Raise botocore's ValueError for a service's address as a `ConfigurationError`."""
     try:
         yield
     except ValueError as exc:
@@ -248,7 +257,7 @@ def translate_address_errors(service: str) -> Iterator[None]:
 
 
 def with_remedy(error: TailraceError) -> TailraceError:
-    """A configuration error that also says what to do."""
+    """Return the error; a configuration error with the advice what to do."""
     if not isinstance(error, ConfigurationError):
         return error
     text = error.message.rstrip(". ")

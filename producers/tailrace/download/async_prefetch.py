@@ -1,4 +1,7 @@
-"""`tailrace.download.prefetch` with tasks. A module of its own because asyncio takes a while to import."""
+"""`tailrace.download.prefetch` with tasks.
+
+A module of its own because asyncio takes a while to import.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from tailrace.download.prefetch import Prefetch, schedule
 async def prefetch_async(
     slices: Iterable[Slice], read: Callable[[Slice], Awaitable[bytes]], *, concurrency: int, bytes_in_flight: int
 ) -> AsyncGenerator[tuple[Slice, bytes], None]:
-    """Yield each slice with its bytes, in order. Close it (`contextlib.aclosing`): that cancels the reads ahead."""
+    """Yield each slice with its bytes, in order.
+
+    Close it (`contextlib.aclosing`): that cancels the reads ahead.
+    """
     slots = asyncio.Semaphore(concurrency)
     reads: deque[asyncio.Task[bytes]] = deque()
 

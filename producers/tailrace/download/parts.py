@@ -1,4 +1,4 @@
-"""The parts of a finished job in order: what to read, in slices of bounded size, and the proof of them."""
+"""The parts of a finished job in order: slices of bounded size to read, and their verification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some bytes of a part; ``last`` when the part ends with them."""
+    """A range of bytes of a part; ``last`` when the part ends with it."""
 
     part: ManifestPart
     start: int
@@ -40,7 +40,7 @@ def object_call(bucket: str, key: str) -> BodyCall:
 
 
 def require_delivered(job: Job) -> None:
-    """Refuse a job that has no whole result.
+    """Refuse a job without a whole result.
 
     Raises:
         InputError: it is under way, or ended early.
@@ -50,15 +50,15 @@ def require_delivered(job: Job) -> None:
     if job.state not in _DELIVERED:
         raise InputError(
             f"job {job.job_id} ended as {job.state} ({job.reason or 'no reason given'}): it has no whole result; "
-            "what was scored stands in the parts that its manifest names"
+            "the parts that its manifest names hold the rows that were scored"
         )
 
 
 def read_manifest(body: bytes, job: Job) -> Manifest:
-    """The manifest in an object's body.
+    """Parse the manifest of ``job``.
 
     Raises:
-        ContractError: it is not one, or not of this job.
+        ContractError: ``body`` is no manifest, or the manifest is not of this job.
     """
     try:
         manifest = Manifest.model_validate_json(body)
@@ -70,10 +70,10 @@ def read_manifest(body: bytes, job: Job) -> Manifest:
 
 
 def slices(manifest: Manifest, slice_bytes: int = SLICE_BYTES) -> Iterator[Slice]:
-    """What to read, in order.
+    """Yield the slices of all parts, in order.
 
     Raises:
-        ContractError: a part without a location or a size.
+        ContractError: a part has no location or no size.
     """
     for part in manifest.parts:
         if part.key is None or part.size_bytes is None:
@@ -84,7 +84,7 @@ def slices(manifest: Manifest, slice_bytes: int = SLICE_BYTES) -> Iterator[Slice
 
 
 class PartVerifier:
-    """Sees every slice in order and refuses a part that is not what the manifest says."""
+    """Checks the slices in order against the manifest: each part's size, checksum and rows."""
 
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
@@ -98,7 +98,7 @@ class PartVerifier:
         """Check the next slice.
 
         Raises:
-            ContractError: its size, or the part's checksum or number of rows, differ.
+            ContractError: the slice's size differs, or the part's checksum or number of rows.
         """
         if len(data) != piece.size_bytes:
             raise self._damaged(piece, f"{len(data)} bytes where {piece.size_bytes} are expected")
@@ -115,7 +115,7 @@ class PartVerifier:
         self._checksum, self._part_rows = Checksum(), 0
 
     def check_total(self, manifest: Manifest) -> None:
-        """Check that all rows have been seen.
+        """Check that all rows of the job were in the slices.
 
         Raises:
             ContractError: they have not.
@@ -137,7 +137,7 @@ class PartVerifier:
 
 
 def header_line(columns: tuple[str, ...]) -> bytes:
-    """The first line of a result; a name is quoted where CSV needs it."""
+    """Return the first line of a result. A name is quoted where CSV needs it."""
     return ",".join(map(_quoted, columns)).encode() + b"\n"
 
 
@@ -148,12 +148,12 @@ def _quoted(name: str) -> str:
 
 
 def rejects_keys(manifest: Manifest) -> list[str]:
-    """The objects of the rejected rows, in order."""
+    """Return the keys of the objects that hold the rejected rows, in order."""
     return [part.rejects_key for part in manifest.parts if part.rejects_key is not None]
 
 
 def missing_manifest_error(job: Job, exc: NotFoundError) -> ContractError:
-    """The error for a final job without a manifest."""
+    """Return the error for a final job without a manifest."""
     return ContractError(
         f"job {job.job_id} is {job.state} and its manifest is not there ({exc.message}): "
         "it may have expired by the bucket's lifecycle rules"

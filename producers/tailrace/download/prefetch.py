@@ -1,4 +1,4 @@
-"""Reads a download's slices ahead of their use, with a bound on the bytes in flight, and hands them out in order."""
+"""Reads a download's slices ahead of their use and in order, with a bound on the bytes held."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prefetch(Enum):
 
 
 def schedule(slices: Iterable[Slice], bytes_in_flight: int) -> Iterator[tuple[Prefetch, Slice]]:
-    """Yield the order in which slices are started and taken, so that about ``bytes_in_flight`` are held at most.
+    """Yield the order in which to start and take slices, to hold about ``bytes_in_flight`` at most.
 
     The sync and the async client carry it out with threads and with tasks.
     """
@@ -42,7 +42,10 @@ def schedule(slices: Iterable[Slice], bytes_in_flight: int) -> Iterator[tuple[Pr
 def prefetch(
     slices: Iterable[Slice], read: Callable[[Slice], bytes], *, concurrency: int, bytes_in_flight: int
 ) -> Iterator[tuple[Slice, bytes]]:
-    """Yield each slice with its bytes, in order. Raises the error of a read when the turn of its slice comes."""
+    """Yield each slice with its bytes, in order.
+
+    Raises the error of a read when the turn of its slice comes.
+    """
     reads: deque[Future[bytes]] = deque()
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="tailrace-read")
     try:

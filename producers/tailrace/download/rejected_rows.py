@@ -1,4 +1,4 @@
-"""Rejected rows as people and programs get them: a CSV that can be mended and submitted again, or JSON."""
+"""Rejected rows for people and programs: a CSV to fix and submit again, or JSON."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ ROW, REASON = "row", "reason"
 
 
 def columns(settings: JobSettings) -> tuple[str, ...]:
-    """The header: ``row`` and ``reason``, then the input's own columns.
+    """Return the header: ``row`` and ``reason``, then the input's own columns.
 
-    A name that the input has too gets an underscore in front, so that none stands there twice.
+    ``row`` or ``reason`` gets an underscore in front when the input has a column of that name: no
+    name comes twice.
     """
     names: list[str] = []
     for name in (ROW, REASON):
@@ -26,20 +27,23 @@ def columns(settings: JobSettings) -> tuple[str, ...]:
 
 
 def csv_header(settings: JobSettings) -> bytes:
-    """The first line of the CSV."""
+    """Return the first line of the CSV."""
     return header_line(columns(settings))
 
 
 def csv_line(reject: Reject) -> bytes:
-    """One row of the CSV: position (from 0), quoted reason, and the record byte for byte as it stood in the input.
+    """Return one row of the CSV: position (from 0), quoted reason, record byte for byte.
 
-    A record that was rejected for its number of fields, or for its quotes, has them here too.
+    A record that was rejected for its number of fields or its quotes has the same fault here.
     """
     return write_rejects([reject])
 
 
 def fields(reject: Reject) -> dict[str, Any]:
-    """One row as a JSON object: ``record`` is text, or ``record_base64`` its bytes where those are not UTF-8."""
+    """Return one row as a JSON object.
+
+    ``record`` is text; ``record_base64`` replaces it where the bytes are not UTF-8.
+    """
     known: dict[str, Any] = {"row": reject.row, "reason": reject.reason}
     try:
         return {**known, "record": reject.record.decode()}

@@ -1,4 +1,4 @@
-"""Writes a job's result, header and rows in the input's order, and verifies every part while it is written."""
+"""Writes a job's result, header and rows in the input's order, and verifies every part."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def open_result(
 ) -> Iterator[ResultWriter]:
     """Open ``target`` (see `tailrace.download.targets`) for the result of the job.
 
-    The number of rows is checked when the block ends without an error, before the file gets its name.
+    The number of rows is checked when the block ends without an error, before the file gets its
+    name.
     """
     with open_target(target) as opened, escape_if(opened, wanted=safe_csv) as file:
         writer = ResultWriter(file, manifest, on_progress)

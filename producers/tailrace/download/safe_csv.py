@@ -1,8 +1,9 @@
-"""CSV for spreadsheets: cells that one of them would take for a formula get an apostrophe in front.
+"""CSV for spreadsheets: an apostrophe before each cell that would be evaluated as a formula.
 
-A cell is taken for one that starts with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return (OWASP, CSV injection).
-Plain numbers such as ``-1.5`` or ``+3e4`` stay as they are: no spreadsheet does anything with them, and people compute
-with them. Only what is exported for people goes through here; parts and events never do.
+A cell counts as a formula when it starts with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
+return (OWASP, CSV injection). Plain numbers such as ``-1.5`` or ``+3e4`` stay as they are: no
+spreadsheet does anything with them, and people compute with them. Only exports for people are
+escaped; parts and events never are.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from tailrace_core.csv_text.records import START, last_record_end, split_fields,
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PLAIN_NUMBER = re.compile(rb'%b|"%b"' % (_NUMBER, _NUMBER))
 _RISKY = re.compile(rb'"?[=+\-@\t\r]')
-# Finds at least every risky cell, wherever it stands; most blocks hold none and are passed on as they are.
+# Finds at least every risky cell, wherever it stands; most blocks hold none and are passed on as
+# they are.
 _SUSPICIOUS = re.compile(rb'(?:\A|[,\n])(?!(?:%b|"%b")(?:[,\r\n]|\Z))(?!\r\n)"?[=+\-@\t\r]' % (_NUMBER, _NUMBER))
 
 
 class SafeCsvWriter:
-    """Makes a stream of CSV safe; holds one unfinished record at most. Its `write` takes any slices of it."""
+    """Escapes a stream of CSV, written in slices that end anywhere.
+
+    Holds one unfinished record at most.
+    """
 
     def __init__(self, target: IO[bytes]) -> None:
         self._target = target
@@ -30,7 +35,7 @@ class SafeCsvWriter:
         self._state = START
 
     def write(self, data: bytes) -> int:
-        """Take more of the stream; what is complete of it is passed on."""
+        """Take more of the stream, and write its complete records to the target."""
         end, self._state = last_record_end(data, self._state)
         if end:
             whole = b"".join((*self._carry, data[:end]))
@@ -41,7 +46,7 @@ class SafeCsvWriter:
         return len(data)
 
     def finish(self) -> None:
-        """Pass on a last record without a line end."""
+        """Write a last record without a line end."""
         if self._carry:
             self._target.write(escape_formulas(b"".join(self._carry)))
             self._carry = []
@@ -49,7 +54,10 @@ class SafeCsvWriter:
 
 @contextmanager
 def escape_if(target: IO[bytes], *, wanted: bool) -> Iterator[IO[bytes] | SafeCsvWriter]:
-    """``target``, or a `SafeCsvWriter` in front of it that is finished when the block ends well."""
+    """Yield ``target``, or with ``wanted`` a `SafeCsvWriter` over it.
+
+    The writer is finished unless the block raises.
+    """
     if not wanted:
         yield target
         return
@@ -59,7 +67,7 @@ def escape_if(target: IO[bytes], *, wanted: bool) -> Iterator[IO[bytes] | SafeCs
 
 
 def escape_formulas(records: bytes) -> bytes:
-    """Whole records with their risky cells made safe, all other bytes as they are."""
+    """Return whole records with their formulas escaped and all other bytes as they are."""
     if not _SUSPICIOUS.search(records):
         return records
     return b"".join(_escape_record(record) for record in split_records(records))

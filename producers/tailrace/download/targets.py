@@ -1,4 +1,7 @@
-"""Where a download goes: a file that appears whole or not at all, compressed when its name says so, or stdout."""
+"""Targets of a download: a file, written whole or not at all, or standard output.
+
+A file is compressed if its name ends in ``.gz``.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,16 @@ STDOUT = "-"
 
 @contextmanager
 def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
-    """A stream to write to. A file is renamed to its name when the block ends well, and removed when it does not.
+    """Yield a stream to write to.
 
-    What exists and is no regular file (a device, a FIFO) is written to as the bytes come, and stays what it is; opening
-    a FIFO waits for its reader. Of a symbolic link the file that it leads to is written.
+    A file gets its name when the block ends, and is removed when the block raises.
+
+    An existing target that is no regular file (a device, a FIFO) is written directly and stays what
+    it is; opening a FIFO waits for its reader. A symbolic link is followed: the file that it leads
+    to is written.
 
     Raises:
-        InputError: the folder is not there, or may not be written to.
+        InputError: the folder does not exist or cannot be written.
     """
     if not isinstance(target, (str, os.PathLike)):
         yield target
@@ -38,7 +44,7 @@ def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes
     path = Path(os.path.realpath(target))
     with _device(path) if _is_device(path) else _temporary(path) as file:
         if Path(target).suffix == ".gz":
-            # Without a name and a time in it the same result gives the same file.
+            # Without a name and a time in the header the same result gives the same bytes.
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressed:
                 yield cast("IO[bytes]", compressed)
         else:
@@ -46,10 +52,11 @@ def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes
 
 
 def check(target: str | os.PathLike[str]) -> None:
-    """Refuse early a target that cannot be written in the end; leaves nothing behind.
+    """Refuse early a target that could not be written in the end. Leaves nothing behind.
 
     Raises:
-        InputError: it is a directory, or may not be written to, or its folder is not there or may not be written to.
+        InputError: the target is a directory or cannot be written, or its folder does not exist or
+            cannot be written.
     """
     if target == STDOUT:
         return
@@ -59,14 +66,15 @@ def check(target: str | os.PathLike[str]) -> None:
             raise InputError(f"{path} may not be written to: write elsewhere")
         return
     _require_folder(path)
-    # Permission bits say too little: of the superuser, of read-only and of virtual file systems. A trial tells.
+    # Permission bits are not enough: they ignore the superuser, read-only and virtual file systems.
+    # Only a trial shows it.
     descriptor, name = _reserve(path)
     os.close(descriptor)
     Path(name).unlink()
 
 
 def _mode(path: Path) -> int | None:
-    """What is at the path; None if nothing is, or if it cannot be seen."""
+    """Return the mode of the path's file; None if there is none, or if it cannot be read."""
     try:
         return path.stat().st_mode
     except OSError:
@@ -98,7 +106,7 @@ def _require_folder(path: Path) -> None:
 
 def _reserve(path: Path) -> tuple[int, str]:
     try:
-        # Not the whole name: with what is added it might be longer than names may be.
+        # Not the whole name: with the additions it might be too long for a name.
         return tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     except OSError as exc:
         raise InputError(f"{path} cannot be written ({exc.strerror}): write elsewhere") from exc
@@ -121,7 +129,8 @@ def _temporary(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        # mkstemp makes it private; a result is as readable as the file that it replaces, or as other files.
+        # mkstemp makes the file private. A result is as readable as the file that it replaces, or
+        # as new files are.
         mode = _mode(path)
         Path(name).chmod(0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
         Path(name).replace(path)

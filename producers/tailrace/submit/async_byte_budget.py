@@ -1,4 +1,7 @@
-"""The bound on bytes in flight for tasks. A module of its own because asyncio takes a while to import."""
+"""The bound on bytes in flight for tasks.
+
+A module of its own because asyncio takes a while to import.
+"""
 
 from __future__ import annotations
 

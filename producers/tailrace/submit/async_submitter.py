@@ -36,9 +36,12 @@ class AsyncSubmitter:
         on_progress: OnProgress,
         files: FileThread,
     ) -> Submission:
-        """See `tailrace.submit.submitter.Submitter.submit`. ``files`` is the thread that cuts the input.
+        """See `tailrace.submit.submitter.Submitter.submit`.
 
-        A job without a key is closed on cancellation too, before `asyncio.CancelledError` is raised.
+        ``files`` is the thread that cuts the input.
+
+        A job without a key is closed on cancellation too, before `asyncio.CancelledError` is
+        raised.
         """
         session = await run_async(self._steps.open(planner.settings, options), self._execute)
         if session.job.outcome is not None:
@@ -56,7 +59,10 @@ class AsyncSubmitter:
 
 
 async def _uncancelled(work: Coroutine[Any, Any, T]) -> T:
-    """Await ``work`` to its end. Cancellation is raised after it: a job must not stay open for an impatient caller."""
+    """Await ``work`` to its end.
+
+    Cancellation is raised after it: a job must not stay open for an impatient caller.
+    """
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -16,7 +16,10 @@ _MAX_REASON_CHARS = 1000
 
 
 def end_job(job_id: str, outcome: JobState, reason: str, *, stack: Stack, now: float) -> Steps[None]:
-    """Close the job, cancel its open chunks and finish it. The reconciler does what is left undone."""
+    """Close the job, cancel its open chunks and finish it.
+
+    The reconciler does what is left undone.
+    """
     ledger = DynamoSteps(stack.table)
     yield from close_job_steps(job_id, outcome, reason, ledger=ledger, now=now)
     if (yield from cancel_open_chunks_steps(job_id, ledger=ledger, now=now, limit=_NO_LIMIT)):
@@ -26,8 +29,8 @@ def end_job(job_id: str, outcome: JobState, reason: str, *, stack: Stack, now: f
 def abandon_job(job_id: str, key: str | None, error: BaseException, *, stack: Stack, now: float) -> Steps[None]:
     """End the job of a submit that failed with ``error``, unless its key lets the job be continued.
 
-    Adds a note to ``error`` that states the job's state. An error that is no `Exception` is an interruption
-    (Ctrl-C, `asyncio.CancelledError`): the job ends as cancelled instead of failed.
+    Adds a note to ``error`` that states the job's state. An error that is no `Exception` is an
+    interruption (Ctrl-C, `asyncio.CancelledError`): the job ends as cancelled instead of failed.
     """
     if key is not None:
         error.add_note((yield from _note_with_key(job_id, key, stack)))

@@ -1,4 +1,4 @@
-"""The chunks that are uploaded and whose intents are to be recorded next, in the order of the input."""
+"""The queue of uploaded chunks whose intents are to be recorded, in the order of the input."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from tailrace.submit.steps import ChunkTask
 MAX_BATCH = 25
 """Intents in one transaction. DynamoDB takes 100 writes in one."""
 BATCH_INTERVAL_S = 0.05
-"""From one transaction to the next, unless a full one is ready: fewer, larger transactions cost less."""
+"""Time between transactions, unless a full one is ready. Fewer, larger transactions cost less."""
 
 PIPELINE_DEPTH = 8
-"""Chunks between upload and invocation for each upload at a time. Most of them are uploaded and hold few bytes."""
+"""Chunks between upload and invocation for each upload at a time.
+
+Most of them are uploaded and hold few bytes.
+"""
 
 
 class IntentQueue:
-    """Takes uploaded chunks in any order and hands them out in the order of the input, without a gap.
+    """Takes uploaded chunks in any order; returns them in the order of the input, without a gap.
 
     It does no locking: the senders see to that.
     """

@@ -28,12 +28,15 @@ class Sender(Protocol):
     """Sends the chunks of a submit."""
 
     def send_all(self, steps: ChunkSteps, tasks: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
-        """Send every chunk, with bounded memory. Raises the first error once all calls under way have ended."""
+        """Send every chunk, with bounded memory.
+
+        Raises the first error once all calls under way have ended.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The result of a submit: the job afterwards, and how many chunks were sent now or had been sent before."""
+    """The result of a submit: the job afterwards, and how many chunks were sent now or earlier."""
 
     job: Job
     continued: bool = False
@@ -48,7 +51,7 @@ class Submission:
 
 
 class SubmitSteps:
-    """The steps of a submit around its chunks: open the job, seal it, abandon it when the submit fails."""
+    """The steps of a submit around its chunks: open the job, seal it, or abandon it on failure."""
 
     def __init__(self, stack: Stack, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._stack = stack
@@ -73,7 +76,7 @@ class SubmitSteps:
         return ChunkSteps(self._stack, self._ledger, session.job.job_id, session.settings, self._now)
 
     def seal(self, session: JobSession, rows_total: int | None) -> Steps[Job]:
-        """Seal the job, finish it if all rows are settled, and invoke waiting chunks that fit the window."""
+        """Seal the job, finish it if all rows are settled, invoke waiting chunks that fit."""
         job_id = session.job.job_id
         if rows_total is not None and session.takes_chunks:
             yield from self._ledger.seal(job_id, rows_total)
@@ -89,7 +92,10 @@ class SubmitSteps:
         return (yield from self._ledger.job(session.job.job_id)) or session.job
 
     def abandon(self, session: JobSession, options: SubmitOptions, error: BaseException) -> Steps[None]:
-        """Leave no half-made job open, unless it can be continued; ``error`` gets a note that states which."""
+        """Leave no half-made job open, unless it can be continued.
+
+        ``error`` gets a note that states which.
+        """
         return abandon_job(session.job.job_id, options.job_key, error, stack=self._stack, now=self._now())
 
 
@@ -102,7 +108,10 @@ class Submitter:
         self._sender = sender
 
     def submit(self, source: Source, planner: Planner, options: SubmitOptions, on_progress: OnProgress) -> Submission:
-        """Submit an opened source. A job that fails midway is closed, or stays open if its key allows to continue."""
+        """Submit an opened source.
+
+        A job that fails midway is closed, or stays open if its key allows to continue.
+        """
         session = self._run(self._steps.open(planner.settings, options))
         if session.job.outcome is not None:
             return Submission(session.job, continued=True)

@@ -17,7 +17,10 @@ from tailrace_core.jobs.model import Chunk
 
 
 class TaskSender:
-    """Sends with ``concurrency`` uploads and invocations at a time, holding about ``bytes_in_flight`` bytes."""
+    """Sends chunks with ``concurrency`` uploads and invocations at a time.
+
+    Holds about ``bytes_in_flight`` bytes.
+    """
 
     def __init__(self, execute: Callable[[Call], Awaitable[Any]], *, concurrency: int, bytes_in_flight: int) -> None:
         self._execute = execute
@@ -33,16 +36,19 @@ class TaskSender:
     ) -> None:
         """Send every chunk of ``tasks``, which is iterated in the thread ``files``.
 
-        Raises the first error, or `asyncio.CancelledError`, once all calls under way have ended. A second cancellation
-        cancels those calls too.
+        Raises the first error, or `asyncio.CancelledError`, once all calls under way have ended. A
+        second cancellation cancels those calls too.
         """
         await _Sending(steps, self._execute, self._concurrency, self._bytes_in_flight, on_sent).run(iter(tasks), files)
 
 
 class _Sending:
-    """The sending of one job in the three stages of `tailrace.submit.threaded_sender`: upload, record, invoke.
+    """The sending of one job in three stages: upload, record, invoke.
 
-    A chunk's bytes are held until it is uploaded. One task records the intents in the order of the input.
+    See `tailrace.submit.threaded_sender`.
+
+    A chunk's bytes are held until it is uploaded. One task records the intents in the order of the
+    input.
     """
 
     def __init__(
@@ -89,7 +95,10 @@ class _Sending:
             raise self._error
 
     async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Wait until the tasks have ended. Cancellation stops the sending; a second one cancels the tasks."""
+        """Wait until the tasks have ended.
+
+        Cancellation stops the sending; a second one cancels the tasks.
+        """
         while pending := {task for task in tasks if not task.done()}:
             try:
                 await asyncio.wait(pending)
@@ -129,7 +138,7 @@ class _Sending:
             self._fail(exc)
 
     async def _wait_until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
-        """Wait for the condition, the deadline, the last upload or an error, whichever comes first."""
+        """Wait for the condition, the deadline, the last upload or an error."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 while not (condition() or self._all_uploaded or self._error is not None):

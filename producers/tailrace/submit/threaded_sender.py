@@ -1,4 +1,7 @@
-"""Sends chunks with threads: uploads, intents and invocations overlap each other and the cutting of the input."""
+"""Sends chunks with threads.
+
+Uploads, intents and invocations overlap each other and the cutting of the input.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from tailrace_core.jobs.model import Chunk
 
 
 class ThreadedSender:
-    """Sends with ``concurrency`` uploads and invocations at a time, holding about ``bytes_in_flight`` bytes."""
+    """Sends chunks with ``concurrency`` uploads and invocations at a time.
+
+    Holds about ``bytes_in_flight`` bytes.
+    """
 
     def __init__(self, execute: Callable[[Call], Any], *, concurrency: int, bytes_in_flight: int) -> None:
         self._execute = execute
@@ -32,9 +38,9 @@ class ThreadedSender:
 class _Sending:
     """The sending of one job in three stages, each with its threads: upload, record, invoke.
 
-    One thread records the intents in the order of the input, so that the ledger has no gap. A few times a second it
-    records all uploaded chunks that are next in one transaction. A transaction for each chunk would take longer than
-    all other calls, because each waits for the one before.
+    One thread records the intents in the order of the input, so that the ledger has no gap. A few
+    times a second it records all uploaded chunks that are next in one transaction. A transaction
+    for each chunk would take longer than all other calls, because each waits for the one before.
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""The chunks that a submit still has to send: the plan, less the chunks that an earlier submit of the job has sent."""
+"""The chunks that a submit still has to send.
+
+That is the plan, less the chunks that an earlier submit has sent.
+"""
 
 from __future__ import annotations
 
