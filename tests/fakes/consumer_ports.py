@@ -1,4 +1,4 @@
-"""The consumers' ports kept in memory; one contract suite runs over these and the adapters, so that none drifts."""
+"""In-memory fakes of the consumers' ports; one contract suite runs over these and the adapters."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ class MemoryMeter:
 
 @dataclass
 class MemoryInvoker:
-    """An endpoint that takes note, and names locations as the service does: by an id of its own."""
+    """An endpoint that records invocations; as the service's, its locations have ids of their own."""
 
     bucket: str = BUCKET
     invoked: list[Chunk] = field(default_factory=list)
     refusals: list[TailraceError] = field(default_factory=list)
-    """Raised by the next invocations, in order."""
+    """Errors that the next invocations raise, in order."""
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
         assert settings.endpoint_name

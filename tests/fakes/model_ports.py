@@ -1,4 +1,4 @@
-"""AutoML jobs, models and time in memory, for the function that makes models."""
+"""In-memory fakes of AutoML jobs, models and time, for ProvideModel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tailrace_core.errors import NotFoundError, TailraceError
 
 @dataclass
 class MemoryModels:
-    """Both ports. ``trouble`` holds, by method, what its next calls raise; "lost" keeps the effect of the call."""
+    """A fake of both ports.
+
+    ``trouble`` holds each method's next errors; those of ``lost`` come after the effect.
+    """
 
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
@@ -52,7 +55,7 @@ class MemoryModels:
 
 @dataclass
 class Time:
-    """A clock that goes on when somebody sleeps, and by ``step_s`` whenever it is asked."""
+    """A clock that sleeping advances, and each reading by ``step_s``."""
 
     now_s: float = 1000.0
     step_s: float = 0.0

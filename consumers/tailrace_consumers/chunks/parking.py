@@ -1,7 +1,4 @@
-"""Parking.
-
-Sends a chunk that needs a person to the parked queue, with everything needed to decide.
-"""
+"""The parked queue's sender: a chunk that needs a person, with everything needed to decide."""
 
 from __future__ import annotations
 

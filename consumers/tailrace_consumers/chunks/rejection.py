@@ -1,6 +1,6 @@
-"""Rejection.
+"""The rejection of whole chunks.
 
-Writes a chunk's rows to its part without predictions, and to its rejects object with the reason.
+It writes a chunk's rows to its part without predictions, and to its rejects object with the reason.
 """
 
 from __future__ import annotations

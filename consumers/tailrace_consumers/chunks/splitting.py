@@ -1,6 +1,6 @@
-"""Splitting.
+"""The split of a chunk into two, to find a bad row in a few steps.
 
-Divides a chunk into two, each with half of the rows sent, to find a bad row in a few steps.
+Each child gets half of the rows sent.
 
 While nothing shows that the endpoint scores any row, a split separates one row from the rest
 instead. If that row is scored, halving is worth its invocations. If not, it is more evidence that

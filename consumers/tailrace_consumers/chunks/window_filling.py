@@ -1,4 +1,4 @@
-"""Window filling.
+"""The filling of a job's window.
 
 After settling a chunk, a consumer claims and invokes the next waiting chunks that fit the window.
 """

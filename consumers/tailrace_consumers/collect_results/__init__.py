@@ -1,6 +1,6 @@
-"""CollectResults.
+"""The Lambda that turns a chunk's output into a part.
 
-Proves the alignment of a chunk's output, writes the part, publishes, settles, checks the job.
+It proves the output's alignment, writes the part, publishes, settles, and checks the job.
 
 Imports `tailrace_consumers.chunks`, `objects`, `runtime`, the composition and `tailrace_core`.
 """

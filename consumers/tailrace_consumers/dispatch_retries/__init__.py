@@ -1,4 +1,4 @@
-"""DispatchRetries: invokes a chunk's next attempt when the retry's delay is over.
+"""The Lambda that invokes a chunk's next attempt when the retry's delay is over.
 
 Imports `tailrace_consumers.chunks`, `runtime`, the composition and `tailrace_core`.
 """

@@ -1,7 +1,4 @@
-"""Joining the lines of a part: kept columns, predictions, and blanks for rejected rows.
-
-In batches of lines.
-"""
+"""The lines of a part: kept columns, predictions, and blanks for rejected rows, joined in batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ProvideModel: the custom resources that create a stack's model, from an image or an AutoML job.
+"""The Lambda behind the custom resources that create a stack's model.
 
 CloudFormation cannot read an AutoML job, and a model's containers and their environments cannot be
 attributes of a resource. So one function implements two resources, in this order:

@@ -1,6 +1,4 @@
-"""ReconcileJobs.
-
-Every few minutes finds overdue chunks and jobs, and invokes, expires or finishes them.
+"""The Lambda that invokes, expires or finishes overdue chunks and jobs, every few minutes.
 
 Imports `tailrace_consumers.chunks`, `runtime`, the composition and `tailrace_core`.
 """

@@ -1,6 +1,6 @@
-"""The reconciler.
+"""The service that reconciles overdue chunks and jobs.
 
-Lost notifications, unconfirmed attempts, jobs past their deadline, dead finishers.
+It handles lost notifications, unconfirmed attempts, jobs past their deadline, and dead finishers.
 """
 
 from __future__ import annotations

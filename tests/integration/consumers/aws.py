@@ -1,4 +1,7 @@
-"""The functions over moto: one stack's resources, an endpoint that only takes note, and a job in the ledger."""
+"""The functions over moto.
+
+One stack's resources, an endpoint that only records, and a job in the ledger.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,9 @@ class Stack:
     results_queue: str
     invoked: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[TailraceError] = field(default_factory=list)
-    """What the endpoint answers to the next invocations, in order."""
+    """Errors that the next invocations raise, in order."""
     delays_s: list[int] = field(default_factory=list)
-    """Of the messages sent; none is waited for."""
+    """The delays of the messages sent; the tests do not wait for them."""
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -86,7 +89,7 @@ class Stack:
     def add_chunk(
         self, rows: RowRange, sent: bytes, kept: bytes | None = None, rejects: tuple[Reject, ...] = ()
     ) -> Chunk:
-        """An open chunk, invoked as the producer does."""
+        """Add an open chunk and invoke it as the producer does."""
         made = self.composition()
         self.put(keys.input_key(JOB_ID, rows), sent)
         if kept is not None:
@@ -101,7 +104,7 @@ class Stack:
         return chunk
 
     def answer(self, inference_id: str, body: bytes) -> dict[str, Any]:
-        """The output object of an invocation, and the notification of it."""
+        """Store the output of an invocation; return its notification."""
         self.put(f"{keys.OUTPUTS}{inference_id}.out", body)
         location = f"s3://{BUCKET}/{keys.OUTPUTS}{inference_id}.out"
         return self.notification(inference_id, "Completed", {"outputLocation": location})
@@ -122,7 +125,7 @@ class Stack:
 
 
 def make_stack() -> Stack:
-    """The resources, as template.yaml has them as far as functions see them. Needs moto to be active."""
+    """Create the resources that functions see, as template.yaml does. Moto must be active."""
     s3, sqs, sns, dynamodb = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs", "sns", "dynamodb"))
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     urls = {

@@ -1,4 +1,4 @@
-"""When an attempt was invoked, as the table keeps it."""
+"""The time of an attempt's invocation in the table."""
 
 from tailrace_core.jobs.ranges import RowRange
 from tests.integration.consumers.aws import JOB_ID, NOW, Stack

@@ -1,4 +1,4 @@
-"""Clients made by botocore alone against those that boto3 makes: the same, and made of less."""
+"""botocore's clients equal boto3's, and need fewer imports."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def test_every_call_ends_long_before_a_function_does() -> None:
 
 
 def test_every_message_of_a_batch_has_its_connections() -> None:
-    """An output and kept columns that are read while a part is written; more than there is room for are made anew."""
+    """Each message reads an output and kept columns while it writes a part.
+
+    A connection beyond the pool is not reused.
+    """
     assert clients.default_client("s3").meta.config.max_pool_connections >= 3 * CONCURRENCY
 
 

@@ -1,4 +1,7 @@
-"""The three functions' handlers, end to end over moto: messages in, objects, events and ledger out."""
+"""The three functions' handlers, end to end over moto.
+
+Messages in, objects, events and ledger out.
+"""
 
 import json
 from functools import partial
@@ -37,7 +40,7 @@ def batch(*bodies: object) -> dict[str, Any]:
 
 
 def send(stack: Stack, function: ModuleType, *bodies: object) -> list[str]:
-    """The ids of the messages that failed."""
+    """Return the ids of the failed messages."""
     service = function.assemble(stack.composition())
     answer = process_serially(batch(*bodies), partial(function.handle, service=service))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
@@ -130,7 +133,10 @@ def test_a_batch_finishes_the_job_once_all_of_its_messages_are_handled(stack: St
 
 
 def test_of_a_whole_batch_only_what_fails_comes_again(stack: Stack) -> None:
-    """Ten messages by threads, with clients as the function makes them: good ones, the same one twice, and others."""
+    """Handle ten messages in threads, with the function's own clients.
+
+    Good ones, a duplicate, and others.
+    """
     stack.add_job()
     chunks = [stack.add_chunk(RowRange(first, 2), b"1\n2\n") for first in range(0, 14, 2)]
     assert stack.composition().ledger.seal(JOB_ID, 14)

@@ -1,6 +1,7 @@
-"""One suite over the fake and the adapter: what the maker of models is tested with is what it runs on.
+"""One suite over the fake and the adapter, so that ProvideModel's fakes behave as its adapters.
 
-moto has no DescribeAutoMLJob, and its AutoML jobs never have a candidate: the contract tests stand for those.
+moto has no DescribeAutoMLJob, and its AutoML jobs never have a candidate: the contract tests stand
+for those.
 """
 
 from __future__ import annotations

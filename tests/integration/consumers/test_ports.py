@@ -1,4 +1,4 @@
-"""One suite over the fake and the adapter: what services are tested with is what they run on."""
+"""One suite over the fakes and the adapters, so that both behave alike."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.fakes.consumer_ports import MemoryObjectStore
 from tests.integration.consumers.aws import BUCKET, REGION, Stack
 
 PIECE = 5 * 1024 * 1024
-"""The smallest that S3 (and moto) takes for a piece that is not the last."""
+"""The smallest size that S3 and moto take for an upload part that is not the last."""
 KEY = "v1/jobs/x/parts/000000000000-1.csv"
 
 

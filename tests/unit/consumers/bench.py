@@ -1,4 +1,7 @@
-"""A bench to try the services on: fakes all around, one job, and a way to play the endpoint."""
+"""A test bench for the services.
+
+Fakes of all ports, one job, and helpers that act as the endpoint.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,7 @@ class Bench:
         kept: list[bytes] | None = None,
         rejects: tuple[Reject, ...] = (),
     ) -> Chunk:
-        """An open chunk of records without line ends, invoked."""
+        """Add an open, invoked chunk of records without line ends."""
         settings = self.ledger.settings(JOB_ID)
         assert settings is not None
         rows = RowRange(first_row, len(sent) + len(rejects))
@@ -121,7 +124,7 @@ class Bench:
         return self.chunk(rows)
 
     def add_waiting(self, first_row: int, sent: list[bytes]) -> RowRange:
-        """A chunk beyond the job's window."""
+        """Add a waiting chunk beyond the job's window."""
         rows = RowRange(first_row, len(sent))
         self.store.put(keys.input_key(JOB_ID, rows), b"".join(record + b"\n" for record in sent))
         chunk = Chunk(job_id=JOB_ID, range=rows, attempt=0, tries=0, due_at=NOW + 300)
@@ -134,7 +137,10 @@ class Bench:
         return self.store.objects[keys.input_key(JOB_ID, chunk.range)][0]
 
     def answer(self, chunk: Chunk, body: bytes, **changes: Any) -> Notification:
-        """The output of the chunk's attempt, where the ledger says, and its notification."""
+        """Store the output of the chunk's attempt at the ledger's location.
+
+        Return its notification.
+        """
         location = chunk.output_location or f"s3://{BUCKET}/{keys.OUTPUTS}late-{chunk.attempt}.out"
         self.store.put(location.split("/", 3)[3], body)
         return notification(chunk, "Completed", {"outputLocation": location}, **changes)

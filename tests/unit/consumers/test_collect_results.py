@@ -110,7 +110,7 @@ def test_the_same_notification_again_changes_nothing() -> None:
 
 
 def test_a_part_that_stands_there_is_the_truth() -> None:
-    """Its writer died before it settled; another attempt's answer differs, and comes too late."""
+    """The part's writer died before it settled; another attempt's output differs and is too late."""
     bench = Bench()
     bench.add_job()
     chunk = bench.add_chunk(0, [b"1", b"2"])
@@ -332,7 +332,7 @@ def test_a_chunk_that_was_split_while_its_part_was_written_is_not_published() ->
 
 
 class Interrupted:
-    """Something else happens right after the part was written."""
+    """CollectResults, with a call of ``then`` right after it wrote a part."""
 
     def __init__(self, bench: Bench, then: Callable[[], None]) -> None:
         self._bench = bench

@@ -1,4 +1,4 @@
-"""Results handled beside others: what takes much has no effect then, and all of it when it is handled alone."""
+"""Concurrent handling: a message that needs much memory has no effect until it is handled alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def beside_others(bench: Bench, max_bytes: int = CONCURRENT_MAX_BYTES) -> Collec
 
 
 def untouched(bench: Bench, said: Notification, max_bytes: int = CONCURRENT_MAX_BYTES) -> None:
-    """Handled beside others it is put off, and nothing has changed."""
+    """Assert that concurrent handling defers the message and changes nothing."""
     before = (dict(bench.store.objects), list(bench.ledger.chunks(JOB_ID)), bench.job())
     with pytest.raises(DeferToSerialError):
         beside_others(bench, max_bytes).handle(said)
@@ -86,7 +86,7 @@ def test_a_rejection_that_died_half_way_is_put_off() -> None:
 
 
 def test_a_part_of_another_one_that_is_large_is_put_off() -> None:
-    """Its checksum is not known before it has been read."""
+    """Its checksum is unknown until it has been read."""
     bench = Bench()
     bench.store.upload_part_bytes = 10
     bench.add_job()

@@ -1,4 +1,4 @@
-"""Whatever order notifications come in, however often, and whichever rows are bad: one result."""
+"""Any order and repetition of notifications, with any bad rows, leads to one result."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ def submit(bench: Bench, sizes: list[int], unsent: set[int]) -> int:
 
 
 class Endpoint:
-    """Scores what it was sent; a bad row fails its chunk, and now and then a chunk fails for no reason of its own."""
+    """An endpoint: a bad row fails its chunk, and a hiccup fails a good one."""
 
     def __init__(self, bench: Bench, bad: set[int], hiccups: set[int]) -> None:
         self._bench = bench
@@ -69,7 +69,7 @@ def deliver(bench: Bench, said: Notification) -> None:
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
     marks=st.lists(st.sampled_from(["fine", "fine", "fine", "unsent", "bad"]), min_size=24, max_size=24),
-    # Three might all be of one chunk, and its attempts be used up.
+    # Three could hit one chunk and use up its attempts.
     hiccups=st.sets(st.integers(0, 12), max_size=2),
     data=st.data(),
 )

@@ -1,4 +1,4 @@
-"""Killed before or after any call, then delivered again: the same result, and every event that is due."""
+"""A crash before or after any call, then redelivery: the same result and all events."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.unit.consumers.bench import BAD_REQUEST, JOB_ID, SERVER_ERROR, Bench
 
 
 class Crash(BaseException):
-    """The process dies: nothing that handles errors gets to see it."""
+    """The process dies: no error handler catches this."""
 
 
 @dataclasses.dataclass
 class Fuse:
-    """Burns down with each call; at nought the process dies, before the call or after it."""
+    """Counts calls down; at zero the process dies, before the call or after it."""
 
     left: int
     after: bool
@@ -41,7 +41,7 @@ class Fuse:
 
 
 class Fused:
-    """A port whose calls burn the fuse."""
+    """A port whose calls count the fuse down."""
 
     def __init__(self, port: Any, fuse: Fuse) -> None:
         self._port = port
@@ -74,7 +74,7 @@ def submitted() -> Bench:
 
 
 def drive(bench: Bench, fuse: Fuse, first_reason: str) -> None:
-    """Play endpoint and queues until nothing moves; whoever dies gets its message again."""
+    """Act as endpoint and queues until nothing changes; deliver a message again after a crash."""
     answered: set[tuple[str, int]] = set()
     for _ in range(100):
         todo = [
@@ -132,7 +132,7 @@ def check(bench: Bench, number: int) -> None:
         job.state is JobState.FINISHING
     ), number
     if job.state is JobState.FINISHING:
-        # The finisher died: the reconciler takes over when its lease is over.
+        # The finisher died: the reconciler takes over when its lease has expired.
         bench.now += 3_600
         bench.reconcile.run(60)
         assert bench.job().state is JobState.COMPLETED_WITH_REJECTS

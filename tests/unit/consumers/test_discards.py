@@ -20,7 +20,7 @@ def bench() -> Bench:
 
 
 def parked(bench: Bench, *, rejects: tuple[Reject, ...] = ()) -> Chunk:
-    """The only chunk of a sealed job, parked for want of its input."""
+    """The only chunk of a sealed job, parked because its input is missing."""
     chunk = bench.add_chunk(0, [b"a,1", b"b,2"], kept=[b"k0", b"k1", *([b"k2"] * len(rejects))], rejects=rejects)
     assert bench.ledger.seal(JOB_ID, chunk.range.rows)
     assert bench.failures.handle(bench.failure(chunk, GONE)) is Outcome.PARKED

@@ -100,7 +100,7 @@ def test_what_may_pass_is_tried_again_later(reason: str | None, tries: int) -> N
 
 
 def failing_for_good(bench: Bench, chunk: Chunk, *, between: Callable[[], object] = lambda: None) -> Outcome:
-    """What becomes of a chunk whose every attempt is a server's error; ``between`` the first two something happens."""
+    """Fail every attempt of a chunk with a server error; call ``between`` after the first."""
     bench.failures.handle(bench.failure(chunk, SERVER_ERROR))
     bench.dispatch.handle(bench.retries.sent[-1][0])
     between()

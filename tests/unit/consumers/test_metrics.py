@@ -30,7 +30,7 @@ def test_rows_are_counted_once_however_often_their_chunk_is_announced() -> None:
 
 
 class Overtaken(MemoryPublisher):
-    """Between its publishing and its settling somebody else settles the chunk."""
+    """Another consumer settles the chunk between its publishing and its settling."""
 
     def publish(self, event: PartReady | JobFinished) -> None:
         if isinstance(event, PartReady):
@@ -87,7 +87,7 @@ def test_a_failed_attempt_is_counted_by_what_it_was_taken_for() -> None:
 
 
 def test_no_name_of_a_metric_means_two_things() -> None:
-    # Of the reconciler, a parked chunk is a parked chunk.
+    # A chunk that the reconciler parks counts as any other.
     names = [*Metric, *Outcome, *(set(Finding) - {Finding.PARKED})]
     assert len({str(name) for name in names}) == len(names)
 

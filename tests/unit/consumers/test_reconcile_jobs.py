@@ -20,7 +20,7 @@ def bench() -> Bench:
 
 
 def run(bench: Bench, *, later_s: float = 0.0) -> dict[Finding, int]:
-    """What was found of chunks and jobs that needed something."""
+    """Run the reconciler ``later_s`` later; return its findings but those that only wait."""
     bench.now += later_s
     found, errors = bench.reconcile.run(60)
     assert bool(errors) is (Finding.FAILED in found)

@@ -31,7 +31,10 @@ def bounded(act: Callable[[], object]) -> None:
 
 
 def in_threads(act: Callable[[int], object], count: int) -> None:
-    """Run ``act(0)`` to ``act(count - 1)`` in a thread each, at once; raise what one of them raised."""
+    """Run ``act(0)`` to ``act(count - 1)`` in a thread each, at once.
+
+    Raise what one of them raised.
+    """
 
     def run() -> None:
         with ThreadPoolExecutor(count) as pool:

@@ -1,4 +1,4 @@
-"""Clients are made once each, one after the other, and one that is there waits for no other."""
+"""Clients are created once each and one after the other; an existing client waits for no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.consumers.threads import LIMIT_S, bounded, busy, in_threads, swi
 
 
 class Client:
-    """Answers with its service."""
+    """A client that responds with its service's name."""
 
     def __init__(self, service: str) -> None:
         self.service = service

@@ -1,4 +1,4 @@
-"""What is made of the endpoint's answer to an invocation."""
+"""The invoker's handling of the endpoint's response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of a process's transactions one at a time is under way; nothing else waits for it."""
+"""One transaction of a process is in progress at a time; no other call waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings are read once for each job, by however many threads, and are kept for as many jobs as there is room for."""
+"""Settings are read once for each job, by any number of threads, in a bounded cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.consumers.threads import LIMIT_S, in_threads, switching_often
 
 
 class Counting(MemoryLedger):
-    """Knows settings for every job but one, each job's its own, and which it was asked for."""
+    """A ledger with settings for every job but one; it records the reads."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Chunks that wait are started as others come to their end."""
+"""Waiting chunks are invoked as others settle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAITING = [RowRange(1, 1), RowRange(2, 1)]
 
 @pytest.fixture
 def bench() -> Bench:
-    """One chunk in flight, as many as the window allows, and two that wait."""
+    """A bench with one chunk in flight, which fills the window, and two waiting."""
     made = Bench()
     made.add_job(window=1)
     made.add_chunk(0, [b"1"])

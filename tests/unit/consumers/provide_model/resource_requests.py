@@ -1,4 +1,4 @@
-"""Events as CloudFormation sends them."""
+"""Events of CloudFormation, and the service on its fakes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BY_JOB = {"AutoMLJobName": "demand"}
 
 
 def event(verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> dict[str, Any]:
-    """An event; empty strings are what a template's empty parameters come as."""
+    """Build an event; empty parameters of a template arrive as empty strings."""
     empty = {"AutoMLJobName": "", "Image": "", "ModelDataUrl": "", "Environment": "", "AllowSerialPipeline": "false"}
     found = {
         "RequestType": verb,
@@ -34,7 +34,7 @@ def event(verb: str, resource_type: str, physical_id: str | None = None, **prope
 
 
 def job(*containers: dict[str, Any], status: str = "Completed") -> dict[str, Any]:
-    """An AutoML job, as far as it is read."""
+    """Build an AutoML job with the fields that the function reads."""
     return {"AutoMLJobStatus": status, "BestCandidate": {"InferenceContainers": [*containers]}}
 
 
@@ -47,7 +47,7 @@ def container(number: int = 1, **environment: str) -> dict[str, Any]:
 
 
 class Provider:
-    """The service on its fakes."""
+    """The service over fakes."""
 
     def __init__(self, *, remaining_s: float = 120.0, **jobs: dict[str, Any]) -> None:
         self.aws = MemoryModels(jobs=jobs)
@@ -55,7 +55,7 @@ class Provider:
         self.remaining_s = remaining_s
 
     def answer(self, verb: str, resource_type: str, physical_id: str | None = None, **properties: Any) -> Response:
-        """What a request is answered with; its function has all its time left."""
+        """Return the response to a request; the function has all its time left."""
         retry_until = self.time.retry_until(self.remaining_s)
         service = ProvideModel(jobs=self.aws, models=self.aws, retry_until=retry_until)
         return service.handle(ResourceRequest.from_event(event(verb, resource_type, physical_id, **properties)))
@@ -64,7 +64,7 @@ class Provider:
         return self.answer(verb, SOURCE, **properties)
 
     def model(self, verb: str = "Create", physical_id: str | None = None, **properties: Any) -> Response:
-        """A model of what its source resolves to, as the template puts the two together."""
+        """Request a model of its resolved source, as the template combines the two."""
         given = {key: value for key, value in properties.items() if key in {"AutoMLJobName", "Image"}}
         given |= {key: value for key, value in properties.items() if key in {"ModelDataUrl", "Environment"}}
         source = succeeded(self.source(AllowSerialPipeline="true", **given))

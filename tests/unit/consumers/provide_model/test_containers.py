@@ -1,4 +1,4 @@
-"""What containers, names and ARNs follow from, over all that SageMaker takes."""
+"""Containers, names and ARNs over all inputs that SageMaker takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tailrace_consumers.provide_model.models import Model
 from tailrace_core.errors import InputError
 
 ROLE = "arn:aws:iam::123456789012:role/r"
-# As botocore's model of CreateModel has it.
+# The pattern in botocore's model of CreateModel.
 MODEL_NAME = r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?"
 
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
@@ -118,7 +118,7 @@ def test_a_candidates_containers_are_taken_as_they_are(found: list[Container]) -
 def test_a_models_name_is_one_that_sagemaker_takes_and_has_no_capitals(model: Model) -> None:
     assert re.fullmatch(MODEL_NAME, model.name)
     assert len(model.name) <= 63
-    # SageMaker's ARNs are in small letters, and IAM compares letter by letter.
+    # SageMaker's ARNs are in lower case, and IAM's comparison is case-sensitive.
     assert model.name == model.name.lower()
     assert model.name.startswith(f"{model.name_prefix}-")
 

@@ -1,4 +1,7 @@
-"""Custom::Model: made once, replaced by another, gone with the stack, whatever happens in between."""
+"""Custom::Model.
+
+Created once, replaced by another, deleted with the stack, whatever fails in between.
+"""
 
 from __future__ import annotations
 

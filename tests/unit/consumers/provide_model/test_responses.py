@@ -1,4 +1,4 @@
-"""The stack hears of everything, in a form that it reads, before the function's time is up."""
+"""Every event gets a response that CloudFormation can read, before the function's timeout."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_answer_names_the_request_that_it_is_for() -> None:
 
 
 class Refusing:
-    """An address that refuses the first ``times`` answers."""
+    """A URL that refuses the first ``times`` responses."""
 
     def __init__(self, times: int, error: OSError | None = None) -> None:
         self.left = times
@@ -128,7 +128,7 @@ def test_an_error_keeps_its_kind_and_its_words(kind: type[TailraceError]) -> Non
 
 
 def breaking(error: BaseException) -> SageMakerModels:
-    """SageMaker, whose every call ends like this."""
+    """SageMaker, of which every call raises ``error``."""
 
     def execute(_call: Call) -> NoReturn:
         raise error
@@ -169,7 +169,7 @@ def test_a_bug_is_a_failure_that_the_stack_hears_of(verb: str, error: BaseExcept
 
 
 def test_when_time_runs_low_the_answer_is_not_put_off() -> None:
-    # Nothing is left but the reserve: one try, no wait.
+    # Only the reserve is left: one try, no wait.
     answer = failed(respond_to(event("Create", SOURCE, **BY_JOB), breaking(TransientError("no answer")), RESERVE_S))
     assert "no answer" in answer.reason
 

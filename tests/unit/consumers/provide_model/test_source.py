@@ -1,4 +1,4 @@
-"""Custom::ModelSource: what the containers are, before anything is made."""
+"""Custom::ModelSource: the containers, before anything is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message that fails comes again, and no other one with it."""
+"""A message that fails is delivered again, and no other."""
 
 from __future__ import annotations
 

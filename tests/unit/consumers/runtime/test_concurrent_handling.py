@@ -63,7 +63,7 @@ def test_each_item_is_handled_once_and_never_more_at_once(count: int, concurrenc
 @pytest.mark.parametrize("concurrency", [2, 4])
 def test_as_many_as_allowed_are_handled_at_once(concurrency: int) -> None:
     together = Barrier(concurrency)
-    # Each waits for as many as there may be: were they fewer, it would break.
+    # Each waits for all that are allowed at once: with fewer, the barrier would break.
     bounded(
         lambda: handle_concurrently(lambda _: together.wait(LIMIT_S), range(3 * concurrency), concurrency=concurrency)
     )
@@ -112,7 +112,7 @@ def test_an_exception_is_raised_when_the_calls_in_progress_have_ended(error: typ
         if item == at:
             raised.set()
             raise error
-        # The other one has raised, and this goes on to its end.
+        # The other call has raised; this one continues to its end.
         assert raised.wait(LIMIT_S)
         done.append("in progress")
 

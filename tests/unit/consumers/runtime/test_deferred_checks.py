@@ -1,4 +1,7 @@
-"""Jobs are looked at once for a batch, and whose look fails has its messages delivered again, and nobody else's."""
+"""Each job is checked once a batch.
+
+A failed check has that job's messages, and no others, delivered again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ class RecordingCheck:
 
 
 def failed(deferred: DeferredCompletion, *bodies: str) -> list[str]:
-    """The ids of those that are delivered again of a batch whose bodies name jobs; ``!`` raises when it is settled."""
+    """Return the failed ids of a batch whose bodies name jobs.
+
+    A body with ``!`` raises after settling.
+    """
 
     def handle(record: Record) -> None:
         deferred.for_message(record.message_id).check(record.body.removesuffix("!"))
@@ -56,7 +62,7 @@ def test_by_threads_each_look_is_its_messages_own() -> None:
 
     def handle(record: Record) -> None:
         own = deferred.for_message(record.message_id)
-        # All begin, then all note, then all go on.
+        # All begin, then all defer, then all continue.
         together.wait(LIMIT_S)
         own.check(record.body)
         together.wait(LIMIT_S)

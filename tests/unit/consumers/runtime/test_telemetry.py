@@ -1,4 +1,4 @@
-"""What a batch says of itself, by threads as one after the other: each message once, metrics that add up."""
+"""A batch's log and metrics are the same with threads as without."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BODIES = ["scored", "large", "parked", "transient", "nonsense", "bug", "alone fo
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tailrace")
-    # A logger of a name once given writes to where standard output was then.
+    # A logger keeps the standard output of its first use: each test needs its own name.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
     monkeypatch.setattr(gc_tuning, "resume_collection", lambda: None)
     for each in (telemetry.logger, telemetry.metrics):
@@ -64,7 +64,7 @@ def handle(record: Record, deferred: DeferredCompletion) -> telemetry.HandledMes
 def said(
     capsys: pytest.CaptureFixture[str], concurrency: int
 ) -> tuple[Any, Counter[tuple[str, ...]], dict[str, float]]:
-    """The answer, how often which line was logged, and the sum of each metric."""
+    """Return the response, the count of each log line, and the sum of each metric."""
     event = {"Records": [{"messageId": f"m{at}", "body": body} for at, body in enumerate(BODIES)]}
     deferred = DeferredCompletion(RecordingCheck())
     answers: list[Any] = []
@@ -99,7 +99,7 @@ def test_by_threads_the_same_is_said(capsys: pytest.CaptureFixture[str], concurr
         "MessagesUndecodable": 1.0,
     }
     assert set(lines.values()) == {1}
-    # Each message, and the look that failed.
+    # Each message, and the failed check.
     assert len(lines) == len(BODIES) + 1
 
     assert said(capsys, concurrency) == one_at_a_time
