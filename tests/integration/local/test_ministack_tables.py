@@ -1,4 +1,4 @@
-"""Queries that the cloud narrows have the same answers, and evaluate no more conditions than a page has items."""
+"""Narrowed queries have the same answers, and evaluate one page's conditions only."""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ pytestmark = pytest.mark.cloud
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(cloud: RunningCloud) -> None:
-    """Processes of the function, as many as there are at once: what waits for one to start may come a second time."""
+    """Processes of the function, as many as there are at once.
+
+    What waits for one to start may come a second time.
+    """
     names = [f"slow-{number}" for number in range(3)]
     events = [{"Records": [{"body": name, "attributes": {"ApproximateReceiveCount": "1"}}]} for name in names]
     client, function = cloud.client("lambda"), cloud.functions["CountWords"]

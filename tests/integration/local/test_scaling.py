@@ -1,4 +1,7 @@
-"""The policies of the real infra/endpoint.yaml on an endpoint of the emulator: from zero, with a burst, to zero."""
+"""The policies of the real infra/endpoint.yaml on an endpoint of the emulator.
+
+From zero, with a burst, to zero.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class Scene:
         self._sagemaker = cloud.client("sagemaker")
 
     def deploy(self) -> None:
-        """A stack of the four resources as they stand in the template; only where they point is put in."""
+        """A stack of the four resources as they stand in the template.
+
+        Only where they point is put in.
+        """
         resources = endpoint_template().body["Resources"]
         template = {"Resources": self._pointed({name: resources[name] for name in POLICIES})}
         stacks = self.cloud.client("cloudformation")

@@ -1,4 +1,4 @@
-"""Over TLS: the certificate is for this address, clients trust its authority, and plain requests are recognized."""
+"""TLS: the certificate's address, its authority, and requests without TLS."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""Application Auto Scaling for variants of SageMaker endpoints: steps, target tracking, schedules, cooldowns, bounds.
+"""Application Auto Scaling for variants of SageMaker endpoints.
 
-`capacity` computes and is pure, `Scaler` acts on alarms, `ScalingApi` answers the service's operations, and `Scaling`
-combines them. Imports `tailrace_local.emulation`, and ASGI's responses of `tailrace_local.sagemaker`.
+Steps, target tracking, schedules, cooldowns, bounds.
+
+`capacity` computes and is pure, `Scaler` acts on alarms, `ScalingApi` answers the service's
+operations, and `Scaling` combines them. Imports `tailrace_local.emulation`, and ASGI's responses of
+`tailrace_local.sagemaker`.
 """
 
 from tailrace_local.autoscaling.arns import Arns

@@ -1,4 +1,4 @@
-"""Application Auto Scaling's JSON protocol, as an ASGI application, and its CloudFormation types."""
+"""Application Auto Scaling's JSON protocol, as an ASGI application."""
 
 from __future__ import annotations
 

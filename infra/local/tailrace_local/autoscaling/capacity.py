@@ -11,10 +11,11 @@ LOW_SHARE = 0.9
 
 
 def step_scaling_capacity(configuration: Mapping[str, Any], capacity: int, beyond: float) -> int:
-    """Return the capacity that step scaling demands when the metric is `beyond` the alarm's threshold.
+    """Return step scaling's capacity for a metric that is `beyond` the alarm's threshold.
 
-    Source: "Step scaling policies" in Application Auto Scaling's user guide: lower bounds are inclusive and upper ones
-    exclusive above the threshold, the other way round below it; no step for the value means no change.
+    Source: "Step scaling policies" in Application Auto Scaling's user guide: lower bounds are
+    inclusive and upper ones exclusive above the threshold, the other way round below it; no step
+    for the value means no change.
     """
     for step in configuration.get("StepAdjustments", ()):
         lower = float(step.get("MetricIntervalLowerBound", -math.inf))
@@ -28,8 +29,9 @@ def step_scaling_capacity(configuration: Mapping[str, Any], capacity: int, beyon
 def target_tracking_capacity(target_value: float, capacity: int, value: float) -> int:
     """Return the capacity at which the metric would be at its target, if the load is shared evenly.
 
-    AWS does not publish its formula; a metric per instance times the instances over the target, rounded up, is what
-    its documentation describes ("changes in proportion"). Without instances there is nothing per instance to track.
+    AWS does not publish its formula; a metric per instance times the instances over the target,
+    rounded up, is what its documentation describes ("changes in proportion"). Without instances
+    there is nothing per instance to track.
     """
     return math.ceil(capacity * value / target_value) if capacity else 0
 

@@ -1,4 +1,4 @@
-"""boto3 adapters for SageMaker and CloudWatch, as Application Auto Scaling's service-linked role calls them."""
+"""boto3 adapters for the services that Application Auto Scaling calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tailrace_local.autoscaling.ports import ScalingError
 
 
 class EndpointCapacity:
-    """Instances of endpoints' variants, by DescribeEndpoint and UpdateEndpointWeightsAndCapacities."""
+    """Instance counts, by DescribeEndpoint and UpdateEndpointWeightsAndCapacities."""
 
     def __init__(self, sagemaker: Any) -> None:
         self._sagemaker = sagemaker

@@ -14,7 +14,10 @@ from tailrace_local.emulation.resources import Properties, ProvisionedResource, 
 
 Call = Callable[[str, Any], dict[str, Any]]
 _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-"""Properties that make a target's physical id, joined by `|` in this order. Policies refer to it."""
+"""Properties that make a target's physical id, joined by `|` in this order.
+
+Policies refer to it.
+"""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ class Days:
 
     @classmethod
     def of(cls, day: str, month: str, weekday: str, year: str) -> Days:
-        """Parse the fields. Raises ValueError, also unless exactly one of the two fields of days is `?`."""
+        """Parse the fields.
+
+        Raises ValueError, also unless exactly one of the two fields of days is `?`.
+        """
         if (day == "?") is (weekday == "?"):
             raise ValueError("one of day of month and day of week is ?, and only one")
         return cls(parse_field("month", month), parse_field("year", year), _in_month(day), _in_week(weekday))

@@ -23,7 +23,10 @@ _CONFIGURATIONS = {
 
 
 class Operations:
-    """Registers and describes targets, policies and scheduled actions. Operations may run in any thread."""
+    """Registers and describes targets, policies and scheduled actions.
+
+    Operations may run in any thread.
+    """
 
     def __init__(
         self,

@@ -13,11 +13,17 @@ class Capacity(Protocol):
         ...
 
     def change(self, endpoint: str, variant: str, count: int) -> None:
-        """Set the desired instance count. Raises ScalingError when the service refuses, as during an update."""
+        """Set the desired instance count.
+
+        Raises ScalingError when the service refuses, as during an update.
+        """
         ...
 
     def settled(self, endpoint: str, variant: str) -> bool:
-        """Return whether the desired count is in service. Raises ScalingError when it will not be."""
+        """Return whether the desired count is in service.
+
+        Raises ScalingError when it will not be.
+        """
         ...
 
 

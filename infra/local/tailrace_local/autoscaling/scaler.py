@@ -34,7 +34,9 @@ class Scaler:
         self._lock = threading.Lock()
 
     def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
-        """Handle an alarm of a policy that is in ALARM with this value; returns the activity, or None without a change.
+        """Handle an alarm of a policy that is in ALARM with this value.
+
+        Returns the activity, or None without a change.
 
         Raises:
             ScalingError: the capacity cannot be read.
@@ -47,7 +49,10 @@ class Scaler:
             return self._act(policy, target, alarm, value, value - threshold)
 
     def enforce_bounds(self, target: Target) -> Activity | None:
-        """Change the capacity to within the target's bounds. Raises ScalingError when it cannot be read."""
+        """Change the capacity to within the target's bounds.
+
+        Raises ScalingError when it cannot be read.
+        """
         with self._lock:
             current = self._capacity.read(*target.variant)
             wanted = target.bounded(current)
@@ -100,7 +105,7 @@ class Scaler:
     def _after_cooldown_out(
         self, policy: Policy, target: Target, alarm: str, value: float, beyond: float, current: int, wanted: int
     ) -> int:
-        """Return the capacity during a cooldown, towards which the last change's addition counts."""
+        """Return the capacity during a cooldown; the last change's addition counts towards it."""
         last = self._cooling(policy, target, "ScaleOutCooldown")
         if last is None or not last.out:
             return wanted

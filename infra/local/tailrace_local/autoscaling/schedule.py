@@ -1,7 +1,7 @@
 """Schedules of scheduled actions: `at(…)`, `rate(…)` and `cron(…)`, in a time zone.
 
-The forms are those of "Schedule recurring scaling actions using cron expressions" in Application Auto Scaling's user
-guide. Times are seconds since the epoch.
+The forms are those of "Schedule recurring scaling actions using cron expressions" in Application
+Auto Scaling's user guide. Times are seconds since the epoch.
 """
 
 from __future__ import annotations

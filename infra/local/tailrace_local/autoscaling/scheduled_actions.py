@@ -18,7 +18,10 @@ _log = logging.getLogger("tailrace.autoscaling")
 
 
 class ScheduledActions:
-    """Stores, describes and carries out scheduled actions. Schedules follow the clock, not the pace."""
+    """Stores, describes and carries out scheduled actions.
+
+    Schedules follow the clock, not the pace.
+    """
 
     def __init__(
         self, records: Records, scaler: Scaler, arns: Arns, *, now: Callable[[], float], new_id: Callable[[], str]

@@ -23,8 +23,8 @@ RECENT = 5
 class Scaling:
     """Application Auto Scaling of one account and region.
 
-    `api` is an ASGI application. The evaluator of alarms calls `handle_alarm` for alarms whose action is a policy, once
-    a minute while they are in ALARM, and `run_due` every second or so.
+    `api` is an ASGI application. The evaluator of alarms calls `handle_alarm` for alarms whose
+    action is a policy, once a minute while they are in ALARM, and `run_due` every second or so.
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class Scaling:
         self.api = ScalingApi(operations.table())
 
     def handle_alarm(self, policy_arn: str, alarm: str, value: float | None, threshold: float) -> Activity | None:
-        """Handle an alarm that is in ALARM with this value; returns the activity. Raises ScalingError."""
+        """Handle an alarm that is in ALARM with this value; returns the activity.
+
+        Raises ScalingError.
+        """
         return self._scaler.handle_alarm(policy_arn, alarm, value, threshold)
 
     def run_due(self, now_s: float) -> None:

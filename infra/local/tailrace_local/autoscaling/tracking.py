@@ -10,14 +10,15 @@ from tailrace_local.autoscaling.ports import ScalingError
 from tailrace_local.autoscaling.records import Policy
 
 HIGH_PERIODS, LOW_PERIODS = 3, 15
-"""Minutes above, and below, the target until the alarms that AWS creates for target tracking are in ALARM."""
+"""Minutes above, and below, the target until AWS's own alarms are in ALARM."""
 
 
 def tracking_alarms(policy: Policy, new_id: str) -> dict[str, dict[str, Any]]:
     """Return PutMetricAlarm's arguments, by `high` and `low`.
 
     Raises:
-        ScalingError: the policy uses a predefined metric, which no asynchronous endpoint publishes, or metric math.
+        ScalingError: the policy uses a predefined metric, which no asynchronous endpoint publishes,
+            or metric math.
     """
     configuration = policy.configuration
     metric = configuration.get("CustomizedMetricSpecification")

@@ -1,4 +1,7 @@
-"""`python -m tailrace_local.cloud SETTINGS`: the cloud's process, started by `tailrace local up`."""
+"""The cloud's process, which `tailrace local up` starts.
+
+Usage: `python -m tailrace_local.cloud SETTINGS`.
+"""
 
 from __future__ import annotations
 

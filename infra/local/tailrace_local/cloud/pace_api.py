@@ -1,4 +1,7 @@
-"""`/_tailrace/pace`: the pace of alarms' periods and scaling's cooldowns, read and changed while the cloud is up."""
+"""`/_tailrace/pace`.
+
+The pace of alarms' periods and scaling's cooldowns, read and changed while the cloud is up.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Targets of schedules that are due: invoked with the schedule's role, which also sends their dead letters.
+"""Targets of schedules that are due.
 
-Source: AWS's "Configuring a schedule's dead-letter queue in EventBridge Scheduler". A schedule's retry policy is left
-out, because an invocation that fails on this machine fails again.
+Invoked with the schedule's role, which also sends their dead letters.
+
+Source: AWS's "Configuring a schedule's dead-letter queue in EventBridge Scheduler". A schedule's
+retry policy is left out, because an invocation that fails on this machine fails again.
 """
 
 from __future__ import annotations

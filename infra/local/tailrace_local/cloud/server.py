@@ -68,7 +68,10 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
 
 
 def _watch_starter(loop: asyncio.AbstractEventLoop, pipe: int, stop: asyncio.Event) -> None:
-    """Stop when the starter has ended: the pipe, to which nothing is written, becomes readable then."""
+    """Stop when the starter has ended.
+
+    The pipe, to which nothing is written, becomes readable then.
+    """
 
     def ended() -> None:
         _log.warning("the process that started this cloud has ended")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Image:
-    """The local command that stands for a container image, and the environment it gets beside the container's own."""
+    """The local command for a container image, and its environment beside the container's."""
 
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
@@ -17,7 +17,7 @@ class Image:
 
 @dataclass(frozen=True)
 class CloudSettings:
-    """One cloud: its account and region, its state directory, and the programs for functions and containers."""
+    """One cloud: account, region, state directory, and programs for functions and containers."""
 
     state_dir: str
     region: str
@@ -30,7 +30,10 @@ class CloudSettings:
     time_scale: float = 1.0
     images: dict[str, Image] = field(default_factory=dict)
     starter_fd: int | None = None
-    """File descriptor of a pipe whose other end the starting process holds: the cloud stops when that process ends."""
+    """File descriptor of a pipe whose other end the starting process holds.
+
+    The cloud stops when that process ends.
+    """
 
     def write(self, path: Path) -> None:
         """Write the settings file."""

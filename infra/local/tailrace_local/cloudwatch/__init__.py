@@ -1,7 +1,9 @@
-"""CloudWatch's alarms, evaluated as AWS documents it: M of N periods, missing data, percentiles, metric math.
+"""CloudWatch's alarms, evaluated as AWS documents it.
 
-`evaluation`, `statistics` and `expressions` are pure. `Evaluator` reads datapoints and alarms by protocols, so that
-any store of metrics can be used. Imports `tailrace_local.emulation`.
+M of N periods, missing data, percentiles, metric math.
+
+`evaluation`, `statistics` and `expressions` are pure. `Evaluator` reads datapoints and alarms by
+protocols, so that any store of metrics can be used. Imports `tailrace_local.emulation`.
 """
 
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError, State, Transition

@@ -31,7 +31,7 @@ class MissingData(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """An alarm's change of state, its reason, and the value of the latest datapoint, if there was one."""
+    """An alarm's change of state, its reason, and the latest datapoint's value, if any."""
 
     alarm: str
     before: State
@@ -125,7 +125,8 @@ class Alarm:
 
 
 def _missing(described: Mapping[str, Any], queries: tuple[Query, ...]) -> MissingData:
-    # PutMetricAlarm's documentation: alarms on DynamoDB's metrics ignore missing data, whatever TreatMissingData says.
+    # PutMetricAlarm's documentation: alarms on DynamoDB's metrics ignore missing data, whatever
+    # TreatMissingData says.
     if any(query.stat and query.stat.namespace == "AWS/DynamoDB" for query in queries):
         return MissingData.IGNORE
     return MissingData(described.get("TreatMissingData") or "missing")

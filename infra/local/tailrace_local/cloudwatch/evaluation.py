@@ -1,7 +1,7 @@
 """Evaluation of an alarm: the state that follows from the datapoints of the evaluation range.
 
-The rules are those of "Configuring how CloudWatch alarms treat missing data" in CloudWatch's user guide; its tables are
-the unit tests.
+The rules are those of "Configuring how CloudWatch alarms treat missing data" in CloudWatch's user
+guide; its tables are the unit tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from tailrace_local.cloudwatch.alarm import MissingData, State
 
 EXTRA_PERIODS = 2
-"""Periods that are read beyond the evaluation periods. AWS does not document it; its example has two for three."""
+"""Periods that are read beyond the evaluation periods.
+
+AWS does not document it; its example has two for three.
+"""
 
 
 def evaluate(
@@ -25,7 +28,8 @@ def evaluate(
     """Return the state after the evaluation range.
 
     Args:
-        breaching: whether each period's datapoint breaches, oldest first; None for a period without data.
+        breaching: whether each period's datapoint breaches, oldest first; None for a period without
+            data.
         evaluation_periods: N of "M out of N".
         datapoints_to_alarm: M of "M out of N".
         missing: the treatment of missing data.
@@ -42,8 +46,8 @@ def evaluate(
         return State.ALARM
     if missing is MissingData.NOT_BREACHING or not all(real):
         return State.OK
-    # All datapoints breach, but there are fewer than M. One is enough once it is M periods old, because later
-    # datapoints would have arrived by now.
+    # All datapoints breach, but there are fewer than M. One is enough once it is M periods old,
+    # because later datapoints would have arrived by now.
     age = next(len(breaching) - position for position, value in enumerate(breaching) if value is not None)
     return State.ALARM if missing is MissingData.MISSING and age >= datapoints_to_alarm else before
 

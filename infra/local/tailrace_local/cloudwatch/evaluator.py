@@ -35,7 +35,10 @@ class AlarmStore(Protocol):
         ...
 
     def apply(self, alarm: Alarm, transition: Transition, repeats: bool) -> None:  # noqa: FBT001 - the port's one flag
-        """Record the new state and carry out its actions. `repeats` is true when the alarm stays in ALARM."""
+        """Record the new state and carry out its actions.
+
+        `repeats` is true when the alarm stays in ALARM.
+        """
         ...
 
 
@@ -69,7 +72,10 @@ class Evaluator:
         return changed
 
     def _transition(self, alarm: Alarm, before: State, now_s: float, end_s: float) -> Transition | None:
-        """Return the change, or None without one. ALARM to ALARM is a change: scaling acts at each evaluation."""
+        """Return the change, or None without one.
+
+        ALARM to ALARM is a change: scaling acts at each evaluation.
+        """
         try:
             values = self._values(alarm, end_s)
             breaching = [None if value is None else alarm.breaches(value) for value in values]
@@ -90,7 +96,10 @@ class Evaluator:
         return Transition(alarm.name, before, after, reason(alarm, result), reason_data(alarm, result), latest)
 
     def _values(self, alarm: Alarm, end_s: float) -> Series:
-        """Return the value of each period of the evaluation range, oldest first, without the current period."""
+        """Return the value of each period of the evaluation range, oldest first.
+
+        The current period is not part of it.
+        """
         metrics = {query.id: self._series(alarm, query.stat, end_s) for query in alarm.queries if query.stat}
         computed = QueryResults(alarm.queries, metrics)
         return next(computed[query.id] for query in alarm.queries if query.returns)

@@ -1,7 +1,10 @@
-"""The part of metric math that templates use, over one series for each query. Anything else is refused by name.
+"""The part of metric math that templates use, over one series for each query.
 
-Beside its boolean and power operators an expression is Python's syntax (numbers, ids, arithmetic, comparisons, calls,
-lists), so Python's parser reads it. Only the operations of this module are evaluated.
+Anything else is refused by name.
+
+Beside its boolean and power operators an expression is Python's syntax (numbers, ids, arithmetic,
+comparisons, calls, lists), so Python's parser reads it. Only the operations of this module are
+evaluated.
 """
 
 from __future__ import annotations
@@ -60,7 +63,8 @@ def evaluate(expression: str, series: Mapping[str, Series], *, metrics: Mapping[
     Args:
         expression: metric math.
         series: the series that the expression may name, by their ids; all of the same length.
-        metrics: the series that METRICS() returns, which are not expressions; by default all of `series`.
+        metrics: the series that METRICS() returns, which are not expressions; by default all of
+            `series`.
 
     Raises:
         ExpressionError: a function, an operator or an id is unknown.
@@ -191,7 +195,10 @@ class _Evaluation:
 
 
 def _apply(function: Callable[[float, float], Any], left: float | None, right: float | None) -> float | None:
-    """Apply a function; None where a datapoint is missing or the result is undefined, as in CloudWatch."""
+    """Apply a function.
+
+    None where a datapoint is missing or the result is undefined, as in CloudWatch.
+    """
     if left is None or right is None:
         return None
     try:

@@ -1,6 +1,7 @@
 """Messages that CloudWatch publishes on a topic when an alarm changes its state.
 
-Source of the shapes: messages of CloudWatch that AWS's documentation and projects that parse them quote.
+Source of the shapes: messages of CloudWatch that AWS's documentation and projects that parse them
+quote.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def metric_message(alarm: Described, change: Change) -> str:
 
 
 def composite_message(alarm: Described, change: Change, children: Iterable[Described]) -> str:
-    """Return the message for a composite alarm; `children` are the described alarms that changed it."""
+    """Return the message for a composite alarm.
+
+    `children` are the described alarms that changed it.
+    """
     triggering = [
         {
             "Arn": child["AlarmArn"],
@@ -62,7 +66,10 @@ def format_time(at_s: float) -> str:
 
 @lru_cache
 def region_name(region: str) -> str:
-    """Return a region's name in messages, such as EU (Ireland); an unknown region keeps its code."""
+    """Return a region's name in messages, such as EU (Ireland).
+
+    An unknown region keeps its code.
+    """
     resolver = botocore.session.get_session().get_component("endpoint_resolver")
     for partition in resolver.get_available_partitions():
         data = next(each for each in resolver._endpoint_data["partitions"] if each["partition"] == partition)  # noqa: SLF001 - botocore publishes the names nowhere else

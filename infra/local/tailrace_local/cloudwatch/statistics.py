@@ -29,7 +29,9 @@ class Point:
 def by_period(
     points: Iterable[Point], statistic: str, *, period_s: float, end_s: float, periods: int
 ) -> list[float | None]:
-    """Return the statistic of each of the last `periods` periods before `end_s`, oldest first; None without datapoints.
+    """Return the statistic of each of the last `periods` periods before `end_s`, oldest first.
+
+    None without datapoints.
 
     Raises:
         ValueError: the statistic is neither a basic one of CloudWatch nor a percentile.
@@ -63,7 +65,10 @@ def _value(points: Sequence[Point], statistic: str) -> float | None:
 
 
 def _percentile(points: Sequence[Point], percent: float) -> float | None:
-    """Interpolate between the nearest ranks. None when a datapoint is a set of values, as in CloudWatch."""
+    """Interpolate between the nearest ranks.
+
+    None when a datapoint is a set of values, as in CloudWatch.
+    """
     if any(point.minimum != point.maximum for point in points):
         return None
     ordered = sorted(points, key=lambda point: point.minimum)

@@ -1,4 +1,4 @@
-"""Missing data and M out of N, by the tables of CloudWatch's user guide and against a plain reading of its rules."""
+"""Missing data and M out of N, by the tables and the rules of CloudWatch's user guide."""
 
 from __future__ import annotations
 
@@ -91,7 +91,10 @@ def test_insufficient_data_takes_nothing_at_all(periods: int, before: State) -> 
 
 
 def read_plainly(pattern: str, periods: int, needed: int, missing: MissingData, before: State) -> State:
-    """The user guide's sentences one after the other, on its own notation; nothing of the evaluation is used."""
+    """The user guide's sentences one after the other, on its own notation.
+
+    Nothing of the evaluation is used.
+    """
     real = pattern.replace("-", "")
     if not real and missing is MISSING:
         return INSUFFICIENT  # "If all data points in the alarm evaluation range are missing"
@@ -99,7 +102,8 @@ def read_plainly(pattern: str, periods: int, needed: int, missing: MissingData, 
         return before  # "The current alarm state is maintained"
     evaluated = real[-periods:]
     if len(real) < periods and missing in {BREACHING, NOT_BREACHING}:
-        # "fills in the missing data points"; "all real data points … are included"; "only as few times as possible"
+        # "fills in the missing data points"; "all real data points … are included"; "only as few
+        # times as possible"
         evaluated = real + ("X" if missing is BREACHING else "0") * (periods - len(real))
     if evaluated.count("X") >= needed:
         return ALARM

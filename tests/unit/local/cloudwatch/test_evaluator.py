@@ -111,7 +111,8 @@ def test_a_long_period_is_evaluated_each_minute_over_what_ended_then() -> None:
     for now in (60, 120, 180, 480, 960, 1080):
         evaluator.evaluate_due(now)
         states.append(store.states["parked"])
-    # Without newer data the last period that has some is evaluated until it leaves the evaluation range.
+    # Without newer data the last period that has some is evaluated until it leaves the evaluation
+    # range.
     assert states == [State.OK, State.OK, State.ALARM, State.ALARM, State.ALARM, State.OK]
 
 

@@ -30,7 +30,8 @@ def judged(datapoints: list[Datapoint], before: str, after: str) -> EvaluationRe
 
 
 def test_what_crossed_the_threshold_is_told_as_the_user_guide_shows_it() -> None:
-    # "CloudWatch Alarm State Change" in the user guide, but for its minimum: it watches one datapoint of one.
+    # "CloudWatch Alarm State Change" in the user guide, but for its minimum: it watches one
+    # datapoint of one.
     assert reason(THREE, judged(HIGH, "OK", "ALARM")) == (
         "Threshold Crossed: 3 out of the last 3 datapoints [20000.0 (08/11/22 11:25:00), 20000.0 (08/11/22 11:24:00), "
         "20000.0 (08/11/22 11:23:00)] were greater than the threshold (0.0) (minimum 3 datapoints for OK -> ALARM "

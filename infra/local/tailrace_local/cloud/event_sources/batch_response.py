@@ -1,7 +1,7 @@
 """Partial batch responses: which messages of a batch failed, by the function's answer.
 
-Source of the rules: AWS's "Handling errors for an SQS event source in Lambda", success and failure conditions of
-ReportBatchItemFailures.
+Source of the rules: AWS's "Handling errors for an SQS event source in Lambda", success and failure
+conditions of ReportBatchItemFailures.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 def failed_messages(answer: Any, message_ids: Collection[str], *, reports_failures: bool) -> frozenset[str]:
     """Return the ids of the messages that failed and return to the queue. All others are deleted.
 
-    With `reports_failures` an empty or absent list means complete success, and an answer that does not name messages
-    of this batch means complete failure. Without it any answer but an error means complete success.
+    With `reports_failures` an empty or absent list means complete success, and an answer that does
+    not name messages of this batch means complete failure. Without it any answer but an error means
+    complete success.
     """
     everything = frozenset(message_ids)
     if not reports_failures or answer is None or answer == {}:

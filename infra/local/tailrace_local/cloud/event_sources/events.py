@@ -34,7 +34,10 @@ def event_record(message: Mapping[str, Any], *, queue_arn: str) -> dict[str, Any
 
 
 def split_batches(records: Sequence[dict[str, Any]], *, size: int) -> Iterator[list[dict[str, Any]]]:
-    """Split records, in order, into batches of at most `size` records and MAX_EVENT_BYTES; a larger record is alone."""
+    """Split records, in order, into batches of at most `size` records and MAX_EVENT_BYTES.
+
+    A larger record is alone.
+    """
     batch: list[dict[str, Any]] = []
     used = 0
     for found in records:

@@ -10,7 +10,10 @@ from tailrace_local.cloud.ministack.functions import MiniStackFunctions
 
 
 class MappedFunction:
-    """The function that a mapping names. Its record is read anew for each use, so that an update takes effect."""
+    """The function that a mapping names.
+
+    Its record is read anew for each use, so that an update takes effect.
+    """
 
     def __init__(self, functions: MiniStackFunctions, mappings: MiniStackMappings, mapping: EventSourceMapping) -> None:
         self._functions = functions

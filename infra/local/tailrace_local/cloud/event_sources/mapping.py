@@ -57,7 +57,10 @@ class EventSourceMapping:
         return self.queue_arn.endswith(".fifo")
 
     def concurrency(self, reserved: int | None) -> int:
-        """Return how many batches run at a time: at most the reserved concurrency, so that none is throttled."""
+        """Return how many batches run at a time.
+
+        At most the reserved concurrency, so that none is throttled.
+        """
         if self.fifo:
             return 1
         wanted = self.maximum_concurrency or _DEFAULT_CONCURRENCY

@@ -19,7 +19,10 @@ class EventSourcePermissions:
         self._credentials = credentials
 
     def refusal(self, role_arn: str, queue_arn: str) -> str | None:
-        """Return Lambda's message about the first action that the role lacks; None when it lacks none."""
+        """Return Lambda's message about the first action that the role lacks.
+
+        None when it lacks none.
+        """
         session, region = self._credentials.session(role_arn, "mapping"), queue_arn.split(":")[3]
         # Every action is decided, so that the log of decisions shows all that a mapping needs.
         decided = {action: self._iam.may(session, f"sqs:{action}", queue_arn, region) for action in _NEEDED}

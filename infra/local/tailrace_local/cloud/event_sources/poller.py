@@ -18,7 +18,8 @@ _log = logging.getLogger("tailrace.cloud.queues")
 _RECEIVE_AT_MOST = 10
 _WAIT_S = 5
 _PAUSE_S = 1.0
-# How long a throttled batch is retried. After that its messages return when their visibility timeout ends.
+# How long a throttled batch is retried. After that its messages return when their visibility
+# timeout ends.
 _THROTTLED_S = 20.0
 
 
@@ -26,7 +27,7 @@ class Queue(Protocol):
     """A queue, read with the function's role."""
 
     def receive(self, maximum: int, wait_s: int) -> list[dict[str, Any]]:
-        """Receive up to `maximum` messages (at most ten), waiting up to `wait_s` seconds for the first."""
+        """Receive up to `maximum` messages (at most ten); wait up to `wait_s` for the first."""
         ...
 
     def delete(self, receipts: Sequence[str]) -> None:
@@ -54,7 +55,8 @@ class Function(Protocol):
 class Poller:
     """Polls for one mapping until it is stopped.
 
-    `mapping()` is called before each batch, so that an update takes effect with the next one; None ends the poller.
+    `mapping()` is called before each batch, so that an update takes effect with the next one; None
+    ends the poller.
     """
 
     def __init__(
@@ -100,8 +102,8 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            # Set before the mapping is read, so that a poller of a disabled mapping that is seen not to receive
-            # receives nothing more.
+            # Set before the mapping is read, so that a poller of a disabled mapping that is seen
+            # not to receive receives nothing more.
             self.receiving = True
             mapping = self._mapping()
             if mapping is None:
@@ -127,7 +129,10 @@ class Poller:
             self._pool.submit(self._work, mapping, messages)
 
     def receive_batch(self, mapping: EventSourceMapping) -> list[dict[str, Any]]:
-        """Receive a batch: until it is full or the batching window closes; without a window, by one receive."""
+        """Receive a batch: until it is full or the batching window closes.
+
+        Without a window, by one receive.
+        """
         messages = self._queue.receive(min(mapping.batch_size, _RECEIVE_AT_MOST), _WAIT_S)
         if not messages or not mapping.window_s:
             return messages
@@ -147,7 +152,8 @@ class Poller:
             records = [event_record(message, queue_arn=mapping.queue_arn) for message in messages]
             wanted = self._function.matching(records, mapping)
             wanted_ids = {found["messageId"] for found in wanted}
-            # Lambda deletes the messages that a filter excludes, and does not invoke the function for them.
+            # Lambda deletes the messages that a filter excludes, and does not invoke the function
+            # for them.
             self._delete([found for found in records if found["messageId"] not in wanted_ids])
             for batch in split_batches(wanted, size=mapping.batch_size):
                 self.deliver(mapping, batch)
@@ -188,7 +194,10 @@ class Poller:
             self._queue.delete(receipts[first : first + 10])
 
     def _wait_for_slot(self, limit: int) -> bool:
-        """Wait until another batch may run. Messages received earlier would be invisible while they wait."""
+        """Wait until another batch may run.
+
+        Messages received earlier would be invisible while they wait.
+        """
         with self._free:
             if self.in_flight >= limit:
                 self._free.wait(self._pause_s)

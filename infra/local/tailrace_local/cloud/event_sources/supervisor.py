@@ -15,7 +15,10 @@ _log = logging.getLogger("tailrace.cloud.queues")
 _INTERVAL_S = 0.5
 
 MakePoller = Callable[[Callable[[], EventSourceMapping | None], EventSourceMapping], Poller]
-"""Makes a poller from a function that returns the mapping as it is now, and the mapping as it was first seen."""
+"""Makes a poller.
+
+Gets a function that returns the current mapping, and the mapping as it was first read.
+"""
 
 
 class PollerSupervisor:
@@ -40,13 +43,14 @@ class PollerSupervisor:
             poller.stop()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return queue, function, whether a poller receives, and batches in flight, for each mapping."""
+        """Return queue, function, state of the poller and batches in flight, for each mapping."""
         return [
             {
                 "queue": mapping.queue_arn.rsplit(":", 1)[-1],
                 "function": mapping.function_name,
                 "enabled": mapping.enabled,
-                # Read before in_flight: a batch is counted in flight before its poller stops receiving.
+                # Read before in_flight: a batch is counted in flight before its poller stops
+                # receiving.
                 "receiving": uuid in self._pollers and self._pollers[uuid].receiving,
                 "in_flight": self._pollers[uuid].in_flight if uuid in self._pollers else 0,
             }

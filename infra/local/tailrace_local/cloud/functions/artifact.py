@@ -32,7 +32,10 @@ class ArtifactStore:
 
 
 def _protect(folder: Path) -> None:
-    """Make files read-only, as in /var/task. Folders stay writable, so that the state can be removed."""
+    """Make files read-only, as in /var/task.
+
+    Folders stay writable, so that the state can be removed.
+    """
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH | stat.S_IXUSR)

@@ -1,4 +1,4 @@
-"""The environment variables of a function's process: AWS's, the function's own, and none of the host's."""
+"""The environment variables of a function's process: AWS's and its own, not the host's."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class WorkerEnvironment:
             "AWS_REGION": spec.region,
             "AWS_DEFAULT_REGION": spec.region,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self.endpoint_url),
-            # SSL_CERT_FILE is for custom resources: they answer CloudFormation at a URL of this cloud.
+            # SSL_CERT_FILE is for custom resources: they answer CloudFormation at a URL of this
+            # cloud.
             **({"AWS_CA_BUNDLE": self.ca_bundle, "SSL_CERT_FILE": self.ca_bundle} if self.ca_bundle else {}),
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",

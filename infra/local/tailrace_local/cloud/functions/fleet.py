@@ -66,7 +66,10 @@ class Fleet:
             ]
 
     def renew(self) -> None:
-        """Replace all workers: the next events get new ones, and a busy worker ends after its event."""
+        """Replace all workers.
+
+        The next events get new ones, and a busy worker ends after its event.
+        """
         with self._lock:
             self._renewals += 1
             self._leaving |= self._busy

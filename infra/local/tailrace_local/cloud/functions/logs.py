@@ -1,6 +1,9 @@
-"""Functions' logs in CloudWatch, written as Lambda does: one stream for each worker, with the function's role.
+"""Functions' logs in CloudWatch, written as Lambda does.
 
-Lines that the role may not write are lost, as on AWS; the cloud's own log says so once for each function.
+One stream for each worker, with the function's role.
+
+Lines that the role may not write are lost, as on AWS; the cloud's own log says so once for each
+function.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import Any
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.roles.clients import RoleClients
 
-# PutLogEvents takes 10,000 events and 1 MiB a call. Each event counts 26 bytes more than its text; one may have 1 MiB.
+# PutLogEvents takes 10,000 events and 1 MiB a call. Each event counts 26 bytes more than its text;
+# one may have 1 MiB.
 _EVENTS_A_CALL = 10_000
 _BYTES_A_CALL = 1024 * 1024
 _BYTES_AN_EVENT = 26

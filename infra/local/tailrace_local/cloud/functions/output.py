@@ -25,7 +25,10 @@ class WorkerOutput:
         threading.Thread(target=self._copy, daemon=True).start()
 
     def started(self) -> None:
-        """Close this process's copy of the writing end: with it open, the end of the output would not be seen."""
+        """Close this process's copy of the writing end.
+
+        With it open, the end of the output would not be seen.
+        """
         os.close(self.writing)
 
     def take(self) -> str:

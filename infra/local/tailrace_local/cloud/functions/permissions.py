@@ -22,7 +22,7 @@ class FunctionPermissions:
         self._keys = keys
 
     def require_environment(self, spec: FunctionSpec) -> None:
-        """Check that the role may decrypt the function's variables, as Lambda does when a worker starts.
+        """Check that the role may decrypt the variables, as Lambda does when a worker starts.
 
         Raises:
             PermissionError: the role may not use the variables' key.
@@ -33,7 +33,10 @@ class FunctionPermissions:
                 raise PermissionError(f"Lambda was unable to decrypt the environment variables: {use.action} is denied")
 
     def may_send(self, role_arn: str, queue_arn: str) -> bool:
-        """Return whether the role may send an event that failed for good to its queue; logs a refusal."""
+        """Return whether the role may send an event that failed for good to its queue.
+
+        Logs a refusal.
+        """
         session, region = self._credentials.session(role_arn, _SESSION), queue_arn.split(":")[3]
         allowed = self._iam.may(session, "sqs:SendMessage", queue_arn, region)
         if not allowed:

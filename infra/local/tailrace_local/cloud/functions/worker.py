@@ -78,7 +78,10 @@ class Worker:
         return self._group.running and self._api.init_error is None and time.monotonic() - self.started < MAX_AGE_S
 
     def invoke(self, payload: bytes, request_id: str, arn: str) -> tuple[Answer, str]:
-        """Return the function's answer to one event, and its output. Applies the function's timeout."""
+        """Return the function's answer to one event, and its output.
+
+        Applies the function's timeout.
+        """
         started = self._initialise()
         if started is not None:
             return started, self._output.take()

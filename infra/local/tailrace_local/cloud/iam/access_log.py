@@ -14,7 +14,10 @@ FILE = "access.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision about one request of a role or a user. Requests of the account's root are not decided."""
+    """The decision about one request of a role or a user.
+
+    Requests of the account's root are not decided.
+    """
 
     principal: str
     """ARN of the user, or of the session's role."""

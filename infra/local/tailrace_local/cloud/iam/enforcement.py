@@ -38,7 +38,10 @@ class PolicyEvaluator(Protocol):
         resource: str,
         context: dict[str, Any] | None = None,
     ) -> str | None:
-        """Return why a signed request is refused; None when it is allowed. `context` holds its condition keys."""
+        """Return why a signed request is refused; None when it is allowed.
+
+        `context` holds its condition keys.
+        """
         ...
 
 
@@ -69,7 +72,10 @@ class EnforcedService:
         await self._emulator(scope, _replay(body), send)
 
     def _action(self, scope: Scope, body: bytes) -> tuple[str, str]:
-        """Return the action and the resource's ARN; `*` where the request names no resource that has one."""
+        """Return the action and the resource's ARN.
+
+        `*` where the request names no resource that has one.
+        """
         if found := _INVOCATION.fullmatch(str(scope["path"])):
             # Spelled as the emulator and Ref spell it. SageMaker's own ARNs are in lower case.
             return _INVOKES[found[2]], f"{self._arn}:endpoint/{unquote(found[1])}"

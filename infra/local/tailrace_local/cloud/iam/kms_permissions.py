@@ -1,8 +1,11 @@
-"""KMS keys of encrypted resources: nothing is encrypted here, but a caller needs the permission for the key.
+"""KMS keys of encrypted resources.
 
-Services use a key in their caller's name. Sources: AWS's "Using server-side encryption with AWS KMS keys" (S3), "Key
-management" of SQS and of SNS, "Using the AWS KMS key policy with DynamoDB", "Securing Lambda environment variables".
-S3 needs the key only for an object that exists; here a missing object needs it too.
+Nothing is encrypted here, but a caller needs the permission for the key.
+
+Services use a key in their caller's name. Sources: AWS's "Using server-side encryption with AWS KMS
+keys" (S3), "Key management" of SQS and of SNS, "Using the AWS KMS key policy with DynamoDB",
+"Securing Lambda environment variables". S3 needs the key only for an object that exists; here a
+missing object needs it too.
 """
 
 from __future__ import annotations
@@ -44,7 +47,10 @@ class EncryptionKeys:
         self._lock = threading.Lock()
 
     def record(self, arn: str, key: Any) -> None:
-        """Record the key (an ARN or an id) of a resource; None for a resource without a key of the customer's."""
+        """Record the key (an ARN or an id) of a resource.
+
+        None for a resource without a key of the customer's.
+        """
         with self._lock:
             if key:
                 self._keys[arn] = key if str(key).startswith("arn:") else f"{self._prefix}{key}"
@@ -52,7 +58,10 @@ class EncryptionKeys:
                 self._keys.pop(arn, None)
 
     def uses(self, action: str, resource: str) -> Iterator[KeyUse]:
-        """Yield the uses of a key that an action on a resource needs; none for a resource without a recorded key."""
+        """Yield the uses of a key that an action on a resource needs.
+
+        None for a resource without a recorded key.
+        """
         needed = _NEEDED.get(action, ())
         with self._lock:
             key = self._keys.get(_encrypted_resource(resource)) if needed else None

@@ -12,7 +12,10 @@ from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of this folder but this one; none of them imports MiniStack before it is used."""
+    """Every module of this folder but this one.
+
+    None of them imports MiniStack before it is used.
+    """
     for found in pkgutil.walk_packages(ministack.__path__, f"{ministack.__name__}."):
         if found.name != __name__:
             yield importlib.import_module(found.name)

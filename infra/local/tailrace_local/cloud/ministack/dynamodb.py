@@ -53,7 +53,7 @@ Page = tuple[int, dict[str, str], bytes | str]
 
 
 class FasterDynamoDb:
-    """Parses each expression once, copies items quickly, and evaluates a query's condition for one page only."""
+    """Parses each expression once, copies items quickly, and evaluates one page of a query."""
 
     def __init__(self) -> None:
         self._dynamodb = _DYNAMODB.load()
@@ -79,7 +79,10 @@ class FasterDynamoDb:
             del tables[_NARROWED]
 
     def _narrowed(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the table with the items of the page only; None for a query that MiniStack answers alone."""
+        """Return the table with the items of the page only.
+
+        None for a query that MiniStack answers alone.
+        """
         table = self._dynamodb._tables.get(data.get("TableName"))
         found = _BETWEEN.fullmatch(str(data.get("KeyConditionExpression")))
         if not table or found is None or not _is_plain(data):
@@ -102,7 +105,7 @@ class FasterDynamoDb:
 
 
 def _is_plain(data: Mapping[str, Any]) -> bool:
-    """Return whether a query reads the table itself, forwards, without asking for the consumed capacity."""
+    """Return whether a query reads no index, forwards, and not the consumed capacity."""
     return (
         not data.get("IndexName")
         and data.get("ScanIndexForward", True) is True

@@ -61,7 +61,7 @@ class MiniStackMappings:
         _POLLER.wrap(lambda _original: False)
 
     def guard(self, types: ResourceTypes, refusal: Refusal) -> None:
-        """Refuse mappings of queues for which `refusal` has a reason, by the API and by CloudFormation."""
+        """Refuse mappings of queues, by API and CloudFormation, for `refusal`'s reasons."""
         error = importlib.import_module("ministack.core.responses").error_response_json
 
         def reason(request: dict[str, Any]) -> str | None:

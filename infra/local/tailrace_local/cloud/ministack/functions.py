@@ -19,7 +19,10 @@ _LAMBDA = PrivateModule(
 )
 
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
-"""Runs a function; gets MiniStack's record, the event and the request's id, and returns MiniStack's result."""
+"""Runs a function.
+
+Gets MiniStack's record, the event and the request's id, and returns MiniStack's result.
+"""
 MaySend = Callable[[str, str], bool]
 """Returns whether a role may send to a queue, both given by their ARNs."""
 
@@ -76,7 +79,10 @@ class MiniStackFunctions:
         return None if record is None else str(record["config"]["Role"])
 
     def execute_with(self, execute: Execute) -> None:
-        """Have `execute` run every invocation of a Python function: by Invoke, by schedules and by topics."""
+        """Have `execute` run every invocation of a Python function.
+
+        By Invoke, by schedules and by topics.
+        """
         _EXECUTE.wrap(lambda _original, function, event, request_id: execute(function, event, request_id))
 
     def write_no_logs(self) -> None:
@@ -103,7 +109,7 @@ class MiniStackFunctions:
         types.wrap(_DEAD_LETTER_CONFIG, create=create, update=update)
 
     def guard_dead_letters(self, may_send: MaySend) -> None:
-        """Drop the events that failed for good and that the function's role may not send to their queue."""
+        """Drop events that failed for good when the function's role may not send them."""
 
         def route(
             original: Callable[..., None], target: str, name: str, event: dict[str, Any], result: dict[str, Any]

@@ -77,7 +77,10 @@ _KEYS = Patch(
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A question to IAM: principal, action and resource, with the condition keys that the service knows."""
+    """A question to IAM.
+
+    Principal, action and resource, with the condition keys that the service knows.
+    """
 
     access_key: str
     action: str
@@ -149,7 +152,7 @@ def correct_actions() -> None:
 
 
 def let_account_assume_roles_of(service: str) -> None:
-    """Let the account's root assume the roles that trust `service`, such as sagemaker.amazonaws.com."""
+    """Let the account's root assume roles that trust `service`, a service principal."""
 
     def evaluate(original: Callable[..., Any], document: Any, caller: str, context: Any) -> bool:
         return bool(original(document, caller, context)) or (caller.endswith(":root") and _trusts(document, service))
@@ -173,7 +176,7 @@ def log_decisions(log: AccessLog) -> None:
 
 
 def require_keys(keys: EncryptionKeys) -> None:
-    """Have an action on an encrypted resource need the permission for its key as well, as AWS's services do."""
+    """Have actions on encrypted resources need the permission for the key, as on AWS."""
 
     def decide(enforce: Enforce, request: AuthorizationRequest) -> Any:
         refused = enforce(request)

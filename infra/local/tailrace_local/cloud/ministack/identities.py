@@ -56,7 +56,10 @@ class MiniStackIam:
         self._app = _APP.load()
 
     def assume(self, role_arn: str, session_name: str, *, duration_s: float) -> Session:
-        """Return a session of a role, as a service obtains it: the role trusts the service, not the caller."""
+        """Return a session of a role, as a service obtains it.
+
+        The role trusts the service, not the caller.
+        """
         account_id, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
         session = Session(
             access_key=f"ASIA{secrets.token_hex(8).upper()}",
@@ -90,7 +93,10 @@ class MiniStackIam:
         region: str,
         context: Mapping[str, str] | None = None,
     ) -> bool:
-        """Return whether policies allow a role's session an action. There is no request, and no signature."""
+        """Return whether policies allow a role's session an action.
+
+        There is no request, and no signature.
+        """
 
         def decide() -> bool:
             # The context may hold the signature of another request.
@@ -111,7 +117,10 @@ class MiniStackIam:
         resource: str,
         context: dict[str, Any] | None = None,
     ) -> str | None:
-        """Return why IAM refuses a signed request to a service that is not MiniStack's; None when it allows it."""
+        """Return why IAM refuses a signed request to a service that is not MiniStack's.
+
+        None when it allows it.
+        """
         headers = headers_of(scope)
         access_key = self._router.extract_access_key_id(headers, query)
         account = self._app._request_account_scope(access_key)

@@ -1,19 +1,19 @@
 """The one way to replace, and to use, MiniStack's private names.
 
-MiniStack has no public way to extend it. Each name that the cloud relies on is declared, as it is expected to be::
+MiniStack has no public way to extend it. Each name that the cloud relies on is declared::
 
     _LAMBDA = PrivateModule("ministack.services.lambda_svc", "_functions: AccountRegionScopedDict")
 
     _POLLER = Patch(
         "ministack.services.lambda_svc",
         "_poll_sqs()",
-        corrects="MiniStack deletes messages whose answer is malformed, where AWS returns the batch.",
-        why="A consumer's tests would pass here and lose messages on AWS.",
+        corrects="MiniStack deletes a batch after a malformed answer, where AWS returns it.",
+        why="A consumer with such an answer would lose messages here only.",
         until="MiniStack follows AWS's rules for partial batch responses.",
     )
 
-and used where the collaborators are known: `_LAMBDA.load()`, `_POLLER.wrap(replacement)`. A name that is
-missing, or has other parameters, raises `MiniStackMismatchError`, and is not replaced.
+and used where the collaborators are known: `_LAMBDA.load()`, `_POLLER.wrap(replacement)`. A name
+that is missing, or has other parameters, raises `MiniStackMismatchError`, and is not replaced.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from dataclasses import dataclass
 from typing import Any
 
 PINNED = "1.5.33"
-"""The version of MiniStack that every declaration, and every patch's `until`, was last checked against."""
+"""The version of MiniStack that all declarations and all `until` were last checked against."""
 
 _DECLARATION = re.compile(r"(\w+)(?:\[([\w:]+)\])?(?:\(([\w, ]*)\)|: (\w+))")
 
 
 class MiniStackMismatchError(RuntimeError):
-    """MiniStack is not as the cloud expects it. The message holds the declaration and the difference."""
+    """MiniStack is not as the cloud expects it.
+
+    The message holds the declaration and the difference.
+    """
 
 
 def require_pinned_version() -> None:
@@ -55,7 +58,8 @@ def require_pinned_version() -> None:
 class _Slot:
     """A module's attribute, or an entry of a table that is one.
 
-    A declaration is `name(parameters)` for a function, `name: type` for anything else. `name[key]` is a table's entry.
+    A declaration is `name(parameters)` for a function, `name: type` for anything else. `name[key]`
+    is a table's entry.
     """
 
     module: str
@@ -83,7 +87,7 @@ class _Slot:
         owner[key] = value
 
     def _parts(self) -> tuple[dict[str, Any], str, str | None, str | None]:
-        """The dictionary that holds the value, its key there, a function's parameters, another value's type."""
+        """Return the value's dictionary and key, a function's parameters, another value's type."""
         parsed = _DECLARATION.fullmatch(self.declaration)
         if parsed is None:
             raise ValueError(f"{self.declaration!r} declares no name: write name(parameters), or name: type")
@@ -150,7 +154,8 @@ class Patch:
         """Return the current value, which may be an earlier replacement.
 
         Raises:
-            MiniStackMismatchError: it is missing, not as declared, or another object in one of `imported_by`.
+            MiniStackMismatchError: it is missing, not as declared, or another object in one of
+                `imported_by`.
         """
         found, *others = (slot.get() for slot in self._slots())
         if any(other is not found for other in others):
@@ -160,9 +165,13 @@ class Patch:
         return found
 
     def wrap(self, replacement: Callable[..., Any]) -> None:
-        """Replace a function; `replacement` is called with the original and then with the call's arguments."""
+        """Replace a function.
+
+        `replacement` is called with the original and then with the call's arguments.
+        """
         original = self.original()
-        # The wrapped function's signature stays visible, so that the same name can be checked and wrapped again.
+        # The wrapped function's signature stays visible, so that the same name can be checked and
+        # wrapped again.
         self.replace(functools.update_wrapper(functools.partial(replacement, original), original))
 
     def replace(self, value: Any) -> None:

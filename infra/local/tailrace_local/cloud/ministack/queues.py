@@ -12,7 +12,8 @@ from typing import Any
 
 from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
 
-# CloudWatch leaves a message out of ApproximateAgeOfOldestMessage once it was received more than three times.
+# CloudWatch leaves a message out of ApproximateAgeOfOldestMessage once it was received more than
+# three times.
 _POISON_RECEIVES = 3
 _MOVED_AT = "tailrace_moved_at"
 
@@ -119,7 +120,10 @@ class MiniStackQueues:
             yield QueueDepth(str(queue["name"]), visible, in_flight, delayed, oldest_age_s)
 
     def count_traffic(self) -> None:
-        """Count messages from now on: sent, received, deleted, published, delivered and undeliverable ones."""
+        """Count messages from now on.
+
+        Sent, received, deleted, published, delivered and undeliverable ones.
+        """
         for patch, counts in zip(_ACTIONS, _COUNTS.values(), strict=True):
             patch.wrap(partial(self._handle, counts))
         _PUBLISH.wrap(self._fan_out)
@@ -144,7 +148,8 @@ class MiniStackQueues:
         self, original: Callable[..., None], endpoint: str, *arguments: Any, topic_arn: str = "", **named: Any
     ) -> None:
         original(endpoint, *arguments, topic_arn=topic_arn, **named)
-        # The original does not say whether it delivered. These two checks are the ones that it makes.
+        # The original does not say whether it delivered. These two checks are the ones that it
+        # makes.
         delivered = self._sqs._queue_by_arn(endpoint) is not None and self._sqs.queue_policy_allows(
             endpoint, "sns.amazonaws.com", topic_arn, self._account_id
         )

@@ -1,8 +1,8 @@
 """S3's answer about a missing object: 403 instead of 404 for a caller without s3:ListBucket.
 
-S3 checks s3:ListBucket with the key as the prefix. Source: AWS's "GetObject", permissions; Ceph does the same
-(ceph/ceph#68577) to match it. MiniStack always answers 404: delete this middleware when MiniStack checks
-the permission.
+S3 checks s3:ListBucket with the key as the prefix. Source: AWS's "GetObject", permissions; Ceph
+does the same (ceph/ceph#68577) to match it. MiniStack always answers 404: delete this middleware
+when MiniStack checks the permission.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REFUSED = (
 
 
 class HideMissingObjects:
-    """ASGI middleware that turns S3's 404 for an object into a 403 for callers that may not list the bucket."""
+    """ASGI middleware that turns S3's 404 into a 403 for callers without s3:ListBucket."""
 
     def __init__(self, app: App, policies: PolicyEvaluator) -> None:
         self._app = app

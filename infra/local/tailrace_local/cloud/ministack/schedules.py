@@ -33,7 +33,10 @@ def check_schedules_every(seconds: float) -> None:
 
 
 def fire_schedules_with(fire: Fire) -> None:
-    """Have `fire` invoke the targets of schedules that have a role. Other targets stay MiniStack's."""
+    """Have `fire` invoke the targets of schedules that have a role.
+
+    Other targets stay MiniStack's.
+    """
 
     def invoke(
         original: Callable[..., Any], target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *more: Any

@@ -1,4 +1,4 @@
-"""Monitoring of the cloud: its metrics, the actions of its alarms, and the scaling that follows them.
+"""Monitoring of the cloud: metrics, the actions of alarms, and the scaling that follows.
 
 Imports `tailrace_local.cloud.ministack`, `cloudwatch`, `autoscaling` and `emulation`.
 """

@@ -16,7 +16,9 @@ from tailrace_local.cloudwatch.notifications import Change, composite_message, m
 
 _log = logging.getLogger("tailrace.cloud.watching")
 Scale = Callable[[str, str, float | None, float], object]
-"""Scales by a policy; gets its ARN, the alarm's name, the metric's value if known, and the threshold.
+"""Scales by a policy.
+
+Gets its ARN, the alarm's name, the metric's value if known, and the threshold.
 
 Raises ScalingError.
 """
@@ -24,7 +26,7 @@ _ACTIONS = {State.ALARM: "AlarmActions", State.OK: "OKActions", State.INSUFFICIE
 
 
 class AlarmActions:
-    """The evaluator's store of alarms, which keeps them in MiniStack and carries out their actions."""
+    """The evaluator's store of alarms: keeps them in MiniStack, and carries out their actions."""
 
     def __init__(
         self, ministack: MiniStackAlarms, scale: Scale, enter: Callable[[], None], *, region: str, account_id: str
@@ -34,7 +36,8 @@ class AlarmActions:
         self._region = region
         self._account_id = account_id
         self._values: dict[str, float] = {}
-        # One after the other, and never on the event loop: it answers SetAlarmState, and scaling calls this server.
+        # One after the other, and never on the event loop: it answers SetAlarmState, and scaling
+        # calls this server.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="alarm-actions", initializer=enter)
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""AWS::CloudWatch::CompositeAlarm, provisioned by CloudWatch's API: MiniStack's CloudFormation lacks the type."""
+"""AWS::CloudWatch::CompositeAlarm, provisioned by CloudWatch's API.
+
+MiniStack's CloudFormation lacks the type.
+"""
 
 from __future__ import annotations
 

@@ -64,7 +64,10 @@ class MeteredFunctions:
 
 
 def read_embedded_metrics(log: str) -> Iterator[EmbeddedMetric]:
-    """Yield the metrics in a function's output. Malformed lines are skipped, as by CloudWatch, and logged."""
+    """Yield the metrics in a function's output.
+
+    Malformed lines are skipped, as by CloudWatch, and logged.
+    """
     for line in log.splitlines():
         if '"_aws"' not in line:
             continue

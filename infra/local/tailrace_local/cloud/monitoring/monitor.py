@@ -95,7 +95,10 @@ class Monitor:
         self._alarm_actions.close()
 
     def status(self) -> dict[str, Any]:
-        """Return the depths of queues, the alarms and the latest scaling activities. From any thread of the server."""
+        """Return the depths of queues, the alarms and the latest scaling activities.
+
+        From any thread of the server.
+        """
         self._scope.enter()
         every = [*self._stored_alarms.described(), *self._stored_alarms.composites()]
         alarmed = [each for each in every if each["StateValue"] == State.ALARM]

@@ -23,7 +23,7 @@ class QueueMetrics:
         self._put = put
 
     def put(self, now_s: float, at_s: float) -> None:
-        """Publish the current depths and the counts since the last call, with the timestamp `at_s`."""
+        """Publish current depths, and the counts since the last call, with the timestamp `at_s`."""
         counts = self._ministack.queues.take()
         for queue in self._ministack.depths(now_s):
             for name, value, unit in _depths(queue):

@@ -1,4 +1,4 @@
-"""boto3 clients at this cloud's own port with the credentials of roles, for services that act on behalf of others."""
+"""boto3 clients at this cloud's own port, with the credentials of roles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from tailrace_local.cloud.roles.credentials import RoleCredentials
 
 
 class RoleClients:
-    """Clients by service, role and session name, kept while their session lives. Call it from worker threads only."""
+    """Clients by service, role and session name, kept while their session lives.
+
+    Call it from worker threads only.
+    """
 
     def __init__(self, credentials: RoleCredentials, endpoint_url: str) -> None:
         self._credentials = credentials

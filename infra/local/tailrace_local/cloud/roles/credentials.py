@@ -10,7 +10,8 @@ from typing import Protocol
 from tailrace_local.cloud.ministack.identities import Session
 
 LIFETIME_S = 6 * 3600.0
-# More than a worker needs: it keeps the credentials in its environment, and is replaced after an hour.
+# More than a worker needs: it keeps the credentials in its environment, and is replaced after an
+# hour.
 RENEW_BEFORE_S = 2 * 3600.0
 
 

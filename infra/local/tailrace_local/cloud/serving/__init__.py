@@ -1,4 +1,5 @@
 """Serving over HTTP and HTTPS: the router, the listeners, and their certificates.
 
-Imports `tailrace_local.cloud.services`, `tailrace_local.emulation` and `tailrace_local.state_directory`.
+Imports `tailrace_local.cloud.services`, `tailrace_local.emulation` and
+`tailrace_local.state_directory`.
 """

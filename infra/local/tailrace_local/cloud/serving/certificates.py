@@ -27,7 +27,10 @@ class Certificate:
 
 
 def make_certificate(folder: Path) -> Certificate:
-    """Make an authority for this cloud and a certificate for its address. The authority's key is not kept."""
+    """Make an authority for this cloud and a certificate for its address.
+
+    The authority's key is not kept.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificate(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority_key, server_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())

@@ -19,7 +19,8 @@ class CloudServer:
         self._servers = {listeners.plain: UvicornServer(app, lifespan="on")}
         if listeners.secure and listeners.certificate:
             certificate = listeners.certificate
-            # Clients close connections without TLS's close_notify; asyncio would wait 30 s for each, also at the end.
+            # Clients close connections without TLS's close_notify; asyncio would wait 30 s for
+            # each, also at the end.
             constants.SSL_SHUTDOWN_TIMEOUT = _TLS_SHUTDOWN_S
             self._servers[listeners.secure] = UvicornServer(
                 app, lifespan="off", ssl_certfile=str(certificate.server), ssl_keyfile=str(certificate.key)

@@ -26,7 +26,10 @@ class Listeners:
 
     @classmethod
     def open(cls, tls_folder: Path | None) -> Listeners:
-        """Bind free ports. With a folder, make a certificate there and bind a port for HTTPS as well."""
+        """Bind free ports.
+
+        With a folder, make a certificate there and bind a port for HTTPS as well.
+        """
         if tls_folder is None:
             return cls(bind(_ADDRESS))
         # Imported here because a cloud without TLS starts sooner without it.

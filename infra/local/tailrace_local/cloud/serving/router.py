@@ -1,4 +1,7 @@
-"""The router behind the cloud's port: emulators' requests, the cloud's own status, and MiniStack for the rest."""
+"""The router behind the cloud's port.
+
+Emulators' requests, the cloud's own status, and MiniStack for the rest.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The patches of MiniStack as a whole: each is explained, each private name is declared, and all are in one folder."""
+"""The patches of MiniStack as a whole.
+
+Each is explained, each private name is declared, and all are in one folder.
+"""
 
 from __future__ import annotations
 

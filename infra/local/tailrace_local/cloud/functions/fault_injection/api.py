@@ -1,4 +1,4 @@
-"""`/_tailrace/functions/faults`: the functions' fault plan over HTTP, in front of another service."""
+"""The functions' fault plan over HTTP, at `/_tailrace/functions/faults`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _LIMIT_BYTES = 1 << 20
 
 
 class FaultApi:
-    """`GET`, `PUT` and `DELETE` of the plan and its counters; `GET …/log` of the faults that were injected."""
+    """`GET`, `PUT` and `DELETE` of the plan and its counters.
+
+    `GET …/log` of the faults that were injected.
+    """
 
     def __init__(self, faults: FaultController, behind: Service) -> None:
         self._faults = faults

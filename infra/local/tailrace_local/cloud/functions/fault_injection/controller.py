@@ -1,4 +1,4 @@
-"""The current fault plan of this cloud's functions, and the command by which workers start under it."""
+"""The current fault plan of this cloud's functions, and the workers' command under it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ class RuntimeCommand:
 
 
 class FaultController:
-    """Sets, shows and clears the plan. Every plan has a folder under `root`, with its counters and its log.
+    """Sets, shows and clears the plan.
 
-    `changed` is called when workers have to be replaced: not for a plan without rules after one without.
+    Every plan has a folder under `root`, with its counters and its log.
+
+    `changed` is called when workers have to be replaced: not for a plan without rules after one
+    without.
     """
 
     def __init__(self, root: Path, changed: Callable[[], None]) -> None:
@@ -51,7 +54,10 @@ class FaultController:
         self._follow(FunctionFaultPlan())
 
     def command(self, handler: str) -> RuntimeCommand:
-        """Return the command for a handler: the Lambda runtime client, or `runtime` while there are rules."""
+        """Return the command for a handler.
+
+        The Lambda runtime client, or `runtime` while there are rules.
+        """
         if self._folder is None or not self._plan.rules:
             return RuntimeCommand(["-m", "awslambdaric", handler], {})
         return RuntimeCommand(["-m", _RUNTIME, str(self._folder), handler], {"PYTHONPATH": str(_SOURCES)})

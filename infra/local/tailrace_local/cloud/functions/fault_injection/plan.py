@@ -1,4 +1,7 @@
-"""Fault plans for functions: rules that select AWS calls or events, and the faults that they inject."""
+"""Fault plans for functions.
+
+Rules that select AWS calls or events, and the faults that they inject.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,16 @@ class _Strict(BaseModel):
 
 
 class Kill(_Strict):
-    """SIGKILL to the function's process: before the call is sent, or after its effect and before its answer."""
+    """SIGKILL to the function's process.
+
+    Before the call is sent, or after its effect and before its answer.
+    """
 
     kind: Literal["kill_before", "kill_after"]
 
 
 class KillDuring(_Strict):
-    """SIGKILL at a moment between `from_s` and `to_s` after the event arrived, if it is still handled then."""
+    """SIGKILL between `from_s` and `to_s` after the event arrived, if it is still handled."""
 
     kind: Literal["kill_during"]
     from_s: float = Field(default=0.0, ge=0)
@@ -52,7 +58,10 @@ class Selection(_Strict):
     """The calls that a rule selects: those that match every given field."""
 
     function: str = "*"
-    """The function's name, with * and ? as wildcards: `*CollectResults*` for a deployed logical id."""
+    """The function's name, with * and ? as wildcards.
+
+    `*CollectResults*` for a deployed logical id.
+    """
     call: str = "*"
     """Service and operation, such as `dynamodb.TransactWriteItems`, `s3.*`. Not for kill_during."""
     number: int | None = Field(default=None, ge=1)
@@ -60,15 +69,21 @@ class Selection(_Strict):
     every: int | None = Field(default=None, ge=1)
     """Every n-th of the calls that match so far, over all processes."""
     rate: float | None = Field(default=None, gt=0, le=1)
-    """The share of the matching calls, drawn by the seed, the rule and the call's number among them."""
+    """The share of the matching calls, drawn by the seed, the rule and the call's number."""
     after: int = Field(default=0, ge=0)
     """The number of matching calls without a fault before the first one with a fault."""
     limit: int | None = Field(default=None, ge=1)
-    """The maximum number of faults, over all processes. Without it a call that always fails never succeeds."""
+    """The maximum number of faults, over all processes.
+
+    Without it a call that always fails never succeeds.
+    """
 
 
 class FunctionRule(_Strict):
-    """One rule: the selected calls, and the fault. For kill_during the arrival of an event counts as the call."""
+    """One rule: the selected calls, and the fault.
+
+    For kill_during the arrival of an event counts as the call.
+    """
 
     name: str = ""
     when: Selection = Selection()

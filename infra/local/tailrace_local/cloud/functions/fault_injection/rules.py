@@ -1,4 +1,7 @@
-"""The rules of a fault plan, for functions' processes: standard library only, with shared counters."""
+"""The rules of a fault plan, for functions' processes.
+
+Standard library only, with shared counters.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Fault = Mapping[str, Any]
 
 
 class FaultRules:
-    """The plan in a folder. The counters of matches and faults are beside it, shared under a file lock."""
+    """The plan in a folder.
+
+    The counters of matches and faults are beside it, shared under a file lock.
+    """
 
     def __init__(self, folder: Path, function: str) -> None:
         self._folder = folder
@@ -32,7 +38,10 @@ class FaultRules:
         ]
 
     def at_event(self, request_id: str) -> tuple[Fault, float] | None:
-        """Return a fault for the time while the event is handled, and a number in [0, 1) that selects the moment."""
+        """Return a fault for the time while the event is handled.
+
+        With it comes a number in [0, 1), which selects the moment.
+        """
         return self._first(lambda do: do["kind"] == "kill_during", "*", None, request_id)
 
     def at_call(self, when: str, call: str, number: int, request_id: str) -> Fault | None:
@@ -106,7 +115,8 @@ class FaultRules:
             "pid": os.getpid(),
         }
         entry |= {} if number is None else {"call": call, "number": number}
-        # One write for the line: lines of processes do not mix, and it is in the file if this process dies next.
+        # One write for the line: lines of processes do not mix, and it is in the file if this
+        # process dies next.
         handle = os.open(self._folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, json.dumps(entry).encode() + b"\n")

@@ -1,7 +1,10 @@
-"""`python -m tailrace_local.cloud.functions.fault_injection.runtime FOLDER HANDLER`: awslambdaric, with faults.
+"""`python -m tailrace_local.cloud.functions.fault_injection.runtime FOLDER HANDLER`.
 
-It runs in place of `python -m awslambdaric HANDLER` while a fault plan for functions is set. The function's code and
-artifact are the same: the faults come from botocore's own events, and from signals.
+Awslambdaric, with faults.
+
+It runs in place of `python -m awslambdaric HANDLER` while a fault plan for functions is set. The
+function's code and artifact are the same: the faults come from botocore's own events, and from
+signals.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from tailrace_local.cloud.functions.fault_injection.rules import Fault, FaultRul
 
 
 class FaultInjector:
-    """Checks the rules at every event and every AWS call of this process, and injects the faults."""
+    """Checks the rules at each event and AWS call of this process, and injects the faults."""
 
     def __init__(self, rules: FaultRules, exceptions: Any, response: Callable[[int], Any]) -> None:
         self._rules = rules
@@ -32,7 +35,7 @@ class FaultInjector:
         self._timer: threading.Timer | None = None
 
     def around_event(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap `awslambdaric.bootstrap.handle_event_request`, whose third argument is the request's id."""
+        """Wrap awslambdaric's `handle_event_request`; its third argument is the request's id."""
 
         def handle(client: Any, handler: Any, request_id: str, *rest: Any, **named: Any) -> Any:
             self._begin(request_id)
@@ -44,7 +47,10 @@ class FaultInjector:
         return handle
 
     def before_call(self, model: Any, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> Any:
-        """Handle botocore's event before-call: an exception ends the call, a returned answer replaces AWS's."""
+        """Handle botocore's event before-call.
+
+        An exception ends the call, a returned answer replaces AWS's.
+        """
         with self._lock:
             self._calls += 1
             context["tailrace_call"] = self._calls
@@ -58,7 +64,10 @@ class FaultInjector:
         return self._refusal(fault)
 
     def after_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
-        """Handle botocore's event after-call: AWS has carried the call out, and the caller has no answer yet."""
+        """Handle botocore's event after-call.
+
+        AWS has carried the call out, and the caller has no answer yet.
+        """
         number = context.get("tailrace_call", self._calls)
         match self._rules.at_call("after", _name(model), number, self._request_id):
             case {"kind": "kill_after"}:
@@ -116,7 +125,10 @@ def _fault_injector(rules: FaultRules) -> FaultInjector:
 
 
 def _remove_own_path() -> None:
-    """Remove the local cloud's modules from the path: the function must find only its own and the runtime's."""
+    """Remove the local cloud's modules from the path.
+
+    The function must find only its own and the runtime's.
+    """
     here = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [path for path in sys.path if path not in here]
 

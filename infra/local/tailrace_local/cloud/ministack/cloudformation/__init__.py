@@ -1,4 +1,5 @@
 """Patches of MiniStack's CloudFormation: types that it lacks, and stacks nested in stacks.
 
-Imports `tailrace_local.cloud.ministack.patching`, `tailrace_local.cloud.iam` and `tailrace_local.emulation`.
+Imports `tailrace_local.cloud.ministack.patching`, `tailrace_local.cloud.iam` and
+`tailrace_local.emulation`.
 """

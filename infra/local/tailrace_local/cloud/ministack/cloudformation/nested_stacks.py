@@ -1,4 +1,4 @@
-"""AWS::CloudFormation::Stack: nested stacks are deployed, rolled back and deleted as root stacks are.
+"""AWS::CloudFormation::Stack: deploys, rolls back and deletes nested stacks as roots.
 
 Source: AWS's "Nested stacks" and "Updating nested stacks", and the events that an account shows.
 """
@@ -134,7 +134,10 @@ class NestedStacks:
         self._stacks.add_event(record, f"{verb}_IN_PROGRESS")
 
     def _failure(self, record: Record, verb: str, seen: int = 0) -> str:
-        """Return AWS's message for the parent: which resources failed. The reasons are in the child's own events."""
+        """Return AWS's message for the parent: which resources failed.
+
+        The reasons are in the child's own events.
+        """
         events = self._stacks.events(record)[seen:]
         failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
         names = dict.fromkeys(event["LogicalResourceId"] for event in failed)
@@ -159,7 +162,10 @@ class NestedStacks:
     def _defer_deletion(
         self, original: Callable[..., None], kind: str, physical_id: str, properties: Any, stack: str, logical_id: str
     ) -> None:
-        """Delete a resource. Deletions by a child's update wait until its root's update has succeeded."""
+        """Delete a resource.
+
+        Deletions by a child's update wait until its root's update has succeeded.
+        """
         record = self._stacks.find(stack)
         if record and record.get("ParentId") and record["StackStatus"] == "UPDATE_IN_PROGRESS":
             later = partial(original, kind, physical_id, properties, stack, logical_id)

@@ -45,7 +45,9 @@ class ResourceTypes:
         self.add({_type_name(patch): handlers})
 
     def wrap(self, patch: Patch, **wrappers: Handler) -> None:
-        """Wrap handlers of the type that `patch` declares; each wrapper is called with the original handler first.
+        """Wrap handlers of the type that `patch` declares.
+
+        Each wrapper is called with the original handler first.
 
         A wrapper for a handler that the type does not have is left out.
         """

@@ -1,4 +1,7 @@
-"""AWS::IAM::RolePolicy, which MiniStack lacks: one inline policy of one role, replaced when either name changes."""
+"""AWS::IAM::RolePolicy, which MiniStack lacks.
+
+One inline policy of one role, replaced when either name changes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class ResourceTypeFinder(Protocol):
 
 
 class RolePolicies:
-    """Provisions the type by the handlers of AWS::IAM::Policy, which puts one policy on several identities."""
+    """Provisions the type by the handlers of AWS::IAM::Policy."""
 
     def __init__(self, types: ResourceTypeFinder) -> None:
         policy_type = types.find("AWS::IAM::Policy")
@@ -37,7 +40,10 @@ class RolePolicies:
         return _physical_id(properties), {}
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> ProvisionedResource:
-        """Put the new policy on the role. Under another name the old one stays until CloudFormation deletes it."""
+        """Put the new policy on the role.
+
+        Under another name the old one stays until CloudFormation deletes it.
+        """
         del old
         return self.create(physical_id, new, stack_name)
 

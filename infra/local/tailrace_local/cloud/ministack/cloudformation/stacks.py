@@ -98,7 +98,7 @@ class MiniStackStacks:
         return found
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of every stack, by name, of the account and region that the thread speaks for."""
+        """Return the status of every stack of the thread's account and region, by name."""
         records = self._package._stacks.items()
         return {name: str(record["StackStatus"]) for name, record in records}
 
@@ -120,7 +120,10 @@ class MiniStackStacks:
         return Source(body, template)
 
     def parameters(self, template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return a template's parameters with their values. Raises ValueError for values that it does not take."""
+        """Return a template's parameters with their values.
+
+        Raises ValueError for values that it does not take.
+        """
         if any(isinstance(value, list) for value in given.values()):
             raise ValueError("Value of property Parameters must be an object with String (or simple type) properties")
         provided = [{"Key": key, "Value": "" if value is None else str(value)} for key, value in given.items()]
@@ -133,7 +136,10 @@ class MiniStackStacks:
         return found
 
     def inherited_capabilities(self, parent: str) -> list[str]:
-        """Return the capabilities that were acknowledged for a stack; they hold for the stacks nested in it."""
+        """Return the capabilities that were acknowledged for a stack.
+
+        They hold for the stacks nested in it.
+        """
         found: list[str] = self._provisioners._inherited_capabilities(parent)
         return found
 
@@ -165,7 +171,10 @@ class MiniStackStacks:
         return {name: copy.deepcopy(record.get(name)) for name in _SNAPSHOT_KEYS if name in record}
 
     def deploy(self, record: Record, previous: Record | None) -> None:
-        """Create or update a stack as its record says, and roll it back if that fails. Blocks until it has ended."""
+        """Create or update a stack as its record says, and roll it back if that fails.
+
+        Blocks until it has ended.
+        """
         self._run(
             self._stacks._deploy_stack_async(
                 record["StackName"],
@@ -180,7 +189,10 @@ class MiniStackStacks:
         )
 
     def undo_update(self, record: Record, previous: Record) -> None:
-        """Undo an update that succeeded, because its parent's update failed. Blocks until it has ended."""
+        """Undo an update that succeeded, because its parent's update failed.
+
+        Blocks until it has ended.
+        """
         before = previous["_resources"]
         order = self._engine._topological_sort(record["_template"]["Resources"], record["_conditions"])
         held = [logical_id for logical_id in order if logical_id in record["_resources"]]
@@ -211,13 +223,16 @@ class MiniStackStacks:
         self._run(self._stacks._delete_stack_async(record["StackName"], record["StackId"]))
 
     def delete_resources_with(self, delete: Callable[..., None]) -> None:
-        """Have `delete` delete the resources of stacks; it is called with MiniStack's own deletion first."""
+        """Have `delete` delete the resources of stacks.
+
+        It is called with MiniStack's own deletion first.
+        """
         _DELETE_RESOURCE.wrap(delete)
 
     def finish_updates_with(
         self, unfinished: Callable[[Record], bool], finish: Callable[[Record], Awaitable[None]]
     ) -> None:
-        """Have `finish` clean up after an update that succeeded and is `unfinished`, before it is complete."""
+        """Have `finish` clean up before an `unfinished` update that succeeded is complete."""
 
         def add_event(
             original: Callable[..., None],
@@ -252,10 +267,14 @@ class MiniStackStacks:
         await importlib.import_module("ministack.core.concurrency").run_reentrant(work, *arguments)
 
     def _run(self, work: Awaitable[None]) -> None:
-        """Run MiniStack's work on a stack on a new event loop; the caller is a worker thread, which has none."""
+        """Run MiniStack's work on a stack on a new event loop.
+
+        The caller is a worker thread, which has none.
+        """
 
         async def whole() -> None:
-            # The context's values are about the parent's resource. A nested stack starts with its own.
+            # The context's values are about the parent's resource. A nested stack starts with its
+            # own.
             self._provisioners._DEFERRED_PREDECESSOR_DELETES.set(None)
             self._provisioners._RETAIN_REPLACED.set(False)
             await work

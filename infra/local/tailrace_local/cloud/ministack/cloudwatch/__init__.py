@@ -1,4 +1,5 @@
 """Patches of MiniStack's CloudWatch: its API, its alarms and its datapoints.
 
-Imports `tailrace_local.cloud.ministack.patching`, `tailrace_local.cloudwatch` and `tailrace_local.emulation`.
+Imports `tailrace_local.cloud.ministack.patching`, `tailrace_local.cloudwatch` and
+`tailrace_local.emulation`.
 """

@@ -1,4 +1,7 @@
-"""Patches of CloudWatch's alarms: MiniStack keeps and describes them; others evaluate them and act."""
+"""Patches of CloudWatch's alarms: MiniStack keeps and describes them.
+
+Others evaluate them and act.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from tailrace_local.cloudwatch.validation import validate_alarm
 
 Described = dict[str, Any]
 Dispatch = Callable[[Described, str, str, str], None]
-"""Carries out an alarm's actions; gets the described alarm, the state before, the state now, and the reason."""
+"""Carries out an alarm's actions.
+
+Gets the described alarm, the state before, the state now, and the reason.
+"""
 _CREATED = "Unchecked: Initial alarm creation"
 
 
@@ -81,14 +87,14 @@ class MiniStackAlarms:
         self._sns = _SNS.load()
 
     def stop_evaluation(self, dispatch: Dispatch) -> None:
-        """Turn MiniStack's own evaluation off, and have `dispatch` act on every change of an alarm's state."""
+        """Turn MiniStack's evaluation off, and have `dispatch` act on changes of state."""
         _ACTIONS.wrap(lambda _original, *change: dispatch(*change))
         for patch in _EVALUATE:
             patch.wrap(lambda _original, *_: None)
         _HISTORY.wrap(self._record_creation)
 
     def accept_metric_math(self) -> None:
-        """Have CloudFormation accept alarms on metric math, and refuse alarms that cannot be evaluated."""
+        """Have CloudFormation accept metric math, and refuse alarms that cannot be evaluated."""
 
         def record(original: Callable[[str, Described], Described], name: str, properties: Described) -> Described:
             validate_alarm({**properties, "AlarmName": name})
@@ -121,7 +127,7 @@ class MiniStackAlarms:
                 continue  # the API and CloudFormation refuse it; one that came in another way is only kept
 
     def apply(self, transition: Transition) -> None:
-        """Change an alarm's state, with its history, its actions and the composite alarms above it."""
+        """Change an alarm's state, with its history, actions and parent composite alarms."""
         alarm = self._cloudwatch._alarms.get(transition.alarm)
         if alarm is None:
             return
@@ -140,7 +146,9 @@ class MiniStackAlarms:
         self._cloudwatch._evaluate_parent_alarms(alarm)
 
     def publish(self, topic_arn: str, alarm_arn: str, subject: str, message: str) -> None:
-        """Publish as cloudwatch.amazonaws.com. The topic's policy has to allow it where policies are enforced.
+        """Publish as cloudwatch.amazonaws.com.
+
+        The topic's policy has to allow it where policies are enforced.
 
         Raises:
             PublicationError: the policy does not allow it, or there is no such topic.

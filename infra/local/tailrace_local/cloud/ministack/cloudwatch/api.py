@@ -1,4 +1,4 @@
-"""Patches of CloudWatch's API: every field over the query protocol too, and alarms on metric math."""
+"""Patches of CloudWatch's API, for the query protocol and for alarms on metric math."""
 
 from __future__ import annotations
 

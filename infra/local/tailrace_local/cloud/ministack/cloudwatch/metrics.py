@@ -1,4 +1,7 @@
-"""CloudWatch's datapoints in MiniStack: put, read and dropped; and a patch of Lambda's own metrics."""
+"""CloudWatch's datapoints in MiniStack: put, read and dropped.
+
+And a patch of Lambda's own metrics.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,19 @@ class MiniStackMetrics:
             yield Point(float(point["Timestamp"]), count, total, minimum, maximum, str(point["Unit"]))
 
     def drop_before(self, at_s: float) -> None:
-        """Drop older datapoints. Lists are changed in place, because other threads append to them."""
+        """Drop older datapoints.
+
+        Lists are changed in place, because other threads append to them.
+        """
         for points in self._cloudwatch._metrics.values():
             old = next((n for n, point in enumerate(points) if point["Timestamp"] >= at_s), len(points))
             del points[:old]
 
     def stop_counting_functions(self) -> None:
-        """Have MiniStack count only the invocations that it throttles. The cloud counts all others."""
+        """Have MiniStack count only the invocations that it throttles.
+
+        The cloud counts all others.
+        """
 
         def emit(
             _original: Callable[..., None],

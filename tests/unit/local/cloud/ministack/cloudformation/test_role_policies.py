@@ -1,4 +1,7 @@
-"""AWS::IAM::RolePolicy: another name is another policy, and the old one stays until it is deleted."""
+"""AWS::IAM::RolePolicy.
+
+Another name is another policy, and the old one stays until it is deleted.
+"""
 
 from __future__ import annotations
 
