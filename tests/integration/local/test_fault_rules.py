@@ -81,7 +81,7 @@ def test_a_limit_holds_over_all_processes(tmp_path: Path) -> None:
     assert sum(int(process.communicate(timeout=60)[0]) for process in processes) == 5
 
 
-def test_what_was_done_is_counted_and_kept_after_clearing(tmp_path: Path) -> None:
+def test_faults_are_counted_and_stay_in_the_log_after_clearing(tmp_path: Path) -> None:
     changes: list[str] = []
     faults = FaultController(tmp_path, lambda: changes.append("workers start anew"))
     rule = {"name": "torn", "when": {"limit": 2}, "do": {"kind": "unreachable"}}

@@ -88,7 +88,7 @@ def test_a_process_that_exits_fails_its_event_alone(cloud: RunningCloud) -> None
     assert invoke(cloud, {})[0] is None
 
 
-def test_what_a_function_logs_is_in_its_log_group_and_in_its_file(cloud: RunningCloud) -> None:
+def test_a_functions_output_is_in_its_log_group_and_in_its_file(cloud: RunningCloud) -> None:
     invoke(cloud, {"raise": "a line for the log"})
     logs, group = cloud.client("logs"), f"/aws/lambda/{cloud.functions['Tick']}"
 

@@ -167,7 +167,7 @@ def test_an_update_that_fails_after_the_child_takes_the_child_back(stack: Stack)
     assert len(stack.models()) == len(models)
 
 
-def test_what_an_update_replaces_and_removes_goes_when_the_root_has_succeeded(stack: Stack) -> None:
+def test_replaced_and_removed_resources_are_deleted_when_the_root_has_succeeded(stack: Stack) -> None:
     stack.deploy(Extra="yes")
     before, models = stack.held(), stack.models()
     assert stack.deploy(Image="two", Timeout="45", Extra="no") == "UPDATE_COMPLETE"

@@ -37,7 +37,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
         yield running
 
 
-def test_whoever_does_not_know_the_authority_does_not_trust_the_cloud(cloud: RunningCloud) -> None:
+def test_a_client_without_the_authority_does_not_trust_the_cloud(cloud: RunningCloud) -> None:
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(cloud.endpoint_url, timeout=30)  # noqa: S310 - our own address
 

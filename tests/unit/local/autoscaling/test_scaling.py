@@ -72,7 +72,7 @@ def test_a_suspended_target_is_left_alone(world: ScalingScenario) -> None:
     assert world.instances == 0
 
 
-def test_what_the_endpoint_refuses_is_told_and_tried_again_with_the_next_alarm(world: ScalingScenario) -> None:
+def test_a_refused_change_is_recorded_and_retried_with_the_next_alarm(world: ScalingScenario) -> None:
     arn = world.policy(LEAVE_ZERO)
     world.updating = True
     world.handle_alarm(arn, "a", 1.0, 1.0)
@@ -197,7 +197,7 @@ def test_a_tracking_policy_makes_its_alarms_and_takes_them_along(world: ScalingS
         ("GetPredictiveScalingForecast", {}, "UnknownOperationException"),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_awss_name_for_it(
+def test_impossible_requests_are_refused_with_awss_error_code(
     world: ScalingScenario, operation: str, request_: dict[str, str], code: str
 ) -> None:
     with pytest.raises(ApiError) as refused:

@@ -63,7 +63,7 @@ def test_a_time_that_the_change_of_clocks_leaves_out_does_not_come() -> None:
         "cron(0 8 ? * XYZ *)", "cron(0/0 8 * * ? *)", "cron(9-3 8 * * ? *)",
     ],
 )  # fmt: skip
-def test_what_is_no_schedule_is_refused_with_the_expression(expression: str) -> None:
+def test_an_invalid_schedule_is_refused_with_the_expression(expression: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         parse_schedule(expression, "UTC", 0.0)
     assert expression in str(refused.value)

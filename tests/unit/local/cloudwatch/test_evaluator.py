@@ -197,12 +197,12 @@ def test_an_alarm_that_cannot_be_evaluated_is_refused_with_its_name(changes: dic
         ({"Metrics": [{"Id": "a", "Expression": "b + 1"}]}, "'b'"),
     ],
 )
-def test_what_would_never_be_evaluated_is_refused_when_it_is_put(changes: dict[str, Any], named: str) -> None:
+def test_an_alarm_that_cannot_be_evaluated_is_refused_when_it_is_put(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(AlarmError, match=f"parked.*{named}"):
         validate_alarm({**PARKED, **changes})
 
 
-def test_what_is_evaluated_is_taken() -> None:
+def test_an_alarm_that_can_be_evaluated_is_accepted() -> None:
     assert validate_alarm({**PARKED, "Statistic": None, "ExtendedStatistic": "p99.9"}).statistic == "p99.9"
 
 

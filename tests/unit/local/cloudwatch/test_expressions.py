@@ -47,6 +47,6 @@ def test_the_value_of_each_period_is_computed(expression: str, expected: Series)
         ("().__class__", "__class__"),
     ],
 )
-def test_what_is_not_evaluated_is_refused_by_name(expression: str, named: str) -> None:
+def test_an_unknown_function_or_operator_is_refused_by_name(expression: str, named: str) -> None:
     with pytest.raises(ExpressionError, match=named):
         evaluate(expression, SERIES)

@@ -29,7 +29,7 @@ def judged(datapoints: list[Datapoint], before: str, after: str) -> EvaluationRe
     return EvaluationResult(datapoints, before, after, START_S + 65.399)
 
 
-def test_what_crossed_the_threshold_is_told_as_the_user_guide_shows_it() -> None:
+def test_the_reason_lists_breaching_datapoints_as_in_the_user_guide() -> None:
     # "CloudWatch Alarm State Change" in the user guide, but for its minimum: it watches one
     # datapoint of one.
     assert reason(THREE, judged(HIGH, "OK", "ALARM")) == (

@@ -13,7 +13,7 @@ from tailrace_local.cloud.event_sources.batch_response import failed_messages
 from tailrace_local.cloud.event_sources.events import event_record, split_batches
 from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
 
-_log = logging.getLogger("tailrace.cloud.queues")
+_log = logging.getLogger("tailrace.cloud.event_sources")
 
 _RECEIVE_AT_MOST = 10
 _WAIT_S = 5

@@ -10,7 +10,7 @@ from tailrace_local.cloud.event_sources.mapped_function import MappedFunction
 from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
 from tailrace_local.cloud.roles.clients import RoleClients
 
-_log = logging.getLogger("tailrace.cloud.queues")
+_log = logging.getLogger("tailrace.cloud.event_sources")
 
 
 class RoleQueue:

@@ -11,7 +11,7 @@ from tailrace_local.cloud.event_sources.mapping import EventSourceMapping
 from tailrace_local.cloud.event_sources.poller import Poller
 from tailrace_local.cloud.ministack.event_source_mappings import MiniStackMappings
 
-_log = logging.getLogger("tailrace.cloud.queues")
+_log = logging.getLogger("tailrace.cloud.event_sources")
 _INTERVAL_S = 0.5
 
 MakePoller = Callable[[Callable[[], EventSourceMapping | None], EventSourceMapping], Poller]

@@ -14,7 +14,7 @@ from tailrace_local.cloud.ministack.cloudwatch.alarms import Described, MiniStac
 from tailrace_local.cloudwatch import Alarm, State, Transition
 from tailrace_local.cloudwatch.notifications import Change, composite_message, metric_message, subject
 
-_log = logging.getLogger("tailrace.cloud.watching")
+_log = logging.getLogger("tailrace.cloud.monitoring")
 Scale = Callable[[str, str, float | None, float], object]
 """Scales by a policy.
 

@@ -14,7 +14,7 @@ from typing import Any
 from tailrace_local.cloud.ministack.cloudwatch.metrics import Put
 from tailrace_local.cloud.ministack.functions import Execute
 
-_log = logging.getLogger("tailrace.cloud.watching")
+_log = logging.getLogger("tailrace.cloud.monitoring")
 
 
 @dataclass(frozen=True)

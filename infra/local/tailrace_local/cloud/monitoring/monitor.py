@@ -26,7 +26,7 @@ from tailrace_local.cloudwatch import Evaluator, State
 from tailrace_local.emulation.pace import Pace
 from tailrace_local.emulation.resources import ResourceHandlers
 
-_log = logging.getLogger("tailrace.cloud.watching")
+_log = logging.getLogger("tailrace.cloud.monitoring")
 _PAUSE_S = 1.0
 _LEAST_PAUSE_S = 0.05
 _KEPT_S = 6 * 3600.0
@@ -58,7 +58,7 @@ class Monitor:
         self._queue_metrics = QueueMetrics(self._queues, self._metrics.put)
         self._measured: tuple[float, int] | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
 
     @property
     def scaling(self) -> Service:

@@ -45,7 +45,7 @@ class PolicyEvaluator:
         return "no" if action == self._refused else None
 
 
-def ask(judge: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") -> tuple[int, list[bytes]]:
+def ask(policies: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") -> tuple[int, list[bytes]]:
     emulator, sent = Answering(), []
     blocks = [{"body": body[:3], "more_body": True}, {"body": body[3:], "more_body": False}]
 
@@ -56,7 +56,7 @@ def ask(judge: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") 
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-amz-target", target.encode())]}
-    guarded = EnforcedService(emulator, judge, region="eu-west-1", account_id="123456789012")
+    guarded = EnforcedService(emulator, policies, region="eu-west-1", account_id="123456789012")
     asyncio.run(guarded(scope, receive, send))
     return sent[0]["status"], emulator.bodies
 
@@ -74,23 +74,23 @@ def ask(judge: PolicyEvaluator, path: str, target: str = "", body: bytes = b"") 
 def test_a_request_is_judged_by_its_operation_and_what_it_names(
     path: str, target: str, body: dict[str, str], asked: tuple[str, str]
 ) -> None:
-    judge = PolicyEvaluator()
-    ask(judge, path, target, json.dumps(body).encode())
-    assert judge.asked == [(asked[0], f"arn:aws:sagemaker:eu-west-1:123456789012:{asked[1]}")]
+    policies = PolicyEvaluator()
+    ask(policies, path, target, json.dumps(body).encode())
+    assert policies.asked == [(asked[0], f"arn:aws:sagemaker:eu-west-1:123456789012:{asked[1]}")]
 
 
-def test_what_names_nothing_is_judged_on_everything() -> None:
-    judge = PolicyEvaluator()
-    ask(judge, "/", "SageMaker.ListEndpoints", b"{}")
-    assert judge.asked == [("sagemaker:ListEndpoints", "*")]
+def test_a_request_without_a_resource_is_checked_against_every_resource() -> None:
+    policies = PolicyEvaluator()
+    ask(policies, "/", "SageMaker.ListEndpoints", b"{}")
+    assert policies.asked == [("sagemaker:ListEndpoints", "*")]
 
 
-def test_who_makes_a_model_is_asked_for_its_role_and_its_tags() -> None:
-    judge, role = PolicyEvaluator(), "arn:aws:iam::123456789012:role/r"
+def test_creating_a_model_needs_passrole_and_addtags() -> None:
+    policies, role = PolicyEvaluator(), "arn:aws:iam::123456789012:role/r"
     body = {"ModelName": "m", "ExecutionRoleArn": role, "Tags": [{"Key": "k", "Value": "v"}]}
-    assert ask(judge, "/", "SageMaker.CreateModel", json.dumps(body).encode())[0] == 200
+    assert ask(policies, "/", "SageMaker.CreateModel", json.dumps(body).encode())[0] == 200
     model = "arn:aws:sagemaker:eu-west-1:123456789012:model/m"
-    assert judge.asked == [("sagemaker:CreateModel", model), ("iam:PassRole", role), ("sagemaker:AddTags", model)]
+    assert policies.asked == [("sagemaker:CreateModel", model), ("iam:PassRole", role), ("sagemaker:AddTags", model)]
     refusing = PolicyEvaluator(refused="iam:PassRole")
     assert ask(refusing, "/", "SageMaker.CreateModel", json.dumps(body).encode()) == (403, [])
 
@@ -100,11 +100,11 @@ def test_an_allowed_request_arrives_whole() -> None:
 
 
 def test_a_refused_request_does_not_arrive() -> None:
-    judge = PolicyEvaluator(refused="sagemaker:ListEndpoints")
-    assert ask(judge, "/", "SageMaker.ListEndpoints", b"{}") == (403, [])
+    policies = PolicyEvaluator(refused="sagemaker:ListEndpoints")
+    assert ask(policies, "/", "SageMaker.ListEndpoints", b"{}") == (403, [])
 
 
 def test_the_emulators_own_surface_is_not_awss_to_guard() -> None:
-    judge = PolicyEvaluator()
-    assert ask(judge, "/_tailrace/sagemaker/endpoints", "", b"abcd")[0] == 200
-    assert judge.asked == []
+    policies = PolicyEvaluator()
+    assert ask(policies, "/_tailrace/sagemaker/endpoints", "", b"abcd")[0] == 200
+    assert policies.asked == []

@@ -64,7 +64,7 @@ def keys_of(kind: str, arn: str, properties: dict[str, Any]) -> tuple[Encryption
         ),
     ],
 )
-def test_what_a_key_locks_needs_the_key(
+def test_an_encrypted_resource_needs_the_permission_for_its_key(
     kind: str, arn: str, properties: dict[str, Any], action: str, resource: str, needed: list[str]
 ) -> None:
     keys, _ = keys_of(kind, arn, properties)

@@ -90,7 +90,7 @@ def test_another_object_in_an_importing_module_is_refused(emulator: Any) -> None
     ],
 )
 @pytest.mark.usefixtures("emulator")
-def test_what_is_not_as_declared_is_named_with_what_was_found(declaration: str, found: str) -> None:
+def test_a_mismatch_names_the_declaration_and_the_difference(declaration: str, found: str) -> None:
     for use in (patch(declaration).original, PrivateModule(EMULATOR, declaration).load):
         with pytest.raises(MiniStackMismatchError, match=f"{EMULATOR}.*{found}"):
             use()

@@ -31,7 +31,7 @@ class PolicyEvaluator:
 
 
 def ask(
-    judge: PolicyEvaluator,
+    policies: PolicyEvaluator,
     *,
     status: int = 404,
     method: str = "GET",
@@ -54,24 +54,24 @@ def ask(
 
     headers = [(b"authorization", SIGNED.format(service=service).encode())]
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
-    asyncio.run(HideMissingObjects(app, judge)(scope, receive, send))
+    asyncio.run(HideMissingObjects(app, policies)(scope, receive, send))
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
-def test_whoever_may_not_list_is_refused_what_is_missing() -> None:
-    judge = PolicyEvaluator(allows=False)
-    status, body = ask(judge)
+def test_a_missing_object_is_forbidden_without_the_permission_to_list() -> None:
+    policies = PolicyEvaluator(allows=False)
+    status, body = ask(policies)
     assert status == 403
     assert b"AccessDenied" in body
     assert b"NoSuchKey" not in body
-    assert judge.asked == [("s3:ListBucket", "arn:aws:s3:::bucket", {"s3:prefix": "a/b c"})]
+    assert policies.asked == [("s3:ListBucket", "arn:aws:s3:::bucket", {"s3:prefix": "a/b c"})]
 
 
 def test_an_answer_to_head_has_no_body() -> None:
     assert ask(PolicyEvaluator(allows=False), method="HEAD") == (403, b"")
 
 
-def test_whoever_may_list_learns_that_it_is_missing() -> None:
+def test_a_missing_object_is_not_found_with_the_permission_to_list() -> None:
     assert ask(PolicyEvaluator(allows=True)) == (404, b"NoSuchKey")
 
 
@@ -80,7 +80,7 @@ def test_whoever_may_list_learns_that_it_is_missing() -> None:
     [{"status": 200}, {"method": "PUT"}, {"path": "/bucket"}, {"service": "dynamodb"}],
     ids=["an object", "a write", "a bucket", "another service"],
 )
-def test_nobody_is_asked_about_anything_else(change: dict[str, Any]) -> None:
-    judge = PolicyEvaluator(allows=False)
-    assert ask(judge, **change)[0] == change.get("status", 404)
-    assert judge.asked == []
+def test_no_other_request_is_checked(change: dict[str, Any]) -> None:
+    policies = PolicyEvaluator(allows=False)
+    assert ask(policies, **change)[0] == change.get("status", 404)
+    assert policies.asked == []
