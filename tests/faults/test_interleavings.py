@@ -89,41 +89,30 @@ def handle_action(sim: Simulation, role: str, body: str, made: Composition | Non
     return act
 
 
-def same_success_twice() -> Scene:
-    data = Dataset.of(b"1", b"2")
+def message_twice(data: Dataset, queue: str, role: str, *, in_a_batch: bool = False) -> Scene:
+    """Build a scene in which two handlers get the same message about the first chunk."""
     sim, job_id = start_job(data)
     sim.endpoint.process()
-    (body,) = take_messages(sim, names.SUCCEEDED)
-    one, other = (handle_action(sim, "collect_results", body) for _ in range(2))
+    (body,) = take_messages(sim, queue)
+    made = sim.functions.composition(role)[1] if in_a_batch else None
+    one, other = (handle_action(sim, role, body, made) for _ in range(2))
     return Scene(sim, job_id, data, one, other)
+
+
+def same_success_twice() -> Scene:
+    return message_twice(Dataset.of(b"1", b"2"), names.SUCCEEDED, "collect_results")
 
 
 def same_success_twice_in_a_batch() -> Scene:
-    data = Dataset.of(b"1", b"2")
-    sim, job_id = start_job(data)
-    sim.endpoint.process()
-    (body,) = take_messages(sim, names.SUCCEEDED)
-    _, made = sim.functions.composition("collect_results")
-    one, other = (handle_action(sim, "collect_results", body, made) for _ in range(2))
-    return Scene(sim, job_id, data, one, other)
+    return message_twice(Dataset.of(b"1", b"2"), names.SUCCEEDED, "collect_results", in_a_batch=True)
 
 
 def same_failure_twice() -> Scene:
-    data = Dataset.of(b"1", b"poison")
-    sim, job_id = start_job(data)
-    sim.endpoint.process()
-    (body,) = take_messages(sim, names.FAILED)
-    one, other = (handle_action(sim, "handle_failures", body) for _ in range(2))
-    return Scene(sim, job_id, data, one, other)
+    return message_twice(Dataset.of(b"1", b"poison"), names.FAILED, "handle_failures")
 
 
 def same_rejection_twice() -> Scene:
-    data = Dataset.of(b"poison")
-    sim, job_id = start_job(data)
-    sim.endpoint.process()
-    (body,) = take_messages(sim, names.FAILED)
-    one, other = (handle_action(sim, "handle_failures", body) for _ in range(2))
-    return Scene(sim, job_id, data, one, other)
+    return message_twice(Dataset.of(b"poison"), names.FAILED, "handle_failures")
 
 
 def second_attempt(sim: Simulation, job_id: str) -> None:
@@ -172,23 +161,18 @@ def success_and_rejection_of_two_attempts(mutate: Mutation = no_mutation) -> Sce
     return Scene(sim, job_id, data, *acts, rejected=Dataset((Row(b"r0", b"1", refused=True),)))
 
 
-def last_two_chunks() -> Scene:
+def last_two_chunks(*, in_a_batch: bool = False) -> Scene:
     data = Dataset.of(b"1", b"2", b"3")
     sim, job_id = start_job(data)
     sim.endpoint.process()
     sim.endpoint.process()
-    first, second = (handle_action(sim, "collect_results", body) for body in take_messages(sim, names.SUCCEEDED))
+    made = sim.functions.composition("collect_results")[1] if in_a_batch else None
+    first, second = (handle_action(sim, "collect_results", body, made) for body in take_messages(sim, names.SUCCEEDED))
     return Scene(sim, job_id, data, first, second)
 
 
 def last_two_chunks_in_a_batch() -> Scene:
-    data = Dataset.of(b"1", b"2", b"3")
-    sim, job_id = start_job(data)
-    sim.endpoint.process()
-    sim.endpoint.process()
-    _, made = sim.functions.composition("collect_results")
-    first, second = (handle_action(sim, "collect_results", body, made) for body in take_messages(sim, names.SUCCEEDED))
-    return Scene(sim, job_id, data, first, second)
+    return last_two_chunks(in_a_batch=True)
 
 
 def retry_twice() -> Scene:

@@ -132,23 +132,19 @@ class DynamoSteps(ClaimSteps):
         return [*(self._put_new(items.chunk_item(chunk, _expiry(chunk))) for chunk in chunks), count]
 
     def add_rejected(self, chunk: Chunk) -> Steps[OpenOutcome]:
-        count = self._write(
-            items.job_item_key(chunk.job_id),
-            "ADD rows_rejected :n, rows_settled :n",
-            "#s = :submitting",
-            {":n": chunk.range.rows, ":submitting": JobState.SUBMITTING},
-        )
-        put = self._put_new(items.chunk_item(rules.all_rejected(chunk), _expiry(chunk)))
-        return expressions.open_outcome((yield from self._transact([put, count])))
+        return self._add_settled(chunk, rules.all_rejected(chunk), "rows_rejected", JobState.SUBMITTING)
 
     def add_cancelled(self, chunk: Chunk) -> Steps[OpenOutcome]:
+        return self._add_settled(chunk, rules.all_cancelled(chunk), "rows_cancelled", JobState.CLOSING)
+
+    def _add_settled(self, chunk: Chunk, settled: Chunk, counter: str, state: JobState) -> Steps[OpenOutcome]:
         count = self._write(
             items.job_item_key(chunk.job_id),
-            "ADD rows_cancelled :n, rows_settled :n",
-            "#s = :closing",
-            {":n": chunk.range.rows, ":closing": JobState.CLOSING},
+            f"ADD {counter} :n, rows_settled :n",
+            "#s = :state",
+            {":n": chunk.range.rows, ":state": state},
         )
-        put = self._put_new(items.chunk_item(rules.all_cancelled(chunk), _expiry(chunk)))
+        put = self._put_new(items.chunk_item(settled, _expiry(chunk)))
         return expressions.open_outcome((yield from self._transact([put, count])))
 
     def begin_attempt(self, chunk: Chunk) -> Steps[bool]:

@@ -70,23 +70,20 @@ class MemoryLedger:
             return opened
 
     def add_rejected(self, chunk: Chunk) -> OpenOutcome:
-        rules.required_due_at(chunk)
-        with self._lock:
-            opened = self._may_add(chunk)
-            if opened is OpenOutcome.OPENED:
-                job = self._jobs[chunk.job_id]
-                self._jobs[job.job_id] = dataclasses.replace(job, rows_rejected=job.rows_rejected + chunk.range.rows)
-                self._put(rules.all_rejected(chunk))
-            return opened
+        return self._add_settled(chunk, rules.all_rejected(chunk), "rows_rejected", JobState.SUBMITTING)
 
     def add_cancelled(self, chunk: Chunk) -> OpenOutcome:
+        return self._add_settled(chunk, rules.all_cancelled(chunk), "rows_cancelled", JobState.CLOSING)
+
+    def _add_settled(self, chunk: Chunk, settled: Chunk, counter: str, state: JobState) -> OpenOutcome:
         rules.required_due_at(chunk)
         with self._lock:
-            opened = self._may_add(chunk, JobState.CLOSING)
+            opened = self._may_add(chunk, state)
             if opened is OpenOutcome.OPENED:
                 job = self._jobs[chunk.job_id]
-                self._jobs[job.job_id] = dataclasses.replace(job, rows_cancelled=job.rows_cancelled + chunk.range.rows)
-                self._put(rules.all_cancelled(chunk))
+                rows = getattr(job, counter) + chunk.range.rows
+                self._jobs[job.job_id] = dataclasses.replace(job, **{counter: rows})
+                self._put(settled)
             return opened
 
     def begin_attempt(self, chunk: Chunk) -> bool:
