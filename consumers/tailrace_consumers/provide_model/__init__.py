@@ -1,7 +1,8 @@
 """The Lambda behind the custom resources that create a stack's model.
 
-CloudFormation cannot read an AutoML job, and a model's containers and their environments cannot be
-attributes of a resource. So one function implements two resources, in this order:
+The model comes from an image or from an AutoML job's best candidate. CloudFormation cannot read an
+AutoML job, and a model's containers and their environments cannot be attributes of a resource. So
+one function implements two resources, in this order:
 
 ``Custom::ModelSource`` creates nothing. It resolves the containers, so that the template can allow
 the execution role to read exactly these images and archives before the model is created.

@@ -1,4 +1,4 @@
-"""A deployed cloud in which IAM is enforced, and a job that a producer had done on it."""
+"""A deployed cloud that enforces IAM, with a job that a producer ran on it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from tests.tools import skipped_without_tools
 
 @dataclass(frozen=True)
 class Exercised:
-    """Who is granted what, and a job that has ended with rejected rows."""
+    """The grants of a deployed stack, and a finished job with rejected rows."""
 
     holders: dict[str, Holder]
     producer: Person
     finished_job: str
     decisions: list[Decision]
-    """What was asked until that job had ended."""
+    """The requests until that job finished."""
 
 
 @pytest.fixture(scope="package")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The pipeline on a cloud of its own, under a customer's key. Skips without tools, but not in CI."""
+    """The pipeline on a cloud of its own, under a customer's key.
+
+    Skips without tools, but not in CI.
+    """
     state = tmp_path_factory.mktemp("access") / "state"
     with (
         skipped_without_tools(),
@@ -39,7 +42,7 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud
 
 @pytest.fixture(scope="package")
 def exercised(enforcing: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exercised]:
-    """A user with the producer's policy and no other has had a job done."""
+    """Run a job as a user with the producer's policy and no other."""
     with person(enforcing, "producer", enforcing.outputs["ProducerPolicy"]) as producer:
         finished = finished_job(enforcing, producer, tmp_path_factory.mktemp("exercise"))
         yield Exercised(holders(enforcing), producer, finished, read_decisions(enforcing.state_dir)[0])

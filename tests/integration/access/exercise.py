@@ -1,4 +1,4 @@
-"""One job in which every function, the endpoint and a producer do what they are there for, through the queues."""
+"""One job that exercises every function, the endpoint and a producer, through the queues."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PLAN = CloudFaultPlan.read(
 
 
 def finished_job(cloud: RunningCloud, producer: Person, folder: Path) -> str:
-    """The id of a job with kept columns that has ended with rejected rows.
+    """Run a job with kept columns that ends with rejected rows; return its id.
 
-    One row the model refuses, for one it answers nothing, eight cannot be sent, and one chunk is answered at the
-    second try.
+    One row the model refuses, for one it answers nothing, eight cannot be sent, and one chunk is
+    answered at the second try.
     """
     rows = [[f"k{index}", *row] for index, row in enumerate(demand_rows(24, seed=5))]
     rows[2][6] = "cheap"  # a price that is no number

@@ -1,4 +1,4 @@
-"""What the deployed stack grants, read from IAM: one grant for each action on each resource of each statement."""
+"""The deployed stack's grants, read from IAM: one for each action and resource of a statement."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ ROLE, MANAGED, NESTED = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::Cloud
 
 @dataclass(frozen=True)
 class Holder:
-    """A role or a managed policy of the stack, by the logical id that it has in its template."""
+    """A role or a managed policy of the stack, by its logical id in its template."""
 
     name: str
     arn: str
     kind: str
     policies: Mapping[str, Mapping[str, Any]] = field(hash=False, compare=False)
-    """Documents by the policy's name: a role may have several, a managed policy is one."""
+    """Documents by policy name: a role may have several, a managed policy has one."""
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """Its policies as one."""
+        """The holder's policies, merged."""
         statements = [each for document in self.policies.values() for each in document["Statement"]]
         return {"Version": "2012-10-17", "Statement": statements}
 
     def grants(self) -> Iterator[Grant]:
-        """Each of its grants."""
+        """Yield each grant of the holder."""
         for statement in self.document["Statement"]:
             for action in as_list(statement["Action"]):
                 for resource in as_list(statement["Resource"]):
                     yield Grant(self.name, statement["Sid"], action, resource, statement.get("Condition", {}))
 
 
-def less(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
-    """A policy without one action on one resource."""
+def policy_without(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
+    """Return the policy without one action on one resource."""
     kept: list[dict[str, Any]] = []
     for statement in document["Statement"]:
         actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
@@ -67,13 +67,13 @@ class Grant:
         return f"{self.holder}: {self.sid}: {self.action} on {self.resource}"
 
     def allows(self, request: Request) -> bool:
-        """Whether this grant alone would allow the request."""
+        """Return whether this grant alone would allow the request."""
         statement = {"Action": self.action, "Resource": self.resource, "Condition": self.condition}
         return matches(statement, request)
 
 
 def holders(cloud: RunningCloud) -> dict[str, Holder]:
-    """Every role and managed policy of the stack and of those nested in it."""
+    """Return every role and managed policy of the stack and its nested stacks."""
     found = [_read(cloud, *each) for each in _resources(cloud, cloud.facts.stack, "")]
     return {holder.name: holder for holder in found}
 
@@ -107,11 +107,11 @@ def _parsed(document: Any) -> Mapping[str, Any]:
 
 
 def resource_name(resource: str) -> str:
-    """A resource without what differs between deployments."""
+    """Return a resource's name without the parts that differ between deployments."""
     last = resource.rsplit(":", 1)[-1]
     if "/v1/" in last:
         return last[last.index("/v1/") + 4 :]
-    # What is named by ids.
+    # Resources named by ids.
     if (kind := last.partition("/")[0]) in {"key", "model"}:
         return kind
     parts = last.split("/")[-1].split("-")

@@ -1,4 +1,4 @@
-"""Users of the enforcing cloud who hold one of the stack's managed policies, and nothing else."""
+"""Users of the enforcing cloud, each with one managed policy of the stack and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tailrace_local.testing import RunningCloud
 
 @dataclass(frozen=True)
 class Person:
-    """A user, and how any AWS client becomes that user."""
+    """A user, and the credentials of its AWS clients."""
 
     name: str
     arn: str
@@ -25,13 +25,13 @@ class Person:
     session: boto3.Session
 
     def client(self, service: str) -> Any:
-        """A boto3 client with the user's keys."""
+        """Create a boto3 client with the user's keys."""
         return self.session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
 
 
 @contextmanager
 def person(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[Person]:
-    """A user with one policy, for as long as the block runs."""
+    """Create a user with one policy for the duration of the block."""
     iam = cloud.client("iam")
     arn = iam.create_user(UserName=name)["User"]["Arn"]
     iam.attach_user_policy(UserName=name, PolicyArn=policy_arn)
@@ -48,7 +48,10 @@ def person(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[Person]:
 
 @contextmanager
 def function_of(cloud: RunningCloud, name: str, policy_arn: str) -> Iterator[tuple[str, str]]:
-    """A function of somebody else's whose role has one policy: the role's ARN and the function's name."""
+    """Create a foreign function whose role has one policy.
+
+    Yield the role's ARN and the function's name.
+    """
     iam, functions = cloud.client("iam"), cloud.client("lambda")
     trust = {
         "Version": "2012-10-17",

@@ -1,4 +1,4 @@
-"""Grants taken away one at a time, and the step of somebody's work that then ends otherwise."""
+"""Removals of grants, one at a time, and the step that ends differently without each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from tailrace_local.cloud.iam.access_log import Decision, read_decisions
 from tailrace_local.testing import RunningCloud
 from tests.infra.access.policies import Request
-from tests.integration.access.grants import MANAGED, Grant, Holder, less, resource_name
+from tests.integration.access.grants import MANAGED, Grant, Holder, policy_without, resource_name
 from tests.integration.access.steps.services import GONE
-from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.access.steps.step import EffectWait, Observation, Step
 
 
 @dataclass(frozen=True)
-class Felt:
-    """A grant, the step that needs it, and what that step leads to without it."""
+class GrantEffect:
+    """A grant, the step that needs it, and the step's result without it."""
 
     grant: Grant
     step: str
@@ -28,48 +28,48 @@ class Felt:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """As a table shows it."""
+        """The row of the page's table."""
         grant = self.grant
         return grant.holder, grant.sid, grant.action, resource_name(grant.resource), self.step, self.effect
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A step that was taken with every grant: what was seen, and what was asked by then."""
+class StepBaseline:
+    """A step's run with every grant: its observation and its requests."""
 
     step: Step
-    seen: Seen
+    seen: Observation
     asked: Sequence[Request]
     seconds: float
 
 
 class Removals:
-    """Takes each grant from a holder in turn. ``principals`` are those who act with it."""
+    """Removes each grant from a holder in turn. ``principals`` act with these grants."""
 
     def __init__(self, cloud: RunningCloud, holder: Holder, principals: Sequence[str]) -> None:
         self._cloud = cloud
         self._holder = holder
         self._principals = frozenset(principals)
 
-    def take(self, steps: Sequence[Step]) -> list[Taken]:
-        """Each step once, with every grant.
+    def take(self, steps: Sequence[Step]) -> list[StepBaseline]:
+        """Run each step once, with every grant.
 
         Raises:
-            AssertionError: somebody was refused.
+            AssertionError: a request was refused.
         """
         taken = []
         for step in steps:
             began, (_, offset) = time.monotonic(), read_decisions(self._cloud.state_dir)
-            seen = step.run(Patience(lambda: False))
+            seen = step.run(EffectWait(lambda: False))
             decisions = self._decisions(offset)
             refused = [each for each in decisions if not each.allowed and not each.resource.endswith(GONE)]
             assert refused == [], step.name
             asked = list({str(request): request for request in map(request_of, decisions)}.values())
-            taken.append(Taken(step, seen, asked, time.monotonic() - began))
+            taken.append(StepBaseline(step, seen, asked, time.monotonic() - began))
         return taken
 
-    def felt(self, grant: Grant, taken: Sequence[Taken]) -> Felt | None:
-        """The first step that asks for what only this grant allows and ends otherwise without it."""
+    def find_effect(self, grant: Grant, taken: Sequence[StepBaseline]) -> GrantEffect | None:
+        """Return the first step with a request that only this grant allows, and that ends differently without it."""
         for each in taken:
             if self._only_one(grant, each.asked) and (found := self._without(grant, each)):
                 return found
@@ -79,13 +79,13 @@ class Removals:
         others = [other for other in self._holder.grants() if other != grant]
         return any(grant.allows(each) and not any(other.allows(each) for other in others) for each in asked)
 
-    def _without(self, grant: Grant, taken: Taken) -> Felt | None:
+    def _without(self, grant: Grant, taken: StepBaseline) -> GrantEffect | None:
         _, offset = read_decisions(self._cloud.state_dir)
         with self._removed(grant):
-            seen = taken.step.run(Patience(lambda: self._refused(grant, offset), taken.seconds))
+            seen = taken.step.run(EffectWait(lambda: self._refused(grant, offset), taken.seconds))
         if seen == taken.seen or not self._refused(grant, offset):
             return None
-        return Felt(grant, taken.step.name, difference(taken.seen, seen))
+        return GrantEffect(grant, taken.step.name, difference(taken.seen, seen))
 
     def _refused(self, grant: Grant, offset: int) -> bool:
         return any(not each.allowed and grant.allows(request_of(each)) for each in self._decisions(offset))
@@ -101,7 +101,7 @@ class Removals:
             for name, document in self._holder.policies.items()
             if any(statement["Sid"] == grant.sid for statement in document["Statement"])
         )
-        self._put(name, less(document, grant))
+        self._put(name, policy_without(document, grant))
         try:
             yield
         finally:
@@ -124,7 +124,7 @@ class Removals:
 
 
 def request_of(decision: Decision) -> Request:
-    """A decision's request, for the evaluator of the templates' tests."""
+    """Convert a decision's request for the evaluator of the templates' tests."""
     context = {key.lower(): value for key, value in decision.context.items()}
     return Request(decision.principal, decision.action, decision.resource, context)
 
@@ -133,8 +133,11 @@ _LONGEST = 160
 _REFUSAL = re.compile(r"\w+: User: … is not authorized to perform: (\S+) because no identity-based policy \w+[^;]*")
 
 
-def difference(before: Seen, after: Seen) -> str:
-    """What is otherwise, in words: what the step itself said if it said anything, else what else differs."""
+def difference(before: Observation, after: Observation) -> str:
+    """Describe the difference in words.
+
+    The step's own message if there is one, else the other differences.
+    """
     changed = [name for name in after if before.get(name) != after[name]]
     told = [name for name in changed if not isinstance(after[name], (list, dict, bytes))] or changed
     text = "; ".join(f"{name}: {after[name]}" for name in told).replace("\n", " ").replace("|", "/")

@@ -1,4 +1,7 @@
-"""The matrix of who may do what, on what was deployed; tests/infra/test_access.py judges the templates by it."""
+"""The access matrix on a deployed stack.
+
+Tests/infra/test_access.py checks the templates against it.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True)
 class Deployed:
-    """The stack's policies: those of identities, and those on resources."""
+    """The stack's policies, of identities and on resources."""
 
     cloud: RunningCloud
     holders: dict[str, Holder]
     _standing: dict[str, Sequence[Statement]] = field(default_factory=dict)
 
     def arn(self, name: str) -> str:
-        """The ARN of an output's resource, with what stands behind the first slash; or of a role."""
+        """Return the ARN of an output's resource, with the part after the first slash, or of a role."""
         output, slash, rest = name.partition("/")
         facts = self.cloud.facts
         if output.endswith("Role"):
@@ -47,7 +50,7 @@ class Deployed:
         return f"{base}{slash}{rest}"
 
     def resource_policy(self, name: str) -> Sequence[Statement]:
-        """The statements that stand on a resource itself."""
+        """Return the statements of a resource's own policy."""
         output = name.partition("/")[0]
         if output not in self._standing:
             self._standing[output] = self._read(output)
@@ -69,11 +72,11 @@ class Deployed:
 
     @property
     def policies(self) -> dict[str, Sequence[Statement]]:
-        """The statements of each role and of each managed policy."""
+        """Return the statements of each role and each managed policy."""
         return {name: holder.document["Statement"] for name, holder in self.holders.items()}
 
     def principal(self, holder: str) -> str:
-        """A role itself, or a user who holds a managed policy."""
+        """Yield a role, or a user with a managed policy."""
         found = self.holders[holder]
         return found.arn if found.kind == ROLE else f"arn:aws:iam::{self.cloud.facts.account_id}:user/somebody"
 
@@ -89,11 +92,11 @@ def test_exactly_those_may_who_need_it(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize("policy", [PRODUCER, READER, OPERATOR])
 def test_the_emulator_lets_people_do_exactly_what_the_matrix_says(deployed: Deployed, policy: str) -> None:
-    """The rows that can be asked without changing anything that matters, asked by a user who has the policy."""
+    """The rows whose requests change nothing of importance, requested by a user with the policy."""
     cloud = deployed.cloud
     asked = [row for row in MATRIX if row[0] in {"s3:GetObject", "sqs:ReceiveMessage", "dynamodb:Scan", "sns:Publish"}]
     for name in {name for action, name, _ in asked if action == "s3:GetObject"}:
-        # Who may not list is told of an object that is missing what it is told of one that it may not read.
+        # Without permission to list, a missing object gets the same response as a forbidden one.
         cloud.client("s3").put_object(Bucket=cloud.outputs["Bucket"], Key=name.partition("/")[2], Body=b"")
     with person(cloud, f"matrix-{policy}", cloud.outputs[policy]) as user:
         answers = {(action, name): _asks(user.client, cloud, action, name) for action, name, _ in asked}
@@ -101,7 +104,7 @@ def test_the_emulator_lets_people_do_exactly_what_the_matrix_says(deployed: Depl
 
 
 def _asks(client: Any, cloud: RunningCloud, action: str, name: str) -> bool:
-    """Whether a call is let through; that there is no such object is not IAM's answer."""
+    """Return whether IAM allows a call; a missing object counts as allowed."""
     output, _, key = name.partition("/")
     value = cloud.outputs[output]
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""What is granted is enough: a job of every kind is done, and nobody is refused."""
+"""The grants suffice: a job of every kind succeeds, and no request is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_nothing_that_a_job_needs_is_refused(exercised: Exercised) -> None:
 
 
 def test_the_endpoint_is_enforced_like_aws_own_services(enforcing: RunningCloud) -> None:
-    """A user without policies may not even look at it."""
+    """A user without policies may not even read it."""
     iam = enforcing.client("iam")
     iam.create_user(UserName="nobody")
     key = iam.create_access_key(UserName="nobody")["AccessKey"]

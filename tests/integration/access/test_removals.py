@@ -1,7 +1,7 @@
-"""One permission fewer breaks it: each grant is taken away in turn, and the step that needs it ends otherwise.
+"""Each grant is needed: without it, one step ends differently.
 
-Enumerated from the deployed policies, and which step needs what is learnt from a run with every grant: a new grant is
-tried without anybody adding it here. docs/permissions.md is what was found.
+Enumerated from the deployed policies, and which step needs what is learnt from a run with every
+grant: a new grant is tried without anybody adding it here. docs/permissions.md is what was found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.integration.access import page
 from tests.integration.access.conftest import Exercised
 from tests.integration.access.grants import Grant, Holder
 from tests.integration.access.identities import Person, function_of, person
-from tests.integration.access.removals import Felt, Removals, request_of
+from tests.integration.access.removals import GrantEffect, Removals, request_of
 from tests.integration.access.steps.functions import Functions
 from tests.integration.access.steps.people import Operator, Producer, Reader
 from tests.integration.access.steps.scene import Scene
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True)
 class Stage:
-    """Everybody, ready to act."""
+    """All principals, ready to act."""
 
     scene: Scene
     exercised: Exercised
@@ -41,7 +41,7 @@ class Stage:
     reading_function: str
 
     def principals(self, holder: Holder) -> Sequence[str]:
-        """Who acts with a role's or a policy's grants."""
+        """Return the principals that act with a role's or a policy's grants."""
         people = {
             "ProducerPolicy": [self.exercised.producer.arn],
             "OperatorPolicy": [self.operator.arn],
@@ -51,7 +51,7 @@ class Stage:
 
     @property
     def steps(self) -> Mapping[str, Callable[[], Iterator[Step]]]:
-        """By holder."""
+        """Return the steps by holder."""
         functions, finished = Functions(self.scene), self.exercised.finished_job
         return {
             "CollectResultsRole": functions.collecting,
@@ -79,7 +79,7 @@ HOLDERS = (
     "OperatorPolicy",
     "ReaderPolicy",
 )
-# What no step here asks for, and why it is granted all the same.
+# Grants that no step here needs, and the reason for each.
 UNASKED = {
     ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): (
         "SageMaker may upload a large output in parts, and AWS names the action among what its role needs; the "
@@ -102,14 +102,14 @@ def stage(enforcing: RunningCloud, exercised: Exercised, tmp_path_factory: pytes
 
 @pytest.mark.parametrize("name", HOLDERS)
 def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
-    stage: Stage, table: list[Felt], name: str
+    stage: Stage, table: list[GrantEffect], name: str
 ) -> None:
     holder = stage.exercised.holders[name]
     removals = Removals(stage.scene.cloud, holder, stage.principals(holder))
     taken = removals.take(list(stage.steps[name]()))
     superfluous: list[Grant] = []
     for grant in holder.grants():
-        if found := removals.felt(grant, taken):
+        if found := removals.find_effect(grant, taken):
             table.append(found)
         elif (name, grant.sid, grant.action) not in UNASKED:
             superfluous.append(grant)
@@ -119,8 +119,8 @@ def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
 
 
 @pytest.fixture(scope="module")
-def table() -> Iterator[list[Felt]]:
-    found: list[Felt] = []
+def table() -> Iterator[list[GrantEffect]]:
+    found: list[GrantEffect] = []
     yield found
     if os.environ.get("PERMISSIONS") == "write":
         page.PAGE.write_text(page.written(found, UNASKED))
@@ -130,7 +130,7 @@ def test_everybody_who_holds_something_is_tried(exercised: Exercised) -> None:
     assert set(exercised.holders) == set(HOLDERS)
 
 
-def test_the_page_says_what_was_found(table: list[Felt]) -> None:
+def test_the_page_says_what_was_found(table: list[GrantEffect]) -> None:
     found = page.rows_of(table)
     assert found
     if os.environ.get("PERMISSIONS") != "write":
@@ -138,7 +138,7 @@ def test_the_page_says_what_was_found(table: list[Felt]) -> None:
 
 
 def test_the_emulator_decides_as_the_policies_read(stage: Stage) -> None:
-    """Both evaluators agree on everything that was asked while nothing was taken away."""
+    """Both evaluators agree on all requests made with every grant."""
     decisions, _ = read_decisions(stage.scene.cloud.state_dir)
     arns = {arn: holder for holder in stage.exercised.holders.values() for arn in stage.principals(holder)}
     for decision in decisions:

@@ -1,4 +1,4 @@
-"""The steps of the four functions: what each makes of a message, or of a tick."""
+"""The steps of the four functions: each handles a message or a scheduled event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tailrace_core.messages.events import RetryDue
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.steps.scene import BROKEN, CLOSED, MISALIGNED, Scene, plain
-from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.access.steps.step import EffectWait, Observation, Step
 
 _LARGE = 9 * 1024 * 1024
 _LONG_AGO = 1.0
@@ -18,13 +18,13 @@ _PLAIN = ("", "", "", "")
 
 
 class Functions:
-    """Steps by the function that takes them. The first ones are small, so that what they need is seen by itself."""
+    """Steps by function. The first ones are small, to show each need by itself."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     def collecting(self) -> Iterator[Step]:
-        """Of CollectResults."""
+        """The steps of CollectResults."""
         yield from self._process("CollectResults", "Succeeded")
         after = functools.partial(self._after, "CollectResults", "Succeeded")
         keep, ragged = {"keep": 8}, {"ragged": 2}
@@ -37,7 +37,7 @@ class Functions:
         yield Step("abort a large part", lambda _: self._aborted("CollectResults", "Succeeded", ""))
 
     def failing(self) -> Iterator[Step]:
-        """Of HandleFailures."""
+        """The steps of HandleFailures."""
         yield from self._process("HandleFailures", "Failed")
         after = functools.partial(self._after, "HandleFailures", "Failed")
         keep, ragged = {"keep": 8}, {"ragged": 2}
@@ -51,16 +51,16 @@ class Functions:
         yield Step("abort a large part", lambda _: self._aborted("HandleFailures", "Failed", "", bad=0))
 
     def dispatching(self) -> Iterator[Step]:
-        """Of DispatchRetries."""
+        """The steps of DispatchRetries."""
         yield from self._process("DispatchRetries", "Retries")
         yield Step("invoke the next attempt", lambda _: self._retried())
         yield Step("wait while the endpoint takes nothing", lambda _: self._retried(_TOO_FAST))
         yield Step("park what the endpoint refuses", lambda _: self._retried(_REFUSED))
 
     def reconciling(self) -> Iterator[Step]:
-        """Of ReconcileJobs, which finds nothing of what other steps have left."""
+        """The steps of ReconcileJobs, which finds no leftovers of other steps."""
         self._scene.forget()
-        yield Step("start a process that logs", lambda patience: self._scene.logged(patience, "ReconcileJobs", {}))
+        yield Step("start a process that logs", lambda wait: self._scene.logged(wait, "ReconcileJobs", {}))
         yield Step("give up a tick that fails", self._tick_given_up)
         yield Step("find an answer that nobody heard of", lambda _: self._unheard("Succeeded", ""))
         yield Step("find a failure that nobody heard of", lambda _: self._unheard("Failed", "", bad=0))
@@ -76,11 +76,11 @@ class Functions:
 
     def _process(self, function: str, queue: str) -> Iterator[Step]:
         event = {"Records": [_record(self._message(queue), self._scene.queue_arn(queue))]}
-        yield Step("start a process that logs", lambda patience: self._scene.logged(patience, function, event))
+        yield Step("start a process that logs", lambda wait: self._scene.logged(wait, function, event))
         yield Step("have the queue mapped to it", lambda _: self._mapped(queue))
-        yield Step("take messages from the queue", lambda patience: self._taken(patience, queue))
+        yield Step("take messages from the queue", lambda wait: self._taken(wait, queue))
 
-    def _mapped(self, queue: str) -> Seen:
+    def _mapped(self, queue: str) -> Observation:
         client = self._scene.cloud.client("lambda")
         function = {"Succeeded": "CollectResults", "Failed": "HandleFailures", "Retries": "DispatchRetries"}[queue]
         try:
@@ -94,40 +94,40 @@ class Functions:
         client.delete_event_source_mapping(UUID=made["UUID"])
         return {"the mapping": "is made"}
 
-    def _taken(self, patience: Patience, queue: str) -> Seen:
+    def _taken(self, wait: EffectWait, queue: str) -> Observation:
         scene = self._scene
         sqs, url = scene.cloud.client("sqs"), scene.cloud.outputs[f"{queue}Queue"]
         sqs.purge_queue(QueueUrl=url)
         scene.map(queue, enabled=True)
         try:
             sqs.send_message(QueueUrl=url, MessageBody=self._message(queue))
-            taken = patience.until(lambda: not scene.waiting(queue))
+            taken = wait.until(lambda: not scene.waiting(queue))
         finally:
             scene.map(queue, enabled=False)
         return {"the message": "is taken and deleted" if taken else "stays in the queue"}
 
     @staticmethod
     def _message(queue: str) -> str:
-        """One that leads to nothing."""
+        """Deliver a notification without effect."""
         if queue != "Retries":
             return TEST_MESSAGE
         return RetryDue(job_id="0" * 26, first_row=0, rows=1, attempt=2, tries=2, reason="nobody's").to_json()
 
     # -- after the endpoint's notification
 
-    def _after(self, function: str, queue: str, *words: str, **options: int) -> Seen:
+    def _after(self, function: str, queue: str, *words: str, **options: int) -> Observation:
         return self._scene.after(function, queue, self._scene.submit(*words, **options))
 
-    def _turn_refused(self, code: str) -> Seen:
-        """Of two chunks one waits for its turn, which has come when the other is settled."""
+    def _turn_refused(self, code: str) -> Observation:
+        """Settle one of two chunks, so that the waiting one fits the window."""
         scene = self._scene
         job = scene.submit("", "", chunk_rows=1, window=1)
         scene.wait_for("Succeeded", job)
         with scene.refusing(job, code):
             return scene.after("CollectResults", "Succeeded", job)
 
-    def _own_words(self) -> Seen:
-        """What the failure object says beside the notification."""
+    def _own_words(self) -> Observation:
+        """Read the failure object beside the notification."""
         scene = self._scene
         job = scene.submit(BROKEN)
         scene.wait_for("Failed", job)
@@ -138,8 +138,8 @@ class Functions:
         (chunk,) = scene.chunks(job)
         return {**seen, "the reason kept": plain(chunk.reason or "")}
 
-    def _rejected_again(self) -> Seen:
-        """The part is there, and whoever wrote it died before anybody was told."""
+    def _rejected_again(self) -> Observation:
+        """Leave a part whose writer died before publishing it."""
         scene = self._scene
         job = scene.submit("", bad=0, keep=8)
         chunk = scene.chunks(job)[0].range.name
@@ -151,14 +151,14 @@ class Functions:
         )
         return scene.after("HandleFailures", "Failed", job)
 
-    def _aborted(self, function: str, queue: str, *words: str, **options: int) -> Seen:
+    def _aborted(self, function: str, queue: str, *words: str, **options: int) -> Observation:
         scene = self._scene
         seen = self._after(function, queue, *words, keep=_LARGE, chunk_bytes=2 * _LARGE, **options)
         return {**seen, "uploads left": scene.drop_uploads()}
 
     # -- retries that are due
 
-    def _retried(self, code: str = "") -> Seen:
+    def _retried(self, code: str = "") -> Observation:
         scene = self._scene
         job = scene.unanswered()
         chunk = scene.chunks(job)[0].range
@@ -172,48 +172,48 @@ class Functions:
 
     # -- ticks
 
-    def _tick(self, job: str, queue: str | None = None) -> Seen:
+    def _tick(self, job: str, queue: str | None = None) -> Observation:
         scene = self._scene
         before = scene.times_heard(queue, job) if queue else 0
         seen = {**scene.invoked("ReconcileJobs", {}), **scene.became_of(job)}
         if queue:
             seen[f"messages in {queue}Queue"] = scene.times_heard(queue, job) - before
-        # What is left must not be found by the next tick.
+        # The next run of the reconciler must not find the leftovers.
         scene.forget()
         return seen
 
-    def _unheard(self, queue: str, *words: str, **options: int) -> Seen:
+    def _unheard(self, queue: str, *words: str, **options: int) -> Observation:
         scene = self._scene
         job = scene.submit(*words, **options)
         scene.wait_for(queue, job)
         scene.make_due(job)
         return self._tick(job, queue)
 
-    def _unanswered(self, **changes: float | bool) -> Seen:
+    def _unanswered(self, **changes: float | bool) -> Observation:
         scene = self._scene
         job = scene.unanswered()
         scene.make_due(job, **changes)
         return self._tick(job)
 
-    def _refused(self) -> Seen:
+    def _refused(self) -> Observation:
         scene = self._scene
         job = scene.unanswered()
         scene.make_due(job, invoked=False)
         with scene.refusing(job, _REFUSED):
             return self._tick(job)
 
-    def _late(self) -> Seen:
+    def _late(self) -> Observation:
         scene = self._scene
         job = scene.unanswered()
         scene.make_due(job)
         scene.change(job, "job", deadline_at=_LONG_AGO)
         return self._tick(job)
 
-    def _tick_given_up(self, patience: Patience) -> Seen:
+    def _tick_given_up(self, wait: EffectWait) -> Observation:
         scene, queue = self._scene, "ReconcileJobsDeadLetter"
         name, client = scene.cloud.functions["ReconcileJobs"], scene.cloud.client("lambda")
         url, before = scene.cloud.outputs[f"{queue}Queue"], scene.waiting(queue)
-        # Without its table it cannot even begin.
+        # Without its table it cannot begin.
         variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         without = {key: value for key, value in variables.items() if key != "TAILRACE_LEDGER_TABLE"}
         config = {"FunctionName": name, "Qualifier": "$LATEST"}
@@ -221,7 +221,7 @@ class Functions:
         client.update_function_configuration(FunctionName=name, Environment={"Variables": without})
         try:
             client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
-            came = patience.until(lambda: scene.waiting(queue) > before)
+            came = wait.until(lambda: scene.waiting(queue) > before)
         finally:
             client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
             client.put_function_event_invoke_config(**config, MaximumRetryAttempts=2, MaximumEventAgeInSeconds=240)

@@ -1,4 +1,4 @@
-"""The steps of people: the commands of a producer, of an operator and of a reader, each with their own policy alone."""
+"""The steps of people: the commands of producer, operator and reader, each with one policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.identities import Person
 from tests.integration.access.steps.scene import CLOSED, Scene, plain
-from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.access.steps.step import EffectWait, Observation, Step
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
 LETTERS = ("succeeded", "failed", "retries", "results", "parked")
@@ -29,17 +29,20 @@ LETTERS = ("succeeded", "failed", "retries", "results", "parked")
 
 @dataclass(frozen=True)
 class Commands:
-    """``tailrace …`` as one person, in this process: a process of its own takes longer than most commands."""
+    """Runs ``tailrace …`` as one person, in this process.
+
+    Starting another takes longer than most commands.
+    """
 
     scene: Scene
     person: Person
 
-    def run(self, *arguments: str | Path, stdin: bytes = b"") -> Seen:
-        """How a command ended, and what it said of an error."""
+    def run(self, *arguments: str | Path, stdin: bytes = b"") -> Observation:
+        """Return a command's exit code and its error message."""
         return self.printed(*arguments, stdin=stdin)[0]
 
-    def printed(self, *arguments: str | Path, stdin: bytes = b"") -> tuple[Seen, bytes]:
-        """The same, and what the command printed."""
+    def printed(self, *arguments: str | Path, stdin: bytes = b"") -> tuple[Observation, bytes]:
+        """Return the same and the command's output."""
         stdout, stderr = io.BytesIO(), io.StringIO()
         environment = Environment(connect=self._connect, stdin=io.BytesIO(stdin), stdout=stdout, stderr=stderr)
         code = run([*map(str, arguments), "--stack", self.scene.cloud.facts.stack], environment)
@@ -47,7 +50,7 @@ class Commands:
         return {"the exit code": code, "said": plain(" ".join(errors))}, stdout.getvalue()
 
     def client(self) -> Tailrace:
-        """The client behind the commands."""
+        """Return the client behind the commands."""
         return self._connect(Target(stack=self.scene.cloud.facts.stack))
 
     def _connect(self, target: Target) -> Tailrace:
@@ -55,7 +58,7 @@ class Commands:
 
 
 class Producer:
-    """Submits, watches, cancels, downloads. ``finished`` is a job that has ended with rejected rows."""
+    """Submits, watches, cancels, downloads. ``finished`` is a finished job with rejected rows."""
 
     def __init__(self, scene: Scene, person: Person, finished: str) -> None:
         self._scene = scene
@@ -63,7 +66,7 @@ class Producer:
         self._finished = finished
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
+        """Return all steps."""
         ask, finished = self._commands.run, self._finished
         yield Step("tailrace status", lambda _: ask("status", finished))
         yield Step("tailrace jobs", lambda _: ask("jobs"))
@@ -75,24 +78,24 @@ class Producer:
         yield Step("tailrace submit, again", lambda _: self._again())
         yield Step("tailrace submit, to an endpoint that is gone", lambda _: self._nowhere())
 
-    def _submitted(self, count: int, *, ragged: int, key: str = "") -> Seen:
+    def _submitted(self, count: int, *, ragged: int, key: str = "") -> Observation:
         rows = [["key", *row] for row in demand_rows(count, seed=3)]
         source = self._scene.folder / "produced.csv"
         source.write_bytes(csv_bytes(rows, header=("key", *COLUMNS)) + b"ragged\n" * ragged)
         options = ("--keep", "key", "--chunk-rows", "4", *(("--job-key", key) if key else ()))
         return self._commands.run("submit", source, *options)
 
-    def _nowhere(self) -> Seen:
+    def _nowhere(self) -> Observation:
         with self._scene.without_endpoint():
             return self._submitted(1, ragged=0)
 
-    def _again(self) -> Seen:
+    def _again(self) -> Observation:
         key = uuid4().hex
         return {"at first": self._submitted(4, ragged=0, key=key), **self._submitted(4, ragged=0, key=key)}
 
 
 class Operator:
-    """Looks at what was parked and at dead letters, and mends."""
+    """Lists parked chunks and dead letters, and fixes them."""
 
     def __init__(self, scene: Scene, person: Person, finished: str) -> None:
         self._scene = scene
@@ -101,7 +104,7 @@ class Operator:
         self._finished = finished
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
+        """Return all steps."""
         ask = self._commands.run
         yield Step("tailrace jobs", lambda _: ask("jobs"))
         yield Step("tailrace dlq list", lambda _: self._listed())
@@ -125,34 +128,34 @@ class Operator:
         )
         yield Step("tailrace rejects", lambda _: ask("rejects", self._finished))
 
-    def _listed(self) -> Seen:
+    def _listed(self) -> Observation:
         seen, printed = self._commands.printed("dlq", "list")
         return {**seen, "printed": printed.decode()}
 
     def _letter(self, name: str, body: str = TEST_MESSAGE) -> str:
-        """The URL of a dead-letter queue that holds one letter."""
+        """Return the URL of a dead-letter queue that holds one message."""
         sqs, title = self._scene.cloud.client("sqs"), name.title().replace("-", "")
         url: str = self._scene.cloud.outputs[f"{title}DeadLetterQueue"]
         sqs.purge_queue(QueueUrl=url)
         sqs.send_message(QueueUrl=url, MessageBody=body)
         return url
 
-    def _peeked(self, name: str, _: Patience) -> Seen:
+    def _peeked(self, name: str, _: EffectWait) -> Observation:
         url = self._letter(name, "{}" if name == "reconcile-jobs" else TEST_MESSAGE)
         seen = self._commands.run("dlq", "peek", name, "--max", "1")
         return {**seen, "hidden letters": self._hidden(url)}
 
     def _hidden(self, url: str) -> Any:
-        """How many messages of a queue others cannot see: what was looked at is given back."""
+        """Return the number of a queue's invisible messages: peeked ones become visible again."""
         names = ["ApproximateNumberOfMessagesNotVisible"]
         return self._scene.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
 
-    def _redriven(self, name: str, _: Patience) -> Seen:
+    def _redriven(self, name: str, _: EffectWait) -> Observation:
         self._letter(name)
         seen = self._commands.run("dlq", "redrive", name, "--yes")
         return {**seen, "letters": self._scene.waiting(f"{name.title()}DeadLetter")}
 
-    def _deleted(self, _: Patience) -> Seen:
+    def _deleted(self, _: EffectWait) -> Observation:
         url = self._letter("reconcile-jobs", "{}")
         try:
             (letter,) = self._sqs.receive_message(QueueUrl=url)["Messages"]
@@ -162,7 +165,10 @@ class Operator:
         return {"the letter": "is gone"}
 
     def _chunk(self) -> tuple[str, str]:
-        """A job whose one chunk is parked, and that chunk's range, as people write it."""
+        """Create a job whose one chunk is parked.
+
+        Return it and the chunk's range as people write it.
+        """
         scene = self._scene
         scene.cloud.client("sqs").purge_queue(QueueUrl=scene.cloud.outputs["ParkedQueue"])
         job = scene.submit(CLOSED)
@@ -172,7 +178,7 @@ class Operator:
         scene.cloud.client("s3").put_object(Bucket=scene.bucket, Key=key, Body=b"the disk is full")
         return job, "0-1"
 
-    def _parked(self, *arguments: str, lost: bool = False) -> Seen:
+    def _parked(self, *arguments: str, lost: bool = False) -> Observation:
         job, rows = self._chunk()
         if lost:
             scene, (chunk,) = self._scene, self._scene.chunks(job)
@@ -184,14 +190,14 @@ class Operator:
         hidden = self._hidden(self._scene.cloud.outputs["ParkedQueue"])
         return {**seen, "printed": plain(printed.decode(errors="replace")), "hidden messages": hidden}
 
-    def _edited(self) -> Seen:
+    def _edited(self) -> Observation:
         job, rows = self._chunk()
         corrected = csv_bytes(demand_rows(1, seed=4), header=None)
         return self._commands.run("parked", "redrive", job, rows, "--edit", "-", stdin=corrected)
 
 
 class Reader:
-    """Reads results as a service of somebody else's does: a process, or a function behind a mapping."""
+    """Reads results as a foreign service does: a process, or a function behind a mapping."""
 
     def __init__(self, scene: Scene, person: Person, function: str, finished: str) -> None:
         self._scene = scene
@@ -201,7 +207,7 @@ class Reader:
         self._finished = finished
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
+        """Return all steps."""
         yield Step("map a function to the queue", lambda _: self._mapped())
         yield Step("give back what was not worked on", lambda _: self._given_back())
         yield Step("tailrace results", lambda _: self._read())
@@ -226,7 +232,7 @@ class Reader:
             )
             sqs.send_message(QueueUrl=url, MessageBody=event.to_json())
 
-    def _given_back(self) -> Seen:
+    def _given_back(self) -> Observation:
         self._fill(3)
         try:
             with self._commands.client() as client, client.results() as reader:
@@ -238,12 +244,12 @@ class Reader:
         found = self._scene.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return {"reading": "ends well", "messages hidden": found["Attributes"]}
 
-    def _read(self) -> Seen:
+    def _read(self) -> Observation:
         self._fill(1)
         seen = self._commands.run("results", "--json")
         return {**seen, "messages left": self._scene.waiting("Results")}
 
-    def _fetched(self, what: str, _: Patience) -> Seen:
+    def _fetched(self, what: str, _: EffectWait) -> Observation:
         keys = [key for key in self._scene.keys(self._finished) if key.startswith(what)]
         try:
             for key in keys:
@@ -252,7 +258,7 @@ class Reader:
             return {"the object": plain(str(error))}
         return {"the object": f"is read ({len(keys) > 0})"}
 
-    def _mapped(self) -> Seen:
+    def _mapped(self) -> Observation:
         client: Any = self._scene.cloud.client("lambda")
         try:
             made = client.create_event_source_mapping(

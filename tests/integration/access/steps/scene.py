@@ -27,7 +27,7 @@ from tailrace_local.control.fault_admin import SECTIONS, CloudFaultPlan, FaultAd
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud
-from tests.integration.access.steps.step import Patience, Seen
+from tests.integration.access.steps.step import EffectWait, Observation
 from tests.integration.local.polling import eventually
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
@@ -134,8 +134,8 @@ class Scene:
     def submit(self, *words: str, bad: int | None = None, ragged: int = 0, keep: int = 0, **options: Any) -> str:
         """A job of one row for each word, in one chunk; its id.
 
-        The row ``bad`` is one that the model refuses. So many ``ragged`` rows follow that cannot be sent; there is a
-        kept column of ``keep`` bytes if any.
+        The row ``bad`` is one that the model refuses. So many ``ragged`` rows follow that cannot be
+        sent; there is a kept column of ``keep`` bytes if any.
         """
         rows = demand_rows(len(words), seed=5)
         for index, word in enumerate(words):
@@ -218,7 +218,10 @@ class Scene:
             eventually(lambda: self._endpoint_status() == "InService", what="the endpoint in service")
 
     def answered(self) -> None:
-        """Wait until the endpoint is done with every request: what it tells of them is told then."""
+        """Wait until the endpoint is done with every request.
+
+        What it tells of them is told then.
+        """
         url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.outputs['EndpointName']}"
         eventually(lambda: (get_json(url) or {}).get("backlog") == 0, what="an answer to every request")
 
@@ -245,7 +248,10 @@ class Scene:
         return sum(map(int, found["Attributes"].values()))
 
     def heard(self, queue: str, about: str) -> str | None:
-        """The body of a queue's message that has this text, taken out of the queue; None while there is none."""
+        """The body of a queue's message that has this text, taken out of the queue.
+
+        None while there is none.
+        """
         return next(iter(self._said(queue, about)), None)
 
     def times_heard(self, queue: str, about: str) -> int:
@@ -290,7 +296,7 @@ class Scene:
         finally:
             scheduler.delete_schedule(Name=name)
 
-    def logged(self, patience: Patience, function: str, event: Mapping[str, Any]) -> Seen:
+    def logged(self, wait: EffectWait, function: str, event: Mapping[str, Any]) -> Observation:
         """What a new process of a function leaves in its log."""
         name, client, logs = self.cloud.functions[function], self.cloud.client("lambda"), self.cloud.client("logs")
         # Another timeout makes it another version, which no process serves yet.
@@ -299,21 +305,21 @@ class Scene:
         began = int(time.time() * 1000)
         client.update_function_configuration(FunctionName=name, Timeout=described["Timeout"] ^ 1)
         seen = self.invoked(function, event)
-        lines = patience.until(lambda: logs.filter_log_events(logGroupName=group, startTime=began)["events"])
+        lines = wait.until(lambda: logs.filter_log_events(logGroupName=group, startTime=began)["events"])
         return {"the invocation": seen["the invocation"], "the log": "is written" if lines else "is lost"}
 
-    def after(self, function: str, queue: str, job: str) -> Seen:
+    def after(self, function: str, queue: str, job: str) -> Observation:
         """What a function makes of what the endpoint said of a job."""
         return self.told(function, queue, self.wait_for(queue, job), job)
 
-    def told(self, function: str, queue: str, body: str, job: str | None = None) -> Seen:
+    def told(self, function: str, queue: str, body: str, job: str | None = None) -> Observation:
         """What a function makes of a message, and what became of the job."""
         message = {"MessageId": "1", "ReceiptHandle": "1", "Body": body, "MD5OfBody": "0"}
         event = {"Records": [event_record(message, queue_arn=self.queue_arn(queue))]}
         seen = self.invoked(function, event)
         return {**seen, **(self.became_of(job) if job else {})}
 
-    def invoked(self, function: str, event: Mapping[str, Any]) -> Seen:
+    def invoked(self, function: str, event: Mapping[str, Any]) -> Observation:
         """What a function answers, what it says in its log, and by how much the queues grow."""
         before = {queue: self.waiting(queue) for queue in _QUEUES[2:5]}
         answer = self.cloud.client("lambda").invoke(
@@ -327,7 +333,7 @@ class Scene:
             **{f"messages in {queue}Queue": self.waiting(queue) - before[queue] for queue in before},
         }
 
-    def became_of(self, job: str) -> Seen:
+    def became_of(self, job: str) -> Observation:
         """The state of a job, of its chunks and of its objects."""
         found = self.client.status(job)
         return {
@@ -342,7 +348,10 @@ class Scene:
         }
 
     def drop_uploads(self) -> int:
-        """How many objects are on their way up and will never be there; none of them is afterwards."""
+        """How many objects are on their way up and will never be there.
+
+        None of them is afterwards.
+        """
         s3 = self.cloud.client("s3")
         found = s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
         for each in found:

@@ -1,4 +1,4 @@
-"""The steps of those whom services act for: the endpoint's role, the schedule's, the model provider's."""
+"""The steps of roles that services assume: the endpoint's, the schedule's, ProvideModel's."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from botocore.exceptions import ClientError
 
 from tailrace_consumers.provide_model.containers import Container, definitions, digest
 from tests.integration.access.steps.scene import Scene, plain
-from tests.integration.access.steps.step import Patience, Seen, Step
+from tests.integration.access.steps.step import EffectWait, Observation, Step
 from tests.integration.local.polling import eventually
 
 GONE = "-gone"
-"""How the name of a function ends that is not there: that it may not be called is no want of a grant."""
+"""Suffix of the name of a missing function, whose refused calls reveal no missing grant."""
 
 
 class Endpoint:
-    """What SageMaker does with the endpoint's execution role."""
+    """The actions of SageMaker with the endpoint's execution role."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
+        """Return all steps."""
         yield Step("publish metrics", self._measured)
         yield Step("answer a chunk", lambda _: self._answered(bad=None))
         yield Step("report a failure", lambda _: self._answered(bad=0))
         yield Step("report an input that is missing", lambda _: self._missing())
         yield Step("start an instance that logs", self._started)
 
-    def _measured(self, patience: Patience) -> Seen:
+    def _measured(self, wait: EffectWait) -> Observation:
         began, client = time.time(), self._scene.cloud.client("cloudwatch")
         asked = {
             "Namespace": "AWS/SageMaker",
@@ -51,10 +51,10 @@ class Endpoint:
 
         before = count()
         with self._scene.cloud.time_scaled(1 / 20):
-            measured = patience.until(lambda: count() > before)
+            measured = wait.until(lambda: count() > before)
         return {"metrics": "are there" if measured else "are lost"}
 
-    def _answered(self, bad: int | None) -> Seen:
+    def _answered(self, bad: int | None) -> Observation:
         scene = self._scene
         job = scene.submit("", bad=bad)
         (chunk,) = scene.chunks(job)
@@ -65,7 +65,7 @@ class Endpoint:
             "the failure": "is stored" if scene.has(chunk.failure_location) else "is not stored",
         }
 
-    def _missing(self) -> Seen:
+    def _missing(self) -> Observation:
         scene, name = self._scene, uuid4().hex
         scene.cloud.client("sagemaker-runtime").invoke_endpoint_async(
             EndpointName=scene.cloud.outputs["EndpointName"],
@@ -75,8 +75,8 @@ class Endpoint:
         scene.answered()
         return {"the notification": _told(scene.heard("Failed", name)).replace(name, "…")}
 
-    def _started(self, patience: Patience) -> Seen:
-        """The endpoint is updated to a copy of its configuration, and its log group has to be made again."""
+    def _started(self, wait: EffectWait) -> Observation:
+        """Update the endpoint to a copy of its configuration, and have its log group created again."""
         scene, client = self._scene, self._scene.cloud.client("sagemaker")
         logs, name = scene.cloud.client("logs"), scene.cloud.outputs["EndpointName"]
         described = client.describe_endpoint(EndpointName=name)
@@ -90,7 +90,7 @@ class Endpoint:
         if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
             logs.delete_log_group(logGroupName=group)
         client.update_endpoint(EndpointName=name, EndpointConfigName=copied)
-        # Whoever was refused, an update comes to an end; until then the endpoint takes no other.
+        # An update ends even after a refusal; until then the endpoint accepts no other.
         eventually(lambda: client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating", what="the end")
         found = client.describe_endpoint(EndpointName=name)
         changed = found["EndpointConfigName"] == copied
@@ -99,7 +99,7 @@ class Endpoint:
             there = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
             return bool(there) and bool(logs.filter_log_events(logGroupName=group)["events"])
 
-        lines = changed and patience.until(logged)
+        lines = changed and wait.until(logged)
         return {
             "the new instance": "serves" if changed else plain(found.get("FailureReason", "")),
             "its log": "is written" if lines else "is lost",
@@ -107,18 +107,18 @@ class Endpoint:
 
 
 class Schedule:
-    """What the scheduler does with the schedule's role."""
+    """The actions of the scheduler with the schedule's role."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
+        """Return all steps."""
         yield Step("tick", self._ticked)
         yield Step("keep a tick that cannot be delivered", self._given_up)
 
-    def _ticked(self, patience: Patience) -> Seen:
-        """A schedule of the same target that is due at once."""
+    def _ticked(self, wait: EffectWait) -> Observation:
+        """Create a schedule with the same target, due at once."""
         scene = self._scene
         logs, client = scene.cloud.client("logs"), scene.cloud.client("lambda")
         function = scene.cloud.functions["ReconcileJobs"]
@@ -129,40 +129,40 @@ class Schedule:
             return bool(logs.filter_log_events(logGroupName=group, startTime=began)["events"])
 
         with scene.schedule(scene.function_arn("ReconcileJobs")):
-            return {"the tick": "is delivered" if patience.until(ran) else "is lost"}
+            return {"the tick": "is delivered" if wait.until(ran) else "is lost"}
 
-    def _given_up(self, patience: Patience) -> Seen:
+    def _given_up(self, wait: EffectWait) -> Observation:
         scene, queue = self._scene, "ReconcileJobsDeadLetter"
         before = scene.waiting(queue)
         with scene.schedule(scene.function_arn("ReconcileJobs") + GONE):
-            came = patience.until(lambda: scene.waiting(queue) > before)
+            came = wait.until(lambda: scene.waiting(queue) > before)
         return {"the dead letter": "is there" if came else "is lost"}
 
 
 class ModelProvider:
-    """What CloudFormation has the function ProvideModel do."""
+    """The actions of ProvideModel for CloudFormation."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     def steps(self) -> Iterator[Step]:
-        """All of them."""
-        yield Step("start a process that logs", lambda patience: self._scene.logged(patience, "ProvideModel", {}))
+        """Return all steps."""
+        yield Step("start a process that logs", lambda wait: self._scene.logged(wait, "ProvideModel", {}))
         yield Step("make a model", self._made)
         yield Step("delete a model", self._deleted)
 
-    def _made(self, patience: Patience) -> Seen:
+    def _made(self, wait: EffectWait) -> Observation:
         name, model = self._stack(), uuid4().hex
         self._create(name, model)
-        made = patience.until(lambda: self._status(name) == "CREATE_COMPLETE")
+        made = wait.until(lambda: self._status(name) == "CREATE_COMPLETE")
         return {"the model": "is made" if made else "is not made as long as it lacks that"}
 
-    def _deleted(self, patience: Patience) -> Seen:
+    def _deleted(self, wait: EffectWait) -> Observation:
         name, model = self._stack(), uuid4().hex
         self._create(name, model)
         eventually(lambda: self._status(name) == "CREATE_COMPLETE", what="the model to delete")
         self._scene.cloud.client("cloudformation").delete_stack(StackName=name)
-        gone = patience.until(lambda: self._status(name) in {None, "DELETE_COMPLETE"})
+        gone = wait.until(lambda: self._status(name) in {None, "DELETE_COMPLETE"})
         return {"the model": "is gone" if gone else "stays as long as it lacks that"}
 
     @staticmethod
