@@ -69,7 +69,7 @@ class Removals:
         return taken
 
     def find_effect(self, grant: Grant, taken: Sequence[StepBaseline]) -> GrantEffect | None:
-        """Return the first step with a request that only this grant allows, and that ends differently without it."""
+        """Return the first step that ends differently without this grant."""
         for each in taken:
             if self._only_one(grant, each.asked) and (found := self._without(grant, each)):
                 return found

@@ -1,4 +1,7 @@
-"""One cloud for all deployments: over TLS, with IAM enforced, and with pipelines allowed for who insists."""
+"""One cloud for all deployments.
+
+Over TLS, with IAM enforced, and with serial pipelines allowed on request.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
 
 @pytest.fixture(scope="package")
 def blank(cloud: RunningCloud) -> Stack:
-    """A stack that nobody deploys: what `sam build` made, and how to name another one."""
+    """An undeployed stack of `sam build`'s output, from which tests derive stacks of other names."""
     workspace = Workspace.here()
     built, _ = Builder(workspace).template(workspace.template)
     stack = Stack(cloud, built, "blank")
@@ -51,20 +54,20 @@ def demo(blank: Stack) -> DemoModel:
 
 @dataclass(frozen=True)
 class Base:
-    """The stack that most tests begin with, what the cloud held before it, and what its model answers when asked."""
+    """The stack of most tests, the cloud's inventory before it, and its model's predictions."""
 
     stack: Stack
     before: set[str]
     told: dict[tuple[str, ...], str]
 
     def expected(self, rows: list[Row]) -> list[str]:
-        """The prediction of each row, which has to be one of `ROWS`. All modes have the same model."""
+        """Return the prediction of each row, one of `ROWS`. All modes have the same model."""
         return [self.told[tuple(row)] for row in rows]
 
 
 @pytest.fixture(scope="package")
 def base(blank: Stack, demo: DemoModel) -> Base:
-    """The whole template for `ModelImage`, put there by the SAM CLI."""
+    """The whole template for `ModelImage`, deployed by the SAM CLI."""
     stack = Stack(blank.cloud, blank.built, "tailrace")
     before = inventory(stack.cloud)
     facts = stack.deploy(demo.parameters())

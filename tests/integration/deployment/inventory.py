@@ -9,7 +9,7 @@ from tailrace_local.testing import RunningCloud
 
 
 def inventory(cloud: RunningCloud) -> set[str]:
-    """``service kind name`` of each thing that there is."""
+    """Return ``service kind name`` of each existing resource."""
     return {f"{kind} {name}" for kind, names in _kinds(cloud) for name in names}
 
 

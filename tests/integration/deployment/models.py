@@ -22,17 +22,17 @@ ENVIRONMENTS = {1: [REGRESSOR], 2: [FEATURISER, REGRESSOR], 3: [FEATURISER, LOGA
 
 @dataclass(frozen=True)
 class DemoModel:
-    """Where the demo's model lies: its image, and its archive in S3."""
+    """The locations of the demo's model: its image, and its archive in S3."""
 
     image: str
     data_url: str
 
     def parameters(self) -> dict[str, str]:
-        """The template's, for this image."""
+        """Return the template's parameters for this image."""
         return {"ModelImage": self.image, "ModelDataUrl": self.data_url}
 
     def containers(self, count: int) -> list[Json]:
-        """As a candidate lists them."""
+        """Return the containers as a candidate lists them."""
         return [
             {"Image": self.image, "ModelDataUrl": self.data_url, "Environment": environment}
             for environment in ENVIRONMENTS[count]
@@ -40,7 +40,7 @@ class DemoModel:
 
 
 def make_job(cloud: RunningCloud, name: str) -> None:
-    """An AutoML job that nothing has become of yet."""
+    """Create an AutoML job that is still in progress."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/train.csv"}}
     cloud.client("sagemaker").create_auto_ml_job_v2(
         AutoMLJobName=name,
@@ -52,7 +52,7 @@ def make_job(cloud: RunningCloud, name: str) -> None:
 
 
 def tell(cloud: RunningCloud, name: str, description: Json) -> None:
-    """Say what became of it."""
+    """Set the job's result."""
     request = urllib.request.Request(  # noqa: S310 - the local cloud's own address
         f"{cloud.own_url}/_tailrace/sagemaker/auto-ml-jobs/{name}", json.dumps(description).encode(), method="PUT"
     )
@@ -61,7 +61,7 @@ def tell(cloud: RunningCloud, name: str, description: Json) -> None:
 
 
 def finished_job(cloud: RunningCloud, name: str, containers: list[Json]) -> str:
-    """A completed job whose best candidate has these containers; its name."""
+    """Create a completed job whose best candidate has these containers; return its name."""
     make_job(cloud, name)
     tell(cloud, name, {"AutoMLJobStatus": "Completed", "BestCandidate": {"InferenceContainers": containers}})
     return name

@@ -1,4 +1,7 @@
-"""Stacks of the whole template on one cloud: deployed by the SAM CLI, changed, watched, taken down."""
+"""Stacks of the whole template on one cloud.
+
+Deployed by the SAM CLI, updated, observed, deleted.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ from tests.integration.pipeline.demand_rows import Row, csv_bytes, read_csv
 Json = dict[str, Any]
 TIMEOUT_S = 240.0
 UNWATCHED = {"Monitoring": "false"}
-"""For a stack that is not about alarms: without them it is sooner made."""
+"""Parameters of a stack without alarms, which deploys faster."""
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack, there or not."""
+    """A stack, deployed or not."""
 
     cloud: RunningCloud
     built: Path
@@ -38,16 +41,19 @@ class Stack:
 
     @functools.cached_property
     def deployment(self) -> Deployment:
-        """What puts it there."""
+        """The deployment of this stack."""
         facts = replace(self.cloud.facts, stack=self.name)
         return Deployment(Workspace.here(), StateDirectory(self.cloud.state_dir), facts)
 
     def deploy(self, parameters: Mapping[str, str], *, built: Path | None = None) -> CloudFacts:
-        """``sam deploy``. Raises DeployError with what ``tailrace local up`` prints."""
+        """Run ``sam deploy``.
+
+        Raises DeployError with the text that ``tailrace local up`` prints.
+        """
         return self.deployment.deploy(built or self.built, parameters, timeout_s=TIMEOUT_S)
 
     def change(self, **parameters: str) -> str:
-        """Update these parameters of the template that is there; the state in which that ends."""
+        """Update these parameters of the deployed template; return the final state."""
         cloudformation = self.cloud.client("cloudformation")
         known = cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Parameters"]
         names = [parameter["ParameterKey"] for parameter in known]
@@ -65,7 +71,7 @@ class Stack:
         return self.settled()
 
     def settled(self) -> str:
-        """The state in which what is under way ends."""
+        """Wait for the operation in progress; return the final state."""
 
         def look() -> str | None:
             status = self.status()
@@ -74,14 +80,14 @@ class Stack:
         return eventually(look, within_s=TIMEOUT_S, what=f"the end of the change of {self.name}") or ""
 
     def status(self) -> str | None:
-        """StackStatus; None when there is no stack of this name."""
+        """Return StackStatus; None when the stack does not exist."""
         with suppress(ClientError):
             found = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)
             return str(found["Stacks"][0]["StackStatus"])
         return None
 
     def delete(self) -> None:
-        """DeleteStack, until it is gone. Raises AssertionError when something could not be deleted."""
+        """Delete the stack and wait. Raises AssertionError when a resource could not be deleted."""
         self.cloud.client("cloudformation").delete_stack(StackName=self.name)
 
         def look() -> bool:
@@ -92,7 +98,7 @@ class Stack:
         eventually(look, within_s=TIMEOUT_S, what=f"the deletion of {self.name}")
 
     def resources(self, kind: str | None = None, stack: str | None = None) -> dict[str, str]:
-        """Physical ids by logical id, of it and of what is nested in it."""
+        """Return physical ids by logical id, of the stack and its nested stacks."""
         pages = self.cloud.client("cloudformation").get_paginator("list_stack_resources")
         listed = [
             one for page in pages.paginate(StackName=stack or self.name) for one in page["StackResourceSummaries"]
@@ -106,7 +112,7 @@ class Stack:
         return found
 
     def create(self, template: str, **parameters: str) -> str:
-        """CreateStack with a template that lies in S3; the state in which that ends."""
+        """Create the stack from a template in S3; return the final state."""
         self.cloud.client("cloudformation").create_stack(
             StackName=self.name,
             TemplateURL=template,
@@ -116,30 +122,30 @@ class Stack:
         return self.settled()
 
     def reasons(self) -> str:
-        """Why resources of it, and of what is nested in it, failed, as ``tailrace local up`` prints it."""
+        """Return why resources failed, nested ones too, as ``tailrace local up`` prints it."""
         return "\n".join(self.deployment.failures(self.name))
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Its outputs."""
+        """Return the stack's outputs."""
         return self.deployment.facts().outputs
 
     def endpoint(self) -> Json:
-        """Its endpoint as DescribeEndpoint shows it."""
+        """Return the stack's endpoint as DescribeEndpoint shows it."""
         described: Json = self.cloud.client("sagemaker").describe_endpoint(EndpointName=self.outputs["EndpointName"])
         return described
 
     def images(self) -> list[str]:
-        """The images that serve behind its endpoint, in their order."""
+        """Return the images behind the stack's endpoint, in their order."""
         (variant,) = self.endpoint()["ProductionVariants"]
         return [image["SpecifiedImage"] for image in variant["DeployedImages"]]
 
     def client(self) -> Tailrace:
-        """A client of it, as people have one."""
+        """Create a client of the stack, as users do."""
         return Tailrace(self.name, session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
 
     def score(self, rows: list[Row]) -> tuple[Job, list[str]]:
-        """A job of these rows, and the prediction of each."""
+        """Run a job of these rows; return the prediction of each."""
         with self.client() as client:
             submitted = client.submit("-", stdin=io.BytesIO(csv_bytes(rows)), chunk_rows=100)
             job = client.wait(submitted.job_id, timeout_s=TIMEOUT_S)
@@ -147,14 +153,14 @@ class Stack:
 
 
 def predictions(client: Tailrace, job: Job) -> list[str]:
-    """The prediction of each row of a job."""
+    """Return the prediction of each row of a job."""
     written = io.BytesIO()
     client.download(job.job_id, written)
     return [row[-1] for row in read_csv(written.getvalue())[1:]]
 
 
 def discard(cloud: RunningCloud, kept: set[str]) -> None:
-    """Delete for good what a stack retained: `inventory`'s names of buckets and tables."""
+    """Delete a stack's retained buckets and tables, given by `inventory`'s names."""
     tables, objects = cloud.client("dynamodb"), cloud.client("s3")
     for kind, name in (item.split() for item in kept):
         if kind == "table":

@@ -1,4 +1,4 @@
-"""A stack for an endpoint that somebody else made, with a role of its own."""
+"""A stack for an existing endpoint with a role of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def allow(action: str | list[str], *resources: str) -> dict[str, Any]:
 
 @pytest.fixture
 def beside(base: Base, demo: DemoModel) -> Iterator[Stack]:
-    """The stack, and the endpoint that writes to its bucket and speaks to its topics."""
+    """The stack, and the endpoint that writes to its bucket and publishes to its topics."""
     stack = Stack(base.stack.cloud, base.stack.built, "beside")
     iam, sagemaker = stack.cloud.client("iam"), stack.cloud.client("sagemaker")
     role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]

@@ -1,4 +1,4 @@
-"""A deployment that fails says why and is taken back, the first one and an update alike."""
+"""A failed deployment reports why and rolls back, a first one and an update alike."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.deployment.stacks import UNWATCHED, Stack, discard
 
 pytestmark = pytest.mark.cloud
 
-# What the container does not start with, and what nobody knows an image for.
+# An environment with which the container does not start, and an image that does not exist.
 SICK = {"ModelEnvironment": '{"MAX_CONTENT_LENGTH": "plenty"}'}
 UNKNOWN = {"ModelImage": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/nobodys/model:1"}
 
@@ -37,7 +37,7 @@ def template(base: Base) -> str:
 
 @contextmanager
 def only_retained_left(stack: Stack) -> Iterator[None]:
-    """What the block makes of the stack goes with it, but for the bucket and the ledger."""
+    """Assert that the block leaves only the stack's bucket and ledger, and delete them."""
     before = inventory(stack.cloud)
     yield
     left = {item for item in inventory(stack.cloud) - before if not item.startswith("log group /aws/sagemaker/")}
@@ -66,7 +66,7 @@ def test_a_pipeline_that_nobody_insisted_on_is_refused_with_what_to_do(base: Bas
 
 
 def root_reasons(stack: Stack) -> str:
-    """What the events of the root alone, all that `sam deploy` shows, say of the model's source."""
+    """Return the root stack's reasons for the model's source: `sam deploy` shows no others."""
     events = stack.cloud.client("cloudformation").describe_stack_events(StackName=stack.name)["StackEvents"]
     found = [event for event in events if event["LogicalResourceId"] == "ModelSource"]
     return "\n".join(event.get("ResourceStatusReason", "") for event in found)
@@ -113,7 +113,7 @@ def refusing(stack: Stack) -> Iterator[None]:
 
 
 def state(stack: Stack) -> dict[str, Any]:
-    """What a failed update must leave as it was."""
+    """Return the state that a failed update must leave unchanged."""
     endpoint = stack.endpoint()
     kept = ("EndpointConfigName", "EndpointStatus", "ProductionVariants")
     return {

@@ -1,4 +1,4 @@
-"""Bucket, queues and topics refuse who comes without TLS, whatever else that one may do."""
+"""Bucket, queues and topics refuse requests without TLS, whatever the caller's permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each way to choose a model, deployed by the SAM CLI, and updates from one to the next while a job runs."""
+"""Each choice of a model, deployed by the SAM CLI, and updates between them while a job runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_job_is_scored_by_the_model_of_an_image(base: Base) -> None:
 
 @dataclass(frozen=True)
 class Updated:
-    """What three updates made of the stack, and of the job that ran meanwhile."""
+    """The stack after three updates, and the job that ran meanwhile."""
 
     job: Job
     rows: list[Row]
@@ -50,7 +50,7 @@ class Updated:
 
 @pytest.fixture(scope="module")
 def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactory) -> Updated:
-    """A new model (a job's, of three containers), new scaling bounds, new code, with invocations at work each time."""
+    """A new model (a job's, three containers), new scaling bounds, new code, during invocations."""
     stack, faults = base.stack, FaultAdmin(base.stack.cloud.own_url)
     images_before, code_before = stack.images(), code_of(stack, "CollectResults")
     job_name = finished_job(stack.cloud, "three-containers", demo.containers(3))
@@ -88,7 +88,7 @@ def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactor
 
 @contextmanager
 def at_work(stack: Stack) -> Iterator[None]:
-    """Makes sure that invocations run when the block begins and when it ends."""
+    """Ensure that invocations run when the block begins and when it ends."""
     url = f"{stack.cloud.own_url}/_tailrace/sagemaker/endpoints/{stack.outputs['EndpointName']}"
     assert (get_json(url, timeout_s=60) or {})["in_flight"] > 0
     yield
@@ -96,7 +96,7 @@ def at_work(stack: Stack) -> Iterator[None]:
 
 
 def of_job(name: str, *, pipeline: bool) -> dict[str, str]:
-    """The template's parameters for a job; a stack keeps those that it is not told."""
+    """The template's parameters for a job; an update keeps all others."""
     allowed = "true" if pipeline else "false"
     return {"AutoMLJobName": name, "AllowSerialPipeline": allowed, "ModelImage": "", "ModelDataUrl": ""}
 
@@ -112,7 +112,7 @@ def with_other_code(built: Path, folder: Path) -> Path:
     shutil.copytree(built.parent, copied, symlinks=True)
     handler = copied / "CollectResults" / "tailrace_consumers" / "collect_results" / "handler.py"
     handler.write_text(f'{handler.read_text()}\nprint("{ANOTHER_VERSION}")\n')
-    # What is compiled is believed unseen.
+    # Python would trust compiled files without comparing their sources.
     shutil.rmtree(handler.parent / "__pycache__", ignore_errors=True)
     return copied / built.name
 

@@ -1,4 +1,7 @@
-"""The last to run, as its name comes last: a stack that is deleted leaves what it retains on purpose, nothing else."""
+"""Deletion of a stack leaves what it retains on purpose, nothing else.
+
+By its name this file runs last.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ def test_a_deleted_stack_leaves_the_bucket_and_the_ledger(base: Base) -> None:
     outputs = base.stack.outputs
     base.stack.delete()
     left = inventory(base.stack.cloud) - base.before
-    # SageMaker writes an endpoint's logs; nobody's stack has them.
+    # SageMaker creates an endpoint's log groups; no stack owns them.
     assert {item for item in left if not item.startswith("log group /aws/sagemaker/Endpoints/")} == {
         f"bucket {outputs['Bucket']}",
         f"table {outputs['LedgerTable']}",

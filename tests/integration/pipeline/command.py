@@ -1,4 +1,4 @@
-"""The command `tailrace`, run as people run it: in a process of its own, against the deployed cloud."""
+"""The command `tailrace` in a process of its own, against the deployed cloud."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT_S = 180
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command left: its exit code and what it printed."""
+    """A command's exit code and its output."""
 
     code: int
     stdout: bytes
@@ -26,19 +26,19 @@ class Finished:
 
     @property
     def json(self) -> Any:
-        """The one object on stdout."""
+        """Return the one JSON object on stdout."""
         return json.loads(self.stdout)
 
     @property
     def json_lines(self) -> list[Any]:
-        """The objects on stdout, one a line."""
+        """Return the JSON objects on stdout, one a line."""
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
 def tailrace(
     cloud: RunningCloud, *arguments: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
 ) -> Finished:
-    """Run ``tailrace`` with the cloud's credentials; ends after `TIMEOUT_S` seconds whatever happens."""
+    """Run ``tailrace`` with the cloud's credentials, for at most `TIMEOUT_S` seconds."""
     program = Path(sys.executable).with_name("tailrace")
     done = subprocess.run(
         [program, *map(str, arguments)],
@@ -52,10 +52,10 @@ def tailrace(
 
 
 def submit(cloud: RunningCloud, *arguments: str | Path, stdin: bytes = b"") -> Finished:
-    """``tailrace submit … --stack … --json``."""
+    """Run ``tailrace submit … --stack … --json``."""
     return tailrace(cloud, "submit", *arguments, "--stack", cloud.facts.stack, "--json", stdin=stdin)
 
 
 def counts(finished: Finished) -> Sequence[int]:
-    """Rows in all, scored, rejected and cancelled, of a ``submit --json``."""
+    """Return the rows of a ``submit --json``: total, scored, rejected and cancelled."""
     return [finished.json[name] for name in ("rows_total", "rows_scored", "rows_rejected", "rows_cancelled")]

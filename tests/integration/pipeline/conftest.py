@@ -12,7 +12,10 @@ from tests.tools import skipped_without_tools
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The deployed cloud; IAM is enforced: functions and endpoint can do what the template's roles allow, no more."""
+    """The deployed cloud with IAM enforced.
+
+    Functions and endpoint have the template's roles, no more.
+    """
     with (
         skipped_without_tools(),
         running_cloud(tmp_path_factory.mktemp("cloud") / "state", enforce_iam=True) as running,

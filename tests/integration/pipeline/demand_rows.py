@@ -1,4 +1,4 @@
-"""Rows that the demo's model scores, with whatever a CSV may hold, and the model asked directly for its answers."""
+"""Rows for the demo's model, with any text of a CSV, and the model's direct predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AWKWARD = ("Juice, Mango", 'so-called "Juice"', "Juice\nMango", "Juice\r\nMango"
 
 
 def demand_rows(count: int, seed: int = 0, *, awkward: bool = False) -> list[Row]:
-    """``count`` rows in the model's columns; with ``awkward`` texts that only a reader of RFC 4180 survives."""
+    """Generate ``count`` rows; ``awkward`` adds texts that only a reader of RFC 4180 parses."""
     source = random.Random(seed)
     return [
         [
@@ -34,7 +34,7 @@ def demand_rows(count: int, seed: int = 0, *, awkward: bool = False) -> list[Row
 
 
 def csv_bytes(rows: Iterable[Sequence[str]], *, header: Sequence[str] | None = COLUMNS, end: str = "\n") -> bytes:
-    """The rows as a CSV file."""
+    """Return the rows as a CSV file."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=end)
     if header is not None:
@@ -44,7 +44,7 @@ def csv_bytes(rows: Iterable[Sequence[str]], *, header: Sequence[str] | None = C
 
 
 def ask_model(model_url: str, rows: Sequence[Row]) -> list[str]:
-    """What the model server answers when it is asked directly, one answer a row."""
+    """Return the model server's direct predictions, one a row."""
     answers: list[str] = []
     for start in range(0, len(rows), 1000):
         body = csv_bytes(rows[start : start + 1000], header=None)
@@ -58,5 +58,5 @@ def ask_model(model_url: str, rows: Sequence[Row]) -> list[str]:
 
 
 def read_csv(content: bytes) -> list[Row]:
-    """The records of a CSV file."""
+    """Return the records of a CSV file."""
     return list(csv.reader(io.StringIO(content.decode(), newline="")))

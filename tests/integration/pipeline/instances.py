@@ -8,7 +8,7 @@ from tests.integration.local.polling import eventually
 
 
 def scale(cloud: RunningCloud, count: int) -> None:
-    """Have so many; without any, requests wait."""
+    """Set the number of instances; with 0, requests wait."""
     sagemaker, name = cloud.client("sagemaker"), cloud.facts.endpoint_name
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
@@ -20,6 +20,6 @@ def scale(cloud: RunningCloud, count: int) -> None:
 
 
 def answered(cloud: RunningCloud) -> None:
-    """Wait until they are done with every request: what they tell of them is told then."""
+    """Wait until every request is completed and its notification sent."""
     url = f"{cloud.own_url}/_tailrace/sagemaker/endpoints/{cloud.facts.endpoint_name}"
     eventually(lambda: (get_json(url) or {}).get("backlog") == 0, what="an answer to every request")

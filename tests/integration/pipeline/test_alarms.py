@@ -1,4 +1,4 @@
-"""The deployed stack's alarms: they speak when what they watch for is there, and again when it is over."""
+"""The deployed stack's alarms notify when their condition begins and when it ends."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.integration.pipeline.instances import scale
 
 pytestmark = pytest.mark.cloud
 
-# A minute of an alarm takes a second.
+# An alarm's minute takes a second.
 TIME_SCALE = 1 / 60
-# Of an alarm that waits for an hour.
+# The bound for an alarm that waits for an hour.
 IDLE_TIME_SCALE = 1 / 200
 
 
@@ -39,7 +39,7 @@ def alarms(cloud: RunningCloud) -> Iterator[AlarmQueue]:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric by all that tells it apart."""
+    """A metric, identified by namespace, name and dimensions."""
 
     namespace: str
     name: str
@@ -60,7 +60,7 @@ def test_a_message_that_needs_a_person_is_told_and_so_is_that_it_is_gone(
     cloud: RunningCloud, alarms: AlarmQueue, queue: str, alarm: str
 ) -> None:
     sqs, url = cloud.client("sqs"), physical_id(cloud, queue)
-    # Other tests may have left some, and alarms that spoke of them.
+    # Other tests may have left messages, and alarms about them.
     sqs.purge_queue(QueueUrl=url)
     eventually(lambda: state_of(cloud, alarm) == "OK", what=f"{alarm} to be silent")
     sqs.send_message(QueueUrl=url, MessageBody="{}")
@@ -114,7 +114,7 @@ def test_instances_that_run_with_nothing_to_do_are_told(cloud: RunningCloud, ala
 
 
 def with_values(properties: Any, values: dict[str, str]) -> Any:
-    """A resource's properties with the values of parameters."""
+    """Return a resource's properties with the values of parameters."""
     match properties:
         case {"Ref": name, **others} if not others:
             return values.get(name, properties)
@@ -137,7 +137,7 @@ def test_queues_functions_and_the_functions_own_counts_are_published(cloud: Runn
 
 
 def published(cloud: RunningCloud) -> list[Metric]:
-    """What a job of one chunk leaves, by its names on AWS."""
+    """Return the metrics that a job of one chunk publishes, by their names on AWS."""
     function = {"FunctionName": cloud.functions["CollectResults"]}
     queue = {"QueueName": physical_id(cloud, "SucceededQueue").rsplit("/", 1)[-1]}
     topic = {"TopicName": physical_id(cloud, "SucceededTopic").rsplit(":", 1)[-1]}
@@ -163,7 +163,7 @@ def state_of(cloud: RunningCloud, alarm: str) -> str:
 
 
 def total(cloud: RunningCloud, metric: Metric) -> float:
-    """The sum over the last hour, as its API tells it."""
+    """Return the sum over the last hour from CloudWatch's API."""
     now = datetime.now(UTC)
     found: dict[str, Any] = cloud.client("cloudwatch").get_metric_statistics(
         Namespace=metric.namespace,

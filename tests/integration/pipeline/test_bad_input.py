@@ -1,4 +1,4 @@
-"""Bad input ends with a clear error or with rejected rows, the documented exit code, and no job left open."""
+"""Bad input: a clear error or rejected rows, the documented exit code, and no open job."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_bad_rows_are_rejected_and_all_others_scored(cloud: RunningCloud, tmp_pa
 
 
 def test_an_endpoint_that_was_deleted_is_named_and_no_job_stays_open(cloud: RunningCloud, tmp_path: Path) -> None:
-    """A stack of outputs alone, as one whose `EndpointName` is wrong (or was deleted since) shows itself."""
+    """A stack of outputs alone, with an `EndpointName` that is wrong or was deleted since."""
     outputs = cloud.outputs
     template = {
         "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},

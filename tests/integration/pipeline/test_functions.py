@@ -1,4 +1,7 @@
-"""What handled the job: artifacts that `sam build` made, in processes of their own, under the roles of the template."""
+"""The functions of a job.
+
+`sam build`'s artifacts, in processes of their own, with the template's roles.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ FUNCTIONS = {
 
 @pytest.fixture
 def environments(cloud: RunningCloud, tmp_path: Path) -> dict[str, dict[str, str]]:
-    """The environment of each function's process that runs, by logical id, after a job that needs both of them."""
+    """Processes' environments by logical id, after a job that needs both functions."""
     bad = [["1062", "Beverages", "x", "110", "cheap", "0", "0", "2018-01-01"]]
     source = tmp_path / "input.csv"
     source.write_bytes(csv_bytes(demand_rows(20) + bad))

@@ -1,4 +1,4 @@
-"""What a person does with what needs a person, on the deployed cloud: look, mend, redrive, discard, cancel."""
+"""An operator's commands on the deployed cloud: list, correct, redrive, discard, cancel."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Bench:
         return found
 
     def parked(self, *rules: dict[str, Any]) -> str:
-        """A job of two chunks, both parked."""
+        """Create a job of two chunks, both parked."""
         self.break_endpoint(*(rules or (UNREADABLE,)))
         job_id = self.submitted()
         eventually(lambda: self.status(job_id)["times_parked"] == 2, what="two parked chunks")
@@ -79,7 +79,7 @@ class Bench:
         return [[f"k{number}", answer] for number, answer in enumerate(answers)]
 
     def idle(self, output: str) -> None:
-        """Wait until a queue is empty and nothing of it is being worked on."""
+        """Wait until a queue is empty and none of its messages is in flight."""
         sqs, url = self.cloud.client("sqs"), self.cloud.outputs[output]
 
         def empty() -> bool:
@@ -241,7 +241,7 @@ def test_the_results_queue_is_read_once(bench: Bench) -> None:
 
 
 def _answers(bench: Bench, job_id: str) -> bool:
-    """Whether both chunks' answers lie where the ledger said they would."""
+    """Return whether both chunks' outputs exist at the ledger's locations."""
     table = bench.cloud.client("dynamodb")
     found = table.query(
         TableName=bench.cloud.outputs["LedgerTable"],

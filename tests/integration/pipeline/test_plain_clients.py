@@ -1,4 +1,4 @@
-"""The endpoint as any AWS client sees it: output object, and the message that AWS would send."""
+"""The endpoint as any AWS client sees it: the output object and the notification."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AWS = Path(__file__).parents[3] / ".tools/awscli/bin/aws"
 
 @pytest.fixture
 def heard(cloud: RunningCloud) -> Iterator[str]:
-    """A queue that hears both topics, as somebody else's would, in SNS's envelope."""
+    """A queue subscribed to both topics, with SNS's envelope."""
     sqs, sns = cloud.client("sqs"), cloud.client("sns")
     url = sqs.create_queue(QueueName=f"heard-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -1,4 +1,4 @@
-"""The scored file equals, row for row, what the model server answers when it is asked directly."""
+"""The scored file equals, row for row, the model server's direct predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cloud
 
 @dataclass(frozen=True)
 class Case:
-    """A file, how it is submitted, and the kept columns that have to come back."""
+    """A file, its submit options, and the expected kept columns."""
 
     rows: list[Row]
     arguments: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from tests.integration.access.steps.step import EffectWait, Observation, Step
 _LARGE = 9 * 1024 * 1024
 _LONG_AGO = 1.0
 _TOO_FAST, _REFUSED = "OverLimit", "ValidationError"
-"""Of the first, boto3 makes an error at once; other words for it, it would wait for."""
+"""boto3 raises the first code at once; it would retry other throttling codes."""
 _PLAIN = ("", "", "", "")
 
 

@@ -1,4 +1,4 @@
-"""Jobs on the enforcing cloud at whatever point a step needs them, while nobody takes from the queues."""
+"""Jobs on the enforcing cloud in any state that a step needs; no function polls the queues."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ from tests.integration.local.polling import eventually
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
 BAD_PRICE = "cheap"
-"""A price that is no number: the model refuses the row."""
+"""A price that is not a number: the model refuses the row."""
 MISALIGNED, CLOSED, BROKEN = "Misaligned", "Closed", "Broken"
-"""Words in a row upon which the endpoint leaves a prediction out, cannot store the answer, fails."""
+"""Words in a row for which the endpoint omits a prediction, cannot store its output, or fails."""
 _RULES: list[dict[str, Any]] = [
     {"when": {"row": MISALIGNED}, "do": {"kind": "spoil_output", "how": "drop_last"}},
     {"when": {"row": CLOSED}, "do": {"kind": "fail_upload", "message": "Access denied"}},
     {"when": {"row": BROKEN}, "do": {"kind": "status", "status": 500}},
 ]
-# The second piece of a part above 8 MiB does not go up: what has gone up is to be aborted.
+# The upload of the second part of an object above 8 MiB fails: the upload has to be aborted.
 _FUNCTIONS = {"rules": [{"when": {"call": "s3.UploadPart"}, "do": {"kind": "refuse", "code": "SlowDown"}}]}
 _QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results", "ReconcileJobsDeadLetter")
 _UNSAID = re.compile(r"arn:aws:\S+|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-[0-9a-f-]{27}|tailrace-[A-Za-z0-9-]+|/v1/\S+")
 
 
 class Scene:
-    """Makes jobs as the account does, who is allowed everything, and functions look at them one event at a time."""
+    """Creates jobs with the account's full permissions.
+
+    Functions handle them one event at a time.
+    """
 
     def __init__(self, cloud: RunningCloud, folder: Path) -> None:
         self.cloud = cloud
@@ -60,7 +63,7 @@ class Scene:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Nobody takes from the queues, the reconciler ticks when it is told to, the endpoint misbehaves on demand."""
+        """Stop the polling and the schedule, and let rows make the endpoint fail, for the block."""
         self._tick_by_itself(enabled=False)
         self._map(enabled=False)
         self._set({"sagemaker": {"rules": _RULES}, "functions": _FUNCTIONS})
@@ -73,7 +76,7 @@ class Scene:
 
     @contextmanager
     def refusing(self, job: str, code: str) -> Iterator[None]:
-        """The endpoint takes no request of a job, until the block ends."""
+        """Have the endpoint refuse a job's requests until the block ends."""
         refusal = {"when": {"inference_id": f"^{job}"}, "do": {"kind": "refuse", "code": code, "message": "no"}}
         self._set({"sagemaker": {"rules": [refusal, *_RULES]}})
         try:
@@ -95,25 +98,28 @@ class Scene:
         return found
 
     def mapping(self, queue: str) -> str:
-        """The id of the event source mapping of a queue."""
+        """Return the id of a queue's event source mapping."""
         found = self.cloud.client("lambda").list_event_source_mappings()["EventSourceMappings"]
         name = self.queue_arn(queue)
         return next(str(each["UUID"]) for each in found if each["EventSourceArn"] == name)
 
     def map(self, queue: str, *, enabled: bool) -> None:
-        """Let a function take from its queue, or not; when this returns nobody takes what comes."""
+        """Enable or disable a function's polling of its queue.
+
+        After disabling, nothing polls the queue.
+        """
         self.cloud.client("lambda").update_event_source_mapping(UUID=self.mapping(queue), Enabled=enabled)
         if not enabled:
             name = self.queue_arn(queue).rsplit(":", 1)[-1]
             eventually(lambda: not self._polled(name, "enabled"), what=f"the end of the mapping of {name}")
-            # Whoever is still waiting for a message takes this one, and then none.
+            # A poll still in progress receives this message, and no other.
             url = self.cloud.outputs[f"{queue}Queue"]
             self.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=TEST_MESSAGE)
             eventually(lambda: not self._polled(name, "receiving", "in_flight"), what=f"nobody at {name}")
             self.cloud.client("sqs").purge_queue(QueueUrl=url)
 
     def _polled(self, queue: str, *signs: str) -> bool:
-        """Whether one of these signs is there that somebody takes from a queue, or nobody can tell."""
+        """Return whether the cloud's status shows one of these signs for a queue, or is unavailable."""
         status = get_json(f"{self.cloud.own_url}{STATUS_PATH}")
         if status is None:
             return True
@@ -126,13 +132,13 @@ class Scene:
     def _set(self, plan: dict[str, Any]) -> None:
         read = CloudFaultPlan.read(json.dumps(plan))
         for name in plan:
-            # Functions start anew with every plan of theirs.
+            # Every new fault plan for functions starts new processes.
             self._faults._ask("PUT", SECTIONS[name], getattr(read, name).model_dump(mode="json"))
 
     # -- jobs
 
     def submit(self, *words: str, bad: int | None = None, ragged: int = 0, keep: int = 0, **options: Any) -> str:
-        """A job of one row for each word, in one chunk; its id.
+        """Create a job of one row for each word, in one chunk; return its id.
 
         The row ``bad`` is one that the model refuses. So many ``ragged`` rows follow that cannot be
         sent; there is a kept column of ``keep`` bytes if any.
@@ -150,7 +156,7 @@ class Scene:
         return job
 
     def unanswered(self) -> str:
-        """A job of one row that the endpoint takes and loses; its id."""
+        """Create a job of one row that the endpoint accepts and loses; return its id."""
         self._set({"sagemaker": {"rules": [{"do": {"kind": "lose"}}]}})
         try:
             return self.submit("")
@@ -158,12 +164,12 @@ class Scene:
             self._set({"sagemaker": {"rules": _RULES}})
 
     def chunks(self, job: str) -> list[Chunk]:
-        """The job's chunks in order."""
+        """Return the job's chunks in order."""
         ledger = DynamoLedger(DynamoSteps(self.client.stack.table), self.client._execute)
         return sorted(ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
 
     def change(self, job: str, item: str, **values: float | bool) -> None:
-        """Change what the ledger says, as no identity of the stack may."""
+        """Change the ledger, as no identity of the stack may."""
         encoded = {
             f":{name}": {"BOOL": value} if isinstance(value, bool) else {"N": str(value)}
             for name, value in values.items()
@@ -176,12 +182,12 @@ class Scene:
         )
 
     def make_due(self, job: str, **values: float | bool) -> None:
-        """Have the reconciler look at a job's chunks at its next tick, with these values of theirs."""
+        """Make a job's chunks due for the reconciler's next run, with these values."""
         for chunk in self.chunks(job):
             self.change(job, f"chunk#{chunk.range.name}", due_at=1.0, **values)
 
     def forget(self) -> None:
-        """Have the reconciler never again look at what is open now."""
+        """Hide all open chunks from the reconciler for good."""
         client, table = self.cloud.client("dynamodb"), self.cloud.outputs["LedgerTable"]
         for page in client.get_paginator("scan").paginate(TableName=table, IndexName=DUE_INDEX):
             for found in page["Items"]:
@@ -189,24 +195,24 @@ class Scene:
                 client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE due_shard")
 
     def keys(self, job: str) -> list[str]:
-        """The keys of the job's objects, less what they have in common."""
+        """Return the keys of the job's objects without their common prefix."""
         prefix = f"v1/jobs/{job}/"
         found = self.cloud.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
         return sorted(each["Key"].removeprefix(prefix) for each in found)
 
     def has(self, location: str | None) -> bool:
-        """Whether there is an object at a location."""
+        """Return whether an object exists at a location."""
         key = (location or "").removeprefix(f"s3://{self.bucket}/")
         return "Contents" in self.cloud.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
 
     @property
     def bucket(self) -> str:
-        """The stack's."""
+        """The stack's bucket."""
         return self.cloud.outputs["Bucket"]
 
     @contextmanager
     def without_endpoint(self) -> Iterator[None]:
-        """The endpoint is gone, until the block ends."""
+        """Remove the endpoint until the block ends."""
         client, name = self.cloud.client("sagemaker"), self.cloud.outputs["EndpointName"]
         config = client.describe_endpoint(EndpointName=name)["EndpointConfigName"]
         client.delete_endpoint(EndpointName=name)
@@ -218,10 +224,7 @@ class Scene:
             eventually(lambda: self._endpoint_status() == "InService", what="the endpoint in service")
 
     def answered(self) -> None:
-        """Wait until the endpoint is done with every request.
-
-        What it tells of them is told then.
-        """
+        """Wait until the endpoint has completed every request and sent its notifications."""
         url = f"{self.cloud.own_url}/_tailrace/sagemaker/endpoints/{self.cloud.outputs['EndpointName']}"
         eventually(lambda: (get_json(url) or {}).get("backlog") == 0, what="an answer to every request")
 
@@ -234,12 +237,12 @@ class Scene:
     # -- queues
 
     def queue_arn(self, queue: str) -> str:
-        """The ARN of a queue."""
+        """Return the ARN of a queue."""
         name = self.cloud.outputs[f"{queue}Queue"].rsplit("/", 1)[-1]
         return f"arn:aws:sqs:{self.cloud.region}:{self.cloud.facts.account_id}:{name}"
 
     def waiting(self, queue: str) -> int:
-        """How many messages a queue holds, whoever sees them."""
+        """Return the number of a queue's messages, visible or not."""
         kinds = ("", "NotVisible", "Delayed")
         names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
         found = self.cloud.client("sqs").get_queue_attributes(
@@ -248,18 +251,15 @@ class Scene:
         return sum(map(int, found["Attributes"].values()))
 
     def heard(self, queue: str, about: str) -> str | None:
-        """The body of a queue's message that has this text, taken out of the queue.
-
-        None while there is none.
-        """
+        """Empty the queue; return the body of a message so far with this text, None without one."""
         return next(iter(self._said(queue, about)), None)
 
     def times_heard(self, queue: str, about: str) -> int:
-        """How many messages of a queue have had this text so far."""
+        """Return how many messages of a queue have had this text so far."""
         return len(self._said(queue, about))
 
     def _said(self, queue: str, about: str) -> Sequence[str]:
-        """All that has been said, once everything is taken out of a queue that is there."""
+        """Receive all messages of a queue; return all bodies received so far."""
         sqs, url = self.cloud.client("sqs"), self.cloud.outputs[f"{queue}Queue"]
         asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0}
         while messages := sqs.receive_message(**asked).get("Messages"):
@@ -269,19 +269,19 @@ class Scene:
         return [each for each in self._heard if about in each]
 
     def wait_for(self, queue: str, about: str) -> str:
-        """The same, when it is there."""
+        """Return the same after it has arrived."""
         return eventually(lambda: self.heard(queue, about), what=f"what is said of {about} in {queue}Queue") or ""
 
     # -- functions
 
     def function_arn(self, name: str) -> str:
-        """The ARN of the function of a logical id."""
+        """Return the ARN of the function with a logical id."""
         of = f"{self.cloud.region}:{self.cloud.facts.account_id}"
         return f"arn:aws:lambda:{of}:function:{self.cloud.functions[name]}"
 
     @contextmanager
     def schedule(self, target: str) -> Iterator[None]:
-        """A schedule that is due at once, with role and dead letters of the stack's own, until the block ends."""
+        """Create a schedule, due at once, with the stack's role and dead letters, for the block."""
         scheduler = self.cloud.client("scheduler")
         found = self._own_schedule()["Target"]
         name = f"at-once-{uuid4().hex[:8]}"
@@ -297,9 +297,9 @@ class Scene:
             scheduler.delete_schedule(Name=name)
 
     def logged(self, wait: EffectWait, function: str, event: Mapping[str, Any]) -> Observation:
-        """What a new process of a function leaves in its log."""
+        """Return the log of a new process of a function."""
         name, client, logs = self.cloud.functions[function], self.cloud.client("lambda"), self.cloud.client("logs")
-        # Another timeout makes it another version, which no process serves yet.
+        # A changed timeout makes a new version, which no process serves yet.
         described = client.get_function_configuration(FunctionName=name)
         group = described["LoggingConfig"]["LogGroup"]
         began = int(time.time() * 1000)
@@ -309,18 +309,18 @@ class Scene:
         return {"the invocation": seen["the invocation"], "the log": "is written" if lines else "is lost"}
 
     def after(self, function: str, queue: str, job: str) -> Observation:
-        """What a function makes of what the endpoint said of a job."""
+        """Observe a function's handling of the endpoint's notification of a job."""
         return self.told(function, queue, self.wait_for(queue, job), job)
 
     def told(self, function: str, queue: str, body: str, job: str | None = None) -> Observation:
-        """What a function makes of a message, and what became of the job."""
+        """Observe a function's handling of a message, and the job afterwards."""
         message = {"MessageId": "1", "ReceiptHandle": "1", "Body": body, "MD5OfBody": "0"}
         event = {"Records": [event_record(message, queue_arn=self.queue_arn(queue))]}
         seen = self.invoked(function, event)
         return {**seen, **(self.became_of(job) if job else {})}
 
     def invoked(self, function: str, event: Mapping[str, Any]) -> Observation:
-        """What a function answers, what it says in its log, and by how much the queues grow."""
+        """Observe a function's response, its log, and the growth of the queues."""
         before = {queue: self.waiting(queue) for queue in _QUEUES[2:5]}
         answer = self.cloud.client("lambda").invoke(
             FunctionName=self.cloud.functions[function], Payload=json.dumps(event), LogType="Tail"
@@ -334,7 +334,7 @@ class Scene:
         }
 
     def became_of(self, job: str) -> Observation:
-        """The state of a job, of its chunks and of its objects."""
+        """Observe the states of a job, its chunks and its objects."""
         found = self.client.status(job)
         return {
             "the job": str(found.state),
@@ -348,10 +348,7 @@ class Scene:
         }
 
     def drop_uploads(self) -> int:
-        """How many objects are on their way up and will never be there.
-
-        None of them is afterwards.
-        """
+        """Abort all unfinished multipart uploads; return their number."""
         s3 = self.cloud.client("s3")
         found = s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
         for each in found:
@@ -360,7 +357,7 @@ class Scene:
 
 
 def said(log: str) -> Sequence[str]:
-    """What a function's log says, in its own words and the reason's."""
+    """Return a function's log messages with their reasons."""
     found = []
     for line in log.splitlines():
         try:
@@ -373,5 +370,5 @@ def said(log: str) -> Sequence[str]:
 
 
 def plain(text: str) -> str:
-    """A text without what is another each time."""
+    """Return a text without the parts that differ between runs."""
     return _UNSAID.sub("…", text)
