@@ -14,7 +14,7 @@ from tests.benchmarks.contests import FULL, QUICK, Benchmark, Scale
 
 
 def main() -> None:
-    """Measures, writes ``results.json`` (a quick run a file of its own), prints the table."""
+    """Measure, write ``results.json`` (a quick run: a file of its own), print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, three rounds")
     parser.add_argument("--only", metavar="NAME", default="", help="those whose name begins so; other results stay")

@@ -1,4 +1,4 @@
-"""The calls that a chunk takes in a big job, against those in a small one."""
+"""Calls for each chunk in a big job, against a small job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All benchmarks."""
+"""The list of all benchmarks."""
 
 from __future__ import annotations
 

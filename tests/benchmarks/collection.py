@@ -1,4 +1,4 @@
-"""Collecting: the memory that one large output takes, and batches of several outputs."""
+"""CollectResults: peak memory for one large output, and time for batches of several outputs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OUTPUT_KEY = "v1/outputs/bench.out"
 COLUMNS = ("order", "place", "name", "price", "day")
 
 _ROWS = 10_500_000
-"""Of 95 bytes each: an output of 1 GB."""
+"""Rows of 95 bytes each: an output of 1 GB."""
 _BATCH = 10
 _FEW_ROWS = 40_000
-"""An output of 800 KB and kept columns of 4 MB."""
+"""Rows of a small chunk: an output of 800 KB and kept columns of 4 MB."""
 _MANY_ROWS = 2_100_000
-"""An output of 200 MB."""
+"""Rows of a large chunk: an output of 200 MB."""
 _ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Tailrace",
     "POWERTOOLS_SERVICE_NAME": "bench",
@@ -58,7 +58,7 @@ def _collecting(scale: Scale) -> Iterator[Contest]:
 
 @contextmanager
 def _batch(scale: Scale) -> Iterator[Contest]:
-    """Ten chunks of ordinary size, one at a time and several."""
+    """Collect ten chunks of ordinary size, one at a time and four at a time."""
     chunks = [model_outputs.cached(scale.of(_FEW_ROWS))] * _BATCH
     with running_sink() as sink:
         _serve(sink, chunks, wide=False)
@@ -69,7 +69,7 @@ def _batch(scale: Scale) -> Iterator[Contest]:
 
 @contextmanager
 def _large_batch(scale: Scale) -> Iterator[Contest]:
-    """Ten chunks, of which three are large."""
+    """Collect ten chunks, three of them large."""
     few, many = (model_outputs.cached(scale.of(rows)) for rows in (_FEW_ROWS, _MANY_ROWS))
     chunks = [few, many, few] * 3 + [few]
     with running_sink() as sink:
@@ -96,7 +96,10 @@ def _collecting_batch(
 
 
 def _serve(sink: Sink, chunks: Sequence[ModelOutputs], *, wide: bool) -> None:
-    """Have the sink answer for chunks side by side, the first one twice; ``wide`` outputs are the larger files."""
+    """Serve adjacent chunks from the sink, the first one twice.
+
+    With ``wide`` the outputs are the larger files.
+    """
     first_row = 0
     for each in [chunks[0], *chunks]:
         sink.serve(kept_key(each.rows, first_row), Path(each.predictions if wide else each.kept))

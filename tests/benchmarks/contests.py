@@ -1,4 +1,4 @@
-"""What a benchmark is, as values: contestants that do the same work, and the ratios between them that are to hold."""
+"""Benchmarks as values: contestants that do the same work, and the ratios between them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ PEAK_MB = "peak_mb"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much work there is and how often it is done. Sizes are named as at full scale."""
+    """The amount of work and the number of rounds. Sizes are given for full scale."""
 
     share: float
     rounds: int
     steady_rounds: int
-    """How often to do what gives about the same figure every time."""
+    """Rounds of contestants whose figures hardly vary."""
     kept: ExitStack | None = None
-    """Holds what one benchmark leaves for the next (the local cloud) until all are done; else each begins anew."""
+    """Holds resources that benchmarks share (the local cloud) until all are done.
+
+    Without it each makes its own.
+    """
 
     def of(self, full: int, *, least: int = 1) -> int:
-        """So much of what is ``full`` at full scale."""
+        """Return the share of ``full``, an amount at full scale."""
         return max(least, round(full * self.share))
 
 
@@ -34,7 +37,7 @@ QUICK = Scale(0.1, rounds=3, steady_rounds=2)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a contestant did once: its figures by name, and what came of its work."""
+    """One run of a contestant: its figures by name, and the answer of its work."""
 
     figures: Mapping[str, float]
     answer: Any = None
@@ -42,12 +45,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way to do the work. A wrong ``answer`` ends the benchmark: only the same work is worth comparing."""
+    """One way to do the work.
+
+    A wrong ``answer`` ends the benchmark: only the same work is worth comparing.
+    """
 
     run: Callable[[], Run]
     answer: Any = None
     rounds: int | None = None
-    """How often to run when not as often as the scale says; for what gives the same figure every time."""
+    """Rounds, if not as many as the scale says. For contestants whose figures hardly vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,13 @@ class Figure:
 
     @classmethod
     def of(cls, name: str, *contestants: str) -> Figure:
-        """A figure of a contestant; the lowest when there are several."""
+        """Return a figure of a contestant; the lowest when there are several."""
         return cls(name, contestants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """Ours ÷ theirs, and the bar that it must not be over (or under, with ``at_least``)."""
+    """Ours ÷ theirs, and its bar: the most that it may be, or with ``at_least`` the least."""
 
     name: str
     ours: Figure
@@ -83,13 +89,16 @@ class Ratio:
     at_least: bool = False
 
     def holds(self, ratio: float) -> bool:
-        """Whether a measured ratio keeps the bar."""
+        """Return whether a measured ratio keeps the bar."""
         return ratio >= self.bar if self.at_least else ratio <= self.bar
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Ratios, and how to open the contest that gives them: it makes inputs and servers, and takes them away again."""
+    """Ratios, and a context manager for the contest that gives them.
+
+    It makes inputs and servers, and removes them.
+    """
 
     name: str
     contest: Callable[[Scale], AbstractContextManager[Contest]]

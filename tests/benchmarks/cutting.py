@@ -46,10 +46,12 @@ def _splitting(kind: str, scale: Scale) -> Iterator[Contest]:
 
 
 def _into(folder: Path, size_bytes: int, run: Callable[[], Run]) -> Run:
-    """A run that fills a folder; answers with the checksum of the files in it, one after the other.
+    """Run a contestant that fills a folder.
 
-    Everybody begins with nothing left to write back and with memory for that much just let go of: a virtual machine may
-    have to get free memory from its host first, which takes longer than the work.
+    The answer is the checksum of its files, one after the other.
+
+    Each run begins with no dirty pages and with as much memory freed just before: a virtual machine
+    may have to get free memory from its host first, which takes longer than the work.
     """
     rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A whole job through the deployed local cloud, against a bare script that has the same chunks scored there."""
+"""A whole job through the deployed local cloud, against a bare script for the same chunks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.benchmarks.processes import Command, ours, program
 
 _CHUNKS = 1_000
 _CHUNK_ROWS = 4_400
-"""256 KiB, so that 1,000 chunks are a quarter of a gigabyte: a whole one keeps the demo's model busy for minutes."""
+"""Rows of 256 KiB: 1,000 chunks are 0.25 GB. A whole GB takes the demo's model minutes."""
 _FEW_ROWS = 10
-"""A chunk that is nothing but what a chunk costs."""
+"""Rows of a chunk so small that only the cost of a chunk counts."""
 _BARE_ENDPOINT = "bare"
 _NOTE = "local cloud, programs from start to end; the script has no ledger, no proof, no topics"
 
@@ -43,7 +43,7 @@ def _delivering(scale: Scale, chunk_rows: int, *, steady: bool) -> Iterator[Cont
 
 @contextmanager
 def _cloud() -> Iterator[RunningCloud]:
-    """A local cloud with the template on it, and an endpoint for the script."""
+    """Run a local cloud with the template deployed, and an endpoint for the script."""
     with (
         tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder,
         running_cloud(Path(folder) / "state") as cloud,
@@ -54,12 +54,12 @@ def _cloud() -> Iterator[RunningCloud]:
 
 @cache
 def _kept_cloud(kept: ExitStack) -> RunningCloud:
-    """The same one as long as it is kept: it takes longer to deploy than a tenth of the work to do."""
+    """Return one cloud for all benchmarks: to deploy it takes longer than a tenth of the work."""
     return kept.enter_context(_cloud())
 
 
 def _write_demand(path: Path, rows: int) -> None:
-    """What the demo's model can score."""
+    """Write an input that the demo's model can score."""
     from tailrace_local.demo.demand import Demand, write  # noqa: PLC0415 - NumPy would make this process large for the others
 
     with path.open("wb") as file:
@@ -73,7 +73,7 @@ def _submit(cloud: RunningCloud, source: Path, target: Path, chunk_rows: int) ->
 
 
 def _into(target: Path, run: Callable[[], Run]) -> Callable[[], Run]:
-    """A run that answers with what it wrote."""
+    """Return a run whose answer is the checksum of its target."""
 
     def delivered() -> Run:
         target.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def _into(target: Path, run: Callable[[], Run]) -> Callable[[], Run]:
 
 
 def _make_bare_endpoint(cloud: RunningCloud) -> None:
-    """One like the stack's that notifies nobody: no function is to work for the script."""
+    """Make an endpoint like the stack's without notifications. No function works for the script."""
     sagemaker = cloud.client("sagemaker")
     deployed = sagemaker.describe_endpoint(EndpointName=cloud.facts.endpoint_name)
     config = sagemaker.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])

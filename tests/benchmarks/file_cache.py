@@ -1,4 +1,4 @@
-"""Files that benchmarks need again and again, kept in ``.tailrace/bench`` with what is known of them."""
+"""Generated files, cached in ``.tailrace/bench`` with the facts about them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 def cached_facts(module: str, *arguments: str) -> dict[str, Any]:
-    """What a module says of the files that it has written; a process of its own does so, and this one stays small.
+    """Return the facts about the files that a module writes.
 
-    The module is given the arguments, and the path of the JSON file to write when all others are complete.
+    It runs in its own process, to keep this one small.
+
+    The module gets the arguments and the path of the JSON file, which it writes when all others are
+    complete.
     """
     path = FOLDER / f"{'-'.join((module.rpartition('.')[2], *arguments))}.json"
     if not path.exists():
@@ -30,19 +33,19 @@ def cached_facts(module: str, *arguments: str) -> dict[str, Any]:
 
 
 def write_repeated(path: Path, sample: bytes, times: int) -> None:
-    """Write a file of a sample over and over."""
+    """Write a file that holds a sample ``times`` times."""
     with path.open("wb") as file:
         for _ in range(times):
             file.write(sample)
 
 
 def checksum_repeated(sample: bytes, times: int) -> int:
-    """The CRC-32 of a sample over and over."""
+    """Return the CRC-32 of a sample repeated ``times`` times."""
     return _checksum(sample for _ in range(times))
 
 
 def checksum_of(*paths: Path) -> int:
-    """The CRC-32 of files, one after the other, read little by little."""
+    """Return the CRC-32 of files, one after the other, read in blocks."""
     return _checksum(block for path in paths for block in _blocks(path))
 
 

@@ -1,7 +1,7 @@
 """Inputs: tables of ten columns, of numbers or of words.
 
-A file repeats a sample of rows. ``numeric`` has numbers; ``text`` has words in UTF-8, and a fifth of its fields is
-quoted and holds a newline, a comma and doubled quotes.
+A file repeats a sample of rows. ``numeric`` has numbers; ``text`` has words in UTF-8, and a fifth
+of its fields is quoted and holds a newline, a comma and doubled quotes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SAMPLE_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file, and what anybody who reads it must find; checksums are CRC-32."""
+    """A file and the facts that a reader must find; checksums are CRC-32."""
 
     path: str
     size_bytes: int
@@ -29,18 +29,18 @@ class Input:
     newlines: int
     checksum: int
     first_checksum: int
-    """Of the first column alone, a line for each row."""
+    """Checksum of the first column alone, a line for each row."""
     others_checksum: int
-    """Of the file without it."""
+    """Checksum of the file without its first column."""
 
 
 def cached(kind: str, size_bytes: int) -> Input:
-    """The file of about that size."""
+    """Return the cached file of about that size."""
     return Input(**cached_facts(__name__, kind, str(size_bytes)))
 
 
 def main(kind: str, size_bytes: int, path: Path) -> None:
-    """Write a file and, when it is complete, what is known of it."""
+    """Write a file and, when it is complete, the facts about it."""
     field = {"numeric": _number, "text": _words}[kind]
     randomness = random.Random(7)
     typical = len(_lines([[field(randomness) for _ in range(COLUMNS)]]))

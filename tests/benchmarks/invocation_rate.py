@@ -1,4 +1,4 @@
-"""How many requests a second the async client makes, against a loop over aioboto3."""
+"""Requests a second of the async client, against a loop over aioboto3."""
 
 from __future__ import annotations
 

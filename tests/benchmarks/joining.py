@@ -1,4 +1,4 @@
-"""Putting predictions beside their kept columns, against polars."""
+"""Joining predictions with their kept columns, against polars."""
 
 from __future__ import annotations
 

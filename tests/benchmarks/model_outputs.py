@@ -1,4 +1,4 @@
-"""Answers: the predictions of many rows, and the columns that were kept beside them."""
+"""Outputs of a model: the predictions of many rows, and the kept columns of the same rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SAMPLE_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ModelOutputs:
-    """Two files of a line for each row, and the CRC-32 of what they are side by side."""
+    """Two files of a line for each row, and the CRC-32 of their lines joined."""
 
     predictions: str
     kept: str
@@ -24,12 +24,15 @@ class ModelOutputs:
 
 
 def cached(rows: int) -> ModelOutputs:
-    """The files of about so many rows: 20 bytes of prediction and about 95 of kept columns in each."""
+    """Return the cached files of about ``rows`` rows.
+
+    Each has 20 bytes of prediction and about 95 of kept columns.
+    """
     return ModelOutputs(**cached_facts(__name__, str(rows)))
 
 
 def main(rows: int, path: Path) -> None:
-    """Write the files and, when they are complete, what is known of them."""
+    """Write the files and, when they are complete, the facts about them."""
     randomness = random.Random(11)
     sample_rows = min(_SAMPLE_ROWS, rows)
     repeats = rows // sample_rows

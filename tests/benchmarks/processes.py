@@ -1,4 +1,4 @@
-"""Contestants as processes of their own: how long each took and how much memory it held, as the kernel counts it."""
+"""Contestants as processes, with their time and their peak memory as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ class FailedError(Exception):
 
 
 def ours(program: str, *arguments: str | Path) -> Command:
-    """A module of `tests.benchmarks.ours`, run with the project's Python."""
+    """Return the command of a module of `tests.benchmarks.ours`, run with the project's Python."""
     return [sys.executable, "-m", f"tests.benchmarks.ours.{program}", *arguments]
 
 
 def peer(program: str, *arguments: str | Path) -> Command:
-    """A module of `tests.benchmarks.peers`, run with the Python of the environment that holds the peers."""
+    """Return the command of a module of `tests.benchmarks.peers`, run with the peers' Python."""
     return [PEERS / "bin/python", "-m", f"tests.benchmarks.peers.{program}", *arguments]
 
 
 def reporting(command: Command, env: Mapping[str, str] | None = None) -> Callable[[], Run]:
-    """Runs a program that reports (see `tests.benchmarks.report`): time as it says, memory as the kernel says."""
+    """Return a run of a program that reports its time (see `tests.benchmarks.report`).
+
+    Memory comes from the kernel.
+    """
 
     def run() -> Run:
         figures, output = _measured(command, env)
@@ -47,7 +50,7 @@ def reporting(command: Command, env: Mapping[str, str] | None = None) -> Callabl
 def program(
     command: Command, answer: Callable[[bytes], Any] = lambda _: None, env: Mapping[str, str] | None = None
 ) -> Callable[[], Run]:
-    """Runs any program from start to end; ``answer`` makes sense of what it wrote."""
+    """Return a run of any program, timed from start to end. ``answer`` parses its output."""
 
     def run() -> Run:
         figures, output = _measured(command, env)
@@ -57,7 +60,8 @@ def program(
 
 
 def _measured(command: Command, env: Mapping[str, str] | None) -> tuple[dict[str, float], bytes]:
-    # A child's peak begins with its parent's size at the start: the process that runs this imports nothing large.
+    # A child's peak begins with its parent's size at the start: the process that runs this imports
+    # nothing large.
     started = time.perf_counter()
     with subprocess.Popen(
         list(map(str, command)), stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **(env or {})}

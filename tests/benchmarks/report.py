@@ -1,4 +1,4 @@
-"""The contestant's side of `processes.reporting`: does the work, says how long it took and what came of it.
+"""The contestant's side of `processes.reporting`: does the work, reports its time and its answer.
 
 Imports nothing but the standard library: peers run in an environment without the project.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def report(work: Callable[[], Any]) -> None:
-    """Time the work, without the start of Python and imports, and write what `processes.reporting` reads."""
+    """Time the work, without Python's start and imports, and write it for `processes.reporting`."""
     started = time.perf_counter()
     answer = work()
     seconds = time.perf_counter() - started

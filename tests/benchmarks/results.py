@@ -17,7 +17,7 @@ from tests.benchmarks.rounds import Medians
 
 PATH = Path(__file__).with_name("results.json")
 QUICK_PATH = FOLDER / "quick-results.json"
-"""Of quick runs, which are not to replace what a full one has found."""
+"""Results of quick runs, which must not replace those of a full run."""
 _DIGITS = 4
 _QUICK = f"""
 A quick run: a tenth of the work. The bars are the full run's. Here what does not grow with the work (a command's start,
@@ -27,7 +27,7 @@ Written to {QUICK_PATH.relative_to(ROOT)}; {PATH.relative_to(ROOT)}, which a ful
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One ratio as measured. ``theirs`` is a limit when nobody is compared with."""
+    """One ratio as measured. ``theirs`` is a limit when there is no other contestant."""
 
     name: str
     ratio: float
@@ -40,7 +40,7 @@ class Result:
 
 
 def results(benchmark: Benchmark, measured: Medians) -> list[Result]:
-    """The ratios of a benchmark, in its order."""
+    """Return the ratios of a benchmark, in its order."""
     return [
         Result(
             name=each.name,
@@ -58,7 +58,7 @@ def results(benchmark: Benchmark, measured: Medians) -> list[Result]:
 
 
 def machine(*, quick: bool) -> dict[str, Any]:
-    """What the figures were measured on, and whether only quickly."""
+    """Return the facts about the machine and the run."""
     return {
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
@@ -70,14 +70,17 @@ def machine(*, quick: bool) -> dict[str, Any]:
 
 
 def merged(found: Iterable[Result], before: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
-    """The document: what was found, in place of or beside what the same machine found ``before``."""
+    """Return the document.
+
+    New results replace those of the same machine ``before``; others stay.
+    """
     rows = {row["name"]: row for row in before.get("ratios", ())} if before.get("machine") == machine else {}
     rows |= {each.name: asdict(each) for each in found}
     return {"machine": machine, "ratios": list(rows.values())}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The document as it stands, if it does."""
+    """Return the document; empty when there is none."""
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
@@ -88,7 +91,10 @@ def write(document: dict[str, Any], path: Path) -> None:
 
 
 def table(found: Sequence[Result], *, quick: bool) -> str:
-    """Results for people. Of a quick run none is said to miss its bar: it is the full run's."""
+    """Return the results as a table.
+
+    A quick run marks none as missed: the bars are the full run's.
+    """
     lines = [
         (
             "" if each.holds else "beyond" if quick else "missed",

@@ -1,6 +1,6 @@
-"""Rounds: all contestants in turn, again and again, so that what the machine does meanwhile hits all alike.
+"""Rounds: all contestants in turn, again and again. Other load on the machine hits all alike.
 
-Every other round goes the other way round, so that nobody always comes after the same one.
+Every other round runs in reverse, so that no contestant always follows the same one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class WrongAnswerError(Exception):
 
 
 def medians(contest: Contest, rounds: int, say: Callable[[str], None]) -> Medians:
-    """The median of each figure of each contestant.
+    """Return the median of each figure of each contestant.
 
     Raises:
         WrongAnswerError: a contestant's answer is not the right one.

@@ -39,7 +39,7 @@ def _selecting(kind: str, scale: Scale) -> Iterator[Contest]:
 
 
 def _with_checksums(paths: tuple[Path, ...], run: Callable[[], Run]) -> Run:
-    """A run that writes files anew; answers with their checksums."""
+    """Run a contestant that writes files anew. The answer is their checksums."""
     for path in paths:
         path.unlink(missing_ok=True)
     done = run()

@@ -1,6 +1,7 @@
-"""Cold starts: each function's built artifact against boto3 with the clients that the function uses.
+"""Cold starts: each function's built artifact against boto3 with the function's clients.
 
-Once until these are made, and once until the first event has been handled: what is put off then counts as well.
+Measured once until the clients are made, and once until the first event is handled, so that
+deferred work counts.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _ENVIRONMENT = {
     **{f"TAILRACE_{name}_QUEUE": "https://queue" for name in ("RETRIES", "PARKED", "SUCCEEDED", "FAILED")},
 }
 _ANSWERS: dict[str, dict[str, int]] = {"ReconcileJobs": {}}
-"""To an event, of functions that have no messages of which some may have failed."""
+"""Answers to an event of functions that are not invoked by messages and report no failed ones."""
 _PYTHON = ROOT / ".tools/lambda/bin/python"
-"""With the runtime's boto3 and without the project."""
+"""The Python with the runtime's boto3 and without the project."""
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def _first_event(artifact: str, recording: Path) -> Callable[[], Run]:
 
 
 def _built(function: str) -> str:
-    """The function's artifact, as `sam build` makes it, for the Python at hand."""
+    """Build the function's artifact as `sam build` does, for this Python; return its folder."""
     folder = FOLDER / "artifacts" / function
     # What an earlier build left there might be imported.
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A whole submit against copying the same file to the same server, which answers over TLS about as late as AWS."""
+"""A whole submit against copies of the same file to the same server with AWS-like latency."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def _contestant(command: Command, file: Input, sink: Sink) -> Contestant:
 
 
 def _into(sink: Sink, run: Callable[[], Run]) -> Run:
-    """A run that uploads; answers with what arrived, and whether each chunk was recorded, invoked and confirmed."""
+    """Run an upload.
+
+    The answer is what arrived, and whether each chunk was recorded, invoked and confirmed.
+    """
     sink.clear()
     done = run()
     taken = sink.taken()
@@ -87,7 +90,10 @@ def _submit(file: Input, sink: Sink) -> Command:
 
 
 def _s5cmd() -> Path:
-    """The program itself, without the few hundred milliseconds of Python that its package puts before it."""
+    """Return the program itself.
+
+    Its package's launcher is Python and takes a few hundred milliseconds.
+    """
     return next(PEERS.glob("lib/python*/site-packages/s5cmd/bin/s5cmd"))
 
 

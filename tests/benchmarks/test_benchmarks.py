@@ -1,4 +1,7 @@
-"""Each benchmark compares the same work with the same outcome; how long it takes is no matter here."""
+"""Each benchmark compares the same work with the same outcome.
+
+These tests ignore the time it takes.
+"""
 
 from __future__ import annotations
 

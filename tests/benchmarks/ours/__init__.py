@@ -1,1 +1,1 @@
-"""Tailrace's side of the benchmarks: each module is a program that does one kind of work and reports."""
+"""Tailrace's side of the benchmarks: programs that each do one kind of work and report it."""

@@ -1,4 +1,7 @@
-"""The same requests by a loop over aioboto3 and nothing else: it needs the project's environment, for its aioboto3."""
+"""The same requests by a plain loop over aioboto3.
+
+Runs in the project's environment, for its aioboto3.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from tests.benchmarks.report import report
 
 
 async def invoke(url: str, count: int) -> int:
-    """How many were taken."""
+    """Return how many requests were accepted."""
     settings = AioConfig(max_pool_connections=CONCURRENCY)
     session = aioboto3.Session(region_name="eu-west-1")
     async with session.client("sagemaker-runtime", endpoint_url=url, config=settings) as client:

@@ -1,4 +1,4 @@
-"""The same work as a submit that waits, by boto3 and nothing else: no ledger, no checks, no proof.
+"""The work of a submit that waits, with boto3 alone: no ledger, no checks, no verification.
 
 It needs the project's environment, for its boto3.
 """

@@ -1,4 +1,4 @@
-"""Counts the calls of a whole job: the real client and the real functions over a cloud in memory."""
+"""Counts the calls of a whole job, with the real client and functions over a cloud in memory."""
 
 from __future__ import annotations
 

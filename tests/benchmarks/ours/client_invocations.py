@@ -1,4 +1,4 @@
-"""Invokes an endpoint again and again, many at a time, as the async client does: retries and our errors included."""
+"""Invokes an endpoint many times with the async client's connection and its retries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.benchmarks.report import report
 
 
 async def invoke(url: str, count: int) -> int:
-    """How many were taken."""
+    """Return how many requests were accepted."""
     async with Aioboto3Connection(endpoint_url=url, region="eu-west-1", concurrency=CONCURRENCY) as connection:
 
         async def one(number: int) -> bool:

@@ -1,6 +1,6 @@
-"""``collecting_batches.py SINK COLUMNS AT_A_TIME ROWS ROWS...``: a batch of a chunk for each so many rows.
+"""``collect_batch.py SINK COLUMNS AT_A_TIME ROWS ROWS...``: collects a chunk for each ROWS.
 
-All is as in the function, which is warm: it has handled a message before. SINK is the sink's folder, the model answers
+The function is warm: it has handled a message before. SINK is the sink's folder; the model answers
 COLUMNS.
 """
 
@@ -23,7 +23,7 @@ from tests.benchmarks.report import report
 
 
 def chunks_of(rows: list[int]) -> list[Chunk]:
-    """Invoked chunks of so many rows, side by side."""
+    """Return adjacent invoked chunks with these numbers of rows."""
     return [
         Chunk(
             job_id=JOB_ID,
@@ -37,7 +37,7 @@ def chunks_of(rows: list[int]) -> list[Chunk]:
 
 
 def record(folder: Path, columns: tuple[str, ...], chunks: list[Chunk]) -> None:
-    """Have the sink answer with the chunks and their job."""
+    """Write the chunks and their job where the sink reads its items."""
     job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=0.0, deadline_at=1e12)
     settings = JobSettings(
         endpoint_name="bench", source_columns=("id", "x"), sent_columns=(1,), kept_columns=(0,), output_columns=columns
@@ -51,7 +51,7 @@ def record(folder: Path, columns: tuple[str, ...], chunks: list[Chunk]) -> None:
 
 
 def event_of(chunks: list[Chunk]) -> dict[str, Any]:
-    """A batch of their notifications, as Lambda hands it over."""
+    """Return the Lambda event of a batch of the chunks' notifications."""
     told = [
         {
             "eventName": "InferenceResult",
@@ -65,7 +65,7 @@ def event_of(chunks: list[Chunk]) -> dict[str, Any]:
 
 
 def main(folder: Path, columns: tuple[str, ...], at_a_time: int, rows: list[int]) -> None:
-    """Report the answer to the batch, and how many chunks were scored by what was logged."""
+    """Report the answer to the batch, and the number of scored chunks in the log."""
     warming, *chunks = chunks_of([rows[0], *rows])
     record(folder, columns, [warming, *chunks])
     made = build()

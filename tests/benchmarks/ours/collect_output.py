@@ -1,4 +1,4 @@
-"""Collects one output as the function does: the real service over a real S3 client; the ledger alone is in memory."""
+"""Collects one output with the function's service and S3 client. Only the ledger is in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SETTINGS = Settings(
 
 
 def ledger_with(rows: RowRange) -> MemoryLedger:
-    """A job of one chunk, which was invoked."""
+    """Return a ledger with a job of one invoked chunk."""
     ledger = MemoryLedger()
     job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=0.0, deadline_at=1e12)
     settings = JobSettings(
@@ -44,7 +44,7 @@ def ledger_with(rows: RowRange) -> MemoryLedger:
 
 
 def collect(rows: RowRange) -> list[object]:
-    """What became of the notification, and the size of the part that the ledger knows then."""
+    """Return the outcome of the notification, and the size of the part in the ledger."""
     ledger = ledger_with(rows)
     world = Adapters(
         ledger=ledger,

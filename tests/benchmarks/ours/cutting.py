@@ -1,4 +1,7 @@
-"""Cuts a file at record boundaries: ``count``, ``check`` or ``split`` (FOLDER); answers how many records there are."""
+"""Cuts a file at record boundaries: ``count``, ``check`` or ``split`` (FOLDER).
+
+Reports the number of records.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 
 def cuts(path: str) -> Iterator[Cut]:
-    """The file in cuts of a size, as a submit makes them."""
+    """Yield the file in cuts of the size that a submit makes."""
     with Source.open([path], header=HeaderPolicy.NONE) as source:
         yield from cut(source.blocks(), Limits(rows=10**9, size_bytes=CHUNK_BYTES))
 
@@ -27,7 +30,7 @@ def count(path: str) -> int:
 
 
 def check(path: str, columns: str) -> int:
-    """Cut, count and look for rows that no container should see."""
+    """Cut, count and check for rows that no container should get."""
     preflight = Preflight(int(columns))
     return sum(each.rows - len(preflight.check(each)) for each in cuts(path))
 

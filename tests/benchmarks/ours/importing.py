@@ -1,5 +1,8 @@
-"""A cold start: ``importing.py CLIENTS`` makes clients of boto3, ``importing.py CLIENTS ARTIFACT HANDLER`` with a
-function's built artifact and its service as well. Standard library only: the runtime's Python runs it."""
+"""A cold start, for the runtime's Python: uses the standard library only.
+
+``importing.py CLIENTS`` makes clients of boto3, ``importing.py CLIENTS ARTIFACT HANDLER`` a
+function's service from its built artifact as well.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import time
 
 
 def main(clients: str, artifact: str = "", handler: str = "") -> None:
-    """Start, and say how long it took."""
+    """Start, and report how long it took."""
     started = time.perf_counter()
     if artifact:
         sys.path.insert(0, artifact)

@@ -1,4 +1,4 @@
-"""Joins predictions with kept columns as CollectResults does: proves there is one a row, weaves, takes the checksum."""
+"""Joins predictions with kept columns as CollectResults does, with its checks and the checksum."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.benchmarks.report import report
 
 
 def blocks(path: str) -> Iterator[bytes]:
-    """A file in blocks as large as those that are read from S3."""
+    """Yield a file in blocks as large as those read from S3."""
     with Path(path).open("rb", buffering=0) as file:
         while block := file.read(BLOCK_BYTES):
             yield block
 
 
 def join(predictions: str, kept: str, rows: str, part: str) -> str:
-    """Write the part; its checksum."""
+    """Write the part and return its checksum."""
     count = int(rows)
     checksum = Checksum()
     proved = align_predictions(blocks(predictions), ExpectedPredictions(count))

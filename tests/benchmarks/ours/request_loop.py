@@ -1,4 +1,4 @@
-"""Requests to an endpoint, a number of them at a time."""
+"""A loop of requests to an endpoint, `CONCURRENCY` at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONCURRENCY = 32
 
 
 def request(number: int) -> dict[str, Any]:
-    """What a submit asks for."""
+    """Return the parameters of a submit's request."""
     return {
         "EndpointName": "bench",
         "InputLocation": f"s3://bench/v1/jobs/01JD0000000000000000000000/input/{number:012d}-1.csv",
@@ -23,7 +23,7 @@ def request(number: int) -> dict[str, Any]:
 
 
 async def at_a_time(one: Callable[[int], Awaitable[bool]], count: int) -> int:
-    """Do all; how many say that it was done."""
+    """Make ``count`` requests; return how many were accepted."""
     numbers = iter(range(count))
     done = 0
 

@@ -1,4 +1,4 @@
-"""Splits the first column off a file, as a submit with ``keep`` does: kept to a file of its own, sent to another."""
+"""Splits the first column off a file as a submit with ``keep`` does, to two files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.benchmarks.report import report
 
 
 def select(path: str, columns: str, kept: str, sent: str) -> None:
-    """Cut by cut."""
+    """Split the file cut by cut."""
     plan = ColumnPlan.from_names([str(position) for position in range(int(columns))], keep=["0"])
     with Path(kept).open("wb", buffering=0) as kept_file, Path(sent).open("wb", buffering=0) as sent_file:
         for selected in map(plan.select, cuts(path)):

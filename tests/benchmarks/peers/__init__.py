@@ -1,1 +1,1 @@
-"""The other side: each module is a program for the environment of the peers, and imports nothing of the project."""
+"""The peers' side of the benchmarks: programs that import nothing of the project."""

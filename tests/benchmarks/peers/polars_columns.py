@@ -13,7 +13,7 @@ from tests.benchmarks.report import report
 
 
 def eager(path: str, kept: str, sent: str) -> None:
-    """Everything is text, so that it comes out as it went in."""
+    """Split with everything as text, so that it comes out unchanged."""
     frame = pl.read_csv(path, has_header=False, infer_schema=False)
     first, *others = frame.columns
     frame.select(first).write_csv(kept, include_header=False)
@@ -21,7 +21,7 @@ def eager(path: str, kept: str, sent: str) -> None:
 
 
 def stream(path: str, kept: str, sent: str) -> None:
-    """The same, lazily."""
+    """Split lazily, while reading."""
     frame = pl.scan_csv(path, has_header=False, infer_schema=False)
     first, *others = frame.collect_schema().names()
     pl.collect_all(

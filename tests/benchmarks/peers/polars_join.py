@@ -1,4 +1,4 @@
-"""Joins predictions with kept columns with polars: both read as text, put side by side, written."""
+"""Joins predictions with kept columns with polars: both are read as text, joined and written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts a file's records with pyarrow's streaming reader as it comes: types are inferred from the first block."""
+"""Counts a file's records with pyarrow's streaming reader. It infers types from the first block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.benchmarks.report import report
 
 
 def rows(path: str, columns: int) -> int:
-    """How many records there are."""
+    """Return the number of records."""
     reader = csv.open_csv(
         path,
         read_options=csv.ReadOptions(column_names=[str(number) for number in range(columns)]),

@@ -1,7 +1,8 @@
-"""A sink: a server over TLS that takes uploads, and answers as AWS does about as late as AWS does.
+"""A sink: a server over TLS that accepts uploads and answers like AWS, with AWS-like latency.
 
-All who upload talk to the same one. It does as little as it can, in several processes, so that it is not what is
-measured: large bodies are counted and dropped, small ones are kept as files, so that a tiny run shows what arrived.
+All contestants upload to the same sink. It does as little as it can, in several processes, so that
+it is not what is measured: large bodies are counted and dropped, small ones are kept as files, so
+that a tiny run can check them.
 
     python -m tests.benchmarks.sink FOLDER
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.sink FOLDER``: says its port, and serves until its standard input ends."""
+"""``python -m tests.benchmarks.sink FOLDER``: prints its port, serves until its stdin ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROCESSES = 4
 
 
 def main(folder: Path) -> None:
-    """Several processes take connections from one address."""
+    """Accept connections at one address in several processes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:

@@ -1,4 +1,4 @@
-"""A sink that runs: where it is, how clients come to trust it, and what it has taken so far."""
+"""The sink's process: its address, its certificate, and what it has received so far."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from tests.benchmarks.processes import ROOT
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What arrived: bytes of objects, their checksum if all were small enough to be kept, chunks that were recorded."""
+    """Counts of what arrived.
+
+    ``checksum`` is None unless all objects were small enough to be kept.
+    """
 
     size_bytes: int
     checksum: int | None
     objects: int
     recorded: int
     calls: Mapping[str, int]
-    """How often what was called."""
+    """Number of calls by operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Sink:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What clients need to know to reach it, and nothing that would lead them elsewhere."""
+        """The environment with which clients reach the sink and nothing else."""
         certificate = str(self.folder / "certificate.pem")
         return {
             "AWS_ACCESS_KEY_ID": "bench",
@@ -52,18 +55,18 @@ class Sink:
         }
 
     def serve(self, key: str, path: Path) -> None:
-        """Answer with a file when the object is asked for."""
+        """Answer with a file when a client reads the object."""
         (self.folder / "served" / key.replace("/", "!")).symlink_to(path.resolve())
 
     def clear(self) -> None:
-        """Forget what arrived."""
+        """Forget everything received so far."""
         for path in self._objects:
             path.unlink()
         # Its processes append: what is written next stands at the beginning.
         (self.folder / "log").write_bytes(b"")
 
     def taken(self) -> Taken:
-        """What arrived since it was cleared."""
+        """Return what has arrived since the last `clear`."""
         lines = [line.split() for line in (self.folder / "log").read_text().splitlines()]
         sizes = [int(line[1]) for line in lines if line[0] == "put"]
         kept = sorted(self._objects)
@@ -78,7 +81,7 @@ class Sink:
 
 @contextmanager
 def running_sink() -> Iterator[Sink]:
-    """A sink with a certificate of its own, ended afterwards."""
+    """Run a sink with a certificate of its own, and end it afterwards."""
     with tempfile.TemporaryDirectory(prefix="tailrace-sink-") as name:
         folder = Path(name)
         for each in ("objects", "served", "items"):
@@ -100,7 +103,7 @@ def running_sink() -> Iterator[Sink]:
 
 
 def _certify(folder: Path) -> None:
-    """A certificate that is its own authority, good for a day."""
+    """Make a self-signed certificate that is valid for a day."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
          "-subj", "/CN=tailrace sink", "-addext", "subjectAltName=IP:127.0.0.1",

@@ -1,4 +1,4 @@
-"""What the sink answers, and after how long: enough for an upload and for a whole submit to go their way."""
+"""The sink's responses and their latency: enough for an upload and for a whole submit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JSON = {"Content-Type": "application/x-amz-json-1.0"}
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """``delay_s`` after the request has arrived; ``logged`` goes into the log."""
+    """A response, sent ``delay_s`` after the request has arrived; ``logged`` goes into the log."""
 
     delay_s: float
     logged: str
@@ -34,17 +34,17 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     file: Path | None = None
-    """What is sent instead of the body."""
+    """A file to send instead of the body."""
 
 
 class Responder:
-    """Responder of all processes; what has to be known to all is kept in a folder."""
+    """Answers requests. State that all processes need is kept in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def respond_to(self, request: Request) -> Response:
-        """The answer to a request."""
+        """Return the response to a request."""
         target = request.headers.get("x-amz-target", "")
         if target.startswith("DynamoDB"):
             return self._dynamodb(target.partition(".")[2], json.loads(request.body))
@@ -89,7 +89,10 @@ class Responder:
         return Response(delay_s, logged, headers=_JSON, body=json.dumps(found).encode())
 
     def _write(self, params: Any) -> int:
-        """Keep what is read again; how many chunks there are in a transaction."""
+        """Store the job's item, which is read again.
+
+        Return the number of chunks in a transaction.
+        """
         written = [each.get("Put", {}).get("Item", {}) for each in params["TransactItems"]]
         for item in written:
             if item.get("item") == {"S": "job"}:

@@ -1,4 +1,4 @@
-"""The sink's side of a connection: HTTP/1.1 requests, whose large bodies are read and forgotten."""
+"""The sink's side of a connection: HTTP/1.1 requests. Large bodies are read and dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _BUFFER_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request whose body has arrived: ``size_bytes`` of content; ``body`` is that, or empty when it was large."""
+    """A request whose body has arrived.
+
+    ``body`` is empty when it was large; ``size_bytes`` is its size in any case.
+    """
 
     method: str
     path: str
@@ -36,7 +39,7 @@ class Connection:
         self._start = self._stop = 0
 
     def request(self) -> Request | None:
-        """The next request; None when the client has gone."""
+        """Return the next request; None when the client has gone."""
         head = self._line()
         if not head:
             return None
@@ -57,7 +60,7 @@ class Connection:
         self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def send(self, path: Path, headers: Mapping[str, str]) -> None:
-        """Answer with a file, little by little."""
+        """Answer with a file, block by block."""
         with path.open("rb", buffering=0) as file:
             lines = [
                 "HTTP/1.1 200 .",
@@ -114,11 +117,11 @@ class Connection:
 
 
 def _forget(_: memoryview) -> None:
-    """What is large is not kept."""
+    """Drop a large body."""
 
 
 def _unframed(framed: bytearray) -> bytearray:
-    """The content of ``aws-chunked`` data: pieces, each with its size before it, then trailers."""
+    """Return the content of ``aws-chunked`` data: pieces after their sizes, then trailers."""
     content = bytearray()
     at = 0
     while True:
