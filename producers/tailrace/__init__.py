@@ -1,7 +1,7 @@
-"""Tailrace: every row of a big CSV through a SageMaker asynchronous endpoint: exactly once, in order, accounted for.
+"""Tailrace scores each row of a big CSV with a SageMaker asynchronous endpoint, exactly once and in order.
 
-``Tailrace`` is the client, ``AsyncTailrace`` the same with coroutines. Names are loaded on first use, so that importing
-the package costs next to nothing.
+``Tailrace`` is the client; ``AsyncTailrace`` has the same methods as coroutines. Every row is accounted
+for. Names are imported on first use, so that importing the package takes next to no time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
     from tailrace_core.jobs.model import Job, JobSettings, JobState
 
-_HOMES = {
+_MODULES = {
     "AsyncTailrace": "tailrace.async_client",
     "DownloadProgress": "tailrace.progress",
     "HeaderPolicy": "tailrace_core.csv_text.headers",
@@ -67,9 +67,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""What a job is submitted with: the choices of the person who submits, and the settings of the job that follow."""
+"""The options of a submit, and the job's settings that follow from them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ E = TypeVar("E", bound=StrEnum)
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S
 DEFAULT_WINDOW = 200
-"""Target tracking wants five requests an instance in the queue: 40 instances are kept busy by one job. On a single one
-a chunk may take 108 s, one at a time, and the last of 200 is still begun within the six hours that a request lives."""
+"""Target tracking aims at five queued requests an instance, so one job keeps 40 instances busy. On a
+single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts within
+the six hours that a request lives."""
 _MAX_KEY_CHARS = 256
 
 
 class OnBadRow(StrEnum):
-    """What to do with a row that no container should see."""
+    """Treatment of a row that would break the container's CSV reader."""
 
     REJECT = "reject"
-    """Record it as rejected, with the reason, and go on."""
+    """Record the row as rejected, with the reason, and go on."""
     STOP = "stop"
     """Refuse the input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitOptions:
-    """How to submit an input. Columns go by name (a list, or one line of CSV); sizes are in bytes, times in seconds.
+    """Options of a submit. Columns go by name (a list, or one line of CSV); sizes are in bytes, times in seconds.
 
     ``max_rejects`` is a number of rows (``10``) or a share of them (``"2.5%"``). The same input submitted again
     with the same options and the same ``job_key`` continues the job instead of starting another.
@@ -60,49 +61,49 @@ class SubmitOptions:
     request_ttl_s: int = 21_600
     invocation_timeout_s: int = 900
     window: int = DEFAULT_WINDOW
-    """How many chunks are in flight at once; a job of no more chunks is not held back by it. 0 for no limit."""
+    """Maximum chunks in flight; a job of no more chunks is not held back by it. 0 for no limit."""
     content_type: str = "text/csv"
     accept: str = "text/csv"
     endpoint_name: str | None = None
-    """Another endpoint than the stack's; it has to notify the stack's topics."""
+    """An endpoint other than the stack's; it has to notify the stack's topics."""
 
     def __post_init__(self) -> None:
-        self._settle("header", _member(HeaderPolicy, self.header, "header"))
-        self._settle("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
+        self._set("header", _member(HeaderPolicy, self.header, "header"))
+        self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
         for name in ("keep", "drop", "send", "output_columns"):
             value = getattr(self, name)
-            self._settle(name, parse_names(value) if isinstance(value, str) else tuple(value))
+            self._set(name, parse_names(value) if isinstance(value, str) else tuple(value))
         if not (0 < self.deadline_s <= MAX_DEADLINE_S):
             raise InputError(
-                f"the deadline is {self.deadline_s} s; it lies between 1 s and 14 days ({MAX_DEADLINE_S} s)"
+                f"the deadline is {self.deadline_s} s; it has to be between 1 s and 14 days ({MAX_DEADLINE_S} s)"
             )
         if self.job_key is not None and not 0 < len(self.job_key) <= _MAX_KEY_CHARS:
             raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
         if not self.output_columns:
-            raise InputError("output_columns is empty: name what the model answers with, one column at least")
+            raise InputError("output_columns is empty: name the columns that the model returns, at least one")
         _check_result_columns((*self.keep, *self.output_columns), self.output_columns)
         for name in ("content_type", "accept"):
             _check_media_type(name, getattr(self, name))
 
-    def _settle(self, name: str, value: object) -> None:
+    def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
-        """What becomes of each column of an input with these names.
+        """Return which columns of an input are sent and kept.
 
         Raises:
-            InputError: an unknown column, or a contradiction.
+            InputError: a column is unknown, or the options contradict each other.
         """
         plan = ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
-        # Again, now that it is known which columns the names mean.
+        # Checked again with the names of the input's columns.
         _check_result_columns((*plan.kept_names, *self.output_columns), self.output_columns)
         return plan
 
     def settings(self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str) -> JobSettings:
-        """The settings of the job; ``header`` is the input's first record when it is one.
+        """Return the settings of the job; ``header`` is the input's header record, if it has one.
 
         Raises:
-            InputError: a value is out of its bounds.
+            InputError: a value is out of bounds.
         """
         count, percent = _rejects(self.max_rejects)
         try:
@@ -133,19 +134,19 @@ class SubmitOptions:
 
 
 def _check_result_columns(columns: Sequence[str], outputs: Sequence[str]) -> None:
-    """What would come back must have a name, and each another."""
+    """Require that each result column has a name of its own."""
     for name in outputs:
         if not name.strip():
             raise InputError(f"output_columns is {','.join(outputs)!r} and holds an empty name: name every column")
         if columns.count(name) > 1:
             raise InputError(
                 f"the result would have the column {name!r} twice (from keep and output_columns): "
-                "name what the model answers with otherwise"
+                "give the model's column another name"
             )
 
 
 def _check_media_type(name: str, value: str) -> None:
-    # It travels in a header of HTTP.
+    # It is sent in an HTTP header.
     if not value.strip() or not value.isascii() or not value.isprintable():
         raise InputError(f"{name} is {value!r}; write a media type such as text/csv")
 
@@ -158,18 +159,18 @@ def _member(kind: type[E], value: str, name: str) -> E:
 
 
 def fingerprint(settings: JobSettings) -> str:
-    """Of everything that has to be the same for a submit to continue a job: settings, columns, limits, endpoint."""
+    """Hash all that has to stay the same for a submit to continue a job: settings, columns, limits, endpoint."""
     return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
 
 def differences(one: JobSettings, other: JobSettings) -> str:
-    """The names of the settings that differ, for people."""
+    """Return the names of the settings that differ, for messages."""
     return ", ".join(name for name in type(one).model_fields if getattr(one, name) != getattr(other, name))
 
 
 def _sent_header(plan: ColumnPlan, header: bytes | None) -> str:
     if header is None:
-        raise InputError("a header to repeat needs an input that has one")
+        raise InputError("the header policy repeat needs an input with a header")
     return b"".join(plan.select(Cut.of(header + b"\n")).sent).removesuffix(b"\n").decode()
 
 

@@ -1,4 +1,4 @@
-"""Progress: what a submit, a wait or a download says of itself while it works."""
+"""Progress reports of a submit, a wait and a download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tailrace_core.jobs.model import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A moment of a submit: rows, chunks and stored bytes of the source read, and chunks that need nothing more."""
+    """Progress of a submit: rows and stored bytes read from the source, chunks planned, sent and skipped."""
 
     job_id: str
     rows_read: int = 0
@@ -19,19 +19,19 @@ class Progress:
     chunks_planned: int = 0
     chunks_sent: int = 0
     chunks_skipped: int = 0
-    """Chunks that an earlier submit had sent already."""
+    """Chunks that an earlier submit has sent already."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """A moment of a wait."""
+    """Progress of a wait."""
 
     job: Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadProgress:
-    """A moment of a download, in rows and bytes written."""
+    """Progress of a download, in rows and bytes written."""
 
     job_id: str
     rows: int

@@ -1,4 +1,4 @@
-"""Operations on a stack: parked chunks, dead letters, and the results queue.
+"""Operations on a running stack: parked chunks, dead letters, and the results queue.
 
 Imports `tailrace.aws`, `tailrace.records` and `tailrace_core`.
 """

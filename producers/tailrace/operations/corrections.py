@@ -1,4 +1,4 @@
-"""Corrected rows that are to replace the input of a parked chunk: checked as they were when they were submitted."""
+"""Corrected rows that replace the input of a parked chunk, checked like submitted rows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
-    """The chunk's new input object.
+    """Return the chunk's new input object.
 
-    ``data`` holds as many records as were sent of the chunk, in their order, with the columns sent and no others. A job
-    that repeats its header needs it at the head; where it is stripped, it may stand there and is taken away.
+    ``data`` holds as many records as were sent for the chunk, in the same order, with the sent columns and no others.
+    If the job repeats its header, the header comes first. If the job strips it, it may come first and is removed.
 
     Raises:
-        InputError: it does not; says which row and what to do.
+        InputError: ``data`` does not; the message names the row and the remedy.
     """
     records = split_records(data.removeprefix(_BOM))
     header, records = _header_and_rows(records, chunk, settings)
     if len(records) != chunk.rows_sent:
         raise InputError(
-            f"the corrected file holds {len(records)} rows, {chunk.rows_sent} were sent of chunk {chunk.range.name}: "
-            "mend rows in place, without adding or removing any"
+            f"the corrected file holds {len(records)} rows, {chunk.rows_sent} were sent for chunk {chunk.range.name}: "
+            "fix rows in place, without adding or removing any"
         )
     check = Preflight(len(settings.sent_columns) or 1, header)
     for number, record in enumerate(records, start=1):

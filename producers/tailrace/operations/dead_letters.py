@@ -1,8 +1,8 @@
-"""Dead letters: what a queue's consumer, or a topic's subscription, gave up on; looked at, and sent again.
+"""Dead letters: messages that a consumer or a subscription gave up on, to be inspected and redriven.
 
-A letter is sent to the queue that it was meant for and deleted afterwards, in this order: a crash in between leaves it
-twice, which every consumer here can take. SQS's own redrive (StartMessageMoveTask) does not do: it refuses the
-dead-letter queues of subscriptions, and is not there in every partition.
+A letter is sent to its source queue first and deleted afterwards. A crash in between leaves two
+copies, which every consumer here tolerates. SQS's own redrive (StartMessageMoveTask) does not serve:
+it refuses the dead-letter queues of subscriptions, and not every partition has it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, dec
 from tailrace_core.messages.notifications import decode_notification
 
 PROVENANCE = "tailrace-redriven"
-"""The message attribute that says, as JSON, how often, in which run and from where a message was sent again."""
+"""Message attribute with the message's redrives as JSON: how often, in which run, and from which queue."""
 _MAX_ATTRIBUTES = 10
 _OUTPUT = "DeadLetterQueue"
 VISIBILITY_TIMEOUT_S = 120
@@ -29,38 +29,38 @@ SCAN_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterQueue:
-    """A dead-letter queue of the stack, and the queue that its letters were meant for, if they can be sent there."""
+    """A dead-letter queue of the stack, and its source queue, if letters can be sent there."""
 
     name: str
-    """As commands take it: ``failed``, ``succeeded``, ``retries``, ``results``, ``parked`` …"""
+    """Name that commands accept: ``failed``, ``succeeded``, ``retries``, ``results``, ``parked`` …"""
     url: str
     source_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter, and what can be said of it."""
+    """A dead letter and its subject."""
 
     message: ReceivedMessage
     about: str
-    """What it is about: an attempt, a chunk, an event's id; empty when it cannot be read."""
+    """Its subject: an attempt, a chunk, or the id of an event; empty when it cannot be read."""
     fault: str | None
-    """Why it cannot be read; None when it can, and its consumer's log says why that failed."""
+    """Why it cannot be read; None when it can: its consumer's log tells why that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedrivenLetter:
-    """One letter that was sent again."""
+    """A letter that was sent again."""
 
     letter: DeadLetter
     times: int
-    """How often it has been sent again by now."""
+    """How often it has been sent again so far."""
     marked: bool
-    """False when there was no room for the attribute that says so."""
+    """False when there was no room for the attribute `PROVENANCE`."""
 
 
 class DeadLetters:
-    """The dead-letter queues of one stack. ``new_id`` names a run, so that it does not meet its own letters."""
+    """The dead-letter queues of one stack. ``new_id`` names a run, so that it recognises its own letters."""
 
     def __init__(
         self, stack: Stack, queue: Callable[[str], Queue], *, now: Callable[[], float], new_id: Callable[[], str]
@@ -71,18 +71,18 @@ class DeadLetters:
         self._new_id = new_id
 
     def queues(self) -> list[tuple[DeadLetterQueue, int | None]]:
-        """Each dead-letter queue, and about how many letters it holds: None where the identity may not ask."""
+        """Return each dead-letter queue and about how many letters it holds; None where the identity may not ask."""
         return [(each, self._size(each)) for each in _queues_of(self._stack)]
 
     def left(self, name: str) -> int | None:
-        """About how many letters the queue of that name holds now, those that somebody is looking at included."""
+        """Return about how many letters the queue holds now, hidden ones included."""
         return self._size(self.find(name))
 
     def find(self, name: str) -> DeadLetterQueue:
-        """The queue of that name.
+        """Find a dead-letter queue by name.
 
         Raises:
-            InputError: the stack has none.
+            InputError: the stack has no such queue.
         """
         known = _queues_of(self._stack)
         for each in known:
@@ -91,7 +91,7 @@ class DeadLetters:
         raise InputError(f"there is no dead-letter queue {name!r}; there are {', '.join(each.name for each in known)}")
 
     def peek(self, name: str, *, max_messages: int = 10) -> list[DeadLetter]:
-        """Some letters; they are given back at once."""
+        """Return some letters, and release them at once."""
         queue = self._queue(self.find(name).url)
         found = scan(
             queue,
@@ -111,7 +111,9 @@ class DeadLetters:
         """
         dead = self.find(name)
         if dead.source_url is None:
-            raise InputError(f"letters of {name} cannot be sent again: they are ticks of a schedule, which comes again")
+            raise InputError(
+                f"letters of {name} cannot be sent again: they are ticks of a schedule, and the next tick does the same"
+            )
         queue, source = self._queue(dead.url), self._queue(dead.source_url)
         limit = queue.size() if max_messages is None else max_messages
         run, done, empty = self._new_id(), 0, 0
@@ -120,7 +122,7 @@ class DeadLetters:
             empty = 0 if letters else empty + 1
             for index, letter in enumerate(letters):
                 if _provenance(letter).get("run") == run:
-                    # It has died again already: the cause is not mended.
+                    # This run sent it and it failed again: the cause is not fixed.
                     release(queue, letters[index:])
                     return
                 yield self._send_again(letter, queue, source, run)
@@ -132,23 +134,23 @@ class DeadLetters:
         except AccessDeniedError:
             return None
 
-    def _send_again(self, held: ReceivedMessage, queue: Queue, source: Queue, run: str) -> RedrivenLetter:
-        before = _provenance(held)
+    def _send_again(self, message: ReceivedMessage, queue: Queue, source: Queue, run: str) -> RedrivenLetter:
+        before = _provenance(message)
         times = before.get("times", 0) + 1
-        attributes = {name: _resendable(value) for name, value in held.attributes.items()}
+        attributes = {name: _resendable(value) for name, value in message.attributes.items()}
         marked = PROVENANCE in attributes or len(attributes) < _MAX_ATTRIBUTES
         if marked:
-            said = {
+            provenance = {
                 "times": times,
                 "run": run,
                 "from": queue.name,
-                "message_id": before.get("message_id", held.message_id),
-                "first_sent_at": before.get("first_sent_at", held.sent_at),
+                "message_id": before.get("message_id", message.message_id),
+                "first_sent_at": before.get("first_sent_at", message.sent_at),
             }
-            attributes[PROVENANCE] = {"DataType": "String", "StringValue": json.dumps(said)}
-        source.send(held.body, attributes)
-        queue.delete(held)
-        return RedrivenLetter(_letter(held), times, marked)
+            attributes[PROVENANCE] = {"DataType": "String", "StringValue": json.dumps(provenance)}
+        source.send(message.body, attributes)
+        queue.delete(message)
+        return RedrivenLetter(_letter(message), times, marked)
 
 
 def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
@@ -163,23 +165,23 @@ def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
     return found
 
 
-def _provenance(held: ReceivedMessage) -> dict[str, Any]:
+def _provenance(message: ReceivedMessage) -> dict[str, Any]:
     try:
-        said = json.loads(held.attributes.get(PROVENANCE, {}).get("StringValue", "{}"))
+        provenance = json.loads(message.attributes.get(PROVENANCE, {}).get("StringValue", "{}"))
     except ValueError:
         return {}
-    return said if isinstance(said, dict) and isinstance(said.get("times", 0), int) else {}
+    return provenance if isinstance(provenance, dict) and isinstance(provenance.get("times", 0), int) else {}
 
 
 def _resendable(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attribute.items() if name in {"DataType", "StringValue", "BinaryValue"}}
 
 
-def _letter(held: ReceivedMessage) -> DeadLetter:
+def _letter(message: ReceivedMessage) -> DeadLetter:
     try:
-        return DeadLetter(held, _about(held.body), None)
+        return DeadLetter(message, _about(message.body), None)
     except MessageError as exc:
-        return DeadLetter(held, "", exc.message)
+        return DeadLetter(message, "", exc.message)
 
 
 def _about(body: str) -> str:

@@ -1,4 +1,4 @@
-"""What operators do, put together for one stack."""
+"""The facade of the operations on one stack."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tailrace_core.ledger.port import Ledger
 
 
 class Operations:
-    """Parked chunks, dead letters and the results queue; parts are made when they are first asked for.
+    """Parked chunks, dead letters and the results queue of one stack; each part is built on first use.
 
-    ``execute`` carries out a call, ``read`` returns the whole body of the answer to one of S3.
+    ``execute`` carries out a call; ``read`` carries out one that gets an object, and returns the whole body.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Operations:
 
     @cached_property
     def parked(self) -> ParkedQueue:
-        """What needs a person."""
+        """The parked chunks."""
         return ParkedQueue(
             queue=self._queue_of("ParkedQueue"),
             ledger=self._ledger,
@@ -52,7 +52,7 @@ class Operations:
 
     @cached_property
     def redriving(self) -> ParkedRedriver:
-        """What a person does about it."""
+        """Redriving and discarding of parked chunks."""
         return ParkedRedriver(
             parked=self.parked,
             retries=self._queue_of("RetriesQueue"),
@@ -64,11 +64,11 @@ class Operations:
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
-        """What consumers and subscriptions gave up on."""
+        """The dead-letter queues of consumers and subscriptions."""
         return DeadLetters(self._stack, self._queue, now=self._now, new_id=self._new_id)
 
     def results(self, **options: Any) -> ResultsReader:
-        """A reader of the results queue; ``options`` are those of `ResultsReader`."""
+        """Return a reader of the results queue; ``options`` are those of `ResultsReader`."""
         return ResultsReader(self._queue_of("ResultsQueue"), **options)
 
     def _queue_of(self, output: str) -> Queue:

@@ -1,4 +1,4 @@
-"""Parked chunks as values: what is known of each, how it stands, and whether it may be redriven."""
+"""Parked chunks as values: their status, and whether they may be redriven."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import ChunkParked
 
 MAX_REDRIVES = 3
-"""How often a chunk is redriven without `force`: what fails that often is not mended by trying again."""
+"""Maximum redrives of a chunk without `force`: another retry does not fix what failed this often."""
 
 
 class ParkedStatus(StrEnum):
-    """How a parked chunk stands now, by the ledger."""
+    """Status of a parked chunk now, by the ledger."""
 
     PARKED = "parked"
-    """It waits for a person."""
+    """It waits for an operator."""
     ARRIVING = "arriving"
-    """Its message is there, and the ledger does not say so yet: a matter of seconds."""
+    """Its message has come, and the ledger does not show it as parked yet; this takes seconds."""
     UNDER_WAY = "under way"
-    """A later attempt was made since."""
+    """A later attempt was made."""
     SETTLED = "settled"
-    """Its rows have come to their end, or it was split."""
+    """Its rows are settled, or it was split."""
     JOB_ENDED = "job ended"
-    """Its job takes no results any more."""
+    """Its job accepts no results any more."""
     UNKNOWN = "unknown"
-    """The ledger does not know it (any more)."""
+    """The ledger has no such chunk (any more)."""
 
     @property
     def stale(self) -> bool:
-        """Whether nobody has to do anything about it: its message can go."""
+        """True if no action is needed, so that its message can be deleted."""
         return self not in {ParkedStatus.PARKED, ParkedStatus.ARRIVING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedChunk:
-    """What the queue and the ledger know of one parked chunk."""
+    """A parked chunk, as recorded in the queue and the ledger."""
 
     job_id: str
     range: RowRange
     status: ParkedStatus
     event: ChunkParked | None = None
-    """What was said when it was parked; None when no message was read."""
+    """The event that parked it; None when no message was read."""
     chunk: Chunk | None = None
     job: Job | None = None
     messages: tuple[ReceivedMessage, ...] = ()
-    """The copies of the message that were read."""
+    """The copies of its message that were read."""
 
     @property
     def reason(self) -> str:
-        """Why it was parked: verbatim from the message, or as far as the ledger keeps it."""
+        """Why it was parked: verbatim from the message, or as much as the ledger keeps."""
         if self.event is not None:
             return self.event.reason
         return (self.chunk.reason if self.chunk is not None else None) or "no reason was recorded"
@@ -67,7 +67,7 @@ class ParkedChunk:
 
     @property
     def event_id(self) -> str:
-        """The id of its message, whether that was read or not."""
+        """Id of its message, whether or not that was read."""
         return ChunkParked.id_of(self.job_id, self.range, self.attempt)
 
     @property
@@ -76,20 +76,20 @@ class ParkedChunk:
         return 0 if self.chunk is None else self.chunk.redrives
 
     def refusal(self, *, force: bool = False) -> str | None:
-        """Why it is not redriven now, in words; None when it can be."""
+        """Return why it cannot be redriven now, as text; None when it can be."""
         if self.status is ParkedStatus.ARRIVING:
-            return "it is only just being parked: try again in a minute"
+            return "it is just being parked: try again in a minute"
         if self.status.stale:
             return f"it does not need a person any more: {self.status_text}"
         if self.redrives >= MAX_REDRIVES and not force:
             return (
-                f"it was redriven {self.redrives} times already: mend the cause first, then use --force, or discard it"
+                f"it was redriven {self.redrives} times already: fix the cause first, then use --force, or discard it"
             )
         return None
 
     @property
     def status_text(self) -> str:
-        """How it stands, in words."""
+        """Its status as text."""
         if self.status is ParkedStatus.SETTLED and self.chunk is not None:
             return f"settled ({self.chunk.state})"
         if self.status is ParkedStatus.UNDER_WAY and self.chunk is not None:
@@ -100,7 +100,7 @@ class ParkedChunk:
 
 
 def parked_status(job: Job | None, chunk: Chunk | None, attempt: int, now: float) -> ParkedStatus:
-    """How a chunk stands that was parked at ``attempt``."""
+    """Return the status of a chunk that was parked at ``attempt``."""
     if job is None or chunk is None:
         return ParkedStatus.UNKNOWN
     if chunk.state is not ChunkState.OPEN:
@@ -114,17 +114,17 @@ def parked_status(job: Job | None, chunk: Chunk | None, attempt: int, now: float
 
 @dataclass(frozen=True, slots=True)
 class ParkedChunkId:
-    """Which chunk is meant."""
+    """Identifies a parked chunk."""
 
     job_id: str
     range: RowRange
 
     @classmethod
     def parse(cls, *words: str) -> ParkedChunkId:
-        """The chunk of a job's id and a range (``000000000100-50`` or ``100-50``), or of an event's id.
+        """Parse a job's id and a range (``000000000100-50`` or ``100-50``), or an event's id.
 
         Raises:
-            InputError: it is neither.
+            InputError: the words are neither.
         """
         parts = words[0].split(":") if len(words) == 1 else ["ChunkParked", *words, "1"]
         if len(parts) == 4 and parts[0] == "ChunkParked":  # noqa: PLR2004 - the id's four parts

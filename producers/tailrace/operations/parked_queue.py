@@ -1,4 +1,4 @@
-"""What is parked: read from the queue, or from one job's chunks in the ledger; and all there is about one chunk."""
+"""The parked queue: lists parked chunks from the queue or from a job's ledger items, and shows one in detail."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from tailrace_core.objects.locations import parse_trusted
 MAX_MESSAGES = 1_000
 SCAN_TIMEOUT_S = 20.0
 VISIBILITY_TIMEOUT_S = 60
-"""How long messages stay hidden if whoever looks at them dies; otherwise they are given back at once."""
+"""Visibility timeout of messages that are listed, if the reader dies; otherwise they are released at once."""
 SHOWN_BYTES = 16 * 1024
 _SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedListing:
-    """What was found."""
+    """Parked chunks that were found."""
 
     chunks: tuple[ParkedChunk, ...]
     unreadable: tuple[ReceivedMessage, ...] = ()
-    """Messages of the queue that are no `ChunkParked`."""
+    """Messages of the queue that are not `ChunkParked` events."""
     complete: bool = True
     """False when there may be more in the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedDetails:
-    """All there is about one parked chunk; texts are None where the object is missing."""
+    """Details of one parked chunk; a text is None when its object is missing."""
 
     parked: ParkedChunk
     input_location: str
     first_rows: str | None
     failure: str | None
-    """What stands in the failure object, up to `SHOWN_BYTES`."""
+    """Text of the failure object, up to `SHOWN_BYTES`."""
 
 
 class ParkedQueue:
-    """The parked queue beside the ledger, for one stack."""
+    """The parked queue of one stack, together with its ledger."""
 
     def __init__(
         self,
@@ -68,15 +68,17 @@ class ParkedQueue:
     def list(
         self, job_id: str | None = None, *, max_messages: int = MAX_MESSAGES, timeout_s: float = SCAN_TIMEOUT_S
     ) -> ParkedListing:
-        """What is parked: of one job by the ledger, else what the queue holds, within bounds; nothing is kept."""
+        """List parked chunks: a job's from the ledger, else those in the queue within bounds; release all messages."""
         if job_id is not None:
             return ParkedListing(tuple(self.of_job(job_id)))
-        listing = self.hold(max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S)
+        listing = self.receive(
+            max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S
+        )
         self.release(listing)
         return listing
 
     def of_job(self, job_id: str) -> Iterable[ParkedChunk]:
-        """The chunks of a job that need a person, by the ledger.
+        """Yield the parked chunks of a job, from the ledger.
 
         Raises:
             InputError: there is no such job.
@@ -88,8 +90,8 @@ class ParkedQueue:
             if chunk.parked:
                 yield self._of_chunk(job, chunk)
 
-    def hold(self, *, max_messages: int, timeout_s: float, visibility_timeout_s: int) -> ParkedListing:
-        """What the queue holds, hidden from others for ``visibility_timeout_s`` seconds: give it back, or delete it."""
+    def receive(self, *, max_messages: int, timeout_s: float, visibility_timeout_s: int) -> ParkedListing:
+        """Receive messages and hide them for ``visibility_timeout_s``; the caller releases or deletes them."""
         found = scan(
             self._queue,
             max_messages=max_messages,
@@ -111,19 +113,19 @@ class ParkedQueue:
         return ParkedListing(tuple(chunks), tuple(unreadable), found.complete)
 
     def release(self, listing: ParkedListing, but: Iterable[ParkedChunk] = ()) -> None:
-        """Make messages visible to others again."""
+        """Release the messages of a listing, except those of ``but``."""
         kept = {message.message_id for each in but for message in each.messages}
         held = [message for each in listing.chunks for message in each.messages] + list(listing.unreadable)
         release(self._queue, [each for each in held if each.message_id not in kept])
 
     def delete_messages(self, parked: ParkedChunk) -> int:
-        """Delete the chunk's messages; how many."""
+        """Delete the chunk's messages; return how many."""
         for message in parked.messages:
             self._queue.delete(message)
         return len(parked.messages)
 
     def find(self, name: ParkedChunkId) -> ParkedChunk:
-        """One chunk, by the ledger.
+        """Find one chunk in the ledger.
 
         Raises:
             InputError: the ledger has no such chunk.
@@ -137,18 +139,18 @@ class ParkedQueue:
         return self._of_chunk(job, chunk)
 
     def details(self, name: ParkedChunkId) -> ParkedDetails:
-        """All there is about a chunk, from the ledger, from its message if the queue holds one, and from the bucket.
+        """Collect the details of a chunk: from the ledger, its message if the queue holds one, and the bucket.
 
         Raises:
             InputError: the ledger has no such chunk.
         """
         parked = self.find(name)
-        said = [
+        events = [
             each.event
             for each in self.list().chunks
             if (each.job_id, each.range) == (name.job_id, name.range) and each.attempt == parked.attempt
         ]
-        parked = dataclasses.replace(parked, event=said[0] if said else None)
+        parked = dataclasses.replace(parked, event=events[0] if events else None)
         key = keys.input_key(parked.job_id, parked.range)
         body = self._text(key)
         rows = None if body is None else "\n".join(body.splitlines()[:_SHOWN_ROWS])
@@ -160,10 +162,10 @@ class ParkedQueue:
         )
 
     def input(self, parked: ParkedChunk) -> bytes:
-        """The chunk's whole input object, as it was sent.
+        """Read the chunk's whole input object, as it was sent.
 
         Raises:
-            NotFoundError: it is not there.
+            NotFoundError: the object is missing.
         """
         key = keys.input_key(parked.job_id, parked.range)
         return self._read(Call("s3", "get_object", {"Bucket": self._bucket, "Key": key}))
@@ -184,7 +186,7 @@ class ParkedQueue:
     def _of_chunk(self, job: Job, chunk: Chunk) -> ParkedChunk:
         status = parked_status(job, chunk, chunk.attempt, self._now())
         if status is ParkedStatus.ARRIVING:
-            # By the ledger alone it is simply not parked.
+            # Without a message, the ledger alone decides: the chunk is not parked.
             status = ParkedStatus.UNDER_WAY
         return ParkedChunk(job_id=job.job_id, range=chunk.range, status=status, chunk=chunk, job=job)
 
@@ -203,5 +205,5 @@ class ParkedQueue:
         try:
             return self._read(Call("s3", "get_object", params)).decode(errors="replace")
         except (NotFoundError, AccessDeniedError):
-            # Whoever may not list is not told that an object is missing.
+            # S3 answers 403 for a missing object to an identity that may not list the bucket.
             return None

@@ -1,8 +1,9 @@
-"""What a person does with parked chunks: redrive them, with corrected rows or as they are, or discard them.
+"""Redriving and discarding of parked chunks; a redrive may replace the rows with corrected ones.
 
-The effect comes first, then the message is deleted: whoever dies in between finds the message again, and doing it once
-more changes nothing, because attempt and decision are named. The chunk's next attempt is made by the function behind
-the retries queue, a discard by the one behind the failed queue: there is one implementation of each.
+The effect comes first, then the message is deleted. After a crash in between, the message is found
+again, and doing it once more changes nothing, because the message names attempt and decision. The
+function behind the retries queue makes the chunk's next attempt; the function behind the failed
+queue discards. So there is one implementation of each.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
 
 VISIBILITY_TIMEOUT_S = 600
-"""Of messages that are being worked on; they are given back, or deleted, long before."""
+"""Visibility timeout while chunks are redriven; messages are released or deleted long before it ends."""
 NO_REASON = "given up by a person"
 _REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveResult:
-    """What was done, or would be done, about one parked chunk."""
+    """Outcome for one parked chunk, done or only planned."""
 
     parked: ParkedChunk
     action: str
@@ -43,15 +44,15 @@ class RedriveResult:
 
 @dataclass(frozen=True, slots=True)
 class RedriveRun:
-    """Many chunks, one after the other as they are done."""
+    """A run over many chunks, which yields each result as it is done."""
 
     chunks: Iterator[RedriveResult]
     complete: bool
-    """False when the queue may hold more than was read: do it again."""
+    """False when the queue may hold more than was read: run again."""
 
 
 class ParkedRedriver:
-    """Acts on parked chunks of one stack."""
+    """Redrives and discards parked chunks of one stack."""
 
     def __init__(
         self,
@@ -73,10 +74,10 @@ class ParkedRedriver:
     def redrive(
         self, name: ParkedChunkId, *, force: bool = False, note: str | None = None, edit: bytes | None = None
     ) -> RedriveResult:
-        """Have a parked chunk's next attempt made, with ``edit`` on corrected rows.
+        """Start a parked chunk's next attempt, with the corrected rows of ``edit`` if given.
 
         Raises:
-            InputError: it is not parked (any more), was redriven too often, or the corrected rows do not fit.
+            InputError: the chunk is not parked (any more) or was redriven too often, or the corrected rows do not fit.
         """
         parked = self._parked.find(name)
         self._require(parked, force=force)
@@ -94,21 +95,21 @@ class ParkedRedriver:
         max_messages: int = MAX_MESSAGES,
         timeout_s: float = SCAN_TIMEOUT_S,
     ) -> RedriveRun:
-        """The same for all that is parked, or all of a job. Says only what it would do unless ``confirmed``.
+        """Redrive all parked chunks, or all of a job; unless ``confirmed``, only report what would be done.
 
-        Stale messages are cleared. What the ledger alone knows of a job (its message was lost) is redriven too.
+        Stale messages are deleted. With a job, chunks whose message was lost are found in the ledger and redriven too.
         """
-        listing = self._parked.hold(
+        listing = self._parked.receive(
             max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S
         )
         act = functools.partial(self._redrive_one, force=force, note=note, confirmed=confirmed)
         return RedriveRun(self._each(listing, job_id, act), listing.complete)
 
     def discard(self, name: ParkedChunkId, reason: str = NO_REASON) -> RedriveResult:
-        """Give a parked chunk up: its rows are rejected with the reason, moments later.
+        """Discard a parked chunk: its rows are rejected with the reason, moments later.
 
         Raises:
-            InputError: it is not parked (any more).
+            InputError: the chunk is not parked (any more).
         """
         parked = self._parked.find(name)
         self._require(parked, force=True)
@@ -167,8 +168,8 @@ class ParkedRedriver:
         self._retries.send(message.to_json())
 
     def _delete_messages(self, parked: ParkedChunk) -> int:
-        """Look for the chunk's messages and delete them; one of a later attempt, parked meanwhile, is left."""
-        listing = self._parked.hold(
+        """Find and delete the chunk's messages; leave the message of a later attempt that was parked meanwhile."""
+        listing = self._parked.receive(
             max_messages=MAX_MESSAGES, timeout_s=SCAN_TIMEOUT_S, visibility_timeout_s=VISIBILITY_TIMEOUT_S
         )
         mine = [
@@ -182,7 +183,7 @@ class ParkedRedriver:
             self._parked.release(listing, but=mine)
 
     def _replace_input(self, parked: ParkedChunk, edit: bytes) -> str:
-        """Put corrected rows in the place of the chunk's input; what was done, for the ledger."""
+        """Replace the chunk's input by corrected rows; return a description for the ledger."""
         chunk, settings = parked.chunk, self._settings(parked)
         if chunk is None:
             raise InputError(f"the ledger does not know chunk {parked.range.name} of job {parked.job_id} any more")
@@ -199,7 +200,7 @@ class ParkedRedriver:
         except NotFoundError:
             return "there was none"
         except AccessDeniedError:
-            # Whoever may not list is not told that an object is missing.
+            # S3 answers 403 for a missing object to an identity that may not list the bucket.
             return "there was none, or it may not be read"
         version = found.get("VersionId")
         return "the former one is not kept" if version is None else f"the former one is version {version}"

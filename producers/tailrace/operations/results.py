@@ -1,7 +1,7 @@
-"""The results reader: events from a queue, each handed out once, acknowledged when the caller has done its work.
+"""The results reader: yields each event of a queue once, and acknowledges it when the caller is done.
 
-Delivery is at least once: a reader that dies before it acknowledges gets the event again, and so may another reader of
-the same queue. Within one reader an event that comes again is dropped by its id.
+Delivery is at least once: if a reader dies before it acknowledges, it or another reader of the same
+queue gets the event again. Within one reader, a repeated event is dropped by its id.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from tailrace_core.errors import MessageError, TailraceError
 from tailrace_core.messages.events import JobFinished, PartReady, decode_published
 
 VISIBILITY_TIMEOUT_S = 120
-"""How long an event is hidden from other readers if this one dies; extended for as long as it lives."""
+"""Visibility timeout of an event if this reader dies; extended for as long as the reader lives."""
 REMEMBERED = 100_000
-"""Events whose ids are kept to drop repetitions: some 20 MB."""
+"""How many ids of events are remembered to drop repetitions: about 20 MB."""
 _WAIT_S = 20
 
 
 class ResultsReader:
     """Iterates over the events of a queue; a context manager.
 
-    An event is acknowledged when the next one is asked for, or by `acknowledge`. One that the caller did not get done
-    (it raised, or left the loop) is given back on leaving. Meanwhile a thread keeps what is held hidden from others.
+    An event is acknowledged when the next one is requested, or by `acknowledge`. If the caller raises or leaves the
+    loop, the current event is released on exit. Meanwhile a thread extends the visibility timeout of held messages.
     """
 
     def __init__(
@@ -40,9 +40,10 @@ class ResultsReader:
         on_unreadable: Callable[[MessageError], object] | None = None,
         heartbeat: Callable[[Callable[[], None], float], Heartbeat] | None = None,
     ) -> None:
-        """With ``follow`` it waits for more for ever, else it ends when the queue is read.
+        """Wait for more events forever with ``follow``; otherwise end when the queue is empty.
 
-        A message that is no event is reported to ``on_unreadable`` and left to the queue's dead letters.
+        ``hidden_s`` is the visibility timeout in seconds. A message that is not an event is reported to
+        ``on_unreadable`` and left to the dead-letter queue.
         """
         self._queue = queue
         self._follow = follow
@@ -53,10 +54,10 @@ class ResultsReader:
         self._held: OrderedDict[str, ReceivedMessage] = OrderedDict()
         self._current: tuple[ReceivedMessage, str] | None = None
         self._lock = threading.Lock()
-        self._keeper = (heartbeat or Heartbeat)(self.keep, hidden_s / 3)
+        self._heartbeat = (heartbeat or Heartbeat)(self.keep, hidden_s / 3)
 
     def __iter__(self) -> Iterator[PartReady | JobFinished]:
-        """The events as they come."""
+        """Yield the events as they come."""
         while True:
             received = self._queue.receive(visibility_timeout_s=self._hidden_s, wait_s=_WAIT_S if self._follow else 1)
             if not received and not self._follow:
@@ -64,10 +65,10 @@ class ResultsReader:
             with self._lock:
                 self._held.update((each.message_id, each) for each in received)
             for message in received:
-                yield from self._handed_out(message)
+                yield from self._yield_event(message)
 
     def acknowledge(self) -> None:
-        """Say that the event handed out last is done: it does not come again."""
+        """Acknowledge the event yielded last: it does not come again."""
         if self._current is None:
             return
         message, event_id = self._current
@@ -78,18 +79,18 @@ class ResultsReader:
             self._seen.popitem(last=False)
 
     def keep(self) -> None:
-        """Keep what is held hidden from others for a while longer."""
+        """Extend the visibility timeout of the messages that are held."""
         with self._lock:
             held = list(self._held.values())
         try:
             self._queue.change_visibility(held, self._hidden_s)
         except TailraceError:
-            # It may come to another reader then, who sees the same id; the next beat tries again.
+            # Another reader may get the event then, with the same id; the next beat tries again.
             return
 
     def close(self) -> None:
-        """Give back what was not acknowledged."""
-        self._keeper.stop()
+        """Release the messages that were not acknowledged."""
+        self._heartbeat.stop()
         self._current = None
         with self._lock:
             held = list(self._held.values())
@@ -97,7 +98,7 @@ class ResultsReader:
         release(self._queue, held)
 
     def __enter__(self) -> Self:
-        self._keeper.start()
+        self._heartbeat.start()
         return self
 
     def __exit__(
@@ -105,7 +106,7 @@ class ResultsReader:
     ) -> None:
         self.close()
 
-    def _handed_out(self, message: ReceivedMessage) -> Iterator[PartReady | JobFinished]:
+    def _yield_event(self, message: ReceivedMessage) -> Iterator[PartReady | JobFinished]:
         try:
             event = decode_published(message.body)
         except MessageError as exc:
@@ -137,17 +138,17 @@ class Heartbeat:
         self.stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="tailrace-results", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the beat that is under way; its calls are bounded."""
+        """Stop the thread, and wait for a running beat; its calls have time limits."""
         self.stopped.set()
         self.join()
 
     def join(self, timeout_s: float | None = None) -> None:
-        """Wait for the thread's end."""
+        """Wait until the thread has ended."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 

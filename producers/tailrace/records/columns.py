@@ -76,7 +76,7 @@ class ColumnPlan:
 
     @property
     def is_identity(self) -> bool:
-        """Whether records are sent unchanged and nothing is kept."""
+        """True if records are sent unchanged and nothing is kept."""
         return not self.kept and self.sent == tuple(range(len(self.columns)))
 
     @property

@@ -119,7 +119,7 @@ class Limits:
     size_bytes: int
     record_bytes: int = MAX_RECORD_BYTES
     allow_large: bool = False
-    """Whether a record over ``size_bytes`` makes a cut of its own. Not the very first: then the limit is wrong."""
+    """True: a record over ``size_bytes`` makes a cut of its own, except the very first: then the limit is wrong."""
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.size_bytes < 1:
@@ -249,7 +249,7 @@ class _CutBuilder:
         self.stop = 0
         """Offset in the input after the last record that was added."""
         self.ended = True
-        """Whether the last record that was added has a line end."""
+        """True while the last record that was added has a line end."""
 
     def put(self, block: ScannedBlock) -> None:
         """Append the next block of the input; only records that end in this block may be added now."""

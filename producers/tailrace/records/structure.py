@@ -54,7 +54,7 @@ class ScannedBlock:
 
     @property
     def unclosed(self) -> bool:
-        """Whether the block ends inside quotes."""
+        """True if the block ends inside quotes."""
         return self.after is QuoteState.QUOTED
 
 
@@ -73,7 +73,7 @@ class Structure:
     """Bytes inside quotes, with the opening quotes and without the closing ones; None when there are none."""
     rows: int
     unclosed: bool
-    """Whether the last record leaves its quote open; it has no line end then."""
+    """True if the last record leaves its quote open; it has no line end then."""
 
     @classmethod
     def of(cls, data: bytes) -> Self:

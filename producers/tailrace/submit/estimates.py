@@ -1,4 +1,4 @@
-"""The dry run: what a submit would do and about what it would cost. Reads the input and touches nothing else."""
+"""The dry run: estimates the work and the cost of a submit; reads the input and touches nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tailrace_core.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Sums over the chunks of a plan; sizes in bytes, the cost in US dollars without the endpoint's own."""
+    """Sums over the chunks of a plan; sizes in bytes, the cost in US dollars without the endpoint."""
 
     rows: int = 0
     rows_rejected: int = 0
@@ -28,10 +28,10 @@ class Estimate:
 
 
 def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
-    """Go through a plan to its end.
+    """Add up a plan to its end.
 
     Raises:
-        RecordError: as `tailrace.submit.planning.Planner.plan`.
+        RecordError: see `tailrace.submit.planning.Planner.plan`.
     """
     rows = rejected = invocations = objects = source = upload = largest = 0
     for chunks, each in enumerate(plan):
@@ -60,7 +60,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
 
 
 def _calls(chunks: int, invocations: int, objects: int) -> int:
-    """Of the producer: objects, an intent a chunk, an invocation and its confirmation; and a few for the job."""
+    """Count the producer's calls: objects, an intent a chunk, an invocation and its confirmation, and 6 for the job."""
     return objects + chunks + 2 * invocations + 6
 
 

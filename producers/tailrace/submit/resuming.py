@@ -1,4 +1,4 @@
-"""What the ledger already knows of a job that is being continued, held against the plan made anew."""
+"""Resuming a job: the chunks of earlier submits in the ledger, compared with the plan of this submit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tailrace_core.jobs.model import Chunk, ChunkState
 
 
 class PreviousChunks:
-    """The chunks that a job was submitted with; what splitting made of them later is not the producer's business."""
+    """The chunks that a job was submitted with; chunks from later splits are left out."""
 
     def __init__(self, chunks: Iterable[Chunk], *, rows_total: int | None = None) -> None:
         self._chunks: list[Chunk] = []
@@ -29,10 +29,10 @@ class PreviousChunks:
         return len(self._chunks)
 
     def find(self, plan: ChunkPlan) -> Chunk | None:
-        """The recorded chunk of a planned one; None when it was not recorded yet.
+        """Return the recorded chunk of a planned one; None when it is not recorded yet.
 
         Raises:
-            JobKeyError: what is recorded for these rows comes from another input.
+            JobKeyError: the record of these rows comes from another input.
         """
         row = plan.range.first_row
         at = bisect_right(self._starts, row) - 1
@@ -49,10 +49,10 @@ class PreviousChunks:
         return None
 
     def check_end(self, rows_total: int) -> None:
-        """Refuse an input that ends elsewhere than the recorded one.
+        """Refuse an input that does not end where the recorded input ends.
 
         Raises:
-            JobKeyError: it does.
+            JobKeyError: it does not.
         """
         last = self._chunks[-1].range.end if self._chunks else 0
         if last > rows_total or (self._rows_total is not None and self._rows_total != rows_total):

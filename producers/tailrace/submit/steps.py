@@ -1,8 +1,8 @@
-"""The calls that a submit makes, as steps: each chunk's objects, its intent, its invocation, and the job around them.
+"""The steps of a submit: the calls for the job, and for each chunk's objects, intent and invocation.
 
-Three phases for a chunk, because executors overlap them differently: `upload` may run for many chunks at once; `record`
-runs in the order of the input, so that what the ledger knows is always the input up to some row, without a gap;
-`invoke` again runs for many at once.
+A chunk has three phases, because executors overlap them differently. `upload` may run for many
+chunks at once. `record` runs in the order of the input, so that the ledger always holds the input
+up to some row, without a gap. `invoke` may again run for many chunks at once.
 """
 
 from __future__ import annotations
@@ -30,40 +30,40 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 
 DUE_S = 300.0
-"""When the reconciler first looks at a chunk, counted from the intent and again from the invocation."""
+"""When the reconciler first checks a chunk, counted from the intent and again from the invocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """A planned chunk that is to be sent; ``recorded`` when it only has to be invoked again."""
+    """A planned chunk to send; ``recorded`` is set when it only has to be invoked again."""
 
     plan: ChunkPlan
     recorded: Chunk | None
     number: int = 0
-    """Of the chunk in its job, from 0."""
+    """Number of the chunk in its job, from 0."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether the chunk is new and has rows to be sent."""
+        """True if the chunk is new and has rows to send."""
         return self.recorded is None and bool(self.plan.rows_sent)
 
 
 class NextStep(StrEnum):
-    """What a planned chunk still needs, given what is recorded of it."""
+    """Next step for a planned chunk, given its record in the ledger."""
 
     SKIP = "nothing"
     INVOKE_AGAIN = "invoke_again"
-    """It was recorded, and whoever did so died before it was known to be invoked."""
+    """It is recorded, but the submit that did so died before it confirmed the invocation."""
     SEND = "everything"
 
 
 class JobClosedError(TailraceError):
-    """The job takes no chunks any more: somebody closed it while it was being submitted."""
+    """The job takes no chunks any more: it was closed while it was being submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSession:
-    """A job that is being submitted, and what is recorded of it."""
+    """A job that is being submitted, and its chunks from earlier submits."""
 
     job: Job
     settings: JobSettings
@@ -72,12 +72,12 @@ class JobSession:
 
     @property
     def takes_chunks(self) -> bool:
-        """Whether the job still takes chunks; otherwise the input is only compared."""
+        """True while the job takes chunks; otherwise the input is only compared."""
         return self.job.state is JobState.SUBMITTING
 
 
 def next_step(recorded: Chunk | None) -> NextStep:
-    """What a planned chunk still needs; one that waits is started by whoever sees that it fits."""
+    """Choose the next step for a planned chunk; a waiting chunk is started later, when it fits the window."""
     if recorded is None:
         return NextStep.SEND
     if recorded.state is ChunkState.OPEN and not (recorded.invoked or recorded.parked or recorded.waiting):
@@ -86,10 +86,10 @@ def next_step(recorded: Chunk | None) -> NextStep:
 
 
 def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[JobSession]:
-    """Create the job, or find the one that the key was used for.
+    """Create the job, or open the job that the key was used for.
 
     Raises:
-        JobKeyError: the key was used with other settings, or its job is gone.
+        JobKeyError: the key was used with other settings, or its job is no longer in the ledger.
     """
     named = None if key is None else JobKey(key, fingerprint(settings))
     if (yield from ledger.create_job(job, settings, named)):
@@ -123,7 +123,7 @@ def _continue(ledger: DynamoSteps, key: JobKey, settings: JobSettings) -> Steps[
 
 @dataclass(frozen=True, slots=True)
 class ChunkSteps:
-    """The steps of one job's chunks. ``now`` gives seconds since the epoch."""
+    """The steps of one job's chunks. ``now`` returns seconds since the epoch."""
 
     stack: Stack
     ledger: DynamoSteps
@@ -132,7 +132,7 @@ class ChunkSteps:
     now: Callable[[], float]
 
     def upload(self, plan: ChunkPlan) -> Steps[None]:
-        """Put what the chunk consists of into the bucket; repeating it writes the same bytes."""
+        """Put the chunk's objects into the bucket; repeating this writes the same bytes."""
         rows = plan.range
         if plan.input:
             body = b"".join(plan.input)
@@ -145,9 +145,9 @@ class ChunkSteps:
             yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
 
     def record(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk | None]]:
-        """Write the intents; for each the chunk to `invoke`, or None when there is nothing to invoke.
+        """Write the intents; return for each the chunk to `invoke`, or None when there is nothing to invoke.
 
-        Those beyond the window are recorded as waiting.
+        Chunks beyond the window are recorded as waiting.
 
         Raises:
             JobClosedError: the job takes no chunks any more.
@@ -169,7 +169,7 @@ class ChunkSteps:
         if not task.plan.rows_sent:
             part = self._part(task.plan)
             chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
-            # Effects come before the settling, so that a crash repeats them; the event's id is always the same.
+            # Effects come before the chunk is settled, so that a crash repeats them; the event's id stays the same.
             yield self._publish(self._part_ready(chunk, part))
             self._require((yield from self.ledger.add_rejected(chunk)))
             return None
@@ -193,10 +193,10 @@ class ChunkSteps:
         return chunk if goes_on else None
 
     def invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a recorded chunk; when it waits, for those whose turn it is, most often none.
+        """Invoke the endpoint for a recorded chunk; if it waits, for waiting chunks that fit the window, usually none.
 
         Raises:
-            InputError: the endpoint is not there (any more).
+            InputError: the endpoint does not exist (any more).
         """
         if not chunk.waiting:
             yield from self._invoke(chunk)
@@ -204,16 +204,16 @@ class ChunkSteps:
             yield from self.start_waiting(job)
 
     def start_waiting(self, job: Job) -> Steps[None]:
-        """Invoke chunks that wait, as many as fit the window by the job as it was just read.
+        """Invoke as many waiting chunks as fit the window; ``job`` is the job as just read.
 
         Raises:
-            InputError: the endpoint is not there (any more).
+            InputError: the endpoint does not exist (any more).
         """
         for chunk in (yield from self.ledger.claim(job, self.settings.window, self.now() + DUE_S)):
             yield from self._invoke(chunk)
 
     def _invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a started chunk and record where its answer will be."""
+        """Invoke the endpoint for a started chunk and record the locations of its answer."""
         settings = self.settings
         params = {
             "EndpointName": settings.endpoint_name,
@@ -234,7 +234,7 @@ class ChunkSteps:
                 ) from exc
             raise
         if not answer.get("OutputLocation"):
-            # It broke off: nobody knows whether the request was taken. The reconciler invokes the chunk again.
+            # The answer broke off, so the request may or may not be accepted. The reconciler invokes the chunk again.
             return
         yield from self.ledger.confirm(
             replace(
@@ -246,7 +246,7 @@ class ChunkSteps:
         )
 
     def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
-        # Given the checksum, botocore sends the body as it is: to take one itself it would do so in small pieces.
+        # With a checksum given, botocore sends the body as it is; to calculate one, it would read it in small pieces.
         params = {
             "Bucket": self.stack.bucket,
             "Key": key,
@@ -282,15 +282,15 @@ class ChunkSteps:
         return f"s3://{self.stack.bucket}/{key}"
 
     def _require(self, opened: OpenOutcome) -> None:
-        # EXISTS: another submit with the same key is ahead; invoking twice is harmless, not invoking is not.
+        # EXISTS: another submit with the same key is ahead. Invoking twice does no harm; never invoking does.
         if opened is OpenOutcome.CLOSED:
             raise JobClosedError(f"job {self.job_id} was closed while it was being submitted", job_id=self.job_id)
 
 
 def unscored_part(plan: ChunkPlan, outputs: int) -> bytes:
-    """The part of a chunk of which no row can be sent: a line for each row, its prediction empty."""
+    """Return the part of a chunk without a row to send: a line for each row, its prediction empty."""
     empty = b"," * (outputs - 1)
     if plan.kept:
         return b"".join(kept.removesuffix(b"\n") + b"," + empty + b"\n" for kept in split_records(b"".join(plan.kept)))
-    # Readers of CSV would skip a line of nothing.
+    # Readers of CSV would skip an empty line.
     return ((empty or b'""') + b"\n") * plan.range.rows
