@@ -27,8 +27,9 @@ Steps call other steps with ``yield from``, which passes calls, answers and erro
         return total
 
 Three rules hold. Steps see only errors of the `TailraceError` tree: any other exception of the
-executor ends the driver, and the steps with it. Steps may be tried again only as a whole. A
-generator runs once: call the function again to repeat the operation.
+executor ends the driver, and the steps with it. Retries belong to the executor, which repeats a
+single call (`tailrace_core.aws.retrying`). A generator runs once: call the function again to repeat
+the operation.
 """
 
 from __future__ import annotations
