@@ -16,10 +16,11 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 
-# Possessive throughout: an unclosed quote costs one scan of the rest and not one for each position.
+# Possessive throughout: an unclosed quote costs one scan of the rest, not one from each position.
 _CLOSE = rb'[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
 _QUOTED_REST = re.compile(_CLOSE)
-# The quote comes first, although what stands before it decides: the search for a literal is several times as fast.
+# The pattern begins with the quote and looks behind it for the field start: the search for a literal
+# is several times as fast.
 _QUOTED_FIELD = re.compile(rb'"(?:(?<=[,\r\n]")|(?<=\A"))' + _CLOSE)
 _LATER_QUOTED_FIELD = re.compile(rb'"(?<=[,\r\n]")' + _CLOSE)
 _FIELD = rb'(?:"' + _CLOSE + rb")?+[^,\r\n]*+"
@@ -28,24 +29,25 @@ _SPLIT_FIELD = re.compile(rb"(?:" + _FIELD + rb"[\r\n])*+" + _FIELD)
 
 
 class QuoteState(Enum):
-    """What a quote means at some point of the input."""
+    """Meaning of a quote at some point of the input."""
 
     FIELD_START = "field start"
-    """It opens a quoted field, or, directly behind a closing quote, continues that field."""
+    """The quote opens a quoted field or, directly after a closing quote, continues that field."""
     TEXT = "text"
-    """It is an ordinary character."""
+    """The quote is an ordinary character."""
     QUOTED = "quoted"
-    """It closes the quoted field, unless another quote follows."""
+    """The quote closes the quoted field, unless another quote follows."""
 
 
 START = QuoteState.FIELD_START
-"""The state at the start of a record."""
+"""State at the start of a record."""
 
 
 def quoted_spans(data: bytes, state: QuoteState = START) -> Iterator[tuple[int, int]]:
-    """Where quoted fields start and stop in ``data``, from the opening quote to the byte after the closing one.
+    """Yield the start and stop of each quoted field in ``data``.
 
-    A field that was open before ``data`` starts at 0; a field that nothing closes stops at the end.
+    A span reaches from the opening quote to the byte after the closing one. A field that was open
+    before ``data`` starts at 0; an unclosed field stops at the end.
     """
     at = 0
     if state is QuoteState.QUOTED and data:
@@ -57,7 +59,7 @@ def quoted_spans(data: bytes, state: QuoteState = START) -> Iterator[tuple[int, 
 
 
 def state_after(data: bytes, state: QuoteState = START) -> QuoteState:
-    """The state behind ``data``, which begins in ``state``."""
+    """Return the state after ``data``, which begins in ``state``."""
     if b'"' not in data and state is QuoteState.QUOTED:
         return state
     last = (0, 0)
@@ -68,7 +70,10 @@ def state_after(data: bytes, state: QuoteState = START) -> QuoteState:
 
 
 def state_behind(data: bytes, last: tuple[int, int], state: QuoteState) -> QuoteState:
-    """The state behind ``data``, which begins in ``state``, given its last quoted span; (0, 0) for none."""
+    """Return the state after ``data``, which begins in ``state``, given its last quoted span.
+
+    The span is (0, 0) if there is none.
+    """
     start, stop = last
     if not data:
         return state
@@ -80,7 +85,7 @@ def state_behind(data: bytes, last: tuple[int, int], state: QuoteState) -> Quote
 
 
 def outside_quotes(data: bytes, state: QuoteState = START) -> bytes:
-    """``data`` with each quoted field replaced by a single quote; text behind a closing quote stays."""
+    """Replace each quoted field of ``data`` by a single quote; text after a closing quote stays."""
     pieces: list[bytes] = []
     at = 0
     for start, stop in quoted_spans(data, state):
@@ -90,20 +95,20 @@ def outside_quotes(data: bytes, state: QuoteState = START) -> bytes:
 
 
 def count_records(data: bytes) -> int:
-    """The number of records in ``data``; the last one may lack its line end."""
+    """Count the records of ``data``; the last may lack its line end."""
     plain = outside_quotes(data) if b'"' in data else data
     return plain.count(b"\n") + (plain != b"" and not plain.endswith(b"\n"))
 
 
 def split_records(data: bytes) -> list[bytes]:
-    """The records of ``data`` with their line ends; joined, they are ``data``."""
+    """Split ``data`` into records with their line ends; joined, they are ``data``."""
     if b'"' in data:
         return _RECORD.findall(data)
     return io.BytesIO(data).readlines()
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """The records of ``data`` without their newlines; a carriage return before one stays."""
+    """Split ``data`` into records without their newlines; a carriage return before one stays."""
     if b'"' in data:
         return [record.removesuffix(b"\n") for record in split_records(data)]
     lines = data.split(b"\n")
@@ -113,7 +118,10 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def split_fields(record: bytes) -> list[bytes]:
-    """The fields of one record without its line end, verbatim with their quotes; joined by commas, they are it."""
+    """Split a record (without its line end) into fields, verbatim with quotes.
+
+    Joined by commas, the fields are the record.
+    """
     if b'"' not in record:
         return record.split(b",")
     fields: list[bytes] = []
@@ -127,7 +135,7 @@ def split_fields(record: bytes) -> list[bytes]:
 
 
 def last_record_end(data: bytes, state: QuoteState = START) -> tuple[int, QuoteState]:
-    """Where the last record that ends in ``data`` ends (0 for none), and the state behind ``data``."""
+    """Return the end of the last complete record (0 for none), and the state after ``data``."""
     if b'"' not in data:
         if state is QuoteState.QUOTED:
             return 0, state
@@ -144,7 +152,11 @@ def last_record_end(data: bytes, state: QuoteState = START) -> tuple[int, QuoteS
 
 
 def first_record_end(data: bytes, state: QuoteState = START) -> int:
-    """Where the first record that ends in ``data`` ends; one does."""
+    """Return the offset at which the first complete record of ``data`` ends.
+
+    Raises:
+        ValueError: no record ends in ``data``.
+    """
     at = 0
     for start, stop in quoted_spans(data, state):
         newline = data.find(b"\n", at, start)
@@ -155,7 +167,7 @@ def first_record_end(data: bytes, state: QuoteState = START) -> int:
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes, at: int = 0) -> re.Match[bytes]:
-    """The match at a position, for patterns that match everywhere."""
+    """Match a pattern at a position; for patterns that match everywhere."""
     match = pattern.match(data, at)
-    assert match is not None  # noqa: S101 - both patterns match the empty text
+    assert match is not None  # noqa: S101  both patterns match the empty text
     return match
