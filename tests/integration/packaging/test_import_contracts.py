@@ -34,6 +34,7 @@ PLANTED = [
     ("consumers", f"{CONSUMERS}/chunks/__init__.py", "from tailrace_consumers import composition"),
     ("local", f"{LOCAL}/emulation/__init__.py", "import tailrace_local.cloud.settings"),
     ("cloud", f"{LOCAL}/cloud/iam/__init__.py", "import tailrace_local.cloud.ministack"),
+    ("ministack", f"{LOCAL}/cloud/ministack/patching.py", "import tailrace_local.cloud.ministack.queues"),
     ("sagemaker", f"{LOCAL}/sagemaker/messages/__init__.py", "import tailrace_local.sagemaker.hosting"),
     ("servers-run-elsewhere", f"{LOCAL}/control/__init__.py", "import tailrace_local.cloud.server"),
     ("cloud-needs", f"{LOCAL}/cloud/settings.py", "import typer"),
