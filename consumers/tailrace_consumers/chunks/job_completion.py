@@ -1,6 +1,6 @@
 """The completion check after a chunk was settled.
 
-Too many rejects, waiting chunks, or a complete job.
+It fails a job with too many rejects, finishes a complete one, or invokes waiting chunks.
 """
 
 from __future__ import annotations

@@ -95,9 +95,9 @@ class ChunkSettler:
         return self.acknowledge(chunk.job_id, Outcome.CLOSED)
 
     def acknowledge(self, job_id: str, outcome: Outcome) -> Outcome:
-        """Acknowledge the message without settling, but check the job.
+        """Check the job, and return the outcome, which acknowledges the message.
 
-        The last settler may have died before its check.
+        Stale messages check it too: the last settler may have died before its check.
         """
         self._completion_check.check(job_id)
         return outcome

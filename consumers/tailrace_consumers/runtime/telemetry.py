@@ -109,7 +109,7 @@ def report_run(found: Mapping[Any, int], errors: Iterable[str]) -> dict[str, int
     for name, count in counts.items():
         metrics().add_metric(name=name, unit=MetricUnit.Count, value=count)
     for error in errors:
-        logger().error("overdue and not mended", extra={"reason": error[:2000]})
+        logger().error("overdue item not reconciled", extra={"reason": error[:2000]})
     logger().info("looked at what is overdue", extra={"found": counts})
     metrics().flush_metrics()
     gc_tuning.resume_collection()

@@ -91,7 +91,7 @@ def test_work_that_waits_for_an_instance_that_does_not_come_is_told(
 
 
 def test_instances_that_run_with_nothing_to_do_are_told(cloud: RunningCloud, alarms: AlarmQueue) -> None:
-    """By the alarm of a stack that scales to zero, on the endpoint of this one, which does not."""
+    """The alarm is that of a stack that scales to zero, on this stack's endpoint, which does not."""
     cloudwatch, name = cloud.client("cloudwatch"), "IdleInstances"
     values = {"EndpointName": str(cloud.facts.endpoint_name), "VariantName": "AllTraffic"}
     definition = with_values(monitoring().properties("IdleInstances"), values)
