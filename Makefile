@@ -14,11 +14,11 @@ export UV_NO_PROGRESS := 1
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## what there is
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: tools $(CHECKERS:%=.tools/%/.ready) ## the environments: .venv for people, .tools for the local cloud
+setup: tools $(CHECKERS:%=.tools/%/.ready) ## make the environments: .venv for people, .tools for the local cloud and the checkers
 
 # The environments that run the pipeline; those of the checkers are not among them.
 .PHONY: tools
@@ -51,7 +51,7 @@ tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 	@touch $@
 
 .PHONY: lock
-lock: .tools/uv/.ready ## resolve the locked requirements anew from the .in files
+lock: .tools/uv/.ready ## resolve the locked requirements from the .in files
 	for name in $(LOCKS); do $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	$(COMPILE) $(UPGRADE) consumers/requirements.in -o consumers/requirements.txt
 
@@ -60,7 +60,7 @@ demo: tools ## deploy the pipeline on this machine and score 200,000 rows (KEEP=
 	@infra/local/demo.sh
 
 .PHONY: check
-check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format, lint, imports, types, templates
+check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## check format, lint, imports, types and templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	git ls-files -z '*.md' | xargs -0 $(BIN)/mdformat --check
@@ -69,11 +69,11 @@ check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## format,
 	$(BIN)/python -m tests.infra.gate
 
 .PHONY: test
-test: setup ## everything but the benchmarks, the deployed local cloud included (WORKERS=2 at once)
+test: setup ## run all tests but the benchmarks, the deployed local cloud included (WORKERS=2)
 	$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-unit
-test-unit: .venv/.ready ## only what needs no IO; seconds
+test-unit: .venv/.ready ## run the tests that need no IO; takes seconds
 	$(BIN)/pytest tests/unit $(ARGS)
 
 .PHONY: torture
@@ -88,15 +88,15 @@ build: tools ## the Lambda artifacts (sam build) and both wheels (dist/)
 	cd infra/local && $(CURDIR)/$(BIN)/python -m hatchling build --target wheel --directory $(CURDIR)/dist
 
 .PHONY: bench
-bench: tools ## side-by-side benchmarks: ratios and whether they hold (QUICK=1, which leaves results.json alone; ONLY=NAME)
+bench: tools ## run side-by-side benchmarks and check their bars (QUICK=1 leaves results.json alone; ONLY=NAME)
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean
-clean: ## take a local cloud down, remove everything that was built; keeps the environments
+clean: ## take a local cloud down and remove everything that was built, except the environments
 	-[ ! -x $(BIN)/tailrace ] || $(BIN)/tailrace local down
 	rm -rf .tailrace .aws-sam dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: clean ## the environments too
+distclean: clean ## remove the environments too
 	rm -rf .venv .tools

@@ -1,4 +1,4 @@
-"""How all tests run: the same examples in every run of CI, and one local cloud at a time."""
+"""Set-up of all tests: the same examples in every run of CI, and one local cloud at a time."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ CLOUD = tuple(
         "integration/pipeline",
     )
 )
-"""Where tests share a cloud: one for each folder."""
+"""Folders whose tests share a cloud, one for each folder."""
 
 
 class OneCloudAtATime(LoadScopeScheduling):  # type: ignore[misc]  # without types
-    """With several workers, whatever shares a cloud goes to one of them, and other files, whole, to any.
+    """With several workers, give all tests that share a cloud to one of them, and each other file to any.
 
     Two clouds at once would only take the processors from each other.
     """
@@ -49,7 +49,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a cloud goes first, for it takes longest."""
+    """Run the tests that share a cloud first, because they take longest."""
     strays = [item.nodeid for item in items if item.get_closest_marker("cloud") and not item.nodeid.startswith(CLOUD)]
     if strays:
         raise pytest.UsageError(f"add the folder to CLOUD in tests/conftest.py: {strays[0]} shares a cloud")

@@ -1,4 +1,4 @@
-"""What a template must not say if it is to be deployed in China: each rule yields what is wrong, in words."""
+"""Rules for templates that are deployed in China: each yields its violations as text."""
 
 from __future__ import annotations
 
@@ -117,5 +117,5 @@ RULES: tuple[Callable[[Template], Iterator[str]], ...] = (
 
 
 def findings(template: Template) -> list[str]:
-    """What all rules find."""
+    """Return the violations of all rules."""
     return [f"{rule.__name__}: {finding}" for rule in RULES for finding in rule(template)]

@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a template's rules and conditions when it is given parameters."""
+"""CloudFormation's evaluation of a template's rules and conditions for given parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOTHING = {"Ref": "AWS::NoValue"}
 
 
 def refusals(template: Template, **given: str) -> list[str]:
-    """What the template's rules say against these parameters; defaults hold for the others."""
+    """Return the assertions of the template's rules that these parameters break; the others have their defaults."""
     resolution = _resolution(template, given)
     return [
         assertion["AssertDescription"]
@@ -28,7 +28,7 @@ def effective(template: Template, value: Any, **given: str) -> Any:
 
 
 def holds(template: Template, condition: str, **given: str) -> bool:
-    """Whether a condition is met."""
+    """Evaluate a condition."""
     return _resolution(template, given).decides(condition)
 
 

@@ -39,7 +39,7 @@ class Played:
 
 
 def handled(folder: str, recording: dict[str, Any]) -> Any:
-    """What the function answers; everything is as in its handler, but for clock and clients."""
+    """Return the function's answer; everything is as in its handler, except clock and clients."""
     module = importlib.import_module(f"tailrace_consumers.{folder}.handler")
     clients, composition, executor, retrying, settings, telemetry = map(
         importlib.import_module,

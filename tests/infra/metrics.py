@@ -67,11 +67,11 @@ OURS: dict[str, Names] = {
     "dispatch_retries": frozenset(map(str, Outcome)),
     "reconcile_jobs": frozenset({*map(str, Finding), str(Metric.JOBS_PAST_DEADLINE)}),
 }
-"""By the dimension ``service``; ``stack`` is the other one."""
+"""Metrics by the dimension ``service``; ``stack`` is the other one."""
 
 
 def published(namespace: str, name: str, dimensions: dict[str, str]) -> bool:
-    """Whether a metric of that name exists with exactly these dimensions."""
+    """Return true if a metric of that name exists with exactly these dimensions."""
     if namespace == "Tailrace":
         return dimensions.keys() == {"stack", "service"} and name in OURS.get(dimensions["service"], ())
     if dimensions.get("Operation", "GetItem") not in OPERATIONS:

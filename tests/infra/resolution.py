@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a template: parameters given, conditions decided, functions called where they can be."""
+"""CloudFormation's resolution of a template: parameters, conditions, and the functions that can be evaluated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING = object()
 
 
 def unknown(_name: str, _attribute: str) -> Any:
-    """Of resources and pseudo parameters nothing is known: references to them stay, for whoever reads them by name."""
+    """Know nothing of resources and pseudo parameters: references to them stay and can be read by name."""
     return None
 
 
@@ -47,7 +47,7 @@ class Resolution:
         self._parameters = {name: _typed(each, given.get(name, each.get("Default"))) for name, each in declared.items()}
 
     def template(self) -> Template:
-        """What is deployed."""
+        """Return the resources that are deployed."""
         body = {
             key: value
             for key, value in self._body.items()
@@ -77,7 +77,7 @@ class Resolution:
         return kept
 
     def decides(self, name: str) -> bool:
-        """Whether a condition is met."""
+        """Evaluate a condition."""
         return bool(self.value(self._body["Conditions"][name]))
 
     def value(self, value: Any) -> Any:

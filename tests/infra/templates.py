@@ -128,7 +128,7 @@ def root(region: str = "eu-west-1") -> Template:
 def translated(
     body: dict[str, Any], region: str, parameters: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """What SAM makes of a template in a region."""
+    """Return SAM's translation of a template for a region."""
     done = subprocess.run(
         [ROOT / ".tools/cloud/bin/python", "-c", _TRANSLATE],
         input=json.dumps([body, dict(parameters)]),

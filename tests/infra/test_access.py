@@ -1,4 +1,4 @@
-"""Who may do what, judged from the templates alone, in every way to deploy them and in both partitions."""
+"""The access matrix, evaluated from the templates alone, for every way to deploy and in both partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ships: the artifacts as the Makefile builds them, imported as Lambda would, with nothing else on the path."""
+"""The artifacts as the Makefile builds them, imported as Lambda would, with nothing else on the path."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 
 
 def handle_first_event(artifact: Path, function: str, recordings: Path) -> dict[str, Any]:
-    """What `tests.infra.first_event` says of an artifact that is read-only, traced, and alone with the runtime."""
+    """Run `tests.infra.first_event` on an artifact that is read-only, traced, and alone with the runtime."""
     folder = HANDLERS[function].split(".")[1]
     for path in artifact.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)

@@ -1,4 +1,4 @@
-"""The gate catches what it is there for: flaws are planted one at a time, and each is seen by who is named for it."""
+"""The gate catches planted flaws: each is reported by the checker and rule that is named for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCENARIO_OF = {flaw.name: flaw.site.scenario.name for flaw in FLAWS}
 
 
 class Batches:
-    """Each checker run once, over the deployments as they are and with each of its flaws."""
+    """Runs each checker once, over the deployments as they are and with each of its flaws."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._accepted = acknowledgements()
@@ -31,7 +31,7 @@ class Batches:
         return list(CHECKERS[checker]([*DEPLOYMENTS, *flawed]))
 
     def found(self, checker: str, deployment: str) -> list[Finding]:
-        """What a checker holds against a deployment, less what is acknowledged for deployments like it."""
+        """Return a checker's findings for a deployment, less those acknowledged for its scenario."""
         program: Future[list[Finding]] | None = self._programs.get(checker)
         if program is None and checker not in self._quick:
             self._quick[checker] = self._found(checker)

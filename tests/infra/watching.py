@@ -1,4 +1,4 @@
-"""What is asked of the monitoring template: each rule yields what is wrong with it, in words."""
+"""Rules for the monitoring template: each yields its violations as text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = {
     "ScheduleGroup": {"ScheduleGroup"},
     "stack": {"StackName"},
 }  # fmt: skip
-"""What may stand for a dimension: the parameter of that name."""
+"""The parameter that may provide each dimension."""
 SIZE_OF_A_DESCRIPTION = 1024
 
 
@@ -51,7 +51,7 @@ def charted(template: Template) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def widgets(template: Template) -> list[dict[str, Any]]:
-    """Of all dashboards. Raises ValueError when a body is no JSON once names stand in it."""
+    """Widgets of all dashboards. Raises ValueError if a body is not JSON after names are substituted."""
     found: list[dict[str, Any]] = []
     for dashboard in template.of_type(DASHBOARD).values():
         found += json.loads(dashboard["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
@@ -226,5 +226,5 @@ RULES: tuple[Callable[[Template], Iterator[str]], ...] = (
 
 
 def findings(template: Template) -> list[str]:
-    """What all rules find."""
+    """Return the violations of all rules."""
     return [f"{rule.__name__}: {finding}" for rule in RULES for finding in rule(template)]

@@ -1,4 +1,4 @@
-"""Who may do what to which resource: each row names everybody who may, and so who may not."""
+"""The access matrix: each row names all identities that may do an action on a resource; nobody else may."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Judged(Protocol):
         """The statements of each role and of each managed policy."""
 
     def principal(self, holder: str) -> str:
-        """Who asks when a role, or somebody with a managed policy, asks."""
+        """The caller when a role, or an identity with a managed policy, makes a request."""
 
     def arn(self, name: str) -> str:
         """A resource's ARN, with what stands behind the first slash of the name."""
@@ -132,7 +132,7 @@ _EMPTY: Context = {}
 
 
 def allows(stack: Judged, holder: str, action: str, name: str, context: Context = _EMPTY) -> bool:
-    """Whether a role, or somebody with a managed policy, may."""
+    """Return true if a role, or an identity with a managed policy, may make the request."""
     request = Request(stack.principal(holder), action, stack.arn(name), context)
     return decide(stack.policies[holder], stack.resource_policy(name), request)
 
@@ -144,20 +144,20 @@ def may(stack: Judged, action: str, name: str) -> set[str]:
 
 
 def administrator_may(stack: Judged, action: str, name: str, context: Context = _EMPTY) -> bool:
-    """Whether somebody may who may do everything, as far as identity policies go."""
+    """Return true if an identity whose own policies allow everything may make the request."""
     account = stack.principal(PRODUCER).rsplit(":", 1)[0]
     request = Request(f"{account}:role/Admin", action, stack.arn(name), context)
     return decide(ADMINISTRATOR, stack.resource_policy(name), request)
 
 
 def delivers(stack: Judged, topic: str, queue: str) -> bool:
-    """Whether a queue takes what SNS brings for a topic."""
+    """Return true if a queue accepts messages that SNS delivers for a topic."""
     request = Request("sns.amazonaws.com", "sqs:SendMessage", stack.arn(queue), {"aws:sourcearn": stack.arn(topic)})
     return decide((), stack.resource_policy(queue), request)
 
 
 def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
-    """What those who may would reach without TLS, where the service accepts that at all."""
+    """Return what the permitted identities would reach without TLS, where the service accepts plain HTTP."""
     return [
         (holder, action, name)
         for action, name, who in MATRIX
@@ -221,12 +221,12 @@ def key_disagreements(stack: Judged) -> Iterator[str]:
 
 
 def service_uses_key(stack: Judged, service: str, action: str, context: Context = _EMPTY) -> bool:
-    """Whether a service that acts without a role may use the customer's key."""
+    """Return true if a service that acts without a role may use the customer managed key."""
     return decide((), stack.resource_policy("Key"), Request(service, action, stack.arn("Key"), context))
 
 
 def _expected(stack: Judged, who: set[str]) -> set[str]:
-    """Those of a row who are there."""
+    """Return the identities of a row that exist in this deployment."""
     return (who | ({SCIENTIST} if PRODUCER in who else set())) & stack.policies.keys()
 
 

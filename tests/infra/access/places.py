@@ -34,7 +34,7 @@ class Place:
         }.get(name)
 
     def physical(self, kind: str, name: str, attribute: str) -> str:
-        """What Ref (no attribute) and GetAtt give for a resource that CloudFormation named."""
+        """Return the value of Ref (no attribute) or GetAtt for a resource that CloudFormation named."""
         small = name.lower()
         if kind == "Custom::ModelSource":
             return self._model_source(attribute)
@@ -58,7 +58,7 @@ class Place:
         return small if attribute else ref or arn
 
     def _model_source(self, attribute: str) -> str:
-        """What the function ProvideModel says of a model of one container."""
+        """Return ProvideModel's answer for a model of one container."""
         return {
             "Digest": "0a1b2c3d",
             "ModelDataArns": f"arn:{self.partition}:s3:::models/demand/model.tar.gz",

@@ -16,7 +16,7 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks for what. ``context`` are the request's condition keys, in small letters."""
+    """A request: caller, action and resource. ``context`` holds the request's condition keys in lower case."""
 
     principal: str
     action: str
@@ -30,7 +30,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def matches(statement: Statement, request: Request) -> bool:
-    """Whether a statement is about the request, its principal apart.
+    """Return true if a statement matches the request, apart from its principal.
 
     Raises:
         ValueError: it has an element or a condition that this evaluator does not know.
@@ -46,12 +46,12 @@ def matches(statement: Statement, request: Request) -> bool:
 
 
 def identity_allows(statements: Iterable[Statement], request: Request) -> bool:
-    """Whether identity policies alone allow the request."""
+    """Return true if identity policies alone allow the request."""
     return decide(statements, (), request)
 
 
 def decide(identity: Iterable[Statement], resource: Sequence[Statement], request: Request) -> bool:
-    """Whether a request within the account is allowed, given the caller's and the resource's own policies.
+    """Return true if the caller's and the resource's policies allow a request within the account.
 
     A resource's Allow for a service is for that service: it lets no identity in.
     """

@@ -97,14 +97,14 @@ class World:
         return own
 
     def _joining(self) -> Iterator[tuple[str, Sequence[Statement]]]:
-        """What joins a role from outside of it, with the role's name."""
+        """Resources outside a role that attach to it, with the role's name."""
         for policy in self.body.of_type(JOINING).values():
             yield policy["Properties"]["RoleName"], policy["Properties"]["PolicyDocument"]["Statement"]
         for stack in self.body.of_type(NESTED):
             yield from self.nested(stack)._joining()
 
     def principal(self, holder: str) -> str:
-        """Who asks when a role, or somebody with a managed policy, asks."""
+        """The caller when a role, or an identity with a managed policy, makes a request."""
         return self.place.identity(f"role/{self._roles[holder]}" if holder in self._roles else "user/somebody")
 
     def arn(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How a flaw is planted: a place in a template, and what is put there or dropped."""
+"""Planting of flaws: a place in a template, and a change there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STUDIO = Site("infra/studio.yaml", HARDENED)
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing that is wrong, and the checker and rule that have to see it."""
+    """One flaw, and the checker and rule that have to report it."""
 
     name: str
     site: Site
@@ -54,12 +54,12 @@ class Flaw:
 
 
 def caught(by: str, site: Site, flaws: Mapping[str, Plant]) -> Iterator[Flaw]:
-    """Flaws of one site that the same rule has to see, by their names."""
+    """Name the flaws of one site that the same rule has to report."""
     return (Flaw(name, site, by, plant) for name, plant in flaws.items())
 
 
 def put(path: str, value: Any) -> Plant:
-    """Something else than what is there.
+    """Replace a value.
 
     Args:
         path: ``Bucket.A.0.B`` leads into properties, ``Role#Sid.A`` into a statement, ``Bucket!A`` beside them.
@@ -70,18 +70,18 @@ def put(path: str, value: Any) -> Plant:
 
 
 def turn_off(path: str) -> Plant:
-    """False where something is true."""
+    """Replace a true value with false."""
     return put(path, value=False)
 
 
 def drop(path: str) -> Plant:
-    """Nothing where something is."""
+    """Delete a value."""
     place, key = _place(path)
     return lambda template: place(template).__delitem__(key)
 
 
 def _place(path: str) -> tuple[Place, str | int]:
-    """What holds the last step of a path, and that step."""
+    """Return the container of a path's last step, and that step."""
     if "!" in path:
         logical_id, key = path.split("!")
         return lambda template: template.body["Resources"][logical_id], key
@@ -98,7 +98,7 @@ def _place(path: str) -> tuple[Place, str | int]:
 
 
 def _statement(template: Template, logical_id: str, sid: str) -> dict[str, Any]:
-    """Of a policy on resources, of a key, of a role or of a managed policy."""
+    """Find a statement by its Sid in the policy of a resource, a key or a role, or in a managed policy."""
     properties = template.properties(logical_id)
     documents = [
         each["PolicyDocument"] for each in properties.get("Policies", [properties]) if "PolicyDocument" in each
@@ -108,18 +108,18 @@ def _statement(template: Template, logical_id: str, sid: str) -> dict[str, Any]:
 
 
 def grant(role: str, action: str | list[str], resource: Any, **more: Any) -> Plant:
-    """One more statement for a role."""
+    """Add a statement to a role."""
     statement = {"Sid": "Planted", "Effect": "Allow", "Action": action, "Resource": resource, **more}
     return lambda template: template.properties(role)["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 
 def add(logical_id: str, kind: str, **properties: Any) -> Plant:
-    """One more resource."""
+    """Add a resource."""
     return lambda template: template.body["Resources"].update({logical_id: {"Type": kind, "Properties": properties}})
 
 
 def remove(logical_id: str) -> Plant:
-    """A resource less."""
+    """Remove a resource."""
     return lambda template: template.body["Resources"].__delitem__(logical_id)
 
 

@@ -22,7 +22,7 @@ def _check(name: str) -> tuple[str, list[Finding], float]:
 
 
 def main() -> int:
-    """What is found and not acknowledged, and what is acknowledged in vain; 0 when there is neither."""
+    """Print unacknowledged findings and acknowledgements that match none; return 0 if there are neither."""
     accepted = acknowledgements()
     findings: list[Finding] = []
     for deployment in DEPLOYMENTS:  # translated once, before threads would do it each

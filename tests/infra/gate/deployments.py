@@ -1,4 +1,4 @@
-"""What the checkers look at: the templates of one way to deploy, before and after their parameters are filled in."""
+"""Deployments, the input of the checkers: the templates of one way to deploy, before and after parameters are set."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Deployment:
 
     @cached_property
     def templates(self) -> dict[str, Template]:
-        """All of them, by path."""
+        """All templates, by path."""
         return {path: self.template(path) for path in paths()}
 
     @cached_property
     def stacks(self) -> dict[str, Template]:
-        """Those that this way to deploy uses, with their parameters filled in."""
+        """The templates that this way to deploy uses, with their parameters filled in."""
         return stacks(self.scenario, load=self.template)
 
     @cached_property
     def placed(self) -> dict[str, Template]:
-        """The same somewhere: only references between resources are left."""
+        """The same stacks in one region and account: only references between resources are left."""
 
         def known(name: str, _attribute: str) -> str | None:
             return IRELAND.pseudo(name, "tailrace")
@@ -46,16 +46,16 @@ class Deployment:
         return stacks(self.scenario, known, self.template)
 
     def world(self, place: Place = IRELAND) -> World:
-        """The whole of it with every reference followed."""
+        """The whole deployment with every reference resolved."""
         return World(self.template("template.yaml"), self.scenario.parameters, place, load=self.template)
 
 
-# Between them every parameter that matters to a checker has both its values.
+# Together they give every parameter that matters to a checker both its values.
 DEPLOYMENTS = tuple(Deployment(scenario.name, scenario) for scenario in (DEFAULT, HARDENED))
 
 
 def write(folder: Path, deployments: Iterable[Deployment]) -> dict[Path, tuple[Deployment, str]]:
-    """The stacks of deployments as files, each with the deployment and the template that it comes from."""
+    """Write the stacks of deployments as files; return each file's deployment and template."""
     written = {}
     for deployment in deployments:
         for path, template in deployment.placed.items():
@@ -64,11 +64,11 @@ def write(folder: Path, deployments: Iterable[Deployment]) -> dict[Path, tuple[D
 
 
 def write_templates(folder: Path, deployments: Sequence[Deployment]) -> dict[Path, tuple[Deployment, str]]:
-    """The same before parameters are filled in, and each template that is the same in several deployments once."""
+    """Write the templates before parameters are filled in; return each that several deployments share only once."""
     written: dict[Path, tuple[Deployment, str]] = {}
     seen: set[str] = set()
     for deployment in deployments:
-        # The ones that are not looked at have to be there, for those that nest them.
+        # Templates that are not checked again have to exist for those that nest them.
         for path, file in _put_all(folder / deployment.name, deployment.templates.values()):
             text = file.read_text()
             if (path + text) not in seen:

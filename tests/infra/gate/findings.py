@@ -1,4 +1,4 @@
-"""Findings, and those that are accepted: each with a reason, and none that is not needed."""
+"""Findings, and the acknowledged ones: each with a reason, and none that is not needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACKNOWLEDGEMENTS = ROOT / "infra/checks/acknowledgements.toml"
 
 
 class Finding(NamedTuple):
-    """What one rule of one checker holds against one resource of one deployment."""
+    """A problem that one rule of one checker reports for one resource of one deployment."""
 
     checker: str
     rule: str
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, as acknowledgements say it."""
+        """The location, in the form that acknowledgements use."""
         return f"{self.template}: {self.resource}" if self.template else self.resource
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ def acknowledgements(path: Path = ACKNOWLEDGEMENTS) -> list[Acknowledgement]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is left of findings when the accepted ones are gone, and what was accepted in vain."""
+    """Split off the findings that are not acknowledged, and the acknowledgements that match none."""
 
     open: list[Finding]
     unused: list[str]

@@ -20,7 +20,7 @@ _FOUND = (0, 2, 4, 6, 8, 10, 12, 14)
 
 
 def linted(deployments: Sequence[Deployment]) -> Iterator[Finding]:
-    """With SAM's transform in place cfn-lint looks at neither IAM's actions nor ARNs: so it gets both forms.
+    """Run cfn-lint on both forms: where SAM's transform is declared, it checks neither IAM actions nor ARNs.
 
     It evaluates conditions itself, so one way to deploy the templates as they are stands for all.
     """

@@ -1,4 +1,4 @@
-"""Our own checkers: the structural rules, and the matrix of who may do what."""
+"""Tailrace's own checkers: the structural rules and the access matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.infra.templates import Template
 
 
 def rules_kept(deployments: Iterable[Deployment]) -> Iterator[Finding]:
-    """The structural rules, on stacks with their parameters filled in; those on spelling, on what is written."""
+    """Check the structural rules on stacks with their parameters filled in, and the rules on spelling on the source."""
     for deployment in deployments:
         asked = (*rules.ALWAYS, *(rules.HARDENED if deployment.scenario is HARDENED else ()))
         for stack in deployment.stacks.values():
@@ -30,7 +30,7 @@ def _findings(asked: Iterable[Rule], deployment: Deployment, template: Template)
 
 
 def access(deployments: Iterable[Deployment]) -> Iterator[Finding]:
-    """The matrix, in both partitions; who uses the customer's key, where there is one."""
+    """Check the access matrix in both partitions, and the use of the customer managed key where there is one."""
     for deployment in deployments:
         for place in (IRELAND, BEIJING):
             world = deployment.world(place)

@@ -25,7 +25,7 @@ _BETWEEN = "/"
 
 
 def policies_fit(deployments: Iterable[Deployment]) -> Iterator[Finding]:
-    """Actions, resources and conditions belong together, and nothing escalates."""
+    """Check that actions, resources and conditions fit together, and that nothing escalates privileges."""
     documents = {
         f"{deployment.name}{_BETWEEN}{holder}": {"Version": "2012-10-17", "Statement": statements}
         for deployment in deployments

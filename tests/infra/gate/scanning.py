@@ -16,7 +16,7 @@ NAG = ROOT / "infra/checks/nag.cjs"
 
 
 def checkov(deployments: Sequence[Deployment]) -> Iterator[Finding]:
-    """Checkov's rules for CloudFormation; nothing is asked of its platform."""
+    """Run checkov's rules for CloudFormation, without its platform."""
     with TemporaryDirectory() as folder:
         files = write(Path(folder), deployments)
         options = ["--skip-download", "--framework", "cloudformation", "--compact", "--output", "json"]
@@ -30,7 +30,7 @@ def checkov(deployments: Sequence[Deployment]) -> Iterator[Finding]:
 
 
 def cdk_nag(deployments: Sequence[Deployment]) -> Iterator[Finding]:
-    """The packs AwsSolutions and Serverless."""
+    """Run cdk-nag's packs AwsSolutions and Serverless."""
     with TemporaryDirectory() as folder:
         files = write(Path(folder), deployments)
         answer = output([NODE, NAG, *files], environment={"NODE_PATH": str(NODE_MODULES)})

@@ -1,4 +1,4 @@
-"""The checkers' programs: where they are, and how one is run."""
+"""The checkers' programs: their paths, and running one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TIMEOUT_S = 300
 
 
 class ToolError(RuntimeError):
-    """A checker did not run, which is not the same as finding nothing."""
+    """A checker did not run: its lack of findings means nothing."""
 
 
 def beside_python(name: str) -> str:
-    """A program of the environment that runs this."""
+    """Return the path of a program in this Python's environment."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -33,12 +33,12 @@ def output(
     text: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """What a program writes to its standard output.
+    """Run a program and return its standard output.
 
     Args:
         command: The program and its arguments.
-        accepted: Exit codes that do not mean failure; most checkers have one for "found something".
-        text: What it reads from its standard input.
+        accepted: Exit codes that do not mean failure; most checkers have one for findings.
+        text: Its standard input.
         environment: Variables beside those of this process.
 
     Raises:

@@ -26,7 +26,7 @@ from tests.infra.templates import Template
 
 
 def valid(deployments: Iterable[Deployment]) -> Iterator[Finding]:
-    """Schemas and rules, as they are in both partitions."""
+    """Check the schemas and rules of both partitions."""
     for deployment in deployments:
         for stack in deployment.stacks.values():
             for place in (IRELAND, BEIJING):
@@ -34,7 +34,7 @@ def valid(deployments: Iterable[Deployment]) -> Iterator[Finding]:
 
 
 def controls(deployments: Iterable[Deployment]) -> Iterator[Finding]:
-    """The proactive controls, which know no places."""
+    """Check the proactive controls, which do not depend on the region."""
     for deployment in deployments:
         for stack in deployment.stacks.values():
             kinds = frozenset(resource["Type"] for resource in stack.body["Resources"].values())

@@ -1,4 +1,4 @@
-"""What linters do not see: each rule takes a template and yields what is wrong with it, in words."""
+"""Structural rules for what linters do not check: each takes a template and yields its violations as text."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ RULES: tuple[Rule, ...] = (*ALWAYS, *HARDENED, *SPELLING)
 
 
 def findings(rules: Iterable[Rule], template: Template) -> list[str]:
-    """What some rules find in a template."""
+    """Return the violations of some rules in a template."""
     return [f"{rule.__name__}: {finding}" for rule in rules for finding in rule(template)]

@@ -1,4 +1,4 @@
-"""What a platform may ask for, each by a parameter: that asking has its effect everywhere."""
+"""A platform's requirements, each a parameter: setting it has its effect everywhere."""
 
 from __future__ import annotations
 

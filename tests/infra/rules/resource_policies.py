@@ -1,4 +1,4 @@
-"""What resources say themselves about who comes in: nobody over plain HTTP, nobody in another's name."""
+"""Resource policies: they refuse plain HTTP, and services that act for other sources."""
 
 from __future__ import annotations
 

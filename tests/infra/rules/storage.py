@@ -1,4 +1,4 @@
-"""What is kept: encrypted, private, tidied up, and there when the stack is gone."""
+"""Storage: encrypted, private, expired in time, and retained when the stack is deleted."""
 
 from __future__ import annotations
 
