@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARTITION = "aws-cn"
-# Spelt the same in both partitions; of others (ec2, for one) the Chinese name ends in .com.cn.
+# The same in both partitions. Other Chinese principals (ec2, for example) end in .com.cn.
 PRINCIPALS = {
     "lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "sns.amazonaws.com",
     "cloudwatch.amazonaws.com", "events.amazonaws.com",
 }  # fmt: skip
-# What a key is used through may end in .cn there, or not.
+# The service that uses a key may end in .cn there, or not.
 ANY_SUFFIX = ".amazonaws.com*"
-# Properties of what the Chinese regions do not have, wherever they stand.
+# Properties of features that the Chinese regions lack, at any depth.
 LACKING = {
     "TracingConfig": "X-Ray for Lambda",
     "Tracing": "X-Ray for Lambda",
@@ -38,7 +38,7 @@ LACKING_ACTIONS = {
 
 
 def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value with the keys that lead to it."""
+    """Yield every value with the keys that lead to it."""
     yield path, value
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, entry in entries:
@@ -46,7 +46,7 @@ def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
 
 
 def texts(template: Template) -> Iterator[tuple[str, str]]:
-    """Every text of resources, outputs and conditions, with where it stands."""
+    """Yield every text of resources, outputs, conditions and rules, with its place."""
     for part in ("Resources", "Outputs", "Conditions", "Rules"):
         for path, value in walk(template.body.get(part, {})):
             if isinstance(value, str):

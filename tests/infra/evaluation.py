@@ -23,7 +23,7 @@ def refusals(template: Template, **given: str) -> list[str]:
 
 
 def effective(template: Template, value: Any, **given: str) -> Any:
-    """A part of the template with its conditions decided: what is left is what CloudFormation resolves."""
+    """Return a part of the template with its conditions decided and other functions left."""
     return _decided(_resolution(template, given), value)
 
 
@@ -33,7 +33,7 @@ def holds(template: Template, condition: str, **given: str) -> bool:
 
 
 def _resolution(template: Template, given: dict[str, str]) -> Resolution:
-    """Parameters that have no default are empty here."""
+    """Resolve with empty values for parameters without a default."""
     declared = template.body["Parameters"]
     empty = {name: "" for name, parameter in declared.items() if "Default" not in parameter}
     return Resolution(template, empty | given)

@@ -1,4 +1,6 @@
-"""``first_event.py ARTIFACT FOLDER RECORDING``: starts a function's built artifact and has it handle an event.
+"""Start a function's built artifact and handle one event.
+
+Usage: ``first_event.py ARTIFACT FOLDER RECORDING``.
 
 FOLDER is the function's own in the artifact; RECORDING was written by `tests.faults.sample_events`. Clients are
 made as ever, and asked for each method; only their answers are the recorded ones. Standard library only: the runtime's
@@ -20,7 +22,7 @@ from typing import Any
 
 
 class Played:
-    """A client that gives the recorded answers, in their order and to the same calls."""
+    """A client that returns the recorded answers in order and asserts the same calls."""
 
     def __init__(self, service: str, client: Any, answers: list[dict[str, Any]]) -> None:
         self._service = service
@@ -69,7 +71,7 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
 
 
 def main(artifact: str, folder: str, recording: str) -> None:
-    """Print the answer, how long the start and the event took, what was logged, and what is known of the process."""
+    """Print the answer, the seconds of start and event, the log, and the process's modules."""
     with open(recording) as file:  # noqa: PTH123 pathlib would be imported, and that is what is measured
         recorded = json.load(file)
     os.environ.update(recorded["environment"])

@@ -1,4 +1,4 @@
-"""Which metrics exist, and with which dimensions: AWS's as its documentation lists them, ours as the code names them.
+"""Published metrics and their dimensions: AWS's from its documentation, Tailrace's from its code.
 
 CloudWatch takes an alarm on a metric that nobody publishes, and says nothing: it stays without data for ever.
 """
@@ -43,7 +43,7 @@ AWS: dict[tuple[str, Names], Names] = {
         "Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventsReceived",
         "AsyncEventAge", "AsyncEventsDropped", "DeadLetterErrors",
     }),
-    # By group alone, not by schedule.
+    # Published by group only, not by schedule.
     ("AWS/Scheduler", frozenset({"ScheduleGroup"})): frozenset({
         "InvocationAttemptCount", "TargetErrorCount", "TargetErrorThrottledCount", "InvocationThrottleCount",
         "InvocationDroppedCount", "InvocationsSentToDeadLetterCount", "InvocationsFailedToBeSentToDeadLetterCount",

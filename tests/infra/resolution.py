@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.infra.templates import Template
 
-# What a reference stands for, given a name and an attribute (empty for Ref); None leaves the reference as it is.
+# Returns a reference's value for a name and an attribute (empty for Ref); None keeps the reference.
 Known = Callable[[str, str], Any]
 
 _NOTHING = object()
@@ -20,12 +20,13 @@ def unknown(_name: str, _attribute: str) -> Any:
 
 
 def resolve(template: Template, given: Mapping[str, Any], known: Known = unknown) -> Template:
-    """The template of one stack: without parameters, conditions and what they leave out.
+    """Return the template of one stack, without parameters, conditions and omitted parts.
 
     Args:
         template: The template, translated.
-        given: Values of parameters. For one that is neither text nor number (a reference in the parent) its name stays.
-        known: What references to resources and pseudo parameters stand for.
+        given: Values of parameters. A parameter stays if its value is neither text nor number (a
+            reference in the parent).
+        known: Returns the values of references to resources and pseudo parameters.
 
     Raises:
         ValueError: a parameter has neither value nor default, or one is given that does not exist.
@@ -34,7 +35,7 @@ def resolve(template: Template, given: Mapping[str, Any], known: Known = unknown
 
 
 class Resolution:
-    """One template with its parameters, and the values that its functions have then."""
+    """One template with values for its parameters, and the values of its functions."""
 
     def __init__(self, template: Template, given: Mapping[str, Any], known: Known = unknown) -> None:
         self._template = template
@@ -53,7 +54,7 @@ class Resolution:
             for key, value in self._body.items()
             if key not in {"Conditions", "Rules", "Resources", "Outputs"}
         }
-        # What the parent gives and nobody knows yet stays a parameter, but one with a value: it is not its default.
+        # An unresolved value from the parent keeps its parameter, without the default.
         body["Parameters"] = {
             name: _without(each, "Default")
             for name, each in body.get("Parameters", {}).items()
@@ -81,7 +82,7 @@ class Resolution:
         return bool(self.value(self._body["Conditions"][name]))
 
     def value(self, value: Any) -> Any:
-        """A value with its functions called, innermost first; what cannot be called yet stays."""
+        """Return a value with its functions called, innermost first; unresolvable ones stay."""
         if isinstance(value, list):
             return [each for each in map(self.value, value) if each is not _NOTHING]
         if not isinstance(value, dict):
@@ -152,7 +153,7 @@ class Resolution:
         return self.value(self._body["Mappings"][names[0]][names[1]][names[2]])
 
     def equals(self, argument: Any) -> bool:
-        # A parameter that refers to something in the parent is never empty, whatever it will be.
+        # A parameter that refers to a resource in the parent is never empty.
         first, second = (str(each) for each in map(self.value, argument))
         return first == second
 
@@ -171,7 +172,7 @@ _FUNCTIONS: dict[str, Callable[[Resolution, Any], Any]] = {
     "Fn::And": lambda resolution, argument: all(resolution.value(argument)),
     "Fn::Contains": lambda resolution, argument: resolution.value(argument[1]) in resolution.value(argument[0]),
     "Fn::Or": lambda resolution, argument: any(resolution.value(argument)),
-    # Within conditions; a policy's Condition never stands alone.
+    # For references between conditions. A policy's Condition is never the only key.
     "Condition": lambda resolution, argument: resolution.decides(argument),
 }
 

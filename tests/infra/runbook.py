@@ -14,7 +14,7 @@ PARTS = ("Means", "Look", "Do", "Over")
 
 @dataclass(frozen=True)
 class Entry:
-    """One heading of the chapter: the alarms that it names with their severities, and which of the parts it has."""
+    """One section of the chapter: its alarms with their severities, and its parts."""
 
     heading: str
     alarms: dict[str, str]
@@ -22,12 +22,12 @@ class Entry:
 
 
 def anchor(heading: str) -> str:
-    """The fragment that a heading gets where Markdown is shown: small letters, hyphens, no punctuation."""
+    """Return a heading's fragment in rendered Markdown: lower case, hyphens, no punctuation."""
     return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
 
 
 def entries(page: str) -> dict[str, Entry]:
-    """The entries of the chapter, by anchor."""
+    """Return the entries of the chapter, by anchor."""
     chapter = re.split(r"^## ", page, flags=re.MULTILINE)
     (text,) = [each for each in chapter if each.startswith(f"{CHAPTER}\n")]
     found = [_entry(section) for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]]
@@ -35,7 +35,7 @@ def entries(page: str) -> dict[str, Entry]:
 
 
 def read() -> str:
-    """The page."""
+    """Return the text of the page."""
     return (ROOT / PAGE).read_text()
 
 

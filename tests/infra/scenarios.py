@@ -1,4 +1,4 @@
-"""Ways to deploy: the parameters of each, and the stacks that CloudFormation makes of them."""
+"""Deployment scenarios: their parameters, and the resolved stacks of each."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Scenario:
     parameters: Mapping[str, str] = field(hash=False)
 
     def template(self, path: str) -> Template:
-        """A template as CloudFormation gets it, its parameters not filled in yet."""
+        """Return a template as CloudFormation gets it, before parameters are filled in."""
         return as_deployed(path, tracing=self.parameters.get("Tracing", "Disabled"))
 
 
 DEFAULT = Scenario("default", {"ModelImage": IMAGE, "ModelDataUrl": "s3://models/demand/model.tar.gz"})
-# Everything that a platform may ask for, asked for.
+# All options for platform requirements.
 HARDENED = Scenario(
     "hardened",
     {
@@ -59,7 +59,7 @@ SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
 def stacks(
     scenario: Scenario, known: Known = unknown, load: Callable[[str], Template] | None = None
 ) -> dict[str, Template]:
-    """The root of a deployment and what is nested in it, resolved, by the paths of their templates."""
+    """Return the resolved root and nested stacks of a deployment, by template path."""
     load = load or scenario.template
     root = resolve(load("template.yaml"), scenario.parameters, known)
     return {root.name: root} | dict(_nested(root, known, load))

@@ -1,4 +1,4 @@
-"""The templates as plain data, as they are written and as CloudFormation gets them: after SAM's translation."""
+"""The templates as plain data: as written, and translated by SAM as CloudFormation gets them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
-# Nobody watches this one: CloudFormation calls it, waits for it, and says what came of it.
+# Has no alarms: CloudFormation calls it, waits for it, and reports its result.
 MAKERS = ("ProvideModel",)
 
-# The translator lives in the local cloud's environment, beside a botocore that the project's own cannot have.
+# The translator is in the local cloud's environment, because it needs another botocore than .venv
+# has.
 _TRANSLATE = """
 import json, sys
 from samtranslator.translator.transform import transform
@@ -33,28 +34,31 @@ json.dump(transform(*json.load(sys.stdin), NoManagedPolicies()), sys.stdout)
 
 @dataclass(frozen=True)
 class Template:
-    """A template's body and the questions that the rules ask of it."""
+    """A template's body, with the queries that rules use."""
 
     name: str
     body: dict[str, Any]
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The resources of one type, by logical id."""
+        """Return the resources of one type, by logical id."""
         return {key: resource for key, resource in self.body["Resources"].items() if resource["Type"] == kind}
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """The properties of one resource; empty when it has none."""
+        """Return the properties of one resource; empty if it has none."""
         properties: dict[str, Any] = self.body["Resources"][logical_id].get("Properties", {})
         return properties
 
     def policy_statements(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement of each resource policy of a type, both arms of an If included, with its logical id."""
+        """Yield each statement of the resource policies of a type, with the logical id.
+
+        Both arms of an If are included.
+        """
         for key, policy in self.of_type(kind).items():
             for statement in statements(policy["Properties"]["PolicyDocument"]):
                 yield key, statement
 
     def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement of each role's own policies, of those that join a role, and of managed ones, with its id."""
+        """Yield each statement of inline, separate and managed policies, with the logical id."""
         for key, role in self.of_type("AWS::IAM::Role").items():
             for policy in role["Properties"]["Policies"]:
                 for statement in statements(policy["PolicyDocument"]):
@@ -63,12 +67,12 @@ class Template:
             yield from self.policy_statements(kind)
 
     def copy(self) -> Template:
-        """A template to plant flaws in."""
+        """Return a deep copy, to plant flaws in."""
         return Template(self.name, copy.deepcopy(self.body))
 
 
 def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statements of a policy, those that depend on a condition included."""
+    """Return the statements of a policy, including conditional ones."""
     found: list[dict[str, Any]] = []
     for entry in document["Statement"]:
         arms = entry["Fn::If"][1:] if "Fn::If" in entry else [entry]
@@ -77,12 +81,12 @@ def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """IAM takes one or several: always several here."""
+    """Return a list: IAM accepts one value or several."""
     return value if isinstance(value, list) else [value]
 
 
 def target(reference: Any) -> str:
-    """The logical id that a Ref or GetAtt names; empty for anything else."""
+    """Return the logical id of a Ref or GetAtt; empty for anything else."""
     if not isinstance(reference, dict):
         return ""
     attribute = reference.get("Fn::GetAtt")
@@ -92,7 +96,7 @@ def target(reference: Any) -> str:
 
 @cache
 def source(path: str) -> Template:
-    """A template as it is written.
+    """Return a template as it is written, with its anchors resolved.
 
     Raises:
         ValueError: the file is no template.
@@ -100,18 +104,21 @@ def source(path: str) -> Template:
     body, problems = decode(str(ROOT / path))
     if body is None:
         raise ValueError(f"{path}: {problems}")
-    # Through JSON, to leave the parser's own dict and str types behind.
+    # Through JSON, to get rid of the parser's own dict and str types and of shared objects.
     return Template(path, json.loads(json.dumps(body)))
 
 
 def paths() -> list[str]:
-    """Every template there is, the root first."""
+    """Return the paths of all templates, the root first."""
     return ["template.yaml", *(f"infra/{path.name}" for path in sorted((ROOT / "infra").glob("*.yaml")))]
 
 
 @cache
 def as_deployed(path: str, region: str = "eu-west-1", tracing: str = "Disabled") -> Template:
-    """A template as CloudFormation gets it in a region; the one parameter that SAM looks at is whether to trace."""
+    """Return a template as CloudFormation gets it in a region.
+
+    SAM's translation depends on one parameter, Tracing.
+    """
     template = source(path)
     if "Transform" not in template.body:
         return template
@@ -121,7 +128,7 @@ def as_deployed(path: str, region: str = "eu-west-1", tracing: str = "Disabled")
 
 
 def root(region: str = "eu-west-1") -> Template:
-    """template.yaml as CloudFormation gets it in a region."""
+    """Return template.yaml as CloudFormation gets it in a region."""
     return as_deployed("template.yaml", region)
 
 
@@ -143,16 +150,16 @@ def translated(
 
 
 def endpoint() -> Template:
-    """infra/endpoint.yaml, which has nothing to translate."""
+    """Return infra/endpoint.yaml, which needs no translation."""
     return source("infra/endpoint.yaml")
 
 
 def monitoring() -> Template:
-    """infra/monitoring.yaml, which has nothing to translate either."""
+    """Return infra/monitoring.yaml, which needs no translation."""
     return source("infra/monitoring.yaml")
 
 
 @cache
 def studio() -> Template:
-    """infra/studio.yaml, nor has this one."""
+    """Return infra/studio.yaml, which needs no translation."""
     return source("infra/studio.yaml")

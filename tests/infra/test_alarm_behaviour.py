@@ -1,4 +1,4 @@
-"""The alarms under CloudWatch's rules, as the local cloud evaluates them: when they fire, and when they keep still."""
+"""The alarms fire and stay silent as intended, as the local cloud evaluates them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def runtime_version() -> str:
 
 
 def make(tree: Path, function: str, into: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Builds one function of a checkout as `sam build` does."""
+    """Build one function of a checkout as `sam build` does."""
     return subprocess.run(
         ["make", "--makefile", "Makefile", f"build-{function}"],
         cwd=tree / "consumers",
@@ -52,7 +52,7 @@ def make(tree: Path, function: str, into: Path, **environment: str) -> subproces
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with two functions, a module and a folder that they share, and what must not ship."""
+    """A checkout with two functions, code that they share, and files that must not ship."""
     tree = tmp_path_factory.mktemp("checkout")
     (tree / ".tools").symlink_to(ROOT / ".tools")
     package = tree / "consumers/tailrace_consumers"
@@ -100,7 +100,7 @@ def files(artifact: Path) -> dict[str, bytes]:
 
 
 def import_alone(artifact: Path, handler: str) -> subprocess.CompletedProcess[str]:
-    """Imports a handler isolated from this environment; its answer says whether the code came from .pyc files."""
+    """Import a handler in isolation; the answer says whether its code came from .pyc files."""
     module, _, name = handler.rpartition(".")
     code = (
         f"import sys, importlib; sys.path.insert(0, {str(artifact)!r})\n"

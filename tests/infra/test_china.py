@@ -1,4 +1,4 @@
-"""Every template can be deployed in China as it is, and what could not would be seen."""
+"""Every template deploys in China unchanged, and the rules find planted flaws."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NESTED = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "infra").glob("*
 
 
 def load(path: str, region: str) -> Template:
-    """A template as CloudFormation gets it there, less what only a parameter that nobody gives would add."""
+    """Return a template as CloudFormation gets it there, with default parameters."""
     template = as_deployed(path, region)
     return Template(path, {**template.body, "Resources": effective(template, template.body["Resources"])})
 

@@ -38,7 +38,7 @@ MAKER = LOGS | {
     "sagemaker:CreateModel", "sagemaker:AddTags", "sagemaker:DeleteModel",
     "sagemaker:DescribeAutoMLJobV2", "sagemaker:DescribeAutoMLJob",
 }  # fmt: skip
-# What every role has when a parameter asks for a customer's key or for traces.
+# Statements that every role gets with a customer's key or with tracing.
 ASKED_FOR = {"UseKey", "SendTraces"}
 SOURCES = {"CollectResults": "SucceededQueue", "HandleFailures": "FailedQueue", "DispatchRetries": "RetriesQueue"}
 
@@ -197,14 +197,16 @@ def test_the_role_may_notify_from_the_start_and_read_the_model_before_there_is_o
 
 
 def test_another_model_is_let_read_beside_the_old_one() -> None:
-    # A policy under another name is another policy: it is added first, and the old one removed when the update is over.
+    # A policy under another name is another policy: it is added first, and the old one is removed
+    # after the update.
     assert endpoint().properties("ReadModel")["PolicyName"] == {"Fn::Sub": "ReadModel-${ModelDigest}"}
     assert endpoint().properties("Model")["Digest"] == {"Ref": "ModelDigest"}
     assert root().properties("Endpoint")["Parameters"]["ModelDigest"] == {"Fn::GetAtt": ["ModelSource", "Digest"]}
 
 
 def test_why_a_model_is_refused_stands_in_the_events_of_the_root() -> None:
-    # Of a nested stack that failed, CloudFormation tells its parent which resources failed, and not why.
+    # In the parent's events of a failed nested stack, CloudFormation names the failed resources but
+    # not the reason.
     assert root().of_type("Custom::ModelSource")
     assert not endpoint().of_type("Custom::ModelSource")
 
@@ -233,7 +235,7 @@ def test_source_and_model_are_told_the_same() -> None:
 
 
 def test_a_stack_waits_longer_for_a_models_maker_than_it_may_take_and_not_an_hour() -> None:
-    # Lambda runs an event that failed twice more, after one minute and after two.
+    # Lambda retries a failed event twice, after one minute and after two.
     timeout_s = root().properties("ProvideModel")["Timeout"]
     waits = {root().properties("ModelSource")["ServiceTimeout"], endpoint().properties("Model")["ServiceTimeout"]}
     assert timeout_s > RESERVE_S + 60
@@ -254,7 +256,7 @@ def test_scaling_leaves_zero_by_an_alarm_and_follows_metrics_that_asynchronous_e
         "ApproximateBacklogSizePerInstance",
         "HasBacklogWithoutCapacity",
     )
-    # Neither has a variant's dimension.
+    # Neither metric has the variant as a dimension.
     assert [dimension["Name"] for dimension in metric["Dimensions"] + alarm["Dimensions"]] == ["EndpointName"] * 2
     assert alarm["AlarmActions"] == [{"Ref": "LeaveZero"}]
 

@@ -8,7 +8,7 @@ from tests.infra.runbook import anchor
 from tests.infra.templates import ROOT, root
 
 PAGE = ROOT / "docs/deploy.md"
-# Of CloudFormation, SageMaker's API and the shell: written the same way, and not ours.
+# Names of CloudFormation, SageMaker's API and the shell that are spelt like ours.
 OTHERS = {"S3OutputPath", "S3FailurePath", "PATH", "TAILRACE_STACK"}
 
 

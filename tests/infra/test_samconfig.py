@@ -18,7 +18,7 @@ ENVIRONMENTS: dict[str, Any] = tomllib.loads(SHOWN)
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_says_all_that_the_default_one_says(environment: str) -> None:
-    # The SAM CLI takes one environment; nothing is inherited.
+    # The SAM CLI reads one environment; nothing is inherited.
     shown, default = ENVIRONMENTS[environment]["deploy"]["parameters"], CONFIG["default"]["deploy"]["parameters"]
     assert {name: shown.get(name) for name in ("capabilities", "resolve_s3")} == {
         name: default[name] for name in ("capabilities", "resolve_s3")

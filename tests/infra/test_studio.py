@@ -11,7 +11,7 @@ from tests.infra.templates import as_list, root, studio
 
 IMAGE = {"ModelImage": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/demand:1"}
 NETWORK = {"StudioVpcId": "vpc-0a1", "StudioSubnetIds": "subnet-0a1", "StudioSecurityGroupIds": "sg-0a1"}
-# Of people's own: data under one prefix, AutoML jobs, notebooks.
+# Permissions of the notebooks' role: data under one prefix, AutoML jobs, notebooks.
 SCIENTIST = {
     "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket",
     "sagemaker:CreateAutoMLJobV2", "sagemaker:DescribeAutoMLJobV2", "sagemaker:ListCandidatesForAutoMLJob",

@@ -1,4 +1,4 @@
-"""The alarms, the dashboard and the runbook belong together, and each rule notices the flaw that it is there for."""
+"""The alarms, the dashboard and the runbook fit together, and each rule finds its planted flaw."""
 
 from __future__ import annotations
 

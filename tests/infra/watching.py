@@ -34,7 +34,7 @@ SIZE_OF_A_DESCRIPTION = 1024
 
 
 def measured(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Namespace, name and dimensions of each metric of an alarm."""
+    """Yield namespace, name and dimensions of each metric of an alarm."""
     properties = alarm["Properties"]
     found = [properties] if "MetricName" in properties else []
     found += [each["MetricStat"]["Metric"] for each in properties.get("Metrics", []) if "MetricStat" in each]
@@ -43,7 +43,10 @@ def measured(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def charted(template: Template) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of each metric of the dashboards; a value is ``${Parameter}`` or a word."""
+    """Yield namespace, name and dimensions of each charted metric.
+
+    A dimension's value is ``${Parameter}`` or a word.
+    """
     for widget in widgets(template):
         for metric in widget["properties"].get("metrics", []):
             words = [each for each in metric if isinstance(each, str)]
@@ -113,7 +116,7 @@ def every_alarm_leads_to_its_runbook(template: Template) -> Iterator[str]:
 
 
 def described(alarm: dict[str, Any]) -> tuple[str, str, str]:
-    """Severity, symptom and the runbook's fragment, of an alarm's description; empty where it has none."""
+    """Return severity, symptom and runbook fragment of an alarm; empty if it has none."""
     text = alarm["Properties"].get("AlarmDescription", {}).get("Fn::Sub", "")
     match = re.fullmatch(r"(page|ticket): (.+)\. \$\{RunbookUrl\}#([a-z0-9-]+)", text)
     return match.groups() if match else ("", "", "")  # type: ignore[return-value]

@@ -11,7 +11,7 @@ COLLECT, HANDLE, DISPATCH, RECONCILE, SCHEDULE, PROVIDE, ENDPOINT, PRODUCER, REA
     "CollectResultsRole", "HandleFailuresRole", "DispatchRetriesRole", "ReconcileJobsRole", "ReconcileJobsScheduleRole",
     "ProvideModelRole", "EndpointRole", "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
 )  # fmt: skip
-# Where there is Studio. Its people hold the producers' policy beside what is theirs.
+# Roles that exist with Studio. The notebooks' role holds the producers' policy beside its own.
 SCIENTIST, TRAINING = "StudioScientistRole", "StudioTrainingRole"
 FUNCTIONS = {COLLECT, HANDLE, DISPATCH, RECONCILE}
 SENDERS = FUNCTIONS | {PRODUCER}
@@ -21,7 +21,7 @@ QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
 
 Row = tuple[str, str, set[str]]
 
-# Resources by the name of the output that gives them, with the object's key behind it.
+# Resources by the name of their output, followed by the object's key.
 MATRIX: list[Row] = [
     ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, OPERATOR}),
     ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE}),
@@ -86,7 +86,7 @@ MATRIX: list[Row] = [
     ("iam:PassRole", COLLECT, NOBODY),
     *((action, role, NOBODY) for action in ("sts:AssumeRole", "iam:PutRolePolicy") for role in (COLLECT, ENDPOINT)),
 ]  # fmt: skip
-# Who uses the customer's key, where there is one, through which service; and who may only decrypt.
+# Users of the customer's key, if there is one, by service; and those that may only decrypt.
 KEY_USERS: dict[str, set[str]] = {
     "dynamodb": SENDERS | {OPERATOR},
     "lambda": FUNCTIONS | {PROVIDE},
@@ -97,9 +97,9 @@ KEY_USERS: dict[str, set[str]] = {
     "ssm": NOBODY,
 }
 ONLY_DECRYPT = {PROVIDE, READER}
-# What else a request of an action says, where a policy looks at it.
+# Context of a request that some policy evaluates, by action.
 CONTEXT = {"iam:PassRole": {"iam:passedtoservice": "sagemaker.amazonaws.com"}}
-# What even an administrator is refused, because the resource itself says so.
+# Actions that even an administrator is denied by the resource's own policy.
 FORGERIES = [
     ("s3:PutObject", "Bucket/v1/outputs/a.out"),
     ("s3:PutObject", "Bucket/v1/failures/a-error.out"),
@@ -111,7 +111,7 @@ TOPICS = ("SucceededTopic", "FailedTopic", "ResultsTopic")
 
 
 class Judged(Protocol):
-    """A stack whose policies can be read, deployed or not. Resources go by the names of the outputs that give them."""
+    """A stack whose policies can be read, deployed or not. Resources are named by their outputs."""
 
     @property
     def policies(self) -> Mapping[str, Sequence[Statement]]:
@@ -121,10 +121,10 @@ class Judged(Protocol):
         """The caller when a role, or an identity with a managed policy, makes a request."""
 
     def arn(self, name: str) -> str:
-        """A resource's ARN, with what stands behind the first slash of the name."""
+        """A resource's ARN, followed by the part of the name after its first slash."""
 
     def resource_policy(self, name: str) -> Sequence[Statement]:
-        """The statements that stand on a resource itself."""
+        """The statements of the resource's own policy."""
 
 
 Context = Mapping[str, str]
@@ -138,7 +138,7 @@ def allows(stack: Judged, holder: str, action: str, name: str, context: Context 
 
 
 def may(stack: Judged, action: str, name: str) -> set[str]:
-    """Everybody who may."""
+    """Return every identity that is allowed."""
     context = CONTEXT.get(action, _EMPTY)
     return {holder for holder in stack.policies if allows(stack, holder, action, name, context)}
 
@@ -168,7 +168,7 @@ def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
 
 
 def disagreements(stack: Judged) -> Iterator[str]:
-    """Where a stack does not do what the matrix says."""
+    """Yield each difference between a stack and the matrix."""
     for action, name, who in MATRIX:
         if name.endswith("Role") and name not in stack.policies:
             continue
@@ -187,12 +187,12 @@ def disagreements(stack: Judged) -> Iterator[str]:
 
 
 def key_users(stack: Judged, action: str, service: str) -> set[str]:
-    """Everybody who may use the customer's key through a service."""
+    """Return every identity that may use the customer's key through a service."""
     region = stack.arn("LedgerTable").split(":")[3]
     return {
         holder
         for holder in stack.policies
-        # In China the name of what a call came through may end otherwise: nothing here may depend on that.
+        # In China the service's name may have another suffix. No policy may depend on it.
         if all(
             decide(
                 stack.policies[holder],
@@ -207,7 +207,7 @@ def key_users(stack: Judged, action: str, service: str) -> set[str]:
 
 
 def key_disagreements(stack: Judged) -> Iterator[str]:
-    """Where a customer's key is not used by exactly those that the matrix says."""
+    """Yield each difference between the users of the customer's key and the matrix."""
     for service, users in KEY_USERS.items():
         for action, named in (
             ("kms:Decrypt", users),

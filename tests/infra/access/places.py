@@ -1,4 +1,4 @@
-"""Where a stack may be deployed, and what AWS would call what is in it."""
+"""Places to deploy a stack, and the names that AWS would give to its resources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def identity(self, resource: str) -> str:
-        """The ARN of a role, a user or a policy, which live in no region."""
+        """The ARN of a role, a user or a policy, which belong to no region."""
         return f"arn:{self.partition}:iam::{self.account}:{resource}"
 
     def pseudo(self, name: str, stack: str) -> str | None:

@@ -25,7 +25,7 @@ class Request:
 
 
 def as_list(value: Any) -> list[Any]:
-    """IAM takes one or several: always several here."""
+    """Return a list: IAM accepts one value or several."""
     return value if isinstance(value, list) else [value]
 
 
@@ -66,7 +66,7 @@ def _names(principal: Any, caller: str) -> bool:
         return True
     if set(principal) == {"Service"}:
         return caller in as_list(principal["Service"])
-    # A key's policy that names the account itself leaves the decision to the account's identity policies.
+    # A key policy that names the account delegates the decision to the account's identity policies.
     if set(principal) == {"AWS"} and str(principal["AWS"]).endswith(":root"):
         return False
     raise ValueError(f"the principal {principal} cannot be judged here")
@@ -87,7 +87,7 @@ def _any(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None], 
 
 
 def _none(test: Callable[[str, str], bool]) -> Callable[[list[str], str | None], bool]:
-    # A key that the request lacks meets a negated condition.
+    # A condition key that the request lacks satisfies a negated condition.
     return lambda expected, actual: actual is None or not any(test(each, actual) for each in expected)
 
 

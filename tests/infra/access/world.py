@@ -1,4 +1,4 @@
-"""A deployment that never took place: what its policies would be, with the ARNs that AWS would give."""
+"""A deployment on paper: its policies, with the ARNs that AWS would give."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ATTACHED = {
 
 @dataclass(frozen=True)
 class World:
-    """One stack and what is nested in it, every reference replaced by what it would stand for."""
+    """One stack and its nested stacks, with every reference replaced by its value."""
 
     template: Template
     parameters: Mapping[str, Any] = field(hash=False)
     place: Place = IRELAND
     name: str = "tailrace"
-    # Where the templates of nested stacks come from.
+    # Loads the template of a nested stack.
     load: Callable[[str], Template] = as_deployed
     _children: dict[str, World] = field(default_factory=dict, hash=False, compare=False)
 
@@ -44,7 +44,7 @@ class World:
         return resolve(self.template, self.parameters, self._known)
 
     def nested(self, name: str) -> World:
-        """A stack in this one; it may refer to what another one gives, so each is made when it is asked for."""
+        """Return a nested stack, resolved lazily because it may refer to another one's outputs."""
         if name not in self._children:
             properties = self.template.properties(name)
             given = Resolution(self.template, self.parameters, self._known).value(properties.get("Parameters", {}))
@@ -62,7 +62,7 @@ class World:
 
     @cached_property
     def policies(self) -> dict[str, Sequence[Statement]]:
-        """The statements of each role and managed policy; a nested stack's id comes before those of its own."""
+        """The statements of each role and managed policy, by id (prefixed in nested stacks)."""
         found = {name: [each for document in documents for each in document] for name, documents in self._held("")}
         holders = {name: holder for holder, name in self._roles.items()}
         for name, statements in self._joining():
@@ -81,7 +81,7 @@ class World:
             yield from self.nested(stack)._held(f"{prefix}{stack}")
 
     def _attached(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Roles, each with a managed policy of the root's that it holds."""
+        """Yield each role with a managed policy of the root that it holds."""
         for name in self.body.of_type(ROLE):
             for policy in self.body.properties(name).get("ManagedPolicyArns", []):
                 yield f"{prefix}{name}", policy.rsplit("-", 2)[1]
@@ -90,7 +90,7 @@ class World:
 
     @cached_property
     def _roles(self) -> dict[str, str]:
-        """The name of each role, by what it goes by here."""
+        """The name of each role, by its key in ``policies``."""
         own = {name: str(self._known(name, "")) for name in self.body.of_type(ROLE)}
         for stack in self.body.of_type(NESTED):
             own |= {f"{stack}{name}": physical for name, physical in self.nested(stack)._roles.items()}
@@ -108,7 +108,7 @@ class World:
         return self.place.identity(f"role/{self._roles[holder]}" if holder in self._roles else "user/somebody")
 
     def arn(self, name: str) -> str:
-        """The ARN of an output's resource, with what stands behind the first slash; or of a role."""
+        """Return the ARN of a role, or of an output's resource and what follows the slash."""
         output, slash, rest = name.partition("/")
         if output.endswith("Role"):
             return self.principal(output)
@@ -117,7 +117,7 @@ class World:
         return f"{self._known(output.removesuffix('Function'), 'Arn')}{slash}{rest}"
 
     def resource_policy(self, name: str) -> Sequence[Statement]:
-        """The statements that stand on a resource itself."""
+        """Return the statements of the resource's own policy."""
         resource = name.partition("/")[0]
         if resource == "Key":
             found: Sequence[Statement] = self.body.properties("Key")["KeyPolicy"]["Statement"]

@@ -18,7 +18,7 @@ from tests.infra.rules import (
 from tests.infra.rules.shapes import Rule
 from tests.infra.templates import Template
 
-# Of every stack, whatever its parameters.
+# For every stack, whatever its parameters.
 ALWAYS: tuple[Rule, ...] = (
     *queues.RULES,
     *resource_policies.RULES,
@@ -28,9 +28,9 @@ ALWAYS: tuple[Rule, ...] = (
     *keys.RULES,
     *endpoints.RULES,
 )
-# Of a stack whose parameters ask for everything that a platform may ask for.
+# For a stack with all options for platform requirements.
 HARDENED: tuple[Rule, ...] = (*keys.HARDENED, *platform.HARDENED, *endpoints.HARDENED)
-# Of a template before its parameters are filled in.
+# For a template before its parameters are filled in.
 SPELLING: tuple[Rule, ...] = spelling.RULES
 RULES: tuple[Rule, ...] = (*ALWAYS, *HARDENED, *SPELLING)
 

@@ -1,4 +1,4 @@
-"""The endpoint: isolated, telling what came of each request, and scaling on metrics that it does publish."""
+"""Rules for the endpoint: isolated, notifying, and scaling on metrics that it publishes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.infra.rules.shapes import ALARM, ENDPOINT_CONFIG, MODEL, SCALABLE_TARGET, SCALING_POLICY
 from tests.infra.templates import Template, as_list
 
-# Of docs/sagemaker.md: what asynchronous endpoints publish by their name alone.
+# Metrics that asynchronous endpoints publish by name only (docs/sagemaker.md).
 BACKLOG_METRICS = {
     "ApproximateAgeOfOldestRequest",
     "ApproximateBacklogSize",

@@ -1,4 +1,4 @@
-"""Functions: each its own role and log group, no secrets in its environment, no message body in its logs."""
+"""Rules for functions: own role and log group, no secrets in the environment or bodies in logs."""
 
 from __future__ import annotations
 

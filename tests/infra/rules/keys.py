@@ -1,4 +1,4 @@
-"""The customer's key, where one is asked for: who may use it, and that everything does."""
+"""Rules for the customer's key: its users, and that everything is encrypted with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ SERVICES: dict[str, tuple[set[str], str]] = {
     "cloudwatch.amazonaws.com": (USE, "aws:SourceArn"),
     "logs.${AWS::Region}.${AWS::URLSuffix}": (USE | {"kms:Encrypt"}, "kms:EncryptionContext:aws:logs:arn"),
 }
-# EventBridge's rules name no source when they use a key for a topic: a grant to it cannot be bound to this account.
+# EventBridge names no source when it uses a key for a topic, so its grant cannot be limited to this
+# account.
 UNBOUND = "events.amazonaws.com"
 
 
@@ -90,7 +91,7 @@ def _service(principal: Any) -> str:
 
 
 def everything_kept_is_under_the_key(template: Template) -> Iterator[str]:
-    """Where a key is asked for; nested templates know it as their parameter KeyArn."""
+    """Return whether the stack has a key; nested templates get it as the parameter KeyArn."""
     for kind, path in (
         (QUEUE, ("KmsMasterKeyId",)),
         (TOPIC, ("KmsMasterKeyId",)),

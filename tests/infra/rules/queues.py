@@ -1,4 +1,4 @@
-"""Queues: none loses what it holds, none shows it twice too early, and only the right service fills it."""
+"""Rules for queues: dead letters, visibility timeouts, and the one service that may send."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def every_queue_has_a_dead_letter_queue_that_keeps_longer(template: Template) ->
             continue
         if letters != queue.removesuffix("Queue") + "DeadLetterQueue":
             yield f"{queue}'s dead-letter queue is {letters}"
-        # A message that moves keeps the time at which it was first sent.
+        # A message that moves to the dead-letter queue keeps the time at which it was first sent.
         kept, kept_dead = (
             int(template.properties(each).get("MessageRetentionPeriod", DEFAULT_RETENTION_S))
             for each in (queue, letters)

@@ -15,8 +15,8 @@ from tests.infra.rules.shapes import (
 )
 from tests.infra.templates import Template, as_list, target
 
-# Producers, whose roles the template does not know, publish the end of a job that they were the last to look at. On
-# what the topic of alarms says nobody acts but people.
+# Producers, whose roles the template does not know, publish the end of a job that they finish. Only
+# people act on the topic of the alarms.
 OPEN_TO_THE_ACCOUNT = {"AlarmTopic", "ResultsTopic"}
 MODELS_WORDS = ("v1/outputs/*", "v1/failures/*")
 

@@ -1,4 +1,4 @@
-"""Roles: each trusts one service of this account and is granted single actions on single resources."""
+"""Rules for roles: one trusted service of this account, single actions on single resources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.infra.rules.shapes import ROLE
 from tests.infra.templates import Template, as_list, target
 
 TRUSTED = ("lambda", "sagemaker", "scheduler")
-# Actions that AWS knows no resource for.
+# Actions that take no resource.
 WITHOUT_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ec2:DescribeDhcpOptions",
@@ -57,7 +57,8 @@ def roles_hold_nothing_but_their_own_policy(template: Template) -> Iterator[str]
         for policy in template.properties(role).get("ManagedPolicyArns", []):
             if not target(policy):
                 yield f"{role} holds {policy}, which somebody else writes"
-    # SageMaker tries sns:Publish when it creates the endpoint: a policy apart from its role might come too late.
+    # SageMaker tries sns:Publish when it creates the endpoint. A policy separate from the role might
+    # come too late.
     for key in template.of_type("AWS::IAM::Policy"):
         yield f"{key} stands apart from its role"
 

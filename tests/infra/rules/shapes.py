@@ -1,4 +1,4 @@
-"""Names of resource types, and the questions about a template that several rules ask."""
+"""Names of resource types, and queries of a template that several rules share."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SCALABLE_TARGET, SCALING_POLICY = (
     "AWS::ApplicationAutoScaling::ScalingPolicy",
 )
 
-# Takes a template, resolved, and yields what is wrong with it, in words.
+# Takes a resolved template and yields its findings as texts.
 Rule = Callable[[Template], Iterator[str]]
 
 
 def dead_letter_queue_of(template: Template, queue: str) -> str:
-    """The logical id of a queue's dead-letter queue; empty when it has none."""
+    """Return the logical id of a queue's dead-letter queue; empty if it has none."""
     return target(template.properties(queue).get("RedrivePolicy", {}).get("deadLetterTargetArn"))
 
 
 def ticks_given_up(template: Template) -> set[str]:
-    """The queues that schedules give up to."""
+    """Return the dead-letter queues of schedules."""
     return {
         target(schedule["Properties"]["Target"].get("DeadLetterConfig", {}).get("Arn"))
         for schedule in template.of_type(SCHEDULE).values()
@@ -39,7 +39,7 @@ def ticks_given_up(template: Template) -> set[str]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text in a value, keys apart."""
+    """Yield every text in a value, except keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

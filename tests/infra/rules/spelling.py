@@ -1,4 +1,4 @@
-"""Names, accounts and partitions: none is written out, so the same file runs twice, anywhere, in China too."""
+"""Rules against fixed names, accounts and partitions, so that stacks deploy side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME_PROPERTIES = {
     "AlarmName", "BucketName", "DashboardName", "EndpointConfigName", "EndpointName", "FunctionName", "LogGroupName",
     "ManagedPolicyName", "ModelName", "QueueName", "RoleName", "TableName", "TopicName",
 }  # fmt: skip
-# A service principal is the same in both partitions; what a call came through may end in .cn, or not.
+# A service principal is the same in both partitions. A calling service may end in .cn, or not.
 PLACELESS = re.compile(r"[a-z]+\.amazonaws\.com|[a-z0-9]+\.\$\{AWS::Region\}\.amazonaws\.com\*")
 
 
@@ -21,7 +21,7 @@ def nothing_is_named_by_hand(template: Template) -> Iterator[str]:
     for key, resource in template.body["Resources"].items():
         for name in NAME_PROPERTIES & resource.get("Properties", {}).keys():
             value = resource["Properties"][name]
-            # What names another resource refers to it; anything else is a name.
+            # A reference to another resource is no fixed name; anything else is.
             if target(value) not in known:
                 yield f"{key} is named {value!r}"
 
