@@ -53,6 +53,7 @@ SafeCsv = Annotated[
     bool,
     typer.Option("--safe-csv", help="Put ' in front of cells that a spreadsheet would take for formulas."),
 ]
+NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Refuse to replace an existing output file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Report errors only, no progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when a command fails.")]
 Timeout = Annotated[

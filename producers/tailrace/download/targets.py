@@ -11,14 +11,18 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from tailrace_core.errors import InputError
 
 STDOUT = "-"
+_GZIP, _ZSTD = ".gz", ".zst"
+_JSON = frozenset({".json", ".jsonl", ".ndjson"})
+_OTHER_FORMATS = frozenset({".parquet", ".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods"})
+_OTHER_COMPRESSIONS = frozenset({".bz2", ".xz", ".lzma", ".lz4", ".br", ".zip", ".7z", ".rar", ".z"})
 
 
 @contextmanager
@@ -43,23 +47,40 @@ def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes
         return
     path = Path(os.path.realpath(target))
     with _device(path) if _is_device(path) else _temporary(path) as file:
-        if Path(target).suffix == ".gz":
+        suffix = Path(target).suffix.lower()
+        if suffix == _GZIP:
             # Without a name and a time in the header the same result gives the same bytes.
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressed:
                 yield cast("IO[bytes]", compressed)
+        elif suffix == _ZSTD:
+            with _zstandard().ZstdCompressor().stream_writer(file, closefd=False) as compressed:
+                yield compressed
         else:
             yield file
 
 
-def check(target: str | os.PathLike[str]) -> None:
+def check(
+    target: str | os.PathLike[str], *, sources: Iterable[str] = (), clobber: bool = True, json: bool = False
+) -> None:
     """Refuse early a target that could not be written in the end. Leaves nothing behind.
 
+    Args:
+        target: the file to write; ``-`` is standard output.
+        sources: local files that the result must not replace.
+        clobber: whether an existing file may be replaced.
+        json: whether JSON is written, so that the name may say so.
+
     Raises:
-        InputError: the target is a directory or cannot be written, or its folder does not exist or
-            cannot be written.
+        InputError: the target is a directory, is one of the sources, exists although it must not,
+            names a format that is not written, or cannot be written; or its folder does not exist
+            or cannot be written.
     """
     if target == STDOUT:
         return
+    _require_written_format(Path(target), json=json)
+    _require_other_file(Path(target), sources)
+    if not clobber and os.path.lexists(target):
+        raise InputError(f"{target} exists: name another file, or leave out --no-clobber to replace it")
     path = Path(os.path.realpath(target))
     if _is_device(path):
         if not os.access(path, os.W_OK):
@@ -71,6 +92,33 @@ def check(target: str | os.PathLike[str]) -> None:
     descriptor, name = _reserve(path)
     os.close(descriptor)
     Path(name).unlink()
+
+
+def _require_written_format(path: Path, *, json: bool) -> None:
+    suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower() if suffix in {_GZIP, _ZSTD} else suffix
+    written = "CSV, plain or compressed: end the name in .csv, .csv.gz or .csv.zst"
+    if suffix in _OTHER_COMPRESSIONS:
+        raise InputError(f"{path} names a compression that Tailrace does not write; it writes {written}")
+    if inner in _OTHER_FORMATS or (inner in _JSON and not json):
+        raise InputError(f"{path} names a format that Tailrace does not write; it writes {written}")
+    if suffix == _ZSTD:
+        _zstandard()
+
+
+def _require_other_file(path: Path, sources: Iterable[str]) -> None:
+    # `Path.exists` raises for a name that is too long; the check that follows names it.
+    for source in sources if os.path.exists(path) else ():  # noqa: PTH110
+        if os.path.exists(source) and path.samefile(source):  # noqa: PTH110
+            raise InputError(f"the output {path} is the input {source}, which it would replace: name another file")
+
+
+def _zstandard() -> Any:
+    try:
+        import zstandard  # noqa: PLC0415 - an optional extra, needed for zstd only
+    except ImportError as error:
+        raise InputError("a name in .zst needs zstandard: install tailrace[zstd], or end the name in .gz") from error
+    return zstandard
 
 
 def _mode(path: Path) -> int | None:

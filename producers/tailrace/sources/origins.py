@@ -7,7 +7,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,16 @@ def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list
             raise InputError(f"no file matches {name}; check the pattern and the folder you are in ({Path.cwd()})")
         return [_file(path) for path in matches]
     return [_file(name)]
+
+
+def local_files(names: Iterable[str]) -> list[str]:
+    """Return the local files that names and patterns stand for, without addresses and standard input."""
+    found: list[str] = []
+    for name in names:
+        if name == STDIN or name.startswith(_S3):
+            continue
+        found += _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
+    return found
 
 
 def _matches(pattern: str) -> list[str]:

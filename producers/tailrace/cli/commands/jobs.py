@@ -12,6 +12,7 @@ from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s
 from tailrace.cli.reports import job_reports
 from tailrace.client import Tailrace
+from tailrace.download import targets
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs.model import Job
 
@@ -110,9 +111,10 @@ def download(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; - is standard output, a name that ends in .gz is compressed.",
+            help="File to write; - is standard output, a name that ends in .gz or .zst is compressed.",
         ),
     ] = "-",
+    no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
     profile: arguments.Profile = None,
@@ -127,6 +129,7 @@ def download(
       tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output scored.csv.gz
     """
     environment = of(context)
+    targets.check(output, clobber=not no_clobber)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
 

@@ -21,6 +21,7 @@ def rejects(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output.")
     ] = "-",
+    no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -39,7 +40,7 @@ def rejects(
     """
     environment = of(context)
     if output != targets.STDOUT:
-        targets.check(output)
+        targets.check(output, clobber=not no_clobber, json=json_)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         settings, found = client.settings(job_id), client.rejects(job_id)
         # Reading the first row raises what is wrong before anything is written.

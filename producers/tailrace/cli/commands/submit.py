@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from tailrace.cli.reports import job_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
 from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
+from tailrace.sources.origins import local_files
 from tailrace.submit.submitter import Submission
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError, TailraceError, TimedOutError
@@ -47,6 +49,7 @@ def submit(
             "--output", "-o", metavar="FILE", help="Wait, and write the result to this file; - is standard output."
         ),
     ] = None,
+    no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     json_: arguments.Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show rows, chunks and costs; send nothing.")] = False,
@@ -196,7 +199,7 @@ def submit(
         endpoint_url=endpoint_url,
         concurrency=concurrency,
     )
-    _check_follow_up(output, timeout, wait=wait)
+    _check_follow_up(output, timeout, sources, wait=wait, clobber=not no_clobber)
     with environment.client(target) as client:
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
@@ -214,11 +217,13 @@ def submit(
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
 
 
-def _check_follow_up(output: str | None, timeout: str | None, *, wait: bool) -> None:
+def _check_follow_up(
+    output: str | None, timeout: str | None, sources: Sequence[str], *, wait: bool, clobber: bool
+) -> None:
     if timeout is not None and not wait and output is None:
         raise InputError("--timeout limits a wait, and this command does not wait: add --wait or --output")
     if output is not None:
-        targets.check(output)
+        targets.check(output, sources=local_files(sources), clobber=clobber)
 
 
 @dataclass(frozen=True)

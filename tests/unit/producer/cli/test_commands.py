@@ -193,6 +193,16 @@ def test_nothing_is_downloaded_of_a_job_that_failed(invoke: Callable[..., Result
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_an_output_onto_a_source_is_refused_before_submitting(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_bytes(b"a\n1\n")
+    client = FakeClient()
+    result = invoke(client, "submit", str(tmp_path / "*.csv"), "--output", str(source))
+    assert result.code == 2
+    assert "is the input" in result.err
+    assert not client.asked
+
+
 def test_an_output_that_cannot_be_written_is_refused_before_submitting(
     invoke: Callable[..., Result], tmp_path: Path
 ) -> None:

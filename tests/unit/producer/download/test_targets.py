@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tailrace.download import targets
 from tailrace_core.errors import InputError
@@ -101,3 +102,51 @@ def test_what_cannot_be_written_is_found_before_anything_is_done(tmp_path: Path,
 def test_a_folder_that_takes_no_files_is_found_before_anything_is_done() -> None:
     with pytest.raises(InputError, match="cannot be written"):
         targets.check("/proc/out.csv")
+
+
+def test_a_name_in_zst_is_compressed_with_zstd(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv.zst"
+    write(path)
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes()) == b"prediction\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("out.parquet", "format"),
+        ("out.XLSX", "format"),
+        ("out.json", "format"),
+        ("out.jsonl.gz", "format"),
+        ("out.csv.bz2", "compression"),
+        ("out.zip", "compression"),
+    ],
+)
+def test_a_name_of_a_format_that_is_not_written_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    with pytest.raises(InputError, match=rf"names a {what} that Tailrace does not write; it writes CSV"):
+        targets.check(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl", "out.jsonl.gz", "out", "out.csv", "out.txt", "out.tsv.zst"])
+def test_json_may_be_written_to_a_name_that_says_so_and_csv_to_any_other(tmp_path: Path, name: str) -> None:
+    targets.check(tmp_path / name, json=True)
+
+
+@pytest.mark.parametrize("through", ["out.csv", "link.csv", "hard.csv", "folder/../out.csv"])
+def test_an_output_that_is_one_of_the_sources_is_refused_and_the_source_stays(tmp_path: Path, through: str) -> None:
+    source = tmp_path / "out.csv"
+    source.write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.csv").symlink_to(source)
+    (tmp_path / "hard.csv").hardlink_to(source)
+    with pytest.raises(InputError, match=r"is the input .*, which it would replace"):
+        targets.check(tmp_path / through, sources=["no such file", str(source)])
+    assert source.read_bytes() == b"a,b\n1,2\n"
+
+
+def test_an_existing_file_is_replaced_only_if_that_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    targets.check(path, clobber=False)
+    path.touch()
+    targets.check(path)
+    with pytest.raises(InputError, match="exists: name another file, or leave out --no-clobber"):
+        targets.check(path, clobber=False)
