@@ -211,7 +211,7 @@ def test_an_unknown_parameter_is_named_with_those_that_exist(tmp_path: Path) -> 
     state = StateDirectory(tmp_path / "state")
     bare(state)
     plan = CloudOptions(template=FUNCTIONS, parameters={"Greetings": "x"}, sagemaker=False)
-    with pytest.raises(StartError, match=r"no parameter Greetings: it has .*Greeting"):
+    with pytest.raises(StartError, match=r"no parameter Greetings; its parameters are .*Greeting,"):
         LocalCloud(Workspace.here(), state).up(plan, StepReporter(contextlib.nullcontext))
     assert not state.root.exists()
 
