@@ -1,21 +1,21 @@
-"""Demand data of any size: what the demo's model learns from and what it is asked to score.
+"""Generates demand data of any size, for training the demo's model and for scoring.
 
-The rows are independent draws from one fixed shop (its catalogue, locations and effects never change), so a model that
-learnt from one seed scores every other. The columns:
+The rows are independent draws from one fixed shop (its catalogue, locations and effects never change), so that a model
+trained on one seed scores every other. The columns:
 
 - ``product_code``: one of 384 products, from 1062 in steps of 7; the earlier ones are drawn more often.
-- ``product_category``, ``product_subcategory``: where the product stands: 8 categories, 128 subcategories.
+- ``product_category``, ``product_subcategory``: the product's group: 8 categories, 128 subcategories.
 - ``location_code``: one of 60 shops, from 110 in steps of 5.
 - ``scaled_price``: the price as a share of the list price, nine decimals; lower when the homepage promotes.
 - ``promotion_email``, ``promotion_homepage``: 0 or 1.
 - ``timestamp``: a day from 2018-01-01 to 2021-12-31.
-- ``unit_sales`` (with ``target=True``): what was sold, the nearest whole number to the product of
+- ``unit_sales`` (with ``target=True``): units sold, the nearest whole number to the product of
   base(product) x size(location) x price^-elasticity(category) x 1.2 if promoted by e-mail x 1.35 if on the homepage
   x weekday(category) x season(category, day of the year) x 1.05 per year x noise, where the noise is the exponential of
   0.18 times a nearly normal draw.
 
-The same seed gives the same bytes, however many rows are asked for, and what is planted (see `Demand`) does not move
-the draws of the other rows. Memory does not grow with the size.
+The same seed gives the same bytes for any number of rows, and planted rows (see `Demand`) do not change the draws of
+the others. Memory does not grow with the size.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ _SIZE = re.compile(r"(\d+)\s*(|k|m|g|t)(i?)b?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Demand:
-    """What to generate: `rows`, or as many whole rows as fit into `size_bytes`; exactly one of the two.
+    """The data to generate: `rows`, or as many whole rows as fit into `size_bytes`; exactly one of the two.
 
-    The shares (0 to 1) plant what a reader of CSV has to survive: `quoted` rows carry a comma, doubled quotes and a
-    newline in the subcategory; `bad` rows a price that is not a number; `unknown` rows a product and a category that no
-    model has seen. `id_column` names an extra first column that holds the row's position, from 0.
+    The shares (0 to 1) plant difficult rows: `quoted` rows have a comma, doubled quotes and a newline in the
+    subcategory; `bad` rows have a price that is not a number; `unknown` rows have a product and a category that no
+    model has seen. `id_column` names an extra first column with the row's position, from 0.
 
     Raises:
         ValueError: the size is missing or given twice, or a number is out of its range.
@@ -88,7 +88,7 @@ class Demand:
 
 
 def chunks(demand: Demand) -> Iterator[bytes]:
-    """The data as CSV, in pieces of whole records (at most `BLOCK_ROWS` each); the header is a piece of its own."""
+    """Yield the data as CSV, in pieces of at most `BLOCK_ROWS` whole records; the header is a piece of its own."""
     end = "\r\n" if demand.crlf else "\n"
     room = sys.maxsize if demand.size_bytes is None else demand.size_bytes
     rows = sys.maxsize if demand.rows is None else demand.rows
@@ -112,13 +112,13 @@ def chunks(demand: Demand) -> Iterator[bytes]:
 
 
 def targets(seed: int, rows: int) -> NDArray[np.float64]:
-    """The `unit_sales` of the first `rows` rows of a seed, whole numbers in an array of `rows`."""
+    """Return the `unit_sales` of the first `rows` rows of a seed, an array of whole numbers."""
     blocks = range(-(-rows // BLOCK_ROWS))
     return np.concatenate([np.empty(0), *(unit_sales(draw_block(seed, block)) for block in blocks)])[:rows]
 
 
 def write(demand: Demand, out: IO[bytes]) -> int:
-    """Writes the data to `out`; answers the number of bytes."""
+    """Write the data to `out`; return the number of bytes."""
     return sum(out.write(piece) for piece in chunks(demand))
 
 
@@ -152,7 +152,7 @@ def _lines(demand: Demand, block: int) -> list[str]:
 
 
 def _plant(demand: Demand, block: int, lines: list[str]) -> None:
-    """Spoils some lines in place. A stream of random numbers of its own leaves the other rows as they would be."""
+    """Change some lines in place. The random numbers come from a separate stream, so that other rows keep theirs."""
     if not (demand.quoted or demand.bad or demand.unknown):
         return
     quoted, bad, unknown = uniform([demand.seed, block, 1], 3) < [[demand.quoted], [demand.bad], [demand.unknown]]
@@ -170,7 +170,9 @@ def _plant(demand: Demand, block: int, lines: list[str]) -> None:
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write bytes or, say, 64MB or 1GiB")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size; write a number of bytes, or a size such as 64MB or 1GiB"
+        )
     unit: int = (1024 if match[3] else 1000) ** ("", "k", "m", "g", "t").index(match[2].lower())
     return int(match[1]) * unit
 
@@ -180,25 +182,25 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m tailrace_local.demo.demand", description="Writes demand data as CSV."
     )
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--rows", type=int, help="how many rows")
+    length.add_argument("--rows", type=int, help="number of rows")
     length.add_argument("--size", type=_size, dest="size_bytes", help="as many whole rows as fit (64MB, 1GiB)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same rows (default 0)")
     parser.add_argument("--output", required=True, help="a file, or - for standard output")
-    parser.add_argument("--no-header", action="store_false", dest="header", help="rows only")
-    parser.add_argument("--with-target", action="store_true", dest="target", help=f"add {TARGET}")
+    parser.add_argument("--no-header", action="store_false", dest="header", help="write no header")
+    parser.add_argument("--with-target", action="store_true", dest="target", help=f"add the column {TARGET}")
     parser.add_argument("--crlf", action="store_true", help="end lines with CR LF")
-    parser.add_argument("--id-column", metavar="NAME", help="a first column with the row's position, from 0")
+    parser.add_argument("--id-column", metavar="NAME", help="add a first column with the row's position, from 0")
     for name, what in (
         ("quoted", "have a comma, quotes and a newline in a field"),
-        ("bad", "have a price that is no number"),
-        ("unknown", "are of a product and category never seen"),
+        ("bad", "have a price that is not a number"),
+        ("unknown", "have an unknown product and category"),
     ):
         parser.add_argument(f"--{name}", type=float, default=0.0, metavar="SHARE", help=f"share of rows that {what}")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; answers its exit code. A reader that closes the pipe early is no error."""
+    """Run the command; return its exit code. A reader that closes the pipe early is no error."""
     arguments = vars(_arguments(argv))
     output: str = arguments.pop("output")
     try:

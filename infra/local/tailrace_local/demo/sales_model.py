@@ -1,4 +1,4 @@
-"""The shop whose demand the demo predicts: its catalogue and locations, what moves its sales, and draws from it."""
+"""The shop whose demand the demo predicts: its catalogue, its locations, the effects on sales, and random draws."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHELVES = {
 
 @dataclass(frozen=True)
 class Shop:
-    """The fixed world: texts ready to print, and logarithms of the effects on sales."""
+    """The fixed shop: texts ready to print, and logarithms of the effects on sales."""
 
     products: list[str]
     category: NDArray[np.int64]
@@ -49,7 +49,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Draw:
-    """One block of rows as indexes into the shop, and the noise on what is sold; arrays of BLOCK_ROWS."""
+    """One block of rows as indexes into the shop, and the noise on sales; arrays of BLOCK_ROWS."""
 
     product: NDArray[np.int64]
     location: NDArray[np.int64]
@@ -62,7 +62,7 @@ class Draw:
 
 @functools.lru_cache(maxsize=2)
 def draw_block(seed: int, block: int) -> Draw:
-    """The block's rows. A block is drawn whole: a row does not depend on how many are asked for."""
+    """Draw a block. It is always drawn whole, so that a row does not depend on the number of rows requested."""
     shop = build_shop()
     product, location, price, discount, email, homepage, day, *noise = uniform([seed, block], 10)
     on_homepage = homepage < 0.1  # noqa: PLR2004  a tenth of the rows
@@ -79,7 +79,7 @@ def draw_block(seed: int, block: int) -> Draw:
 
 
 def unit_sales(draw: Draw) -> NDArray[np.float64]:
-    """What was sold of each drawn row: BLOCK_ROWS whole numbers. The formula stands in `tailrace_local.demo.demand`."""
+    """Return the units sold in each row, BLOCK_ROWS whole numbers, by the formula in `tailrace_local.demo.demand`."""
     shop = build_shop()
     category = shop.category[draw.product]
     logarithm = (
@@ -97,7 +97,7 @@ def unit_sales(draw: Draw) -> NDArray[np.float64]:
 
 @functools.cache
 def build_shop() -> Shop:
-    """The one shop; drawn once from a seed of its own."""
+    """Build the shop, once, from a seed of its own."""
     shelves = [
         (name, f"{kind} {sort}") for name, (kinds, sorts) in _SHELVES.items() for kind in kinds for sort in sorts
     ]
@@ -119,7 +119,7 @@ def build_shop() -> Shop:
 
 
 def _day_effects(draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithms, categories x DAYS: a weekly rhythm, a season with its own peak, and growth."""
+    """Return logarithms, categories x DAYS: a weekly rhythm, a season with its own peak, and growth."""
     day = np.arange(DAYS)
     weekend, amplitude, peak = (draws[row][:, np.newaxis] for row in range(3))
     week = (0.1 + 0.4 * weekend) * np.isin(day % 7, (4, 5))  # the first day is a Monday: Friday and Saturday
@@ -129,5 +129,5 @@ def _day_effects(draws: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def uniform(entropy: Sequence[int], columns: int, rows: int = BLOCK_ROWS) -> NDArray[np.float64]:
-    """Numbers in [0, 1), columns x rows. Only this method: NumPy may change how it derives other distributions."""
+    """Draw numbers in [0, 1), columns x rows. NumPy may change how it derives other distributions."""
     return np.random.Generator(np.random.PCG64(entropy)).random((columns, rows))

@@ -1,4 +1,4 @@
-"""The commands `train` and `serve`."""
+"""Trains and serves the demo's model."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tailrace_local.demo.model", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="make model.tar.gz and report what it is worth")
-    train.add_argument("--output", type=Path, required=True, help="where model.tar.gz goes")
-    train.add_argument("--rows", type=int, default=150_000, help="rows to learn from (default 150000)")
+    train = commands.add_parser("train", help="make model.tar.gz and report its quality")
+    train.add_argument("--output", type=Path, required=True, help="path of model.tar.gz")
+    train.add_argument("--rows", type=int, default=150_000, help="rows to train on (default 150000)")
     train.add_argument("--seed", type=int, default=1, help="seed of data and training (default 1)")
-    train.add_argument("--keep", action="store_true", help="do nothing if it is there, made of the same")
+    train.add_argument("--keep", action="store_true", help="keep an existing model of the same settings")
     serve = commands.add_parser("serve", help="answer GET /ping and POST /invocations until SIGTERM")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     return parser.parse_args(argv)
 
 
 def _train(output: Path, *, rows: int, seed: int, keep: bool) -> int:
-    # Imported here: serving does without, and starts sooner.
+    # Imported here: serving does not need it and starts sooner without it.
     from tailrace_local.demo.model import artefact, training  # noqa: PLC0415
 
     settings = training.Settings(rows=rows, seed=seed)
     made_of = {**artefact.versions(), **settings.facts()}
     facts = artefact.facts_of(output) if keep else {}
     if keep and {name: facts.get(name) for name in made_of} == made_of:
-        sys.stderr.write(f"{output} is there already\n")
+        sys.stderr.write(f"{output} exists already\n")
         return 0
     regressor, report = training.train(settings)
     artefact.save(regressor, settings.facts(), output)
@@ -44,7 +44,7 @@ def _train(output: Path, *, rows: int, seed: int, keep: bool) -> int:
 
 
 def _serve(host: str) -> int:
-    from tailrace_local.demo.model import artefact, server  # noqa: PLC0415  after the line above, which they read
+    from tailrace_local.demo.model import artefact, server  # noqa: PLC0415  after OMP_NUM_THREADS is set
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
@@ -56,11 +56,11 @@ def _serve(host: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; answers its exit code."""
+    """Run a command; return its exit code."""
     arguments = _arguments(argv)
-    # Before scikit-learn is imported, which reads it. Requests run side by side already, and several servers share the
-    # machine; OpenMP's threads spin while they wait for each other, which made training ten times slower on a busy one.
-    # And the trained model's bytes depend on the number of threads, which must not be that of the machine's cores.
+    # Set before the import of scikit-learn, which reads it. Requests run in parallel already, and several servers share
+    # the machine; OpenMP's threads spin while they wait for each other, which made training ten times slower on a busy
+    # machine. The trained model's bytes also depend on the number of threads, which must not be the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments.command == "serve":
         return _serve(arguments.host)

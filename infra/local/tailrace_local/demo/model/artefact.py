@@ -1,6 +1,6 @@
 """The trained model as files: `model.json` and `trees.joblib`, in a folder or as SageMaker's `model.tar.gz`.
 
-`trees.joblib` is a pickle, as scikit-learn's models are: whoever writes the artefact decides what the server runs.
+`trees.joblib` is a pickle, as scikit-learn's models are: loading one can run any code, so load trusted files only.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECIPE = 1
-"""Counted up when what the files hold, or how they are made, changes."""
+"""Version of the files' content and of the training; raise it when either changes."""
 
 _FACTS = "model.json"
 _TREES = "trees.joblib"
 
 
 class ArtefactError(Exception):
-    """There is no model here that can be served; the message says what to do."""
+    """There is no model that can be served; the message says what to do."""
 
 
 def versions() -> dict[str, Any]:
-    """What an artefact depends on."""
+    """Return the versions that an artefact depends on."""
     return {"recipe": RECIPE, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
 
 
 def save(regressor: Regressor, facts: dict[str, Any], output: Path) -> None:
-    """Writes `model.tar.gz`; the same model gives the same bytes, and a reader never sees half a file."""
+    """Write `model.tar.gz` atomically; the same model gives the same bytes."""
     trees = io.BytesIO()
     joblib.dump(regressor.trees, trees)
     described = {**versions(), **facts, "smearing": regressor.smearing, "scales": regressor.scales}
@@ -53,7 +53,7 @@ def save(regressor: Regressor, facts: dict[str, Any], output: Path) -> None:
 
 
 def facts_of(archive: Path) -> dict[str, Any]:
-    """What `model.tar.gz` says about itself; nothing, if it is not there or not one of ours."""
+    """Read the facts in `model.tar.gz`; empty if the file is missing or is no artefact of this model."""
     try:
         with tarfile.open(archive, "r:gz") as files:
             member = files.extractfile(_FACTS)
@@ -64,17 +64,17 @@ def facts_of(archive: Path) -> dict[str, Any]:
 
 
 def load(folder: Path) -> Regressor:
-    """The model in a folder, as SageMaker unpacks it.
+    """Load the model from a folder, as SageMaker unpacks it.
 
     Raises:
-        ArtefactError: files are missing, or were made by other versions than run here.
+        ArtefactError: files are missing, or were made with other versions than those installed.
     """
     again = "train it with `python -m tailrace_local.demo.model train --output model.tar.gz`, and unpack it there"
     try:
         facts = json.loads((folder / _FACTS).read_bytes())
         found = {name: facts.get(name) for name in versions()}
         if found != versions():
-            raise ArtefactError(f"{folder} holds a model made with {found}, here run {versions()}: {again}")
+            raise ArtefactError(f"{folder} holds a model made with {found}; installed are {versions()}: {again}")
         trees = joblib.load(folder / _TREES)
     except FileNotFoundError as error:
         raise ArtefactError(f"no model: {error.filename} does not exist: {again}") from error
@@ -85,7 +85,7 @@ def load(folder: Path) -> Regressor:
 
 def _packed(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
-    # No time stamps, neither in the archive nor in its compression.
+    # No timestamps, neither in the archive nor in the gzip header.
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0, compresslevel=6) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,

@@ -1,4 +1,4 @@
-"""Reading a request's body, with a Content-Length or in chunks, never more of it than is allowed."""
+"""Reads a request's body, with a Content-Length or in chunks, up to a limit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _HEX = set(b"0123456789abcdefABCDEF")
 
 
 class BodyError(Exception):
-    """The body cannot be taken; `status` is the answer, and the connection cannot be used again."""
+    """The body cannot be read; `status` is the response's, and the connection cannot be reused."""
 
     status = 400
 
 
 class TooLargeError(BodyError):
-    """The body is longer than the server takes."""
+    """The body is longer than the limit."""
 
     status = 413
 
@@ -31,7 +31,7 @@ class TooLargeError(BodyError):
 
 
 def declared_length(headers: Message) -> int | None:
-    """The Content-Length, 0 if there is neither that nor chunks, None if the body comes in chunks.
+    """Return the Content-Length: 0 if there is neither that nor chunks, None if the body comes in chunks.
 
     Raises:
         BodyError: the headers contradict each other or cannot be read.
@@ -49,11 +49,11 @@ def declared_length(headers: Message) -> int | None:
 
 
 def read(stream: BufferedIOBase, headers: Message, limit_bytes: int) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Raises:
-        TooLargeError: it is longer than `limit_bytes`; the rest is left unread.
-        BodyError: it is malformed, or ends early.
+        TooLargeError: the body is longer than `limit_bytes`; the rest stays unread.
+        BodyError: the body is malformed, or ends early.
     """
     length = declared_length(headers)
     if length is None:
@@ -64,7 +64,7 @@ def read(stream: BufferedIOBase, headers: Message, limit_bytes: int) -> bytes:
 
 
 def discard(stream: BufferedIOBase, limit_bytes: int, seconds: float) -> None:
-    """Reads until the sender stops, within bounds: closing at once would reset the connection and lose our answer."""
+    """Read until the sender stops, within bounds. Closing at once would reset the connection and lose the response."""
     until = time.monotonic() + seconds
     while limit_bytes > 0 and time.monotonic() < until:
         block = stream.read1(min(_BLOCK_BYTES, limit_bytes))
@@ -98,7 +98,7 @@ def _chunk_size(stream: BufferedIOBase) -> int:
 def _line(stream: BufferedIOBase) -> bytes:
     line = stream.readline(_LINE_BYTES)
     if not line.endswith(b"\n"):
-        raise BodyError("the body ends, or a line does not, where the size of a chunk should stand")
+        raise BodyError("the body ends, or a line is too long, where the size of a chunk is expected")
     return line.rstrip(b"\r\n")
 
 

@@ -1,7 +1,7 @@
-"""From a request's columns to the numbers that the regressor learns from.
+"""Converts a request's columns to the features of the regressor.
 
-A code that was not in the training data is missing (NaN); the regressor has learnt what to make of that. Each row's
-numbers come from that row alone.
+A code that was not in the training data is a missing value (NaN), which the regressor was trained on. Each row's
+features depend on that row alone.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from tailrace_local.demo.model.records import Columns
 
 CODES = ("product_code", "product_subcategory", "product_category", "location_code")
-"""From narrow to wide, the location apart."""
+"""From the narrowest group to the widest, then the location."""
 
 NAMES = (*CODES, "scaled_price", "promotion_email", "promotion_homepage", "day", "weekday", "day_of_year")
 
 
 def matrix(columns: Columns, scales: Mapping[str, Mapping[str, float]]) -> NDArray[np.float64]:
-    """The features, rows x `NAMES`; `scales` as `learn_scales` answers them."""
+    """Return the features, rows x `NAMES`; `scales` come from `learn_scales`."""
     days = np.array(columns.days, dtype=np.int64)
     features = np.empty((len(columns), len(NAMES)))
     for at, code in enumerate(CODES):
@@ -41,7 +41,7 @@ def matrix(columns: Columns, scales: Mapping[str, Mapping[str, float]]) -> NDArr
 
 
 def level(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A first guess for each row: the place of its product (or of the shelf it stands on), and of its location."""
+    """Estimate each row from the scales of its product, or else its groups, and of its location."""
     product, subcategory, category, location = features[:, : len(CODES)].T
     goods = np.where(np.isnan(product), np.where(np.isnan(subcategory), category, subcategory), product)
     guess: NDArray[np.float64] = np.nan_to_num(goods) + np.nan_to_num(location)
@@ -49,7 +49,7 @@ def level(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def learn_scales(columns: Columns, logarithms: NDArray[np.float64]) -> dict[str, dict[str, float]]:
-    """For each of `CODES`, how far the mean of `logarithms` (one per row) under each code lies from the mean of all."""
+    """Return, for each of `CODES`, each code's mean of `logarithms` (one for each row) less the mean of all rows."""
     deviations = (logarithms - logarithms.mean()).tolist()
     return {code: _means(getattr(columns, code), deviations) for code in CODES}
 

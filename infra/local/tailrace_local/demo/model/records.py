@@ -1,10 +1,10 @@
-"""Reading a request: CSV to columns, or the first row that cannot be read, and why.
+"""Parses a request's CSV into columns, or reports the first row that cannot be read.
 
-A first record that names the model's columns is a header and is not scored; anywhere else it is a row, and a bad one.
+A first record with the names of the model's columns is a header and is not scored; anywhere else it is a bad row.
 
 RFC 4180: quoted fields may hold commas, newlines and doubled quotes; records end with LF or CR LF. A blank line is
-skipped without a word, and the answer then has one prediction fewer. That is deliberate: scikit-learn's SageMaker
-container does the same, and a client that trusts positions has to survive it.
+skipped silently, and the response then has one prediction fewer. That is deliberate: scikit-learn's SageMaker
+container does the same, and a client that relies on positions must cope with it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EPOCH = datetime(2018, 1, 1)  # noqa: DTZ001  days as the data writes them, which know no zone
+_EPOCH = datetime(2018, 1, 1)  # noqa: DTZ001  the data's days have no time zone
 _SHOWN = 40
 _SLAB = 2048
-"""Rows turned into columns at a time: as small lists, which cost the garbage collector and memory little."""
+"""Rows converted to columns at a time; small lists cost little memory and garbage collection."""
 
 
 class RowError(ValueError):
-    """A row that cannot be scored; `line` is where it starts, 1-based, and `column` is None if the row is ragged."""
+    """A row cannot be scored. `line` is its first line, 1-based; `column` is None if the row is ragged."""
 
     def __init__(self, line: int, column: str | None, problem: str) -> None:
         self.line, self.column, self.problem = line, column, problem
@@ -42,7 +42,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True)
 class Columns:
-    """A request's rows by column: texts as they stand, numbers finite, `days` counted from 2018-01-01, a Monday."""
+    """A request's rows by column: texts unchanged, numbers finite, `days` counted from 2018-01-01, a Monday."""
 
     product_code: list[str]
     product_category: list[str]
@@ -59,21 +59,21 @@ class Columns:
 
 
 def parse(body: bytes) -> Columns:
-    """The rows of a request body; none, if it holds only blank lines.
+    """Parse the rows of a request body; none if it holds only blank lines.
 
     Raises:
-        RowError: naming the first row that cannot be read, and the column.
+        RowError: a row cannot be read; the error names the first such row and its column.
     """
     text = _text(body)
     try:
         return _columns(record for record in _without_header(_reader(text)) if record)
     except (csv.Error, ValueError):
-        # Something is wrong, or a line holds only spaces: look again, slowly, line by line.
+        # A row is bad, or a line holds only spaces: parse again, slowly, line by line.
         return _columns(_checked(text))
 
 
 def number(text: str) -> float:
-    """A finite decimal number; ValueError otherwise (Python's own underscores between digits are refused)."""
+    """Parse a finite decimal number. Raises ValueError, also for Python's underscores between digits."""
     value = float(text)
     if not math.isfinite(value) or "_" in text:
         raise ValueError(text)
@@ -81,12 +81,12 @@ def number(text: str) -> float:
 
 
 def day(text: str) -> int:
-    """Days from 2018-01-01 to an ISO 8601 date or date and time; ValueError otherwise."""
+    """Return the days from 2018-01-01 to an ISO 8601 date, or date and time. Raises ValueError."""
     return (datetime.fromisoformat(text).replace(tzinfo=None) - _EPOCH).days
 
 
 def _text(body: bytes) -> str:
-    # A byte-order mark would make the first product an unknown one.
+    # A byte-order mark would make the first product unknown.
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return body.decode()
@@ -96,7 +96,7 @@ def _text(body: bytes) -> str:
 
 
 def _reader(text: str) -> Iterator[list[str]]:
-    # Only LF ends a line here: csv takes the CR before it, and refuses a CR that stands alone.
+    # Only LF ends a line here: csv accepts a CR before it, and refuses a CR alone.
     return csv.reader(io.StringIO(text, newline="\n"), strict=True)
 
 
@@ -110,7 +110,7 @@ def _is_header(record: list[str]) -> bool:
 
 
 def _columns(records: Iterable[list[str]]) -> Columns:
-    """The fast way, which does not know lines: fails exactly when `_check` does on one of the records."""
+    """Convert records quickly, without line numbers. Fails exactly when `_check` fails on one of the records."""
     columns = Columns([], [], [], [], [], [], [], [])
     records = iter(records)
     while slab := list(itertools.islice(records, _SLAB)):

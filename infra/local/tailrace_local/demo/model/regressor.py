@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class Trees(Protocol):
-    """What is needed of scikit-learn: each row's sum of leaves, in an order that the other rows do not change."""
+    """The part of scikit-learn's model in use: sums each row's leaves, in an order independent of other rows."""
 
     def predict(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """How far the logarithm of 1 + sales lies from the row's `features.level`, for each row."""
+        """Predict, for each row, the logarithm of 1 + sales less the row's `features.level`."""
 
 
 @dataclass(frozen=True)
 class Regressor:
     """Predicts `unit_sales`.
 
-    A row's prediction does not depend on the rows around it, to the last bit: the trees add up row by row in a fixed
-    order, and the exponential is taken one number at a time (a vectorised one may round differently by position).
-    `smearing` is the mean of the exponentials of the training residuals, without which means would come out too low.
+    A row's prediction does not depend on other rows, to the last bit: the trees add up row by row in a fixed order, and
+    the exponential is computed one number at a time (a vectorised one may round differently by position). `smearing`
+    is the mean of the exponentials of the training residuals; without it, means would be too low.
     """
 
     scales: Mapping[str, Mapping[str, float]]
@@ -38,21 +38,21 @@ class Regressor:
     trees: Trees
 
     def predict(self, columns: Columns) -> list[float]:
-        """Sales, never negative, one for each row; none for no rows."""
+        """Predict sales, never negative, one for each row; none for no rows."""
         return self.sales(self.logarithms(features.matrix(columns, self.scales)))
 
     def logarithms(self, matrix: NDArray[np.float64]) -> list[float]:
-        """Those of 1 + sales, one for each row of features; none for no rows."""
+        """Predict the logarithms of 1 + sales, one for each row of features; none for no rows."""
         if not len(matrix):
             return []
         found: list[float] = (features.level(matrix) + self.trees.predict(matrix)).tolist()
         return found
 
     def sales(self, logarithms: list[float]) -> list[float]:
-        """What the logarithms stand for."""
+        """Convert predicted logarithms to sales."""
         return [max(0.0, self.smearing * math.exp(logarithm) - 1.0) for logarithm in logarithms]
 
 
 def format_predictions(predictions: list[float]) -> bytes:
-    """One prediction a line, each ended by LF, in the shortest form that reads back as the same number."""
+    """Write one prediction a line, ended by LF, in the shortest form that reads back as the same number."""
     return "".join([f"{prediction!r}\n" for prediction in predictions]).encode("ascii")

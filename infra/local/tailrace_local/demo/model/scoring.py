@@ -1,4 +1,4 @@
-"""One invocation as a value: a content type and a body in, a status and a body out. No sockets."""
+"""Scores one invocation: takes a content type and a body, returns a status and a body. No sockets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; a `body` with a status from 400 on is a message for people. `rows` were scored."""
+    """The response. With a status from 400 on, `body` is a message for people. `rows` were scored."""
 
     status: int
     body: bytes = b""
@@ -28,12 +28,12 @@ class Answer:
 
 
 def refused(status: int, message: str) -> Answer:
-    """An answer that says why there is no prediction."""
+    """Make a response that says why there is no prediction."""
     return Answer(status, f"{message}\n".encode())
 
 
 def answer(stages: Mapping[str, Stage], regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
-    """Does a stage's work: 200, 204 without rows, 400 for a body that cannot be read, 406 and 415 for types."""
+    """Run a stage. Status 200; 204 without rows; 400 for a malformed body; 406 and 415 for media types."""
     sent = Message()
     sent["Content-Type"] = content_type or "application/octet-stream"
     stage = stages.get(sent.get_content_type())

@@ -1,4 +1,4 @@
-"""The model behind SageMaker's container contract: `GET /ping`, `POST /invocations`, an end on SIGTERM."""
+"""Serves the model by SageMaker's container contract: `GET /ping`, `POST /invocations`, stop on SIGTERM."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tailrace_local.demo.model.scoring import Answer
 
 XGBOOST_LIMIT_BYTES = 6 * 1024 * 1024
-"""SageMaker's XGBoost container refuses more by default; its `MAX_CONTENT_LENGTH` changes that, and so it does here."""
+"""Default limit of SageMaker's XGBoost container; `MAX_CONTENT_LENGTH` changes it, there and here."""
 
 _LOG = logging.getLogger(__name__)
 _DISCARD_BYTES = 256 * 1024 * 1024
@@ -36,12 +36,12 @@ _METHODS = {"/ping": "GET", "/invocations": "POST"}
 
 
 class SettingsError(Exception):
-    """A variable of the environment makes no sense."""
+    """An environment variable has an invalid value."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen and what to serve. Port 0 takes a free one, which the log names."""
+    """Settings of the server. Port 0 takes a free port, which the log names."""
 
     model_dir: Path
     port: int
@@ -54,13 +54,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], host: str) -> Settings:
-        """Reads the variables that a container gets, with a container's defaults.
+        """Read a container's environment variables, with a container's defaults.
 
         They are SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT, MAX_CONTENT_LENGTH, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, and
         those of `stages_for`.
 
         Raises:
-            SettingsError: one of the two numbers is none, or out of range; there is no such stage.
+            SettingsError: a number is malformed or out of range, or there is no such stage.
         """
         try:
             stages = stages_for(environment)
@@ -77,11 +77,11 @@ class Settings:
 
 
 def serve(settings: Settings, load: Callable[[], Regressor]) -> int:
-    """Answers until SIGTERM or SIGINT, lets open requests finish for at most `drain_s`, and answers the exit code, 0.
+    """Serve until SIGTERM or SIGINT, wait up to `drain_s` for open requests, and return the exit code, 0.
 
-    It listens only once the model is loaded: a ping that gets through finds a server that can score.
+    The server listens only after the model is loaded: one that answers a ping can score.
     """
-    # Before there are threads, which inherit it: a signal then waits for `sigwait` instead of landing anywhere.
+    # Block the signals before any thread starts, because threads inherit the mask: they then wait for `sigwait`.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     started = time.perf_counter()
@@ -99,7 +99,7 @@ def serve(settings: Settings, load: Callable[[], Regressor]) -> int:
 
 
 class ModelServer(ThreadingHTTPServer):
-    """One thread a connection, and a count of the requests being answered."""
+    """An HTTP server with a thread for each connection, and a count of open requests."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -112,20 +112,20 @@ class ModelServer(ThreadingHTTPServer):
         super().__init__((settings.host, settings.port), _Handler)
 
     def server_bind(self) -> None:
-        """Binds without asking the name service who the host is, which may take seconds."""
+        """Bind without a lookup of the host's name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.settings.host, self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news; anything else is logged with its trace."""
+        """Ignore clients that disconnect; log any other error with its traceback."""
         if isinstance(sys.exc_info()[1], OSError):
-            _LOG.debug("%s went away", client_address)
+            _LOG.debug("%s disconnected", client_address)
         else:
             _LOG.exception("connection of %s (%s)", client_address, request)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Counts a request as open."""
+        """Count a request as open."""
         with self._changed:
             self._open += 1
         try:
@@ -136,7 +136,7 @@ class ModelServer(ThreadingHTTPServer):
                 self._changed.notify_all()
 
     def drained(self, seconds: float) -> bool:
-        """Waits until no request is open, `seconds` at most; whether that came true."""
+        """Wait up to `seconds` until no request is open; return whether there is none."""
         with self._changed:
             self.stopping = True
             return self._changed.wait_for(lambda: self._open == 0, seconds)
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: ModelServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body leave in one piece
+    wbufsize = -1  # head and body are sent together
     error_content_type = "text/plain; charset=utf-8"
     error_message_format = "%(message)s\n"
     server_version = "tailrace-model"
@@ -176,9 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse_path()
 
     def handle_expect_100(self) -> bool:
-        # Whoever is told to go on is answered, although the server may be told to stop before it has begun to.
+        # The client that is told to continue gets an answer, even if the server is told to stop meanwhile.
         self._invited.enter_context(self.server.answering())
-        # Whoever asks before sending a body too large is spared sending it.
+        # Refuse a body that is too large before the client sends it.
         limit = self.server.settings.limit_bytes
         try:
             if (body.declared_length(self.headers) or 0) > limit:
@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(scoring.refused(error.status, str(error)), close=True)
             return False
         invited = super().handle_expect_100()
-        self.wfile.flush()  # the body comes only after it has arrived
+        self.wfile.flush()  # the client sends the body only after it gets this
         return invited
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the base class's name
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_and_close(scoring.refused(error.status, str(error)))
             return
         answer = self._answer(content)
-        # Counts only: rows are somebody's data.
+        # Log counts only: rows are the caller's data.
         milliseconds = (time.perf_counter() - started) * 1000
         _LOG.info("status=%d rows=%d bytes=%d ms=%.1f", answer.status, answer.rows, len(content), milliseconds)
         self._send(answer)
@@ -212,20 +212,20 @@ class _Handler(BaseHTTPRequestHandler):
         accept = self.headers.get("Accept", "").strip() or settings.default_accept
         try:
             return scoring.answer(settings.stages, self.server.regressor, content, content_type, accept)
-        except Exception:  # noqa: BLE001  whatever it is, this request fails and the server goes on
+        except Exception:  # noqa: BLE001  the request fails, the server goes on
             _LOG.exception("scoring failed")
-            return scoring.refused(500, "scoring failed; the model server's log says why")
+            return scoring.refused(500, "scoring failed; see the model server's log")
 
     def _path(self) -> str:
         return self.path.partition("?")[0]
 
     def _carries_body(self) -> bool:
-        # Left unread it would be taken for the next request.
+        # An unread body would be parsed as the next request.
         return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
 
     def _refuse_path(self) -> None:
         allowed = _METHODS.get(self._path())
-        message = f"{self.command} {self._path()[:100]}: ask GET /ping or POST /invocations"
+        message = f"{self.command} {self._path()[:100]}: call GET /ping or POST /invocations"
         self._send_and_close(scoring.refused(405 if allowed else 404, message), allowed)
 
     def _send_and_close(self, answer: Answer, allowed: str | None = None) -> None:
@@ -242,10 +242,10 @@ class _Handler(BaseHTTPRequestHandler):
         if allowed:
             self.send_header("Allow", allowed)
         if close or self.server.stopping:
-            self.send_header("Connection", "close")  # which also ends the loop of this connection
+            self.send_header("Connection", "close")  # also ends this connection's loop
         self.end_headers()
         self.wfile.write(answer.body)
-        self.wfile.flush()  # now: the server may end once the request no longer counts as open
+        self.wfile.flush()  # now: the server may stop once the request is no longer open
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -1,12 +1,12 @@
-"""What a container does with a request, alone or as one of a row, as Autopilot's candidates have one, two or three.
+"""Stages of a serial pipeline: Autopilot's candidates have one, two or three containers.
 
     rows ─────────────────────────────────────────────▶ sales       one container
     rows ─ feature-transform ▶ features ──────────────▶ sales       two
     rows ─ feature-transform ▶ features ─▶ logarithms ─ inverse-label-transform ▶ sales
 
-Each holds the whole artefact; its environment says which it is, by Autopilot's own names: AUTOML_TRANSFORM_MODE, and
-for the one between, SAGEMAKER_INFERENCE_OUTPUT (`predicted_label`, or `logarithm` when an inverse transform follows).
-All three ways end in the same bytes.
+Each container holds the whole artefact. Its environment selects the stage, by Autopilot's variables:
+AUTOML_TRANSFORM_MODE and, for the middle one, SAGEMAKER_INFERENCE_OUTPUT (`predicted_label`, or `logarithm` before an
+inverse transform). All three pipelines give the same bytes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ FEATURES = "application/x-npy"
 
 
 class FormError(ValueError):
-    """A body that is not what the container before should have made."""
+    """The body does not have the form that the previous container makes."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`work` makes the body of an answer, of the type `gives`, and says how many rows it holds.
+    """A step of the pipeline, with the media type that it `gives`.
 
-    It raises records.RowError or FormError for a body that cannot be read.
+    `work` makes the response's body and returns it with the number of rows. It raises records.RowError or FormError
+    for a body that cannot be read.
     """
 
     gives: str
@@ -47,10 +48,10 @@ class Stage:
 
 
 def stages_for(environment: Mapping[str, str]) -> Mapping[str, Stage]:
-    """What a container with this environment does, by the type of the body that it gets.
+    """Return the stages of a container with this environment, by the media type of the request.
 
     Raises:
-        ValueError: the environment names something that this model cannot be.
+        ValueError: the environment names a stage that this model does not have.
     """
     mode = environment.get("AUTOML_TRANSFORM_MODE", "")
     output = environment.get("SAGEMAKER_INFERENCE_OUTPUT") or "predicted_label"

@@ -1,4 +1,4 @@
-"""Training: generated demand in, a regressor and what it is worth on rows it has not seen out."""
+"""Trains a regressor on generated demand, and scores it on held-out rows."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from tailrace_local.demo.model.records import Columns
 
 HELD_OUT_ROWS = 20_000
-_FORGOTTEN = 0.03
-"""The share of each code hidden while learning, so that the model learns what to make of a code it does not know."""
+_HIDDEN_SHARE = 0.03
+"""Share of each code that is hidden in training, so that the model learns to predict unknown codes."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What determines the model; the same settings and versions give the same bytes."""
+    """Settings of the training; the same settings and versions give the same bytes."""
 
     rows: int = 150_000
     seed: int = 1
 
     def facts(self) -> dict[str, Any]:
-        """The settings as the artefact records them."""
+        """Return the settings as the artefact records them."""
         return {"trained_on_rows": self.rows, "seed": self.seed}
 
 
 def train(settings: Settings) -> tuple[Regressor, dict[str, Any]]:
-    """A regressor, and a report: `r2` on held-out rows (1 is perfect), `r2_unknown` on rows of products never seen."""
+    """Return a regressor and a report: `r2` on held-out rows (1 is perfect), `r2_unknown` on unknown products."""
     started = time.perf_counter()
     columns, sold = _data(settings.seed, settings.rows)
     regressor = _fitted(columns, np.log1p(sold), settings.seed)
@@ -55,7 +55,7 @@ def train(settings: Settings) -> tuple[Regressor, dict[str, Any]]:
 def _fitted(columns: Columns, logarithms: NDArray[np.float64], seed: int) -> Regressor:
     scales = features.learn_scales(columns, logarithms)
     matrix = features.matrix(columns, scales)
-    hidden = np.random.default_rng(seed).random((len(columns), len(features.CODES))) < _FORGOTTEN
+    hidden = np.random.default_rng(seed).random((len(columns), len(features.CODES))) < _HIDDEN_SHARE
     matrix[:, : len(features.CODES)][hidden] = np.nan
     trees = HistGradientBoostingRegressor(
         max_iter=80, learning_rate=0.2, max_leaf_nodes=31, early_stopping=False, random_state=seed
@@ -72,6 +72,6 @@ def _score(regressor: Regressor, seed: int, *, unknown: float) -> float:
 
 
 def _data(seed: int, rows: int, unknown: float = 0.0) -> tuple[Columns, NDArray[np.float64]]:
-    """Read as the server reads it: what is learnt from and what is scored cannot drift apart."""
+    """Generate rows, and parse them as the server does, so that training and scoring cannot diverge."""
     wanted = demand.Demand(rows=rows, seed=seed, header=False, unknown=unknown)
     return records.parse(b"".join(demand.chunks(wanted))), demand.targets(seed, rows)
