@@ -16,7 +16,10 @@ from pathlib import Path
 
 
 class LocalCloudError(Exception):
-    """Root of the errors. The message says where, what and what to do next; `log` is the log file, if there is one."""
+    """Root of the errors.
+
+    The message says where, what and what to do next; `log` is the log file, if there is one.
+    """
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(f"{message} (log: {log})" if log else message)

@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-# A record is written right after the start; a process that began this much earlier or later is another one.
+# A record is written right after the start; a process that began this much earlier or later is
+# another one.
 _TOLERANCE_S = 5.0
 
 
@@ -25,7 +26,8 @@ class ProcessRecord:
     """A process that leads a group.
 
     Attributes:
-        started: seconds since the epoch. A process with the same pid and another start time is not this one.
+        started: seconds since the epoch. A process with the same pid and another start time is not
+            this one.
         what: the kind of process, such as `cloud` or `model-server`.
         url: base URL, for a server.
     """
@@ -79,7 +81,10 @@ class ProcessRecord:
         return any(process.pid == self.pid for process in self.members())
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to the group; False if the group is gone. Check `members` first for a record from disk."""
+        """Send a signal to the group; False if the group is gone.
+
+        Check `members` first for a record from disk.
+        """
         try:
             os.killpg(self.pgid, number)
         except (ProcessLookupError, PermissionError):
@@ -148,7 +153,8 @@ class ProcessGroup:
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to the group; False if the group is gone."""
-        # The pid cannot be recycled before wait() has reaped it, nor the group's id while a member lives.
+        # The pid cannot be recycled before wait() has reaped it, nor the group's id while a member
+        # lives.
         return self.record.signal(number)
 
     def remove_record(self) -> None:

@@ -70,7 +70,10 @@ class RunningCloud:
         return session(self.facts)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of a service. It is cached: making one costs more than most calls."""
+        """Return a boto3 client of a service.
+
+        It is cached: making one costs more than most calls.
+        """
         if service not in self._clients:
             self._clients[service] = client(self.facts, service)
         return self._clients[service]

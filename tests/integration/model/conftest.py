@@ -51,7 +51,7 @@ def trained_at(python: Path, archive: Path, *options: str) -> subprocess.Complet
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """What the server gets: our sources, and nothing of what runs the tests."""
+    """Return the server's environment: our sources, and nothing of the test process."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "infra/local"), "PYTHONUNBUFFERED": "1", **variables}
 
 

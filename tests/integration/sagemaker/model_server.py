@@ -67,7 +67,7 @@ def stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def end_with(parent: int) -> None:
-    """Whoever runs the tests may be killed, and would end nobody then."""
+    """End with the test process, which may be killed and would then stop no server."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

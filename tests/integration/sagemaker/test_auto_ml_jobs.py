@@ -1,4 +1,4 @@
-"""AutoML jobs: a client creates and describes them, and whoever tests it says what became of them."""
+"""AutoML jobs: a client creates and describes them, and a test sets their results."""
 
 import json
 import urllib.error

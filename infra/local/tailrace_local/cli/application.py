@@ -80,7 +80,10 @@ def up(
 
 @app.command()
 def down(*, state_dir: StateDir = None) -> None:
-    """Stop every process of the cloud and remove its state. Works after a crash; may be repeated."""
+    """Stop every process of the cloud and remove its state.
+
+    Works after a crash; may be repeated.
+    """
     with report_errors():
         ended = LocalCloud(Workspace.here(), state(state_dir)).down(say)
     say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
@@ -88,7 +91,10 @@ def down(*, state_dir: StateDir = None) -> None:
 
 @app.command()
 def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """Show processes, queues, the endpoint, active alarms and scaling activities. Exit status 1 if it is not up."""
+    """Show processes, queues, the endpoint, active alarms and scaling activities.
+
+    Exit status 1 if it is not up.
+    """
     with report_errors():
         found = inspect(state(state_dir))
     if json_:

@@ -32,8 +32,8 @@ def set_plan(
 ) -> None:
     """Replace the fault plan. The counters start at zero.
 
-    Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' | tailrace local
-    faults set -`
+    Example: `echo '{"sagemaker": {"rules": [{"when": {"rate": 0.1}, "do": {"kind": "drop"}}]}}' |
+    tailrace local faults set -`
     """
     admin = _admin(require_running_cloud(state_dir))
     with report_errors():
@@ -63,7 +63,10 @@ def show(
 
 @faults.command()
 def clear(*, json_: Json = False, state_dir: StateDir = None) -> None:
-    """End all faults. Counters and log stay until the next plan; held notifications are still published."""
+    """End all faults.
+
+    Counters and log stay until the next plan; held notifications are still published.
+    """
     admin = _admin(require_running_cloud(state_dir))
     with report_errors():
         shown = admin.clear()

@@ -1,4 +1,5 @@
 """Control of a local cloud: build, launch, deploy, inspect, take down.
 
-Imports the settings and plans of `tailrace_local.cloud` and `tailrace_local.sagemaker`, never their servers.
+Imports the settings and plans of `tailrace_local.cloud` and `tailrace_local.sagemaker`, never their
+servers.
 """

@@ -109,8 +109,8 @@ class Builder:
 def _built_once(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
     """Yield whether the block must build the product: True unless the stamp has the wanted fingerprint.
 
-    Writes the stamp when the block succeeds. Other processes wait meanwhile; as each build has a timeout, so has the
-    wait.
+    Writes the stamp when the block succeeds. Other processes wait meanwhile; as each build has a
+    timeout, so has the wait.
     """
     stamp.parent.mkdir(parents=True, exist_ok=True)
     with stamp.with_suffix(".lock").open("w") as lock:

@@ -80,7 +80,8 @@ class Deployment:
         Raises:
             DeployError: it failed; the message holds the stack's reasons.
         """
-        # An empty configuration: samconfig.toml is for accounts, and may set a profile or request confirmation.
+        # An empty configuration: samconfig.toml is for accounts, and may set a profile or request
+        # confirmation.
         config = self._state.root / "samconfig.toml"
         config.write_text("version = 0.1\n")
         overrides = [f"{name}={json.dumps(value)}" for name, value in sorted(parameters.items())]
@@ -133,7 +134,8 @@ class Deployment:
             if event["ResourceStatus"].endswith("_FAILED"):
                 reason = event.get("ResourceStatusReason", "")
                 found.append(f"  {event['StackName']}/{event['LogicalResourceId']}: {reason}")
-                # The parent's event names the failed resources; the child's events have the reasons.
+                # The parent's event names the failed resources; the child's events have the
+                # reasons.
                 nested = _EMBEDDED.search(reason)
                 found += self.failures(nested[1]) if nested else []
         return found

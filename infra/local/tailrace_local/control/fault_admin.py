@@ -44,7 +44,10 @@ class CloudFaultPlan(BaseModel):
 
 
 class FaultAdmin:
-    """Sets, shows and clears fault plans. Methods raise FaultPlanError if the cloud does not answer or refuses."""
+    """Sets, shows and clears fault plans.
+
+    Methods raise FaultPlanError if the cloud does not answer or refuses.
+    """
 
     def __init__(self, own_url: str) -> None:
         self._url = own_url

@@ -17,7 +17,8 @@ _TIMEOUT_S = 30.0
 def inspect(state: StateDirectory) -> dict[str, Any]:
     """Return the state of the cloud as one object; `up` says whether it runs and is deployed.
 
-    All of it comes from one page of the cloud: calls for each queue's depth take seconds during a busy job.
+    All of it comes from one page of the cloud: calls for each queue's depth take seconds during a
+    busy job.
 
     Raises:
         SilentCloudError: the cloud runs and does not answer.

@@ -120,7 +120,8 @@ class Launcher:
     def reap(self) -> None:
         """Wait for the cloud that was started here, once it has ended, so that it does not stay a zombie."""
         if self._group:
-            # A leader can look dead while its threads are still ending; its status comes after that.
+            # A leader can look dead while its threads are still ending; its status comes after
+            # that.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._group.child.wait(10)
         if self._life is not None:

@@ -24,7 +24,8 @@ def run(
     """Run a program, and kill its process group if it is still running at the end.
 
     Raises:
-        LocalCloudError: an error of the type `error`; the program failed or took longer than `timeout_s`.
+        LocalCloudError: an error of the type `error`; the program failed or took longer than
+            `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

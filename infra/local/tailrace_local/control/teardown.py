@@ -25,7 +25,8 @@ def end_all(
     records = list(state.records().values())
     cloud = [record for record in records if record.what == CLOUD]
     ended = _end(cloud, cloud_grace_s, say)
-    # Read again: the cloud may have started processes while it ended, and has removed the records of those it ended.
+    # Read again: the cloud may have started processes while it ended, and has removed the records
+    # of those it ended.
     return ended + _end(state.records().values(), grace_s, say)
 
 

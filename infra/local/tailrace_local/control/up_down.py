@@ -19,7 +19,10 @@ from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 @dataclass(frozen=True)
 class CloudOptions:
-    """Options of `up`. `timeout_s` bounds the start and the deployment together, without the build."""
+    """Options of `up`.
+
+    `timeout_s` bounds the start and the deployment together, without the build.
+    """
 
     template: Path
     stack: str = "tailrace"
@@ -51,7 +54,10 @@ class StepReporter:
 
 
 class LocalCloud:
-    """The local cloud of one state directory. An `attached` cloud ends with the process that started it."""
+    """The local cloud of one state directory.
+
+    An `attached` cloud ends with the process that started it.
+    """
 
     def __init__(self, workspace: Workspace, state: StateDirectory, *, attached: bool = False) -> None:
         self._workspace = workspace

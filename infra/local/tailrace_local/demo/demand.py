@@ -1,21 +1,24 @@
 """Generates demand data of any size, for training the demo's model and for scoring.
 
-The rows are independent draws from one fixed shop (its catalogue, locations and effects never change), so that a model
-trained on one seed scores every other. The columns:
+The rows are independent draws from one fixed shop (its catalogue, locations and effects never
+change), so that a model trained on one seed scores every other. The columns:
 
-- ``product_code``: one of 384 products, from 1062 in steps of 7; the earlier ones are drawn more often.
-- ``product_category``, ``product_subcategory``: the product's group: 8 categories, 128 subcategories.
+- ``product_code``: one of 384 products, from 1062 in steps of 7; the earlier ones are drawn more
+  often.
+- ``product_category``, ``product_subcategory``: the product's group: 8 categories, 128
+  subcategories.
 - ``location_code``: one of 60 shops, from 110 in steps of 5.
-- ``scaled_price``: the price as a share of the list price, nine decimals; lower when the homepage promotes.
+- ``scaled_price``: the price as a share of the list price, nine decimals; lower when the homepage
+  promotes.
 - ``promotion_email``, ``promotion_homepage``: 0 or 1.
 - ``timestamp``: a day from 2018-01-01 to 2021-12-31.
 - ``unit_sales`` (with ``target=True``): units sold, the nearest whole number to the product of
-  base(product) x size(location) x price^-elasticity(category) x 1.2 if promoted by e-mail x 1.35 if on the homepage
-  x weekday(category) x season(category, day of the year) x 1.05 per year x noise, where the noise is the exponential of
-  0.18 times a nearly normal draw.
+  base(product) x size(location) x price^-elasticity(category) x 1.2 if promoted by e-mail x 1.35 if
+  on the homepage x weekday(category) x season(category, day of the year) x 1.05 per year x noise,
+  where the noise is the exponential of 0.18 times a nearly normal draw.
 
-The same seed gives the same bytes for any number of rows, and planted rows (see `Demand`) do not change the draws of
-the others. Memory does not grow with the size.
+The same seed gives the same bytes for any number of rows, and planted rows (see `Demand`) do not
+change the draws of the others. Memory does not grow with the size.
 """
 
 from __future__ import annotations
@@ -57,9 +60,10 @@ _SIZE = re.compile(r"(\d+)\s*(|k|m|g|t)(i?)b?", re.IGNORECASE)
 class Demand:
     """The data to generate: `rows`, or as many whole rows as fit into `size_bytes`; exactly one of the two.
 
-    The shares (0 to 1) plant difficult rows: `quoted` rows have a comma, doubled quotes and a newline in the
-    subcategory; `bad` rows have a price that is not a number; `unknown` rows have a product and a category that no
-    model has seen. `id_column` names an extra first column with the row's position, from 0.
+    The shares (0 to 1) plant difficult rows: `quoted` rows have a comma, doubled quotes and a
+    newline in the subcategory; `bad` rows have a price that is not a number; `unknown` rows have a
+    product and a category that no model has seen. `id_column` names an extra first column with the
+    row's position, from 0.
 
     Raises:
         ValueError: the size is missing or given twice, or a number is out of its range.
@@ -152,7 +156,10 @@ def _lines(demand: Demand, block: int) -> list[str]:
 
 
 def _plant(demand: Demand, block: int, lines: list[str]) -> None:
-    """Change some lines in place. The random numbers come from a separate stream, so that other rows keep theirs."""
+    """Change some lines in place.
+
+    The random numbers come from a separate stream, so that other rows keep theirs.
+    """
     if not (demand.quoted or demand.bad or demand.unknown):
         return
     quoted, bad, unknown = uniform([demand.seed, block, 1], 3) < [[demand.quoted], [demand.bad], [demand.unknown]]

@@ -62,7 +62,10 @@ class Draw:
 
 @functools.lru_cache(maxsize=2)
 def draw_block(seed: int, block: int) -> Draw:
-    """Draw a block. It is always drawn whole, so that a row does not depend on the number of rows requested."""
+    """Draw a block.
+
+    It is always drawn whole, so that a row does not depend on the number of rows requested.
+    """
     shop = build_shop()
     product, location, price, discount, email, homepage, day, *noise = uniform([seed, block], 10)
     on_homepage = homepage < 0.1  # noqa: PLR2004  a tenth of the rows
@@ -129,5 +132,8 @@ def _day_effects(draws: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def uniform(entropy: Sequence[int], columns: int, rows: int = BLOCK_ROWS) -> NDArray[np.float64]:
-    """Draw numbers in [0, 1), columns x rows. NumPy may change how it derives other distributions."""
+    """Draw numbers in [0, 1), columns x rows.
+
+    NumPy may change how it derives other distributions.
+    """
     return np.random.Generator(np.random.PCG64(entropy)).random((columns, rows))

@@ -87,7 +87,10 @@ class EmulatorServer:
         return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Start the emulator and return once the server takes requests. Raises OSError if the port is taken."""
+        """Start the emulator and return once the server takes requests.
+
+        Raises OSError if the port is taken.
+        """
         listener = bind(self._host, self._port)
         self._port = listener.getsockname()[1]
         await self._emulator.start()
@@ -113,8 +116,8 @@ class EmulatorServer:
 
 def bind(host: str, port: int = 0) -> socket.socket:
     """Bind a TCP socket; port 0 takes a free one."""
-    # With the protocol named, asyncio turns Nagle's algorithm off for accepted connections: a response's head and
-    # body are two writes.
+    # With the protocol named, asyncio turns Nagle's algorithm off for accepted connections: a
+    # response's head and body are two writes.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,7 +17,10 @@ _INDEX = re.compile(r"(\d+)(?:\.(.*))?")
 
 
 def read_form(service: str, body: bytes) -> tuple[str, dict[str, Any]]:
-    """Read the operation and its request, each value in the type of its shape. Drops unknown parameters."""
+    """Read the operation and its request, each value in the type of its shape.
+
+    Drops unknown parameters.
+    """
     form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
     operation = form.get("Action", "")
     model = service_model(service)

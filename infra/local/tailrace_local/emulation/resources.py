@@ -14,8 +14,9 @@ class ResourceHandlers:
 
     Attributes:
         create: `(logical_id, properties, stack_name) -> (physical_id, attributes)`.
-        update: `(physical_id, old_properties, new_properties, stack_name) -> (physical_id, attributes)`; another
-            physical id means a replacement: the engine deletes the old resource after the stack's update.
+        update: `(physical_id, old_properties, new_properties, stack_name) -> (physical_id,
+            attributes)`; another physical id means a replacement: the engine deletes the old
+            resource after the stack's update.
         delete: `(physical_id, properties)`; a resource that does not exist is no error.
     """
 

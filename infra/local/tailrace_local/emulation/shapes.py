@@ -1,7 +1,7 @@
 """Validates requests against botocore's model of the service, with AWS's wording.
 
-botocore checks types and minima in the client. AWS also checks maxima, patterns and enumerations, and reports all
-faults in one ValidationException.
+botocore checks types and minima in the client. AWS also checks maxima, patterns and enumerations,
+and reports all faults in one ValidationException.
 """
 
 import re
@@ -38,7 +38,8 @@ def validate(operation: str, request: Any, *, service: str = "sagemaker") -> dic
     """Validate `request`; return it without members that are not in the model.
 
     Raises:
-        ApiError: a SerializationException for a wrong type, else a ValidationException that lists every fault.
+        ApiError: a SerializationException for a wrong type, else a ValidationException that lists
+            every fault.
     """
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
@@ -105,7 +106,8 @@ def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, pa
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a Java pattern of the service model; one that Python cannot express matches everything."""
-    # The model's patterns match whole values, but some lack a `+` after a negated set: `([^/])` after `://`.
+    # The model's patterns match whole values, but some lack a `+` after a negated set: `([^/])`
+    # after `://`.
     text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")
     try:
         return re.compile(_SET_OR_CLASS.sub(_translated, text), re.DOTALL)

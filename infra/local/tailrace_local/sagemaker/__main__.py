@@ -54,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def read_settings(arguments: argparse.Namespace, state_dir: Path) -> EmulatorSettings:
-    """Read the settings from the command line. Raises ValueError for an `--image` or `--env` without `=`."""
+    """Read the settings from the command line.
+
+    Raises ValueError for an `--image` or `--env` without `=`.
+    """
     environment = dict(_pair(text, "--env") for text in arguments.env)
     images = dict(_pair(text, "--image") for text in arguments.image)
     return EmulatorSettings(

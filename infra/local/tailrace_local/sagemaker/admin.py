@@ -28,9 +28,11 @@ class AdminApi:
 
     - `GET endpoints`, `GET endpoints/<name>`: instances, their URLs, the queue;
     - `POST endpoints/<name>/kill`: send SIGKILL to its model servers;
-    - `POST endpoints/<name>/notifications`: publish `message` (any JSON) to its `topic` (success, error);
+    - `POST endpoints/<name>/notifications`: publish `message` (any JSON) to its `topic` (success,
+      error);
     - `GET auto-ml-jobs`, `GET`, `PUT auto-ml-jobs/<name>`: a job as DescribeAutoMLJobV2 answers it;
-    - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, the faults per request.
+    - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, the faults per
+      request.
     """
 
     def __init__(

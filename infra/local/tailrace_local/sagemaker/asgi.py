@@ -12,7 +12,10 @@ from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
 
 
 async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:
-    """Write the request's body to `into`. Raises ApiError if it is too large or the client disconnects."""
+    """Write the request's body to `into`.
+
+    Raises ApiError if it is too large or the client disconnects.
+    """
     more = True
     while more:
         message = await receive()

@@ -44,7 +44,8 @@ _log = logging.getLogger(__name__)
 class Emulator:
     """An ASGI application that emulates SageMaker's control plane and runtime.
 
-    Use it on one event loop: `await start()`, pass it the requests that it `handles`, `await stop()`.
+    Use it on one event loop: `await start()`, pass it the requests that it `handles`, `await
+    stop()`.
     """
 
     def __init__(
@@ -152,7 +153,10 @@ class Emulator:
         self._threads.close()
 
     def cloudformation_handlers(self) -> dict[str, ResourceHandlers]:
-        """Return the handlers by resource type. Call them from threads other than the event loop's."""
+        """Return the handlers by resource type.
+
+        Call them from threads other than the event loop's.
+        """
         return resource_handlers(self.control, self.registry, self._bridge, self._new_id)
 
     async def _tick(self) -> None:
@@ -220,8 +224,8 @@ def build(
 ) -> Emulator:
     """Compose an emulator. `start` creates the folders and starts it.
 
-    `faults` are the hooks around each step of an invocation. The default follows the plan that is set over HTTP, and
-    none at first. `pace` scales the interval of metrics.
+    `faults` are the hooks around each step of an invocation. The default follows the plan that is
+    set over HTTP, and none at first. `pace` scales the interval of metrics.
     """
     clock = clock or SystemClock()
     faults = faults or PlannedFaults(clock)

@@ -24,10 +24,16 @@ class ModelResponse:
 
 
 class ObjectStore(Protocol):
-    """Reads and writes objects as an execution role. Both methods raise StorageError and RoleError."""
+    """Reads and writes objects as an execution role.
+
+    Both methods raise StorageError and RoleError.
+    """
 
     async def download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
-        """Write the object and its content type to `into`. An object above `limit_bytes` raises StorageError."""
+        """Write the object and its content type to `into`.
+
+        An object above `limit_bytes` raises StorageError.
+        """
         ...
 
     async def upload(self, role_arn: str, location: str, body: Payload, kms_key_id: str | None) -> None:
@@ -95,7 +101,10 @@ class ModelClient(Protocol):
         ...
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
-        """Send `POST /invocations`. The caller closes the response's body. Raises NoResponseError."""
+        """Send `POST /invocations`.
+
+        The caller closes the response's body. Raises NoResponseError.
+        """
         ...
 
 
@@ -124,7 +133,10 @@ class Launcher(Protocol):
     """Starts model servers."""
 
     async def launch(self, name: str, container: Container, model_dir: Path) -> Server:
-        """Start a server. Raises StartError if the image has no command or the command does not start."""
+        """Start a server.
+
+        Raises StartError if the image has no command or the command does not start.
+        """
         ...
 
 

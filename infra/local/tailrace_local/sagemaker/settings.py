@@ -10,8 +10,9 @@ from pathlib import Path
 class ImageCommand:
     """The local command that replaces a container image.
 
-    `{port}` and `{model_dir}` in an argument are replaced; both are in the environment too, as SAGEMAKER_BIND_TO_PORT
-    and SM_MODEL_DIR. The command inherits PATH, HOME, LANG, TMPDIR and AWS_CA_BUNDLE only.
+    `{port}` and `{model_dir}` in an argument are replaced; both are in the environment too, as
+    SAGEMAKER_BIND_TO_PORT and SM_MODEL_DIR. The command inherits PATH, HOME, LANG, TMPDIR and
+    AWS_CA_BUNDLE only.
     """
 
     argv: Sequence[str]
@@ -26,20 +27,25 @@ class EmulatorSettings:
     Attributes:
         aws_endpoint_url: address of S3, SNS, STS, ECR, CloudWatch and CloudWatch Logs.
         state_dir: holds processes/, logs/, models/ and spool/; the emulator creates it.
-        images: commands by image name, or by pattern with * and ?; the exact name wins, then the first match.
+        images: commands by image name, or by pattern with * and ?; the exact name wins, then the
+            first match.
         access_key_id: identity that assumes the execution roles; default the account id.
-        allow_serial_pipelines: run several containers behind an asynchronous endpoint, which AWS does not list.
-        default_concurrency: concurrent invocations of an instance, unless the configuration sets them.
+        allow_serial_pipelines: run several containers behind an asynchronous endpoint, which AWS
+            does not list.
+        default_concurrency: concurrent invocations of an instance, unless the configuration sets
+            them.
         time_scale: factor on a request's TTL and timeout: with 0.01, a TTL of 60 s passes in 0.6 s.
-        notify_expired: publish an expired request to the error topic. AWS does not document this; no notification is
-            the harder case for a client, so it is the default.
+        notify_expired: publish an expired request to the error topic. AWS does not document this;
+            no notification is the harder case for a client, so it is the default.
         require_content_length: refuse a container's response without Content-Length, as AWS does.
         startup_timeout_s: time until /ping must answer 200, unless the variant sets it.
         stop_timeout_s: time between SIGTERM and SIGKILL for a server.
         payload_limit_bytes: upper limit for the input and the output of an invocation.
-        ask_registry: check with ECR, as the execution role, that an image may be pulled; nothing is fetched.
+        ask_registry: check with ECR, as the execution role, that an image may be pulled; nothing is
+            fetched.
         metrics_period_s: interval between metric publications; 0 publishes none.
-        logs_period_s: interval at which model servers' logs are forwarded to CloudWatch Logs; 0 forwards none.
+        logs_period_s: interval at which model servers' logs are forwarded to CloudWatch Logs; 0
+            forwards none.
     """
 
     region: str

@@ -58,9 +58,10 @@ def _serve(host: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     arguments = _arguments(argv)
-    # Set before the import of scikit-learn, which reads it. Requests run in parallel already, and several servers share
-    # the machine; OpenMP's threads spin while they wait for each other, which made training ten times slower on a busy
-    # machine. The trained model's bytes also depend on the number of threads, which must not be the number of cores.
+    # Set before the import of scikit-learn, which reads it. Requests run in parallel already, and
+    # several servers share the machine; OpenMP's threads spin while they wait for each other, which
+    # made training ten times slower on a busy machine. The trained model's bytes also depend on the
+    # number of threads, which must not be the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments.command == "serve":
         return _serve(arguments.host)

@@ -1,6 +1,7 @@
 """The trained model as files: `model.json` and `trees.joblib`, in a folder or as SageMaker's `model.tar.gz`.
 
-`trees.joblib` is a pickle, as scikit-learn's models are: loading one can run any code, so load trusted files only.
+`trees.joblib` is a pickle, as scikit-learn's models are: loading one can run any code, so load
+trusted files only.
 """
 
 from __future__ import annotations

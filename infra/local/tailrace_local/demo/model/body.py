@@ -64,7 +64,10 @@ def read(stream: BufferedIOBase, headers: Message, limit_bytes: int) -> bytes:
 
 
 def discard(stream: BufferedIOBase, limit_bytes: int, seconds: float) -> None:
-    """Read until the sender stops, within bounds. Closing at once would reset the connection and lose the response."""
+    """Read until the sender stops, within bounds.
+
+    Closing at once would reset the connection and lose the response.
+    """
     until = time.monotonic() + seconds
     while limit_bytes > 0 and time.monotonic() < until:
         block = stream.read1(min(_BLOCK_BYTES, limit_bytes))

@@ -1,7 +1,7 @@
 """Converts a request's columns to the features of the regressor.
 
-A code that was not in the training data is a missing value (NaN), which the regressor was trained on. Each row's
-features depend on that row alone.
+A code that was not in the training data is a missing value (NaN), which the regressor was trained
+on. Each row's features depend on that row alone.
 """
 
 from __future__ import annotations

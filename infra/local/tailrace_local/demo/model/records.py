@@ -1,10 +1,12 @@
 """Parses a request's CSV into columns, or reports the first row that cannot be read.
 
-A first record with the names of the model's columns is a header and is not scored; anywhere else it is a bad row.
+A first record with the names of the model's columns is a header and is not scored; anywhere else it
+is a bad row.
 
-RFC 4180: quoted fields may hold commas, newlines and doubled quotes; records end with LF or CR LF. A blank line is
-skipped silently, and the response then has one prediction fewer. That is deliberate: scikit-learn's SageMaker
-container does the same, and a client that relies on positions must cope with it.
+RFC 4180: quoted fields may hold commas, newlines and doubled quotes; records end with LF or CR LF.
+A blank line is skipped silently, and the response then has one prediction fewer. That is
+deliberate: scikit-learn's SageMaker container does the same, and a client that relies on positions
+must cope with it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ _SLAB = 2048
 
 
 class RowError(ValueError):
-    """A row cannot be scored. `line` is its first line, 1-based; `column` is None if the row is ragged."""
+    """A row cannot be scored.
+
+    `line` is its first line, 1-based; `column` is None if the row is ragged.
+    """
 
     def __init__(self, line: int, column: str | None, problem: str) -> None:
         self.line, self.column, self.problem = line, column, problem
@@ -73,7 +78,10 @@ def parse(body: bytes) -> Columns:
 
 
 def number(text: str) -> float:
-    """Parse a finite decimal number. Raises ValueError, also for Python's underscores between digits."""
+    """Parse a finite decimal number.
+
+    Raises ValueError, also for Python's underscores between digits.
+    """
     value = float(text)
     if not math.isfinite(value) or "_" in text:
         raise ValueError(text)
@@ -110,7 +118,10 @@ def _is_header(record: list[str]) -> bool:
 
 
 def _columns(records: Iterable[list[str]]) -> Columns:
-    """Convert records quickly, without line numbers. Fails exactly when `_check` fails on one of the records."""
+    """Convert records quickly, without line numbers.
+
+    Fails exactly when `_check` fails on one of the records.
+    """
     columns = Columns([], [], [], [], [], [], [], [])
     records = iter(records)
     while slab := list(itertools.islice(records, _SLAB)):

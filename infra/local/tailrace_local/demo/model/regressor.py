@@ -28,9 +28,10 @@ class Trees(Protocol):
 class Regressor:
     """Predicts `unit_sales`.
 
-    A row's prediction does not depend on other rows, to the last bit: the trees add up row by row in a fixed order, and
-    the exponential is computed one number at a time (a vectorised one may round differently by position). `smearing`
-    is the mean of the exponentials of the training residuals; without it, means would be too low.
+    A row's prediction does not depend on other rows, to the last bit: the trees add up row by row
+    in a fixed order, and the exponential is computed one number at a time (a vectorised one may
+    round differently by position). `smearing` is the mean of the exponentials of the training
+    residuals; without it, means would be too low.
     """
 
     scales: Mapping[str, Mapping[str, float]]

@@ -1,4 +1,7 @@
-"""Scores one invocation: takes a content type and a body, returns a status and a body. No sockets."""
+"""Scores one invocation: takes a content type and a body, returns a status and a body.
+
+No sockets.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 @dataclass(frozen=True)
 class Answer:
-    """The response. With a status from 400 on, `body` is a message for people. `rows` were scored."""
+    """The response.
+
+    With a status from 400 on, `body` is a message for people. `rows` were scored.
+    """
 
     status: int
     body: bytes = b""
@@ -33,7 +39,10 @@ def refused(status: int, message: str) -> Answer:
 
 
 def answer(stages: Mapping[str, Stage], regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
-    """Run a stage. Status 200; 204 without rows; 400 for a malformed body; 406 and 415 for media types."""
+    """Run a stage.
+
+    Status 200; 204 without rows; 400 for a malformed body; 406 and 415 for media types.
+    """
     sent = Message()
     sent["Content-Type"] = content_type or "application/octet-stream"
     stage = stages.get(sent.get_content_type())

@@ -56,8 +56,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str], host: str) -> Settings:
         """Read a container's environment variables, with a container's defaults.
 
-        They are SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT, MAX_CONTENT_LENGTH, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, and
-        those of `stages_for`.
+        They are SM_MODEL_DIR, SAGEMAKER_BIND_TO_PORT, MAX_CONTENT_LENGTH,
+        SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, and those of `stages_for`.
 
         Raises:
             SettingsError: a number is malformed or out of range, or there is no such stage.
@@ -81,7 +81,8 @@ def serve(settings: Settings, load: Callable[[], Regressor]) -> int:
 
     The server listens only after the model is loaded: one that answers a ping can score.
     """
-    # Block the signals before any thread starts, because threads inherit the mask: they then wait for `sigwait`.
+    # Block the signals before any thread starts, because threads inherit the mask: they then wait
+    # for `sigwait`.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     started = time.perf_counter()
@@ -176,7 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse_path()
 
     def handle_expect_100(self) -> bool:
-        # The client that is told to continue gets an answer, even if the server is told to stop meanwhile.
+        # The client that is told to continue gets an answer, even if the server is told to stop
+        # meanwhile.
         self._invited.enter_context(self.server.answering())
         # Refuse a body that is too large before the client sends it.
         limit = self.server.settings.limit_bytes

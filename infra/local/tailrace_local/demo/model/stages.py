@@ -4,9 +4,10 @@
     rows ─ feature-transform ▶ features ──────────────▶ sales       two
     rows ─ feature-transform ▶ features ─▶ logarithms ─ inverse-label-transform ▶ sales
 
-Each container holds the whole artefact. Its environment selects the stage, by Autopilot's variables:
-AUTOML_TRANSFORM_MODE and, for the middle one, SAGEMAKER_INFERENCE_OUTPUT (`predicted_label`, or `logarithm` before an
-inverse transform). All three pipelines give the same bytes.
+Each container holds the whole artefact. Its environment selects the stage, by Autopilot's
+variables: AUTOML_TRANSFORM_MODE and, for the middle one, SAGEMAKER_INFERENCE_OUTPUT
+(`predicted_label`, or `logarithm` before an inverse transform). All three pipelines give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class FormError(ValueError):
 class Stage:
     """A step of the pipeline, with the media type that it `gives`.
 
-    `work` makes the response's body and returns it with the number of rows. It raises records.RowError or FormError
-    for a body that cannot be read.
+    `work` makes the response's body and returns it with the number of rows. It raises
+    records.RowError or FormError for a body that cannot be read.
     """
 
     gives: str

@@ -25,7 +25,8 @@ class ModelArtifacts:
         """Fill `folder` and return it; it stays empty for a container without model data.
 
         Raises:
-            StartError: the object cannot be read in time, or is no tar.gz; in the words of AWS's FailureReason.
+            StartError: the object cannot be read in time, or is no tar.gz; in the words of AWS's
+                FailureReason.
         """
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         url = container.model_data_url

@@ -142,7 +142,10 @@ class SnsNotifier:
         self._threads = threads
 
     async def publish(self, role_arn: str, topic_arn: str, message: str) -> None:
-        """Publish `message`, without attributes, as SageMaker does. Raises NotifyError, RoleError."""
+        """Publish `message`, without attributes, as SageMaker does.
+
+        Raises NotifyError, RoleError.
+        """
         await self._threads.run(self._publish, role_arn, topic_arn, message)
 
     def _publish(self, role_arn: str, topic_arn: str, message: str) -> None:

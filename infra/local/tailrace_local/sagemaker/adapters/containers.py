@@ -65,7 +65,8 @@ class HttpModelClient:
         try:
             return await self._receive(reader)
         finally:
-            # A server may answer before it has read the whole body, such as when it refuses a large one.
+            # A server may answer before it has read the whole body, such as when it refuses a large
+            # one.
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 

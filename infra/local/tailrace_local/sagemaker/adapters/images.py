@@ -1,4 +1,7 @@
-"""Image registries. Local commands replace images, so nothing is fetched; ECR can check the role's permissions."""
+"""Image registries.
+
+Local commands replace images, so nothing is fetched; ECR can check the role's permissions.
+"""
 
 import re
 
@@ -21,14 +24,20 @@ class UncheckedRegistry:
 
 
 class EcrRegistry:
-    """Makes the calls of a pull to ECR, to check permissions. A missing repository or registry is no error."""
+    """Makes the calls of a pull to ECR, to check permissions.
+
+    A missing repository or registry is no error.
+    """
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
         self._threads = threads
 
     async def pull(self, role_arn: str, image: str) -> None:
-        """Raise StartError if the role may not pull the image. Images outside ECR need no permission."""
+        """Raise StartError if the role may not pull the image.
+
+        Images outside ECR need no permission.
+        """
         if named := _ECR.fullmatch(image):
             await self._threads.run(self._ask, role_arn, image, named["account"], named["repository"])
 

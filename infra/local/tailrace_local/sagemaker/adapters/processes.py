@@ -134,9 +134,9 @@ def _container_environment(container: Container) -> dict[str, str]:
 def _reserve_port() -> socket.socket:
     """Bind a socket that reserves a free port for a server that is about to start.
 
-    Linux lets a server bind beside a socket that does not listen, if both set SO_REUSEADDR, as servers do. No other
-    process gets the port until the server is up, which may take seconds. On other systems the socket must be closed
-    before the server starts.
+    Linux lets a server bind beside a socket that does not listen, if both set SO_REUSEADDR, as
+    servers do. No other process gets the port until the server is up, which may take seconds. On
+    other systems the socket must be closed before the server starts.
     """
     reserved = socket.socket()
     try:

@@ -1,6 +1,7 @@
 """AutoML jobs without training: their results and candidates are set from outside.
 
-A created job stays InProgress until `AutoMLJobs.update` (`PUT /_tailrace/sagemaker/auto-ml-jobs/<name>`).
+A created job stays InProgress until `AutoMLJobs.update` (`PUT
+/_tailrace/sagemaker/auto-ml-jobs/<name>`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,7 +30,10 @@ _TABULAR = ("CandidateGenerationConfig", "CompletionCriteria", "Mode")
 
 @dataclass
 class AutoMLJob:
-    """A job. `described` is the answer of DescribeAutoMLJobV2, `older` the request of a CreateAutoMLJob."""
+    """A job.
+
+    `described` is the answer of DescribeAutoMLJobV2, `older` the request of a CreateAutoMLJob.
+    """
 
     name: str
     arn: str
@@ -72,8 +76,9 @@ class AutoMLJobs:
     def update(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Set members of DescribeAutoMLJobV2's answer, and optionally `Candidates`.
 
-        A complete answer, such as one from an account, creates a job that does not exist. Required members that a
-        candidate lacks are filled in. The best candidate is the only one unless `Candidates` lists more.
+        A complete answer, such as one from an account, creates a job that does not exist. Required
+        members that a candidate lacks are filled in. The best candidate is the only one unless
+        `Candidates` lists more.
 
         Raises:
             ApiError: a member is unknown, wrong, or missing.

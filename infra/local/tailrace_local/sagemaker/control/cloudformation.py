@@ -1,7 +1,7 @@
 """AWS::SageMaker::Model, ::EndpointConfig and ::Endpoint for a CloudFormation engine.
 
-The engine calls from its own threads. Each call runs on the emulator's event loop, and the thread waits for it with a
-timeout.
+The engine calls from its own threads. Each call runs on the emulator's event loop, and the thread
+waits for it with a timeout.
 """
 
 import asyncio
@@ -27,12 +27,18 @@ _SUFFIX_LENGTH = 12
 
 
 class EventLoopBridge:
-    """Runs coroutines on the emulator's event loop from other threads. `loop` is set between `start` and `stop`."""
+    """Runs coroutines on the emulator's event loop from other threads.
+
+    `loop` is set between `start` and `stop`.
+    """
 
     loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Run `work` on the loop and return its result. Do not call it from the loop's own thread."""
+        """Run `work` on the loop and return its result.
+
+        Do not call it from the loop's own thread.
+        """
         if self.loop is None:
             work.close()
             raise ResourceError("The SageMaker emulator is not running: start it first.")
@@ -145,7 +151,8 @@ class EndpointResource(Resource):
         try:
             await self._settled(attributes[self._name])
         except ResourceError:
-            # When the creation fails, the engine has no physical id with which to delete the endpoint.
+            # When the creation fails, the engine has no physical id with which to delete the
+            # endpoint.
             await self._delete(attributes[self._name])
             raise
         return arn, attributes

@@ -47,7 +47,10 @@ class EndpointLifecycle:
         self._begin(endpoint, EndpointStatus.CREATING, lambda: self._deploy(endpoint, config, desired))
 
     def update(self, endpoint: Endpoint, config: EndpointConfig, *, keep_counts: bool) -> None:
-        """Begin to replace the deployment: the new fleet serves before the old one stops. The queue stays."""
+        """Begin to replace the deployment: the new fleet serves before the old one stops.
+
+        The queue stays.
+        """
         old = endpoint.deployment
         kept = old.desired if old and keep_counts else {}
         desired = {variant.name: kept.get(variant.name, variant.initial_count) for variant in config.variants}

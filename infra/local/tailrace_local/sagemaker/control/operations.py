@@ -69,7 +69,8 @@ class ControlPlane:
         """Validate `request` and run the operation.
 
         Raises:
-            ApiError: the error that AWS would answer; UnknownOperationException for an operation that is not emulated.
+            ApiError: the error that AWS would answer; UnknownOperationException for an operation
+                that is not emulated.
         """
         perform = self._operations.get(operation)
         if perform is None:

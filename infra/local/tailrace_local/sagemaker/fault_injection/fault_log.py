@@ -9,7 +9,10 @@ KEPT = 20_000
 
 
 class FaultLog:
-    """Faults injected since the plan was set. The log keeps the last KEPT entries; the counters count all."""
+    """Faults injected since the plan was set.
+
+    The log keeps the last KEPT entries; the counters count all.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,7 +1,8 @@
 """Hooks around each step of an asynchronous invocation, which inject faults.
 
-`FaultHooks` does nothing. A subclass overrides the hooks that it needs: a hook may wait, raise, change what it is
-given, run the step twice or not at all. `planned_faults` has the subclass that follows a plan.
+`FaultHooks` does nothing. A subclass overrides the hooks that it needs: a hook may wait, raise,
+change what it is given, run the step twice or not at all. `planned_faults` has the subclass that
+follows a plan.
 """
 
 from collections.abc import Awaitable, Callable
@@ -40,7 +41,10 @@ class FaultHooks:
         """Run before the request is accepted; an ApiError refuses it."""
 
     def admit(self, invocation: Invocation) -> Invocation | None:
-        """Return the invocation to queue. None loses the request; an `expires_s` in the past expires it at once."""
+        """Return the invocation to queue.
+
+        None loses the request; an `expires_s` in the past expires it at once.
+        """
         return invocation
 
     def answers(self, invocation: Invocation) -> bool:  # noqa: ARG002 - for subclasses

@@ -20,7 +20,10 @@ class RuleMatcher:
         self._seen: Counter[str] = Counter()
 
     def matches(self, invocation: Invocation, *, row_found: bool, outcome: str | None = None) -> bool:
-        """Whether the rule acts on this request now. Each call counts for `every`, `after`, `rate` and `limit`."""
+        """Whether the rule acts on this request now.
+
+        Each call counts for `every`, `after`, `rate` and `limit`.
+        """
         when = self.rule.when
         if not self._matches(when, invocation, row_found=row_found, outcome=outcome):
             return False

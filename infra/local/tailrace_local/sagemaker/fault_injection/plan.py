@@ -118,7 +118,10 @@ class KillInstance(_Strict):
 
 
 class CorruptOutput(_Strict):
-    """The output is stored with missing, cut or extra lines. `cut_line` halves the `lines`-th line from the end."""
+    """The output is stored with missing, cut or extra lines.
+
+    `cut_line` halves the `lines`-th line from the end.
+    """
 
     step: ClassVar[Step] = Step.OUTPUT
     kind: Literal["spoil_output"]
@@ -247,7 +250,10 @@ class Rule(_Strict):
 
 
 class FaultPlan(_Strict):
-    """Rules, evaluated in order at each step. The same plan injects the same faults into the same requests."""
+    """Rules, evaluated in order at each step.
+
+    The same plan injects the same faults into the same requests.
+    """
 
     seed: int = 0
     identity: re.Pattern[str] = re.compile(r"(?<=\.).+")

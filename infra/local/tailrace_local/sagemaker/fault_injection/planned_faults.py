@@ -51,7 +51,10 @@ class PlannedFaults(FaultHooks):
         self._follow(plan)
 
     def clear(self) -> None:
-        """Inject no more faults. Held notifications are still published; the log stays until the next plan."""
+        """Inject no more faults.
+
+        Held notifications are still published; the log stays until the next plan.
+        """
         self._follow(FaultPlan())
 
     def shown(self) -> dict[str, Any]:
@@ -134,7 +137,10 @@ class PlannedFaults(FaultHooks):
         self._matchers = [RuleMatcher(plan, name, rule) for name, rule in plan.named_rules()]
 
     def _acting(self, step: Step, invocation: Invocation, outcome: str | None = None) -> Iterator[RuleMatcher]:
-        """Yield the rules that act now, and log each. A later rule is evaluated only if the caller reaches it."""
+        """Yield the rules that act now, and log each.
+
+        A later rule is evaluated only if the caller reaches it.
+        """
         for matcher in self._matchers:
             if matcher.rule.do.step is not step:
                 continue

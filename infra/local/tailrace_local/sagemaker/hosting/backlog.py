@@ -15,8 +15,8 @@ class Backlog:
     def __init__(self) -> None:
         self._waiting: deque[Invocation] = deque()
         self._in_process: dict[str, Invocation] = {}
-        # No request expires before this time. `expire` runs after each request; scanning the queue every time would be
-        # quadratic.
+        # No request expires before this time. `expire` runs after each request; scanning the queue
+        # every time would be quadratic.
         self._none_before_s = math.inf
 
     @property
@@ -52,7 +52,10 @@ class Backlog:
         self._in_process.pop(invocation.id, None)
 
     def expire(self, now_s: float) -> list[Invocation]:
-        """Remove and return the waiting invocations whose TTL has passed. Those in process do not expire."""
+        """Remove and return the waiting invocations whose TTL has passed.
+
+        Those in process do not expire.
+        """
         if now_s < self._none_before_s:
             return []
         late = [invocation for invocation in self._waiting if invocation.expires_s <= now_s]

@@ -20,7 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class EndpointLogs:
-    """Follows the log files of running model servers. The group is /aws/sagemaker/Endpoints/<endpoint>."""
+    """Follows the log files of running model servers.
+
+    The group is /aws/sagemaker/Endpoints/<endpoint>.
+    """
 
     def __init__(self, folder: Path, sink: LogSink) -> None:
         self._folder = folder

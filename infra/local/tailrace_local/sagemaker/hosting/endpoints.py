@@ -73,7 +73,10 @@ class Deployment:
 
 @dataclass
 class Endpoint:
-    """An endpoint's mutable state. `generation` counts deployments, to give their processes different names."""
+    """An endpoint's mutable state.
+
+    `generation` counts deployments, to give their processes different names.
+    """
 
     name: str
     arn: str

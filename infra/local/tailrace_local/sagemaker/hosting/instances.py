@@ -32,7 +32,10 @@ class FleetTools:
 
 @dataclass(frozen=True)
 class FleetPlan:
-    """The plan of a variant's instances. `slots` is the number of concurrent invocations of an instance."""
+    """The plan of a variant's instances.
+
+    `slots` is the number of concurrent invocations of an instance.
+    """
 
     name: str
     variant: str
@@ -68,7 +71,10 @@ class Instance:
 
     @property
     def free(self) -> bool:
-        """Whether it takes another invocation. Checks that the servers live, without waiting for the next watch."""
+        """Whether it takes another invocation.
+
+        Checks that the servers live, without waiting for the next watch.
+        """
         return self.ready and self.in_flight < self._plan.slots and self._alive()
 
     def acquire(self) -> None:
@@ -83,14 +89,20 @@ class Instance:
             self._idle.set()
 
     async def start(self) -> None:
-        """Pull the images, start the servers, wait for /ping; then restart servers that die. Raises StartError."""
+        """Pull the images, start the servers, wait for /ping; then restart servers that die.
+
+        Raises StartError.
+        """
         for container in self._plan.containers:
             await self._tools.images.pull(self._plan.role_arn, container.image)
         await self._launch()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
     def kill_servers(self) -> None:
-        """Send SIGKILL to the servers, as when a machine dies. They are restarted as after any death."""
+        """Send SIGKILL to the servers, as when a machine dies.
+
+        They are restarted as after any death.
+        """
         for server in self._servers:
             server.kill()
 

@@ -50,7 +50,8 @@ class MetricBuffer:
 def endpoint_metrics(endpoints: Iterable[Endpoint], now_s: float) -> list[MetricDatum]:
     """Return the endpoint-level metrics, whose only dimension is EndpointName.
 
-    An endpoint without instances has no ApproximateBacklogSizePerInstance: there is nothing to divide by.
+    An endpoint without instances has no ApproximateBacklogSizePerInstance: there is nothing to
+    divide by.
     """
     return [datum for endpoint in endpoints for datum in _endpoint_data(endpoint, now_s)]
 
@@ -73,7 +74,8 @@ def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
     """Return CPUUtilization with a value for each instance in service, as on AWS, so that they can be counted.
 
-    The value is the share of the instance's slots that are in use, in per cent, not a measurement of the processor.
+    The value is the share of the instance's slots that are in use, in per cent, not a measurement
+    of the processor.
     """
     return [datum for endpoint in endpoints for datum in _instance_data(endpoint)]
 

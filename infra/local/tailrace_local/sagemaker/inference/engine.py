@@ -73,7 +73,10 @@ class AsyncEngine:
             self.pump(endpoint)
 
     def pump(self, endpoint: Endpoint) -> None:
-        """Expire old requests, and start as many as there are free slots. Call it when either may have changed."""
+        """Expire old requests, and start as many as there are free slots.
+
+        Call it when either may have changed.
+        """
         deployment = endpoint.deployment
         if deployment is None or deployment.asynchronous is None:
             return

@@ -12,8 +12,9 @@ async def invoke_pipeline(
 ) -> ModelResponse:
     """Call each container with the response of the one before, as its content type; stop at the first refusal.
 
-    Only the last container gets the caller's Accept. AWS does not document this; it gives the containers of an
-    Autopilot pipeline a SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's Accept would override.
+    Only the last container gets the caller's Accept. AWS does not document this; it gives the
+    containers of an Autopilot pipeline a SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's
+    Accept would override.
 
     Raises:
         NoResponseError: a container gave no complete response, or there is none to call.

@@ -24,7 +24,10 @@ def completed(invocation: Invocation, region: str, now_s: float, output: Payload
 def failed(
     invocation: Invocation, region: str, now_s: float, reason: str, *, error: Payload | None, include: bool
 ) -> str:
-    """Make the message of a failure. `error` is the stored body of the container's error, if there is one."""
+    """Make the message of a failure.
+
+    `error` is the stored body of the container's error, if there is one.
+    """
     parts: dict[str, Any] = {"failureReason": reason}
     if error is not None and invocation.failure_location:
         parts["responseParameters"] = _present(
@@ -60,7 +63,8 @@ def timed_out() -> str:
     )
 
 
-# AWS's texts for the following are not known: these are the emulator's, and no client should depend on them.
+# AWS's texts for the following are not known: these are the emulator's, and no client should depend
+# on them.
 
 
 def download_failed(detail: str) -> str:

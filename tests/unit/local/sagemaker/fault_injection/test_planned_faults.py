@@ -14,7 +14,7 @@ from tests.unit.local.sagemaker.inference.test_engine import Bench, echo, run
 async def scored(
     *rules: dict[str, Any], requests: int = 1, body: bytes = b"1\n2\n3\n", **options: Any
 ) -> tuple[Bench, PlannedFaults, list[dict[str, Any]]]:
-    """What became of some requests under these rules."""
+    """Return the outcome of some requests under these rules."""
     faults = PlannedFaults(FakeClock(), FaultPlan.model_validate({"rules": rules}))
     bench = await Bench(options.pop("answer", echo), faults=faults, **options).deploy()
     for number in range(requests):

@@ -1,4 +1,4 @@
-"""What model servers write reaches the log once, whole lines only, and nothing that is refused stops anything."""
+"""Model servers' output reaches the log once and in whole lines, and a refusal stops nothing."""
 
 from __future__ import annotations
 
