@@ -12,7 +12,6 @@ from tailrace.aws.connections import (
     client_settings,
     resolve_region,
     retry_policy_for,
-    send_bodies_whole,
     translate_address_errors,
     translate_errors,
     validate_endpoint_url,
@@ -110,7 +109,6 @@ class Aioboto3Connection:
                 )
                 with translate_address_errors(service):
                     client = await self._exit.enter_async_context(made)
-                send_bodies_whole(client)
                 self._clients[service] = client
             return self._clients[service]
 

@@ -54,8 +54,8 @@ def send_bodies_whole(client: Any) -> None:
     By default botocore wraps the bytes in a file. The file is then read and encrypted in pieces of
     16 KB, after a round trip in which the server accepts them (``Expect: 100-continue``). For each
     piece the thread releases the interpreter's lock and waits for it again, which took longer than
-    the rest of a submit. aiohttp reads the file in asyncio's default executor, a job for a thread
-    with each upload.
+    the rest of a submit. aioboto3's clients keep the file: aiohttp sends it piece by piece between
+    other tasks, without a thread, and warns of large bodies that are not files.
     """
     client.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
 
