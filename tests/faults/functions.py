@@ -113,7 +113,7 @@ class Functions:
         return self._alive[role][1]
 
     def deliver(self, role: str, batch: int = 10) -> bool:
-        """Deliver a batch of the queue's visible messages to the function; False if there is none."""
+        """Deliver a batch of visible messages to the function; False if there is none."""
         queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
         made = self._live_composition(role)

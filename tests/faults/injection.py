@@ -1,4 +1,4 @@
-"""Fault injection: the faults possible at each call, their schedule, and processes that meet them."""
+"""Fault injection: the faults possible at each call, their schedule, and faulty processes."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Process:
     def retrying_executor(
         self, execute: Callable[[Call], Any], *, policy: RetryPolicy = DEFAULT_POLICY
     ) -> Callable[[Call], Any]:
-        """Wrap ``execute`` with the production retries, and inject faults inside and outside them."""
+        """Wrap ``execute`` with the production retries and faults inside and outside them."""
         retried = retrying(
             lambda call: self._once(execute, call), policy=policy, sleep=lambda _: None, jitter=lambda: 0.5
         )

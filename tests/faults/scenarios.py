@@ -1,4 +1,4 @@
-"""Scenarios: jobs small enough for a fault at every call, which together make every type of call."""
+"""Scenarios: small jobs for a fault at every call; together they make every type of call."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class StuckError(AssertionError):
 
 
 class SerialSender:
-    """A sender that sends chunks in pairs in the submitting thread, so that calls have one order."""
+    """A sender of pairs of chunks in the submitting thread, so that calls have one order."""
 
     def __init__(self, execute: Callable[[Call], Any]) -> None:
         self._execute = execute
@@ -123,7 +123,7 @@ class Simulation:
         return done.job_id
 
     def submit_until_done(self, text: bytes, options: SubmitOptions, *, meanwhile: bool) -> str:
-        """Submit until the producer succeeds; ``meanwhile`` runs the functions between the tries."""
+        """Submit until it succeeds; ``meanwhile`` runs the functions between the tries."""
         for _ in range(6):
             job_id = self.submit(text, options)
             if job_id is not None:
@@ -139,7 +139,7 @@ class Simulation:
     # -- the operator
 
     def redrive_parked(self) -> bool:
-        """Redrive each parked chunk, like an operator who fixed the cause; False if there is none."""
+        """Redrive each parked chunk after its cause is fixed; False if there is none."""
         parked = self.cloud.sqs.receive_message(QueueUrl=names.PARKED, MaxNumberOfMessages=10).get("Messages", ())
         for message in parked:
             self._redrive(decode(ChunkParked, message["Body"]))

@@ -70,7 +70,7 @@ def test_a_batch_of_one_chunk_again_and_again_has_one_effect() -> None:
 
 
 class OpenTo(Schedule):
-    """A schedule that numbers only the calls at which its fault may happen; their order is random."""
+    """A schedule that numbers only calls at which its fault may happen, in random order."""
 
     def next(self, role: str, call: str) -> FaultKind | None:
         if all(fault.kind not in fault_kinds_of(call) for fault in self.faults):

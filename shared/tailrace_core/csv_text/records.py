@@ -1,12 +1,13 @@
 """Records and fields of CSV, as Python's ``csv.reader(newline="")`` finds them.
 
-A quote opens a quoted field only where a field starts: after a comma, a line end, or at the start of the input. Inside
-a quoted field a doubled quote stands for one quote, and commas and newlines are data. Anywhere else a quote is an
-ordinary character, as in ``5" pipe``. A record ends at a newline outside of quoted fields; a carriage return before it
-belongs to the line end.
+A quote opens a quoted field only where a field starts: after a comma, a line end, or at the start
+of the input. Inside a quoted field a doubled quote stands for one quote, and commas and newlines
+are data. Anywhere else a quote is an ordinary character, as in ``5" pipe``. A record ends at a
+newline outside quoted fields; a carriage return before it belongs to the line end.
 
-Readers disagree about a lone carriage return outside of quotes: ``csv`` ends the record there, others do not. Here the
-record goes on, and a quote after it opens a field; the pre-flight check rejects such records.
+Readers disagree about a lone carriage return outside quotes: ``csv`` ends the record there, others
+do not. Here the record goes on, and a quote after it opens a field; the pre-flight check rejects
+such records.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from enum import Enum
 # Possessive throughout: an unclosed quote costs one scan of the rest, not one from each position.
 _CLOSE = rb'[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
 _QUOTED_REST = re.compile(_CLOSE)
-# The pattern begins with the quote and looks behind it for the field start: the search for a literal
-# is several times as fast.
+# The pattern begins with the quote and looks behind it for the field start: the search for a
+# literal is several times as fast.
 _QUOTED_FIELD = re.compile(rb'"(?:(?<=[,\r\n]")|(?<=\A"))' + _CLOSE)
 _LATER_QUOTED_FIELD = re.compile(rb'"(?<=[,\r\n]")' + _CLOSE)
 _FIELD = rb'(?:"' + _CLOSE + rb")?+[^,\r\n]*+"

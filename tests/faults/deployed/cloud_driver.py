@@ -121,7 +121,7 @@ class CloudDriver:
 
 
 def polling(what: str, timeout_s: float, *, every_s: float = POLL_S, about: object = "") -> Iterator[None]:
-    """Yield every ``every_s`` until ``timeout_s`` are over; then fail with ``what`` and ``about``."""
+    """Yield every ``every_s`` until ``timeout_s`` pass; then fail with ``what`` and ``about``."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         yield

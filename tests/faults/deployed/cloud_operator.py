@@ -1,4 +1,4 @@
-"""The operator of a deployed stack: redrives or discards parked chunks, and redrives dead letters."""
+"""Operator of a deployed stack: redrives or discards parked chunks, redrives dead letters."""
 
 from __future__ import annotations
 

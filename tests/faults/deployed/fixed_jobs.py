@@ -1,4 +1,4 @@
-"""Four concurrent jobs on the deployed stack, each with its own trouble; one plan tells them by id."""
+"""Four concurrent jobs on the deployed stack, each with its own trouble, selected by id."""
 
 from __future__ import annotations
 

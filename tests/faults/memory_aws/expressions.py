@@ -1,4 +1,4 @@
-"""DynamoDB's condition, key and update expressions: the subset in use; anything else is an error."""
+"""DynamoDB's condition, key and update expressions: the subset in use, all else is an error."""
 
 from __future__ import annotations
 
