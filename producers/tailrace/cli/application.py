@@ -11,6 +11,7 @@ import typer
 
 from tailrace.cli.environment import Environment, error_text
 from tailrace.cli.exit_codes import ExitCode, of_error
+from tailrace.cli.printable import printable
 from tailrace.cli.termination import sigterm_raises
 
 PLUGINS = "tailrace.commands"
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
         return of_error(exc)
     except OSError as exc:
         # Raised outside of the guarded commands: the help text could not be written, for instance.
-        environment.say(f"tailrace: {error_text(exc)}")
+        environment.say(f"tailrace: {printable(error_text(exc))}")
         return ExitCode.ERROR
     return ExitCode.OK
 

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO
 import typer
 
 from tailrace.cli.exit_codes import of_error
+from tailrace.cli.printable import printable, printable_lines
 from tailrace.cli.termination import TerminationError
 from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import InputError, TailraceError
@@ -85,7 +86,7 @@ class Environment:
     def say(self, text: str) -> None:
         """Write a message for people to standard error; a closed stream does not stop the command."""
         with contextlib.suppress(OSError):
-            self.stderr.write(text + "\n")
+            self.stderr.write(printable_lines(text) + "\n")
             self.stderr.flush()
 
     def put(self, text: str) -> None:
@@ -133,6 +134,6 @@ def _explain(environment: Environment, error: BaseException, *, debug: bool) -> 
     if debug:
         environment.say("".join(traceback.format_exception(error)).rstrip())
     else:
-        environment.say(f"tailrace: {error_text(error)}")
+        environment.say(f"tailrace: {printable(error_text(error))}")
     for note in () if debug else getattr(error, "__notes__", ()):
-        environment.say(f"tailrace: {note}")
+        environment.say(f"tailrace: {printable(note)}")

@@ -8,6 +8,7 @@ import typer
 
 from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports
 from tailrace.cli.reports.columns import align
 
@@ -109,7 +110,9 @@ def redrive(
                 values = parked_reports.letter_fields(each.letter)
                 environment.put(job_reports.as_json({**values, "times": each.times, "marked": each.marked}))
             elif not quiet:
-                environment.put(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")
+                environment.put(
+                    printable(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")
+                )
         left = dead.left(queue)
     if not quiet:
         environment.say(f"{sent} letters of {queue} were sent again")

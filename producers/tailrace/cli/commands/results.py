@@ -8,6 +8,7 @@ import typer
 
 from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.printable import printable
 from tailrace_core.messages.events import JobFinished, PartReady
 
 
@@ -43,7 +44,7 @@ def results(
         ) as reader,
     ):
         for count, event in enumerate(reader, start=1):
-            environment.put(event.to_json() if json_ else _line(event))
+            environment.put(event.to_json() if json_ else printable(_line(event)))
             if count == most:
                 reader.acknowledge()
                 break

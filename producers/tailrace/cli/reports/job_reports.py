@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tailrace.cli.printable import printable
 from tailrace.cli.quantities import shown_bytes
 from tailrace.cli.reports.columns import align
 from tailrace.submit.estimates import Estimate
@@ -41,7 +42,7 @@ def as_text(job: Job) -> str:
     """Format a job in a few lines."""
     lines = {name: value for name, value in fields(job).items() if value is not None}
     width = max(map(len, lines)) + 1
-    return "\n".join(f"{name + ':':{width}} {value}" for name, value in lines.items())
+    return "\n".join(f"{name + ':':{width}} {printable(value)}" for name, value in lines.items())
 
 
 def summary(job: Job) -> str:
@@ -51,7 +52,7 @@ def summary(job: Job) -> str:
     parts += [f"{job.rows_rejected:,} rejected"] if job.rows_rejected else []
     parts += [f"{job.rows_cancelled:,} cancelled"] if job.rows_cancelled else []
     parts += [f"chunks parked {job.times_parked} time(s)"] if job.times_parked else []
-    return f"job {job.job_id} {job.state}: {', '.join(parts)}" + (f" ({job.reason})" if job.reason else "")
+    return f"job {job.job_id} {job.state}: {', '.join(parts)}" + (f" ({printable(job.reason)})" if job.reason else "")
 
 
 def table(jobs: Sequence[Job]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
 from tailrace.operations.dead_letters import DeadLetter
 from tailrace.operations.parked import ParkedChunk
@@ -76,7 +77,7 @@ def detail_text(details: ParkedDetails) -> str:
     rows, failure = values.pop("input_first_rows"), values.pop("failure")
     shown = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, shown)) + 1
-    lines = [f"{name + ':':{width}} {value}" for name, value in shown.items()]
+    lines = [f"{name + ':':{width}} {printable(value)}" for name, value in shown.items()]
     lines += ["", "first rows of the input:", *_indented(rows, "the input object is missing, or may not be read")]
     if failure is not None:
         lines += ["", "the failure object says:", *_indented(failure, "")]
@@ -98,7 +99,7 @@ def result_fields(done: RedriveResult, *, confirmed: bool) -> dict[str, Any]:
 def result_text(done: RedriveResult, *, confirmed: bool) -> str:
     """Format the result for a chunk in one line."""
     verb = done.action if confirmed or done.action == "left" else f"would be {done.action}"
-    detail = f": {done.detail}" if done.detail else ""
+    detail = f": {printable(done.detail)}" if done.detail else ""
     return f"{done.parked.job_id} {done.parked.range.name} {verb}{detail}"
 
 
@@ -118,8 +119,9 @@ def letter_fields(letter: DeadLetter) -> dict[str, Any]:
 def letter_text(letter: DeadLetter) -> str:
     """Format a dead letter for people."""
     why = letter.fault or "readable: its consumer failed on it, or could not be reached; see the function's log"
-    return f"{letter.message.message_id}  {letter.about or 'unreadable'}\n  {why}\n  {letter.message.body}"
+    lines = (f"{letter.message.message_id}  {letter.about or 'unreadable'}", f"  {why}", f"  {letter.message.body}")
+    return "\n".join(map(printable, lines))
 
 
 def _indented(text: str | None, missing: str) -> list[str]:
-    return [f"  {line}" for line in (missing if text is None else text).splitlines()]
+    return [f"  {printable(line)}" for line in (missing if text is None else text).splitlines()]
