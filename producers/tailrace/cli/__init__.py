@@ -12,8 +12,21 @@ _ALLOCATIONS = 50_000
 """Surplus of allocations over deallocations that starts a garbage collection; Python's default is 700."""
 
 
+_INTERRUPTED = 130
+"""`ExitCode.INTERRUPTED`, which cannot be imported yet when an interruption comes this early."""
+
+
 def main() -> None:
     """Run the command line and exit."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        # While the commands' modules were imported; later ones are handled where the command runs.
+        sys.stderr.write("tailrace: interrupted\n")
+        sys.exit(_INTERRUPTED)
+
+
+def _main() -> None:
     # A command allocates many lasting objects (botocore's models above all) and leaves few cycles. Collecting at the
     # default rate took a third of a submit's time.
     gc.set_threshold(_ALLOCATIONS)

@@ -12,13 +12,14 @@ import typer
 from tailrace.cli.environment import Environment, error_text
 from tailrace.cli.exit_codes import ExitCode, of_error
 from tailrace.cli.printable import printable
-from tailrace.cli.termination import sigterm_raises
+from tailrace.cli.termination import signals_raise
 
 PLUGINS = "tailrace.commands"
 _HELP = """Score a big CSV with a SageMaker asynchronous endpoint: every row in order and accounted for.
 
 Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, 5 cancelled or
-expired, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard output, messages to standard error."""
+expired, 129 hung up, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard output, messages to
+standard error."""
 
 
 def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
@@ -44,7 +45,7 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
     app = build(tuple(entry_points(group=PLUGINS)), arguments[0] if arguments else None)
     environment = environment or Environment()
     try:
-        with sigterm_raises():
+        with signals_raise():
             app(list(arguments), prog_name="tailrace", obj=environment)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else ExitCode.ERROR

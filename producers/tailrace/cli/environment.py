@@ -119,7 +119,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def error_text(error: BaseException) -> str:
     """Return the text of an error."""
     if isinstance(error, TerminationError):
-        return "terminated"
+        return error.what
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, OSError) and error.strerror:

@@ -23,6 +23,8 @@ class ExitCode(IntEnum):
     """The job failed."""
     ENDED_EARLY = 5
     """The job was cancelled, or expired."""
+    HUNG_UP = 129
+    """SIGHUP, as when the terminal closes."""
     INTERRUPTED = 130
     """Ctrl-C."""
     TERMINATED = 143
@@ -45,7 +47,7 @@ def of_job(job: Job) -> ExitCode:
 def of_error(error: BaseException) -> ExitCode:
     """Return the code for an error that ended a command."""
     if isinstance(error, TerminationError):
-        return ExitCode.TERMINATED
+        return ExitCode(error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     return ExitCode.USAGE if isinstance(error, InputError) else ExitCode.ERROR

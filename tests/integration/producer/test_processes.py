@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,10 +52,15 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("key", "state"), [((), JobState.CANCELLED), (("--job-key", "nightly"), JobState.SUBMITTING)], ids=["", "key"]
+    ("number", "key", "state"),
+    [
+        (signal.SIGTERM, (), JobState.CANCELLED),
+        (signal.SIGHUP, (), JobState.CANCELLED),
+        (signal.SIGTERM, ("--job-key", "nightly"), JobState.SUBMITTING),
+    ],
 )
-def test_sigterm_closes_the_job_unless_its_key_lets_it_be_continued(
-    stack: Pipeline, moto_url: str, key: tuple[str, ...], state: JobState
+def test_a_signal_closes_the_job_unless_its_key_lets_it_be_continued(
+    stack: Pipeline, moto_url: str, number: signal.Signals, key: tuple[str, ...], state: JobState
 ) -> None:
     command = [_TAILRACE, "submit", "-", *key]
     with subprocess.Popen(
@@ -64,14 +70,14 @@ def test_sigterm_closes_the_job_unless_its_key_lets_it_be_continued(
         process.stdin.write(b"a,b\n" + b"1,2\n" * 100_000)
         process.stdin.flush()
         (job,) = eventually(lambda: stack.ledger().jobs(2), "a job")
-        process.terminate()
+        process.send_signal(number)
         # Its input stays open meanwhile, as that of a command in a pipeline may.
-        assert process.wait(_TIMEOUT_S) == 143
+        assert process.wait(_TIMEOUT_S) == 128 + number
         said = process.stderr.read() if process.stderr else b""
     found = stack.ledger().job(job.job_id)
     assert found is not None
     assert found.state is state
-    assert b"terminated" in said
+    assert (b"terminated" if number == signal.SIGTERM else b"hung up") in said
     assert job.job_id.encode() in said
     assert b"Traceback" not in said
 

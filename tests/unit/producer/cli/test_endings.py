@@ -7,13 +7,17 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
+from tailrace.cli.termination import signals_raise
 from tailrace.client import Tailrace
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs.model import JobState
@@ -32,14 +36,18 @@ class Full(io.BytesIO):
 
 
 class TerminatedClient(FakeClient):
-    """Its submit is going on when the process is told to end."""
+    """A client whose submit is running when the process gets a signal."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self._number = number
 
     def submit(self, *_: Any, **__: Any) -> Any:
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(self._number)
         except BaseException as exc:
             # While it is tidied up, the signal comes again.
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(self._number)
             exc.add_note(f"job {_JOB} was closed as cancelled")
             raise
 
@@ -58,14 +66,45 @@ class Terminal:
         return run([*arguments, "--stack", "demo"], environment)
 
 
-def test_sigterm_unwinds_like_an_interruption_and_has_a_code_of_its_own() -> None:
-    terminal = Terminal()
-    assert terminal.run(TerminatedClient(), "submit", "a.csv") == 143
-    assert terminal.err.getvalue().splitlines() == [
-        "tailrace: terminated",
-        f"tailrace: job {_JOB} was closed as cancelled",
-    ]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+@pytest.mark.parametrize(
+    ("number", "code", "what"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")]
+)
+def test_a_signal_unwinds_like_an_interruption_and_has_a_code_of_its_own(
+    number: signal.Signals, code: int, what: str
+) -> None:
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        terminal = Terminal()
+        assert terminal.run(TerminatedClient(number), "submit", "a.csv") == code
+        assert terminal.err.getvalue().splitlines() == [
+            f"tailrace: {what}",
+            f"tailrace: job {_JOB} was closed as cancelled",
+        ]
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interruption_while_modules_are_imported_is_one_line_and_a_code(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    found = subprocess.run(
+        [sys.executable, "-c", "from tailrace.cli import main; main()"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "tailrace: interrupted\n")
 
 
 def test_a_result_that_cannot_be_written_says_where_and_how_to_fetch_it() -> None:
