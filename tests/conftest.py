@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-# The same examples in every run of CI, so that a change is judged by what it changed; new ones everywhere else. How
-# long an example takes, to be made up or to be tried, says nothing on a machine that does other things too.
+# The same examples in every run of CI, so that a change is judged by what it changed; new ones
+# everywhere else. How long an example takes, to be made up or to be tried, says nothing on a
+# machine that does other things too.
 settings.register_profile(
     "tailrace",
     deadline=None,

@@ -14,9 +14,9 @@ from moto.dynamodb.responses import DynamoHandler
 def one_call_at_a_time() -> Iterator[None]:
     """DynamoDB's calls are atomic, and until the block ends moto's are, too.
 
-    By itself moto undoes a transaction that fails by putting back a copy of the whole table that it took before, and
-    with it what others wrote meanwhile; and whoever writes while it copies breaks the copying off. Between calls
-    threads interleave as they like.
+    By itself moto undoes a transaction that fails by putting back a copy of the whole table that it
+    took before, and with it what others wrote meanwhile; and whoever writes while it copies breaks
+    the copying off. Between calls threads interleave as they like.
     """
     lock, stock = threading.RLock(), DynamoHandler.call_action
 

@@ -22,9 +22,9 @@ E = TypeVar("E", bound=StrEnum)
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S
 DEFAULT_WINDOW = 200
-"""Target tracking aims at five queued requests an instance, so one job keeps 40 instances busy. On a
-single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts within
-the six hours that a request lives."""
+"""Target tracking aims at five queued requests an instance, so one job keeps 40 instances busy. On
+a single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts
+within the six hours that a request lives."""
 _MAX_KEY_CHARS = 256
 
 
@@ -41,8 +41,9 @@ class OnBadRow(StrEnum):
 class SubmitOptions:
     """Options of a submit. Columns go by name (a list, or one line of CSV); sizes are in bytes, times in seconds.
 
-    ``max_rejects`` is a number of rows (``10``) or a share of them (``"2.5%"``). The same input submitted again
-    with the same options and the same ``job_key`` continues the job instead of starting another.
+    ``max_rejects`` is a number of rows (``10``) or a share of them (``"2.5%"``). The same input
+    submitted again with the same options and the same ``job_key`` continues the job instead of
+    starting another.
     """
 
     header: HeaderPolicy = HeaderPolicy.STRIP

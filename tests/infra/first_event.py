@@ -2,9 +2,9 @@
 
 Usage: ``first_event.py ARTIFACT FOLDER RECORDING``.
 
-FOLDER is the function's own in the artifact; RECORDING was written by `tests.faults.sample_events`. Clients are
-made as ever, and asked for each method; only their answers are the recorded ones. Standard library only: the runtime's
-Python runs it.
+FOLDER is the function's own in the artifact; RECORDING was written by `tests.faults.sample_events`.
+Clients are made as ever, and asked for each method; only their answers are the recorded ones.
+Standard library only: the runtime's Python runs it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Published metrics and their dimensions: AWS's from its documentation, Tailrace's from its code.
 
-CloudWatch takes an alarm on a metric that nobody publishes, and says nothing: it stays without data for ever.
+CloudWatch takes an alarm on a metric that nobody publishes, and says nothing: it stays without data
+for ever.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ QUEUE, TOPIC, FUNCTION = frozenset({"QueueName"}), frozenset({"TopicName"}), fro
 TABLE, OPERATION = frozenset({"TableName"}), frozenset({"TableName", "Operation"})
 
 AWS: dict[tuple[str, Names], Names] = {
-    # The service's page calls its list exhaustive for asynchronous endpoints: no Invocations, no OverheadLatency.
-    # InvocationsProcessed is left out: the page has it with three s.
+    # The service's page calls its list exhaustive for asynchronous endpoints: no Invocations, no
+    # OverheadLatency. InvocationsProcessed is left out: the page has it with three s.
     ("AWS/SageMaker", ENDPOINT): frozenset({
         "ApproximateBacklogSize", "ApproximateBacklogSizePerInstance", "ApproximateAgeOfOldestRequest",
         "HasBacklogWithoutCapacity",

@@ -26,7 +26,8 @@ LOCKED = {
 }
 OURS = {"tailrace_core", "tailrace_consumers"}
 HANDLERS = {key: resource["Properties"]["Handler"] for key, resource in root().of_type("AWS::Lambda::Function").items()}
-# Unzipped: 10.4 MB, of which 5.0 are pydantic's compiled core; there were 6.4 more that no function imports.
+# Unzipped: 10.4 MB, of which 5.0 are pydantic's compiled core; there were 6.4 more that no function
+# imports.
 SIZE_LIMIT_BYTES = 12 * 1024 * 1024
 BARE = {"ProvideModel"}
 BARE_LIMIT_BYTES = 2 * 1024 * 1024

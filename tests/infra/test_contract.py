@@ -185,7 +185,8 @@ def test_the_root_hands_the_endpoint_every_parameter_and_uses_outputs_that_exist
 
 
 def test_the_role_may_notify_from_the_start_and_read_the_model_before_there_is_one() -> None:
-    # SageMaker tries sns:Publish when it creates the endpoint, and s3:GetObject when it creates the model.
+    # SageMaker tries sns:Publish when it creates the endpoint, and s3:GetObject when it creates the
+    # model.
     own = {
         action
         for owner, found in endpoint().role_statements()

@@ -47,6 +47,7 @@ def test_the_sam_cli_writes_every_shared_part_out(path: str) -> None:
 
 @pytest.mark.parametrize("path", paths())
 def test_no_logical_id_changes(path: str) -> None:
-    # CloudFormation replaces a resource whose logical id changes. A new resource is a new line in the snapshot.
+    # CloudFormation replaces a resource whose logical id changes. A new resource is a new line in
+    # the snapshot.
     found = {key: resource["Type"] for key, resource in as_deployed(path).body["Resources"].items()}
     assert found == LOGICAL_IDS[path]

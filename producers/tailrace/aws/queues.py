@@ -12,7 +12,8 @@ from tailrace_core.errors import AccessDeniedError, PermanentError
 BATCH = 10
 """Maximum number of messages in one call to SQS."""
 EMPTY_RECEIVES = 2
-"""A queue counts as empty after this many empty receives in a row; SQS may return one although it holds messages."""
+"""A queue counts as empty after this many empty receives in a row; SQS may return one although it
+holds messages."""
 MAX_VISIBILITY_TIMEOUT_S = 43_200
 _COUNTS = (
     "ApproximateNumberOfMessages",

@@ -9,7 +9,8 @@ import gc
 import sys
 
 _ALLOCATIONS = 50_000
-"""Surplus of allocations over deallocations that starts a garbage collection; Python's default is 700."""
+"""Surplus of allocations over deallocations that starts a garbage collection; Python's default is
+700."""
 
 
 _INTERRUPTED = 130
@@ -27,8 +28,8 @@ def main() -> None:
 
 
 def _main() -> None:
-    # A command allocates many lasting objects (botocore's models above all) and leaves few cycles. Collecting at the
-    # default rate took a third of a submit's time.
+    # A command allocates many lasting objects (botocore's models above all) and leaves few cycles.
+    # Collecting at the default rate took a third of a submit's time.
     gc.set_threshold(_ALLOCATIONS)
     try:
         import rich  # noqa: F401, PLC0415 - imported to report clearly that it is missing

@@ -1,7 +1,7 @@
 """Text for terminals: characters that would control one are escaped.
 
-Rows, reasons, keys and names come from outside. Raw, they could move the cursor, hide text or forge lines. Only text
-for people is escaped: JSON and data stay as they are.
+Rows, reasons, keys and names come from outside. Raw, they could move the cursor, hide text or forge
+lines. Only text for people is escaped: JSON and data stay as they are.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class TerminationError(KeyboardInterrupt):
 def signals_raise() -> Iterator[None]:
     """Raise `TerminationError` at the first signal; ignore further ones, so that they do not cut the clean-up short.
 
-    A signal with a handler already, or ignored (as under ``nohup``), keeps it. Outside of the main thread nothing
-    changes.
+    A signal with a handler already, or ignored (as under ``nohup``), keeps it. Outside of the main
+    thread nothing changes.
     """
     ours = threading.current_thread() is threading.main_thread()
     taken = [number for number in _SIGNALS if ours and signal.getsignal(number) is signal.SIG_DFL]

@@ -1,7 +1,7 @@
 """The cost model of a stack: at rest for a month, and for a number of rows.
 
-A test counts what a chunk uses (tests/contract/costs). Prices are an input (`tailrace.costs.prices`). The speed of the
-model is known only to its owner.
+A test counts what a chunk uses (tests/contract/costs). Prices are an input
+(`tailrace.costs.prices`). The speed of the model is known only to its owner.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Usage:
 
 
 CHUNK = Usage(puts=3, gets=2, write_units=12, read_units=4, publishes=1)
-"""Requests of the producer and the functions for a chunk with kept columns, scored at the first attempt."""
+"""Requests of the producer and the functions for a chunk with kept columns, scored at the first
+attempt."""
 AWS_OWN = Usage(puts=1, gets=1, publishes=1, queue_requests=6, function_runs=1)
 """Requests of AWS itself for such a chunk. The endpoint reads the input, writes the output and
 notifies. Two queues have a send, a receive and a delete each. A function gets one chunk at a time

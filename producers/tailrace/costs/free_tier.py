@@ -1,8 +1,8 @@
 """AWS's free tier per month in commercial regions; usage beyond it is paid.
 
-The free tier belongs to the whole account: if other work uses it up, the list price applies here. Like
-`tailrace.costs.prices`, it was written down without AWS's pages at hand, and is an input, not knowledge. It does not
-apply to China, where AWS's offers differ.
+The free tier belongs to the whole account: if other work uses it up, the list price applies here.
+Like `tailrace.costs.prices`, it was written down without AWS's pages at hand, and is an input, not
+knowledge. It does not apply to China, where AWS's offers differ.
 """
 
 from __future__ import annotations

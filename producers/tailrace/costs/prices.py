@@ -1,7 +1,7 @@
 """AWS's prices for the services of the pipeline: inputs of `tailrace.costs`, not knowledge.
 
-No price list was at hand when these were written down. Check them before you rely on a sum, or give your own
-(``python -m tailrace.costs --prices FILE``).
+No price list was at hand when these were written down. Check them before you rely on a sum, or give
+your own (``python -m tailrace.costs --prices FILE``).
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ IRELAND = Prices(
 )
 
 YUAN_FOR_A_DOLLAR = 7.0
-"""Beijing's list was not at hand: Ireland's prices times this stand in for it, as an order of magnitude and no more."""
+"""Beijing's list was not at hand: Ireland's prices times this stand in for it, as an order of
+magnitude and no more."""
 
 BEIJING = IRELAND.model_copy(
     update={

@@ -14,8 +14,9 @@ _BOM = b"\xef\xbb\xbf"
 def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
     """Return the chunk's new input object.
 
-    ``data`` holds as many records as were sent for the chunk, in the same order, with the sent columns and no others.
-    If the job repeats its header, the header comes first. If the job strips it, it may come first and is removed.
+    ``data`` holds as many records as were sent for the chunk, in the same order, with the sent
+    columns and no others. If the job repeats its header, the header comes first. If the job strips
+    it, it may come first and is removed.
 
     Raises:
         InputError: ``data`` does not; the message names the row and the remedy.

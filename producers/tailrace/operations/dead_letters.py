@@ -1,8 +1,8 @@
 """Dead letters: messages that a consumer or a subscription gave up on, to be inspected and redriven.
 
 A letter is sent to its source queue first and deleted afterwards. A crash in between leaves two
-copies, which every consumer here tolerates. SQS's own redrive (StartMessageMoveTask) does not serve:
-it refuses the dead-letter queues of subscriptions, and not every partition has it.
+copies, which every consumer here tolerates. SQS's own redrive (StartMessageMoveTask) does not
+serve: it refuses the dead-letter queues of subscriptions, and not every partition has it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, dec
 from tailrace_core.messages.notifications import decode_notification
 
 PROVENANCE = "tailrace-redriven"
-"""Message attribute with the message's redrives as JSON: how often, in which run, and from which queue."""
+"""Message attribute with the message's redrives as JSON: how often, in which run, and from which
+queue."""
 _MAX_ATTRIBUTES = 10
 _OUTPUT = "DeadLetterQueue"
 VISIBILITY_TIMEOUT_S = 120
@@ -32,7 +33,7 @@ class DeadLetterQueue:
     """A dead-letter queue of the stack, and its source queue, if letters can be sent there."""
 
     name: str
-    """Name that commands accept: ``failed``, ``succeeded``, ``retries``, ``results``, ``parked`` …"""
+    """Name that commands accept, such as ``failed``, ``succeeded``, ``retries`` or ``parked``."""
     url: str
     source_url: str | None
 

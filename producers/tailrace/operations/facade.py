@@ -19,7 +19,8 @@ from tailrace_core.ledger.port import Ledger
 class Operations:
     """Parked chunks, dead letters and the results queue of one stack; each part is built on first use.
 
-    ``execute`` carries out a call; ``read`` carries out one that gets an object, and returns the whole body.
+    ``execute`` carries out a call; ``read`` carries out one that gets an object, and returns the
+    whole body.
     """
 
     def __init__(

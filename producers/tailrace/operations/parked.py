@@ -12,7 +12,8 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import ChunkParked
 
 MAX_REDRIVES = 3
-"""Maximum redrives of a chunk without `force`: another retry does not fix what failed this often."""
+"""Maximum redrives of a chunk without `force`: another retry does not fix what failed this
+often."""
 
 
 class ParkedStatus(StrEnum):

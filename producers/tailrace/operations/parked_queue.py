@@ -20,7 +20,8 @@ from tailrace_core.objects.locations import parse_trusted
 MAX_MESSAGES = 1_000
 SCAN_TIMEOUT_S = 20.0
 VISIBILITY_TIMEOUT_S = 60
-"""Visibility timeout of messages that are listed, if the reader dies; otherwise they are released at once."""
+"""Visibility timeout of messages that are listed, if the reader dies; otherwise they are released
+at once."""
 SHOWN_BYTES = 16 * 1024
 _SHOWN_ROWS = 5
 

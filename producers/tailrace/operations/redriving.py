@@ -26,7 +26,8 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
 
 VISIBILITY_TIMEOUT_S = 600
-"""Visibility timeout while chunks are redriven; messages are released or deleted long before it ends."""
+"""Visibility timeout while chunks are redriven; messages are released or deleted long before it
+ends."""
 NO_REASON = "given up by a person"
 _REASON_CHARS = 500
 
@@ -77,7 +78,8 @@ class ParkedRedriver:
         """Start a parked chunk's next attempt, with the corrected rows of ``edit`` if given.
 
         Raises:
-            InputError: the chunk is not parked (any more) or was redriven too often, or the corrected rows do not fit.
+            InputError: the chunk is not parked (any more) or was redriven too often, or the
+                corrected rows do not fit.
         """
         parked = self._parked.find(name)
         self._require(parked, force=force)
@@ -97,7 +99,8 @@ class ParkedRedriver:
     ) -> RedriveRun:
         """Redrive all parked chunks, or all of a job; unless ``confirmed``, only report what would be done.
 
-        Stale messages are deleted. With a job, chunks whose message was lost are found in the ledger and redriven too.
+        Stale messages are deleted. With a job, chunks whose message was lost are found in the
+        ledger and redriven too.
         """
         listing = self._parked.receive(
             max_messages=max_messages, timeout_s=timeout_s, visibility_timeout_s=VISIBILITY_TIMEOUT_S

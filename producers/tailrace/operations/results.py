@@ -26,8 +26,9 @@ _WAIT_S = 20
 class ResultsReader:
     """Iterates over the events of a queue; a context manager.
 
-    An event is acknowledged when the next one is requested, or by `acknowledge`. If the caller raises or leaves the
-    loop, the current event is released on exit. Meanwhile a thread extends the visibility timeout of held messages.
+    An event is acknowledged when the next one is requested, or by `acknowledge`. If the caller
+    raises or leaves the loop, the current event is released on exit. Meanwhile a thread extends the
+    visibility timeout of held messages.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class ResultsReader:
     ) -> None:
         """Wait for more events forever with ``follow``; otherwise end when the queue is empty.
 
-        ``hidden_s`` is the visibility timeout in seconds. A message that is not an event is reported to
-        ``on_unreadable`` and left to the dead-letter queue.
+        ``hidden_s`` is the visibility timeout in seconds. A message that is not an event is
+        reported to ``on_unreadable`` and left to the dead-letter queue.
         """
         self._queue = queue
         self._follow = follow

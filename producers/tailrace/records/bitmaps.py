@@ -108,7 +108,8 @@ def join(pieces: Sequence[tuple[Words | None, int, int]]) -> Words:
 def _copy_bits(whole: Words, at: int, words: Words, start: int, size: int) -> None:
     """Copy ``size`` bits of ``words`` from ``start`` on to ``whole`` from ``at`` on."""
     word, bit = divmod(at, _BITS)
-    # Two neighbouring words make one word of the result; words before the first and after the last count as zero.
+    # Two neighbouring words make one word of the result; words before the first and after the last
+    # count as zero.
     first, by = divmod(start - bit, _BITS)
     until = first + word_count(bit + size)
     moved = np.zeros(until - first, np.uint64)
@@ -126,8 +127,8 @@ def _copy_bits(whole: Words, at: int, words: Words, start: int, size: int) -> No
 def prefix_parity(words: Words) -> Words:
     """Return the prefix parity: each bit of the result is the parity of the bits up to its position.
 
-    The result marks the stretches between an odd bit and the even bit after it. The odd bit's position belongs to the
-    stretch, the even bit's does not.
+    The result marks the stretches between an odd bit and the even bit after it. The odd bit's
+    position belongs to the stretch, the even bit's does not.
     """
     parity = words.copy()
     shifted = np.empty_like(words)
@@ -143,9 +144,10 @@ def prefix_parity(words: Words) -> Words:
 def each_holds(marks: Words, ends: Words, each: int) -> bool:
     """Report whether each stretch up to an end holds exactly ``each`` marks, with none after the last end.
 
-    Marks are counted up to each end: ``each`` before the first, twice as many before the second, and so on. The count
-    is taken modulo a number above ``each``, which is enough and much faster. If the count finds no fault, a stretch has
-    ``each`` marks or more by a multiple of that number; as the total is right, no stretch has more.
+    Marks are counted up to each end: ``each`` before the first, twice as many before the second,
+    and so on. The count is taken modulo a number above ``each``, which is enough and much faster.
+    If the count finds no fault, a stretch has ``each`` marks or more by a multiple of that number;
+    as the total is right, no stretch has more.
     """
     counted, ended = np.bitwise_count(marks), np.bitwise_count(ends)
     if counted.sum(dtype=np.int64) != each * ended.sum(dtype=np.int64):

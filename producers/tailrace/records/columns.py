@@ -51,12 +51,12 @@ class ColumnPlan:
     ) -> ColumnPlan:
         """Make the plan from column names; kept columns are not sent unless ``send`` names them too.
 
-        ``send`` and ``keep`` set the order of their columns. Without ``send``, all columns that are neither kept nor
-        dropped are sent, in the file's order.
+        ``send`` and ``keep`` set the order of their columns. Without ``send``, all columns that are
+        neither kept nor dropped are sent, in the file's order.
 
         Raises:
-            InputError: a column is unknown, is named twice, or is dropped and also kept or sent; or no column is left
-                to send.
+            InputError: a column is unknown, is named twice, or is dropped and also kept or sent; or
+                no column is left to send.
         """
         kept = _positions(columns, keep, "keep")
         dropped = _positions(columns, drop, "drop")
@@ -92,11 +92,12 @@ class ColumnPlan:
     def select(self, cut: Cut) -> SelectedColumns:
         """Select the sent and the kept columns of a cut.
 
-        Each sent record keeps its own line end (the last may have none). Each kept record ends with a newline. If the
-        plan changes nothing, the data passes through without a copy.
+        Each sent record keeps its own line end (the last may have none). Each kept record ends with
+        a newline. If the plan changes nothing, the data passes through without a copy.
 
         Raises:
-            RecordError: a record does not have one field for each column (the row counts within the cut).
+            RecordError: a record does not have one field for each column (the row counts within the
+                cut).
         """
         if self.is_identity:
             return SelectedColumns((cut.data,) if cut.data else (), ())
@@ -115,7 +116,8 @@ class ColumnPlan:
 class _Fields:
     """Starts and stops of a window's fields, as arrays of offsets with one entry for each record.
 
-    A field's delimiter stands at the field's stop. The carriage return of a line end belongs to no field.
+    A field's delimiter stands at the field's stop. The carriage return of a line end belongs to no
+    field.
     """
 
     def __init__(self, data: bytes, window: Window, columns: int, first_row: int) -> None:
@@ -222,7 +224,8 @@ def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple
     known = {name: position for position, name in enumerate(columns)}
     found: list[int] = []
     for name in names:
-        # A list may be written with spaces after its commas; a column that really has them takes precedence.
+        # A list may be written with spaces after its commas; a column that really has them takes
+        # precedence.
         name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, without spaces
         if name not in known:
             raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")

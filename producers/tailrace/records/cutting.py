@@ -22,7 +22,8 @@ from tailrace_core.errors import RecordTooLargeError
 SCAN_BYTES = 1024 * 1024
 """Size of a scan: enough to make its fixed cost small, and still in the CPU's cache."""
 _WINDOW_SCANS = 2
-"""A window holds more than this many scans: later steps do more work in the interpreter between NumPy operations."""
+"""A window holds more than this many scans: later steps do more work in the interpreter between
+NumPy operations."""
 
 DescribePosition = Callable[[int], str]
 """Describes an offset for error messages, as a place in the user's files."""
@@ -61,7 +62,8 @@ class _Section:
 class Cut:
     """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long; the windows tile its ``data``.
 
-    ``data`` and ``windows`` are assembled on first use. To pass the bytes on without a copy, take the ``pieces``.
+    ``data`` and ``windows`` are assembled on first use. To pass the bytes on without a copy, take
+    the ``pieces``.
     """
 
     def __init__(self, first_row: int, rows: int, sections: Sequence[_Section]) -> None:
@@ -119,7 +121,8 @@ class Limits:
     size_bytes: int
     record_bytes: int = MAX_RECORD_BYTES
     allow_large: bool = False
-    """True: a record over ``size_bytes`` makes a cut of its own, except the very first: then the limit is wrong."""
+    """True: a record over ``size_bytes`` makes a cut of its own, except the very first: then the
+    limit is wrong."""
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.size_bytes < 1:
@@ -164,7 +167,8 @@ class _Cutter:
         begin, self._read = self._read, self._read + len(block.data)
         ends = RankIndex(block.ends)
         passed = 0
-        # Records that end within the room are not over a limit, even if all records of the block do.
+        # Records that end within the room are not over a limit, even if all records of the block
+        # do.
         while (reach := builder.stop + self._room) < self._read or passed < ends.count:
             rows = ends.rank(min(reach, self._read) - begin) - passed
             if rows:

@@ -19,8 +19,8 @@ _AHEAD = 2
 def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBlock, None, None]:
     """Yield the scanned bytes in blocks of ``size_bytes`` or less.
 
-    A smaller block is all that its source had at the moment. It is passed on before the next one is read, which may
-    take long to come.
+    A smaller block is all that its source had at the moment. It is passed on before the next one is
+    read, which may take long to come.
     """
     scanner = _Scanner()
     ahead: deque[Future[ScannedBlock]] = deque()

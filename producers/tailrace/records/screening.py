@@ -17,7 +17,8 @@ from tailrace_core.errors import UnclosedQuoteError
 class ScreenedCut:
     """The bytes to send and to keep of a cut, and its rejected rows in order.
 
-    ``kept`` has one record for each row of the cut, with LF ends; it is empty when no column is kept.
+    ``kept`` has one record for each row of the cut, with LF ends; it is empty when no column is
+    kept.
     """
 
     sent: tuple[bytes, ...]
@@ -87,11 +88,13 @@ class Screener:
 def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> Iterator[Cut]:
     """Pass cuts on, and refuse a last record with a quote that swallows further lines.
 
-    Only the last record of an input can lack its closing quote. It then holds all that follows the quote, perhaps most
-    of the input. A quote that swallows no line makes a bad row like others, which the pre-flight check names.
+    Only the last record of an input can lack its closing quote. It then holds all that follows the
+    quote, perhaps most of the input. A quote that swallows no line makes a bad row like others,
+    which the pre-flight check names.
 
     Raises:
-        UnclosedQuoteError: the last record does so; ``describe`` says in the message where it begins.
+        UnclosedQuoteError: the last record does so; ``describe`` says in the message where it
+            begins.
     """
     offset = 0
     for cut in cuts:

@@ -29,7 +29,8 @@ class ScannedBlock:
     ends: Words
     """Newlines outside of quotes."""
     inside: Words | None
-    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there are none."""
+    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there
+    are none."""
     after: QuoteState
     """The quote state after the block."""
 
@@ -68,9 +69,11 @@ class Structure:
 
     size: int
     ends: Words
-    """Last byte of each record, a newline outside of quotes; for a last record without one, the byte after it."""
+    """Last byte of each record, a newline outside of quotes; for a last record without one, the
+    byte after it."""
     inside: Words | None
-    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there are none."""
+    """Bytes inside quotes, with the opening quotes and without the closing ones; None when there
+    are none."""
     rows: int
     unclosed: bool
     """True if the last record leaves its quote open; it has no line end then."""
@@ -133,7 +136,8 @@ def _exact(data: bytes, before: QuoteState) -> tuple[Words, QuoteState]:
     marked = np.zeros(bitmaps.word_count(len(data)) * 64, np.bool_)
     if spans:
         starts, stops = np.array(spans).T
-        # The closing quote does not count as quoted; a field that nothing closes ends with the data.
+        # The closing quote does not count as quoted; a field that nothing closes ends with the
+        # data.
         closings = stops - 1 if after is not QuoteState.QUOTED else np.append(stops[:-1] - 1, stops[-1])
         marked[starts] = True
         marked[closings[closings < len(data)]] ^= True

@@ -11,10 +11,12 @@ _ASCII = 0x7F
 _CONTINUATION_END = np.int8(-64)
 """Continuation bytes are 0x80 to 0xBF: as signed numbers, all values below this."""
 _LEADS = ((0xC0, 1), (0xE0, 2), (0xF0, 3))
-"""Lowest lead byte, and the number of continuation bytes that a character has from it on, at least."""
+"""Lowest lead byte, and the number of continuation bytes that a character has from it on, at
+least."""
 _NEVER = (b"\xc0", b"\xc1", *(bytes((octet,)) for octet in range(0xF5, 0x100)))
 _SECOND = ((b"\xe0", 0xA0, 0xC0), (b"\xed", 0x80, 0xA0), (b"\xf0", 0x90, 0xC0), (b"\xf4", 0x80, 0x90))
-"""Lead bytes whose second byte has narrower bounds (from, below); others would be overlong or no characters."""
+"""Lead bytes whose second byte has narrower bounds (from, below); others would be overlong or no
+characters."""
 
 
 def is_utf8(data: bytes, octets: Octets, start: int) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 from tailrace_core.errors import InputError
 
 BLOCK_BYTES = 1024 * 1024
-"""Size of a read: enough to make its fixed cost small, and little enough to stay in the CPU's cache."""
+"""Size of a read: enough to make its fixed cost small, and little enough to stay in the CPU's
+cache."""
 
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -34,8 +35,8 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     Gzip (any number of members) and zstd are decompressed, other data passes unchanged.
 
     Raises:
-        InputError: the data is cut off or damaged (with the offset in the compressed file), is in a format that holds
-            no CSV, or is zstd and ``zstandard`` is not installed.
+        InputError: the data is cut off or damaged (with the offset in the compressed file), is in a
+            format that holds no CSV, or is zstd and ``zstandard`` is not installed.
     """
     head, rest = peek(blocks, _SNIFF_BYTES)
     if head.startswith(_GZIP):

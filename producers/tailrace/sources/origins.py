@@ -18,7 +18,8 @@ from tailrace_core.errors import InputError, NotFoundError
 STDIN = "-"
 _S3 = "s3://"
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
-"""Bucket names as botocore accepts them, the oldest included; keys as text, without bytes that are not UTF-8."""
+"""Bucket names as botocore accepts them, the oldest included; keys as text, without bytes that are
+not UTF-8."""
 
 
 class Readable(Protocol):
@@ -54,7 +55,8 @@ def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list
     """Resolve a name to one origin, or a pattern to the files that match it, sorted by name.
 
     Raises:
-        InputError: the file or object does not exist, is a directory or may not be read, or no file matches.
+        InputError: the file or object does not exist, is a directory or may not be read, or no file
+            matches.
     """
     if name == STDIN:
         return [_standard_input(stdin)]
@@ -134,7 +136,8 @@ class _BorrowedStream:
     """A stream that its owner closes, not this module."""
 
     def __init__(self, stream: Readable) -> None:
-        # `read` of a buffered stream waits until it has all bytes; `read1` returns those that have come.
+        # `read` of a buffered stream waits until it has all bytes; `read1` returns those that have
+        # come.
         self.read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
 
     def close(self) -> None:

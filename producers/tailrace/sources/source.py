@@ -29,8 +29,9 @@ _SNIFF_BYTES = 64
 class Source:
     """One input from all names given; a context manager, to be read once.
 
-    ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``). ``columns`` are the
-    column names. ``bom_dropped`` tells whether the first file began with a byte order mark, which is not data.
+    ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``).
+    ``columns`` are the column names. ``bom_dropped`` tells whether the first file began with a byte
+    order mark, which is not data.
     """
 
     def __init__(self, origins: Sequence[Origin], header: HeaderPolicy) -> None:
@@ -38,7 +39,8 @@ class Source:
         self._policy = header
         self._read_before = 0
         self._files_read: list[tuple[int, int, str]] = []
-        """For each file so far: its offset in the data, the offset of the data in the file, its name."""
+        """For each file so far: its offset in the data, the offset of the data in the file, its
+        name."""
         self._consumed = False
         self._current = _OpenFile(origins[0])
         try:
@@ -63,8 +65,8 @@ class Source:
         """Open the names and check the head of each file; the head of a later stream is checked when it is reached.
 
         Raises:
-            InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another header than the
-                first; or the input holds only headers.
+            InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another
+                header than the first; or the input holds only headers.
         """
         if not names:
             raise InputError("no input is named: name a file, a pattern, s3://bucket/key, or - for standard input")
@@ -91,11 +93,13 @@ class Source:
 
         The bytes that a stream has at the moment make a block, however few they are.
 
-        If a file lacks its last newline and another file follows, a line end like its first record's is inserted.
+        If a file lacks its last newline and another file follows, a line end like its first
+        record's is inserted.
 
         Raises:
-            InputError: the source was read before. While reading: a file is cut off, damaged or unreadable, or ends
-                inside quotes although another follows; or a stream has another header than the first.
+            InputError: the source was read before. While reading: a file is cut off, damaged or
+                unreadable, or ends inside quotes although another follows; or a stream has another
+                header than the first.
         """
         if self._consumed:
             raise InputError("the input has been read already: open it again")

@@ -1,7 +1,8 @@
 """The plan of a submit, as values: the contents of each chunk, computed lazily and without effects.
 
-The plan follows from the bytes of the input and the rules alone. The sync client, the async client and the dry run
-share it. An interrupted submit continues by planning the same input again, which gives the same chunks.
+The plan follows from the bytes of the input and the rules alone. The sync client, the async client
+and the dry run share it. An interrupted submit continues by planning the same input again, which
+gives the same chunks.
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ class Planner:
         """Yield the chunks in order, then the seal; ``describe`` says in messages where an offset is.
 
         Raises:
-            RecordError: the first record is larger than a chunk may be, or a record is over the limit for records; a
-                quote is not closed and swallows lines; with ``OnBadRow.STOP``, the first bad row.
+            RecordError: the first record is larger than a chunk may be, or a record is over the
+                limit for records; a quote is not closed and swallows lines; with ``OnBadRow.STOP``,
+                the first bad row.
         """
         rows_total = 0
         limits = Limits(rows=self.settings.chunk_rows, size_bytes=self._max_bytes, allow_large=True)

@@ -30,7 +30,8 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 
 DUE_S = 300.0
-"""When the reconciler first checks a chunk, counted from the intent and again from the invocation."""
+"""When the reconciler first checks a chunk, counted from the intent and again from the
+invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ class ChunkSteps:
         if not task.plan.rows_sent:
             part = self._part(task.plan)
             chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
-            # Effects come before the chunk is settled, so that a crash repeats them; the event's id stays the same.
+            # Effects come before the chunk is settled, so that a crash repeats them; the event's id
+            # stays the same.
             yield self._publish(self._part_ready(chunk, part))
             self._require((yield from self.ledger.add_rejected(chunk)))
             return None
@@ -234,7 +236,8 @@ class ChunkSteps:
                 ) from exc
             raise
         if not answer.get("OutputLocation"):
-            # The answer broke off, so the request may or may not be accepted. The reconciler invokes the chunk again.
+            # The answer broke off, so the request may or may not be accepted. The reconciler
+            # invokes the chunk again.
             return
         yield from self.ledger.confirm(
             replace(
@@ -246,7 +249,8 @@ class ChunkSteps:
         )
 
     def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
-        # With a checksum given, botocore sends the body as it is; to calculate one, it would read it in small pieces.
+        # With a checksum given, botocore sends the body as it is; to calculate one, it would read
+        # it in small pieces.
         params = {
             "Bucket": self.stack.bucket,
             "Key": key,
@@ -282,7 +286,8 @@ class ChunkSteps:
         return f"s3://{self.stack.bucket}/{key}"
 
     def _require(self, opened: OpenOutcome) -> None:
-        # EXISTS: another submit with the same key is ahead. Invoking twice does no harm; never invoking does.
+        # EXISTS: another submit with the same key is ahead. Invoking twice does no harm; never
+        # invoking does.
         if opened is OpenOutcome.CLOSED:
             raise JobClosedError(f"job {self.job_id} was closed while it was being submitted", job_id=self.job_id)
 

@@ -56,7 +56,8 @@ class Call:
 class BodyCall(Call):
     """A call of S3 whose answer is the whole body, as bytes. Only the clients' executors know it.
 
-    They read the body within the call's retries, so that a connection that breaks while reading is retried too.
+    They read the body within the call's retries, so that a connection that breaks while reading is
+    retried too.
     """
 
 

@@ -1,6 +1,7 @@
 """IAM's evaluation of policies, as far as the template uses it: what it does not know it refuses to judge.
 
-Source of the rules: AWS's "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
+Source of the rules: AWS's "Policy evaluation logic" and "IAM JSON policy elements: Condition
+operators".
 """
 
 from __future__ import annotations

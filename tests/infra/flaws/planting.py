@@ -62,7 +62,8 @@ def put(path: str, value: Any) -> Plant:
     """Replace a value.
 
     Args:
-        path: ``Bucket.A.0.B`` leads into properties, ``Role#Sid.A`` into a statement, ``Bucket!A`` beside them.
+        path: ``Bucket.A.0.B`` leads into properties, ``Role#Sid.A`` into a statement, ``Bucket!A``
+            beside them.
         value: What to put there.
     """
     place, key = _place(path)

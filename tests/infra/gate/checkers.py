@@ -16,7 +16,8 @@ Checker = Callable[[Sequence[Deployment]], Iterable[Finding]]
 
 # Those that run in this process, in a fraction of a second for a deployment.
 QUICK: dict[str, Checker] = {"rules": rules_kept, "access": access, "validate": valid, "control-tower": controls}
-# Those that start a program, which is what takes the time: they are given many deployments at once. The slowest first.
+# Those that start a program, which is what takes the time: they are given many deployments at once.
+# The slowest first.
 PROGRAMS: dict[str, Checker] = {
     "checkov": checkov,
     "cfn-lint": linted,

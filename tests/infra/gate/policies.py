@@ -9,7 +9,8 @@ from tests.infra.gate.deployments import Deployment
 from tests.infra.gate.findings import Finding
 from tests.infra.gate.tools import CHECKS, output
 
-# Reads {name: policy} and writes [name, issue, message] for each finding; it runs where parliament is installed.
+# Reads {name: policy} and writes [name, issue, message] for each finding; it runs where parliament
+# is installed.
 _SCRIPT = """
 import json, sys, warnings
 warnings.simplefilter("ignore")

@@ -52,7 +52,8 @@ def _engine(kinds: frozenset[str]) -> CompositeEngine:
     return CompositeEngine(CompositeEngineConfig(guard_rules=[file_to_external_rule_source(rule) for rule in used]))
 
 
-# Hard-coded ARNs and accounts: what is looked at here is filled in with some; a rule of ours looks at what is written.
+# Hard-coded ARNs and accounts: what is looked at here is filled in with some; a rule of ours looks
+# at what is written.
 FILLED_IN = ["W9002", "W9013"]
 
 

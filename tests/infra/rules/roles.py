@@ -57,8 +57,8 @@ def roles_hold_nothing_but_their_own_policy(template: Template) -> Iterator[str]
         for policy in template.properties(role).get("ManagedPolicyArns", []):
             if not target(policy):
                 yield f"{role} holds {policy}, which somebody else writes"
-    # SageMaker tries sns:Publish when it creates the endpoint. A policy separate from the role might
-    # come too late.
+    # SageMaker tries sns:Publish when it creates the endpoint. A policy separate from the role
+    # might come too late.
     for key in template.of_type("AWS::IAM::Policy"):
         yield f"{key} stands apart from its role"
 

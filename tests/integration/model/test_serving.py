@@ -235,7 +235,8 @@ def test_a_request_under_way_is_answered_before_the_end(start: Start) -> None:
     with socket.create_connection(("127.0.0.1", ending.port), timeout=20) as connection:
         head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {len(ONE)}\r\n"
         connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
-        # Its head has been read, so the request is under way; then the end, then the rest of the body.
+        # Its head has been read, so the request is under way; then the end, then the rest of the
+        # body.
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(ONE[:10])
         ending.process.send_signal(signal.SIGTERM)

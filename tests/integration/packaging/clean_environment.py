@@ -27,8 +27,8 @@ class CleanEnvironment:
     def make(cls, folder: Path, wanted: Iterable[Requirement], wheels: Sequence[Path]) -> CleanEnvironment:
         """Make an environment with what `wanted` depends on, and with `wheels`; it needs no network.
 
-        The dependencies are links into the environment that runs the tests: a dependency that a wheel does not
-        declare is not there, and importing it fails.
+        The dependencies are links into the environment that runs the tests: a dependency that a
+        wheel does not declare is not there, and importing it fails.
         """
         venv.create(folder, with_pip=False, symlinks=True)
         site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"

@@ -113,7 +113,8 @@ def test_a_submit_that_died_at_any_call_is_continued_to_the_same_end(
             where = f"died {'after' if after else 'before'} call {dies_at}: {first.calls[-1].operation}"
             assert end_state(stack, job_id) == expected, where
             invoked = invocations(first) + invocations(second)
-            # What is known to be invoked is not invoked again; between the call and its confirmation nobody knows.
+            # What is known to be invoked is not invoked again; between the call and its
+            # confirmation nobody knows.
             assert len(invoked) - len(set(invoked)) <= 1, where
             assert len(set(invoked)) == 3, where
     jobs = stack.ledger().jobs(1000)

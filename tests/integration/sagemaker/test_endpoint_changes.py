@@ -116,7 +116,8 @@ def test_scaling_to_zero_keeps_the_queue_and_scaling_up_works_it_off(lab: Lab) -
     assert (_admin(lab, name)["backlog"], _admin(lab, name)["instances"]) == (1, [])
     assert _scale(lab, name, 2)["CurrentInstanceCount"] == 2
     assert lab.success.next()["invocationStatus"] == "Completed"
-    # The request is off the queue when its notification is published, which is heard a little before.
+    # The request is off the queue when its notification is published, which is heard a little
+    # before.
     shown = eventually(lambda: None if (one := _admin(lab, name))["backlog"] else one, "an empty queue")
     assert len({url for one in shown["instances"] for url in one["urls"]}) == 2
 

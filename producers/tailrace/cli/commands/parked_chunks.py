@@ -44,7 +44,8 @@ def list_(
 ) -> None:
     """List parked chunks; messages of chunks that need no action any more are shown as stale.
 
-    Reads the parked queue for up to 20 s and releases its messages at once; with --job, reads the ledger instead.
+    Reads the parked queue for up to 20 s and releases its messages at once;
+    with --job, reads the ledger instead.
 
     Example:
       tailrace parked list --stack demand --json

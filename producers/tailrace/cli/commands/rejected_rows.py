@@ -32,8 +32,8 @@ def rejects(
 ) -> None:
     """Print the rejected rows of a finished job as CSV: row (from 0), reason, and the columns of the input.
 
-    Fix the rows and submit the file again, with the same options and --drop row,reason. With --json, each row is one
-    object on a line.
+    Fix the rows and submit the file again, with the same options and --drop row,reason.
+    With --json, each row is one object on a line.
 
     Example:
       tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output rejects.csv

@@ -20,7 +20,8 @@ def written(rows: list[list[str]], end: str) -> bytes:
 
 
 def quoted(cell: str) -> str:
-    # The csv module's writer leaves a lone carriage return bare, which its own reader takes for the end of a line.
+    # The csv module's writer leaves a lone carriage return bare, which its own reader takes for the
+    # end of a line.
     return '"' + cell.replace('"', '""') + '"' if any(each in cell for each in ',"\r\n') else cell
 
 

@@ -49,7 +49,8 @@ def test_a_fifo_is_written_to_and_stays_a_fifo(tmp_path: Path) -> None:
 
 
 def test_a_device_that_a_link_leads_to_stays_a_device_and_the_link_a_link(tmp_path: Path) -> None:
-    # By way of a link in a folder of our own: a defect would else turn the machine's device into a file.
+    # By way of a link in a folder of our own: a defect would else turn the machine's device into a
+    # file.
     link = tmp_path / "null"
     link.symlink_to(os.devnull)
     write(link)

@@ -60,7 +60,8 @@ def test_the_csv_module_reads_the_selected_columns(case: tuple[Table, ColumnPlan
     for chosen, parts in ((plan.sent, sent), (plan.kept, kept)):
         read = list(csv.reader(io.StringIO(b"".join(parts).decode(), newline=""), strict=True))
         expected = [[row[column] for column in chosen] for row in table.rows] if chosen else []
-        # To the csv module nothing between two line ends is no row, and nothing at the end not even an empty one.
+        # To the csv module nothing between two line ends is no row, and nothing at the end not even
+        # an empty one.
         assert [row for row in read if row not in ([], [""])] == [row for row in expected if row != [""]]
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tailrace_local.demo.model.scoring import Answer
 
 XGBOOST_LIMIT_BYTES = 6 * 1024 * 1024
-"""Default limit of SageMaker's XGBoost container; `MAX_CONTENT_LENGTH` changes it, there and here."""
+"""Default limit of SageMaker's XGBoost container; `MAX_CONTENT_LENGTH` changes it, there and
+here."""
 
 _LOG = logging.getLogger(__name__)
 _DISCARD_BYTES = 256 * 1024 * 1024

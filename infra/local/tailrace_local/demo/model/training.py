@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HELD_OUT_ROWS = 20_000
 _HIDDEN_SHARE = 0.03
-"""Share of each code that is hidden in training, so that the model learns to predict unknown codes."""
+"""Share of each code that is hidden in training, so that the model learns to predict unknown
+codes."""
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,8 @@ class Selection(_Strict):
     every: int | None = Field(default=None, ge=1)
     """Every n-th of the requests that meet the conditions above, in order of arrival."""
     rate: float | None = Field(default=None, gt=0, le=1)
-    """The share of the requests that meet the conditions above; drawn from seed, rule and request, not from order."""
+    """The share of the requests that meet the conditions above; drawn from seed, rule and request,
+    not from order."""
     after: int = Field(default=0, ge=0)
     """Number of matching requests to skip first."""
     limit: int | None = Field(default=None, ge=1)
@@ -257,8 +258,9 @@ class FaultPlan(_Strict):
 
     seed: int = 0
     identity: re.Pattern[str] = re.compile(r"(?<=\.).+")
-    """The part of an inference id that identifies a request, for `rate`. The default drops the text before the first
-    dot, such as a job id that is new at every run. Without a match, the whole id counts."""
+    """The part of an inference id that identifies a request, for `rate`. The default drops the text
+    before the first dot, such as a job id that is new at every run. Without a match, the whole id
+    counts."""
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
