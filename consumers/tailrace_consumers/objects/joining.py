@@ -1,4 +1,4 @@
-"""The lines of a part: kept columns, predictions, and blanks for rejected rows, joined in batches."""
+"""Joins a part's lines in batches: kept columns, predictions, and blanks for rejected rows."""
 
 from __future__ import annotations
 

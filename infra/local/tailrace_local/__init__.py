@@ -1,1 +1,4 @@
-"""The local cloud: Tailrace on one machine, on emulators of AWS and SageMaker, with a demo model and its data."""
+"""The local cloud: Tailrace on one machine, on emulators of AWS and SageMaker.
+
+It comes with a demo model and its data.
+"""

@@ -1,4 +1,4 @@
-"""Child processes that lead a group each, with a record on disk from which a later process can end them."""
+"""Child processes that lead a group each, recorded on disk so that a later process can end them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ProcessRecord:
             return None
 
     def write(self, folder: Path, name: str | None = None) -> Path:
-        """Write the record to `folder`, as `<name>.json` or under a name that is unique to the process."""
+        """Write the record to `folder`, as `<name>.json` or under a name unique to the process."""
         folder.mkdir(parents=True, exist_ok=True)
         name = name or f"{self.what.replace('/', '-').replace(' ', '-')}-{self.pid}"
         path = folder / f"{name}.json"
@@ -59,7 +59,7 @@ class ProcessRecord:
         return path
 
     def members(self) -> list[psutil.Process]:
-        """List the living processes of the group: none if the pid now belongs to another process."""
+        """List the group's living processes: none if the pid now belongs to another process."""
         import psutil  # noqa: PLC0415 - a cloud that starts in a fresh state directory does not need it
 
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -77,7 +77,7 @@ class ProcessRecord:
         return found
 
     def alive(self) -> bool:
-        """Whether the leader itself still runs."""
+        """True if the leader itself still runs."""
         return any(process.pid == self.pid for process in self.members())
 
     def signal(self, number: signal.Signals) -> bool:
@@ -114,7 +114,9 @@ class ProcessGroup:
         name: str | None = None,
         url: str | None = None,
     ) -> ProcessGroup:
-        """Start `argv` in a session of its own and write its record to the folder `records`, as `<name>.json`.
+        """Start `argv` in a session of its own and record it in the folder `records`.
+
+        The record's file is `<name>.json`.
 
         Raises:
             OSError: the program cannot be started.
@@ -134,18 +136,18 @@ class ProcessGroup:
 
     @property
     def running(self) -> bool:
-        """Whether the leader still runs."""
+        """True if the leader still runs."""
         return self.child.poll() is None
 
     def end(self, *, grace_s: float = 2.0) -> int:
-        """Send SIGTERM to the group, then SIGKILL after `grace_s`; return the leader's exit status."""
+        """Send SIGTERM to the group, SIGKILL after `grace_s`; return the leader's status."""
         self.signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(grace_s)
         return self.kill()
 
     def kill(self) -> int:
-        """Send SIGKILL to the rest of the group and remove the record; return the leader's exit status."""
+        """Send the group SIGKILL, remove the record, return the leader's exit status."""
         self.signal(signal.SIGKILL)
         status = self.child.wait(10)
         self.remove_record()

@@ -97,7 +97,7 @@ class StateDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether this is a local cloud's state directory."""
+        """True if this is a local cloud's state directory."""
         return self._marker.exists()
 
     def remove(self) -> None:

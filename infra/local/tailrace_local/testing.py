@@ -1,4 +1,7 @@
-"""Clouds for tests: each has its own state directory, and ends with the test process, even by SIGKILL."""
+"""Clouds for tests, each with its own state directory.
+
+A cloud ends with the test process, even by SIGKILL.
+"""
 
 from __future__ import annotations
 

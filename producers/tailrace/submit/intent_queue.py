@@ -32,12 +32,12 @@ class IntentQueue:
 
     @property
     def ready(self) -> bool:
-        """Whether the next chunk is there."""
+        """True if the next chunk is there."""
         return self._next in self._uploaded
 
     @property
     def full(self) -> bool:
-        """Whether a full transaction is there."""
+        """True if a full transaction is there."""
         return all(place in self._uploaded for place in range(self._next, self._next + MAX_BATCH))
 
     def take(self) -> list[ChunkTask]:

@@ -43,7 +43,10 @@ def state(named: Path | None) -> StateDirectory:
 
 @contextlib.contextmanager
 def report_errors() -> Iterator[None]:
-    """Report errors as one message and exit with 1; treat SIGTERM as an interrupt, which stops what was started."""
+    """Report errors as one message and exit with 1.
+
+    SIGTERM counts as an interrupt, which stops what was started.
+    """
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Builds the functions (`sam build`) and trains the demo's model, each once for the same sources."""
+"""Builds the functions (`sam build`) and trains the demo's model, once for the same sources."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Builder:
         return built, missing
 
     def model(self) -> tuple[Path, bool]:
-        """Train the demo's model; return the path of model.tar.gz, and whether it had to be trained.
+        """Train the demo's model; return the path of model.tar.gz, and True if it was trained now.
 
         Raises:
             BuildError: the training failed.
@@ -107,7 +107,7 @@ class Builder:
 
 @contextlib.contextmanager
 def _built_once(product: Path, stamp: Path, wanted: str) -> Iterator[bool]:
-    """Yield whether the block must build the product: True unless the stamp has the wanted fingerprint.
+    """Yield True if the block must build the product: the stamp lacks the wanted fingerprint.
 
     Writes the stamp when the block succeeds. Other processes wait meanwhile; as each build has a
     timeout, so has the wait.
@@ -142,7 +142,10 @@ def fingerprint(paths: Iterable[Path], *, extra: Iterable[str] = ()) -> str:
 
 
 def sam_environment(credentials: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the caller's environment without its AWS settings: the SAM CLI must never reach a real account."""
+    """Return the caller's environment without its AWS settings.
+
+    The SAM CLI must never reach a real account.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return {
         **kept,

@@ -21,14 +21,14 @@ _POLL_S = 0.05
 
 
 def model_image(region: str, account_id: str) -> str:
-    """Return the image name of the demo's model, in the form that SageMaker requires; it is in no registry."""
+    """Return the image name of the demo's model, in SageMaker's form; it is in no registry."""
     return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_MODEL_REPOSITORY}"
 
 
 def settings_for(
     workspace: Workspace, state: StateDirectory, *, region: str, account_id: str, enforce_iam: bool
 ) -> CloudSettings:
-    """Return the settings of a cloud that runs from this checkout and serves the demo's model for its image."""
+    """Return the settings of a cloud that runs from this checkout and serves the demo's model."""
     model = Image(
         argv=[str(workspace.tool("model")), "-m", "tailrace_local.demo.model", "serve"],
         environment={"PYTHONPATH": workspace.sources},
@@ -95,7 +95,10 @@ class Launcher:
 
     @contextlib.contextmanager
     def _pipe(self) -> Iterator[tuple[int, ...]]:
-        """Yield the pipe end that an attached cloud watches; the other end closes with this process at the latest."""
+        """Yield the pipe end that an attached cloud watches.
+
+        The other end closes with this process at the latest.
+        """
         if not self._attached:
             yield ()
             return
@@ -118,7 +121,7 @@ class Launcher:
         raise StartError(f"the cloud did not answer within {timeout_s:.0f} s", log=self._state.cloud_log)
 
     def reap(self) -> None:
-        """Wait for the cloud that was started here, once it has ended, so that it does not stay a zombie."""
+        """Wait for the cloud that was started here, once it has ended, so that no zombie stays."""
         if self._group:
             # A leader can look dead while its threads are still ending; its status comes after
             # that.
@@ -134,7 +137,7 @@ class Launcher:
 
 
 def is_up(state: StateDirectory) -> bool:
-    """Whether the cloud's process runs and listens."""
+    """True if the cloud's process runs and listens."""
     running = any(record.what == CLOUD and record.alive() for record in state.records().values())
     return running and state.read_address() is not None
 

@@ -13,7 +13,7 @@ _POLL_S = 0.3
 
 
 class LogFiles:
-    """Finds logs by name: `cloud`, `deploy`, a function's logical id, a model server's file name."""
+    """Finds logs by name: `cloud`, `deploy`, a function's logical id, a model server's file."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
@@ -46,7 +46,7 @@ class LogFiles:
     def lines(
         self, names: Sequence[str], *, follow: bool, pause: Callable[[float], None] = time.sleep
     ) -> Iterator[tuple[str, str]]:
-        """Yield (name, line) of the existing lines and, with `follow`, of new ones until the cloud is removed."""
+        """Yield (name, line) of each line; with `follow`, new ones too until the cloud is gone."""
         self.chosen(names)
         positions: dict[Path, int] = {}
         while True:

@@ -21,7 +21,7 @@ def end_all(
     grace_s: float = 5.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """End the cloud, which ends its children, then the rest; return how many processes had to be ended."""
+    """End the cloud, which ends its children, then the rest; return how many had to be ended."""
     records = list(state.records().values())
     cloud = [record for record in records if record.what == CLOUD]
     ended = _end(cloud, cloud_grace_s, say)

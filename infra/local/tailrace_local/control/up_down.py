@@ -152,7 +152,7 @@ class LocalCloud:
         return facts
 
     def _parameters(self, plan: CloudOptions, built: Path, deployment: Deployment, builder: Builder) -> dict[str, str]:
-        """Return the caller's parameters, and the demo's model if the template has parameters for it."""
+        """Return the caller's parameters, and the demo's model if the template takes a model."""
         declared = deployment.declared_parameters(built)
         unknown = sorted(set(plan.parameters) - declared)
         if unknown:

@@ -61,7 +61,7 @@ class Workspace:
         return path
 
     def build_environment(self) -> dict[str, str]:
-        """Return the variables with which `sam build` builds for this machine's interpreter instead of AWS's.
+        """Return the variables that make `sam build` use this machine's interpreter, not AWS's.
 
         consumers/Makefile reads them. Values that the caller has set take precedence.
         """

@@ -58,7 +58,7 @@ _SIZE = re.compile(r"(\d+)\s*(|k|m|g|t)(i?)b?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Demand:
-    """The data to generate: `rows`, or as many whole rows as fit into `size_bytes`; exactly one of the two.
+    """The data to generate: `rows`, or as many as fit into `size_bytes`; exactly one of the two.
 
     The shares (0 to 1) plant difficult rows: `quoted` rows have a comma, doubled quotes and a
     newline in the subcategory; `bad` rows have a price that is not a number; `unknown` rows have a
@@ -92,7 +92,7 @@ class Demand:
 
 
 def chunks(demand: Demand) -> Iterator[bytes]:
-    """Yield the data as CSV, in pieces of at most `BLOCK_ROWS` whole records; the header is a piece of its own."""
+    """Yield the CSV: the header, then pieces of at most `BLOCK_ROWS` whole records."""
     end = "\r\n" if demand.crlf else "\n"
     room = sys.maxsize if demand.size_bytes is None else demand.size_bytes
     rows = sys.maxsize if demand.rows is None else demand.rows

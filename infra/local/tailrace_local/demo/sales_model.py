@@ -1,4 +1,7 @@
-"""The shop whose demand the demo predicts: its catalogue, its locations, the effects on sales, and random draws."""
+"""The shop whose demand the demo predicts.
+
+It has a catalogue, locations, effects on sales, and random draws.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,10 @@ def draw_block(seed: int, block: int) -> Draw:
 
 
 def unit_sales(draw: Draw) -> NDArray[np.float64]:
-    """Return the units sold in each row, BLOCK_ROWS whole numbers, by the formula in `tailrace_local.demo.demand`."""
+    """Return the units sold in each row, BLOCK_ROWS whole numbers.
+
+    The formula is in `tailrace_local.demo.demand`.
+    """
     shop = build_shop()
     category = shop.category[draw.product]
     logarithm = (
@@ -122,7 +128,10 @@ def build_shop() -> Shop:
 
 
 def _day_effects(draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return logarithms, categories x DAYS: a weekly rhythm, a season with its own peak, and growth."""
+    """Return logarithms, categories x DAYS: a weekly rhythm, a season with a peak, and growth.
+
+    Each category's season has its own peak.
+    """
     day = np.arange(DAYS)
     weekend, amplitude, peak = (draws[row][:, np.newaxis] for row in range(3))
     week = (0.1 + 0.4 * weekend) * np.isin(day % 7, (4, 5))  # the first day is a Monday: Friday and Saturday

@@ -1,4 +1,4 @@
-"""Shared parts of the emulators: request validation, errors, CloudFormation handlers, an HTTP server.
+"""Shared parts of the emulators.
 
-Imports nothing else of ours.
+Request validation, errors, CloudFormation handlers, an HTTP server. Imports nothing else of ours.
 """

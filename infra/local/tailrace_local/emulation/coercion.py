@@ -27,7 +27,7 @@ def input_shape(operation: str, *, service: str) -> Any:
 
 
 def coerce_value(shape: Any, value: Any) -> Any:  # noqa: PLR0911 - one case a type
-    """Convert `value` and its parts to the types of the shape; a value that does not fit stays as it is."""
+    """Convert `value` and its parts to the shape's types; a value that does not fit stays."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         return {
             name: coerce_value(shape.members[name], item) if name in shape.members else item

@@ -26,7 +26,7 @@ class ApiError(EmulatorError):
 
 
 class ResourceError(EmulatorError):
-    """A resource could not be created, updated or deleted; the message is the stack event's reason."""
+    """A resource was not created, updated or deleted; the message is the stack event's reason."""
 
 
 def validation(message: str) -> ApiError:

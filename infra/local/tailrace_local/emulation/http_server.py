@@ -55,7 +55,7 @@ class AsgiEmulator(Protocol):
     """An ASGI application that knows which requests are its own and works in the background."""
 
     def handles(self, scope: Scope) -> bool:
-        """Whether the emulator answers this request."""
+        """True if the emulator answers this request."""
         ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Pace:
-    """Multiplies durations: with a time scale of 0.01, a minute passes in 0.6 s. It may change at any time.
+    """Multiplies durations: with a time scale of 0.01, a minute passes in 0.6 s.
 
-    It applies to alarms' periods, scaling's cooldowns and the interval of metrics. Timestamps are
-    the clock's.
+    The scale may change at any time. It applies to alarms' periods, scaling's cooldowns and the
+    interval of metrics. Timestamps are the clock's.
     """
 
     def __init__(self, time_scale: float = 1.0) -> None:

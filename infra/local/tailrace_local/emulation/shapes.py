@@ -105,7 +105,7 @@ def _range_faults(limits: dict[str, Any], size: float, verb: str, shown: str, pa
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a Java pattern of the service model; one that Python cannot express matches everything."""
+    """Compile a Java pattern of the service model; one unknown to Python matches everything."""
     # The model's patterns match whole values, but some lack a `+` after a negated set: `([^/])`
     # after `://`.
     text = pattern.replace("\\z", "\\Z").replace("://([^/])/?(.*)", "://([^/]+)/?(.*)")

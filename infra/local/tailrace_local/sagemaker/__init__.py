@@ -1,7 +1,7 @@
-"""A SageMaker emulator: the control plane, real-time and asynchronous endpoints, in front of local model servers.
+"""A SageMaker emulator in front of local model servers.
 
-Imports `tailrace_local.emulation` and `tailrace_local.processes`, and nothing else of the local
-cloud.
+It has the control plane, and real-time and asynchronous endpoints. Imports
+`tailrace_local.emulation` and `tailrace_local.processes`, and nothing else of the local cloud.
 """
 
 from tailrace_local.emulation.errors import ApiError, EmulatorError, ResourceError

@@ -1,4 +1,7 @@
-"""Runs the emulator on its own, in front of any S3, SNS and STS: `python -m tailrace_local.sagemaker --help`."""
+"""Runs the emulator on its own, in front of any S3, SNS and STS.
+
+`python -m tailrace_local.sagemaker --help` lists its options.
+"""
 
 import argparse
 import asyncio

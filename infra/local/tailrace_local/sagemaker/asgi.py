@@ -67,7 +67,10 @@ class Response:
 
 
 class AbortedResponse(Response):
-    """A response that breaks off the connection, so that the caller does not know whether its request was accepted."""
+    """A response that breaks off the connection.
+
+    The caller does not know if its request was accepted.
+    """
 
     async def send(self, send: Send, request_id: str) -> None:
         """Announce a body and end without it: the server then closes the connection."""

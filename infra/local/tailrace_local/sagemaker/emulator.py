@@ -86,7 +86,7 @@ class Emulator:
         self._background: list[asyncio.Task[None]] = []
 
     def handles(self, scope: Scope) -> bool:
-        """Whether an ASGI scope is a request for SageMaker or for the admin API."""
+        """True if an ASGI scope is a request for SageMaker or for the admin API."""
         if scope.get("type") != "http":
             return False
         headers = headers_of(scope)
@@ -130,7 +130,7 @@ class Emulator:
         return await self._runtime.invoke_async(name, headers, receive)
 
     async def start(self) -> None:
-        """Create the folders, kill the model servers that a crashed emulator left, start the background tasks."""
+        """Create the folders, kill a crashed emulator's servers, start the background tasks."""
         for folder in ("processes", "logs", "models", "spool"):
             (self._settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
         kill_leftovers(self._settings.state_dir / "processes")
@@ -182,7 +182,7 @@ class Emulator:
                     warned = True
 
     def _measured(self) -> dict[str, list[MetricDatum]]:
-        """Return the period's metrics by execution role; those of a deleted endpoint are dropped."""
+        """Return the period's metrics by execution role; drop those of a deleted endpoint."""
         roles = {one.name: one.deployment.role_arn for one in self.registry.endpoints if one.deployment}
         found: dict[str, list[MetricDatum]] = defaultdict(list)
         endpoints = self.registry.endpoints

@@ -19,7 +19,7 @@ class ModelResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is 2xx."""
+        """True if the status is 2xx."""
         return self.status // 100 == 2  # noqa: PLR2004 - the class of success
 
 
@@ -97,7 +97,7 @@ class ModelClient(Protocol):
     """HTTP client of a model server."""
 
     async def ping(self, url: str) -> bool:
-        """Whether `GET /ping` answers 200."""
+        """True if `GET /ping` answers 200."""
         ...
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
@@ -117,7 +117,7 @@ class Server(Protocol):
         ...
 
     def alive(self) -> bool:
-        """Whether its process still runs."""
+        """True if its process still runs."""
         ...
 
     def kill(self) -> None:

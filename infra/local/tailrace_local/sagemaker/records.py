@@ -43,7 +43,10 @@ class Model(Record):
 
     @property
     def role_arn(self) -> str:
-        """The execution role: it downloads the model's data and, behind an endpoint, makes every call to AWS."""
+        """The execution role.
+
+        It downloads the model's data and, behind an endpoint, makes every call to AWS.
+        """
         return str(self.request.get("ExecutionRoleArn", ""))
 
     @property

@@ -1,7 +1,7 @@
-"""The trained model as files: `model.json` and `trees.joblib`, in a folder or as SageMaker's `model.tar.gz`.
+"""The trained model as files, in a folder or as SageMaker's `model.tar.gz`.
 
-`trees.joblib` is a pickle, as scikit-learn's models are: loading one can run any code, so load
-trusted files only.
+The files are `model.json` and `trees.joblib`. `trees.joblib` is a pickle, as scikit-learn's models
+are: loading one can run any code, so load trusted files only.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def save(regressor: Regressor, facts: dict[str, Any], output: Path) -> None:
 
 
 def facts_of(archive: Path) -> dict[str, Any]:
-    """Read the facts in `model.tar.gz`; empty if the file is missing or is no artefact of this model."""
+    """Read the facts in `model.tar.gz`; empty if it is missing or no artefact of this model."""
     try:
         with tarfile.open(archive, "r:gz") as files:
             member = files.extractfile(_FACTS)

@@ -31,7 +31,7 @@ class TooLargeError(BodyError):
 
 
 def declared_length(headers: Message) -> int | None:
-    """Return the Content-Length: 0 if there is neither that nor chunks, None if the body comes in chunks.
+    """Return the Content-Length: None if the body comes in chunks, 0 if there is neither.
 
     Raises:
         BodyError: the headers contradict each other or cannot be read.

@@ -49,7 +49,10 @@ def level(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def learn_scales(columns: Columns, logarithms: NDArray[np.float64]) -> dict[str, dict[str, float]]:
-    """Return, for each of `CODES`, each code's mean of `logarithms` (one for each row) less the mean of all rows."""
+    """Return, for each of `CODES`, each code's mean of `logarithms` less the mean of all rows.
+
+    `logarithms` has one value for each row.
+    """
     deviations = (logarithms - logarithms.mean()).tolist()
     return {code: _means(getattr(columns, code), deviations) for code in CODES}
 

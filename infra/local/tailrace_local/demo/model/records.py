@@ -47,7 +47,10 @@ class RowError(ValueError):
 
 @dataclass(frozen=True)
 class Columns:
-    """A request's rows by column: texts unchanged, numbers finite, `days` counted from 2018-01-01, a Monday."""
+    """A request's rows by column.
+
+    Texts are unchanged and numbers finite; `days` is counted from 2018-01-01, a Monday.
+    """
 
     product_code: list[str]
     product_category: list[str]

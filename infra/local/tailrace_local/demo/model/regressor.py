@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Trees(Protocol):
-    """The part of scikit-learn's model in use: sums each row's leaves, in an order independent of other rows."""
+    """The part of scikit-learn's model in use: sums the leaves that each row reaches.
+
+    The order of the sum does not depend on other rows.
+    """
 
     def predict(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Predict, for each row, the logarithm of 1 + sales less the row's `features.level`."""
@@ -55,5 +58,5 @@ class Regressor:
 
 
 def format_predictions(predictions: list[float]) -> bytes:
-    """Write one prediction a line, ended by LF, in the shortest form that reads back as the same number."""
+    """Write a prediction a line, ended by LF, in the shortest form that reads back the same."""
     return "".join([f"{prediction!r}\n" for prediction in predictions]).encode("ascii")

@@ -1,4 +1,7 @@
-"""Serves the model by SageMaker's container contract: `GET /ping`, `POST /invocations`, stop on SIGTERM."""
+"""Serves the model by SageMaker's container contract.
+
+`GET /ping`, `POST /invocations`, stop on SIGTERM.
+"""
 
 from __future__ import annotations
 
@@ -78,9 +81,10 @@ class Settings:
 
 
 def serve(settings: Settings, load: Callable[[], Regressor]) -> int:
-    """Serve until SIGTERM or SIGINT, wait up to `drain_s` for open requests, and return the exit code, 0.
+    """Serve until SIGTERM or SIGINT, then return the exit code, 0.
 
-    The server listens only after the model is loaded: one that answers a ping can score.
+    After the signal it waits up to `drain_s` for open requests. The server listens only after the
+    model is loaded: one that answers a ping can score.
     """
     # Block the signals before any thread starts, because threads inherit the mask: they then wait
     # for `sigwait`.

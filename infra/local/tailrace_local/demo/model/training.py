@@ -38,7 +38,10 @@ class Settings:
 
 
 def train(settings: Settings) -> tuple[Regressor, dict[str, Any]]:
-    """Return a regressor and a report: `r2` on held-out rows (1 is perfect), `r2_unknown` on unknown products."""
+    """Return a regressor and a report.
+
+    The report holds `r2` on held-out rows (1 is perfect) and `r2_unknown` on unknown products.
+    """
     started = time.perf_counter()
     columns, sold = _data(settings.seed, settings.rows)
     regressor = _fitted(columns, np.log1p(sold), settings.seed)
@@ -73,6 +76,6 @@ def _score(regressor: Regressor, seed: int, *, unknown: float) -> float:
 
 
 def _data(seed: int, rows: int, unknown: float = 0.0) -> tuple[Columns, NDArray[np.float64]]:
-    """Generate rows, and parse them as the server does, so that training and scoring cannot diverge."""
+    """Generate rows, and parse them as the server does, so that training matches scoring."""
     wanted = demand.Demand(rows=rows, seed=seed, header=False, unknown=unknown)
     return records.parse(b"".join(demand.chunks(wanted))), demand.targets(seed, rows)

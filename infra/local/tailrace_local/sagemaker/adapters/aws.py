@@ -39,7 +39,7 @@ class ThreadPool:
 
 
 class RoleClients:
-    """Caches clients that act as an execution role; refreshes their credentials before they expire."""
+    """Caches clients that act as an execution role; refreshes credentials before they expire."""
 
     def __init__(self, settings: EmulatorSettings, now: Callable[[], float] = time.time) -> None:
         self._settings = settings

@@ -30,7 +30,7 @@ class HttpModelClient:
         self._limit_bytes = limit_bytes
 
     async def ping(self, url: str) -> bool:
-        """Whether `GET /ping` answers 200 within two seconds."""
+        """True if `GET /ping` answers 200 within two seconds."""
         try:
             async with asyncio.timeout(_PING_TIMEOUT_S):
                 answer = await self._exchange(url, "GET", "/ping", {}, None)

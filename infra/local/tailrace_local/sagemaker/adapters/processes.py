@@ -1,4 +1,7 @@
-"""Model servers as processes in recorded groups, so that the next start ends those that a crash left behind."""
+"""Model servers as processes in recorded groups.
+
+The next start ends those that a crash left behind.
+"""
 
 import asyncio
 import os
@@ -20,7 +23,7 @@ _AFTER_KILL_S = 5.0
 
 
 def kill_leftovers(records: Path) -> None:
-    """Kill the model servers that a crashed emulator left in `records`, and remove their records."""
+    """Kill the model servers that a crashed emulator left in `records`; remove their records."""
     for path in records.glob("*.json"):
         record = ProcessRecord.read(path)
         if record is None or record.what != MODEL_SERVER:
@@ -40,7 +43,7 @@ class ModelProcess:
         self.url = url
 
     def alive(self) -> bool:
-        """Whether its process still runs."""
+        """True if its process still runs."""
         return self._group.running
 
     def kill(self) -> None:

@@ -7,7 +7,10 @@ from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 
 
 def summary(kind: str, row: Named) -> dict[str, Any]:
-    """Make an entry of a List operation, such as `{"ModelName": …, "ModelArn": …, "CreationTime": …}`."""
+    """Make an entry of a List operation.
+
+    An example is `{"ModelName": …, "ModelArn": …, "CreationTime": …}`.
+    """
     return {f"{kind}Name": row.name, f"{kind}Arn": row.arn, "CreationTime": row.created_s}
 
 

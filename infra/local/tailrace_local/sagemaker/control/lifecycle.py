@@ -1,4 +1,7 @@
-"""Creates, updates, scales and deletes endpoints, each in a task that ends InService, Failed or deleted."""
+"""Creates, updates, scales and deletes endpoints.
+
+Each change is a task that ends InService, Failed or deleted.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""The operations of the control plane: models, endpoint configurations, endpoints, AutoML jobs and tags."""
+"""The control plane's operations on models, endpoint configurations, endpoints, jobs and tags.
+
+The jobs are AutoML jobs.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

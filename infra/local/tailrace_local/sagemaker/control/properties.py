@@ -12,7 +12,7 @@ _KNOWN_BESIDE_CREATE = {
 
 
 def refuse_unknown(kind: str, properties: Mapping[str, Any]) -> None:
-    """Raise ApiError for a property that the resource type does not have, as CloudFormation does."""
+    """Raise ApiError for a property unknown to the resource type, as CloudFormation does."""
     known = set(input_shape(f"Create{kind}", service="sagemaker").members) | _KNOWN_BESIDE_CREATE.get(kind, set())
     for name in properties:
         if name not in known:

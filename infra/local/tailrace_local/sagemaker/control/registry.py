@@ -101,9 +101,10 @@ class Tags:
 
 
 def list_page(rows: list[T], request: Mapping[str, Any]) -> tuple[list[T], dict[str, str]]:
-    """Select a page of a List operation: NameContains, CreationTime…, SortBy, SortOrder, MaxResults, NextToken.
+    """Select a page of a List operation.
 
-    Returns the rows and `{"NextToken": …}` when there are more.
+    Filters: NameContains, CreationTime…, SortBy, SortOrder, MaxResults, NextToken. Returns the rows
+    and `{"NextToken": …}` when there are more.
     """
     chosen = [row for row in rows if _matches(row, request)]
     by_name = request.get("SortBy") == "Name"

@@ -1,4 +1,5 @@
-"""Fault injection: hooks around each step of an invocation, and plans that select requests and faults.
+"""Fault injection.
 
-Imports `tailrace_local.sagemaker`'s ports and messages.
+It has hooks around each step of an invocation, and plans that select requests and faults. Imports
+`tailrace_local.sagemaker`'s ports and messages.
 """

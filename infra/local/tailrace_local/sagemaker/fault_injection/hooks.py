@@ -48,14 +48,17 @@ class FaultHooks:
         return invocation
 
     def answers(self, invocation: Invocation) -> bool:  # noqa: ARG002 - for subclasses
-        """Whether the 202 reaches the caller; False breaks off the connection, although the request is queued."""
+        """True if the 202 reaches the caller.
+
+        False breaks off the connection, although the request is queued.
+        """
         return True
 
     async def before_download(self, invocation: Invocation) -> None:
         """Run before the input is read; a StorageError fails the invocation."""
 
     async def around_model(self, invocation: Invocation, call: ModelCall) -> ModelResponse:  # noqa: ARG002 - same
-        """Run around the call of the container; NoResponseError fails it, TimeoutError times it out."""
+        """Run around the container's call; NoResponseError fails it, TimeoutError times it out."""
         return await call()
 
     async def before_upload(self, invocation: Invocation, body: Payload) -> Payload:  # noqa: ARG002 - same

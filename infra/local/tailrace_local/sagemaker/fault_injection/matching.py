@@ -20,7 +20,7 @@ class RuleMatcher:
         self._seen: Counter[str] = Counter()
 
     def matches(self, invocation: Invocation, *, row_found: bool, outcome: str | None = None) -> bool:
-        """Whether the rule acts on this request now.
+        """True if the rule acts on this request now.
 
         Each call counts for `every`, `after`, `rate` and `limit`.
         """

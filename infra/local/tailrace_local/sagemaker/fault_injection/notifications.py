@@ -54,7 +54,9 @@ class NotificationFaults:
     async def publish(
         self, acting: Iterable[RuleMatcher], invocation: Invocation, message: str, publish: Publish
     ) -> None:
-        """Apply the rules in order, then publish. A rule that drops, delays or reorders ends the sequence.
+        """Apply the rules in order, then publish.
+
+        A rule that drops, delays or reorders ends the sequence.
 
         Raises:
             EmulatorError: the topic refused a message that was published immediately.

@@ -110,7 +110,7 @@ class Slow(_Strict):
 
 
 class KillInstance(_Strict):
-    """The instance's model servers get SIGKILL `after_s` after the request reached them, and are restarted."""
+    """The instance's model servers get SIGKILL `after_s` after the request, and restart."""
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["kill_instance"]
@@ -163,7 +163,7 @@ class Delay(_Strict):
 
 
 class Reorder(_Strict):
-    """Notifications are held back until there are `window` of them or `within_s` has passed, then shuffled."""
+    """Notifications are shuffled once `window` are held back or `within_s` has passed."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["reorder"]
@@ -179,7 +179,7 @@ class Replay(_Strict):
 
 
 class Forge(_Strict):
-    """A changed copy is published beside or instead of it; `changes` maps dotted paths to values."""
+    """A changed copy is published, beside or `instead`; `changes` maps dotted paths to values."""
 
     step: ClassVar[Step] = Step.NOTIFICATION
     kind: Literal["forge"]

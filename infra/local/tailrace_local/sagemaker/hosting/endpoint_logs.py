@@ -1,4 +1,7 @@
-"""Forwards model servers' logs to CloudWatch Logs: a group for each endpoint, a stream for each instance."""
+"""Forwards model servers' logs to CloudWatch Logs.
+
+An endpoint has a group, an instance has a stream.
+"""
 
 import asyncio
 import logging

@@ -50,7 +50,7 @@ class Deployment:
         return sum(fleet.ready_count for fleet in self.fleets.values())
 
     def pick(self) -> tuple[str, Instance] | None:
-        """Pick a variant with a free slot, at random by weight, and its instance; None if there is none."""
+        """Pick a variant at random by weight, and an instance; None if no slot is free."""
         free = {name: instance for name, fleet in self.fleets.items() if (instance := fleet.pick())}
         if not free:
             return None
@@ -59,7 +59,7 @@ class Deployment:
         return name, free[name]
 
     def has_room(self) -> bool:
-        """Whether an instance has a free slot."""
+        """True if an instance has a free slot."""
         return any(fleet.pick() for fleet in self.fleets.values())
 
     async def stop(self) -> None:

@@ -71,7 +71,7 @@ class Instance:
 
     @property
     def free(self) -> bool:
-        """Whether it takes another invocation.
+        """True if it takes another invocation.
 
         Checks that the servers live, without waiting for the next watch.
         """

@@ -1,4 +1,4 @@
-"""The metrics that SageMaker publishes for asynchronous endpoints and for the instances behind them."""
+"""SageMaker's metrics of asynchronous endpoints and of the instances behind them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -72,10 +72,10 @@ def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 
 
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
-    """Return CPUUtilization with a value for each instance in service, as on AWS, so that they can be counted.
+    """Return CPUUtilization, as on AWS: a value for each instance in service.
 
-    The value is the share of the instance's slots that are in use, in per cent, not a measurement
-    of the processor.
+    So instances can be counted. The value is the share of the instance's slots that are in use, in
+    per cent, not a measurement of the processor.
     """
     return [datum for endpoint in endpoints for datum in _instance_data(endpoint)]
 

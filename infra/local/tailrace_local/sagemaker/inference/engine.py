@@ -1,4 +1,4 @@
-"""The asynchronous engine: takes invocations from the queue, calls the model, stores and notifies."""
+"""The asynchronous engine: takes queued invocations, calls the model, stores and notifies."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class EngineTools:
 
 
 class StepFailure(Exception):  # noqa: N818 - becomes a notification, is no error of the emulator
-    """A failed step: the reason for the notification, the metric, and the container's error body."""
+    """A failed step: the notification's reason, the metric, and the container's error body."""
 
     def __init__(self, reason: str, metric: str, error: Payload | None = None) -> None:
         super().__init__(reason)

@@ -10,11 +10,11 @@ from tailrace_local.sagemaker.ports import ModelClient, ModelResponse
 async def invoke_pipeline(
     caller: ModelClient, urls: Sequence[str], headers: Mapping[str, str], body: Payload
 ) -> ModelResponse:
-    """Call each container with the response of the one before, as its content type; stop at the first refusal.
+    """Call each container with the response of the one before; stop at the first refusal.
 
-    Only the last container gets the caller's Accept. AWS does not document this; it gives the
-    containers of an Autopilot pipeline a SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's
-    Accept would override.
+    The response's content type goes along with it. Only the last container gets the caller's
+    Accept. AWS does not document this; it gives the containers of an Autopilot pipeline a
+    SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, which a client's Accept would override.
 
     Raises:
         NoResponseError: a container gave no complete response, or there is none to call.

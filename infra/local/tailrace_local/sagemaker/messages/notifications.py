@@ -83,7 +83,10 @@ def expired() -> str:
 
 
 def timestamp(seconds: float) -> str:
-    """Format a time as ISO 8601 in UTC with milliseconds, without their trailing zeros, as Java's clients do."""
+    """Format a time as Java's clients do.
+
+    ISO 8601 in UTC with milliseconds, without their trailing zeros.
+    """
     moment = datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
     fraction = f"{moment.microsecond // 1000:03d}".rstrip("0")
     return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}Z"
