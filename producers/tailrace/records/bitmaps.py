@@ -1,8 +1,8 @@
-"""Bitmaps with one bit for each byte of a buffer, so that a NumPy operation handles 64 bytes a step.
+"""Bitmaps with one bit for each byte of a buffer.
 
-The first byte's bit is the least significant bit of the first word. A bitmap of ``size`` bytes has
-``size // 64 + 1`` words: there is always room for one bit more than there are bytes. Bits that
-stand for no byte are zero.
+A NumPy operation handles 64 bytes a step. The first byte's bit is the least significant bit of the
+first word. A bitmap of ``size`` bytes has ``size // 64 + 1`` words: there is always room for one
+bit more than there are bytes. Bits that stand for no byte are zero.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def word_count(size: int) -> int:
 
 
 def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: int) -> Words:
-    """Return the bitmap of the bytes for which ``compare(byte, limit)`` is true, with ``np.equal`` for instance."""
+    """Return the bitmap of the bytes for which ``compare(byte, limit)`` is true.
+
+    An example of ``compare`` is ``np.equal``.
+    """
     size = len(octets)
     mask = np.empty(word_count(size) * _BITS, np.bool_)
     compare(octets, limit, out=mask[:size])
@@ -95,7 +98,10 @@ def shift_down(words: Words) -> Words:
 
 
 def join(pieces: Sequence[tuple[Words | None, int, int]]) -> Words:
-    """Join slices of bitmaps to one; each is a bitmap (None: no bit is set), its start and its size in bits."""
+    """Join slices of bitmaps to one.
+
+    Each slice is a bitmap (None: no bit is set), its start and its size in bits.
+    """
     whole = np.zeros(word_count(sum(size for _, _, size in pieces)), np.uint64)
     at = 0
     for words, start, size in pieces:
@@ -125,7 +131,7 @@ def _copy_bits(whole: Words, at: int, words: Words, start: int, size: int) -> No
 
 
 def prefix_parity(words: Words) -> Words:
-    """Return the prefix parity: each bit of the result is the parity of the bits up to its position.
+    """Return the prefix parity: each bit is the parity of the bits up to its position.
 
     The result marks the stretches between an odd bit and the even bit after it. The odd bit's
     position belongs to the stretch, the even bit's does not.
@@ -142,12 +148,12 @@ def prefix_parity(words: Words) -> Words:
 
 
 def each_holds(marks: Words, ends: Words, each: int) -> bool:
-    """Report whether each stretch up to an end holds exactly ``each`` marks, with none after the last end.
+    """Report whether each stretch up to an end holds exactly ``each`` marks.
 
-    Marks are counted up to each end: ``each`` before the first, twice as many before the second,
-    and so on. The count is taken modulo a number above ``each``, which is enough and much faster.
-    If the count finds no fault, a stretch has ``each`` marks or more by a multiple of that number;
-    as the total is right, no stretch has more.
+    No mark may follow the last end. Marks are counted up to each end: ``each`` before the first,
+    twice as many before the second, and so on. The count is taken modulo a number above ``each``,
+    which is enough and much faster. If the count finds no fault, a stretch has ``each`` marks or
+    more by a multiple of that number; as the total is right, no stretch has more.
     """
     counted, ended = np.bitwise_count(marks), np.bitwise_count(ends)
     if counted.sum(dtype=np.int64) != each * ended.sum(dtype=np.int64):
@@ -188,7 +194,10 @@ class RankIndex:
         return int(self._upto[word]) - (int(self._words[word]) >> bit).bit_count()
 
     def select(self, number: int) -> int:
-        """Return the position of the ``number``-th set bit, counted from 0; more bits than that must be set."""
+        """Return the position of the ``number``-th set bit, from 0.
+
+        More bits than that must be set.
+        """
         word = int(np.searchsorted(self._upto, number, side="right"))
         bits = int(self._words[word])
         for _ in range(number - int(self._upto[word]) + bits.bit_count()):

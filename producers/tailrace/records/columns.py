@@ -34,7 +34,10 @@ class SelectedColumns:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """The columns of an input, with the positions (0-based) to send and to keep in order of output."""
+    """The columns of an input.
+
+    It has the positions (0-based) to send and to keep, in order of output.
+    """
 
     columns: tuple[str, ...]
     sent: tuple[int, ...]
@@ -49,10 +52,11 @@ class ColumnPlan:
         drop: Sequence[str] = (),
         send: Sequence[str] = (),
     ) -> ColumnPlan:
-        """Make the plan from column names; kept columns are not sent unless ``send`` names them too.
+        """Make the plan from column names.
 
-        ``send`` and ``keep`` set the order of their columns. Without ``send``, all columns that are
-        neither kept nor dropped are sent, in the file's order.
+        Kept columns are not sent unless ``send`` names them too. ``send`` and ``keep`` set the
+        order of their columns. Without ``send``, all columns that are neither kept nor dropped are
+        sent, in the file's order.
 
         Raises:
             InputError: a column is unknown, is named twice, or is dropped and also kept or sent; or
@@ -136,7 +140,7 @@ class _Fields:
             self._leave_out_carriage_returns()
 
     def gather(self, columns: Sequence[int], *, own_line_ends: bool) -> bytes:
-        """Gather the given fields of each record, with commas between them and a line end after them."""
+        """Gather fields of each record, with commas between them and a line end after them."""
         in_order = all(one < other for one, other in pairwise(columns))
         gather = self._delete_others if in_order else self._reorder
         gathered = gather(columns, own_line_ends=own_line_ends)
@@ -172,7 +176,10 @@ class _Fields:
         return self._values[np.repeat(wanted, lengths)]
 
     def _reorder(self, columns: Sequence[int], *, own_line_ends: bool) -> Octets:
-        """Gather columns in any order by byte index; each but the last includes its delimiter, turned into a comma."""
+        """Gather columns in any order by byte index.
+
+        Each but the last includes its delimiter, turned into a comma.
+        """
         starts = np.stack([*map(self._start, columns), self._line_ends(own=own_line_ends)], axis=1)
         lengths = np.stack([*map(self._stop, columns), self._line_stops], axis=1) - starts
         inner = len(columns) - 1

@@ -49,7 +49,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Slices that hold ``rows`` records, to be joined to a window; ``ended``: the last record has a line end."""
+    """Slices that hold ``rows`` records, to be joined to a window.
+
+    ``ended``: the last record has a line end.
+    """
 
     parts: Sequence[BlockSlice]
     rows: int
@@ -60,10 +63,10 @@ class _Section:
 
 
 class Cut:
-    """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long; the windows tile its ``data``.
+    """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long.
 
-    ``data`` and ``windows`` are assembled on first use. To pass the bytes on without a copy, take
-    the ``pieces``.
+    The windows tile its ``data``. ``data`` and ``windows`` are assembled on first use. To pass the
+    bytes on without a copy, take the ``pieces``.
     """
 
     def __init__(self, first_row: int, rows: int, sections: Sequence[_Section]) -> None:
@@ -132,12 +135,12 @@ class Limits:
 def cut(
     blocks: Iterable[bytes], limits: Limits, describe: DescribePosition = byte_position, *, scan_bytes: int = SCAN_BYTES
 ) -> Iterator[Cut]:
-    """Cut the input into contiguous cuts, each with as many records as the limits allow, at least one.
+    """Cut the input into contiguous cuts.
 
-    The cuts depend on the bytes and the limits alone, not on the sizes of the blocks. Reading the
-    same input again gives the same cuts; continuing a job relies on that. An input that ends inside
-    quotes yields its end as the last record; `tailrace.records.screening` refuses it if it swallows
-    lines.
+    Each has as many records as the limits allow, at least one. The cuts depend on the bytes and the
+    limits alone, not on the sizes of the blocks. Reading the same input again gives the same cuts;
+    continuing a job relies on that. An input that ends inside quotes yields its end as the last
+    record; `tailrace.records.screening` refuses it if it swallows lines.
 
     Raises:
         RecordTooLargeError: a single record is over a limit.
@@ -256,7 +259,7 @@ class _CutBuilder:
         """True while the last record that was added has a line end."""
 
     def put(self, block: ScannedBlock) -> None:
-        """Append the next block of the input; only records that end in this block may be added now."""
+        """Append the next block; only records that end in this block may be added now."""
         self._parts.append((block, 0, len(block.data)))
 
     def add(self, stop: int, rows: int) -> None:

@@ -1,9 +1,9 @@
-"""Pre-flight check: finds the records that a model's container would skip or fail on, before anything is sent.
+"""Pre-flight check: finds, before anything is sent, records that a container would reject.
 
-Containers read CSV with readers that skip blank lines and comments, stop at ragged records, or fail
-on text that is not UTF-8. The predictions then no longer match their rows. Nearly every block is
-clean, and a few passes over the whole block prove it. Only other blocks are checked record by
-record.
+A model's container would skip these records or fail on them. Containers read CSV with readers that
+skip blank lines and comments, stop at ragged records, or fail on text that is not UTF-8. The
+predictions then no longer match their rows. Nearly every block is clean, and a few passes over the
+whole block prove it. Only other blocks are checked record by record.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _GROUP_ROWS = 256
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row (0-based, in the whole input) that cannot be sent, and the reason in a few stable words."""
+    """A row that cannot be sent, and the reason in a few stable words.
+
+    The row is 0-based, in the whole input.
+    """
 
     row: int
     reason: str
@@ -35,13 +38,19 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Checks that records have ``columns`` sound fields; ``header`` is the header without its line end, if any."""
+    """Checks that records have ``columns`` sound fields.
+
+    ``header`` is the header without its line end, if any.
+    """
 
     columns: int
     header: bytes | None = None
 
     def check(self, cut: Cut) -> list[BadRow]:
-        """Return the bad rows of a cut in order; a row with several faults appears once, with the first of them."""
+        """Return the bad rows of a cut in order.
+
+        A row with several faults appears once, with the first of them.
+        """
         bad: list[BadRow] = []
         row = cut.first_row
         for window in cut.windows:
@@ -51,7 +60,7 @@ class Preflight:
         return bad
 
     def is_clean(self, data: bytes, window: Window) -> bool:
-        """Report whether a few passes over a window of ``data`` prove that no record in it is bad."""
+        """Report whether a few passes over a window of ``data`` prove it has no bad record."""
         octets = np.frombuffer(data, np.uint8, window.structure.size, window.start)
         return not (
             window.structure.unclosed
@@ -117,7 +126,10 @@ class Preflight:
         return _may_start_with(self.header, data, window, octets) or data.find(_BOM, window.start, window.stop) >= 0
 
     def _is_regular(self, octets: Octets, structure: Structure) -> bool:
-        """Report whether each record has its number of fields; in a single column, none may be a blank line."""
+        """Report whether each record has its number of fields.
+
+        In a single column, none may be a blank line.
+        """
         if self.columns == 1 and (bitmaps.where(np.less_equal, octets, _SPACE) & structure.starts).any():
             return False
         # With two columns and more, a blank line lacks a comma.

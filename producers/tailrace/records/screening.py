@@ -65,20 +65,20 @@ class Screener:
         return ScreenedCut(selected.sent, (kept,), rejected)
 
     def _may_be_unsendable(self, sent: tuple[bytes, ...]) -> bool:
-        """Report whether a row that is sound in the input may be unsound once other columns are removed.
+        """Report whether removing other columns may make a row unsound that is sound in the input.
 
         A field that stands alone may be a blank line; a field that comes first may begin a comment.
         """
         return not self.columns.is_identity and (len(self.columns.sent) == 1 or any(b"#" in piece for piece in sent))
 
     def _unsendable(self, sent: tuple[bytes, ...], rows: range, reasons: dict[int, str]) -> dict[int, str]:
-        """Find the rows whose sent columns are unsound; rows with ``reasons`` are not among ``sent``."""
+        """Find the rows whose sent columns are unsound; rows with ``reasons`` are not ``sent``."""
         rows_sent = [row for row in rows if row not in reasons]
         found = Preflight(len(self.columns.sent)).check(Cut.of(b"".join(sent)))
         return {rows_sent[bad.row]: f"of the sent columns: {bad.reason}" for bad in found}
 
     def _kept_of_rejected(self, record: bytes) -> bytes:
-        """Return the kept columns of a rejected row; empty fields where the record leaves open which they are."""
+        """Return a rejected row's kept columns; fields are empty where the record is unclear."""
         body = _body(record)
         fields = split_fields(body)
         certain = len(fields) == len(self.columns.columns) and state_after(body) is not QuoteState.QUOTED
@@ -117,7 +117,10 @@ def _body(record: bytes) -> bytes:
 
 
 def _with_last_line_end(cut: Cut) -> Cut:
-    """End the last record with a newline: without one, a record whose only sent column is empty would vanish."""
+    """End the last record with a newline.
+
+    Without one, a record whose only sent column is empty would vanish.
+    """
     return cut if not cut.data or cut.data.endswith(b"\n") else Cut.of(cut.data + b"\n", cut.first_row)
 
 

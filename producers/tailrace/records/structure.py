@@ -87,7 +87,10 @@ class Structure:
 
     @classmethod
     def join(cls, parts: Sequence[BlockSlice], rows: int, *, ended: bool) -> Self:
-        """Join the structures of slices that hold ``rows`` records; ``ended``: the last record has a line end."""
+        """Join the structures of slices that hold ``rows`` records.
+
+        ``ended``: the last record has a line end.
+        """
         size = sum(stop - start for _, start, stop in parts)
         ends = bitmaps.join([(block.ends, start, stop - start) for block, start, stop in parts])
         inside = None
@@ -129,7 +132,10 @@ def _regular_state(data: bytes, inside: Words) -> QuoteState:
 
 
 def _exact(data: bytes, before: QuoteState) -> tuple[Words, QuoteState]:
-    """Return the bitmap of quoted bytes and the final state, where some quotes are ordinary characters."""
+    """Return the bitmap of quoted bytes and the final state.
+
+    Here some quotes are ordinary characters.
+    """
     spans = list(quoted_spans(data, before))
     last = spans[-1] if spans else (0, 0)
     after = state_behind(data, last, before)

@@ -1,4 +1,7 @@
-"""UTF-8 validation by bitmaps: several times as fast as decoding, which builds a text only to drop it."""
+"""UTF-8 validation by bitmaps.
+
+It is several times as fast as decoding, which builds a text only to drop it.
+"""
 
 from __future__ import annotations
 
