@@ -23,6 +23,8 @@ pytestmark = pytest.mark.cloud
 
 # An alarm's minute takes a second.
 TIME_SCALE = 1 / 60
+# For the alarm that waits for twenty minutes.
+CAPACITY_TIME_SCALE = 1 / 120
 # The bound for an alarm that waits for an hour.
 IDLE_TIME_SCALE = 1 / 200
 
@@ -82,7 +84,8 @@ def test_work_that_waits_for_an_instance_that_does_not_come_is_told(
         source = tmp_path / "waiting.csv"
         source.write_bytes(csv_bytes(demand_rows(10, seed=3), header=COLUMNS))
         assert submit(cloud, source).code == 0
-        told = alarms.told("NoCapacity", "OK", "ALARM")
+        with cloud.time_scaled(CAPACITY_TIME_SCALE):
+            told = alarms.told("NoCapacity", "OK", "ALARM")
         assert told["Trigger"]["EvaluationPeriods"] == 20
         assert told["AlarmDescription"].endswith("#work-waits-and-nothing-runs")
     finally:
