@@ -1,4 +1,7 @@
-"""Decompression in bounded memory; the format is recognised by a file's first bytes, never by its name."""
+"""Decompression in bounded memory.
+
+The format is recognised by a file's first bytes, never by its name.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def peek(blocks: Iterator[bytes], size_bytes: int) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes (``size_bytes`` or more unless the input is shorter) and the whole input again."""
+    """Return the first bytes and the whole input again.
+
+    The first bytes are ``size_bytes`` or more unless the input is shorter.
+    """
     head = b""
     while len(head) < size_bytes:
         block = next(blocks, b"")

@@ -1,4 +1,7 @@
-"""Origins: the files, streams and objects that a name on the command line stands for, and how to open them."""
+"""Origins: the files, streams and objects that names stand for, and how to open them.
+
+Names are those on the command line.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ OpenObject = Callable[[str, str], RemoteObject]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One file, stream or object. If it is not ``reopenable``, it can be read only once and is not checked early."""
+    """One file, stream or object.
+
+    If it is not ``reopenable``, it can be read only once and is not checked early.
+    """
 
     name: str
     open: Callable[[], Readable]
@@ -71,7 +77,7 @@ def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list
 
 
 def local_files(names: Iterable[str]) -> list[str]:
-    """Return the local files that names and patterns stand for, without addresses and standard input."""
+    """Return the local files of names and patterns, without addresses and standard input."""
     found: list[str] = []
     for name in names:
         if name == STDIN or name.startswith(_S3):

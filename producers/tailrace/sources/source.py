@@ -62,7 +62,9 @@ class Source:
         stdin: Readable | None = None,
         s3: OpenObject | None = None,
     ) -> Self:
-        """Open the names and check the head of each file; the head of a later stream is checked when it is reached.
+        """Open the names and check the head of each file.
+
+        The head of a later stream is checked when it is reached.
 
         Raises:
             InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another
@@ -89,9 +91,10 @@ class Source:
         return self._read_before + self._current.bytes_read
 
     def blocks(self) -> Iterator[bytes]:
-        """Read the data records in blocks of 1 MiB or less that end anywhere, without headers (strip, repeat).
+        """Read the data records in blocks of 1 MiB or less that end anywhere.
 
-        The bytes that a stream has at the moment make a block, however few they are.
+        Headers are left out (strip, repeat). The bytes that a stream has at the moment make a
+        block, however few they are.
 
         If a file lacks its last newline and another file follows, a line end like its first
         record's is inserted.
@@ -107,7 +110,10 @@ class Source:
         return self._all_blocks()
 
     def describe_position(self, offset: int) -> str:
-        """Describe an offset of the data read so far as a place in the (decompressed) files, headers included."""
+        """Describe an offset of the data read so far as a place in the files.
+
+        The files are decompressed, headers included.
+        """
         begins, data_start, name = next(
             (each for each in reversed(self._files_read) if each[0] <= offset), (0, 0, self._origins[0].name)
         )
@@ -125,7 +131,10 @@ class Source:
         self.close()
 
     def _check_all_files(self) -> None:
-        """Check all reopenable files now, as a fault found later would break a half submitted job."""
+        """Check all reopenable files now.
+
+        A fault found later would break a half submitted job.
+        """
         holds_data = self._current.holds_data(self._policy)
         for origin in self._origins[1:]:
             if not origin.reopenable:
@@ -232,7 +241,10 @@ class _OpenFile:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 
     def _first(self, blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes], int]:
-        """Read the first record; return the bytes read, the blocks after them, and the offset where the record ends."""
+        """Read the first record.
+
+        Returns the bytes read, the blocks after them, and the offset where the record ends.
+        """
         head = b""
         for block in blocks:
             head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
@@ -251,7 +263,7 @@ class _OpenFile:
 
 
 def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
-    """Yield the blocks of a file that another file follows, and end its last record with a line end."""
+    """Yield the blocks of a file that another follows; end its last record with a line end."""
     state, ended = START, True
     for block in blocks:
         state = state_after(block, state)

@@ -1,5 +1,6 @@
-"""Submitting a job: the plan of its chunks, the calls for each, and the senders that make the calls.
+"""Submitting a job.
 
-Imports `tailrace.records`, `sources`, `aws`, `costs`, `file_thread`, `options`, `progress` and
+The plan of its chunks, the calls for each, and the senders that make the calls. Imports
+`tailrace.records`, `sources`, `aws`, `costs`, `file_thread`, `options`, `progress` and
 `tailrace_core`.
 """

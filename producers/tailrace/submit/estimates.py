@@ -1,4 +1,7 @@
-"""The dry run: estimates the work and the cost of a submit; reads the input and touches nothing else."""
+"""The dry run: estimates the work and the cost of a submit.
+
+It reads the input and touches nothing else.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from tailrace_core.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Sums over the chunks of a plan; sizes in bytes, the cost in US dollars without the endpoint."""
+    """Sums over the chunks of a plan.
+
+    Sizes are in bytes, the cost is in US dollars without the endpoint.
+    """
 
     rows: int = 0
     rows_rejected: int = 0
@@ -60,7 +66,10 @@ def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
 
 
 def _calls(chunks: int, invocations: int, objects: int) -> int:
-    """Count the producer's calls: objects, an intent a chunk, an invocation and its confirmation, and 6 for the job."""
+    """Count the producer's calls.
+
+    Objects, an intent a chunk, an invocation and its confirmation, and 6 for the job.
+    """
     return objects + chunks + 2 * invocations + 6
 
 

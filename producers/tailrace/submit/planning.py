@@ -27,7 +27,10 @@ _CHUNK_OVERHEAD_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPlan:
-    """One chunk. ``input`` is sent to the model, without the rejected rows; empty when no row can be sent."""
+    """One chunk.
+
+    ``input`` is sent to the model, without the rejected rows; empty when no row can be sent.
+    """
 
     range: RowRange
     source_checksum: str
@@ -53,7 +56,7 @@ class ChunkPlan:
         return copies + _CHUNK_OVERHEAD_BYTES
 
     def uploaded(self) -> ChunkPlan:
-        """Return the plan without the bytes that are no longer needed once they are in the bucket."""
+        """Return the plan without the bytes that are not needed once they are in the bucket."""
         return replace(self, input=(), kept=()) if self.rows_sent else self
 
 
@@ -88,7 +91,9 @@ class Planner:
             )
 
     def plan(self, blocks: Iterable[bytes], describe: DescribePosition = byte_position) -> Iterator[ChunkPlan | Seal]:
-        """Yield the chunks in order, then the seal; ``describe`` says in messages where an offset is.
+        """Yield the chunks in order, then the seal.
+
+        ``describe`` says in messages where an offset is.
 
         Raises:
             RecordError: the first record is larger than a chunk may be, or a record is over the
@@ -139,7 +144,9 @@ class Planner:
 def planner_for(
     columns: tuple[str, ...], header: bytes | None, options: SubmitOptions, *, endpoint_name: str
 ) -> Planner:
-    """Return the planner of an input with these columns and this header record (None when it has none).
+    """Return the planner of an input with these columns and this header record.
+
+    The header is None when the input has none.
 
     Raises:
         InputError: the options do not fit the input.

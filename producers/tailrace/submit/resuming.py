@@ -1,4 +1,4 @@
-"""Resuming a job: the chunks of earlier submits in the ledger, compared with the plan of this submit."""
+"""Resuming a job: chunks of earlier submits in the ledger, compared with this submit's plan."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The steps of a submit: the calls for the job, and for each chunk's objects, intent and invocation.
+"""The steps of a submit.
 
-A chunk has three phases, because executors overlap them differently. `upload` may run for many
-chunks at once. `record` runs in the order of the input, so that the ledger always holds the input
-up to some row, without a gap. `invoke` may again run for many chunks at once.
+The calls for the job, and for each chunk's objects, intent and invocation. A chunk has three
+phases, because executors overlap them differently. `upload` may run for many chunks at once.
+`record` runs in the order of the input, so that the ledger always holds the input up to some row,
+without a gap. `invoke` may again run for many chunks at once.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ class JobSession:
 
 
 def next_step(recorded: Chunk | None) -> NextStep:
-    """Choose the next step for a planned chunk; a waiting chunk is started later, when it fits the window."""
+    """Choose the next step for a planned chunk.
+
+    A waiting chunk is started later, when it fits the window.
+    """
     if recorded is None:
         return NextStep.SEND
     if recorded.state is ChunkState.OPEN and not (recorded.invoked or recorded.parked or recorded.waiting):
@@ -146,7 +150,7 @@ class ChunkSteps:
             yield self._put(keys.part_key(self.job_id, rows), self._part(plan))
 
     def record(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk | None]]:
-        """Write the intents; return for each the chunk to `invoke`, or None when there is nothing to invoke.
+        """Write the intents; return the chunk to `invoke` for each, or None if there is none.
 
         Chunks beyond the window are recorded as waiting.
 
@@ -195,7 +199,9 @@ class ChunkSteps:
         return chunk if goes_on else None
 
     def invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a recorded chunk; if it waits, for waiting chunks that fit the window, usually none.
+        """Invoke the endpoint for a recorded chunk.
+
+        If it waits, for waiting chunks that fit the window, usually none.
 
         Raises:
             InputError: the endpoint does not exist (any more).
@@ -293,7 +299,10 @@ class ChunkSteps:
 
 
 def unscored_part(plan: ChunkPlan, outputs: int) -> bytes:
-    """Return the part of a chunk without a row to send: a line for each row, its prediction empty."""
+    """Return the part of a chunk without a row to send.
+
+    It has a line for each row, its prediction empty.
+    """
     empty = b"," * (outputs - 1)
     if plan.kept:
         return b"".join(kept.removesuffix(b"\n") + b"," + empty + b"\n" for kept in split_records(b"".join(plan.kept)))
