@@ -78,7 +78,10 @@ class Screener:
         return {rows_sent[bad.row]: f"of the sent columns: {bad.reason}" for bad in found}
 
     def _kept_of_rejected(self, record: bytes) -> bytes:
-        """Return a rejected row's kept columns; fields are empty where the record is unclear."""
+        """Return the kept columns of a rejected row.
+
+        The fields are empty where the record does not show which they are.
+        """
         body = _body(record)
         fields = split_fields(body)
         certain = len(fields) == len(self.columns.columns) and state_after(body) is not QuoteState.QUOTED

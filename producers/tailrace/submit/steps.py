@@ -201,7 +201,7 @@ class ChunkSteps:
     def invoke(self, chunk: Chunk) -> Steps[None]:
         """Invoke the endpoint for a recorded chunk.
 
-        If it waits, for waiting chunks that fit the window, usually none.
+        For a chunk that waits, invoke the waiting chunks that fit the window, usually none.
 
         Raises:
             InputError: the endpoint does not exist (any more).

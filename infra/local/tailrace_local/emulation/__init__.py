@@ -1,4 +1,5 @@
 """Shared parts of the emulators.
 
-Request validation, errors, CloudFormation handlers, an HTTP server. Imports nothing else of ours.
+They validate requests, report errors, handle CloudFormation resources and serve HTTP. Imports
+nothing else of ours.
 """

@@ -1,5 +1,5 @@
 """Adapters of the ports.
 
-AWS through boto3, model servers over HTTP and as processes, images, model data. Imports
-`tailrace_local.sagemaker`'s ports, messages and records.
+They reach AWS through boto3, and model servers over HTTP and as processes; others stand for images
+and model data. Imports `tailrace_local.sagemaker`'s ports, messages and records.
 """

@@ -110,7 +110,10 @@ class Slow(_Strict):
 
 
 class KillInstance(_Strict):
-    """The instance's model servers get SIGKILL `after_s` after the request, and restart."""
+    """The instance's model servers get SIGKILL and restart.
+
+    The signal comes `after_s` after the request reached them.
+    """
 
     step: ClassVar[Step] = Step.MODEL
     kind: Literal["kill_instance"]
