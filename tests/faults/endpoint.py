@@ -51,6 +51,12 @@ class Endpoint:
     throttled: Counter[str] = field(default_factory=Counter)
     """Number of throttled calls for each request."""
 
+    def copy_from(self, other: Endpoint) -> None:
+        """Take over the requests of another endpoint, not its behaviour."""
+        self.backlog = list(other.backlog)
+        self.accepted = list(other.accepted)
+        self.throttled = Counter(other.throttled)
+
     def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
         if self.gone or request["EndpointName"] != ENDPOINT:
             message = f"Endpoint {request['EndpointName']} of account 123456789012 not found."

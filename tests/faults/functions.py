@@ -116,6 +116,8 @@ class Functions:
         """Deliver a batch of visible messages to the function; False if there is none."""
         queue, _ = CONSUMERS[role]
         messages = self.cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=batch).get("Messages", ())
+        if not messages:
+            return False
         made = self._live_composition(role)
         deferred = self.deferred_completion(made)
         try:
@@ -133,7 +135,7 @@ class Functions:
         again = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
         for receipt in (each["ReceiptHandle"] for each in messages if each["ReceiptHandle"] not in again):
             self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipt)
-        return bool(messages)
+        return True
 
     def _handle(self, role: str, record: Record, made: Composition, deferred: DeferredCompletion) -> None:
         self.schedule.begin(role)

@@ -82,6 +82,16 @@ class Schedule:
         if self.role in {None, role}:
             self.begun.append(len(self.calls))
 
+    def skip(self, role: str, clean: Schedule) -> bool:
+        """Record a role's first calls as made in ``clean``; False if a fault is planned at one."""
+        if self.role not in {None, role}:
+            return True
+        if any(fault.at < len(clean.calls) for fault in self.faults):
+            return False
+        self.calls += clean.calls
+        self.begun += clean.begun
+        return True
+
     def next(self, role: str, call: str) -> FaultKind | None:
         """Record a call; return the kind of fault at it, if any."""
         if self.before_call is not None:

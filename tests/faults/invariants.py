@@ -42,6 +42,13 @@ class Invariants:
         self.ordered = True
         """True if submitted chunks never have a gap, which the order of the intents guarantees."""
 
+    def copy_from(self, other: Invariants) -> None:
+        """Take over what another checker has seen."""
+        self._jobs = dict(other._jobs)
+        self._chunks = dict(other._chunks)
+        self._windows = dict(other._windows)
+        self.checks = other.checks
+
     def check(self, jobs: set[str]) -> None:
         """Check the jobs that a write changed."""
         for job_id in jobs:

@@ -51,9 +51,7 @@ def start_job(
     data: Dataset, options: SubmitOptions = OPTIONS, *, mutate: Mutation = no_mutation
 ) -> tuple[Simulation, str]:
     sim = Simulation(Schedule(before_call=take_turns), mutate)
-    job_id = sim.submit(data.text, options)
-    assert job_id is not None
-    return sim, job_id
+    return sim, sim.submit_until_done(data.text, options, meanwhile=False)
 
 
 def take_messages(sim: Simulation, queue: str) -> list[str]:

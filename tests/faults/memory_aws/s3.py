@@ -78,6 +78,12 @@ class S3:
             self.overwritten.append(key)
         self.objects[key] = Stored(body, dict(metadata))
 
+    def copy_from(self, other: S3) -> None:
+        """Take over the data of another bucket."""
+        self.objects = dict(other.objects)
+        self.overwritten = list(other.overwritten)
+        self.uploads = {name: (key, meta, dict(parts)) for name, (key, meta, parts) in other.uploads.items()}
+
     def _check(self, bucket: str, operation: str) -> None:
         if bucket != self.bucket:
             raise refusal("NoSuchBucket", f"no bucket {bucket}", operation, 404)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.faults.memory_aws.errors import refusal
@@ -127,6 +127,14 @@ class Sqs:
                 "ApproximateNumberOfMessages": str(len(self._queue(QueueUrl, "GetQueueAttributes").messages))
             }
         }
+
+    def copy_from(self, other: Sqs) -> None:
+        """Take over the messages of the same queues elsewhere."""
+        for name, queue in other.queues.items():
+            self.queues[name].messages = {number: replace(each) for number, each in queue.messages.items()}
+            self.queues[name].sent = queue.sent
+        following = next(other._ids)
+        self._ids, other._ids = itertools.count(following), itertools.count(following)
 
     def _queue(self, url: str, operation: str) -> Queue:
         if url not in self.queues:
