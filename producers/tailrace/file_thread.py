@@ -1,4 +1,4 @@
-"""The one thread in which an operation of the async client does what blocks: its work on files.
+"""One worker thread for each operation of the async client, for blocking work on files.
 
 It reads and cuts the input of a submit, and it writes a download. It makes no AWS call: while it
 reads an object of S3, the event loop makes the call.

@@ -1,4 +1,4 @@
-"""The steps of the clients' methods that read or end one job."""
+"""Reading, listing and cancelling jobs, as steps that both clients run."""
 
 from __future__ import annotations
 

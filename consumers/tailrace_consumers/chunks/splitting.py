@@ -1,11 +1,11 @@
 """The split of a chunk into two, to find a bad row in a few steps.
 
-Each child gets half of the rows sent.
+Usually each child gets half of the rows sent.
 
-While nothing shows that the endpoint scores any row, a split separates one row from the rest
-instead. If that row is scored, halving is worth its invocations. If not, it is more evidence that
-the input does not fit the model (`tailrace_core.jobs.limits.all_refused_reason`), or that the
-endpoint is down.
+While nothing shows that the endpoint scores any row, a split separates one row from the rest. If
+that row is scored, halving is worth its invocations. If not, it is more evidence that the input
+does not fit the model (`tailrace_core.jobs.limits.all_refused_reason`), or that the endpoint is
+down.
 """
 
 from __future__ import annotations

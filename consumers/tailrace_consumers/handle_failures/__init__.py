@@ -1,4 +1,4 @@
-"""The Lambda that classifies a chunk's failure, then retries, splits, rejects the row or parks.
+"""The Lambda that classifies a chunk's failure; `chunks.failure_policy` acts on it.
 
 Imports `tailrace_consumers.chunks`, `objects`, `runtime`, the composition and `tailrace_core`.
 """

@@ -46,22 +46,22 @@ def insert_blanks(
     """
     position, next_rejected = 0, 0
     for batch in predictions:
-        join_lines: list[bytes] = []
+        lines: list[bytes] = []
         taken = 0
         while taken < len(batch):
             if next_rejected == len(rejected):
                 more = len(batch) - taken
             else:
                 more = min(len(batch) - taken, rejected[next_rejected] - position)
-            join_lines += batch[taken : taken + more]
+            lines += batch[taken : taken + more]
             taken += more
             position += more
             if next_rejected < len(rejected) and position == rejected[next_rejected]:
-                join_lines.append(blank)
+                lines.append(blank)
                 position += 1
                 next_rejected += 1
-        if join_lines:
-            yield join_lines
+        if lines:
+            yield lines
     left = rows - position
     for start in range(0, left, BATCH_LINES):
         yield [blank] * min(BATCH_LINES, left - start)

@@ -1,4 +1,4 @@
-"""Parts: the first writer creates a part, and all others publish and settle by what it holds."""
+"""Parts, written once: a later writer reads the existing part and publishes what it holds."""
 
 from __future__ import annotations
 

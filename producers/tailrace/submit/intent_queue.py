@@ -10,7 +10,7 @@ BATCH_INTERVAL_S = 0.05
 """Time between transactions, unless a full one is ready. Fewer, larger transactions cost less."""
 
 PIPELINE_DEPTH = 8
-"""Chunks between upload and invocation for each upload at a time.
+"""Limit on unfinished chunks, as a multiple of the concurrent uploads.
 
 Most of them are uploaded and hold few bytes.
 """

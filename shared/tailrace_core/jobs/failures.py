@@ -37,15 +37,16 @@ class Action(StrEnum):
 class Policy:
     """Handling of a failure class.
 
-    ``first`` applies as often as the attempts allow if it is a retry; then ``last`` applies.
+    A ``first`` that is a retry is repeated until the attempts run out, then ``last`` applies;
+    uncounted retries never run out. Any other ``first`` applies at once.
     """
 
     first: Action
     counted: bool
     """True if a retry counts against the job's ``max_attempts``."""
     last: Action
-    """Action when no attempt is left. ``SPLIT`` applies only if other rows were scored meanwhile;
-    otherwise the chunk is parked."""
+    """Action when no attempt is left. ``SPLIT`` applies if other rows were scored meanwhile, or
+    once to find out whether the rows are at fault; otherwise the chunk is parked."""
 
 
 POLICIES: dict[FailureClass, Policy] = {

@@ -1,4 +1,4 @@
-"""The part of a ledger that closing and finishing a job need, as steps.
+"""The ledger's methods that closing and finishing use, as steps (`tailrace_core.aws.calls`).
 
 `closing` and `finishing` are written once, over `LedgerSteps`. The clients run them over
 `DynamoSteps`, whose steps yield AWS calls. Services that hold a `Ledger` run them over

@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tailrace_core.jobs.model import JobState
+from tests.integration.local.polling import eventually
 from tests.integration.producer.stack import NAME, Pipeline
 
 _TAILRACE = str(Path(sys.executable).with_name("tailrace"))
@@ -42,15 +40,6 @@ def shell(url: str, command: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + _TIMEOUT_S
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {_TIMEOUT_S} s")
-
-
 @pytest.mark.parametrize(
     ("number", "key", "state"),
     [
@@ -69,7 +58,7 @@ def test_a_signal_closes_the_job_unless_its_key_lets_it_be_continued(
         assert process.stdin is not None
         process.stdin.write(b"a,b\n" + b"1,2\n" * 100_000)
         process.stdin.flush()
-        (job,) = eventually(lambda: stack.ledger().jobs(2), "a job")
+        (job,) = eventually(lambda: stack.ledger().jobs(2), what="a job")
         process.send_signal(number)
         # Its input stays open meanwhile, as that of a command in a pipeline may.
         assert process.wait(_TIMEOUT_S) == 128 + number

@@ -1,6 +1,6 @@
-"""Targets of schedules that are due.
+"""Schedules: invokes the target of each due one with the schedule's role.
 
-Invoked with the schedule's role, which also sends their dead letters.
+The same role sends failed events to the dead-letter queue.
 
 Source: AWS's "Configuring a schedule's dead-letter queue in EventBridge Scheduler". A schedule's
 retry policy is left out, because an invocation that fails on this machine fails again.

@@ -1,6 +1,7 @@
-"""Patches of CloudWatch's alarms: MiniStack keeps and describes them.
+"""Patches of CloudWatch's alarms, which MiniStack stores and describes.
 
-Others evaluate them and act.
+`tailrace_local.cloudwatch` evaluates metric alarms, `tailrace_local.cloud.monitoring` carries out
+their actions, and MiniStack evaluates composite alarms.
 """
 
 from __future__ import annotations
