@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tailrace_local.emulation.http_server import EmulatorServer
+from tailrace_local.emulator_base.http_server import EmulatorServer
 from tailrace_local.sagemaker import Emulator, EmulatorSettings, FaultHooks, ImageCommand, build
 
 REGION = "eu-west-1"

@@ -3,8 +3,8 @@
 Steps, target tracking, schedules, cooldowns, bounds.
 
 `capacity` computes and is pure, `Scaler` acts on alarms, `ScalingApi` answers the service's
-operations, and `Scaling` combines them. Imports `tailrace_local.emulation`, and ASGI's responses of
-`tailrace_local.sagemaker`.
+operations, and `Scaling` combines them. Imports `tailrace_local.emulator_base`, and ASGI's
+responses of `tailrace_local.sagemaker`.
 """
 
 from tailrace_local.autoscaling.arns import Arns

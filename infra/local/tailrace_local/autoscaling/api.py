@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
-from tailrace_local.emulation.errors import ApiError
-from tailrace_local.emulation.shapes import validate
+from tailrace_local.emulator_base.asgi import Receive, Scope, Send, headers_of
+from tailrace_local.emulator_base.errors import ApiError
+from tailrace_local.emulator_base.shapes import validate
 from tailrace_local.sagemaker.asgi import Response, read_json
 
 SERVICE = "application-autoscaling"

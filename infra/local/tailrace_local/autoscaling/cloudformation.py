@@ -8,9 +8,9 @@ from typing import Any
 
 from tailrace_local.autoscaling.api import SERVICE
 from tailrace_local.autoscaling.records import KEY
-from tailrace_local.emulation.coercion import coerce_properties, pick_members
-from tailrace_local.emulation.errors import ApiError
-from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.coercion import coerce_properties, pick_members
+from tailrace_local.emulator_base.errors import ApiError
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource, ResourceHandlers
 
 Call = Callable[[str, Any], dict[str, Any]]
 _IDENTITY = ("ResourceId", "ScalableDimension", "ServiceNamespace")

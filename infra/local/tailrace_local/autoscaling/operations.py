@@ -13,7 +13,7 @@ from tailrace_local.autoscaling.requests import Request, matches_request, not_fo
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
 from tailrace_local.autoscaling.tracking import tracking_alarms
-from tailrace_local.emulation.errors import ApiError, validation
+from tailrace_local.emulator_base.errors import ApiError, validation
 
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _CONFIGURATIONS = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace_local.autoscaling.records import KEY, TargetKey
-from tailrace_local.emulation.errors import ApiError
+from tailrace_local.emulator_base.errors import ApiError
 
 Request = Mapping[str, Any]
 

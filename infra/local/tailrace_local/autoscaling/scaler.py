@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tailrace_local.autoscaling.capacity import step_scaling_capacity, target_tracking_capacity
 from tailrace_local.autoscaling.ports import Capacity, ScalingError
 from tailrace_local.autoscaling.records import Activity, Policy, Records, Status, Target
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.pace import Pace
 
 DEFAULT_COOLDOWN_S = 300.0
 """The cooldown of a SageMaker variant's policy that names none."""

@@ -12,7 +12,7 @@ from tailrace_local.autoscaling.records import KEY, Records, ScheduledAction, Ta
 from tailrace_local.autoscaling.requests import Request, matches_request, not_found, target_key
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.schedule import ScheduleError, parse_schedule
-from tailrace_local.emulation.errors import validation
+from tailrace_local.emulator_base.errors import validation
 
 _log = logging.getLogger("tailrace.autoscaling")
 

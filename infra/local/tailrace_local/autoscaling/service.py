@@ -14,8 +14,8 @@ from tailrace_local.autoscaling.ports import AlarmClient, Capacity
 from tailrace_local.autoscaling.records import Activity, Records
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
-from tailrace_local.emulation.pace import Pace
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.pace import Pace
+from tailrace_local.emulator_base.resources import ResourceHandlers
 
 RECENT = 5
 

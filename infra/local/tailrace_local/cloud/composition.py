@@ -55,7 +55,7 @@ from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.services import CombinedService, Emulator, NullEmulator, Service
 from tailrace_local.cloud.serving.router import Router
 from tailrace_local.cloud.settings import CloudSettings
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
 _SCHEDULES_EVERY_S = 1.0

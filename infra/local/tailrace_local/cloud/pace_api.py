@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tailrace_local.emulation.asgi import Receive, Scope, Send, send_json
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.asgi import Receive, Scope, Send, send_json
+from tailrace_local.emulator_base.pace import Pace
 
 PATH = "/_tailrace/pace"
 _LIMIT_BYTES = 4096

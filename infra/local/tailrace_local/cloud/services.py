@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tailrace_local.emulation.asgi import Receive, Scope, Send
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.asgi import Receive, Scope, Send
+from tailrace_local.emulator_base.resources import ResourceHandlers
 
 
 class Service(Protocol):

@@ -3,7 +3,7 @@
 M of N periods, missing data, percentiles, metric math.
 
 `evaluation`, `statistics` and `expressions` are pure. `Evaluator` reads datapoints and alarms by
-protocols, so that any store of metrics can be used. Imports `tailrace_local.emulation`.
+protocols, so that any store of metrics can be used. Imports `tailrace_local.emulator_base`.
 """
 
 from tailrace_local.cloudwatch.alarm import Alarm, AlarmError, State, Transition

@@ -12,7 +12,7 @@ from tailrace_local.cloudwatch.expressions import ExpressionError, Series
 from tailrace_local.cloudwatch.queries import QueryResults
 from tailrace_local.cloudwatch.reasons import Datapoint, EvaluationResult, reason, reason_data
 from tailrace_local.cloudwatch.statistics import Point, by_period
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.pace import Pace
 
 _log = logging.getLogger("tailrace.cloudwatch")
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86400.0

@@ -1,11 +1,11 @@
 """A SageMaker emulator in front of local model servers.
 
 It has the control plane, and real-time and asynchronous endpoints. Imports
-`tailrace_local.emulation` and `tailrace_local.processes`, and nothing else of the local cloud.
+`tailrace_local.emulator_base` and `tailrace_local.processes`, and nothing else of the local cloud.
 """
 
-from tailrace_local.emulation.errors import ApiError, EmulatorError, ResourceError
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.errors import ApiError, EmulatorError, ResourceError
+from tailrace_local.emulator_base.resources import ResourceHandlers
 from tailrace_local.sagemaker.emulator import Emulator, build
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tailrace_local.emulation.http_server import EmulatorServer
+from tailrace_local.emulator_base.http_server import EmulatorServer
 from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan

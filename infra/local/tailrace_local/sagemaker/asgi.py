@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.emulation.asgi import Receive, Send
+from tailrace_local.emulator_base.asgi import Receive, Send
 from tailrace_local.sagemaker.errors import ApiError
 from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
 

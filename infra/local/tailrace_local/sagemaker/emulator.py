@@ -7,9 +7,9 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote
 
-from tailrace_local.emulation.asgi import Receive, Scope, Send, headers_of
-from tailrace_local.emulation.pace import Pace
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.asgi import Receive, Scope, Send, headers_of
+from tailrace_local.emulator_base.pace import Pace
+from tailrace_local.emulator_base.resources import ResourceHandlers
 from tailrace_local.sagemaker.adapters.artifacts import ModelArtifacts
 from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, ThreadPool
 from tailrace_local.sagemaker.adapters.containers import HttpModelClient

@@ -10,7 +10,7 @@ EmulatorError
 └── NoResponseError       a model server closed or refused the connection
 """
 
-from tailrace_local.emulation.errors import ApiError, EmulatorError, validation
+from tailrace_local.emulator_base.errors import ApiError, EmulatorError, validation
 
 __all__ = [
     "ApiError",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tailrace_local.emulation.errors import ApiError
+from tailrace_local.emulator_base.errors import ApiError
 from tests.unit.local.autoscaling.scenario import FOLLOW, IDENTITY, LEAVE_ZERO, ScalingScenario
 
 

@@ -10,7 +10,7 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]  # ships no ty
 
 from tailrace_local.cloudwatch import Alarm, AlarmError, Evaluator, Point, State, Transition
 from tailrace_local.cloudwatch.validation import validate_alarm
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.pace import Pace
 from tests.infra.templates import ROOT
 
 PARKED: dict[str, Any] = {

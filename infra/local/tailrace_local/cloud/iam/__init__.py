@@ -1,4 +1,4 @@
 """Access control: enforcement, the log of decisions, and permissions for KMS keys.
 
-Imports `tailrace_local.cloud.services` and `tailrace_local.emulation`.
+Imports `tailrace_local.cloud.services` and `tailrace_local.emulator_base`.
 """

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
 from tailrace_local.cloud.services import Service
-from tailrace_local.emulation.asgi import Message, Receive, Scope, Send, read_whole_body, send_json
+from tailrace_local.emulator_base.asgi import Message, Receive, Scope, Send, read_whole_body, send_json
 
 _ADMIN_PATHS = "/_tailrace/"
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations)")

@@ -2,5 +2,5 @@
 
 `patching` is the one way to replace or to use one of MiniStack's private names; `catalogue` lists
 all of them. No module outside this folder imports MiniStack. Imports `tailrace_local.cloud.iam`,
-`cloudwatch` and `emulation`.
+`cloudwatch` and `emulator_base`.
 """

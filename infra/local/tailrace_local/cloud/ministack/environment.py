@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace_local.cloud.ministack.patching import require_pinned_version
-from tailrace_local.emulation.asgi import App
+from tailrace_local.emulator_base.asgi import App
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from tailrace_local.cloud.ministack.cloudformation.resource_types import Handler, ResourceTypes
 from tailrace_local.cloud.ministack.functions import MiniStackFunctions
 from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
-from tailrace_local.emulation.resources import ProvisionedResource
+from tailrace_local.emulator_base.resources import ProvisionedResource
 
 _SERVICE = "ministack.services.lambda_svc"
 _LAMBDA = PrivateModule(_SERVICE, "_iter_all_esms()", "_apply_filter_criteria(records, esm)")

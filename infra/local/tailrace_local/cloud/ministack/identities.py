@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace_local.cloud.ministack.patching import PrivateModule
-from tailrace_local.emulation.asgi import Scope, headers_of
+from tailrace_local.emulator_base.asgi import Scope, headers_of
 
 _STS = PrivateModule(
     "ministack.services.sts",

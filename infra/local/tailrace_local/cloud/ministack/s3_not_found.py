@@ -12,7 +12,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, unquote
 
 from tailrace_local.cloud.iam.enforcement import PolicyEvaluator
-from tailrace_local.emulation.asgi import App, Message, Receive, Scope, Send
+from tailrace_local.emulator_base.asgi import App, Message, Receive, Scope, Send
 
 _FOR_S3 = re.compile(rb"Credential=[^/]+/\d+/[^/]+/s3/aws4_request")
 _NOT_FOUND, _FORBIDDEN = 404, 403

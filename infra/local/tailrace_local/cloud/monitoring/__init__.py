@@ -1,6 +1,6 @@
 """Monitoring of the cloud: metrics, the actions of alarms, and the scaling that follows.
 
-Imports `tailrace_local.cloud.ministack`, `cloudwatch`, `autoscaling` and `emulation`.
+Imports `tailrace_local.cloud.ministack`, `cloudwatch`, `autoscaling` and `emulator_base`.
 """
 
 from tailrace_local.cloud.monitoring.monitor import Monitor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource, ResourceHandlers
 
 
 class CompositeAlarmType:

@@ -23,8 +23,8 @@ from tailrace_local.cloud.monitoring.function_metrics import MeteredFunctions
 from tailrace_local.cloud.monitoring.queue_metrics import QueueMetrics
 from tailrace_local.cloud.services import Service
 from tailrace_local.cloudwatch import Evaluator, State
-from tailrace_local.emulation.pace import Pace
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.pace import Pace
+from tailrace_local.emulator_base.resources import ResourceHandlers
 
 _log = logging.getLogger("tailrace.cloud.monitoring")
 _PAUSE_S = 1.0

@@ -1,5 +1,5 @@
 """Serving over HTTP and HTTPS: the router, the listeners, and their certificates.
 
-Imports `tailrace_local.cloud.services`, `tailrace_local.emulation` and
+Imports `tailrace_local.cloud.services`, `tailrace_local.emulator_base` and
 `tailrace_local.state_directory`.
 """

@@ -6,8 +6,8 @@ import asyncio
 from asyncio import constants
 
 from tailrace_local.cloud.serving.listeners import Listeners
-from tailrace_local.emulation.asgi import App
-from tailrace_local.emulation.http_server import UvicornServer
+from tailrace_local.emulator_base.asgi import App
+from tailrace_local.emulator_base.http_server import UvicornServer
 
 _TLS_SHUTDOWN_S = 0.5
 

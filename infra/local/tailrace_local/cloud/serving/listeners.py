@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailrace_local.emulation.http_server import bind
+from tailrace_local.emulator_base.http_server import bind
 from tailrace_local.state_directory import CloudAddress
 
 if TYPE_CHECKING:

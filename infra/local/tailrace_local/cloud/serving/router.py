@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tailrace_local.cloud.services import Service
-from tailrace_local.emulation.asgi import App, Receive, Scope, Send, send_json
+from tailrace_local.emulator_base.asgi import App, Receive, Scope, Send, send_json
 
 STATUS_PATH = "/_tailrace/status"
 

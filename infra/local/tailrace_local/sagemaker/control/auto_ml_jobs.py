@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailrace_local.emulation.shapes import check, service_model
+from tailrace_local.emulator_base.shapes import check, service_model
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.registry import Table, Tags, list_page, paginate
 from tailrace_local.sagemaker.errors import ApiError, validation

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from tailrace_local.emulation.coercion import coerce_properties, pick_members
-from tailrace_local.emulation.errors import ResourceError
-from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.coercion import coerce_properties, pick_members
+from tailrace_local.emulator_base.errors import ResourceError
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource, ResourceHandlers
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.control.properties import refuse_unknown

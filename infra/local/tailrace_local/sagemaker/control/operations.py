@@ -6,7 +6,7 @@ The jobs are AutoML jobs.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tailrace_local.emulation.shapes import validate
+from tailrace_local.emulator_base.shapes import validate
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.auto_ml_jobs import AutoMLJobs
 from tailrace_local.sagemaker.control.descriptions import describe_endpoint, summary

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tailrace_local.emulation.coercion import input_shape
+from tailrace_local.emulator_base.coercion import input_shape
 from tailrace_local.sagemaker.errors import validation
 
 _KNOWN_BESIDE_CREATE = {

@@ -3,7 +3,7 @@
 from collections import Counter
 from fnmatch import fnmatchcase
 
-from tailrace_local.emulation.seeded_random import draw
+from tailrace_local.emulator_base.seeded_random import draw
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan, Rule, Selection
 from tailrace_local.sagemaker.messages.invocations import Invocation
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tailrace_local.emulation.asgi import Receive
+from tailrace_local.emulator_base.asgi import Receive
 from tailrace_local.sagemaker.asgi import AbortedResponse, Response, read_body
 from tailrace_local.sagemaker.clock import Clock, NewId
 from tailrace_local.sagemaker.control.registry import Table

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailrace_local.emulation.shapes import service_model, validate
+from tailrace_local.emulator_base.shapes import service_model, validate
 from tailrace_local.sagemaker.clock import NewId
 from tailrace_local.sagemaker.errors import ApiError, runtime_validation
 from tailrace_local.sagemaker.locations import join

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tailrace_local.cloud.iam.enforcement import EnforcedService
-from tailrace_local.emulation.asgi import Message, Receive, Scope, Send
+from tailrace_local.emulator_base.asgi import Message, Receive, Scope, Send
 
 
 class Answering:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tailrace_local.emulation.seeded_random import draw
+from tailrace_local.emulator_base.seeded_random import draw
 from tailrace_local.sagemaker.fault_injection.matching import RuleMatcher
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.messages.invocations import Invocation

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tailrace_local.cloud.functions.fault_injection.controller import FaultController
 from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
 from tailrace_local.cloud.services import Service
-from tailrace_local.emulation.asgi import Receive, Scope, Send, read_whole_body, send_json
+from tailrace_local.emulator_base.asgi import Receive, Scope, Send, read_whole_body, send_json
 
 PATH = "/_tailrace/functions/faults"
 _LIMIT_BYTES = 1 << 20

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tailrace_local.emulation.seeded_random import draw
+from tailrace_local.emulator_base.seeded_random import draw
 
 PLAN, LOG, _COUNTERS = "plan.json", "log.jsonl", "memory.json"
 Fault = Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
 from tailrace_local.cloud.ministack.cloudformation.resource_types import Handler
 from tailrace_local.cloud.ministack.patching import Patch
-from tailrace_local.emulation.resources import Properties, ProvisionedResource
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource
 
 KeyOf = Callable[[Properties], Any]
 """Reads the key from a resource's properties; None when there is none."""

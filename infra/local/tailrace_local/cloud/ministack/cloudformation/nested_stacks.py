@@ -15,7 +15,7 @@ from typing import Any
 from tailrace_local.cloud.ministack.cloudformation.resource_types import ResourceTypes
 from tailrace_local.cloud.ministack.cloudformation.stacks import MiniStackStacks, Record
 from tailrace_local.cloud.ministack.patching import Patch
-from tailrace_local.emulation.resources import ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.resources import ProvisionedResource, ResourceHandlers
 
 _log = logging.getLogger("tailrace.cloud.cloudformation")
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
-from tailrace_local.emulation.resources import ResourceHandlers
+from tailrace_local.emulator_base.resources import ResourceHandlers
 
 _PROVISIONERS = PrivateModule("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS: dict")
 _WORKER_THREADS = Patch(

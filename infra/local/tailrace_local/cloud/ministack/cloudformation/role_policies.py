@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource, ResourceHandlers
 
 ROLE_POLICY = "AWS::IAM::RolePolicy"
 

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tailrace_local.cloud.ministack.cloudformation.resource_types import ResourceTypes
-from tailrace_local.emulation.resources import Properties, ProvisionedResource, ResourceHandlers
+from tailrace_local.emulator_base.resources import Properties, ProvisionedResource, ResourceHandlers
 
 _log = logging.getLogger("tailrace.cloud.declared")
 

@@ -11,7 +11,7 @@ from tailrace_local.cloud.ministack.cloudwatch.alarms import with_metrics
 from tailrace_local.cloud.ministack.patching import Patch, PrivateModule
 from tailrace_local.cloudwatch import AlarmError
 from tailrace_local.cloudwatch.validation import validate_alarm
-from tailrace_local.emulation.query_protocol import read_form, write_xml
+from tailrace_local.emulator_base.query_protocol import read_form, write_xml
 
 _TARGET = "GraniteServiceVersion20100801"
 _OK = 200

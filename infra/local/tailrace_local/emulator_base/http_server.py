@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
-from tailrace_local.emulation.asgi import App, Receive, Scope, Send
+from tailrace_local.emulator_base.asgi import App, Receive, Scope, Send
 
 _KEEP_ALIVE_S = 75
 _GRACE_S = 1

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from tailrace_local.emulation.coercion import coerce_value
-from tailrace_local.emulation.shapes import service_model
+from tailrace_local.emulator_base.coercion import coerce_value
+from tailrace_local.emulator_base.shapes import service_model
 
 _INDEX = re.compile(r"(\d+)(?:\.(.*))?")
 

@@ -12,7 +12,7 @@ from typing import Any
 import botocore.session
 from botocore.model import ServiceModel
 
-from tailrace_local.emulation.errors import ApiError, validation
+from tailrace_local.emulator_base.errors import ApiError, validation
 
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool,

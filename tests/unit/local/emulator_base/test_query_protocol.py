@@ -9,7 +9,7 @@ import pytest
 from botocore.parsers import QueryParser
 from botocore.serialize import QuerySerializer
 
-from tailrace_local.emulation.query_protocol import read_form, write_xml
+from tailrace_local.emulator_base.query_protocol import read_form, write_xml
 
 MODEL = botocore.session.get_session().get_service_model("cloudwatch")
 STAT = {

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.emulation.coercion import coerce_properties, pick_members
+from tailrace_local.emulator_base.coercion import coerce_properties, pick_members
 
 
 @pytest.mark.parametrize(

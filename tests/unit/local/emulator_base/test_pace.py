@@ -1,6 +1,6 @@
 import pytest
 
-from tailrace_local.emulation.pace import Pace
+from tailrace_local.emulator_base.pace import Pace
 
 
 def test_durations_are_multiplied_by_the_scale_of_the_moment() -> None:

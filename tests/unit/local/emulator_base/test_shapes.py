@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.emulation.shapes import compile_pattern, service_model, validate
+from tailrace_local.emulator_base.shapes import compile_pattern, service_model, validate
 from tailrace_local.sagemaker import ApiError
 
 

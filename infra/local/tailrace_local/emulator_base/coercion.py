@@ -6,7 +6,7 @@ Templates often write numbers and booleans as text; the shapes of the API have t
 from collections.abc import Mapping
 from typing import Any
 
-from tailrace_local.emulation.shapes import service_model
+from tailrace_local.emulator_base.shapes import service_model
 
 
 def coerce_properties(operation: str, properties: Mapping[str, Any], *, service: str) -> dict[str, Any]:
