@@ -18,11 +18,11 @@ from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.failure_policy import FailurePolicy
+from tailrace_consumers.chunks.failures.parking import Parking
+from tailrace_consumers.chunks.failures.policy import FailurePolicy
+from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
-from tailrace_consumers.chunks.parking import Parking
-from tailrace_consumers.chunks.rejection import Rejection
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.chunks.window_filling import WindowFiller
 from tailrace_consumers.metrics import NullMeter

@@ -1,4 +1,4 @@
-"""The life of a chunk: attempts, retries, splitting, rejection, parking and settling.
+"""The life of a chunk: attempts, retries, failures, settling and the completion of its job.
 
 Imports `tailrace_consumers.objects`, `runtime`, the ports and `tailrace_core`.
 """

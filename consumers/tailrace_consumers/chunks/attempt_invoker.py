@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.parking import Parking
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import PermanentError
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.model import Chunk, JobSettings
 
 
+class Parker(Protocol):
+    """Parks open chunks; implemented by `tailrace_consumers.chunks.failures.parking.Parking`."""
+
+    def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> None:
+        """Park the chunk at its current attempt; idempotent."""
+
+
 class AttemptInvoker:
     """Invokes attempts that the ledger holds as intended."""
 
-    def __init__(self, *, attempts: Attempts, parking: Parking) -> None:
+    def __init__(self, *, attempts: Attempts, parking: Parker) -> None:
         self._attempts = attempts
         self._parking = parking
 

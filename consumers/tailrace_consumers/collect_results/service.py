@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.objects.chunk_rows import read_chunk_rejects

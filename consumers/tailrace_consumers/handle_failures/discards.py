@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.lookup import LedgerLookup
-from tailrace_consumers.chunks.rejection import Rejection
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.jobs.identities import InferenceId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.failure_policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.handle_failures.discards import DiscardChunks

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.parking import Parking
-from tailrace_consumers.chunks.rejection import Rejection
+from tailrace_consumers.chunks.failures.parking import Parking
+from tailrace_consumers.chunks.failures.rejection import Rejection
+from tailrace_consumers.chunks.failures.splitting import child_chunk, halve, split_off_first, write_child
 from tailrace_consumers.chunks.settling import ChunkSettler
-from tailrace_consumers.chunks.splitting import child_chunk, halve, split_off_first, write_child
 from tailrace_consumers.metrics import FAILURE_METRICS
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
 from tailrace_consumers.objects.parts import Parts
