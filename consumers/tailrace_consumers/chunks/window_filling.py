@@ -13,7 +13,7 @@ from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.ports import Meter, RetryQueue
 from tailrace_core.errors import TransientError
-from tailrace_core.jobs.failures import backoff_s
+from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue

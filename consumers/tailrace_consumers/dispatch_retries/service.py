@@ -12,7 +12,7 @@ from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import RetryQueue
 from tailrace_core.errors import ThrottledError
-from tailrace_core.jobs.failures import backoff_s
+from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.messages.events import RetryDue

@@ -12,7 +12,8 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError
-from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON, FailureClass, classify
+from tailrace_core.jobs.classification import classify
+from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON, FailureClass
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.messages.notifications import Notification

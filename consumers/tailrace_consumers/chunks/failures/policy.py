@@ -19,7 +19,8 @@ from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, ObjectStore, RetryQueue
 from tailrace_core.errors import NotFoundError
-from tailrace_core.jobs.failures import POLICIES, Action, FailureClass, backoff_s
+from tailrace_core.jobs.backoff import backoff_s
+from tailrace_core.jobs.failures import POLICIES, Action, FailureClass
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
