@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tailrace_local.errors import StateDirectoryError
+from tailrace_local.private_files import open_private, write_private
 from tailrace_local.processes import ProcessRecord
 
 MARKER = "tailrace-local"
@@ -40,6 +42,7 @@ class CloudFacts:
     account_id: str
     state_dir: str
     stack: str
+    secret_access_key: str = "local"  # noqa: S105 - without IAM, any secret will do
     ca_bundle: str | None = None
     plain_url: str | None = None
     endpoint_name: str | None = None
@@ -54,6 +57,11 @@ class CloudFacts:
         return self.plain_url or self.endpoint_url
 
     @property
+    def token(self) -> str:
+        """The token for changes by the admin API, from the state directory."""
+        return StateDirectory(Path(self.state_dir)).read_token()
+
+    @property
     def credentials(self) -> dict[str, str]:
         """The environment variables with which any AWS client reaches this cloud."""
         return {
@@ -62,13 +70,13 @@ class CloudFacts:
             "AWS_DEFAULT_REGION": self.region,
             # MiniStack uses a key of twelve digits as the account id.
             "AWS_ACCESS_KEY_ID": self.account_id,
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             **({"AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
         }
 
 
 class StateDirectory:
-    """The paths in a state directory, its lock, and its files."""
+    """The paths in a state directory, its lock, and its files. Only its owner can read them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -78,11 +86,12 @@ class StateDirectory:
         self.tls = self.root / "tls"
         self.cloud_log = self.logs / "cloud.log"
         self._facts = self.root / "facts.json"
+        self._token = self.root / "token"
         self._listening = self.root / "listening.json"
         self._marker = self.root / MARKER
 
     def create(self) -> None:
-        """Create the directory and mark it as a local cloud's.
+        """Create the directory, mark it as a local cloud's, and make its token.
 
         Raises:
             StateDirectoryError: the directory holds other files.
@@ -91,9 +100,27 @@ class StateDirectory:
             raise StateDirectoryError(
                 f"{self.root} is not empty and not a local cloud's state directory: name another one with --state-dir"
             )
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
         for folder in (self.processes, self.logs, self.temporary):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._marker.touch()
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self._marker.touch(mode=0o600)
+        self._token.unlink(missing_ok=True)
+        with open_private(self._token) as file:
+            file.write(secrets.token_urlsafe(32).encode())
+
+    def read_token(self) -> str:
+        """Return the token for changes by the admin API.
+
+        Raises:
+            StateDirectoryError: there is none, or it belongs to somebody else.
+        """
+        try:
+            return self._token.read_text()
+        except OSError as error:
+            raise StateDirectoryError(
+                f"{self._token}: {error.strerror}: name the state directory of your own running cloud with --state-dir"
+            ) from error
 
     @property
     def exists(self) -> bool:
@@ -152,9 +179,7 @@ class StateDirectory:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    scratch = path.with_suffix(".partial")
-    scratch.write_text(json.dumps(content, indent=2))
-    scratch.replace(path)
+    write_private(path, json.dumps(content, indent=2))
 
 
 def _read(path: Path) -> dict[str, object] | None:

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ import boto3
 from tailrace_local.control.deployment import client, model_url, session
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
+from tailrace_local.emulator_base.loopback_guard import TOKEN_HEADER
+from tailrace_local.loopback import check_origin
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 
@@ -37,6 +39,11 @@ class RunningCloud:
     def own_url(self) -> str:
         """The URL of its admin API."""
         return self.facts.own_url
+
+    @property
+    def token(self) -> str:
+        """The token for changes by the admin API."""
+        return self.facts.token
 
     @property
     def region(self) -> str:
@@ -98,7 +105,8 @@ class RunningCloud:
     def _pace(self, time_scale: float | None = None) -> float:
         data = None if time_scale is None else json.dumps({"time_scale": time_scale}).encode()
         method = "GET" if data is None else "PUT"
-        request = urllib.request.Request(f"{self.own_url}/_tailrace/pace", data, method=method)  # noqa: S310 - our own http address
+        headers = {TOKEN_HEADER: self.token}
+        request = urllib.request.Request(f"{self.own_url}/_tailrace/pace", data, headers, method=method)  # noqa: S310 - our own http address
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - same
             return float(json.loads(answer.read())["time_scale"])
 
@@ -115,6 +123,7 @@ def running_cloud(
     allow_serial_pipelines: bool = False,
     time_scale: float = 1.0,
     timeout_s: float = 300.0,
+    allowed_origins: Sequence[str] = (),
 ) -> Iterator[RunningCloud]:
     """Run a cloud with `template` (default: the pipeline's) deployed, until the block ends.
 
@@ -132,6 +141,7 @@ def running_cloud(
         allow_serial_pipelines=allow_serial_pipelines,
         time_scale=time_scale,
         timeout_s=timeout_s,
+        allowed_origins=tuple(check_origin(origin) for origin in allowed_origins),
     )
     try:
         yield RunningCloud(local_cloud.up(plan, StepReporter(contextlib.nullcontext)))
@@ -141,7 +151,12 @@ def running_cloud(
 
 @contextlib.contextmanager
 def bare_cloud(
-    state_dir: Path, *, enforce_iam: bool = False, tls: bool = False, allow_serial_pipelines: bool = False
+    state_dir: Path,
+    *,
+    enforce_iam: bool = False,
+    tls: bool = False,
+    allow_serial_pipelines: bool = False,
+    allowed_origins: Sequence[str] = (),
 ) -> Iterator[RunningCloud]:
     """Run a cloud without a stack, until the block ends.
 
@@ -151,7 +166,11 @@ def bare_cloud(
     workspace = Workspace.here()
     local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)
     plan = CloudOptions(
-        template=workspace.template, enforce_iam=enforce_iam, tls=tls, allow_serial_pipelines=allow_serial_pipelines
+        template=workspace.template,
+        enforce_iam=enforce_iam,
+        tls=tls,
+        allow_serial_pipelines=allow_serial_pipelines,
+        allowed_origins=tuple(check_origin(origin) for origin in allowed_origins),
     )
     try:
         yield RunningCloud(local_cloud.start(plan, StepReporter(contextlib.nullcontext)))

@@ -63,7 +63,7 @@ class RoundRunner:
         self.driver = driver
         self.queues = Queues(driver.cloud)
         self.operator = CloudOperator(driver.client, self.queues)
-        self.admin = FaultAdmin(driver.cloud.own_url)
+        self.admin = FaultAdmin(driver.cloud.own_url, driver.cloud.token)
         self.totals: Counter[str] = Counter()
         self._folder = folder
         self._files = 0

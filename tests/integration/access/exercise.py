@@ -31,7 +31,7 @@ def finished_job(cloud: RunningCloud, producer: Person, folder: Path) -> str:
     rows[10][3], rows[18][3] = _MISALIGNED, _FAILS_ONCE
     source = folder / "rejects.csv"
     source.write_bytes(csv_bytes(rows, header=("key", *COLUMNS)) + b"ragged\n" * 8)
-    faults = FaultAdmin(cloud.own_url)
+    faults = FaultAdmin(cloud.own_url, cloud.token)
     faults.set(_PLAN)
     try:
         done = _run(

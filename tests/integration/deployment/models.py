@@ -54,7 +54,10 @@ def make_job(cloud: RunningCloud, name: str) -> None:
 def tell(cloud: RunningCloud, name: str, description: Json) -> None:
     """Set the job's result."""
     request = urllib.request.Request(  # noqa: S310 - the local cloud's own address
-        f"{cloud.own_url}/_tailrace/sagemaker/auto-ml-jobs/{name}", json.dumps(description).encode(), method="PUT"
+        f"{cloud.own_url}/_tailrace/sagemaker/auto-ml-jobs/{name}",
+        json.dumps(description).encode(),
+        {"x-tailrace-token": cloud.token},
+        method="PUT",
     )
     with urllib.request.urlopen(request, timeout=60):  # noqa: S310 - the same
         pass

@@ -51,7 +51,7 @@ class Updated:
 @pytest.fixture(scope="module")
 def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactory) -> Updated:
     """A new model (a job's, three containers), new scaling bounds, new code, during invocations."""
-    stack, faults = base.stack, FaultAdmin(base.stack.cloud.own_url)
+    stack, faults = base.stack, FaultAdmin(base.stack.cloud.own_url, base.stack.cloud.token)
     images_before, code_before = stack.images(), code_of(stack, "CollectResults")
     job_name = finished_job(stack.cloud, "three-containers", demo.containers(3))
     rows = ROWS + ROWS[:110]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.cloud
 
 @pytest.fixture
 def admin(cloud: RunningCloud) -> Iterator[FaultAdmin]:
-    made = FaultAdmin(cloud.own_url)
+    made = FaultAdmin(cloud.own_url, cloud.token)
     yield made
     made.clear()
 

@@ -118,7 +118,7 @@ class Scene:
 
 @pytest.fixture
 def scene(cloud: RunningCloud) -> Iterator[Scene]:
-    made, faults = Scene(cloud), FaultAdmin(cloud.own_url)
+    made, faults = Scene(cloud), FaultAdmin(cloud.own_url, cloud.token)
     slow = {"sagemaker": {"rules": [{"do": {"kind": "slow", "seconds": 2.0}}]}}
     made.scale(0)
     made.deploy()

@@ -27,7 +27,8 @@ RECORDS = [
 
 
 def raw(server: Server, sent: bytes) -> bytes:
-    """Everything the server says to these bytes, until it closes."""
+    """Return the server's answer to these bytes, whose Host is `x` for its address, until it closes."""
+    sent = sent.replace(b"Host: x\r\n", f"Host: 127.0.0.1:{server.port}\r\n".encode())
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
@@ -189,7 +190,7 @@ def test_a_malformed_body_is_a_400_and_ends_the_connection(server: Server, head:
 
 
 def test_a_body_with_a_ping_is_not_taken_for_the_next_request(server: Server) -> None:
-    smuggled = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    smuggled = f"GET /ping HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
     answer = raw(
         server, f"GET /ping HTTP/1.1\r\nHost: x\r\nContent-Length: {len(smuggled)}\r\n\r\n".encode() + smuggled
     )
@@ -233,8 +234,8 @@ def test_a_signal_ends_it_cleanly_in_spite_of_open_connections(start: Start, num
 def test_a_request_under_way_is_answered_before_the_end(start: Start) -> None:
     ending = start()
     with socket.create_connection(("127.0.0.1", ending.port), timeout=20) as connection:
-        head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {len(ONE)}\r\n"
-        connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        head = f"POST /invocations HTTP/1.1\r\nHost: 127.0.0.1:{ending.port}\r\nContent-Type: text/csv\r\n"
+        connection.sendall(f"{head}Content-Length: {len(ONE)}\r\n".encode() + b"Expect: 100-continue\r\n\r\n")
         # Its head has been read, so the request is under way; then the end, then the rest of the
         # body.
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"

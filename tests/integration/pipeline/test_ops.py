@@ -91,7 +91,7 @@ class Bench:
 
 @pytest.fixture
 def bench(cloud: RunningCloud, tmp_path: Path) -> Iterator[Bench]:
-    admin = FaultAdmin(cloud.own_url)
+    admin = FaultAdmin(cloud.own_url, cloud.token)
     yield Bench(cloud, admin, tmp_path)
     admin.clear()
     cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["ParkedQueue"])

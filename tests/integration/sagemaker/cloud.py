@@ -52,6 +52,7 @@ class RunningEmulator:
         self.emulator: Emulator = build(made, faults=faults)
         self._server = EmulatorServer(self.emulator)
         self.url = ""
+        self.token = self._server.token
 
     def start(self) -> "RunningEmulator":
         self._loop = asyncio.new_event_loop()

@@ -39,7 +39,10 @@ def create(lab: Lab, name: str = "demand") -> str:
 
 def tell(lab: Lab, name: str, told: Any, method: str = "PUT") -> Json:
     request = urllib.request.Request(  # noqa: S310 - the emulator's own address
-        f"{lab.running.url}/_tailrace/sagemaker/auto-ml-jobs/{name}", json.dumps(told).encode(), method=method
+        f"{lab.running.url}/_tailrace/sagemaker/auto-ml-jobs/{name}",
+        json.dumps(told).encode(),
+        {"x-tailrace-token": lab.running.token},
+        method=method,
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
         found: Json = json.loads(answer.read())

@@ -13,7 +13,8 @@ from .cloud import Lab, eventually
 
 def admin(lab: Lab, method: str, path: str, body: Any = None) -> Any:
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(f"{lab.running.url}/_tailrace/sagemaker/{path}", data, method=method)  # noqa: S310 - our own http address
+    headers = {"x-tailrace-token": lab.running.token}
+    request = urllib.request.Request(f"{lab.running.url}/_tailrace/sagemaker/{path}", data, headers, method=method)  # noqa: S310 - our own http address
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - same
         return json.loads(answer.read())
 

@@ -19,6 +19,7 @@ from tailrace_local.control.inspection import inspect
 from tailrace_local.control.log_files import LogFiles
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
+from tailrace_local.loopback import check_origin
 
 NOT_UP = 1
 
@@ -47,6 +48,10 @@ def up(
     time_scale: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="Factor on alarms' periods and scaling's cooldowns.")
     ] = 1.0,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin whose web pages may command this cloud, such as http://localhost:3000. Repeatable."),
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Timeout of the start and the deployment, in seconds.")] = 300.0,
     state_dir: StateDir = None,
 ) -> None:
@@ -65,6 +70,7 @@ def up(
         tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
         time_scale=time_scale,
+        allowed_origins=tuple(_origin(text) for text in allow_origin or []),
     )
     local_cloud = LocalCloud(workspace, state(state_dir))
     with report_errors():
@@ -137,6 +143,13 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
     for name, value in facts.credentials.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
     typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
+
+
+def _origin(text: str) -> str:
+    try:
+        return check_origin(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow-origin") from None
 
 
 def _parameters(texts: list[str]) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _admin(facts: CloudFacts) -> FaultAdmin:
     # Slow to import (it loads the SageMaker emulator), and no other command needs it.
     from tailrace_local.control.fault_admin import FaultAdmin  # noqa: PLC0415
 
-    return FaultAdmin(facts.own_url)
+    return FaultAdmin(facts.own_url, facts.token)
 
 
 def _text(plan: Path) -> bytes:

@@ -43,6 +43,7 @@ from tailrace_local.cloud.ministack.iam_corrections import (
     let_account_assume_roles_of,
     log_decisions,
     require_keys,
+    verify_account_keys,
 )
 from tailrace_local.cloud.ministack.identities import MiniStackIam
 from tailrace_local.cloud.ministack.s3_not_found import HideMissingObjects
@@ -87,6 +88,7 @@ class Cloud:
         self._monitor = Monitor(
             region=settings.region,
             account_id=settings.account_id,
+            secret_access_key=settings.secret_access_key,
             endpoint_url=endpoint_url,
             pace=self._pace,
         )
@@ -161,6 +163,7 @@ class Cloud:
         correct_resources()
         let_account_assume_roles_of("sagemaker.amazonaws.com")
         if self._settings.enforce_iam:
+            verify_account_keys()
             log_decisions(AccessLog(self._state.root / FILE))
             record_keys(self._types, self._keys)
             require_keys(self._keys)
@@ -196,6 +199,7 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
             region=settings.region,
             account_id=settings.account_id,
             aws_endpoint_url=endpoint_url,
+            secret_access_key=settings.secret_access_key,
             state_dir=state_dir,
             images=images,
             # Slow where there is no ECR, and of no use where everything is allowed.

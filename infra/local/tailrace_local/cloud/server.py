@@ -32,6 +32,7 @@ def run(settings: CloudSettings) -> None:
         settings.account_id,
         state.temporary,
         settings.enforce_iam,
+        settings.secret_access_key,
         listeners.listening.ca_bundle,
     ).apply()
     asyncio.run(_serve(settings, listeners, state))
@@ -46,7 +47,7 @@ async def _serve(settings: CloudSettings, listeners: Listeners, state: StateDire
         loop.add_signal_handler(number, stop.set)
     if settings.starter_fd is not None:
         _watch_starter(loop, settings.starter_fd, stop)
-    serving = CloudServer(cloud.app, listeners)
+    serving = CloudServer(cloud.app, listeners, token=state.read_token(), allowed_origins=settings.allowed_origins)
     # The server outlives the signal: pollers and functions use it until they have stopped.
     server = asyncio.create_task(serving.serve())
     try:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tailrace_local.private_files import write_private
+
 
 @dataclass(frozen=True)
 class Image:
@@ -25,6 +27,10 @@ class CloudSettings:
     lambda_python: str
     enforce_iam: bool = False
     tls: bool = False
+    secret_access_key: str = "local"  # noqa: S105 - without IAM, any secret will do
+    """Secret of the account's own key; with IAM, signatures are verified by it."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose web pages may send requests."""
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
     time_scale: float = 1.0
@@ -37,11 +43,11 @@ class CloudSettings:
 
     def write(self, path: Path) -> None:
         """Write the settings file."""
-        path.write_text(json.dumps(asdict(self), indent=2))
+        write_private(path, json.dumps(asdict(self), indent=2))
 
     @classmethod
     def read(cls, path: Path) -> CloudSettings:
         """Read a settings file."""
         found = json.loads(path.read_text())
         images = {name: Image(**image) for name, image in found.pop("images").items()}
-        return cls(**found, images=images)
+        return cls(**found | {"allowed_origins": tuple(found["allowed_origins"])}, images=images)

@@ -15,6 +15,7 @@ from tailrace_local.control.launch import model_image
 from tailrace_local.control.subprocesses import run
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import DeployError
+from tailrace_local.private_files import write_private
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Deployment:
         # An empty configuration: samconfig.toml is for accounts, and may set a profile or request
         # confirmation.
         config = self._state.root / "samconfig.toml"
-        config.write_text("version = 0.1\n")
+        write_private(config, "version = 0.1\n")
         overrides = [f"{name}={json.dumps(value)}" for name, value in sorted(parameters.items())]
         try:
             run(

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tailrace_local.cloud.functions.fault_injection.plan import FunctionFaultPlan
+from tailrace_local.emulator_base.loopback_guard import TOKEN_HEADER
 from tailrace_local.errors import FaultPlanError
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 
@@ -44,13 +45,14 @@ class CloudFaultPlan(BaseModel):
 
 
 class FaultAdmin:
-    """Sets, shows and clears fault plans.
+    """Sets, shows and clears fault plans; `token` is the one in the cloud's state directory.
 
     Methods raise FaultPlanError if the cloud does not answer or refuses.
     """
 
-    def __init__(self, own_url: str) -> None:
+    def __init__(self, own_url: str, token: str) -> None:
         self._url = own_url
+        self._headers = {TOKEN_HEADER: token}
 
     def set(self, plan: CloudFaultPlan) -> dict[str, Any]:
         """Replace the plan of every section; return plans and counters by section."""
@@ -82,7 +84,7 @@ class FaultAdmin:
 
     def _ask(self, method: str, path: str, content: Any = None) -> Any:
         data = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(self._url + path, data, method=method)  # noqa: S310 - our own http address
+        request = urllib.request.Request(self._url + path, data, self._headers, method=method)  # noqa: S310 - our own http address
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - same
                 return json.loads(answer.read())

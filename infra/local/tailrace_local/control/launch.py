@@ -13,6 +13,7 @@ from tailrace_local.cloud.settings import CloudSettings, Image
 from tailrace_local.control.teardown import CLOUD
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import StartError
+from tailrace_local.private_files import open_private
 from tailrace_local.processes import ProcessGroup
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
@@ -74,7 +75,7 @@ class Launcher:
         """
         python = self._workspace.tool("cloud")
         file = self._state.root / "settings.json"
-        with self._state.cloud_log.open("ab") as log, self._pipe() as pass_fds:
+        with open_private(self._state.cloud_log) as log, self._pipe() as pass_fds:
             starter_fd = pass_fds[0] if pass_fds else None
             replace(settings, state_dir=str(self._state.root), starter_fd=starter_fd).write(file)
             group = ProcessGroup.start(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tailrace_local.errors import LocalCloudError
+from tailrace_local.private_files import open_private
 
 
 def run(
@@ -28,7 +29,8 @@ def run(
             `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    log.unlink(missing_ok=True)
+    with open_private(log) as output:
         child = subprocess.Popen(
             list(argv),
             cwd=cwd,

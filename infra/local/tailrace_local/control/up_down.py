@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ class CloudOptions:
     sagemaker: bool = True
     allow_serial_pipelines: bool = False
     time_scale: float = 1.0
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose web pages may send requests, such as `http://localhost:3000`."""
 
 
 class StepReporter:
@@ -119,6 +122,9 @@ class LocalCloud:
                 sagemaker=plan.sagemaker,
                 allow_serial_pipelines=plan.allow_serial_pipelines,
                 time_scale=plan.time_scale,
+                allowed_origins=plan.allowed_origins,
+                # Secret where signatures are verified; elsewhere any secret will do.
+                secret_access_key=secrets.token_hex(20) if plan.enforce_iam else "local",
             )
             listening = self._launcher.start(settings, timeout_s=_left(deadline))
         return CloudFacts(
@@ -127,6 +133,7 @@ class LocalCloud:
             plan.account_id,
             str(self._state.root),
             plan.stack,
+            secret_access_key=settings.secret_access_key,
             ca_bundle=listening.ca_bundle,
             plain_url=listening.plain_url,
         )

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 import uvicorn
 
 from tailrace_local.emulator_base.asgi import App, Receive, Scope, Send
+from tailrace_local.emulator_base.loopback_guard import LoopbackGuard
 
 _KEEP_ALIVE_S = 75
 _GRACE_S = 1
@@ -19,17 +21,21 @@ _REFUSAL = b"This server does not emulate that service; use another endpoint URL
 class UvicornServer(uvicorn.Server):
     """A uvicorn server that leaves signals to its caller and answers without headers of its own.
 
-    A stop gives the requests in progress one second.
+    A stop gives the requests in progress one second. `LoopbackGuard` stands before the application.
 
     Args:
         app: an ASGI application.
         lifespan: "on" sends the application its start and end, "off" does not.
+        token: the token for requests that change the emulators themselves.
+        allowed_origins: the origins whose web pages may send requests.
         settings: further settings of `uvicorn.Config`, such as a certificate.
     """
 
-    def __init__(self, app: App, *, lifespan: Any, **settings: Any) -> None:
+    def __init__(
+        self, app: App, *, lifespan: Any, token: str | None, allowed_origins: Collection[str] = (), **settings: Any
+    ) -> None:
         config = uvicorn.Config(
-            app,
+            LoopbackGuard(app, token=token, allowed_origins=allowed_origins),
             interface="asgi3",
             lifespan=lifespan,
             http="httptools",
@@ -72,13 +78,25 @@ class AsgiEmulator(Protocol):
 
 
 class EmulatorServer:
-    """Serves one emulator on `host:port`; port 0 takes a free one."""
+    """Serves one emulator on `host:port`; port 0 takes a free one.
 
-    def __init__(self, emulator: AsgiEmulator, host: str = "127.0.0.1", port: int = 0) -> None:
+    `token` is for requests that change the emulator itself; without one, it makes one.
+    """
+
+    def __init__(
+        self,
+        emulator: AsgiEmulator,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        token: str | None = None,
+        allowed_origins: Collection[str] = (),
+    ) -> None:
+        self.token = token or secrets.token_urlsafe(32)
         self._emulator = emulator
         self._host = host
         self._port = port
-        self._server = UvicornServer(self._answer, lifespan="off")
+        self._server = UvicornServer(self._answer, lifespan="off", token=self.token, allowed_origins=allowed_origins)
         self._serving: asyncio.Task[None] | None = None
 
     @property

@@ -17,6 +17,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tailrace_local.emulator_base.http_server import EmulatorServer
+from tailrace_local.loopback import check_origin
+from tailrace_local.private_files import write_private
 from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
@@ -40,8 +42,11 @@ def parser() -> argparse.ArgumentParser:
         help="command for an image; repeatable",
     )
     made.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for model servers; repeatable")
-    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--host", default="127.0.0.1", help="requests must name 127.0.0.1 or localhost whatever it is")
     made.add_argument("--port", type=int, default=0, help="default 0: a free port")
+    made.add_argument(
+        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="web pages that may call; repeatable"
+    )
     made.add_argument("--region", default="us-east-1")
     made.add_argument("--account-id", default="000000000000")
     made.add_argument("--state-dir", type=Path, help="default: a temporary folder")
@@ -94,12 +99,19 @@ def read_plan(path: Path | None) -> FaultPlan:
         raise ValueError(f"--faults {path}: {error}") from error
 
 
-async def serve(settings: EmulatorSettings, plan: FaultPlan, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; write the address to stdout as one JSON object."""
+async def serve(
+    settings: EmulatorSettings, plan: FaultPlan, host: str, port: int, allowed_origins: Sequence[str] = ()
+) -> None:
+    """Serve until SIGTERM or SIGINT; write the address to stdout as one JSON object.
+
+    The file `token` in the state directory holds the token for changes by the admin API.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    server = EmulatorServer(build(settings, faults=PlannedFaults(SystemClock(), plan)), host, port)
+    emulator = build(settings, faults=PlannedFaults(SystemClock(), plan))
+    server = EmulatorServer(emulator, host, port, allowed_origins=allowed_origins)
+    write_private(settings.state_dir / "token", server.token)
     try:
         await server.start()
         sys.stdout.write(json.dumps({"url": server.url, "state_dir": str(settings.state_dir)}) + "\n")
@@ -116,11 +128,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with tempfile.TemporaryDirectory(prefix="sagemaker-") as temporary:
         state_dir = (arguments.state_dir or Path(temporary)).absolute()
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             settings, plan = read_settings(arguments, state_dir), read_plan(arguments.faults)
+            origins = [check_origin(origin) for origin in arguments.allow_origin]
         except ValueError as error:
             made.error(str(error))
-        asyncio.run(serve(settings, plan, arguments.host, arguments.port))
+        asyncio.run(serve(settings, plan, arguments.host, arguments.port, origins))
     return 0
 
 

@@ -56,7 +56,7 @@ class Scene:
         self.cloud = cloud
         self.folder = folder
         self.client = Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url)
-        self._faults = FaultAdmin(cloud.own_url)
+        self._faults = FaultAdmin(cloud.own_url, cloud.token)
         self._heard: list[str] = []
 
     # -- what the world is like

@@ -17,6 +17,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tailrace_local.loopback import refusal
+
 _ROOT = "/2018-06-01/runtime"
 _MAX_ANSWER_BYTES = 6 * 1024 * 1024
 
@@ -129,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        if self._refused():
+            return
         if self.path != f"{_ROOT}/invocation/next":
             self._reply(HTTPStatus.NOT_FOUND, b"{}")
             return
@@ -140,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         payload = self._body()
+        if self._refused():
+            return
         match self.path.removeprefix(_ROOT).strip("/").split("/"):
             case ["init", "error"]:
                 self.server.api.init_failed(payload)
@@ -155,6 +161,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Log no requests of the runtime client."""
+
+    def _refused(self) -> bool:
+        why = refusal(
+            self.headers.get_all("Host", []),
+            self.headers.get_all("Origin", []),
+            self.headers.get_all("Sec-Fetch-Site", []),
+            port=int(self.server.server_address[1]),
+        )
+        if why is not None:
+            self._reply(HTTPStatus.FORBIDDEN, json.dumps({"errorType": "Refused", "errorMessage": why}).encode())
+        return why is not None
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

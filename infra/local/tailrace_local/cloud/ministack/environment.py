@@ -21,6 +21,7 @@ class Environment:
     account_id: str
     temporary: Path
     enforce_iam: bool
+    secret_access_key: str = "local"  # noqa: S105 - without IAM, any secret will do
     ca_bundle: str | None = None
 
     def apply(self) -> None:
@@ -50,7 +51,7 @@ class Environment:
                 "AWS_ENDPOINT_URL": f"{'https' if self.ca_bundle else 'http'}://127.0.0.1:{self.port}",
                 **({"USE_SSL": "1", "AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
                 "AWS_ACCESS_KEY_ID": self.account_id,
-                "AWS_SECRET_ACCESS_KEY": "local",
+                "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_CONFIG_FILE": os.devnull,
                 "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

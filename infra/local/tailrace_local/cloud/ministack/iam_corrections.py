@@ -75,6 +75,15 @@ _KEYS = Patch(
 )
 
 
+_ACCOUNT_KEY = Patch(
+    _EVALUATOR,
+    "_is_root_key(access_key_id)",
+    corrects="MiniStack takes any signature, in a header or a query, by a key that is an account's number.",
+    why="Any program that finds the port could act as the account although IAM is enforced.",
+    until="MiniStack verifies signatures of the account's own key.",
+)
+
+
 @dataclass(frozen=True)
 class AuthorizationRequest:
     """A question to IAM.
@@ -92,6 +101,14 @@ class AuthorizationRequest:
 
 Enforce = Callable[[AuthorizationRequest], Any]
 """Decides a request; None means that it is allowed."""
+
+
+def verify_account_keys() -> None:
+    """Verify signatures of the account's own key as those of every other key.
+
+    Only a request without a key is left to MiniStack's rules for unsigned requests.
+    """
+    _ACCOUNT_KEY.replace(lambda access_key_id: not access_key_id)
 
 
 def correct_condition_keys(*, tls: bool) -> None:

@@ -36,14 +36,14 @@ _MINUTE_S = 60.0
 class Monitor:
     """Publishes metrics, evaluates alarms and scales, by one thread and at the given pace."""
 
-    def __init__(self, *, region: str, account_id: str, endpoint_url: str, pace: Pace) -> None:
+    def __init__(self, *, region: str, account_id: str, secret_access_key: str, endpoint_url: str, pace: Pace) -> None:
         self._pace = pace
         self._scope = AccountScope(region, account_id)
         self._metrics = MiniStackMetrics()
         self._queues = MiniStackQueues(account_id)
         self._stored_alarms = MiniStackAlarms(account_id)
         self._api = CloudWatchApi()
-        session = importlib.import_module("boto3").Session(account_id, "local", region_name=region)
+        session = importlib.import_module("boto3").Session(account_id, secret_access_key, region_name=region)
         self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint_url)
         self._scaling = Scaling(
             Arns(session.get_partition_for_region(region), region, account_id),

@@ -19,6 +19,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import TYPE_CHECKING
 
+from tailrace_local import loopback
 from tailrace_local.demo.model import body, scoring
 from tailrace_local.demo.model.stages import Stage, stages_for
 
@@ -167,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.server.answering():
-            if self._path() != "/ping":
+            if reason := self._foreign():
+                self._refuse_foreign(reason)
+            elif self._path() != "/ping":
                 self._refuse_path()
             elif self._carries_body():
                 self._send_and_close(scoring.Answer(200))
@@ -176,7 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         with self.server.answering():
-            if self._path() == "/invocations":
+            if reason := self._foreign():
+                self._refuse_foreign(reason)
+            elif self._path() == "/invocations":
                 self._invoke()
             else:
                 self._refuse_path()
@@ -229,6 +234,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _carries_body(self) -> bool:
         # An unread body would be parsed as the next request.
         return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+
+    def _foreign(self) -> str | None:
+        """Return why a request at the loopback address is refused; None if it may come in."""
+        if self.server.settings.host not in loopback.NAMES:
+            return None
+        given = (self.headers.get_all(name, []) for name in ("Host", "Origin", "Sec-Fetch-Site"))
+        return loopback.refusal(*given, port=self.server.server_port)
+
+    def _refuse_foreign(self, reason: str) -> None:
+        self._send_and_close(scoring.refused(403, f"refused: {reason}"))
 
     def _refuse_path(self) -> None:
         allowed = _METHODS.get(self._path())

@@ -117,7 +117,7 @@ class FaultRules:
         entry |= {} if number is None else {"call": call, "number": number}
         # One write for the line: lines of processes do not mix, and it is in the file if this
         # process dies next.
-        handle = os.open(self._folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        handle = os.open(self._folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(handle, json.dumps(entry).encode() + b"\n")
         finally:
