@@ -58,7 +58,7 @@ class Invariants:
     def _check_job(self, job_id: str) -> None:
         self.checks += 1
         names = self._table.names(job_id)
-        job = items.job_from_item(self._table.items[job_id, items.JOB])
+        job, before = items.job_from_item(self._table.items[job_id, items.JOB]), self._jobs.get(job_id)
         self._states(job)
         leaves: list[RowRange] = []
         waiting: list[RowRange] = []
@@ -82,7 +82,7 @@ class Invariants:
         assert found == stated, f"chunks hold {found} rows scored, rejected, cancelled; the job says {stated}"
         settled = self._table.items[job_id, items.JOB]["rows_settled"]["N"]
         assert int(settled) == sum(stated)
-        self._window(job, chunks, waiting)
+        self._window(job, before, chunks, waiting)
         leaves.sort()
         if self.ordered or job.state not in {JobState.SUBMITTING, JobState.CLOSING}:
             end = leaves[-1].end if leaves else 0
@@ -90,13 +90,17 @@ class Invariants:
             gap = first_gap(leaves, total)
             assert gap is None, gap
 
-    def _window(self, job: Job, chunks: dict[ChunkState, int], waiting: list[RowRange]) -> None:
-        """Check the window: each open chunk counts, and no more are in flight than it allows."""
+    def _window(self, job: Job, before: Job | None, chunks: dict[ChunkState, int], waiting: list[RowRange]) -> None:
+        """Check the window: each open chunk counts, and no more are in flight than it allows.
+
+        The producer sends as many chunks as it holds, whatever was split or claimed meanwhile.
+        """
         assert job.chunks_waiting == len(waiting)
         assert job.chunks_in_flight == chunks[ChunkState.OPEN] - len(waiting)
         assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "a waiting chunk was passed over"
         window = self._window_of(job.job_id)
-        most = window + chunks[ChunkState.SPLIT]
+        most = 2 * window if job.state is JobState.SUBMITTING else window
+        most = max(most, before.chunks_in_flight if before is not None else 0)
         assert not window or job.chunks_in_flight <= most, f"{job.chunks_in_flight} in flight, {most} may be"
 
     def _window_of(self, job_id: str) -> int:

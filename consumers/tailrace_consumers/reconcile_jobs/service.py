@@ -22,7 +22,8 @@ from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, Ret
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
-from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.due_items import DueItem
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue
 from tailrace_core.messages.notifications import RESULT
 from tailrace_core.objects import keys

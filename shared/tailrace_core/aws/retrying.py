@@ -24,20 +24,24 @@ class RetryPolicy:
 
     Args:
         max_tries: Calls in all, the first included. Default 5.
-        max_conflict_tries: The same for a `ConflictError`. Default 10: all transactions of a job
+        max_conflict_tries: The same for a `ConflictError`. Default 40: all transactions of a job
             write its counters, a few milliseconds each. A collision is likely, is no sign of the
-            service's health, and passes soon.
+            service's health, and passes soon. A caller that gives up waits for its queue, which
+            takes minutes.
         base_s: Longest wait after the first failure, in seconds; it doubles with each. Default 0.1.
         cap_s: Longest wait at all, in seconds. Default 5.
+        conflict_cap_s: The same for a `ConflictError`. Default 1: a hundred callers, each of which
+            needs the same item for 10 ms.
 
     Raises:
         ValueError: a number of tries is below 1, or ``base_s`` is not between 0 and ``cap_s``.
     """
 
     max_tries: int = 5
-    max_conflict_tries: int = 10
+    max_conflict_tries: int = 40
     base_s: float = 0.1
     cap_s: float = 5.0
+    conflict_cap_s: float = 1.0
 
     def __post_init__(self) -> None:
         if min(self.max_tries, self.max_conflict_tries) < 1 or not 0 <= self.base_s <= self.cap_s:
@@ -51,11 +55,13 @@ class RetryPolicy:
         for longer than the policy allows.
         """
         hint_s = error.retry_after_s or 0.0
-        tries = self.max_conflict_tries if isinstance(error, ConflictError) else self.max_tries
+        conflict = isinstance(error, ConflictError)
+        tries = self.max_conflict_tries if conflict else self.max_tries
+        longest_s = min(self.cap_s, self.conflict_cap_s) if conflict else self.cap_s
         if failed >= tries or hint_s > self.cap_s:
             return None
         # 2.0 ** 1024 overflows; every wait is at its cap long before.
-        return hint_s + jitter * min(self.cap_s, self.base_s * 2.0 ** min(failed - 1, 64))
+        return hint_s + jitter * min(longest_s, self.base_s * 2.0 ** min(failed - 1, 64))
 
 
 DEFAULT_POLICY = RetryPolicy()

@@ -91,7 +91,7 @@ class JobSettings(BaseModel):
     request_ttl_s: int = Field(default=21_600, ge=60, le=21_600)
     invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
     window: int = Field(default=0, ge=0)
-    """The number of chunks in flight at once, apart from those that splits add; 0 for no limit."""
+    """The number of chunks in flight at once; 0 for no limit."""
 
     @property
     def has_kept_columns(self) -> bool:
@@ -131,6 +131,8 @@ class Job:
     """Open chunks that were not started because the window is full."""
     waiting_from: int | None = None
     """No chunk before this row waits; None if none ever waited."""
+    waiting_version: int = 0
+    """Number of splits that left a waiting chunk; a claim needs the number that it has read."""
     finishing_at: float | None = None
     """Time of the move to ``finishing``. The manifest and the final event carry it, so that a
     second finisher writes the same bytes."""

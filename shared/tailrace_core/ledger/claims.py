@@ -2,7 +2,9 @@
 
 ``waiting_from`` in the job's item is the row to search from, so that no claim reads chunks that
 earlier claims have passed. Each claim moves it in the transaction that starts the chunks. Of two
-callers that read the same value one wins; the other reads again.
+callers that read the same value one wins; the other reads again. A split may add a waiting chunk
+anywhere behind that row: it changes ``waiting_version``, so that a claim that has not seen the new
+chunk does not pass over it.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class ClaimSteps(WriteSteps):
         for _ in range(_TRIES):
             if found is None or not (count := claimable_chunks(found, window)):
                 break
-            chunks = [started(chunk, due_at) for chunk in (yield from self._waiting(found, count))]
+            chunks = [started(chunk, found, due_at) for chunk in (yield from self._waiting(found, count))]
             if chunks and (yield from self._claim(found, window, chunks)):
                 return chunks
             found = yield from self.job(job.job_id)
@@ -56,8 +58,10 @@ class ClaimSteps(WriteSteps):
         count = self._write(
             items.job_item_key(job.job_id),
             "SET waiting_from = :next ADD chunks_in_flight :n, chunks_waiting :less",
-            "#s IN (:submitting, :running) AND waiting_from = :from AND chunks_in_flight <= :most",
+            "#s IN (:submitting, :running) AND waiting_from = :from AND chunks_in_flight <= :most AND "
+            + ("waiting_version = :version" if job.waiting_version else "attribute_not_exists(waiting_version)"),
             {
+                ":version": job.waiting_version,
                 ":submitting": JobState.SUBMITTING,
                 ":running": JobState.RUNNING,
                 ":from": job.waiting_from,
@@ -70,9 +74,11 @@ class ClaimSteps(WriteSteps):
         return not (yield from self._transact([count, *map(self._start, chunks)]))
 
     def _start(self, chunk: Chunk) -> dict[str, Any]:
+        known = chunk.scored_before is not None
         return self._write(
             items.chunk_item_key(chunk.job_id, chunk.range),
-            "SET attempt = :a, tries = :a, inference_id = :id, due_at = :d, due_shard = :x",
+            "SET attempt = :a, tries = :a, inference_id = :id, due_at = :d, due_shard = :x"
+            + (", scored_before = :b" if known else ""),
             "#s = :open AND attempt = :none",
             {
                 ":open": ChunkState.OPEN,
@@ -81,5 +87,6 @@ class ClaimSteps(WriteSteps):
                 ":id": str(chunk.inference_id),
                 ":d": chunk.due_at,
                 ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
+                ":b": chunk.scored_before,
             },
         )

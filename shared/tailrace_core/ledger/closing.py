@@ -10,7 +10,7 @@ from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, run_immediate
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settlement, SettleOutcome
+from tailrace_core.ledger.rules import Settlement
 
 
 def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
@@ -35,7 +35,7 @@ def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -
         job_id: The job. Nothing happens, and the result is True, unless it is closing.
         ledger: The ledger that holds the job.
         now: Seconds since the epoch.
-        limit: The most chunks to cancel, about 10 ms each.
+        limit: The most chunks to cancel, about a millisecond each.
     """
     return run_immediate(cancel_open_chunks_steps(job_id, ledger=ImmediateLedger(ledger), now=now, limit=limit))
 
@@ -56,19 +56,22 @@ def cancel_open_chunks_steps(job_id: str, *, ledger: LedgerSteps, now: float, li
     end, cancelled = 0, 0
     page, after = yield from ledger.chunks_page(job_id)
     while True:
+        opened: list[Settlement] = []
         for chunk in page:
             if not chunk.state.leaf:
                 continue
             if cancelled >= limit:
+                yield from ledger.settle_all(opened)
                 return False
             if chunk.range.first_row > end:
                 gap = RowRange(end, chunk.range.first_row - end)
                 yield from ledger.add_cancelled(Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now))
                 cancelled += 1
             if chunk.state is ChunkState.OPEN:
-                outcome = yield from ledger.settle(Settlement.cancelled_of(chunk))
-                cancelled += outcome is SettleOutcome.SETTLED
+                opened.append(Settlement.cancelled_of(chunk))
+                cancelled += 1
             end = chunk.range.end
+        yield from ledger.settle_all(opened)
         if not after:
             break
         page, after = yield from ledger.chunks_page(job_id, after)

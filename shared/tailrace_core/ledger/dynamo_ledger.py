@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
+from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.ledger.port import DueItem, JobKey
+from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 T = TypeVar("T")
@@ -84,8 +85,11 @@ class DynamoLedger:
     def settle(self, end: Settlement) -> SettleOutcome:
         return self._run(self._steps.settle(end))
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
-        return self._run(self._steps.split(parent, left, right))
+    def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
+        return self._run(self._steps.settle_all(ends))
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
+        return self._run(self._steps.split(parent, left, right, window=window))
 
     def seal(self, job_id: str, rows_total: int) -> bool:
         return self._run(self._steps.seal(job_id, rows_total))
@@ -101,7 +105,18 @@ class DynamoLedger:
 
     def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         for shard in range(items.SHARDS):
-            yield from self._run(self._steps.overdue_page(shard, before, limit))
+            after, chunks = None, 0
+            while True:
+                page, after = self._run(self._steps.overdue_page(shard, before, after))
+                for due in page:
+                    chunks += due.range is not None
+                    if due.range is None or chunks <= limit:
+                        yield due
+                if not after:
+                    break
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:
         return self._run(self._steps.postpone_job(job_id, due_at))
+
+    def postpone_failed(self, due: DueItem, now: float) -> bool:
+        return self._run(self._steps.postpone_failed(due, now))

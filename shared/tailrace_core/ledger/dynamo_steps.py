@@ -11,19 +11,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from tailrace_core.aws.calls import Steps
+from tailrace_core.errors import ConflictError
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger import expressions, items, rules
+from tailrace_core.ledger import expressions, items, rules, splits
 from tailrace_core.ledger.claims import ClaimSteps
+from tailrace_core.ledger.due_items import DueItem, failed_check_due_at
 from tailrace_core.ledger.port import JobKey
-from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
+from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
+from tailrace_core.ledger.settlements import SettlementSteps
 
 RETENTION_S = 45 * 86_400
 """Time to keep items after they are first due: the longest deadline (14 days), then longer than any
 message can wait (4 days, then 14 in a dead-letter queue)."""
 
 
-class DynamoSteps(ClaimSteps):
+_SPLIT_TRIES = 10
+"""Tries of a split whose right child waits, while others move ``waiting_from`` across it."""
+
+
+class DynamoSteps(ClaimSteps, SettlementSteps):
     """The methods of `Ledger` as steps over one table."""
 
     # -- jobs
@@ -96,9 +103,18 @@ class DynamoSteps(ClaimSteps):
     def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]:
         return (
             yield from self._update(
-                items.job_item_key(job_id), "SET due_at = :d", "attribute_exists(due_shard)", {":d": due_at}
+                items.job_item_key(job_id),
+                "SET due_at = :d REMOVE failed_checks",
+                "attribute_exists(due_shard)",
+                {":d": due_at},
             )
         )
+
+    def postpone_failed(self, due: DueItem, now: float) -> Steps[bool]:
+        key = items.job_item_key(due.job_id) if due.range is None else items.chunk_item_key(due.job_id, due.range)
+        failed = items.decode_item((yield from self._get(key)) or {}).get("failed_checks", 0)
+        values = {":d": failed_check_due_at(due, failed, now), ":n": failed + 1, ":seen": due.due_at}
+        return (yield from self._update(key, "SET due_at = :d, failed_checks = :n", "due_at = :seen", values))
 
     # -- chunks
 
@@ -165,7 +181,7 @@ class DynamoSteps(ClaimSteps):
             "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
             "redrives = :v, due_at = :d, due_shard = :x, doubted = :u"
         )
-        removes = " REMOVE output_location, failure_location, invoked_at"
+        removes = " REMOVE output_location, failure_location, invoked_at, failed_checks"
         known = chunk.scored_before is not None
         update = f"{sets}, scored_before = :b{removes}" if known else f"{sets}{removes}, scored_before"
         return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
@@ -185,7 +201,8 @@ class DynamoSteps(ClaimSteps):
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:
         values = {":d": rules.required_due_at(chunk), ":r": rules.truncate_reason(chunk.reason) or "", ":np": False}
-        return (yield from self._update_open(chunk, "SET due_at = :d, reason = :r", values, also="parked = :np"))
+        update = "SET due_at = :d, reason = :r REMOVE failed_checks"
+        return (yield from self._update_open(chunk, update, values, also="parked = :np"))
 
     def park(self, chunk: Chunk) -> Steps[bool]:
         if not chunk.attempt:
@@ -215,49 +232,38 @@ class DynamoSteps(ClaimSteps):
         values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
         return (yield from self._update(key, "SET answered = :t", "#s = :open AND attempt > :none", values))
 
-    def settle(self, end: Settlement) -> Steps[SettleOutcome]:
-        attempt = 0 if end.waiting else end.attempt
-        condition = "#s = :open AND " + ("attempt > :a" if attempt is None else "attempt = :a")
-        values: dict[str, Any] = {
-            ":open": ChunkState.OPEN,
-            ":a": attempt or 0,
-            ":to": end.state,
-            ":rej": end.rejected,
-            ":np": False,
-        }
-        sets = "SET #s = :to, rejected = :rej, parked = :np"
-        optional = {
-            "part_checksum": end.part_checksum,
-            "part_bytes": end.part_bytes,
-            "reason": rules.truncate_reason(end.reason),
-        }
-        for name, value in optional.items():
-            if value is not None:
-                sets += f", {name} = :{name}"
-                values[f":{name}"] = value
-        chunk = self._write(
-            items.chunk_item_key(end.job_id, end.range), sets + " REMOVE due_shard, due_at", condition, values
-        )
-        names = {f":j{index}": state for index, state in enumerate(end.job_states)}
-        job = self._write(
-            items.job_item_key(end.job_id),
-            "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all, "
-            f"{'chunks_waiting' if end.waiting else 'chunks_in_flight'} :less",
-            f"#s IN ({', '.join(names)})",
-            {
-                **names,
-                ":scored": end.scored,
-                ":rejected": end.counted_rejected,
-                ":cancelled": end.cancelled,
-                ":all": end.range.rows,
-                ":less": -1,
-            },
-        )
-        return expressions.settle_outcome((yield from self._transact([chunk, job])))
+    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> Steps[SettleOutcome]:
+        splits.check_children(parent, left, right)
+        job = (yield from self.job(parent.job_id)) if right.waiting else None
+        for _ in range(_SPLIT_TRIES):
+            reasons = yield from self._transact(self._splitting(parent, left, right, window, job))
+            outcome = expressions.settle_outcome(reasons)
+            job_refused = len(reasons) > 1 and reasons[1] == expressions.CONDITION_FAILED
+            if outcome is not SettleOutcome.REFUSED or not job_refused:
+                return outcome
+            job = yield from self.job(parent.job_id)
+            refusal = splits.split_refusal(job, right, window)
+            if refusal is not None:
+                return refusal
+            # Another split, or a claim, has moved `waiting_from` past the right child meanwhile.
+        raise ConflictError(f"{parent.job_id}: other callers changed its window at each of {_SPLIT_TRIES} tries")
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> Steps[SettleOutcome]:
-        rules.check_children(parent, left, right)
-        writes = [
+    def _splitting(
+        self, parent: Chunk, left: Chunk, right: Chunk, window: int, job: Job | None
+    ) -> list[dict[str, Any]]:
+        update, condition = "ADD split_budget :spent", "#s IN (:submitting, :running) AND split_budget > :none"
+        row, front = right.range.first_row, None if job is None else job.waiting_from
+        if not right.waiting:
+            update += ", chunks_in_flight :more"
+            condition += " AND chunks_in_flight < :window" if window else ""
+        else:
+            update += ", chunks_waiting :more, waiting_version :more"
+            if front is not None and front <= row:
+                condition += " AND waiting_from <= :row"
+            else:
+                update = f"SET waiting_from = :row {update}"
+                condition += " AND (attribute_not_exists(waiting_from) OR waiting_from > :row)"
+        return [
             self._write(
                 items.chunk_item_key(parent.job_id, parent.range),
                 "SET #s = :split, reason = :r, parked = :np REMOVE due_shard, due_at",
@@ -272,19 +278,13 @@ class DynamoSteps(ClaimSteps):
             ),
             self._write(
                 items.job_item_key(parent.job_id),
-                "ADD split_budget :spent, chunks_in_flight :more",
-                "#s IN (:submitting, :running) AND split_budget > :none",
-                {":spent": -1, ":none": 0, ":more": 1, **_ACCEPTING},
+                update,
+                condition,
+                {":spent": -1, ":none": 0, ":more": 1, ":window": window, ":row": row, **_ACCEPTING},
             ),
             self._put_new(items.chunk_item(left, _expiry(left))),
             self._put_new(items.chunk_item(right, _expiry(right))),
         ]
-        outcome = expressions.settle_outcome((yield from self._transact(writes)))
-        if outcome is SettleOutcome.REFUSED:
-            job = yield from self.job(parent.job_id)
-            if job is not None and job.state.accepts_results and job.split_budget < 1:
-                return SettleOutcome.NO_BUDGET
-        return outcome
 
 
 _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}

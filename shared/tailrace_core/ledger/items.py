@@ -130,6 +130,7 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "chunks_in_flight": job.chunks_in_flight,
             "chunks_waiting": job.chunks_waiting,
             "waiting_from": job.waiting_from,
+            "waiting_version": job.waiting_version or None,
             "due_shard": shard_of(JOB, job.job_id),
             "due_at": rules.first_check_at(job),
             "expires_at": expires_at,
@@ -156,6 +157,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
         chunks_in_flight=values.get("chunks_in_flight", 0),
         chunks_waiting=values.get("chunks_waiting", 0),
         waiting_from=values.get("waiting_from"),
+        waiting_version=values.get("waiting_version", 0),
         finishing_at=_time(values.get("finishing_at")),
     )
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from tailrace_core.aws.calls import Call, Steps, run
@@ -29,7 +29,7 @@ class LedgerSteps(Protocol):
     def close(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]: ...
     def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]: ...
     def add_cancelled(self, chunk: Chunk) -> Steps[OpenOutcome]: ...
-    def settle(self, end: Settlement) -> Steps[SettleOutcome]: ...
+    def settle_all(self, ends: Sequence[Settlement]) -> Steps[list[SettleOutcome]]: ...
     def seal(self, job_id: str, rows_total: int) -> Steps[bool]: ...
     def start_finishing(self, job_id: str, now: float) -> Steps[Job | None]: ...
     def finish(self, job_id: str) -> Steps[bool]: ...
@@ -59,8 +59,8 @@ class ImmediateLedger:
     def add_cancelled(self, chunk: Chunk) -> Steps[OpenOutcome]:
         return immediate(self._ledger.add_cancelled(chunk))
 
-    def settle(self, end: Settlement) -> Steps[SettleOutcome]:
-        return immediate(self._ledger.settle(end))
+    def settle_all(self, ends: Sequence[Settlement]) -> Steps[list[SettleOutcome]]:
+        return immediate(self._ledger.settle_all(ends))
 
     def seal(self, job_id: str, rows_total: int) -> Steps[bool]:
         return immediate(self._ledger.seal(job_id, rows_total))

@@ -10,7 +10,7 @@ from tailrace_core.errors import ThrottledError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
-from tailrace_core.ledger.port import DueItem
+from tailrace_core.ledger.due_items import DueItem
 
 _BATCH = 100
 
@@ -91,18 +91,18 @@ class LookupSteps:
             found += [items.job_from_item(item) for item in answered]
         return found
 
-    def overdue_page(self, shard: int, before: float, limit: int) -> Steps[list[DueItem]]:
-        """Read at most ``limit`` due items of one shard, the longest overdue first.
+    def overdue_page(self, shard: int, before: float, after: Any = None) -> Steps[tuple[list[DueItem], Any]]:
+        """Read a page of a shard's due items, the longest overdue first, and the next one's start.
 
-        The index lags by a moment.
+        The index lags by a moment. A page holds a megabyte, some thousands of items.
         """
         answer = yield self._query(
             IndexName=items.DUE_INDEX,
             KeyConditionExpression="due_shard = :s AND due_at <= :b",
             ExpressionAttributeValues=items.encode_item({":s": str(shard), ":b": before}),
-            Limit=limit,
+            **({"ExclusiveStartKey": after} if after else {}),
         )
-        return [_due(items.decode_item(item)) for item in answer["Items"]]
+        return [_due(items.decode_item(item)) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def _get(self, key: dict[str, Any]) -> Steps[dict[str, Any] | None]:
         answer = yield Call("dynamodb", "get_item", {"TableName": self.table, "Key": key, "ConsistentRead": True})

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import claimable_chunks
-from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import DueItem, JobKey
+from tailrace_core.ledger import items, rules, splits
+from tailrace_core.ledger.due_items import DueItem, failed_check_due_at
+from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
+from tailrace_core.ledger.settlements import check_together
 
 
 class MemoryLedger:
@@ -26,6 +29,7 @@ class MemoryLedger:
         self._keys: dict[str, tuple[str, str]] = {}
         self._chunks: dict[str, dict[RowRange, Chunk]] = {}
         self._job_due: dict[str, float] = {}
+        self._failed_checks: dict[tuple[str, RowRange | None], int] = {}
         self._lock = threading.RLock()
 
     def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
@@ -108,13 +112,14 @@ class MemoryLedger:
                         parked=False,
                     )
                 )
+                self._failed_checks.pop((chunk.job_id, chunk.range), None)
             return found is not None
 
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
         with self._lock:
             found = self._jobs[job.job_id]
             waiting = [chunk for chunk in self.chunks(job.job_id) if chunk.waiting][: claimable_chunks(found, window)]
-            chunks = [rules.started(chunk, due_at) for chunk in waiting]
+            chunks = [rules.started(chunk, found, due_at) for chunk in waiting]
             if chunks:
                 self._jobs[job.job_id] = rules.claimed(found, chunks)
             for chunk in chunks:
@@ -147,6 +152,7 @@ class MemoryLedger:
                     found, due_at=rules.required_due_at(chunk), reason=rules.truncate_reason(chunk.reason)
                 )
             )
+            self._failed_checks.pop((chunk.job_id, chunk.range), None)
             return True
 
     def park(self, chunk: Chunk) -> bool:
@@ -175,11 +181,16 @@ class MemoryLedger:
                 self._put(chunk)
             return outcome
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
-        rules.check_children(parent, left, right)
+    def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
+        check_together(ends)
+        with self._lock:
+            return [self.settle(end) for end in ends]
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
+        splits.check_children(parent, left, right)
         with self._lock:
             found = self.chunk(parent.job_id, parent.range)
-            outcome, job = rules.split(self.job(parent.job_id), found, parent.attempt)
+            outcome, job = splits.split(self.job(parent.job_id), found, parent.attempt, right, window)
             if outcome is SettleOutcome.SETTLED and (self._has(left) or self._has(right)):
                 return SettleOutcome.REFUSED
             if outcome is SettleOutcome.SETTLED and job is not None and found is not None:
@@ -194,7 +205,7 @@ class MemoryLedger:
                     )
                 )
                 self._put(left)
-                self._put(right)
+                self._put(dataclasses.replace(right, due_at=None) if right.waiting else right)
             return outcome
 
     def seal(self, job_id: str, rows_total: int) -> bool:
@@ -223,14 +234,16 @@ class MemoryLedger:
                 for job_id, due in self._job_due.items()
                 if not self._jobs[job_id].state.final
             ]
-            chunks = [
-                DueItem(chunk.job_id, chunk.range, chunk.due_at)
-                for each in self._chunks.values()
-                for chunk in each.values()
-                if chunk.state is ChunkState.OPEN and chunk.due_at is not None
-            ]
-            due = sorted((each for each in jobs + chunks if each.due_at <= before), key=lambda each: each.due_at)
-            return iter(due[:limit])
+            shards: defaultdict[str, list[DueItem]] = defaultdict(list)
+            for each in self._chunks.values():
+                for chunk in each.values():
+                    if chunk.state is ChunkState.OPEN and chunk.due_at is not None and chunk.due_at <= before:
+                        shard = items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id)
+                        shards[shard].append(DueItem(chunk.job_id, chunk.range, chunk.due_at))
+            due = [job for job in jobs if job.due_at <= before]
+            for chunks in shards.values():
+                due += sorted(chunks, key=lambda each: each.due_at)[:limit]
+            return iter(sorted(due, key=lambda each: each.due_at))
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:
         with self._lock:
@@ -238,6 +251,23 @@ class MemoryLedger:
             if job is None or job.state.final:
                 return False
             self._job_due[job_id] = due_at
+            self._failed_checks.pop((job_id, None), None)
+            return True
+
+    def postpone_failed(self, due: DueItem, now: float) -> bool:
+        with self._lock:
+            failed = self._failed_checks.get((due.job_id, due.range), 0)
+            due_at = failed_check_due_at(due, failed, now)
+            if due.range is None:
+                if self._job_due.get(due.job_id) != due.due_at or self._jobs[due.job_id].state.final:
+                    return False
+                self._job_due[due.job_id] = due_at
+            else:
+                found = self.chunk(due.job_id, due.range)
+                if found is None or found.due_at != due.due_at:
+                    return False
+                self._put(dataclasses.replace(found, due_at=due_at))
+            self._failed_checks[due.job_id, due.range] = failed + 1
             return True
 
     def _may_add(self, chunk: Chunk, state: JobState = JobState.SUBMITTING) -> OpenOutcome:

@@ -5,12 +5,13 @@ Adapters: `DynamoLedger`, `MemoryLedger`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 
 
@@ -21,15 +22,6 @@ class JobKey:
     key: str
     fingerprint: str
     """Fingerprint of the settings and the endpoint, which must be the same to resume."""
-
-
-@dataclass(frozen=True, slots=True)
-class DueItem:
-    """A chunk or a job that the reconciler has to check; ``range`` is None for a job."""
-
-    job_id: str
-    range: RowRange | None
-    due_at: float
 
 
 class Ledger(Protocol):
@@ -132,10 +124,23 @@ class Ledger(Protocol):
     def settle(self, end: Settlement) -> SettleOutcome:
         """Move a chunk to its final state and update its job's counters, in one transaction."""
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk) -> SettleOutcome:
+    def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
+        """Settle chunks of one job; return the outcome of each, as `settle` would.
+
+        Those whose conditions hold are settled in one transaction of up to
+        `settlements.MAX_TOGETHER` chunks. One that does not settle leaves the others alone.
+
+        Raises:
+            ValueError: they are of several jobs, or cancellations among others.
+        """
+
+    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
         """Replace the open ``parent``, at its current attempt, by two open children that tile it.
 
-        Spends one split of the job's budget; ``parent.reason`` is the reason.
+        Spends one split of the job's budget; ``parent.reason`` is the reason. The left child takes
+        the parent's place among the chunks in flight. A ``right`` child with attempt 0 waits, and
+        `claim` starts it before the ranges behind it. One that does not wait is refused with
+        ``NO_ROOM`` if ``window`` (0 for no limit) is full.
 
         Raises:
             ValueError: the children do not tile the parent, or are not open and due.
@@ -163,11 +168,17 @@ class Ledger(Protocol):
     def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         """Iterate over open chunks and unfinished jobs whose ``due_at`` has passed.
 
-        At most ``limit`` of each shard of the index. A job is first due some minutes after its
-        creation, not only at its deadline, and then at the time set by `postpone_job`. A job in
-        ``finishing`` is due when its finisher's lease ends. The items may have changed since: read
-        them again.
+        All such jobs, and of each shard of the index the ``limit`` chunks that are the longest
+        overdue. A job is first due some minutes after its creation, not only at its deadline, and
+        then at the time set by `postpone_job`. A job in ``finishing`` is due when its finisher's
+        lease ends. The items may have changed since: read them again.
         """
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:
         """Set the time of the next check of an unfinished job; False if it is final."""
+
+    def postpone_failed(self, due: DueItem, now: float) -> bool:
+        """Postpone an item whose check failed, by `due_items.failed_check_due_at`.
+
+        False if it is not due at ``due.due_at`` any more.
+        """

@@ -46,6 +46,8 @@ class SettleOutcome(StrEnum):
     """The job does not accept this outcome any more."""
     NO_BUDGET = "no_budget"
     """The job's split budget is spent."""
+    NO_ROOM = "no_room"
+    """The job's window is full: split again, with a right child that waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,26 +138,11 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
     )
 
 
-def split(job: Job | None, chunk: Chunk | None, attempt: int) -> tuple[SettleOutcome, Job | None]:
-    """Decide whether ``chunk`` may be split on the failure of ``attempt``.
-
-    Returns the outcome, and the job with one split less in its budget if it may.
-    """
-    if chunk is None or chunk.state is not ChunkState.OPEN or chunk.attempt != attempt or chunk.answered:
-        return SettleOutcome.ALREADY, job
-    if job is None or not job.state.accepts_results:
-        return SettleOutcome.REFUSED, job
-    if job.split_budget < 1:
-        return SettleOutcome.NO_BUDGET, job
-    spent = dataclasses.replace(job, split_budget=job.split_budget - 1, chunks_in_flight=job.chunks_in_flight + 1)
-    return SettleOutcome.SETTLED, spent
-
-
 def opened(job: Job, chunk: Chunk) -> Job:
     """Return the job with one more open chunk."""
     if not chunk.waiting:
         return dataclasses.replace(job, chunks_in_flight=job.chunks_in_flight + 1)
-    first = chunk.range.first_row if job.waiting_from is None else job.waiting_from
+    first = chunk.range.first_row if job.waiting_from is None else min(job.waiting_from, chunk.range.first_row)
     return dataclasses.replace(job, chunks_waiting=job.chunks_waiting + 1, waiting_from=first)
 
 
@@ -169,9 +156,15 @@ def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
     )
 
 
-def started(chunk: Chunk, due_at: float) -> Chunk:
-    """Return a waiting chunk with its first attempt recorded."""
-    return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at)
+def started(chunk: Chunk, job: Job, due_at: float) -> Chunk:
+    """Return a waiting chunk of ``job`` with its first attempt recorded.
+
+    Rows that were scored while a child waited do not show that the endpoint works now. Only a child
+    of a split in doubt needs them: they answer what that split asked.
+    """
+    fresh = chunk.scored_before is None or chunk.doubted
+    scored_before = chunk.scored_before if fresh else job.rows_scored
+    return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at, scored_before=scored_before)
 
 
 def truncate_reason(reason: str | None) -> str | None:
@@ -228,29 +221,6 @@ def all_cancelled(chunk: Chunk) -> Chunk:
     return Chunk(
         job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=truncate_reason(chunk.reason)
     )
-
-
-def check_children(parent: Chunk, left: Chunk, right: Chunk) -> None:
-    """Raise ValueError unless the children are open chunks of the job that tile their parent.
-
-    Neither the parent nor a child may wait.
-    """
-    if not all(each.attempt for each in (parent, left, right)):
-        raise ValueError(f"a chunk that waits is not split, nor made by splitting: {parent.job_id} {parent.range.name}")
-    for child in (left, right):
-        check_new(child)
-    if left.job_id != parent.job_id or right.job_id != parent.job_id:
-        raise ValueError(f"children of another job: {parent.job_id}, {left.job_id}, {right.job_id}")
-    _check_tiling(parent.range, left, right)
-
-
-def _check_tiling(parent: RowRange, left: Chunk, right: Chunk) -> None:
-    if (
-        left.range.first_row != parent.first_row
-        or left.range.end != right.range.first_row
-        or right.range.end != parent.end
-    ):
-        raise ValueError(f"{left.range.name} and {right.range.name} do not tile {parent.name}")
 
 
 def seal(job: Job | None, rows_total: int) -> Job | None:

@@ -86,8 +86,8 @@ class DynamoDb:
         page = found[:limit]
         answer: dict[str, Any] = {"Items": [dict(item) for _, item in page]}
         if len(found) > limit:
-            job, name = page[-1][0]
-            answer["LastEvaluatedKey"] = {"job": {"S": job}, "item": {"S": name}}
+            index = INDEXES.get(request.get("IndexName", ""), ())
+            answer["LastEvaluatedKey"] = {name: page[-1][1][name] for name in ("job", "item", *index[:2])}
         return answer
 
     def names(self, job_id: str) -> list[str]:
@@ -121,7 +121,17 @@ class DynamoDb:
         ]
         found = [(key, item) for key, item in found if holds(request, item, "KeyConditionExpression")]
         backwards = not request.get("ScanIndexForward", True)
-        return sorted(found, key=lambda each: (plain({kind: each[1][sort][kind]}), each[0]), reverse=backwards)
+
+        def position(item: Item) -> Any:
+            return plain({kind: item[sort][kind]}), _key(item)
+
+        found.sort(key=lambda each: position(each[1]), reverse=backwards)
+        after = request.get("ExclusiveStartKey")
+        if after is None:
+            return found
+        if backwards:
+            return [each for each in found if position(each[1]) < position(after)]
+        return [each for each in found if position(each[1]) > position(after)]
 
     def _check_table(self, name: str, operation: str) -> None:
         if name != self.table:

@@ -11,7 +11,7 @@ from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.failures.rejection import Rejection
-from tailrace_consumers.chunks.failures.splitting import child_chunk, halve, split_off_first, write_child
+from tailrace_consumers.chunks.failures.splitting import child_chunk, halve, record_split, split_off_first, write_child
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import FAILURE_METRICS
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
@@ -167,9 +167,11 @@ class FailurePolicy:
         for half in both:
             write_child(self.store, chunk.job_id, half)
         left, right = (child_chunk(half, job, self.attempts, doubted=doubted) for half in both)
-        match self.ledger.split(dataclasses.replace(chunk, reason=failure.reason), left, right):
+        parent = dataclasses.replace(chunk, reason=failure.reason)
+        outcome, started = record_split(self.ledger, parent, left, right, job=job, window=settings.window)
+        match outcome:
             case SettleOutcome.SETTLED:
-                for each in (left, right):
+                for each in started:
                     self.attempt_invoker.invoke_or_park(each, settings)
                 return Outcome.SPLIT
             case SettleOutcome.NO_BUDGET if doubted:
@@ -179,7 +181,7 @@ class FailurePolicy:
                 return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
             case SettleOutcome.REFUSED:
                 return self.settler.cancel(chunk)
-            case SettleOutcome.ALREADY:
+            case _:
                 return self._already(settings, chunk, failure)
 
     def _already(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:

@@ -10,6 +10,7 @@ down.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempts import Attempts
@@ -18,6 +19,8 @@ from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import Reject, write_rejects
 from tailrace_core.jobs.model import Chunk, Job
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.port import Ledger
+from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.objects import keys
 
 
@@ -82,3 +85,20 @@ def child_chunk(half: ChildContents, job: Job, attempts: Attempts, *, doubted: b
         scored_before=job.rows_scored,
         doubted=doubted,
     )
+
+
+def record_split(
+    ledger: Ledger, parent: Chunk, left: Chunk, right: Chunk, *, job: Job, window: int
+) -> tuple[SettleOutcome, list[Chunk]]:
+    """Record the split in the ledger; return the outcome, and the children to invoke.
+
+    The left child takes the place of its parent in the job's window. If the window is full, the
+    right one waits: it is claimed before the ranges behind it, so the number of chunks in flight
+    does not grow with the splits.
+    """
+    waiting = dataclasses.replace(right, attempt=0, tries=0)
+    if not 0 < window <= job.chunks_in_flight:
+        outcome = ledger.split(parent, left, right, window=window)
+        if outcome is not SettleOutcome.NO_ROOM:
+            return outcome, [left, right]
+    return ledger.split(parent, left, waiting, window=window), [left]

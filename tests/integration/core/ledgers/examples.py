@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.due_items import DueItem
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import OpenOutcome, Settlement
 
 T = TypeVar("T")

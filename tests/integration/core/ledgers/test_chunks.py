@@ -9,7 +9,8 @@ import pytest
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.due_items import DueItem
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import OpenOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, started
 

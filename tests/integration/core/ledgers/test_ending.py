@@ -6,7 +6,8 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.ledger import rules
-from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.due_items import DueItem
+from tailrace_core.ledger.port import Ledger
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 

@@ -7,7 +7,7 @@ import pytest
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import SettleOutcome
+from tailrace_core.ledger.rules import Settlement, SettleOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 
@@ -123,3 +123,45 @@ def test_children_that_do_not_tile_their_parent_are_a_mistake(ledger: Ledger) ->
     started(ledger, chunk_of(0, 10))
     with pytest.raises(ValueError, match="tile"):
         ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(5, 5))
+
+
+def test_chunks_settled_together_move_the_counters_once(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(first, 10) for first in range(0, 1_200, 10)))
+    ends = [scored(first, 10, rejected=1) for first in range(0, 1_190, 10)]
+    rejected = ended(1_190, 10, ChunkState.REJECTED)
+    assert ledger.settle_all([*ends, rejected]) == [SettleOutcome.SETTLED] * 120
+    job = known(ledger.job(JOB))
+    assert (job.rows_scored, job.rows_rejected, job.rows_settled, job.chunks_in_flight) == (1_071, 129, 1_200, 0)
+    assert {chunk.state for chunk in ledger.chunks(JOB)} == {ChunkState.SCORED, ChunkState.REJECTED}
+
+
+def test_of_chunks_settled_together_each_has_its_own_outcome(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(first, 10) for first in (0, 10, 20, 30)))
+    ledger.settle(scored(10, 10))
+    ledger.begin_attempt(chunk_of(20, 10, attempt=2))
+    ends = [scored(0, 10), scored(10, 10), ended(20, 10, ChunkState.REJECTED, attempt=1), scored(99, 1), scored(30, 10)]
+    again = scored(0, 10)
+    assert [str(each) for each in ledger.settle_all([*ends, again])] == [
+        "settled", "already", "already", "already", "settled", "already",
+    ]  # fmt: skip
+    assert known(ledger.job(JOB)).rows_scored == 30
+    assert known(ledger.chunk(JOB, RowRange(20, 10))).state is ChunkState.OPEN
+
+
+def test_a_closed_job_refuses_chunks_settled_together_except_cancellations(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10), chunk_of(20, 10, attempt=0, tries=0))
+    ledger.settle(scored(0, 10))
+    ledger.close(JOB, JobState.CANCELLED, "enough")
+    outcomes = ledger.settle_all([scored(0, 10), scored(10, 10)])
+    assert outcomes == [SettleOutcome.ALREADY, SettleOutcome.REFUSED]
+    opened = [Settlement.cancelled_of(chunk) for chunk in ledger.chunks(JOB) if chunk.state is ChunkState.OPEN]
+    assert ledger.settle_all(opened) == [SettleOutcome.SETTLED] * 2
+    job = known(ledger.job(JOB))
+    assert (job.rows_cancelled, job.chunks_in_flight, job.chunks_waiting) == (20, 0, 0)
+
+
+def test_chunks_of_two_kinds_are_not_settled_together(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10))
+    with pytest.raises(ValueError, match="one job"):
+        ledger.settle_all([scored(0, 10), ended(10, 10, ChunkState.CANCELLED)])
+    assert ledger.settle_all([]) == []

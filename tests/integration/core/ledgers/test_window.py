@@ -8,7 +8,8 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.ledger.port import DueItem, Ledger
+from tailrace_core.ledger.due_items import DueItem
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 from tests.integration.core.ledgers.examples import (
     JOB,
@@ -86,12 +87,67 @@ def test_the_children_of_a_split_count_in_the_window(ledger: Ledger) -> None:
     assert len(ledger.claim(known(ledger.job(JOB)), 1, NOW)) == 1
 
 
+def test_a_right_child_that_waits_is_claimed_before_the_ranges_behind_it(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10), waiting(20))
+    assert ledger.split(chunk_of(10, 10), chunk_of(10, 4), waiting(14, 6), window=2) is SettleOutcome.SETTLED
+    assert ledger.chunk(JOB, RowRange(14, 6)) == dataclasses.replace(waiting(14, 6), due_at=None)
+    assert in_window(ledger) == (2, 2)
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), waiting(4, 6), window=2) is SettleOutcome.SETTLED
+    for end in (scored(0, 4), scored(10, 4)):
+        ledger.settle(end)
+    claims = [ledger.claim(known(ledger.job(JOB)), 3, NOW) for _ in range(3)]
+    assert [chunk.range.first_row for chunks in claims for chunk in chunks] == [4, 14, 20]
+
+
+def test_a_right_child_behind_others_that_wait_leaves_them_first(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), waiting(10), budget=9)
+    for parent, child in ((chunk_of(0, 10), waiting(4, 6)), (chunk_of(0, 4), waiting(2, 2))):
+        left = chunk_of(0, child.range.first_row)
+        assert ledger.split(parent, left, child, window=1) is SettleOutcome.SETTLED
+    ledger.settle(scored(0, 2))
+    assert [chunk.range.first_row for chunk in ledger.claim(known(ledger.job(JOB)), 1, NOW)] == [2]
+    assert ledger.split(chunk_of(2, 2), chunk_of(2, 1), waiting(3, 1), window=1) is SettleOutcome.SETTLED
+    ledger.settle(scored(2, 1))
+    assert [chunk.range.first_row for chunk in ledger.claim(known(ledger.job(JOB)), 1, NOW)] == [3]
+
+
+def test_a_claim_that_has_not_seen_a_new_child_does_not_pass_over_it(ledger: Ledger) -> None:
+    started(ledger, waiting(0), waiting(10), waiting(20), budget=9)
+    ledger.claim(known(ledger.job(JOB)), 8, NOW)
+    before = known(ledger.job(JOB))
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), waiting(4, 6), window=1) is SettleOutcome.SETTLED
+    claimed = [ledger.claim(each, 8, NOW) for each in (before, before, before)]
+    assert [chunk.range.first_row for chunks in claimed for chunk in chunks] == [4, 10, 20]
+
+
+def test_a_right_child_that_does_not_wait_needs_room(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10))
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6), window=2) is SettleOutcome.NO_ROOM
+    assert in_window(ledger) == (2, 0)
+    assert known(ledger.job(JOB)).split_budget == 2
+    assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6), window=3) is SettleOutcome.SETTLED
+    assert in_window(ledger) == (3, 0)
+
+
+def test_rows_scored_while_a_child_waited_show_nothing_unless_it_is_in_doubt(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10), chunk_of(20, 10))
+    for first, doubted in ((0, False), (10, True)):
+        child = dataclasses.replace(waiting(first + 4, 6), scored_before=0, doubted=doubted)
+        assert ledger.split(chunk_of(first, 10), chunk_of(first, 4), child, window=1) is SettleOutcome.SETTLED
+    ledger.settle(scored(20, 10))
+    claimed = [ledger.claim(known(ledger.job(JOB)), 5, NOW)[0] for _ in range(2)]
+    assert [chunk.scored_before for chunk in claimed] == [10, 0]
+    assert [known(ledger.chunk(JOB, each.range)).scored_before for each in claimed] == [10, 0]
+
+
 def test_a_chunk_that_waits_takes_no_attempt_no_answer_and_no_split(ledger: Ledger) -> None:
     started(ledger, waiting(0))
     with pytest.raises(ValueError, match="follows none"):
         ledger.begin_attempt(chunk_of(0, 10))
     with pytest.raises(ValueError, match="waits"):
         ledger.split(waiting(0), chunk_of(0, 4), chunk_of(4, 6))
+    with pytest.raises(ValueError, match="waits"):
+        ledger.split(chunk_of(0, 10), waiting(0, 4), chunk_of(4, 6))
     assert not ledger.begin_attempt(chunk_of(0, 10, attempt=2))
     assert not any((ledger.confirm(waiting(0)), ledger.postpone(waiting(0)), ledger.park(waiting(0))))
     assert not ledger.mark_answered(JOB, RowRange(0, 10))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tailrace_consumers.chunks.failures.policy import Failure
 from tailrace_consumers.chunks.window_filling import REASON
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import PermanentError, ThrottledError, TransientError
+from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.rules import Settlement
-from tailrace_core.messages.events import RetryDue
+from tailrace_core.messages.events import DiscardDue, RetryDue
 from tailrace_core.objects import keys
 from tests.unit.consumers.bench import JOB_ID, NOW, Bench, notification
 
@@ -71,14 +73,97 @@ def test_who_comes_again_after_a_death_starts_what_the_dead_one_did_not(bench: B
     assert invoked(bench) == [first.range, WAITING[0]]
 
 
-def test_a_split_makes_no_room() -> None:
-    wide = Bench()
-    wide.add_job(window=1)
-    chunk = wide.add_chunk(0, [b"1", b"2"])
-    wide.add_waiting(2, [b"3"])
-    assert wide.failures.handle(wide.failure(chunk)) is Outcome.SPLIT
-    assert wide.chunk(RowRange(2, 1)).waiting
-    assert wide.job().chunks_in_flight == 2
+@pytest.fixture
+def splitting() -> Bench:
+    """A bench whose window of one holds a chunk of four rows, with one chunk waiting behind it."""
+    made = Bench()
+    made.add_job(window=1)
+    made.add_chunk(0, [b"1", b"2", b"3", b"4"])
+    made.add_waiting(4, [b"5"])
+    made.ledger.seal(JOB_ID, 5)
+    return made
+
+
+def fail(bench: Bench, rows: RowRange) -> Outcome:
+    return bench.failures.handle(bench.failure(bench.chunk(rows)))
+
+
+def answer(bench: Bench, rows: RowRange) -> Outcome:
+    return bench.collect.handle(bench.answer(bench.chunk(rows), b"5\n" * rows.rows))
+
+
+def test_a_child_takes_the_place_of_its_parent_and_the_other_waits(splitting: Bench) -> None:
+    assert fail(splitting, RowRange(0, 4)) is Outcome.SPLIT
+    left, right = RowRange(0, 1), RowRange(1, 3)
+    assert invoked(splitting) == [RowRange(0, 4), left]
+    assert splitting.chunk(right).waiting
+    assert (splitting.job().chunks_in_flight, splitting.job().chunks_waiting) == (1, 2)
+
+
+def test_a_child_that_waits_comes_before_the_ranges_behind_it(splitting: Bench) -> None:
+    fail(splitting, RowRange(0, 4))
+    assert answer(splitting, RowRange(0, 1)) is Outcome.SCORED
+    fail(splitting, RowRange(1, 3))
+    for rows in (RowRange(1, 1), RowRange(2, 2), RowRange(4, 1)):
+        assert answer(splitting, rows) is Outcome.SCORED
+    assert invoked(splitting)[1:] == [
+        RowRange(0, 1), RowRange(1, 3), RowRange(1, 1), RowRange(2, 2), RowRange(4, 1),
+    ]  # fmt: skip
+    assert splitting.job().state is JobState.COMPLETED
+
+
+def test_both_children_start_while_there_is_room() -> None:
+    bench = Bench()
+    bench.add_job(window=2)
+    bench.add_chunk(0, [b"1", b"2"])
+    assert fail(bench, RowRange(0, 2)) is Outcome.SPLIT
+    assert invoked(bench) == [RowRange(0, 2), RowRange(0, 1), RowRange(1, 1)]
+
+
+def test_a_split_that_read_the_job_before_the_window_was_full_leaves_a_child_waiting() -> None:
+    bench = Bench()
+    bench.add_job(window=2)
+    chunk, before = bench.add_chunk(0, [b"1", b"2"]), bench.job()
+    bench.add_chunk(2, [b"3"])
+    settings = bench.ledger.settings(JOB_ID)
+    assert settings is not None
+    failure = Failure(FailureClass.DATA, "400")
+    assert bench.composition.policy.apply(before, settings, chunk, failure) is Outcome.SPLIT
+    assert bench.chunk(RowRange(1, 1)).waiting
+    assert bench.job().chunks_in_flight == 2
+
+
+def test_a_death_between_a_split_and_its_invocation_loses_no_child(splitting: Bench) -> None:
+    splitting.invoker.refusals = [TransientError("and then the function died")]
+    message = splitting.failure(splitting.chunk(RowRange(0, 4)))
+    with pytest.raises(TransientError):
+        splitting.failures.handle(message)
+    assert splitting.failures.handle(message) is Outcome.STALE
+    assert invoked(splitting)[1:] == [RowRange(0, 1)]
+    answer(splitting, RowRange(0, 1))
+    assert invoked(splitting)[-1] == RowRange(1, 3)
+
+
+def test_a_window_full_of_parked_chunks_goes_on_when_one_is_discarded(splitting: Bench) -> None:
+    splitting.invoker.refusals = [PermanentError("no such endpoint")]
+    fail(splitting, RowRange(0, 4))
+    assert splitting.chunk(RowRange(0, 1)).parked
+    assert splitting.chunk(RowRange(1, 3)).waiting
+    discard = DiscardDue(job_id=JOB_ID, first_row=0, rows=1, attempt=1, reason="given up")
+    assert splitting.failures.discards.handle(discard) is Outcome.REJECTED
+    assert invoked(splitting)[-1] == RowRange(1, 3)
+
+
+def test_a_child_that_waited_needs_rows_scored_since_it_started_to_be_rejected() -> None:
+    bench = Bench()
+    bench.add_job(window=1)
+    rows = RowRange(1, 1)
+    waiting = Chunk(job_id=JOB_ID, range=rows, attempt=0, tries=0, due_at=NOW, scored_before=0)
+    first = bench.add_chunk(0, [b"1"])
+    bench.store.put(keys.input_key(JOB_ID, rows), b"2\n")
+    bench.ledger.open_chunk(waiting)
+    settle(bench, first)
+    assert bench.chunk(rows).scored_before == 1
 
 
 @pytest.mark.parametrize("refusal", [ThrottledError("slow down"), TransientError("no answer")])

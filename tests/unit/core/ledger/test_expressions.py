@@ -15,6 +15,7 @@ from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import MAX_CLAIMED
 from tailrace_core.ledger import items
+from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import Settlement
@@ -36,13 +37,15 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "chunks_page": lambda: STEPS.chunks_page(JOB),
     "chunks_page, a later one": lambda: STEPS.chunks_page(JOB, items.chunk_item_key(JOB, ROWS)),
     "jobs": lambda: STEPS.jobs(10),
-    "overdue_page": lambda: STEPS.overdue_page(3, NOW, 10),
+    "overdue_page": lambda: STEPS.overdue_page(3, NOW),
     "create_job": lambda: STEPS.create_job(new_job(), SETTINGS, JobKey("k", "f")),
     "seal": lambda: STEPS.seal(JOB, 10),
     "close": lambda: STEPS.close(JOB, JobState.CANCELLED, "why"),
     "start_finishing": lambda: STEPS.start_finishing(JOB, NOW),
     "finish": lambda: STEPS.finish(JOB),
     "postpone_job": lambda: STEPS.postpone_job(JOB, NOW),
+    "postpone_failed": lambda: STEPS.postpone_failed(DueItem(JOB, ROWS, NOW), NOW),
+    "postpone_failed of a job": lambda: STEPS.postpone_failed(DueItem(JOB, None, NOW), NOW),
     "open_chunk": lambda: STEPS.open_chunk(PARENT),
     "open_chunk that waits": lambda: STEPS.open_chunk(waiting_chunk(0, 10)),
     "open_chunks": lambda: STEPS.open_chunks([PARENT, waiting_chunk(10, 10), waiting_chunk(20, 10)]),
@@ -58,7 +61,15 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "settle at an attempt": lambda: STEPS.settle(end_of(ROWS, ChunkState.REJECTED, attempt=2)),
     "settle as cancelled": lambda: STEPS.settle(end_of(ROWS, ChunkState.CANCELLED)),
     "settle what waits": lambda: STEPS.settle(Settlement.cancelled_of(waiting_chunk(0, 10))),
+    "settle_all": lambda: STEPS.settle_all(
+        [end_of(ROWS, ChunkState.SCORED), end_of(RowRange(10, 5), ChunkState.SCORED)]
+    ),
+    "settle_all as cancelled": lambda: STEPS.settle_all(
+        [Settlement.cancelled_of(PARENT), Settlement.cancelled_of(waiting_chunk(10, 10))]
+    ),
     "split": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6)),
+    "split in a window": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6), window=5),
+    "split with a child that waits": lambda: STEPS.split(PARENT, chunk_of(0, 4), waiting_chunk(4, 6), window=5),
 }
 RESERVED = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
 WORDS = {"SET", "REMOVE", "ADD", "AND", "OR", "IN", "BETWEEN", "NOT"}

@@ -96,10 +96,26 @@ class Ledgers(RuleBasedStateMachine):
         if chunk.range.rows == 1 or not chunk.attempt:
             return
         row = data.draw(st.integers(chunk.range.first_row + 1, chunk.range.end - 1))
-        left, right = (chunk_of(each.first_row, each.rows) for each in chunk.range.split_at(row))
-        outcome = self.ledger.split(chunk, left, right)
+        first, second = chunk.range.split_at(row)
+        waits = data.draw(st.booleans())
+        right = waiting_chunk(*_sizes(second)) if waits else chunk_of(*_sizes(second))
+        outcome = self.ledger.split(chunk, chunk_of(*_sizes(first)), right, window=self.window)
         may = chunk.state is ChunkState.OPEN and before.state.accepts_results and before.split_budget > 0
-        assert (outcome is SettleOutcome.SETTLED) == may
+        room = waits or before.chunks_in_flight < self.window
+        assert (outcome is SettleOutcome.SETTLED) == (may and room)
+        assert (outcome is SettleOutcome.NO_ROOM) == (may and not room)
+
+    @precondition(lambda self: self.chunks)
+    @rule(data=st.data(), state=ENDS)
+    def settle_some(self, data: st.DataObject, state: ChunkState) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(self.chunks), min_size=1, max_size=4))
+        ends = [end_of(chunk.range, state) for chunk in chosen]
+        before, seen = self.job, list[RowRange]()
+        for chunk, end, outcome in zip(chosen, ends, self.ledger.settle_all(ends), strict=True):
+            settles = chunk.state is ChunkState.OPEN and not chunk.waiting and chunk.range not in seen
+            accepted = before.state in end.job_states
+            assert (outcome is SettleOutcome.SETTLED) == (settles and accepted)
+            seen.append(chunk.range)
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data(), lag=st.sampled_from([0, 0, 1]))
@@ -174,7 +190,7 @@ class Ledgers(RuleBasedStateMachine):
         waiting = [chunk.range.first_row for chunk in still_open if chunk.waiting]
         assert job.chunks_waiting == len(waiting)
         assert job.chunks_in_flight == len(still_open) - len(waiting)
-        assert job.chunks_in_flight <= self.window + sum(chunk.state is ChunkState.SPLIT for chunk in chunks)
+        assert job.chunks_in_flight <= self.window
         assert min(waiting, default=self.next_row) >= (job.waiting_from or 0)
         assert bool(waiting) <= (job.waiting_from is not None)
 
@@ -214,6 +230,10 @@ class Ledgers(RuleBasedStateMachine):
         for chunk in self.chunks:
             assert (chunk.range in due) == (chunk.state is ChunkState.OPEN and not chunk.parked and not chunk.waiting)
         assert (None in due) == (not self.job.state.final)
+
+
+def _sizes(rows: RowRange) -> tuple[int, int]:
+    return rows.first_row, rows.rows
 
 
 def _range(chunk: Chunk) -> tuple[int, int]:
