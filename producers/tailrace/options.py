@@ -16,6 +16,7 @@ from tailrace.records.cutting import Cut
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
+from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -57,7 +58,9 @@ class SubmitOptions:
     on_bad_row: OnBadRow = OnBadRow.REJECT
     max_attempts: int = 3
     max_rejects: int | str | None = None
-    split_budget: int = 10_000
+    split_budget: int | None = None
+    """Splits in two that the job may make to isolate bad rows. None: 10,000, and one more for every
+    four rows."""
     deadline_s: float = DAY_S
     request_ttl_s: int = 21_600
     invocation_timeout_s: int = 900
@@ -123,7 +126,8 @@ class SubmitOptions:
                 max_attempts=self.max_attempts,
                 max_rejects=count,
                 max_rejects_percent=percent,
-                split_budget=self.split_budget,
+                split_budget=BASE_SPLITS if self.split_budget is None else self.split_budget,
+                rows_per_split=ROWS_PER_SPLIT if self.split_budget is None else 0,
                 request_ttl_s=self.request_ttl_s,
                 invocation_timeout_s=self.invocation_timeout_s,
                 window=self.window,

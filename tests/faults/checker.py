@@ -36,6 +36,9 @@ def _ending(sim: Simulation, job_id: str, faults: list[str]) -> JobOutcome:
             result, rejected = _downloaded(sim, job_id)
         except TailraceError as exc:
             faults.append(f"the result cannot be downloaded: {exc}")
+    elif job.state is JobState.FAILED and not job.rows_cancelled:
+        with sim.reader() as client:
+            rejected = [(each.row, each.record) for each in client.rejects(job_id)]
     return JobOutcome(
         job=job,
         leaves=leaves,

@@ -46,6 +46,8 @@ class Expectation:
     @property
     def final_state(self) -> JobState:
         """Final state of the job if nothing ends it early."""
+        if self.rows and len(self.rejected) == len(self.rows):
+            return JobState.FAILED
         return JobState.COMPLETED_WITH_REJECTS if self.rejected else JobState.COMPLETED
 
     def part(self, rows: RowRange) -> bytes:

@@ -28,6 +28,8 @@ class ChunkSnapshot(NamedTuple):
     partly: int
     """Its rejected rows, if its other rows are scored."""
     waits: bool
+    not_isolated: int
+    split_grant: int
 
 
 class Invariants:
@@ -37,7 +39,7 @@ class Invariants:
         self._table = table
         self._jobs: dict[str, Job] = {}
         self._chunks: dict[tuple[str, str], tuple[Item, ChunkSnapshot]] = {}
-        self._windows: dict[str, int] = {}
+        self._settings: dict[str, JobSettings] = {}
         self.checks = 0
         self.ordered = True
         """True if submitted chunks never have a gap, which the order of the intents guarantees."""
@@ -46,7 +48,7 @@ class Invariants:
         """Take over what another checker has seen."""
         self._jobs = dict(other._jobs)
         self._chunks = dict(other._chunks)
-        self._windows = dict(other._windows)
+        self._settings = dict(other._settings)
         self.checks = other.checks
 
     def check(self, jobs: set[str]) -> None:
@@ -65,10 +67,13 @@ class Invariants:
         counted = dict.fromkeys(ChunkState, 0)
         chunks = dict.fromkeys(ChunkState, 0)
         rejected = 0
+        unknown, granted = 0, self._budget_of(job_id)
         for name in names:
             if not name.startswith(items.CHUNK):
                 continue
-            rows, state, partly, waits = self._chunk(job_id, name)
+            rows, state, partly, waits, not_isolated, grant = self._chunk(job_id, name)
+            unknown += not_isolated
+            granted += grant
             chunks[state] += 1
             if waits:
                 waiting.append(rows)
@@ -80,6 +85,9 @@ class Invariants:
         found = counted[ChunkState.SCORED], counted[ChunkState.REJECTED] + rejected, counted[ChunkState.CANCELLED]
         stated = job.rows_scored, job.rows_rejected, job.rows_cancelled
         assert found == stated, f"chunks hold {found} rows scored, rejected, cancelled; the job says {stated}"
+        assert job.rows_not_isolated == unknown <= job.rows_rejected
+        assert job.splits_spent == chunks[ChunkState.SPLIT]
+        assert job.split_budget + job.splits_spent == granted
         settled = self._table.items[job_id, items.JOB]["rows_settled"]["N"]
         assert int(settled) == sum(stated)
         self._window(job, before, chunks, waiting)
@@ -104,10 +112,16 @@ class Invariants:
         assert not window or job.chunks_in_flight <= most, f"{job.chunks_in_flight} in flight, {most} may be"
 
     def _window_of(self, job_id: str) -> int:
-        if job_id not in self._windows:
+        return self._settings_of(job_id).window
+
+    def _budget_of(self, job_id: str) -> int:
+        return self._settings_of(job_id).split_budget
+
+    def _settings_of(self, job_id: str) -> JobSettings:
+        if job_id not in self._settings:
             stored = self._table.items[job_id, items.SETTINGS]["settings"]["S"]
-            self._windows[job_id] = JobSettings.model_validate_json(stored).window
-        return self._windows[job_id]
+            self._settings[job_id] = JobSettings.model_validate_json(stored)
+        return self._settings[job_id]
 
     def _chunk(self, job_id: str, name: str) -> ChunkSnapshot:
         item = self._table.items[job_id, name]
@@ -120,7 +134,8 @@ class Invariants:
             assert before in {ChunkState.OPEN, state}, f"{name} went from {before} to {state}"
         partly = int(item["rejected"]["N"]) if state is ChunkState.SCORED else 0
         waits = state is ChunkState.OPEN and item["attempt"]["N"] == "0"
-        found = ChunkSnapshot(RowRange.parse(name.removeprefix(items.CHUNK)), state, partly, waits)
+        not_isolated, grant = (int(item[each]["N"]) if each in item else 0 for each in ("not_isolated", "split_grant"))
+        found = ChunkSnapshot(RowRange.parse(name.removeprefix(items.CHUNK)), state, partly, waits, not_isolated, grant)
         self._chunks[job_id, name] = item, found
         return found
 

@@ -29,8 +29,10 @@ def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:
     assert job_id is not None
     sim.drain()
     job = sim.job(job_id)
-    assert (job.state, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 300)
-    assert job.split_budget == 0
+    assert (job.state, job.rows_rejected) == (JobState.FAILED, 300)
+    assert (job.split_budget, job.splits_spent) == (0, budget)
+    # Each split separated one row, and the budget ended in each of the three chunks.
+    assert job.rows_not_isolated == 300 - budget
     assert len(sim.endpoint.accepted) == 3 + 2 * budget
 
 

@@ -50,7 +50,7 @@ class RandomRun:
             keep="id",
             chunk_rows=source.randint(1, 6),
             job_key="k",
-            split_budget=source.choice((0, 1, 100, 100, 100)),
+            split_budget=source.choice((0, 1, 100, 100, None)),
             request_ttl_s=600,
             invocation_timeout_s=60,
             window=source.choice((0, 1, 2, 3)),
@@ -79,10 +79,13 @@ class RandomRun:
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
         sim.drain()
         job = sim.job(job_id)
-        if not job.split_budget and self.options.split_budget < len(self.data.rows):
+        budget = self.options.split_budget
+        if not job.split_budget and budget is not None and budget < len(self.data.rows):
             # Good rows were rejected with their chunk; the order of events determines which.
             assert job.complete, job
-            assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS, *self.ends}, job
+            scored = {JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS} if job.rows_scored else {JobState.FAILED}
+            assert job.state in scored | self.ends, job
+            assert job.rows_not_isolated <= job.rows_rejected, job
             return sim, None
         if job.state in self.ends:
             return sim, check(sim, job_id, self.data, expected=job.state)

@@ -86,6 +86,8 @@ class _Verdict:
                 self._check_part(chunk)
         if not early:
             self._check_download()
+        elif ending.rejected is not None and ending.job.rows_total == len(data.rows):
+            self._check_rejects()
         self._check_events()
 
     def _say(self, fault: str) -> None:
@@ -105,6 +107,11 @@ class _Verdict:
         if any(each.state is ChunkState.OPEN for each in leaves):
             self._say("a final job has open chunks")
         rejected = sum(each.rejected for each in leaves if each.state in {ChunkState.SCORED, ChunkState.REJECTED})
+        unknown = sum(each.not_isolated for each in leaves)
+        if job.rows_not_isolated != unknown or unknown > rejected:
+            self._say(
+                f"{unknown} of {rejected} rejected rows are not isolated, the counter says {job.rows_not_isolated}"
+            )
         if (job.rows_rejected, job.rows_cancelled, job.rows_settled) != (rejected, cancelled, job.rows_total):
             self._say(f"the counters are not the chunks' {rejected} rejected, {cancelled} cancelled rows: {job}")
 
@@ -125,6 +132,9 @@ class _Verdict:
     def _check_download(self) -> None:
         if self._ending.result != self._data.result:
             self._say("the downloaded result is not the model's answers in order")
+        self._check_rejects()
+
+    def _check_rejects(self) -> None:
         if self._ending.rejected != self._data.rejected:
             self._say(f"rejected were {(self._ending.rejected or [])[:5]}, bad are {self._data.rejected[:5]}")
 
@@ -174,7 +184,11 @@ class _Verdict:
         if len(said) > 1:
             self._say(f"{name} says different things: {said}")
         for each in copies:
-            if each.checksum != checksum(stored) or each.rejected != chunk.rejected:
+            if (each.checksum, each.rejected, each.not_isolated) != (
+                checksum(stored),
+                chunk.rejected,
+                chunk.not_isolated,
+            ):
                 self._say(f"{name} does not describe its part")
             if each.body is not None and each.body.encode() != stored:
                 self._say(f"{name} carries other bytes than its part")

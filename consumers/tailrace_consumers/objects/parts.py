@@ -13,6 +13,7 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import Checksum
 
 _REJECTED = "tailrace-rejected"
+_NOT_ISOLATED = "tailrace-not-isolated"
 _CHECKSUM = "tailrace-checksum"
 
 
@@ -27,6 +28,8 @@ class Part:
     """The part's bytes when it is small enough to be part of its event."""
     mine: bool
     """True when this caller wrote the part."""
+    not_isolated: int = 0
+    """Those of the rejected rows that were rejected because the split budget was spent."""
 
 
 class Parts:
@@ -35,16 +38,21 @@ class Parts:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def write(self, chunk: Chunk, blocks: Iterable[bytes], *, rejected: int) -> Part:
+    def write(self, chunk: Chunk, blocks: Iterable[bytes], *, rejected: int, not_isolated: int = 0) -> Part:
         """Write the chunk's part unless one exists; return the part that exists afterwards.
 
         Raises what reading ``blocks`` raises; nothing is written then.
         """
         key = keys.part_key(chunk.job_id, chunk.range)
-        checksummed = _ChecksummedBlocks(blocks, chunk, rejected)
+        checksummed = _ChecksummedBlocks(blocks, chunk, rejected, not_isolated)
         if self._store.put_new(key, checksummed, checksummed.metadata):
             return Part(
-                rejected, checksummed.checksum.size_bytes, str(checksummed.checksum), checksummed.body, mine=True
+                rejected,
+                checksummed.checksum.size_bytes,
+                str(checksummed.checksum),
+                checksummed.body,
+                mine=True,
+                not_isolated=not_isolated,
             )
         found = self.find(chunk)
         if found is None:
@@ -59,6 +67,7 @@ class Parts:
             return None
         try:
             rejected = int(stored.metadata[_REJECTED])
+            not_isolated = int(stored.metadata.get(_NOT_ISOLATED, "0"))
         except (KeyError, ValueError) as exc:
             raise ContractError(f"{self._store.locate(key)} was not written by Tailrace: it lacks {_REJECTED}") from exc
         small = stored.size_bytes <= INLINE_BYTES
@@ -70,15 +79,17 @@ class Parts:
             for _ in checksummed:
                 pass
             checksum, body = str(checksummed.checksum), checksummed.body
-        return Part(rejected, stored.size_bytes, checksum, body, mine=False)
+        return Part(rejected, stored.size_bytes, checksum, body, mine=False, not_isolated=not_isolated)
 
 
 class _ChecksummedBlocks:
     """Passes blocks on while computing their checksum, and keeps the bytes of a small part."""
 
-    def __init__(self, blocks: Iterable[bytes], chunk: Chunk, rejected: int) -> None:
+    def __init__(self, blocks: Iterable[bytes], chunk: Chunk, rejected: int, not_isolated: int = 0) -> None:
         self._blocks = blocks
         self._facts = {"tailrace-rows": str(chunk.range.rows), _REJECTED: str(rejected)}
+        if not_isolated:
+            self._facts[_NOT_ISOLATED] = str(not_isolated)
         self._small: list[bytes] = []
         self._ended = False
         self.checksum = Checksum()

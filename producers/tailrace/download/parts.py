@@ -47,6 +47,11 @@ def require_delivered(job: Job) -> None:
     """
     if not job.state.final:
         raise InputError(f"job {job.job_id} is {job.state}: wait for it first (tailrace wait {job.job_id})")
+    if job.state is JobState.FAILED and not job.rows_scored:
+        raise InputError(
+            f"job {job.job_id} failed and has no result ({job.reason or 'no reason given'}); "
+            f"see its rejected rows with `tailrace rejects {job.job_id}`"
+        )
     if job.state not in _DELIVERED:
         raise InputError(
             f"job {job.job_id} ended as {job.state} ({job.reason or 'no reason given'}): it has no whole result; "

@@ -23,6 +23,7 @@ from tailrace_core.csv_text.rejects import write_rejects
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
 from tailrace_core.jobs import window
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.split_budget import split_grant
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome
@@ -192,6 +193,7 @@ class ChunkSteps:
             due_at=self.now() + DUE_S,
             rejected=len(task.plan.rejected),
             input_checksum=task.plan.source_checksum,
+            split_grant=split_grant(task.plan.range, self.settings.rows_per_split),
         )
 
     def _to_invoke(self, task: ChunkTask, chunk: Chunk) -> Chunk | None:

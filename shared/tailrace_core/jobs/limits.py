@@ -30,6 +30,21 @@ def excess_rejects_reason(job: Job, settings: JobSettings) -> str | None:
     return None
 
 
+def nothing_scored_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
+    """Return the reason to fail a complete job if none of its rows was scored, else None.
+
+    Its size, and why its rows were rejected, make no difference. ``chunks`` are some of its chunks;
+    the reason quotes one. A job without rows has nothing to score.
+    """
+    if job.rows_scored or not job.rows_rejected:
+        return None
+    rejected = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.reason]
+    refused = [chunk for chunk in rejected if chunk.invoked and not chunk.not_isolated]
+    quoted = next((chunk.reason for chunk in (*refused, *rejected)), None)
+    why = f", for instance with: {quoted}" if quoted else ""
+    return f"no row was scored: all {job.rows_rejected} rows were rejected{why}"
+
+
 def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
     """Return the reason to fail the job if the model refused every row so far, else None.
 
@@ -38,7 +53,9 @@ def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
     """
     if job.rows_scored or job.rows_rejected < ALL_REFUSED_CHUNKS:
         return None
-    refused = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.invoked]
+    refused = [
+        chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.invoked and not chunk.not_isolated
+    ]
     if len(refused) < ALL_REFUSED_CHUNKS:
         return None
     last = refused[-1].reason or "no reason was given"

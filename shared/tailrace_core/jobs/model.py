@@ -88,6 +88,8 @@ class JobSettings(BaseModel):
     """The same limit in per cent of the rows of a sealed job."""
     split_budget: int = Field(default=10_000, ge=0)
     """The number of splits in two that this job may make."""
+    rows_per_split: int = Field(default=0, ge=0)
+    """The budget grows by one split for each so many rows of opened chunks; 0: it does not grow."""
     request_ttl_s: int = Field(default=21_600, ge=60, le=21_600)
     invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
     window: int = Field(default=0, ge=0)
@@ -116,9 +118,14 @@ class Job:
     """Known once the job is sealed."""
     rows_scored: int = 0
     rows_rejected: int = 0
+    rows_not_isolated: int = 0
+    """Those of the rejected rows that were rejected with their chunk because the split budget was
+    spent: the model refused the chunk, and whether it would refuse the row is not known."""
     rows_cancelled: int = 0
     split_budget: int = 0
     """Splits left."""
+    splits_spent: int = 0
+    """Splits made."""
     outcome: JobState | None = None
     """The final state of a job that is closed early."""
     reason: str | None = None
@@ -185,6 +192,10 @@ class Chunk:
     rejected: int = 0
     """Rejected rows: those rejected before sending while the chunk is open, all once it is
     settled."""
+    not_isolated: int = 0
+    """Those of the rejected rows that were rejected because the split budget was spent."""
+    split_grant: int = 0
+    """Splits that opening the chunk adds to the job's budget."""
     input_checksum: str | None = None
     """Checksum of the rows as read from the source: a resumed submit proves with it that the input
     is the same."""

@@ -133,7 +133,11 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             rules.check_new(chunk)
         waiting = [chunk.range.first_row for chunk in chunks if chunk.waiting]
         update = "SET waiting_from = if_not_exists(waiting_from, :row) " if waiting else ""
-        counters = {"chunks_waiting :waiting": len(waiting), "chunks_in_flight :flying": len(chunks) - len(waiting)}
+        counters = {
+            "chunks_waiting :waiting": len(waiting),
+            "chunks_in_flight :flying": len(chunks) - len(waiting),
+            "split_budget :granted": sum(chunk.split_grant for chunk in chunks),
+        }
         count = self._write(
             items.job_item_key(chunks[0].job_id),
             update + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
@@ -142,6 +146,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
                 ":submitting": JobState.SUBMITTING,
                 ":waiting": len(waiting),
                 ":flying": len(chunks) - len(waiting),
+                ":granted": sum(chunk.split_grant for chunk in chunks),
                 ":row": min(waiting, default=0),
             },
         )
@@ -251,7 +256,10 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
     def _splitting(
         self, parent: Chunk, left: Chunk, right: Chunk, window: int, job: Job | None
     ) -> list[dict[str, Any]]:
-        update, condition = "ADD split_budget :spent", "#s IN (:submitting, :running) AND split_budget > :none"
+        update, condition = (
+            "ADD split_budget :spent, splits_spent :more",
+            "#s IN (:submitting, :running) AND split_budget > :none",
+        )
         row, front = right.range.first_row, None if job is None else job.waiting_from
         if not right.waiting:
             update += ", chunks_in_flight :more"

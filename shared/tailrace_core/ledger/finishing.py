@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tailrace_core.aws.calls import Steps
-from tailrace_core.jobs.limits import excess_rejects_reason
+from tailrace_core.jobs.limits import excess_rejects_reason, nothing_scored_reason
 from tailrace_core.jobs.model import Chunk, Job, JobState
 from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, immediate, run_immediate
 from tailrace_core.ledger.port import Ledger
@@ -60,7 +60,7 @@ def finish_if_complete_steps(
     job = yield from ledger.job(job_id)
     if job is None or not job.complete or job.state not in {JobState.RUNNING, JobState.CLOSING}:
         return None
-    yield from _fail_over_limit(job, ledger)
+    yield from _fail_rejected(job, ledger)
     finishing = yield from ledger.start_finishing(job_id, now)
     if finishing is None:
         return None
@@ -68,12 +68,18 @@ def finish_if_complete_steps(
     return finishing
 
 
-def _fail_over_limit(job: Job, ledger: LedgerSteps) -> Steps[None]:
-    """Fail a job over its limit of rejects; one in per cent applies only once the job is sealed."""
+def _fail_rejected(job: Job, ledger: LedgerSteps) -> Steps[None]:
+    """Fail a job over its limit of rejects, or of which no row was scored.
+
+    A limit in per cent applies only once the job is sealed.
+    """
     if job.state is not JobState.RUNNING or not job.rows_rejected:
         return
     settings = yield from ledger.settings(job.job_id)
     reason = None if settings is None else excess_rejects_reason(job, settings)
+    if reason is None and not job.rows_scored:
+        page, _ = yield from ledger.chunks_page(job.job_id)
+        reason = nothing_scored_reason(job, page)
     if reason is not None:
         yield from ledger.close(job.job_id, JobState.FAILED, reason)
 

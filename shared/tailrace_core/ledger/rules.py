@@ -60,6 +60,8 @@ class Settlement:
     """``SCORED``, ``REJECTED`` or ``CANCELLED``."""
     rejected: int = 0
     """Rows of the range without a prediction (all of them if it is ``REJECTED``)."""
+    not_isolated: int = 0
+    """Those of them that were rejected because the split budget was spent."""
     attempt: int | None = None
     """If given, the settlement applies only while this attempt is current. A success of any attempt
     settles the chunk, a failure only that of the current one."""
@@ -78,6 +80,8 @@ class Settlement:
         whole = self.range.rows if self.state is ChunkState.REJECTED else self.rejected
         if self.rejected != whole or not 0 <= self.rejected <= self.range.rows:
             raise ValueError(f"{self.rejected} of {self.range.rows} rows rejected does not fit a chunk {self.state}")
+        if not 0 <= self.not_isolated <= (self.rejected if self.state is ChunkState.REJECTED else 0):
+            raise ValueError(f"{self.not_isolated} rows not isolated does not fit {self.rejected} rows {self.state}")
 
     @classmethod
     def cancelled_of(cls, chunk: Chunk) -> Settlement:
@@ -121,6 +125,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             job,
             rows_scored=job.rows_scored + end.scored,
             rows_rejected=job.rows_rejected + end.counted_rejected,
+            rows_not_isolated=job.rows_not_isolated + end.not_isolated,
             rows_cancelled=job.rows_cancelled + end.cancelled,
             chunks_in_flight=job.chunks_in_flight - (not end.waiting),
             chunks_waiting=job.chunks_waiting - end.waiting,
@@ -129,6 +134,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             chunk,
             state=end.state,
             rejected=end.rejected,
+            not_isolated=end.not_isolated,
             part_checksum=end.part_checksum,
             part_bytes=end.part_bytes,
             reason=truncate_reason(end.reason) or chunk.reason,
@@ -140,6 +146,7 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
 
 def opened(job: Job, chunk: Chunk) -> Job:
     """Return the job with one more open chunk."""
+    job = dataclasses.replace(job, split_budget=job.split_budget + chunk.split_grant)
     if not chunk.waiting:
         return dataclasses.replace(job, chunks_in_flight=job.chunks_in_flight + 1)
     first = chunk.range.first_row if job.waiting_from is None else min(job.waiting_from, chunk.range.first_row)

@@ -82,6 +82,7 @@ class SettlementSteps(WriteSteps):
         optional = {
             "part_checksum": end.part_checksum,
             "part_bytes": end.part_bytes,
+            "not_isolated": end.not_isolated or None,
             "reason": rules.truncate_reason(end.reason),
         }
         for name, value in optional.items():
@@ -95,6 +96,8 @@ class SettlementSteps(WriteSteps):
         states = {f":j{index}": state for index, state in enumerate(ends[0].job_states)}
         waiting = sum(end.waiting for end in ends)
         counters = "ADD rows_scored :scored, rows_rejected :rejected, rows_cancelled :cancelled, rows_settled :all"
+        not_isolated = sum(end.not_isolated for end in ends)
+        counters += ", rows_not_isolated :unknown" if not_isolated else ""
         counters += ", chunks_waiting :waiting" if waiting else ""
         counters += ", chunks_in_flight :flying" if waiting < len(ends) else ""
         return self._write(
@@ -107,6 +110,7 @@ class SettlementSteps(WriteSteps):
                 ":rejected": sum(end.counted_rejected for end in ends),
                 ":cancelled": sum(end.cancelled for end in ends),
                 ":all": sum(end.range.rows for end in ends),
+                ":unknown": not_isolated,
                 ":waiting": -waiting,
                 ":flying": waiting - len(ends),
             },

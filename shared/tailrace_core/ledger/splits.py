@@ -22,7 +22,8 @@ def split(
     refusal = split_refusal(job, right, window)
     if job is None or refusal is not None:
         return refusal or SettleOutcome.REFUSED, job
-    spent = opened(dataclasses.replace(job, split_budget=job.split_budget - 1), right)
+    paid = dataclasses.replace(job, split_budget=job.split_budget - 1, splits_spent=job.splits_spent + 1)
+    spent = opened(paid, right)
     return SettleOutcome.SETTLED, dataclasses.replace(spent, waiting_version=job.waiting_version + right.waiting)
 
 

@@ -52,6 +52,8 @@ class PartReady(_Message):
     rows: Rows
     rejected: Count
     """Rows of the part without a prediction; the rejects object holds their reasons."""
+    not_isolated: Count = 0
+    """Those of them that were rejected with their chunk, because the split budget was spent."""
     location: str
     rejects_location: str | None = None
     size_bytes: Annotated[int, Field(ge=0)]
@@ -89,6 +91,9 @@ class JobFinished(_Message):
     rows_total: Count
     rows_scored: Count
     rows_rejected: Count
+    rows_not_isolated: Count = 0
+    """Those of the rejected rows that were rejected with their chunk, because the split budget was
+    spent."""
     rows_cancelled: Count
     reason: str | None = None
     manifest_location: str
@@ -112,6 +117,7 @@ class JobFinished(_Message):
             rows_total=job.rows_total,
             rows_scored=job.rows_scored,
             rows_rejected=job.rows_rejected,
+            rows_not_isolated=job.rows_not_isolated,
             rows_cancelled=job.rows_cancelled,
             reason=job.reason,
             manifest_location=manifest_location,

@@ -21,6 +21,8 @@ class ManifestPart(BaseModel):
     rows: int
     state: ChunkState
     rejected: int = 0
+    not_isolated: int = 0
+    """Those of the rejected rows that were rejected because the split budget was spent."""
     key: str | None = None
     rejects_key: str | None = None
     size_bytes: int | None = None
@@ -44,6 +46,8 @@ class Manifest(BaseModel):
     rows_total: int
     rows_scored: int
     rows_rejected: int
+    rows_not_isolated: int = 0
+    """Those of the rejected rows that were rejected because the split budget was spent."""
     rows_cancelled: int
     columns: tuple[str, ...]
     """Column names of the result."""
@@ -85,6 +89,7 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
         rows_total=job.rows_total,
         rows_scored=job.rows_scored,
         rows_rejected=job.rows_rejected,
+        rows_not_isolated=job.rows_not_isolated,
         rows_cancelled=job.rows_cancelled,
         columns=settings.result_columns,
         parts=tuple(_part(chunk) for chunk in leaves),
@@ -109,6 +114,7 @@ def _part(chunk: Chunk) -> ManifestPart:
         rows=chunk.range.rows,
         state=chunk.state,
         rejected=chunk.rejected if has_part else 0,
+        not_isolated=chunk.not_isolated,
         key=keys.part_key(chunk.job_id, chunk.range) if has_part else None,
         rejects_key=keys.rejects_key(chunk.job_id, chunk.range) if has_part and chunk.rejected else None,
         size_bytes=chunk.part_bytes,

@@ -56,7 +56,7 @@ class RandomJob:
         """Allowed final states."""
         rejects = len(self.input.flaws)
         usual = JobState.COMPLETED_WITH_REJECTS if rejects else JobState.COMPLETED
-        if self._over_limit(rejects):
+        if self._over_limit(rejects) or rejects == len(self.input.rows):
             usual = JobState.FAILED
         return frozenset({usual, JobState.CANCELLED} if self.interruption is Interruption.CANCELLED else {usual})
 

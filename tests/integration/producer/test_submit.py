@@ -129,11 +129,11 @@ def test_a_job_none_of_whose_rows_can_be_sent_is_finished_by_its_submit(
     path = tmp_path / "bad.csv"
     path.write_bytes(b"a,b\n1\n#2,3\n")
     submitted = tailrace.submit(str(path))
-    assert submitted.job.state is JobState.COMPLETED_WITH_REJECTS
+    assert submitted.job.state is JobState.FAILED
+    assert submitted.job.reason == "no row was scored: all 2 rows were rejected, for instance with: no row can be sent"
     assert submitted.job.rows_rejected == 2
-    target = tmp_path / "out.csv"
-    tailrace.download(submitted.job_id, target)
-    assert target.read_bytes() == b'prediction\n""\n""\n'
+    with pytest.raises(InputError, match="tailrace rejects"):
+        tailrace.download(submitted.job_id, tmp_path / "out.csv")
     assert not [key for key in stack.object_keys() if "/input/" in key]
 
 

@@ -111,7 +111,8 @@ def finished(bench: Bench, rows: int, unsent: set[int], bad: set[int]) -> None:
     job = bench.job()
     rejected = (unsent | bad) & set(range(rows))
     assert (job.rows_rejected, job.rows_scored) == (len(rejected), rows - len(rejected))
-    assert job.state is (JobState.COMPLETED_WITH_REJECTS if rejected else JobState.COMPLETED)
+    some = JobState.COMPLETED_WITH_REJECTS if rejected else JobState.COMPLETED
+    assert job.state is (JobState.FAILED if len(rejected) == rows else some)
     assert first_gap((chunk.range for chunk in bench.leaves()), rows) is None
     assert bench.result() == expected(rows, unsent, bad)
     assert [each.row for each in bench.rejects()] == sorted(rejected)

@@ -54,7 +54,7 @@ def test_a_discarded_chunk_is_rejected_with_the_reason_and_the_job_finished(benc
     chunk = parked(bench)
     assert discard(bench, chunk) is Outcome.REJECTED
     assert bench.chunk(chunk.range).state is ChunkState.REJECTED
-    assert bench.job().state is JobState.COMPLETED_WITH_REJECTS
+    assert bench.job().state is JobState.FAILED
     assert bench.part(chunk.range) == b"k0,\nk1,\n"
     assert bench.rejects() == [
         Reject(0, "discarded: not worth it", b"k0,a,1"),

@@ -11,7 +11,7 @@ from tailrace_core.errors import NotFoundError, PermanentError, ThrottledError
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.messages.events import PartReady, RetryDue
+from tailrace_core.messages.events import JobFinished, PartReady, RetryDue
 from tailrace_core.objects import keys
 from tests.fakes.consumer_ports import BUCKET
 from tests.unit.consumers.bench import JOB_ID, NOW, SERVER_ERROR, Bench
@@ -78,8 +78,40 @@ def test_without_budget_the_rest_of_the_range_is_rejected_whole() -> None:
 
     assert bench.failures.handle(bench.failure(chunk)) is Outcome.REJECTED
     assert [each.record for each in bench.rejects()] == [b"1", b"2", b"3"]
-    assert all(each.reason.startswith("split budget spent: ClientError") for each in bench.rejects())
-    assert bench.job().state is JobState.COMPLETED_WITH_REJECTS
+    assert all(each.reason.startswith("not isolated: the job's split budget is spent") for each in bench.rejects())
+    assert all("ClientError" in each.reason for each in bench.rejects())
+    assert (bench.job().rows_rejected, bench.job().rows_not_isolated) == (3, 3)
+    assert bench.job().state is JobState.FAILED
+    part, finished = bench.publisher.events
+    assert isinstance(part, PartReady)
+    assert isinstance(finished, JobFinished)
+    assert (part.rejected, part.not_isolated, finished.rows_not_isolated) == (3, 3, 3)
+
+
+def test_rows_rejected_before_sending_are_not_among_those_not_isolated() -> None:
+    bench = Bench()
+    bench.add_job(split_budget=0)
+    chunk = bench.add_chunk(0, [b"1", b"2"], rejects=(Reject(1, "blank", b""),))
+    bench.failures.handle(bench.failure(chunk))
+    assert (bench.job().rows_rejected, bench.job().rows_not_isolated) == (3, 2)
+    assert [each.reason.startswith("not isolated") for each in bench.rejects()] == [True, False, True]
+
+
+def test_a_rejection_that_was_interrupted_still_says_that_nothing_was_isolated() -> None:
+    bench = Bench()
+    bench.add_job(split_budget=0)
+    chunk = bench.add_chunk(0, [b"1", b"2"])
+    bench.failures.handle(bench.failure(chunk))
+    settled = bench.ledger.chunk(JOB_ID, chunk.range)
+    again = Bench()
+    again.add_job(split_budget=0)
+    again.add_chunk(0, [b"1", b"2"])
+    # Only the part of the first try is there: the process died before it wrote anything else.
+    key = keys.part_key(JOB_ID, chunk.range)
+    again.store.objects[key] = bench.store.objects[key]
+    assert again.failures.handle(again.failure(chunk)) is Outcome.REJECTED
+    assert again.ledger.chunk(JOB_ID, chunk.range) == settled
+    assert again.rejects() == bench.rejects()
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ class FailurePolicy:
                 self.parking.park(chunk, settings, failure.failure_class, failure.reason)
                 return Outcome.PARKED
             case SettleOutcome.NO_BUDGET:
-                return self.rejection.reject(chunk, settings, f"split budget spent: {failure.reason}")
+                return self.rejection.reject(chunk, settings, failure.reason, isolated=False)
             case SettleOutcome.REFUSED:
                 return self.settler.cancel(chunk)
             case _:

@@ -16,6 +16,7 @@ from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import read_rejects, write_rejects
 from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.jobs.split_budget import not_isolated_reason
 from tailrace_core.objects import keys
 
 
@@ -27,8 +28,12 @@ class Rejection:
         self._parts = parts
         self._settler = settler
 
-    def reject(self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False) -> Outcome:
+    def reject(
+        self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False, isolated: bool = True
+    ) -> Outcome:
         """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
+
+        ``isolated`` is False for rows that share the failure of a chunk that could not be split.
 
         The part is written first: it decides between this rejection and a late success. Then the
         rejects object overwrites that of the rows rejected before sending; after a crash in
@@ -37,9 +42,10 @@ class Rejection:
         part = self._parts.find(chunk)
         if part is None or (part.rejected == chunk.range.rows and not self._recorded(chunk)):
             rows = read_chunk_rows(self._store, chunk, settings, lost_input=lost_input)
-            part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows)
-            self._record(rows, part, reason)
-        return self._settler.settle_part(chunk, settings, part, reason=reason)
+            unknown = 0 if isolated else chunk.rows_sent
+            part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows, not_isolated=unknown)
+            self._record(rows, part, _stated(part, reason))
+        return self._settler.settle_part(chunk, settings, part, reason=_stated(part, reason))
 
     def _record(self, rows: ChunkRows, part: Part, reason: str) -> None:
         if part.rejected == rows.chunk.range.rows:
@@ -53,6 +59,11 @@ class Rejection:
         except NotFoundError:
             return False
         return len(read_rejects(body)) == chunk.range.rows
+
+
+def _stated(part: Part, reason: str) -> str:
+    """Return the reason as recorded: the part says whether its rows were isolated."""
+    return not_isolated_reason(part.not_isolated, reason) if part.not_isolated else reason
 
 
 def _blank_lines(rows: ChunkRows) -> Iterator[bytes]:

@@ -124,6 +124,16 @@ def submit(
             rich_help_panel=_CHUNKS,
         ),
     ] = None,
+    split_budget: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Maximum splits of chunks to isolate bad rows; what is left then is rejected with its chunk. "
+            "Default: 10000, and one more for every 4 rows.",
+            rich_help_panel=_CHUNKS,
+        ),
+    ] = None,
     window: Annotated[
         int,
         typer.Option(
@@ -185,6 +195,7 @@ def submit(
         on_bad_row=on_bad_row,
         max_attempts=max_attempts,
         max_rejects=max_rejects,
+        split_budget=split_budget,
         deadline_s=duration_s(deadline),
         invocation_timeout_s=int(duration_s(invocation_timeout)),
         window=window,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import Settlement, SettleOutcome
+from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
 
 
@@ -72,7 +74,8 @@ def test_splitting_replaces_the_chunk_by_two_and_spends_the_budget(ledger: Ledge
     assert (parent.state, parent.reason, parent.due_at) == (ChunkState.SPLIT, "400", None)
     assert ledger.chunk(JOB, left.range) == left
     assert ledger.chunk(JOB, right.range) == right
-    assert known(ledger.job(JOB)).split_budget == 1
+    job = known(ledger.job(JOB))
+    assert (job.split_budget, job.splits_spent) == (1, 1)
     assert {each.range for each in due(ledger, NOW + 300) if each.range} == {left.range, right.range}
 
 
@@ -110,6 +113,31 @@ def test_no_chunk_splits_without_budget_or_in_a_closed_job(ledger: Ledger) -> No
     ledger.close(JOB, JobState.FAILED, "too many")
     assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.REFUSED
     assert ledger.chunk(JOB, RowRange(0, 4)) is None
+
+
+def test_opening_chunks_adds_their_grants_to_the_budget_once(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10, split_grant=3), budget=0)
+    assert known(ledger.job(JOB)).split_budget == 3
+    assert ledger.open_chunk(chunk_of(0, 10, split_grant=3)) is OpenOutcome.EXISTS
+    assert ledger.open_chunk(chunk_of(10, 10, split_grant=2, attempt=0, tries=0)) is OpenOutcome.OPENED
+    assert known(ledger.job(JOB)).split_budget == 5
+    assert known(ledger.chunk(JOB, RowRange(0, 10))).split_grant == 3
+
+
+def test_a_chunk_without_a_row_to_send_adds_nothing_to_the_budget(ledger: Ledger) -> None:
+    started(ledger, budget=0)
+    assert ledger.add_rejected(chunk_of(0, 10, split_grant=3)) is OpenOutcome.OPENED
+    assert known(ledger.job(JOB)).split_budget == 0
+
+
+def test_rows_that_were_not_isolated_are_counted_among_the_rejected(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10), chunk_of(10, 10))
+    whole = ended(0, 10, ChunkState.REJECTED)
+    assert ledger.settle(dataclasses.replace(whole, not_isolated=8)) is SettleOutcome.SETTLED
+    assert ledger.settle(ended(10, 10, ChunkState.REJECTED)) is SettleOutcome.SETTLED
+    job = known(ledger.job(JOB))
+    assert (job.rows_rejected, job.rows_not_isolated) == (20, 8)
+    assert [chunk.not_isolated for chunk in ledger.chunks(JOB)] == [8, 0]
 
 
 def test_a_child_that_is_there_already_is_not_overwritten(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS, all_refused_reason
+from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS, all_refused_reason, nothing_scored_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 
@@ -40,6 +40,29 @@ def test_one_scored_row_is_hope() -> None:
 
 def test_fewer_refused_rows_are_no_proof() -> None:
     assert all_refused_reason(job(rejected=ALL_REFUSED_CHUNKS - 1), rejected(ALL_REFUSED_CHUNKS - 1)) is None
+
+
+def test_chunks_that_were_not_isolated_are_no_rows_tried_alone() -> None:
+    chunks = [replace(each, not_isolated=1) for each in rejected(ALL_REFUSED_CHUNKS)]
+    assert all_refused_reason(job(), chunks) is None
+
+
+@pytest.mark.parametrize("rows", [1, 5, 150])
+def test_a_complete_job_of_which_nothing_was_scored_fails_whatever_its_size(rows: int) -> None:
+    reason = nothing_scored_reason(replace(job(rejected=rows), rows_total=rows), rejected(rows))
+    assert reason == f"no row was scored: all {rows} rows were rejected, for instance with: no 0"
+
+
+def test_the_reason_prefers_a_row_that_the_model_refused_by_itself() -> None:
+    with_others = [replace(rejected(1)[0], reason="pre", invoked=False), replace(rejected(1)[0], not_isolated=1)]
+    reason = nothing_scored_reason(job(), [*with_others, replace(rejected(1)[0], reason="alone")])
+    assert reason is not None
+    assert reason.endswith(": alone")
+
+
+def test_a_job_with_a_scored_row_or_without_rows_does_not_fail_so() -> None:
+    assert nothing_scored_reason(job(scored=1), rejected(3)) is None
+    assert nothing_scored_reason(replace(job(rejected=0), rows_total=0), []) is None
 
 
 @pytest.mark.parametrize("open_chunks", [0, 5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -35,6 +37,7 @@ class Ledgers(RuleBasedStateMachine):
         self.before: Job = self.job
         self.final: tuple[Job, list[Chunk]] | None = None
         self.finishers = 0
+        self.granted = self.before.split_budget
 
     @property
     def job(self) -> Job:
@@ -58,11 +61,13 @@ class Ledgers(RuleBasedStateMachine):
         for rows in sizes:
             self.add(rows, rejected=False)
 
-    @rule(rows=st.integers(1, 9), rejected=st.booleans())
-    def add(self, rows: int, rejected: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name
+    @rule(rows=st.integers(1, 9), rejected=st.booleans(), grant=st.integers(0, 2))
+    def add(self, rows: int, rejected: bool, grant: int = 0) -> None:  # noqa: FBT001 - hypothesis calls it by name
         waits = self.job.waiting_from is not None or self.job.chunks_in_flight >= self.window
         chunk = waiting_chunk(self.next_row, rows) if waits and not rejected else chunk_of(self.next_row, rows)
+        chunk = replace(chunk, split_grant=grant)
         opened = self.ledger.add_rejected(chunk) if rejected else self.ledger.open_chunk(chunk)
+        self.granted += grant if opened is OpenOutcome.OPENED and not rejected else 0
         assert (opened is OpenOutcome.OPENED) == (self.before.state is JobState.SUBMITTING)
         self.next_row += rows if opened is OpenOutcome.OPENED else 0
 
@@ -78,6 +83,8 @@ class Ledgers(RuleBasedStateMachine):
         rejected = data.draw(st.integers(0, chunk.range.rows)) if state is ChunkState.SCORED else 0
         attempt = None if lag is None else chunk.attempt - lag
         end: Settlement = end_of(chunk.range, state, rejected, attempt)
+        if state is ChunkState.REJECTED:
+            end = replace(end, not_isolated=data.draw(st.integers(0, chunk.range.rows)))
         if state is ChunkState.CANCELLED and data.draw(st.booleans()):
             end = Settlement.cancelled_of(chunk)
             lag = None
@@ -180,6 +187,7 @@ class Ledgers(RuleBasedStateMachine):
         job, leaves = self.job, [chunk for chunk in self.chunks if chunk.state.leaf]
         open_rows = sum(chunk.range.rows for chunk in leaves if chunk.state is ChunkState.OPEN)
         assert job.rows_scored + job.rows_rejected + job.rows_cancelled + open_rows == self.next_row
+        assert job.rows_not_isolated == sum(chunk.not_isolated for chunk in leaves) <= job.rows_rejected
         assert job.rows_total in {None, self.next_row}
         assert job.rows_open in {None, open_rows}
 
@@ -213,7 +221,9 @@ class Ledgers(RuleBasedStateMachine):
         assert job.rows_scored >= before.rows_scored
         assert job.rows_rejected >= before.rows_rejected
         assert job.rows_cancelled >= before.rows_cancelled
-        assert 0 <= job.split_budget <= before.split_budget
+        assert job.split_budget >= 0
+        assert job.splits_spent == sum(chunk.state is ChunkState.SPLIT for chunk in self.chunks)
+        assert job.split_budget + job.splits_spent == self.granted
         assert self.finishers <= 1
         self.before = job
 
@@ -258,6 +268,15 @@ def test_a_chunk_is_not_settled_as_something_that_is_no_end(state: ChunkState) -
 def test_no_more_rows_are_rejected_than_there_are(rejected: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         end_of(RowRange(0, 10), ChunkState.SCORED, rejected)
+
+
+@pytest.mark.parametrize(
+    ("state", "rejected", "not_isolated"),
+    [(ChunkState.REJECTED, 10, 11), (ChunkState.REJECTED, 10, -1), (ChunkState.SCORED, 5, 5)],
+)
+def test_only_rejected_rows_can_be_not_isolated(state: ChunkState, rejected: int, not_isolated: int) -> None:
+    with pytest.raises(ValueError, match="not isolated"):
+        Settlement(job_id=JOB, range=RowRange(0, 10), state=state, rejected=rejected, not_isolated=not_isolated)
 
 
 def test_a_rejected_chunk_is_rejected_whole() -> None:
