@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from tailrace.aws.queues import ReceivedMessage
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.advice import advise
+from tailrace_core.jobs.classification import classify
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import ChunkParked
@@ -58,6 +60,11 @@ class ParkedChunk:
         if self.event is not None:
             return self.event.reason
         return (self.chunk.reason if self.chunk is not None else None) or "no reason was recorded"
+
+    @property
+    def advice(self) -> str:
+        """What to do: as the message says, or as follows from the reason in the ledger."""
+        return self.event.advice if self.event is not None else advise(classify(self.reason), self.reason)
 
     @property
     def attempt(self) -> int:

@@ -1,65 +1,39 @@
-"""The classification of a ``failureReason``: a status number and known phrases decide.
+"""The classification of a ``failureReason``.
 
-The prefix ``ClientError:`` never decides: it precedes server errors too.
+It asks in this order:
+
+1. Does the text before a statement that the container answered hold a refusal in the wording of an
+   AWS SDK? Then the request never reached the model, or its answer was lost, whatever the status.
+2. Is there a status number? It is the container's, and decides.
+3. Is there a known phrase?
+
+A container's own words therefore never pass for a refusal of AWS. The prefix ``ClientError:`` never
+decides: it precedes server errors too.
 """
 
 from __future__ import annotations
 
 import re
 
+from tailrace_core.jobs.failure_phrases import (
+    CONTAINER_ANSWERED,
+    PHRASES,
+    SDK_CODE,
+    SDK_CODES,
+    SDK_STATUS,
+    STATUS,
+    TOO_LONG,
+)
 from tailrace_core.jobs.failures import FailureClass
 
 # Patterns are compiled on first use: most functions never see a failure, and compiling takes longer
 # than importing.
 
-# The status, if the service or a container states one. Endpoint names hold letters, digits and
-# hyphens, and accounts, paths and row counts hold numbers: none of them reads like one of these.
-_STATUS = (
-    r"\b(?:client|server) error \(([0-9]{1,3})\)"
-    r"|\b(?:status|error)(?: ?code)?(?: ?[:=] ?| is | )\(?([0-9]{3})\b"
-    r"|\bHTTP(?:/[0-9](?:\.[0-9])?)?(?: error| status)?(?: ?: ?| )\(?([0-9]{3})\b"
-)
-
-# The container took too long. The message comes with status 0, with a server error, or without a
-# status.
-_TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
-
-# Order matters: the first match wins. The phrases are those that the service and its containers are
-# known to write. No text is known for an expired request or a failed download: theirs are wide.
-_PHRASES: tuple[tuple[str, FailureClass], ...] = (
-    (
-        (
-            r"access ?denied|not authorized|unauthorized|forbidden|security token|credentials"
-            r"|no ?such ?(?:key|bucket)"
-            r"|\b(?:input (?:file|location|data)|object|bucket|endpoint)\b[^.]{0,80}(?:not found|not exist|deleted)"
-            r"|could not find (?:the )?(?:endpoint|input|object)"
-            r"|(?:could not (?:be )?|unable to |failed to )download"
-        ),
-        FailureClass.INFRASTRUCTURE,
-    ),
-    (
-        r"\b(?:request|ttl|time[ -]to[ -]live)\b.{0,40}\bexpired?\b|\bexpired request|\bexceeded .{0,40}\bttl\b",
-        FailureClass.EXPIRED,
-    ),
-    (
-        r"throttl|too many requests|rate exceeded|no capacity|insufficient capacity|endpoint\b.{0,60}\bupdating",
-        FailureClass.THROTTLED,
-    ),
-    (
-        (
-            r"could not get a response from|connection (?:was )?(?:reset|refused|aborted|closed)|broken pipe"
-            r"|no response"
-            r"|timed out|timeout|temporarily unavailable|service unavailable|internal (?:server )?(?:error|failure)"
-        ),
-        FailureClass.TRANSIENT,
-    ),
-)
-
 _READ_CHARS = 4096
 _NAME = "NAME"
 _ENDPOINT = r"(?<=\bfrom the )[A-Za-z0-9-]+(?= endpoint\b)"
 _CHOSEN = r"://|\barn:|/.*/|-"
-_HYPHENATED = frozenset({"time-to-live", "time-out", "timed-out"})
+_NO_NAMES = frozenset({"time-to-live", "time-out", "timed-out", "content-length"})
 
 
 def classify(reason: str | None) -> FailureClass:
@@ -67,13 +41,17 @@ def classify(reason: str | None) -> FailureClass:
     if not reason:
         return FailureClass.UNKNOWN
     text = _without_names(reason[:_READ_CHARS])
-    match = re.search(_STATUS, text, re.IGNORECASE)
+    answered = re.search(CONTAINER_ANSWERED, text, re.IGNORECASE)
+    refused = _by_sdk(text if answered is None else text[: answered.start()])
+    if refused is not None:
+        return refused
+    match = re.search(STATUS, text, re.IGNORECASE)
     status = None if match is None else int(next(group for group in match.groups() if group is not None))
-    if (status is None or status == _NO_ANSWER or status in _SERVER) and re.search(_TOO_LONG, text, re.IGNORECASE):
+    if (status is None or status == _NO_ANSWER or status in _SERVER) and re.search(TOO_LONG, text, re.IGNORECASE):
         return FailureClass.TOO_LARGE
     if status is not None and (failure := _by_status(status)):
         return failure
-    found = (failure for pattern, failure in _PHRASES if re.search(pattern, text, re.IGNORECASE))
+    found = (failure for pattern, failure in PHRASES if re.search(pattern, text, re.IGNORECASE))
     return next(found, FailureClass.UNKNOWN)
 
 
@@ -83,12 +61,26 @@ def _without_names(reason: str) -> str:
     They may read like anything (``error-500-model``, ``throttle``). Masked are addresses, paths,
     ARNs, words with a hyphen, and the endpoint's name where the service mentions it.
     """
-    words = (word if word.lower().strip(",.;") in _HYPHENATED else _masked(word) for word in reason.split())
+    words = (word if word.lower().strip(",.;") in _NO_NAMES else _masked(word) for word in reason.split())
     return re.sub(_ENDPOINT, _NAME, " ".join(words), flags=re.IGNORECASE)
 
 
 def _masked(word: str) -> str:
     return _NAME if re.search(_CHOSEN, word) else word
+
+
+def _by_sdk(text: str) -> FailureClass | None:
+    """Return the class of a refusal in an SDK's wording, None if there is none."""
+    java, python = (re.search(pattern, text, re.IGNORECASE) for pattern in (SDK_STATUS, SDK_CODE))
+    code = java[2] if java else python[1] if python else None
+    if java is None and code is None:
+        return None
+    if code is not None and code.lower() in SDK_CODES:
+        return SDK_CODES[code.lower()]
+    status = int(java[1]) if java else int(code) if code is not None and code.isdigit() else None
+    by_status = None if status is None else _by_status(status)
+    # Any other refusal, whatever its number, says nothing about rows: the model never read them.
+    return FailureClass.INFRASTRUCTURE if by_status in {None, FailureClass.DATA} else by_status
 
 
 _TOO_LARGE = 413

@@ -36,7 +36,7 @@ def fields(parked: ParkedChunk) -> dict[str, Any]:
         "redrives": parked.redrives,
         "failure_class": None if event is None else str(event.failure_class),
         "reason": parked.reason,
-        "advice": None if event is None else event.advice,
+        "advice": parked.advice,
     }
 
 
