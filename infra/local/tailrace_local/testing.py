@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 
 from tailrace_local.control.deployment import client, model_url, session
+from tailrace_local.control.own_model import OwnModel, command_image
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.emulator_base.loopback_guard import TOKEN_HEADER
@@ -124,8 +125,13 @@ def running_cloud(
     time_scale: float = 1.0,
     timeout_s: float = 300.0,
     allowed_origins: Sequence[str] = (),
+    model: OwnModel | None = None,
+    images: Mapping[str, str] | None = None,
 ) -> Iterator[RunningCloud]:
     """Run a cloud with `template` (default: the pipeline's) deployed, until the block ends.
+
+    `model` is a model server of one's own behind its endpoint; `images` are commands by image name,
+    for parameters that name them.
 
     Raises:
         LocalCloudError: it did not come up; everything that was started has been stopped.
@@ -133,6 +139,8 @@ def running_cloud(
     workspace = Workspace.here()
     local_cloud = LocalCloud(workspace, StateDirectory(state_dir), attached=True)
     plan = CloudOptions(
+        model=model,
+        images={name: command_image(command, Path.cwd()) for name, command in (images or {}).items()},
         template=template or workspace.template,
         parameters=parameters or {},
         sagemaker=sagemaker,

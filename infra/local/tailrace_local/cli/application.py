@@ -17,6 +17,7 @@ from tailrace_local.cli.fault_commands import faults
 from tailrace_local.cli.status_text import status_lines
 from tailrace_local.control.inspection import inspect
 from tailrace_local.control.log_files import LogFiles
+from tailrace_local.control.own_model import command_image, own_model, read_pairs
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.loopback import check_origin
@@ -48,6 +49,26 @@ def up(
     time_scale: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="Factor on alarms' periods and scaling's cooldowns.")
     ] = 1.0,
+    model_command: Annotated[
+        str | None,
+        typer.Option(
+            help="Command of your own model server, instead of the demo's model: 'python serve.py'. It listens on "
+            "the port SAGEMAKER_BIND_TO_PORT and finds its data in SM_MODEL_DIR."
+        ),
+    ] = None,
+    model_data: Annotated[
+        str | None, typer.Option(help="The model's data: a folder, a model.tar.gz, or s3://… in your account.")
+    ] = None,
+    model_env: Annotated[
+        list[str] | None, typer.Option(help="Variable of the model's container, K=V. Repeatable.")
+    ] = None,
+    model_cwd: Annotated[
+        Path | None, typer.Option(help="Folder in which the model's command runs. Default: this one.")
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(help="Command for a further container image, NAME=COMMAND, for --parameter. Repeatable."),
+    ] = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(help="Origin whose web pages may command this cloud, such as http://localhost:3000. Repeatable."),
@@ -60,9 +81,15 @@ def up(
     Example: `tailrace local up && eval "$(tailrace local env)"`
     """
     workspace = Workspace.here()
+    cwd = (model_cwd or Path.cwd()).resolve()
+    with report_errors():
+        model = own_model(model_command, model_data, model_env or [], cwd)
+        images = {name: command_image(command, cwd) for name, command in read_pairs(image or [], "--image").items()}
     plan = CloudOptions(
         template=template or workspace.template,
         stack=stack,
+        model=model,
+        images=images,
         parameters=_parameters(parameter or []),
         region=region,
         timeout_s=timeout,

@@ -193,7 +193,10 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
         return NullEmulator()
     # Imported here because it uses boto3, which must find MiniStack's environment set.
     sagemaker: Any = importlib.import_module("tailrace_local.sagemaker")
-    images = {name: sagemaker.ImageCommand(**vars(image)) for name, image in settings.images.items()}
+    images = {
+        name: sagemaker.ImageCommand(image.argv, image.environment, image.cwd and Path(image.cwd))
+        for name, image in settings.images.items()
+    }
     emulator: Emulator = sagemaker.build(
         sagemaker.EmulatorSettings(
             region=settings.region,

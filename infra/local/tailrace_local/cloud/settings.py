@@ -15,6 +15,7 @@ class Image:
 
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tailrace_local.control.admin_api import get_json
 from tailrace_local.control.build import sam_environment
 from tailrace_local.control.launch import model_image
+from tailrace_local.control.own_model import OwnModel
 from tailrace_local.control.subprocesses import run
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import DeployError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _EMBEDDED = re.compile(r"Embedded stack (arn:\S+) was not successfully")
 MODEL_KEY = "models/demand/model.tar.gz"
+_STARTUP_S = 120
 
 
 def session(facts: CloudFacts) -> boto3.Session:
@@ -71,9 +73,26 @@ class Deployment:
 
     def model_parameters(self, archive: Path) -> dict[str, str]:
         """Upload the demo's model; return the parameters that put it behind the endpoint."""
-        client(self._facts, "s3").upload_file(str(archive), self._bucket, MODEL_KEY)
         image = model_image(self._facts.region, self._facts.account_id)
-        return {"ModelImage": image, "ModelDataUrl": f"s3://{self._bucket}/{MODEL_KEY}"}
+        return {"ModelImage": image, "ModelDataUrl": self._upload(archive)}
+
+    def own_model_parameters(self, model: OwnModel) -> dict[str, str]:
+        """Upload the data of the user's model; return the parameters that put it there.
+
+        Raises:
+            StartError: the data cannot be used.
+        """
+        archive = model.archive(self._state.temporary)
+        image = model_image(self._facts.region, self._facts.account_id, own=True)
+        return {
+            **model.parameters(image, self._upload(archive) if archive else None),
+            # A server that does not answer should be reported soon.
+            "ContainerStartupTimeoutSeconds": str(_STARTUP_S),
+        }
+
+    def _upload(self, archive: Path) -> str:
+        client(self._facts, "s3").upload_file(str(archive), self._bucket, MODEL_KEY)
+        return f"s3://{self._bucket}/{MODEL_KEY}"
 
     def deploy(self, built: Path, parameters: Mapping[str, str], *, timeout_s: float) -> CloudFacts:
         """Run `sam deploy`; return the facts with the stack's outputs and resources.

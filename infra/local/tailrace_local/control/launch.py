@@ -17,13 +17,17 @@ from tailrace_local.private_files import open_private
 from tailrace_local.processes import ProcessGroup
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
-_MODEL_REPOSITORY = "tailrace-local/demand:1"
+_DEMO_MODEL = "tailrace-local/demand:1"
+_OWN_MODEL = "tailrace-local/own-model:1"
 _POLL_S = 0.05
 
 
-def model_image(region: str, account_id: str) -> str:
-    """Return the image name of the demo's model, in SageMaker's form; it is in no registry."""
-    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_MODEL_REPOSITORY}"
+def model_image(region: str, account_id: str, *, own: bool = False) -> str:
+    """Return the image name of the demo's model, or of the user's own, in SageMaker's form.
+
+    Neither is in a registry.
+    """
+    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_OWN_MODEL if own else _DEMO_MODEL}"
 
 
 def settings_for(

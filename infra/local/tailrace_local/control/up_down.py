@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tailrace_local.cloud.settings import Image
 from tailrace_local.control.build import Builder
 from tailrace_local.control.deployment import Deployment
-from tailrace_local.control.launch import Launcher, is_up, settings_for
+from tailrace_local.control.launch import Launcher, is_up, model_image, settings_for
+from tailrace_local.control.own_model import OwnModel
 from tailrace_local.control.teardown import end_all
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import LocalCloudError, StartError
@@ -38,6 +40,10 @@ class CloudOptions:
     time_scale: float = 1.0
     allowed_origins: tuple[str, ...] = ()
     """Origins whose web pages may send requests, such as `http://localhost:3000`."""
+    model: OwnModel | None = None
+    """The user's own model server behind the endpoint, instead of the demo's."""
+    images: Mapping[str, Image] = field(default_factory=dict)
+    """Further images by name, for parameters that name them."""
 
 
 class StepReporter:
@@ -116,8 +122,10 @@ class LocalCloud:
                 account_id=plan.account_id,
                 enforce_iam=plan.enforce_iam,
             )
+            own = {model_image(plan.region, plan.account_id, own=True): plan.model.image()} if plan.model else {}
             settings = replace(
                 settings,
+                images={**settings.images, **plan.images, **own},
                 tls=plan.tls,
                 sagemaker=plan.sagemaker,
                 allow_serial_pipelines=plan.allow_serial_pipelines,
@@ -147,7 +155,7 @@ class LocalCloud:
         building = time.monotonic()
         with steps.step("build", "building the functions (sam build)"):
             built, _ = builder.template(plan.template)
-        with steps.step("upload", "preparing the demo's model"):
+        with steps.step("upload", "preparing the model" if plan.model else "preparing the demo's model"):
             deployment.make_bucket()
             parameters = self._parameters(plan, built, deployment, builder)
         deadline += time.monotonic() - building
@@ -165,6 +173,10 @@ class LocalCloud:
         if unknown:
             known = ", ".join(sorted(declared)) or "none"
             raise StartError(f"the template has no parameter {', '.join(unknown)}; its parameters are {known}")
+        if plan.model is not None:
+            if "ModelImage" not in declared:
+                raise StartError("the template takes no model: it has no parameter ModelImage")
+            return {**deployment.own_model_parameters(plan.model), **plan.parameters}
         ours = {"ModelImage", "ModelDataUrl"}
         if not ours <= declared or plan.parameters.keys() & {*ours, "AutoMLJobName", "EndpointName"}:
             return dict(plan.parameters)

@@ -124,6 +124,10 @@ class Server(Protocol):
         """Send SIGKILL, without waiting."""
         ...
 
+    def explain(self) -> str:
+        """Return the reasons why it may not answer: its process, its ports, its log."""
+        ...
+
     async def stop(self) -> None:
         """End the server and its children within a bounded time."""
         ...

@@ -84,6 +84,9 @@ class FakeServer:
     def alive(self) -> bool:
         return self.running
 
+    def explain(self) -> str:
+        return "It is a fake."
+
     def kill(self) -> None:
         self.running = False
 

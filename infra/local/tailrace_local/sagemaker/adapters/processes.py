@@ -4,6 +4,7 @@ The next start ends those that a crash left behind.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -20,6 +21,8 @@ MODEL_SERVER = "model-server"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_CA_BUNDLE")
 _POLL_S = 0.02
 _AFTER_KILL_S = 5.0
+_TAIL_LINES = 8
+_TAIL_BYTES = 4096
 
 
 def kill_leftovers(records: Path) -> None:
@@ -36,9 +39,10 @@ def kill_leftovers(records: Path) -> None:
 class ModelProcess:
     """A running model server."""
 
-    def __init__(self, group: ProcessGroup, url: str, port: socket.socket, stop_timeout_s: float) -> None:
+    def __init__(self, group: ProcessGroup, url: str, port: socket.socket, log: Path, stop_timeout_s: float) -> None:
         self._group = group
         self._port = port
+        self._log = log
         self._stop_timeout_s = stop_timeout_s
         self.url = url
 
@@ -50,6 +54,29 @@ class ModelProcess:
         """Send SIGKILL to the group, without waiting."""
         if self.alive():
             self._group.signal(signal.SIGKILL)
+
+    def explain(self) -> str:
+        """Return how the process is, on which ports it listens, and the end of its log."""
+        return f"Locally: {self._condition()}. The end of logs/{self._log.name}: {self._last_lines()}"
+
+    def _condition(self) -> str:
+        if not self.alive():
+            return f"the process ended with status {self._group.child.poll()}"
+        port = int(self.url.rpartition(":")[2])
+        ports = sorted(_listening_ports(self._group.record))
+        if port in ports:
+            return f"the process listens on port {port} and does not answer GET /ping with 200"
+        named = f"port {port}, which SAGEMAKER_BIND_TO_PORT names"
+        if ports:
+            return f"the process listens on port {', '.join(map(str, ports))} and not on {named}"
+        return f"the process runs and does not listen on {named}"
+
+    def _last_lines(self) -> str:
+        with self._log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - _TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+        return " | ".join(line.strip() for line in lines[-_TAIL_LINES:] if line.strip()) or "it is empty."
 
     async def stop(self) -> None:
         """Send SIGTERM to the group, then SIGKILL to the rest of it after the timeout."""
@@ -96,9 +123,10 @@ class ProcessLauncher:
             | dict(command.environment)
             | _container_environment(container)
         )
+        log_path = self._logs / f"{name}.log"
         # Not in a thread: were this call cancelled meanwhile, the process would be left behind.
         try:
-            with (self._logs / f"{name}.log").open("ab") as log:
+            with log_path.open("ab") as log:
                 group = ProcessGroup.start(
                     argv,
                     what=MODEL_SERVER,
@@ -115,7 +143,7 @@ class ProcessLauncher:
         except BaseException:
             reserved.close()
             raise
-        return ModelProcess(group, url, reserved, self._settings.stop_timeout_s)
+        return ModelProcess(group, url, reserved, log_path, self._settings.stop_timeout_s)
 
     def _environment(self, container: Container, port: int, model_dir: Path) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -128,6 +156,17 @@ class ProcessLauncher:
             "SM_MODEL_DIR": str(model_dir),
             "TAILRACE_IMAGE": container.image,
         }
+
+
+def _listening_ports(record: ProcessRecord) -> set[int]:
+    """Return the ports on which a group's processes listen."""
+    import psutil  # noqa: PLC0415 - needed only where a server does not answer
+
+    found: set[int] = set()
+    for process in record.members():
+        with contextlib.suppress(psutil.Error):
+            found |= {one.laddr.port for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+    return found
 
 
 def _container_environment(container: Container) -> dict[str, str]:

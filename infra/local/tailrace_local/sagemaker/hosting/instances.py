@@ -133,8 +133,9 @@ class Instance:
                 for server in self._servers:
                     await self._wait_for_ping(server)
         except TimeoutError:
+            error = StartError(self._unhealthy())
             await self._end()
-            raise StartError(self._unhealthy()) from None
+            raise error from None
         except BaseException:
             await self._end()
             raise
@@ -148,9 +149,10 @@ class Instance:
             await asyncio.sleep(_PING_S)
 
     def _unhealthy(self) -> str:
+        explained = " ".join(server.explain() for server in self._servers)
         return (
             f"The primary container for production variant {self._plan.variant} did not pass the ping health check. "
-            f"Please check CloudWatch logs for this endpoint. Locally they are in logs/{self.name}-*.log."
+            f"Please check CloudWatch logs for this endpoint. {explained}"
         )
 
     async def _watch(self) -> None:
