@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tailrace_local.cli.common import Json, StateDir, fail, report_errors, require_running_cloud, say, state
 from tailrace_local.cli.fault_commands import faults
+from tailrace_local.cli.model_commands import model as model_commands
 from tailrace_local.cli.status_text import status_lines
 from tailrace_local.control.inspection import inspect
 from tailrace_local.control.log_files import LogFiles
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="The local cloud: the whole pipeline on this machine, without an AWS account.",
 )
 app.add_typer(faults, name="faults")
+app.add_typer(model_commands, name="model")
 _progress = Console(stderr=True)
 
 
