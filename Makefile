@@ -3,8 +3,9 @@ PYTHON ?= python3
 WORKERS ?= 2
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-LOCKS := dev uv cloud lambda sam awscli model bench checks node
-TOOLS := cloud lambda sam awscli model bench
+LOCKS := dev uv cloud lambda sam awscli model bench examples checks node
+TOOLS := cloud lambda sam model
+BENCHES := awscli bench
 CHECKERS := checks node npm
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package tailrace --no-emit-package tailrace-local --custom-compile-command "make lock"
@@ -18,9 +19,9 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: tools $(CHECKERS:%=.tools/%/.ready) ## make the environments: .venv for people, .tools for the local cloud and the checkers
+setup: tools $(BENCHES:%=.tools/%/.ready) .tools/examples/.ready $(CHECKERS:%=.tools/%/.ready) ## make the environments: .venv for people, .tools for the rest
 
-# The environments that run the pipeline; those of the checkers are not among them.
+# The environments that run the pipeline; those of benchmarks, examples and checkers are not among them.
 .PHONY: tools
 tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 
@@ -88,7 +89,7 @@ build: tools ## build the Lambda artifacts (sam build) and both wheels (dist/)
 	cd infra/local && $(CURDIR)/$(BIN)/python -m hatchling build --target wheel --directory $(CURDIR)/dist
 
 .PHONY: bench
-bench: tools ## run side-by-side benchmarks and check their bars (QUICK=1 leaves results.json alone; ONLY=NAME)
+bench: tools $(BENCHES:%=.tools/%/.ready) ## run side-by-side benchmarks and check their bars (QUICK=1 leaves results.json alone; ONLY=NAME)
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean

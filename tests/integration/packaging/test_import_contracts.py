@@ -32,6 +32,7 @@ PLANTED = [
     ("command-line", f"{CLIENT}/cli/reports/__init__.py", "import tailrace.cli.commands"),
     ("consumers", f"{CONSUMERS}/collect_results/service.py", "import tailrace_consumers.handle_failures.service"),
     ("consumers", f"{CONSUMERS}/chunks/__init__.py", "from tailrace_consumers import composition"),
+    ("chunks", f"{CONSUMERS}/chunks/settling.py", "import tailrace_consumers.chunks.failures"),
     ("local", f"{LOCAL}/emulator_base/__init__.py", "import tailrace_local.cloud.settings"),
     ("cloud", f"{LOCAL}/cloud/iam/__init__.py", "import tailrace_local.cloud.ministack"),
     ("ministack", f"{LOCAL}/cloud/ministack/patching.py", "import tailrace_local.cloud.ministack.queues"),

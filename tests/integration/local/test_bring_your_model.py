@@ -1,0 +1,114 @@
+"""The blocks of docs/bring-your-model.md, run as a reader would run them, on one cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tailrace_local.control.workspace import Workspace
+from tests.tools import skipped_without_tools
+
+pytestmark = pytest.mark.cloud
+
+PAGE = Workspace.here().root / "docs" / "bring-your-model.md"
+ROWS = "id,a,b\nx,1,2\ny,3,4\nz,5,0\n"
+EXACT = {"x": 8.0, "y": 18.0, "z": 10.0}
+# Starts whatever server the test has chosen, so that one deployment serves every example.
+STARTER = "import os; os.execvp('sh', ['sh', '-c', 'exec ' + open('command.txt').read()])\n"
+
+
+def blocks() -> dict[str, str]:
+    """Return the page's files by name."""
+    found = re.findall(r"<!-- file: (\S+) -->\s+```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return dict(found)
+
+
+def mlflow_commands() -> list[list[str]]:
+    """Return the page's commands for MLflow."""
+    found = re.search(r"<!-- command: mlflow -->\s+```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    text = found[1].replace("\\\n", " ")
+    return [shlex.split(line.removeprefix("$ ")) for line in text.splitlines()]
+
+
+@dataclass(frozen=True)
+class Desk:
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *argv: str) -> str:
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400, check=False
+        )
+        assert done.returncode == 0, f"{argv}: {done.stderr[-3000:]}"
+        return done.stdout
+
+    def serve(self, command: str) -> None:
+        """Have the endpoint run another server."""
+        (self.folder / "command.txt").write_text(command)
+        self.run("tailrace", "local", "model", "restart")
+
+    def scored(self, *options: str) -> dict[str, float]:
+        self.run(
+            "tailrace", "submit", "rows.csv", "--stack", "tailrace", "--keep", "id", *options, "--output", "out.csv"
+        )
+        lines = (self.folder / "out.csv").read_text().splitlines()
+        assert lines[0] == "id,prediction"
+        return {name: float(value) for name, _, value in (line.partition(",") for line in lines[1:])}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    workspace = Workspace.here()
+    with skipped_without_tools():
+        examples = workspace.tool("examples").parent
+    folder = tmp_path_factory.mktemp("reader")
+    path = os.pathsep.join([str(examples), str(Path(sys.executable).parent), os.environ["PATH"]])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
+    state = {"TAILRACE_LOCAL_STATE": str(folder / "state")}
+    made = Desk(folder, {**kept, **state, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"})
+    (folder / "model").mkdir()
+    (folder / "rows.csv").write_text(ROWS)
+    (folder / "start.py").write_text(STARTER)
+    for name, text in blocks().items():
+        (folder / name).write_text(text)
+        if name.startswith("train_"):
+            made.run("python", name)
+    (folder / "command.txt").write_text("python serve_flask.py")
+    made.run("tailrace", "local", "up", "--model-command", "python start.py", "--model-data", "model")
+    yield Desk(folder, {**made.environment, **json.loads(made.run("tailrace", "local", "env", "--json"))})
+    made.run("tailrace", "local", "down")
+
+
+@pytest.mark.parametrize("server", ["serve_flask.py", "serve_fastapi.py"])
+def test_scikit_learn_scores_a_file(desk: Desk, server: str) -> None:
+    desk.serve(f"python {server}")
+    assert desk.scored() == pytest.approx(EXACT)
+
+
+def test_xgboost_scores_a_file_as_it_does_when_asked_directly(desk: Desk) -> None:
+    desk.serve("python serve_xgboost.py")
+    ask = (
+        "import numpy, xgboost; model = xgboost.Booster(model_file='model/xgboost.json'); "
+        "print(*model.predict(xgboost.DMatrix(numpy.array([[1., 2.], [3., 4.], [5., 0.]]))))"
+    )
+    direct = desk.run("python", "-c", ask).split()
+    assert desk.scored() == pytest.approx(dict(zip("xyz", map(float, direct), strict=True)), rel=1e-5)
+
+
+def test_mlflow_scores_a_file_with_its_own_server(desk: Desk) -> None:
+    up, submit = mlflow_commands()
+    command = up[up.index("--model-command") + 1]
+    desk.serve(command.replace("{port}", "$SAGEMAKER_BIND_TO_PORT").replace("{model_dir}", "$SM_MODEL_DIR"))
+    options = [submit[at : at + 2] for at, part in enumerate(submit) if part in {"--header", "--accept"}]
+    assert len(options) == 2
+    assert desk.scored(*options[0], *options[1]) == pytest.approx(EXACT)
