@@ -18,11 +18,14 @@ from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failures.holding import Holding
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.failures.policy import FailurePolicy
+from tailrace_consumers.chunks.failures.probes import Probes
 from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.chunks.window_filling import WindowFiller
 from tailrace_consumers.metrics import NullMeter
@@ -176,7 +179,8 @@ class Composition:
     @cached_property
     def parking(self) -> Parking:
         """Parks chunks that need a person."""
-        return Parking(ledger=self.ledger, queue=self.adapters.parked, bucket=self.settings.bucket)
+        adapters = self.adapters
+        return Parking(ledger=self.ledger, queue=adapters.parked, bucket=self.settings.bucket, clock=adapters.clock)
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -187,6 +191,16 @@ class Composition:
     def attempt_invoker(self) -> AttemptInvoker:
         """Invokes attempts, or parks their chunks."""
         return AttemptInvoker(attempts=self.attempts, parking=self.parking)
+
+    @cached_property
+    def scheduler(self) -> RetryScheduler:
+        """Schedules retries."""
+        return RetryScheduler(queue=self.retries, attempts=self.attempts)
+
+    @cached_property
+    def holding(self) -> Holding:
+        """Holds chunks until a probe shows whether the endpoint works."""
+        return Holding(ledger=self.ledger, scheduler=self.scheduler, random_source=self.random_source)
 
     @cached_property
     def window_filler(self) -> WindowFiller:
@@ -206,7 +220,9 @@ class Composition:
         return FailurePolicy(
             ledger=self.ledger,
             store=self.store,
-            retries=self.retries,
+            scheduler=self.scheduler,
+            holding=self.holding,
+            probes=Probes(ledger=self.ledger),
             parts=self.parts,
             settler=self.settler,
             rejection=Rejection(store=self.store, parts=self.parts, settler=self.settler),

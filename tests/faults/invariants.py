@@ -108,7 +108,8 @@ class Invariants:
         assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "a waiting chunk was passed over"
         window = self._window_of(job.job_id)
         most = 2 * window if job.state is JobState.SUBMITTING else window
-        most = max(most, before.chunks_in_flight if before is not None else 0)
+        # The rest of a probe stays in the window, whether or not it is full.
+        most = max(most, before.chunks_in_flight + bool(job.probed) if before is not None else 0)
         assert not window or job.chunks_in_flight <= most, f"{job.chunks_in_flight} in flight, {most} may be"
 
     def _window_of(self, job_id: str) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.probing import MAX_PROBES
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.poison import MAX_EXTRA_RATIO, run_poison_job
@@ -52,8 +53,8 @@ def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
         sim.wait()
     job = sim.job(job_id)
     assert (job.rows_scored, job.rows_rejected, job.state) == (10, 0, JobState.RUNNING)
-    # Each of the five chunks at sea, and what one split makes of it.
-    assert len(sim.endpoint.accepted) == 6 + 5 * (2 + 2 * 3)
+    # The five chunks in flight use up their attempts, then four rows are tried alone.
+    assert len(sim.endpoint.accepted) == 6 + 5 * 2 + MAX_PROBES * 3
 
     sim.endpoint.down = False
     sim.operator = True
@@ -71,6 +72,6 @@ def test_an_endpoint_that_is_down_is_not_asked_for_ever_and_nothing_is_rejected(
     sim.drain()
     job = sim.job(job_id)
     assert (job.state, job.rows_rejected, job.rows_cancelled) == (JobState.EXPIRED, 0, 8)
-    assert len(sim.endpoint.accepted) == 4 * options.max_attempts
-    assert len(sim.cloud.queue("parked").messages) == 4
+    assert len(sim.endpoint.accepted) == (4 + MAX_PROBES) * options.max_attempts + MAX_PROBES
+    assert len(sim.cloud.queue("parked").messages) == 4 + MAX_PROBES
     assert {each.state for each in sim.leaves(job_id)} == {ChunkState.CANCELLED}

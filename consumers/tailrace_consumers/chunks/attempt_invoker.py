@@ -14,8 +14,8 @@ from tailrace_core.jobs.model import Chunk, JobSettings
 class Parker(Protocol):
     """Parks open chunks; implemented by `tailrace_consumers.chunks.failures.parking.Parking`."""
 
-    def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> None:
-        """Park the chunk at its current attempt; idempotent."""
+    def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> Outcome:
+        """Park the chunk at its current attempt, or fail its job; idempotent."""
 
 
 class AttemptInvoker:
@@ -37,6 +37,5 @@ class AttemptInvoker:
         try:
             current = self._attempts.invoke(chunk, settings)
         except PermanentError as exc:
-            self._parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, exc.message)
-            return Outcome.PARKED
+            return self._parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, exc.message)
         return Outcome.INVOKED if current else Outcome.STALE

@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 
 from tailrace_consumers.ports import Clock, Invoker
-from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.jobs.model import Chunk, JobSettings, QueuedRetry
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.messages.events import RetryDue
 
 FIRST_CHECK_AFTER_S = 300.0
 """Delay of the reconciler's first check of an attempt; later checks back off."""
@@ -35,11 +36,16 @@ class Attempts:
         return self._clock()
 
     def postpone(self, chunk: Chunk, delay_s: float, reason: str) -> bool:
-        """Postpone the reconciler's check by ``delay_s``, because a retry is queued.
+        """Postpone the reconciler's check by ``delay_s``; False when the ledger moved on."""
+        return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason))
+
+    def await_retry(self, chunk: Chunk, message: RetryDue, delay_s: float) -> bool:
+        """Record that ``message`` is queued, and postpone the reconciler's check until after it.
 
         False when the ledger moved on.
         """
-        return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason))
+        retry = QueuedRetry(self.now() + delay_s, message.tries, held=message.held_since is not None)
+        return self.postpone(dataclasses.replace(chunk, retry=retry), delay_s, message.reason)
 
     def begin(
         self, chunk: Chunk, *, tries: int, reason: str, redrives: int | None = None, scored: int | None = None
@@ -48,10 +54,10 @@ class Attempts:
 
         Return the chunk, or None when it is no longer open at ``chunk.attempt``.
 
-        ``scored`` is the job's number of scored rows; it is recorded at the first counted failure.
+        ``scored`` is the job's number of scored rows when the chunk failed; the first one given
+        since the last redrive is recorded.
         """
         redriven = redrives is not None and redrives != chunk.redrives
-        first_failure = tries > chunk.tries and chunk.scored_before is None
         following = dataclasses.replace(
             chunk,
             attempt=chunk.attempt + 1,
@@ -59,8 +65,9 @@ class Attempts:
             due_at=self.due_at(),
             reason=reason,
             redrives=chunk.redrives if redrives is None else redrives,
-            scored_before=None if redriven else scored if first_failure else chunk.scored_before,
-            doubted=chunk.doubted and not redriven,
+            attempts_before=chunk.attempt if redriven else chunk.attempts_before,
+            retry=None,
+            scored_before=None if redriven else scored if chunk.scored_before is None else chunk.scored_before,
             invoked=False,
             invoked_at=None,
             output_location=None,

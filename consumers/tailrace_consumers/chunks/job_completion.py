@@ -78,6 +78,13 @@ class JobCompletion:
         Returns whether all open chunks were cancelled.
         """
         close_job(job_id, outcome, reason, ledger=self._ledger, now=self._clock())
+        return self.cancel_open_chunks(job_id, limit=limit)
+
+    def cancel_open_chunks(self, job_id: str, *, limit: int = MAX_CANCELLED_AT_ONCE) -> bool:
+        """Cancel up to ``limit`` open chunks of a closing job, and finish it if none is left.
+
+        Returns whether all open chunks were cancelled.
+        """
         done = cancel_open_chunks(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
         self._finish(job_id)
         return done

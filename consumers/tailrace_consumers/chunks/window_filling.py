@@ -69,12 +69,5 @@ class WindowFiller:
         The message in progress must not be delivered again for it.
         """
         delay_s = math.ceil(backoff_s(chunk.attempt, self.random_source))
-        message = RetryDue(
-            job_id=chunk.job_id,
-            first_row=chunk.range.first_row,
-            rows=chunk.range.rows,
-            attempt=chunk.attempt,
-            tries=chunk.tries,
-            reason=REASON,
-        )
+        message = RetryDue.of(chunk, attempt=chunk.attempt, tries=chunk.tries, reason=REASON)
         self.retries.send(message, delay_s)

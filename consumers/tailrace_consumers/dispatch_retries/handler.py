@@ -23,7 +23,9 @@ def assemble(composition: Composition) -> DispatchRetries:
         lookup=composition.lookup,
         attempts=composition.attempts,
         attempt_invoker=composition.attempt_invoker,
-        retries=composition.retries,
+        holding=composition.holding,
+        parking=composition.parking,
+        scheduler=composition.scheduler,
         random_source=composition.random_source,
     )
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failures.holding import PARKED_NOTE, Holding
+from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
+from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import RetryQueue
 from tailrace_core.errors import ThrottledError
 from tailrace_core.jobs.backoff import backoff_s
+from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.jobs.probing import HeldStep
 from tailrace_core.messages.events import RetryDue
 
 THROTTLED_BASE_S = 30.0
@@ -28,7 +31,9 @@ class DispatchRetries:
     lookup: LedgerLookup
     attempts: Attempts
     attempt_invoker: AttemptInvoker
-    retries: RetryQueue
+    holding: Holding
+    parking: Parking
+    scheduler: RetryScheduler
     random_source: random.Random
 
     def handle(self, message: RetryDue) -> Outcome:
@@ -42,22 +47,35 @@ class DispatchRetries:
             return Outcome.UNKNOWN_CHUNK
         if not context.job.state.accepts_results or self.attempts.now() >= context.job.deadline_at:
             return Outcome.CLOSED
+        if _stale(context.chunk, message):
+            return Outcome.STALE
+        if message.held_since is not None and (decided := self._held(context, message, message.held_since)) is not None:
+            return decided
         intended = self._intended(context.job, context.chunk, message)
         return Outcome.STALE if intended is None else self._invoke(context, intended, message)
 
+    def _held(self, context: ChunkContext, message: RetryDue, held_since: int) -> Outcome | None:
+        """Decide on a held chunk; None when it is to be invoked."""
+        match self.holding.step(context.job, context.chunk, held_since):
+            case HeldStep.INVOKE:
+                return None
+            case HeldStep.HOLD:
+                self.holding.hold_again(context.chunk, message)
+                return Outcome.POSTPONED
+            case HeldStep.PARK:
+                reason = f"{message.reason} ({PARKED_NOTE})"
+                return self.parking.park(context.chunk, context.settings, FailureClass.TRANSIENT, reason)
+
     def _intended(self, job: Job, chunk: Chunk, message: RetryDue) -> Chunk | None:
-        """Return the chunk with the message's attempt intended; None when the retry is stale.
+        """Return the chunk with the message's attempt intended; None if another message was faster.
 
         The intent may stem from an earlier delivery that died before its invocation.
         """
-        if chunk.state is not ChunkState.OPEN or chunk.waiting:
-            return None
         if chunk.attempt == message.attempt:
-            return None if chunk.invoked or chunk.parked else chunk
-        if chunk.attempt != message.attempt - 1:
-            return None
+            return chunk
+        scored = job.rows_scored if message.tries > chunk.tries else message.held_since
         return self.attempts.begin(
-            chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=job.rows_scored
+            chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=scored
         )
 
     def _invoke(self, context: ChunkContext, chunk: Chunk, message: RetryDue) -> Outcome:
@@ -65,9 +83,20 @@ class DispatchRetries:
             return self.attempt_invoker.invoke_or_park(chunk, context.settings)
         except ThrottledError as exc:
             wait_s = max(
-                exc.retry_after_s or 0.0, backoff_s(chunk.attempt, self.random_source, base_s=THROTTLED_BASE_S)
+                exc.retry_after_s or 0.0,
+                backoff_s(chunk.attempts_since_redrive, self.random_source, base_s=THROTTLED_BASE_S),
             )
-        delay_s = math.ceil(wait_s)
-        self.retries.send(message, delay_s)
-        self.attempts.postpone(chunk, delay_s, message.reason)
+        # The probes have been heard: once it was decided, a held chunk only waits for its turn.
+        self.scheduler.schedule(chunk, message.model_copy(update={"held_since": None}), wait_s)
         return Outcome.POSTPONED
+
+
+def _stale(chunk: Chunk, message: RetryDue) -> bool:
+    """Return whether the attempt was made already, or is not the chunk's next one."""
+    if chunk.state is not ChunkState.OPEN or chunk.waiting:
+        return True
+    if chunk.parked and message.held_since is not None:
+        return True
+    if chunk.attempt == message.attempt:
+        return chunk.invoked or chunk.parked
+    return chunk.attempt != message.attempt - 1

@@ -27,6 +27,7 @@ def assemble(composition: Composition) -> HandleFailures:
         store=composition.store,
         settler=composition.settler,
         policy=composition.policy,
+        completion=composition.completion,
         discards=DiscardChunks(
             lookup=composition.lookup, settler=composition.settler, rejection=composition.policy.rejection
         ),

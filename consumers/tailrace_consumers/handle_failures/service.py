@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
+from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.handle_failures.discards import DiscardChunks
@@ -36,6 +37,7 @@ class HandleFailures:
     store: ObjectStore
     settler: ChunkSettler
     policy: FailurePolicy
+    completion: JobCompletion
     discards: DiscardChunks
 
     def handle(self, notification: Notification) -> Outcome:
@@ -79,7 +81,11 @@ class HandleFailures:
             failure_class = FailureClass.TRANSIENT
         reason = f"{said} {detail}" if detail and detail not in said else said
         failure = Failure(failure_class, reason, reported=not unreported)
-        return self.policy.apply(context.job, context.settings, context.chunk, failure)
+        outcome = self.policy.apply(context.job, context.settings, context.chunk, failure)
+        if outcome is Outcome.CLOSED:
+            # The job may have failed just now, because it does not wait for an operator.
+            self.completion.cancel_open_chunks(context.job.job_id)
+        return outcome
 
     def _detail(self, location: str | None) -> str:
         """Return the container's own text, for people; the failure counts without it as well."""

@@ -41,7 +41,7 @@ def assemble(composition: Composition) -> ReconcileJobs:
         attempt_invoker=composition.attempt_invoker,
         settler=composition.settler,
         completion=composition.completion,
-        retries=composition.retries,
+        scheduler=composition.scheduler,
         notifications=adapters.notifications,
         meter=adapters.meter,
     )

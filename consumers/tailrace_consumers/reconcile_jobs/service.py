@@ -15,10 +15,11 @@ from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RetryQueue
+from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
@@ -81,7 +82,7 @@ class ReconcileJobs:
     attempt_invoker: AttemptInvoker
     settler: ChunkSettler
     completion: JobCompletion
-    retries: RetryQueue
+    scheduler: RetryScheduler
     notifications: NotificationQueues
     meter: Meter
 
@@ -158,8 +159,8 @@ class ReconcileJobs:
         following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION)
         if following is None:
             return Finding.SETTLED
-        parked = self.attempt_invoker.invoke_or_park(following, settings) is Outcome.PARKED
-        return Finding.PARKED if parked else Finding.UNCONFIRMED
+        outcome = self.attempt_invoker.invoke_or_park(following, settings)
+        return {Outcome.PARKED: Finding.PARKED, Outcome.CLOSED: Finding.CLOSING}.get(outcome, Finding.UNCONFIRMED)
 
     def _find_answer(self, chunk: Chunk) -> Finding | None:
         """Send the lost notification if the attempt's output or failure exists.
@@ -206,16 +207,8 @@ class ReconcileJobs:
 
     def _retry(self, chunk: Chunk) -> None:
         """Queue a retry as for an expired request: not counted, bounded by the job's deadline."""
-        message = RetryDue(
-            job_id=chunk.job_id,
-            first_row=chunk.range.first_row,
-            rows=chunk.range.rows,
-            attempt=chunk.attempt + 1,
-            tries=chunk.tries,
-            reason=NO_ANSWER,
-        )
-        self.retries.send(message, 0)
-        self.attempts.postpone(chunk, 0.0, NO_ANSWER)
+        message = RetryDue.of(chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=NO_ANSWER)
+        self.scheduler.schedule(chunk, message, 0.0)
 
 
 def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:

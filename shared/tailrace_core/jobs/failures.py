@@ -27,6 +27,8 @@ class Action(StrEnum):
     SPLIT = "split"
     """Split the chunk in two; reject a single row with the reason."""
     RETRY = "retry"
+    PROBE = "probe"
+    """Try single rows alone, to learn whether the endpoint works (`tailrace_core.jobs.probing`)."""
     PARK = "park"
 
 
@@ -42,8 +44,8 @@ class Policy:
     counted: bool
     """True if a retry counts against the job's ``max_attempts``."""
     last: Action
-    """Action when no attempt is left. ``SPLIT`` applies if other rows were scored meanwhile, or
-    once to find out whether the rows are at fault; otherwise the chunk is parked."""
+    """Action when no attempt is left. ``SPLIT`` applies if other rows were scored meanwhile;
+    otherwise probes find out whether the rows are at fault."""
 
 
 POLICIES: dict[FailureClass, Policy] = {

@@ -58,6 +58,15 @@ class ChunkState(StrEnum):
         return self is not ChunkState.SPLIT
 
 
+class OnParked(StrEnum):
+    """Handling of a chunk that needs an operator."""
+
+    WAIT = "wait"
+    """The chunk waits, and its job with it, until an operator decides or the deadline passes."""
+    FAIL = "fail"
+    """The job fails at once: for schedulers, which have no operator at hand."""
+
+
 class JobSettings(BaseModel):
     """Settings of a job: written once at submit, never changed, shared by all its chunks."""
 
@@ -94,6 +103,7 @@ class JobSettings(BaseModel):
     invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
     window: int = Field(default=0, ge=0)
     """The number of chunks in flight at once; 0 for no limit."""
+    on_parked: OnParked = OnParked.WAIT
 
     @property
     def has_kept_columns(self) -> bool:
@@ -140,6 +150,10 @@ class Job:
     """No chunk before this row waits; None if none ever waited."""
     waiting_version: int = 0
     """Number of splits that left a waiting chunk; a claim needs the number that it has read."""
+    probed: tuple[RowRange, ...] = ()
+    """Chunks of the job's latest probes, see `tailrace_core.jobs.probing`: two for each probe."""
+    probed_since: int | None = None
+    """Scored rows when the first of these probes was made; None if there never was one."""
     finishing_at: float | None = None
     """Time of the move to ``finishing``. The manifest and the final event carry it, so that a
     second finisher writes the same bytes."""
@@ -165,6 +179,18 @@ class Job:
         if self.outcome is not None:
             return self.outcome
         return JobState.COMPLETED_WITH_REJECTS if self.rows_rejected else JobState.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRetry:
+    """A chunk's next attempt, which waits in the retries queue for its delay to pass."""
+
+    at: float
+    """Time of the attempt, in seconds since the epoch; it is later if the queue is behind."""
+    tries: int
+    """Counted attempts, that one included."""
+    held: bool = False
+    """True if the attempt is made only when a probe shows that the endpoint works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,16 +232,23 @@ class Chunk:
     """True if its part is written: the chunk will be settled with it and cannot be split any
     more."""
     redrives: int = 0
+    attempts_before: int = 0
+    """Attempts made before the last redrive: backoff begins anew with a redrive."""
+    retry: QueuedRetry | None = None
+    """The queued retry; None when the current attempt is in flight, or the chunk is parked."""
     scored_before: int | None = None
     """The job's scored rows when this chunk began to fail, or was made by a split. A higher count
     later shows that the endpoint answers other requests."""
-    doubted: bool = False
-    """True if a split without that sign made this chunk; without the sign it is not split again."""
 
     @property
     def waiting(self) -> bool:
         """True if the chunk has not been started yet."""
         return self.state is ChunkState.OPEN and not self.attempt
+
+    @property
+    def attempts_since_redrive(self) -> int:
+        """Attempts since the last redrive, or since the beginning."""
+        return self.attempt - self.attempts_before
 
     @property
     def rows_sent(self) -> int:

@@ -91,6 +91,9 @@ class DynamoLedger:
     def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
         return self._run(self._steps.split(parent, left, right, window=window))
 
+    def record_probe(self, job: Job, following: Job) -> bool:
+        return self._run(self._steps.record_probe(job, following))
+
     def seal(self, job_id: str, rows_total: int) -> bool:
         return self._run(self._steps.seal(job_id, rows_total))
 

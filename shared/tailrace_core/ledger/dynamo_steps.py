@@ -77,6 +77,19 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             )
         )
 
+    def record_probe(self, job: Job, following: Job) -> Steps[bool]:
+        known = items.encode_ranges(job.probed)
+        unchanged = "attribute_not_exists(probed)" if known is None else "probed = :known"
+        probed = {":probed": items.encode_ranges(following.probed), ":since": following.probed_since}
+        return (
+            yield from self._update(
+                items.job_item_key(job.job_id),
+                "SET probed = :probed, probed_since = :since",
+                f"attribute_exists(job) AND {unchanged}",
+                {":known": known, **probed},
+            )
+        )
+
     def start_finishing(self, job_id: str, now: float) -> Steps[Job | None]:
         done = yield from self._update(
             items.job_item_key(job_id),
@@ -179,14 +192,14 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             ":d": rules.required_due_at(chunk),
             ":x": items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id),
             ":v": chunk.redrives,
-            ":u": chunk.doubted,
+            ":ab": chunk.attempts_before,
             ":b": chunk.scored_before,
         }
         sets = (
             "SET attempt = :n, tries = :t, inference_id = :id, reason = :r, invoked = :f, parked = :f, "
-            "redrives = :v, due_at = :d, due_shard = :x, doubted = :u"
+            "redrives = :v, due_at = :d, due_shard = :x, attempts_before = :ab"
         )
-        removes = " REMOVE output_location, failure_location, invoked_at, failed_checks"
+        removes = f" REMOVE output_location, failure_location, invoked_at, failed_checks, {_RETRY}"
         known = chunk.scored_before is not None
         update = f"{sets}, scored_before = :b{removes}" if known else f"{sets}{removes}, scored_before"
         return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
@@ -198,7 +211,8 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         sets += ", failure_location = :l" if chunk.failure_location else ""
         sets += ", invoked_at = :at" if chunk.invoked_at is not None else ""
         due = {":d": rules.required_due_at(chunk), ":np": False}
-        if (yield from self._update_open(chunk, f"{sets}, due_at = :d", {**values, **due}, also="parked = :np")):
+        update = f"{sets}, due_at = :d REMOVE {_RETRY}"
+        if (yield from self._update_open(chunk, update, {**values, **due}, also="parked = :np")):
             return True
         # The chunk was parked before the answer was recorded: keep the locations, but set no due
         # time.
@@ -206,7 +220,12 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:
         values = {":d": rules.required_due_at(chunk), ":r": rules.truncate_reason(chunk.reason) or "", ":np": False}
-        update = "SET due_at = :d, reason = :r REMOVE failed_checks"
+        update = "SET due_at = :d, reason = :r"
+        if chunk.retry is None:
+            update += f" REMOVE failed_checks, {_RETRY}"
+        else:
+            update += ", retry_at = :at, retry_tries = :t, retry_held = :h REMOVE failed_checks"
+            values |= {":at": chunk.retry.at, ":t": chunk.retry.tries, ":h": chunk.retry.held}
         return (yield from self._update_open(chunk, update, values, also="parked = :np"))
 
     def park(self, chunk: Chunk) -> Steps[bool]:
@@ -214,7 +233,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             return False
         update = self._write(
             items.chunk_item_key(chunk.job_id, chunk.range),
-            "SET parked = :p, reason = :r REMOVE due_shard, due_at",
+            f"SET parked = :p, reason = :r REMOVE due_shard, due_at, {_RETRY}",
             "#s = :open AND attempt = :a AND parked = :np",
             {
                 ":p": True,
@@ -295,6 +314,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         ]
 
 
+_RETRY = "retry_at, retry_tries, retry_held"
 _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}
 
 

@@ -11,7 +11,7 @@ import zlib
 from typing import Any
 
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
 
@@ -133,6 +133,8 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "chunks_waiting": job.chunks_waiting,
             "waiting_from": job.waiting_from,
             "waiting_version": job.waiting_version or None,
+            "probed": encode_ranges(job.probed),
+            "probed_since": job.probed_since,
             "due_shard": shard_of(JOB, job.job_id),
             "due_at": rules.first_check_at(job),
             "expires_at": expires_at,
@@ -162,8 +164,19 @@ def job_from_item(item: dict[str, Any]) -> Job:
         chunks_waiting=values.get("chunks_waiting", 0),
         waiting_from=values.get("waiting_from"),
         waiting_version=values.get("waiting_version", 0),
+        probed=_ranges(values.get("probed")),
+        probed_since=values.get("probed_since"),
         finishing_at=_time(values.get("finishing_at")),
     )
+
+
+def encode_ranges(ranges: tuple[RowRange, ...]) -> str | None:
+    """Encode ranges as one text; None if there is none."""
+    return " ".join(each.name for each in ranges) or None
+
+
+def _ranges(text: str | None) -> tuple[RowRange, ...]:
+    return tuple(map(RowRange.parse, (text or "").split()))
 
 
 def _time(value: float | None) -> float | None:
@@ -198,8 +211,11 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "parked": chunk.parked,
             "answered": chunk.answered or None,
             "redrives": chunk.redrives,
+            "attempts_before": chunk.attempts_before or None,
+            "retry_at": None if chunk.retry is None else chunk.retry.at,
+            "retry_tries": None if chunk.retry is None else chunk.retry.tries,
+            "retry_held": None if chunk.retry is None else chunk.retry.held,
             "scored_before": chunk.scored_before,
-            "doubted": chunk.doubted or None,
             "expires_at": expires_at,
         }
     )
@@ -229,6 +245,13 @@ def chunk_from_item(item: dict[str, Any]) -> Chunk:
         parked=values["parked"],
         answered=values.get("answered", False),
         redrives=values["redrives"],
+        attempts_before=values.get("attempts_before", 0),
+        retry=_retry(values),
         scored_before=values.get("scored_before"),
-        doubted=values.get("doubted", False),
     )
+
+
+def _retry(values: dict[str, Any]) -> QueuedRetry | None:
+    if "retry_at" not in values:
+        return None
+    return QueuedRetry(float(values["retry_at"]), values["retry_tries"], values["retry_held"])

@@ -103,8 +103,9 @@ class MemoryLedger:
                         due_at=rules.required_due_at(chunk),
                         reason=rules.truncate_reason(chunk.reason),
                         redrives=chunk.redrives,
+                        attempts_before=chunk.attempts_before,
+                        retry=None,
                         scored_before=chunk.scored_before,
-                        doubted=chunk.doubted,
                         invoked=False,
                         invoked_at=None,
                         output_location=None,
@@ -135,6 +136,7 @@ class MemoryLedger:
                         found,
                         invoked=True,
                         invoked_at=found.invoked_at if chunk.invoked_at is None else chunk.invoked_at,
+                        retry=None,
                         due_at=None if found.parked else rules.required_due_at(chunk),
                         output_location=chunk.output_location or found.output_location,
                         failure_location=chunk.failure_location or found.failure_location,
@@ -149,7 +151,10 @@ class MemoryLedger:
                 return False
             self._put(
                 dataclasses.replace(
-                    found, due_at=rules.required_due_at(chunk), reason=rules.truncate_reason(chunk.reason)
+                    found,
+                    due_at=rules.required_due_at(chunk),
+                    reason=rules.truncate_reason(chunk.reason),
+                    retry=chunk.retry,
                 )
             )
             self._failed_checks.pop((chunk.job_id, chunk.range), None)
@@ -160,7 +165,8 @@ class MemoryLedger:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
                 return False
-            self._put(dataclasses.replace(found, parked=True, due_at=None, reason=rules.truncate_reason(chunk.reason)))
+            reason = rules.truncate_reason(chunk.reason)
+            self._put(dataclasses.replace(found, parked=True, due_at=None, retry=None, reason=reason))
             job = self._jobs[chunk.job_id]
             self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
             return True
@@ -207,6 +213,13 @@ class MemoryLedger:
                 self._put(left)
                 self._put(dataclasses.replace(right, due_at=None) if right.waiting else right)
             return outcome
+
+    def record_probe(self, job: Job, following: Job) -> bool:
+        with self._lock:
+            found = self.job(job.job_id)
+            if found is None or found.probed != job.probed:
+                return False
+            return self._move(dataclasses.replace(found, probed=following.probed, probed_since=following.probed_since))
 
     def seal(self, job_id: str, rows_total: int) -> bool:
         with self._lock:

@@ -79,9 +79,9 @@ class Ledger(Protocol):
     def begin_attempt(self, chunk: Chunk) -> bool:
         """Record the intent to invoke again: ``chunk.attempt`` follows the recorded attempt.
 
-        Takes over ``tries``, ``due_at``, ``reason``, ``redrives``, ``scored_before`` and
-        ``doubted``; clears the locations and the parking. False if the chunk is not open at the
-        previous attempt.
+        Takes over ``tries``, ``due_at``, ``reason``, ``redrives``, ``attempts_before`` and
+        ``scored_before``; clears the locations, the queued retry and the parking. False if the
+        chunk is not open at the previous attempt.
 
         Raises:
             ValueError: it is the first attempt, which `open_chunk` or `claim` records.
@@ -99,11 +99,11 @@ class Ledger(Protocol):
     def confirm(self, chunk: Chunk) -> bool:
         """Record the current attempt's locations, and ``due_at`` unless it was parked meanwhile.
 
-        False if the attempt is not current any more.
+        Clears the queued retry. False if the attempt is not current any more.
         """
 
     def postpone(self, chunk: Chunk) -> bool:
-        """Move ``due_at`` (and ``reason``) of the current attempt.
+        """Set ``due_at``, ``reason`` and ``retry`` of the current attempt.
 
         False if the chunk is not open at this attempt, or is parked: an operator decides then.
         """
@@ -111,8 +111,8 @@ class Ledger(Protocol):
     def park(self, chunk: Chunk) -> bool:
         """Park the chunk: its current attempt needs an operator, for ``reason``.
 
-        It is not overdue any more; the job's deadline stands. False if the chunk is not open at
-        this attempt, or is parked already.
+        It is not overdue any more, and no retry is queued; the job's deadline stands. False if the
+        chunk is not open at this attempt, or is parked already.
         """
 
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
@@ -144,6 +144,12 @@ class Ledger(Protocol):
 
         Raises:
             ValueError: the children do not tile the parent, or are not open and due.
+        """
+
+    def record_probe(self, job: Job, following: Job) -> bool:
+        """Record ``following``'s probes (``probed``, ``probed_since``) in place of ``job``'s.
+
+        False if another caller recorded one since ``job`` was read.
         """
 
     def seal(self, job_id: str, rows_total: int) -> bool:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tailrace_core.errors import MessageError
 from tailrace_core.jobs.failures import FailureClass
-from tailrace_core.jobs.model import Job, JobState
+from tailrace_core.jobs.identities import MAX_ATTEMPT
+from tailrace_core.jobs.model import Chunk, Job, JobState
 from tailrace_core.jobs.ranges import MAX_ROWS, RowRange
 from tailrace_core.messages.decoding import first_error, raw_bytes, read_json
 
@@ -28,6 +29,7 @@ FirstRow = Annotated[int, Field(ge=0, lt=MAX_ROWS)]
 Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 Count = Annotated[int, Field(ge=0, le=MAX_ROWS)]
 Attempt = Annotated[int, Field(ge=1)]
+RequestedAttempt = Annotated[int, Field(ge=1, le=MAX_ATTEMPT)]
 
 
 class _Message(BaseModel):
@@ -158,13 +160,39 @@ class RetryDue(_Message):
     job_id: str
     first_row: FirstRow
     rows: Rows
-    attempt: Attempt
+    attempt: RequestedAttempt
     """Attempt to make; the one before must be the chunk's current attempt."""
     tries: Annotated[int, Field(ge=0)]
     """Counted attempts, this one included."""
     redrives: Annotated[int, Field(ge=0)] | None = None
     """Redrives of the chunk, this one included; null if no person asked for this attempt."""
+    held_since: Count | None = None
+    """Rows of the job that were scored when the chunk was held. If given, the attempt waits until
+    more are scored, or until a probe is needed; see `tailrace_core.jobs.probing`."""
     reason: str
+
+    @classmethod
+    def of(
+        cls,
+        chunk: Chunk,
+        *,
+        attempt: int,
+        tries: int,
+        reason: str,
+        redrives: int | None = None,
+        held_since: int | None = None,
+    ) -> RetryDue:
+        """Build the message for an attempt of ``chunk``."""
+        return cls(
+            job_id=chunk.job_id,
+            first_row=chunk.range.first_row,
+            rows=chunk.range.rows,
+            attempt=attempt,
+            tries=tries,
+            redrives=redrives,
+            held_since=held_since,
+            reason=reason,
+        )
 
     @property
     def range(self) -> RowRange:
@@ -179,7 +207,7 @@ class DiscardDue(_Message):
     job_id: str
     first_row: FirstRow
     rows: Rows
-    attempt: Attempt
+    attempt: RequestedAttempt
     """Attempt at which the chunk was parked; the message is stale at any other."""
     reason: str
 

@@ -155,7 +155,7 @@ def test_a_chunk_that_fails_for_good_while_others_succeed_is_isolated(rows: list
     assert len(rows) == 1 or [each.range.rows for each in bench.leaves()] == [2, 2, 1]
 
 
-def test_what_succeeded_before_it_began_to_fail_is_no_sign_one_row_is_tried_alone_and_nothing_is_rejected() -> None:
+def test_what_succeeded_before_it_began_to_fail_is_no_sign_one_row_is_tried_alone_and_the_rest_is_held() -> None:
     bench = Bench()
     bench.add_job(max_attempts=2)
     scored_another(bench, 10)
@@ -164,8 +164,8 @@ def test_what_succeeded_before_it_began_to_fail_is_no_sign_one_row_is_tried_alon
     assert failing_for_good(bench, chunk) is Outcome.SPLIT
     one, rest = bench.leaves()[:2]
     assert (one.range.rows, rest.range.rows) == (1, 2)
-    assert failing_for_good(bench, one) is Outcome.PARKED
-    assert failing_for_good(bench, rest) is Outcome.PARKED
+    assert (one.invoked, rest.invoked, rest.retry and rest.retry.held) == (True, False, True)
+    assert failing_for_good(bench, one) is Outcome.RETRYING
     assert bench.job().rows_rejected == 0
 
 
@@ -194,7 +194,7 @@ def test_without_budget_and_without_a_sign_a_person_decides() -> None:
     ("reason", "scored", "outcome"),
     [
         (SERVER_ERROR, True, Outcome.SPLIT),
-        (SERVER_ERROR, False, Outcome.PARKED),
+        (SERVER_ERROR, False, Outcome.SPLIT),
         ("who knows", True, Outcome.PARKED),
         (THROTTLED, True, Outcome.RETRYING),
         (EXPIRED, False, Outcome.RETRYING),

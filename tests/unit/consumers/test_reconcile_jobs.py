@@ -78,7 +78,7 @@ def test_a_row_with_a_lost_failure_of_an_unknown_status_is_tried_again_before_it
     assert "cheap is not a price" in (found.reason or "")
 
 
-def test_rows_with_a_lost_failure_of_an_unknown_status_are_parted_at_once_and_not_again_without_a_sign(
+def test_of_rows_with_a_lost_failure_of_an_unknown_status_one_is_tried_alone_at_once_and_then_the_rest(
     bench: Bench,
 ) -> None:
     chunk = bench.add_chunk(0, [b"1", b"2", b"3"])
@@ -89,11 +89,14 @@ def test_rows_with_a_lost_failure_of_an_unknown_status_are_parted_at_once_and_no
 
     one, rest = bench.leaves()
     assert (one.range.rows, rest.range.rows) == (1, 2)
-    bench.store.put(key_of(rest.failure_location), b"line 1: cheap is not a price")
-    run(bench, later_s=301)
-    assert bench.failures.handle(decode_notification(bench.notifications.sent[-1][0])) is Outcome.RETRYING
+    held = bench.retries.sent[-1][0]
+    assert bench.dispatch.handle(held) is Outcome.POSTPONED
 
     bench.collect.handle(bench.answer(one, b"1"))
+    assert bench.dispatch.handle(held) is Outcome.INVOKED
+    rest = bench.chunk(rest.range)
+    bench.store.put(key_of(rest.failure_location), b"line 1: cheap is not a price")
+    run(bench, later_s=301)
     assert bench.failures.handle(decode_notification(bench.notifications.sent[-1][0])) is Outcome.SPLIT
 
 

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 
-from tailrace_consumers.ports import ParkedQueue
+from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.ports import Clock, ParkedQueue
 from tailrace_core.jobs.advice import advise
 from tailrace_core.jobs.failures import FailureClass
-from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.jobs.model import Chunk, JobSettings, JobState, OnParked
+from tailrace_core.ledger.closing import close_job
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import ChunkParked
 from tailrace_core.objects import keys
 
 
 class Parking:
-    """Parks open chunks at their current attempt."""
+    """Parks open chunks at their current attempt, or fails their jobs (`OnParked.FAIL`)."""
 
-    def __init__(self, *, ledger: Ledger, queue: ParkedQueue, bucket: str) -> None:
+    def __init__(self, *, ledger: Ledger, queue: ParkedQueue, bucket: str, clock: Clock) -> None:
         self._ledger = ledger
         self._queue = queue
         self._bucket = bucket
+        self._clock = clock
 
-    def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> None:
-        """Send the event, then update the ledger. Idempotent: the event's id stays the same."""
+    def park(self, chunk: Chunk, settings: JobSettings, failure: FailureClass, reason: str) -> Outcome:
+        """Send the event, then update the ledger. Idempotent: the event's id stays the same.
+
+        A job that does not wait for an operator is closed instead, as failed and due at once: its
+        reason names the chunk's rows and ``reason``.
+        """
+        if settings.on_parked is OnParked.FAIL:
+            close_job(
+                chunk.job_id, JobState.FAILED, failed_reason(chunk, reason), ledger=self._ledger, now=self._clock()
+            )
+            return Outcome.CLOSED
         event = ChunkParked(
             event_id=ChunkParked.id_of(chunk.job_id, chunk.range, chunk.attempt),
             job_id=chunk.job_id,
@@ -40,3 +52,10 @@ class Parking:
         )
         self._queue.send(event)
         self._ledger.park(dataclasses.replace(chunk, reason=reason))
+        return Outcome.PARKED
+
+
+def failed_reason(chunk: Chunk, reason: str) -> str:
+    """Return the reason of a job that fails because a chunk needs an operator."""
+    rows = f"rows {chunk.range.first_row} to {chunk.range.end - 1} need an operator"
+    return f"{rows}, and the job does not wait for one (on_parked=fail): {reason}"

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import random
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failures.holding import Holding
 from tailrace_consumers.chunks.failures.parking import Parking
+from tailrace_consumers.chunks.failures.probes import Probes
 from tailrace_consumers.chunks.failures.rejection import Rejection
-from tailrace_consumers.chunks.failures.splitting import child_chunk, halve, record_split, split_off_first, write_child
+from tailrace_consumers.chunks.failures.splitting import (
+    ChildContents,
+    child_chunk,
+    halve,
+    held_child,
+    record_split,
+    split_off_first,
+    split_off_last,
+    write_child,
+)
+from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import FAILURE_METRICS
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import Meter, ObjectStore, RetryQueue
+from tailrace_consumers.ports import Meter, ObjectStore
 from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
+from tailrace_core.jobs.probing import HeldStep, may_probe
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.messages.events import RetryDue
@@ -58,7 +70,9 @@ class FailurePolicy:
 
     ledger: Ledger
     store: ObjectStore
-    retries: RetryQueue
+    scheduler: RetryScheduler
+    holding: Holding
+    probes: Probes
     parts: Parts
     settler: ChunkSettler
     rejection: Rejection
@@ -79,23 +93,36 @@ class FailurePolicy:
         """
         self.meter.record(FAILURE_METRICS[failure.failure_class], 1)
         short = dataclasses.replace(failure, reason=failure.reason[:MAX_REASON_CHARS])
+        if chunk.retry is not None and chunk.retry.held:
+            # A repeated notification: this failure is no evidence about what happened since.
+            self.holding.resume(job, chunk)
+            return Outcome.RETRYING
         match self._action(job, settings, chunk, short):
             case Action.RETRY:
                 return self._retry(chunk, short)
             case Action.SPLIT:
                 return self._isolate(job, settings, chunk, short)
+            case Action.PROBE:
+                return self._probe(job, settings, chunk, short)
             case Action.PARK:
-                self.parking.park(chunk, settings, short.failure_class, short.reason)
-                return Outcome.PARKED
+                return self.parking.park(chunk, settings, short.failure_class, short.reason)
 
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
-        """Invoke the children that an interrupted split left open and not invoked."""
+        """Start the children that an interrupted split left open and not invoked."""
         rows = read_chunk_rows(self.store, dataclasses.replace(parent, state=ChunkState.OPEN), settings)
-        for half in {each.range: each for both in (halve(rows), split_off_first(rows)) for each in both}:
+        divisions = (halve(rows), split_off_first(rows), split_off_last(rows))
+        for half in {each.range: each for both in divisions for each in both}:
             found = self.ledger.chunk(parent.job_id, half)
             if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
-                self.attempt_invoker.invoke_or_park(found, settings)
+                self._start(found, settings)
         return self.settler.acknowledge(parent.job_id, Outcome.STALE)
+
+    def _start(self, child: Chunk, settings: JobSettings) -> None:
+        """Start a child of a split: queue it if it is held, otherwise invoke it."""
+        if child.retry is None:
+            self.attempt_invoker.invoke_or_park(child, settings)
+        elif child.retry.held:
+            self.holding.send(child)
 
     def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Action:
         policy = POLICIES[failure.failure_class]
@@ -104,37 +131,33 @@ class FailurePolicy:
             return policy.first
         if policy.last is not Action.SPLIT:
             return policy.last if exhausted else policy.first
-        if exhausted:
-            return Action.SPLIT if self._may_isolate(job, chunk, failure) else Action.PARK
         # A lost notification costs minutes until the reconciler's check: retry fewer rows, not the
         # same ones.
         early = not failure.reported and chunk.rows_sent > 1
-        return Action.SPLIT if early and self._may_isolate(job, chunk, failure) else Action.RETRY
-
-    def _may_isolate(self, job: Job, chunk: Chunk, failure: Failure) -> bool:
-        """Return whether the rows may be at fault.
-
-        If the endpoint is, a split multiplies requests and rejects good rows.
-        """
+        if not exhausted and not early:
+            return Action.RETRY
         if others_succeed(job, chunk):
-            return True
-        # Without evidence, split once to get some. When no row was ever scored, a server error
-        # counts as evidence against the endpoint.
-        return chunk.rows_sent > 1 and not chunk.doubted and (job.rows_scored > 0 or not failure.reported)
+            return Action.SPLIT
+        # The endpoint may be at fault: then a split multiplies requests and rejects good rows.
+        return Action.PROBE if exhausted or may_probe(job) else Action.RETRY
 
     def _retry(self, chunk: Chunk, failure: Failure) -> Outcome:
         counted = POLICIES[failure.failure_class].counted
-        delay_s = math.ceil(backoff_s(chunk.attempt, self.random_source, cap_s=MAX_DELAY_S))
-        message = RetryDue(
-            job_id=chunk.job_id,
-            first_row=chunk.range.first_row,
-            rows=chunk.range.rows,
-            attempt=chunk.attempt + 1,
-            tries=chunk.tries + counted,
-            reason=failure.reason,
-        )
-        self.retries.send(message, delay_s)
-        self.attempts.postpone(chunk, delay_s, failure.reason)
+        delay_s = backoff_s(chunk.attempts_since_redrive, self.random_source, cap_s=MAX_DELAY_S)
+        message = RetryDue.of(chunk, attempt=chunk.attempt + 1, tries=chunk.tries + counted, reason=failure.reason)
+        self.scheduler.schedule(chunk, message, delay_s)
+        return Outcome.RETRYING
+
+    def _probe(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+        if chunk.rows_sent > 1 and may_probe(job):
+            delivered = self._deliver_part(settings, chunk, failure)
+            return delivered or self._split(job, settings, chunk, failure, probing=True)
+        return self._hold_or_park(job, settings, chunk, failure)
+
+    def _hold_or_park(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+        if self.holding.step(job, chunk, job.rows_scored) is HeldStep.PARK:
+            return self.parking.park(chunk, settings, failure.failure_class, failure.reason)
+        self.holding.hold(job, chunk, failure.reason)
         return Outcome.RETRYING
 
     def _isolate(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
@@ -155,34 +178,62 @@ class FailurePolicy:
             return self.rejection.reject(chunk, settings, failure.reason)
         return self.settler.settle_part(chunk, settings, part)
 
-    def _split(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
+    def _split(
+        self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure, *, probing: bool = False
+    ) -> Outcome:
         try:
             rows = read_chunk_rows(self.store, chunk, settings)
         except NotFoundError as exc:
             reason = f"{failure.reason} (and the chunk cannot be split: {exc.message})"
-            self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
-            return Outcome.PARKED
-        doubted = failure.failure_class is FailureClass.TRANSIENT and not others_succeed(job, chunk)
-        both = split_off_first(rows) if doubted or not job.rows_scored else halve(rows)
+            return self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
+        if not probing:
+            both = halve(rows) if job.rows_scored else split_off_first(rows)
+            return self._replace(job, settings, chunk, failure, both)
+        separated = self.probes.separate(job, rows)
+        if separated is None:
+            return self._hold_or_park(self.ledger.job(job.job_id) or job, settings, chunk, failure)
+        return self._replace(job, settings, chunk, failure, separated, probing=True)
+
+    def _replace(
+        self,
+        job: Job,
+        settings: JobSettings,
+        chunk: Chunk,
+        failure: Failure,
+        both: tuple[ChildContents, ChildContents],
+        *,
+        probing: bool = False,
+    ) -> Outcome:
         for half in both:
             write_child(self.store, chunk.job_id, half)
-        left, right = (child_chunk(half, job, self.attempts, doubted=doubted) for half in both)
         parent = dataclasses.replace(chunk, reason=failure.reason)
-        outcome, started = record_split(self.ledger, parent, left, right, job=job, window=settings.window)
+        left, right = (child_chunk(half, job, self.attempts) for half in both)
+        if probing:
+            left, right = self._hold_rest(parent, left, right)
+            # The rest keeps a place in the window, where it waits for the row and the row for it.
+            outcome, started = self.ledger.split(parent, left, right), [left, right]
+        else:
+            outcome, started = record_split(self.ledger, parent, left, right, job=job, window=settings.window)
         match outcome:
             case SettleOutcome.SETTLED:
                 for each in started:
-                    self.attempt_invoker.invoke_or_park(each, settings)
+                    self._start(each, settings)
                 return Outcome.SPLIT
-            case SettleOutcome.NO_BUDGET if doubted:
-                self.parking.park(chunk, settings, failure.failure_class, failure.reason)
-                return Outcome.PARKED
+            case SettleOutcome.NO_BUDGET if probing:
+                return self.parking.park(chunk, settings, failure.failure_class, failure.reason)
             case SettleOutcome.NO_BUDGET:
                 return self.rejection.reject(chunk, settings, failure.reason, isolated=False)
             case SettleOutcome.REFUSED:
                 return self.settler.cancel(chunk)
             case _:
                 return self._already(settings, chunk, failure)
+
+    def _hold_rest(self, parent: Chunk, left: Chunk, right: Chunk) -> tuple[Chunk, Chunk]:
+        """Hold the larger child, from which a row was separated."""
+        delay_s = self.holding.first_delay_s()
+        if left.rows_sent > right.rows_sent:
+            return held_child(left, parent, self.attempts, delay_s), right
+        return left, held_child(right, parent, self.attempts, delay_s)
 
     def _already(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         found = self.ledger.chunk(chunk.job_id, chunk.range)

@@ -5,7 +5,7 @@ Usually each child gets half of the rows sent.
 While nothing shows that the endpoint scores any row, a split separates one row from the rest. If
 that row is scored, halving is worth its invocations. If not, it is more evidence that the input
 does not fit the model (`tailrace_core.jobs.limits.all_refused_reason`), or that the endpoint is
-down.
+down (`tailrace_core.jobs.probing`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.objects.chunk_rows import ChunkRows
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import Reject, write_rejects
-from tailrace_core.jobs.model import Chunk, Job
+from tailrace_core.jobs.model import Chunk, Job, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
@@ -47,6 +47,11 @@ def split_off_first(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
     return _divided(rows, 1)
 
 
+def split_off_last(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
+    """Separate the last row sent from the rest."""
+    return _divided(rows, len(rows.sent) - 1)
+
+
 def _divided(rows: ChunkRows, middle: int) -> tuple[ChildContents, ChildContents]:
     whole = rows.chunk.range
     left, right = whole.split_at(rows.sent_rows[middle])
@@ -72,18 +77,25 @@ def write_child(store: ObjectStore, job_id: str, half: ChildContents) -> None:
         store.put(keys.rejects_key(job_id, half.range), write_rejects(half.rejects))
 
 
-def child_chunk(half: ChildContents, job: Job, attempts: Attempts, *, doubted: bool) -> Chunk:
-    """Build a child to open, with its first attempt intended.
-
-    ``doubted``: it is unknown whether the endpoint works.
-    """
+def child_chunk(half: ChildContents, job: Job, attempts: Attempts) -> Chunk:
+    """Build a child to open, with its first attempt intended."""
     return Chunk(
         job_id=job.job_id,
         range=half.range,
         rejected=len(half.rejects),
         due_at=attempts.due_at(),
         scored_before=job.rows_scored,
-        doubted=doubted,
+    )
+
+
+def held_child(child: Chunk, parent: Chunk, attempts: Attempts, delay_s: float) -> Chunk:
+    """Return the rest of a probe, held: its attempts are those of its parent, which ran out."""
+    return dataclasses.replace(
+        child,
+        tries=parent.tries,
+        reason=parent.reason,
+        due_at=attempts.due_at(delay_s),
+        retry=QueuedRetry(attempts.now() + delay_s, parent.tries, held=True),
     )
 
 

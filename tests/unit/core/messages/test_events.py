@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tailrace_core.errors import MessageError
 from tailrace_core.jobs.failures import FailureClass
+from tailrace_core.jobs.identities import MAX_ATTEMPT
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import (
     EVENT_BYTES,
     ChunkParked,
+    DiscardDue,
     JobFinished,
     PartReady,
     RetryDue,
@@ -118,3 +120,12 @@ def test_a_body_that_escaping_makes_too_large_stays_in_the_bucket() -> None:
     assert len(large.to_json()) > EVENT_BYTES
     assert large.without_large_body() == PART.model_copy(update={"body": None})
     assert PART.without_large_body() is PART
+
+
+@pytest.mark.parametrize("model", [RetryDue, DiscardDue])
+def test_an_attempt_beyond_the_highest_is_no_message(model: type[RetryDue | DiscardDue]) -> None:
+    fields = {"job_id": "01JD0000000000000000000000", "first_row": 0, "rows": 1, "tries": 1, "reason": "late"}
+    highest = json.dumps({**fields, "attempt": MAX_ATTEMPT})
+    assert decode(model, highest).attempt == MAX_ATTEMPT
+    with pytest.raises(MessageError, match="attempt"):
+        decode(model, json.dumps({**fields, "attempt": MAX_ATTEMPT + 1}))
