@@ -166,11 +166,9 @@ def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
 def started(chunk: Chunk, job: Job, due_at: float) -> Chunk:
     """Return a waiting chunk of ``job`` with its first attempt recorded.
 
-    Rows that were scored while a child waited do not show that the endpoint works now. Only a child
-    of a split in doubt needs them: they answer what that split asked.
+    Rows that were scored while a child waited do not show that the endpoint works now.
     """
-    fresh = chunk.scored_before is None or chunk.doubted
-    scored_before = chunk.scored_before if fresh else job.rows_scored
+    scored_before = None if chunk.scored_before is None else job.rows_scored
     return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at, scored_before=scored_before)
 
 
