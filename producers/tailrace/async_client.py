@@ -22,6 +22,7 @@ from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.client import Names, estimate_source, open_source
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
+from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
 from tailrace.file_thread import FileThread
 from tailrace.job_steps import JobSteps
@@ -192,6 +193,10 @@ class AsyncTailrace:
         for call in await self._run((await self._jobs()).rejects_calls(job_id)):
             for reject in read_rejects(await self._execute(call)):
                 yield reject
+
+    async def rejects_summary(self, job_id: str) -> RejectsSummary | None:
+        """See `Tailrace.rejects_summary`."""
+        return await self._run((await self._jobs()).rejects_summary(job_id))
 
     # -- inside
 

@@ -16,6 +16,7 @@ from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
 from tailrace.download.prefetch import prefetch
+from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
 from tailrace.job_steps import JobSteps
 from tailrace.operations.facade import Operations
@@ -213,6 +214,14 @@ class Tailrace:
         """Yield the rejected rows of a finished job in order: position, reason, original record."""
         for call in self._run(self._jobs.rejects_calls(job_id)):
             yield from read_rejects(self._read(call))
+
+    def rejects_summary(self, job_id: str) -> RejectsSummary | None:
+        """Return the most frequent reasons of a job's rejected rows, and values that explain them.
+
+        None if no row was rejected. Makes at most some forty calls, so it may look at some of the
+        rows only (``sampled``).
+        """
+        return self._run(self._jobs.rejects_summary(job_id))
 
     @functools.cached_property
     def operations(self) -> Operations:

@@ -12,6 +12,12 @@ from tailrace.download.parts import (
     rejects_keys,
     require_delivered,
 )
+from tailrace.download.rejects_summary.summary import (
+    RejectsSummary,
+    settled_chunks,
+    settled_in,
+    summarize_rejects,
+)
 from tailrace.submit.closing import end_job
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import InputError, NotFoundError
@@ -84,6 +90,22 @@ class JobSteps:
         """Return the calls that read the objects of a finished job's rejected rows, in order."""
         manifest = yield from self.manifest(job_id)
         return [object_call(self._stack.bucket, key) for key in rejects_keys(manifest)]
+
+    def rejects_summary(self, job_id: str) -> Steps[RejectsSummary | None]:
+        """Summarize a job's rejected rows; None if there are none.
+
+        A running job is summarized by the first page of its chunks.
+        """
+        job = yield from self.status(job_id)
+        if not job.rows_rejected:
+            return None
+        settings = yield from self.settings(job_id)
+        if job.state.final:
+            settled = settled_in((yield from self._manifest(job)))
+        else:
+            page, _ = yield from self._ledger.chunks_page(job_id)
+            settled = settled_chunks(page)
+        return (yield from summarize_rejects(job, settings, settled, self._stack.bucket))
 
     def _manifest(self, job: Job) -> Steps[Manifest]:
         try:

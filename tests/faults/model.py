@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 POISON = b"poison"
 """The container refuses every request with such a row: 400."""
+MISSING = b"NA"
+"""The container refuses every request with such a value: 400."""
 SWALLOWED = b"swallow"
 """The answer has no line for such a row, and no error."""
 FLAKY = b"flaky"
@@ -51,12 +53,12 @@ def prediction(record: bytes) -> bytes:
 
 def is_bad(record: bytes) -> bool:
     """Tell whether no attempt can get a prediction for the record."""
-    return POISON in record or SWALLOWED in record or FATAL in record
+    return POISON in record or MISSING in record or SWALLOWED in record or FATAL in record
 
 
 def score(body: bytes, attempt: int) -> Answered | Refused:
     """Answer a request's body like the container."""
-    if POISON in body or body.count(QUARREL) > 1:
+    if POISON in body or MISSING in body or body.count(QUARREL) > 1:
         return Refused(BAD_REQUEST, b"cannot parse a row")
     if FATAL in body or (FLAKY in body and attempt == 1):
         return Refused(SERVER_ERROR, b"worker died")

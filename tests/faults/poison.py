@@ -6,10 +6,12 @@ import random
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.model import MISSING
 from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
 
@@ -27,6 +29,9 @@ class PoisonRun:
     split_tree_nodes: int
     """Nodes of the binary split trees if each failing range is split in the middle."""
     splits: int
+    budget: int
+    """Splits that the job could have made."""
+    summary: RejectsSummary | None
 
     def __str__(self) -> str:
         counts = (
@@ -44,12 +49,17 @@ def split_tree_nodes(bad: list[int], first: int, rows: int) -> int:
     return 1 + split_tree_nodes(bad, first, half) + split_tree_nodes(bad, first + half, rows - half)
 
 
-def run_poison_job(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int = 10**6) -> PoisonRun:
-    """Run a job of ``rows`` rows, ``poison`` of them bad, and check it."""
+def run_poison_job(
+    rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int | None = None, missing: bool = False
+) -> PoisonRun:
+    """Run a job of ``rows`` rows, ``poison`` of them bad, and check it.
+
+    A bad row is one of its own, or ``missing``: the value ``NA``, the same in all of them.
+    """
     bad = sorted(random.Random(seed).sample(range(rows), poison))
     values = [b"%d" % row for row in range(rows)]
     for row in bad:
-        values[row] = b"poison%d" % row
+        values[row] = MISSING if missing else b"poison%d" % row
     data = Dataset.of(*values)
     sim = Simulation(check_invariants=False)
     options = SubmitOptions(keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400)
@@ -57,11 +67,16 @@ def run_poison_job(rows: int, poison: int, chunk_rows: int, *, seed: int = 0, sp
     assert job_id is not None
     sim.drain()
     report = check(sim, job_id, data, expected=JobState.COMPLETED_WITH_REJECTS if bad else None)
+    job = sim.job(job_id)
+    with sim.reader() as client:
+        summary = client.rejects_summary(job_id)
     starts = range(0, rows, chunk_rows)
     return PoisonRun(
         report=report,
         chunks=len(starts),
         invocations=len(sim.endpoint.accepted),
         split_tree_nodes=sum(split_tree_nodes(bad, first, min(chunk_rows, rows - first)) for first in starts),
-        splits=split_budget - sim.job(job_id).split_budget,
+        splits=job.splits_spent,
+        budget=job.splits_spent + job.split_budget,
+        summary=summary,
     )

@@ -5,6 +5,8 @@ The split budget bounds the cost of inputs with many bad rows.
 
 from __future__ import annotations
 
+from math import log2
+
 import pytest
 
 from tailrace.options import SubmitOptions
@@ -12,6 +14,7 @@ from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.probing import MAX_PROBES
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.model import BAD_REQUEST
 from tests.faults.poison import MAX_EXTRA_RATIO, run_poison_job
 from tests.faults.simulation import Simulation
 
@@ -20,6 +23,23 @@ from tests.faults.simulation import Simulation
 def test_exactly_the_bad_rows_are_rejected_with_few_more_invocations_than_the_trees_have_nodes(seed: int) -> None:
     found = run_poison_job(20_000, 20, 2_000, seed=seed)
     assert found.invocations - found.chunks <= MAX_EXTRA_RATIO * found.split_tree_nodes
+
+
+def test_three_per_cent_of_bad_rows_are_isolated_exactly_within_the_default_budget() -> None:
+    found = run_poison_job(10_000, 300, 2_000, missing=True)
+    assert found.invocations - found.chunks <= MAX_EXTRA_RATIO * found.split_tree_nodes
+    assert found.budget == 10_000 + 10_000 // 4
+    # k (log2(n / k) + 1.5) splits for k bad rows among n.
+    assert found.splits <= 1.1 * 300 * (log2(10_000 / 300) + 1.5)
+    assert found.summary is not None
+    (reason,) = found.summary.reasons
+    assert reason.reason.startswith(BAD_REQUEST)
+    assert reason.rows == 300
+    assert not found.summary.sampled
+    missing = found.summary.missing_values
+    assert missing is not None
+    assert (missing.tokens, missing.explained_rows) == (("NA",), missing.rejected_rows)
+    assert missing.scored_rows > 0
 
 
 def test_a_chunk_of_bad_rows_alone_ends_within_the_budget() -> None:

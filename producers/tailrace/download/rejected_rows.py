@@ -44,7 +44,7 @@ def fields(reject: Reject) -> dict[str, Any]:
 
     ``record`` is text; ``record_base64`` replaces it where the bytes are not UTF-8.
     """
-    known: dict[str, Any] = {"row": reject.row, "reason": reject.reason}
+    known: dict[str, Any] = {"row": reject.row, "reason": reject.reason, "isolated": reject.isolated}
     try:
         return {**known, "record": reject.record.decode()}
     except UnicodeDecodeError:

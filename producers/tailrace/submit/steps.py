@@ -22,6 +22,7 @@ from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import write_rejects
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
 from tailrace_core.jobs import window
+from tailrace_core.jobs.limits import NO_ROW_SENT
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.split_budget import split_grant
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -174,7 +175,7 @@ class ChunkSteps:
         chunk = self._new_chunk(task)
         if not task.plan.rows_sent:
             part = self._part(task.plan)
-            chunk = replace(chunk, reason="no row can be sent", part_checksum=checksum(part), part_bytes=len(part))
+            chunk = replace(chunk, reason=NO_ROW_SENT, part_checksum=checksum(part), part_bytes=len(part))
             # Effects come before the chunk is settled, so that a crash repeats them; the event's id
             # stays the same.
             yield self._publish(self._part_ready(chunk, part))

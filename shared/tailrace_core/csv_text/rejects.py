@@ -20,6 +20,11 @@ _LINE = re.compile(rb'(0|[1-9]\d{0,11}),"((?:[^"\r\n]|"")*+)",(.*)', re.DOTALL)
 _BREAKS = re.compile(r"[\r\n]+")
 
 
+NOT_ISOLATED = "not isolated"
+"""The first words of the reason of rows that were rejected with their chunk, because the split
+budget was spent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One rejected row: its position in the input (from 0), reason, and record without line end."""
@@ -27,6 +32,11 @@ class Reject:
     row: int
     reason: str
     record: bytes
+
+    @property
+    def isolated(self) -> bool:
+        """False if only the chunk of the row was refused, and the row never tried alone."""
+        return not self.reason.startswith(NOT_ISOLATED)
 
 
 def write_rejects(rejects: Iterable[Reject]) -> bytes:

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
+NO_ROW_SENT = "no row can be sent"
+"""The reason of a chunk of which every row was rejected before sending; the rejects object holds
+the reason of each."""
+
 ALL_REFUSED_CHUNKS = 32
 """Rejected single rows, without any scored row, after which the input is taken not to fit the
 model.

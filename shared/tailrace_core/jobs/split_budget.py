@@ -7,6 +7,7 @@ in a job of any size (decision 103).
 
 from __future__ import annotations
 
+from tailrace_core.csv_text.rejects import NOT_ISOLATED
 from tailrace_core.jobs.ranges import RowRange
 
 BASE_SPLITS = 10_000
@@ -14,9 +15,6 @@ BASE_SPLITS = 10_000
 
 ROWS_PER_SPLIT = 4
 """Rows for each of which so many add one split."""
-
-NOT_ISOLATED = "not isolated"
-"""The first words of the reason of rows that were rejected with their chunk, not for themselves."""
 
 
 def split_grant(rows: RowRange, rows_per_split: int) -> int:

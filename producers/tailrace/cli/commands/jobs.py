@@ -10,10 +10,11 @@ from tailrace.cli import arguments, exit_codes
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s
-from tailrace.cli.reports import job_reports
+from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
-from tailrace_core.errors import TimedOutError
+from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job
 
 
@@ -25,6 +26,17 @@ def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s:
     except (KeyboardInterrupt, TimedOutError) as exc:
         exc.add_note(f"job {job_id} goes on; wait again with `tailrace wait {job_id}`")
         raise
+
+
+def summarize_rejects(client: Tailrace, job: Job) -> RejectsSummary | None:
+    """Return why rows of the job were rejected, None if none was or nobody can tell.
+
+    A report must not fail because an addition to it does.
+    """
+    try:
+        return client.rejects_summary(job.job_id) if job.rows_rejected else None
+    except TailraceError:
+        return None
 
 
 def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
@@ -65,7 +77,14 @@ def status(
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         job = client.status(job_id)
-    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.as_text(job))
+        why = summarize_rejects(client, job)
+    if json_:
+        environment.put(job_reports.as_json({**job_reports.fields(job), "rejects": reject_reports.fields(why)}))
+        return
+    environment.put(job_reports.as_text(job))
+    report = reject_reports.text(job, why, stack=stack)
+    if report:
+        environment.put(report)
 
 
 @guarded
@@ -96,7 +115,14 @@ def wait(
             if json_:
                 environment.put(job_reports.as_json(job_reports.fields(client.status(job_id))))
             raise
-    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.summary(job))
+        why = summarize_rejects(client, job)
+    if json_:
+        environment.put(job_reports.as_json({**job_reports.fields(job), "rejects": reject_reports.fields(why)}))
+    else:
+        environment.put(job_reports.summary(job))
+        report = reject_reports.text(job, why, stack=stack)
+        if report and not quiet:
+            environment.say(report)
     raise typer.Exit(exit_codes.of_job(job))
 
 

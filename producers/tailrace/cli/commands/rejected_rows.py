@@ -21,6 +21,12 @@ def rejects(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output.")
     ] = "-",
+    not_isolated: Annotated[
+        bool,
+        typer.Option(
+            "--not-isolated", help="Only rows that were rejected with their chunk, when the split budget was spent."
+        ),
+    ] = False,
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
@@ -42,7 +48,8 @@ def rejects(
     if output != targets.STDOUT:
         targets.check(output, clobber=not no_clobber, json=json_)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        settings, found = client.settings(job_id), client.rejects(job_id)
+        settings = client.settings(job_id)
+        found = (each for each in client.rejects(job_id) if not (not_isolated and each.isolated))
         # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)
         target = environment.stdout if output == targets.STDOUT else output

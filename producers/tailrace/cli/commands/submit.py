@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from tailrace.cli import arguments, exit_codes
-from tailrace.cli.commands.jobs import fetch, wait_for
+from tailrace.cli.commands.jobs import fetch, summarize_rejects, wait_for
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
-from tailrace.cli.reports import job_reports
+from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
+from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.sources.origins import local_files
 from tailrace.submit.submitter import Submission
@@ -219,9 +220,12 @@ def submit(
         with reporting(environment, quiet=quiet) as report:
             submission = client.submit(sources, options, on_progress=report, stdin=environment.stdin)
         follow = _Follow(environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet)
-        job = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
+        job, why = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:
         environment.say(_summary(submission, job))
+        explained = reject_reports.text(job, why, stack=stack)
+        if explained:
+            environment.say(explained)
     raise typer.Exit(exit_codes.of_job(job))
 
 
@@ -250,8 +254,11 @@ class _Follow:
     json: bool
     quiet: bool
 
-    def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> Job:
-        """Print the id; wait and download the result where asked; print the job; return it."""
+    def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> tuple[Job, RejectsSummary | None]:
+        """Print the id; wait and download the result where asked; print the job.
+
+        Returns the job, and why rows of it were rejected.
+        """
         job = self.submission.job
         try:
             if not self.json and self.output != targets.STDOUT:
@@ -268,13 +275,14 @@ class _Follow:
             with contextlib.suppress(OSError):
                 self._put_json(job, None)
             raise
-        self._put_json(job, self.output if job.state in _DELIVERED else None)
-        return job
+        why = summarize_rejects(self.client, job)
+        self._put_json(job, self.output if job.state in _DELIVERED else None, why)
+        return job, why
 
-    def _put_json(self, job: Job, output: str | None) -> None:
+    def _put_json(self, job: Job, output: str | None, why: RejectsSummary | None = None) -> None:
         if self.json:
             put = self.environment.say if self.output == targets.STDOUT else self.environment.put
-            put(job_reports.as_json(_fields(self.submission, job, output)))
+            put(job_reports.as_json(_fields(self.submission, job, output, why)))
 
     def _note(self, error: BaseException, job: Job) -> None:
         named = f"{job.job_id} --stack {self.stack}"
@@ -290,9 +298,10 @@ def _names(text: str | None) -> tuple[str, ...]:
     return () if text is None else parse_names(text)
 
 
-def _fields(submission: Submission, job: Job, output: str | None) -> dict[str, Any]:
+def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSummary | None) -> dict[str, Any]:
     return {
         **job_reports.fields(job),
+        "rejects": reject_reports.fields(why),
         "continued": submission.continued,
         "chunks_sent": submission.chunks_sent,
         "chunks_skipped": submission.chunks_skipped,

@@ -52,7 +52,8 @@ def summary(job: Job) -> str:
     """Format a job in one line."""
     total = "?" if job.rows_total is None else f"{job.rows_total:,}"
     parts = [f"{job.rows_scored:,} of {total} rows scored"]
-    parts += [f"{job.rows_rejected:,} rejected"] if job.rows_rejected else []
+    unknown = f" ({job.rows_not_isolated:,} of them not isolated)" if job.rows_not_isolated else ""
+    parts += [f"{job.rows_rejected:,} rejected{unknown}"] if job.rows_rejected else []
     parts += [f"{job.rows_cancelled:,} cancelled"] if job.rows_cancelled else []
     parts += [f"chunks parked {job.times_parked} time(s)"] if job.times_parked else []
     return f"job {job.job_id} {job.state}: {', '.join(parts)}" + (f" ({printable(job.reason)})" if job.reason else "")

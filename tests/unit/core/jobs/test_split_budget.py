@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace_core.csv_text.rejects import NOT_ISOLATED
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.jobs.split_budget import BASE_SPLITS, NOT_ISOLATED, ROWS_PER_SPLIT, not_isolated_reason, split_grant
+from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT, not_isolated_reason, split_grant
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=20), st.integers(1, 100))

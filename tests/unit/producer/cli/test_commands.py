@@ -13,6 +13,9 @@ import pytest
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
 from tailrace.client import Tailrace
+from tailrace.download.rejects_summary.missing_values import MissingValues
+from tailrace.download.rejects_summary.reasons import ReasonGroup
+from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, Progress
 from tailrace.submit.estimates import Estimate
@@ -37,6 +40,8 @@ class FakeClient:
     raises: BaseException | None = None
     wait_raises: BaseException | None = None
     asked: dict[str, Any] = field(default_factory=dict)
+    summary: RejectsSummary | None = None
+    """None for one that cannot be read."""
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +72,12 @@ class FakeClient:
             raise self.wait_raises
         return self.ends_as
 
+    def rejects_summary(self, _: str) -> RejectsSummary | None:
+        self.asked.update(summarized=True)
+        if self.summary is None:
+            raise TransientError("the bucket did not answer")
+        return self.summary
+
     def settings(self, _: str) -> JobSettings:
         return JobSettings(endpoint_name="model", source_columns=("a", "b", "c"))
 
@@ -81,6 +92,7 @@ class FakeClient:
 
     def rejects(self, _: str) -> Iterator[Reject]:
         yield Reject(3, 'said "no"', b"a,\xff,1")
+        yield Reject(4, "not isolated: said no", b"a,b,1")
 
     def jobs(self, limit: int) -> list[Job]:
         return [self.ends_as][:limit]
@@ -298,15 +310,77 @@ def test_rejects_are_csv_with_the_inputs_columns_and_bytes_come_out_as_they_went
 ) -> None:
     result = invoke(FakeClient(), "rejects", _JOB, "--output", str(tmp_path / "rejects.csv"))
     assert (result.code, result.out) == (0, "")
-    assert (tmp_path / "rejects.csv").read_bytes() == b'row,reason,a,b,c\n3,"said ""no""",a,\xff,1\n'
+    assert (tmp_path / "rejects.csv").read_bytes() == (
+        b'row,reason,a,b,c\n3,"said ""no""",a,\xff,1\n4,"not isolated: said no",a,b,1\n'
+    )
     assert invoke(FakeClient(), "rejects", _JOB).out.splitlines()[0] == "row,reason,a,b,c"
 
 
 def test_rejects_as_json_are_one_object_a_line(invoke: Callable[..., Result]) -> None:
     out = invoke(FakeClient(), "rejects", _JOB, "--json").out
     assert [json.loads(line) for line in out.splitlines()] == [
-        {"row": 3, "reason": 'said "no"', "record_base64": base64.b64encode(b"a,\xff,1").decode()}
+        {"row": 3, "reason": 'said "no"', "isolated": True, "record_base64": base64.b64encode(b"a,\xff,1").decode()},
+        {"row": 4, "reason": "not isolated: said no", "isolated": False, "record": "a,b,1"},
     ]
+
+
+def test_the_rows_that_were_not_isolated_can_be_had_alone(invoke: Callable[..., Result]) -> None:
+    out = invoke(FakeClient(), "rejects", _JOB, "--not-isolated").out
+    assert out.splitlines() == ["row,reason,a,b,c", '4,"not isolated: said no",a,b,1']
+
+
+_SUMMARY = RejectsSummary(
+    reasons=(ReasonGroup("could not convert 'NA'", 8), ReasonGroup("blank", 1)),
+    rows_examined=9,
+    rows_rejected=12,
+    missing_values=MissingValues(("NA", ""), rejected_rows=8, explained_rows=7, scored_rows=40),
+)
+_REJECTED = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=12, rows_not_isolated=3, splits_spent=7)
+
+
+@pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
+def test_a_report_names_the_reasons_and_how_to_go_on(invoke: Callable[..., Result], arguments: tuple[str, ...]) -> None:
+    result = invoke(FakeClient(_REJECTED, summary=_SUMMARY), *arguments)
+    said = result.out + result.err
+    assert "(9 of 12 rows looked at)" in said
+    assert "  8  could not convert 'NA'" in said
+    assert "7 of 8 rejected rows looked at have 'NA' or an empty value" in said
+    assert "none of 40 scored rows looked at has" in said
+    assert "`--na NA,`" in said
+    assert f"`tailrace rejects {_JOB} --stack demo --not-isolated --output again.csv`" in said
+    assert "--split-budget 3`" in said
+
+
+@pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
+def test_the_same_is_there_for_machines(invoke: Callable[..., Result], arguments: tuple[str, ...]) -> None:
+    found = json.loads(invoke(FakeClient(_REJECTED, summary=_SUMMARY), *arguments, "--json").out)
+    assert (found["rows_not_isolated"], found["splits_spent"], found["splits_left"]) == (3, 7, 0)
+    assert found["rejects"] == {
+        "reasons": [{"reason": "could not convert 'NA'", "rows": 8}, {"reason": "blank", "rows": 1}],
+        "rows_examined": 9,
+        "sampled": True,
+        "missing_values": {
+            "tokens": ["NA", ""],
+            "option": "--na NA,",
+            "rejected_rows": 8,
+            "explained_rows": 7,
+            "scored_rows": 40,
+        },
+    }
+
+
+@pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
+def test_a_report_whose_reasons_cannot_be_read_is_printed_without_them(
+    invoke: Callable[..., Result], arguments: tuple[str, ...]
+) -> None:
+    found = json.loads(invoke(FakeClient(_REJECTED), *arguments, "--json").out)
+    assert found["rejects"] is None
+
+
+def test_nothing_is_read_about_a_job_without_rejected_rows(invoke: Callable[..., Result]) -> None:
+    client = FakeClient()
+    assert json.loads(invoke(client, "status", _JOB, "--json").out)["rejects"] is None
+    assert "summarized" not in client.asked
 
 
 @pytest.mark.parametrize(("flags", "safe"), [((), False), (("--safe-csv",), True)])

@@ -1,0 +1,71 @@
+"""Reports of rejected rows: why, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailrace.cli.printable import printable
+from tailrace.cli.reports.columns import align
+from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace_core.jobs.model import Job
+
+
+def fields(summary: RejectsSummary | None) -> dict[str, Any] | None:
+    """Return a summary as a JSON object; null if there is none."""
+    if summary is None:
+        return None
+    found = summary.missing_values
+    return {
+        "reasons": [{"reason": each.reason, "rows": each.rows} for each in summary.reasons],
+        "rows_examined": summary.rows_examined,
+        "sampled": summary.sampled,
+        "missing_values": None
+        if found is None
+        else {
+            "tokens": list(found.tokens),
+            "option": found.option,
+            "rejected_rows": found.rejected_rows,
+            "explained_rows": found.explained_rows,
+            "scored_rows": found.scored_rows,
+        },
+    }
+
+
+def text(job: Job, summary: RejectsSummary | None, *, stack: str | None) -> str:
+    """Format the most frequent reasons and the next steps in a few lines; empty without any."""
+    lines = [] if summary is None else _reasons(summary)
+    if job.rows_not_isolated:
+        lines.append(_not_isolated(job, stack))
+    return "\n".join(lines)
+
+
+def _reasons(summary: RejectsSummary) -> list[str]:
+    shown = (
+        f"{summary.rows_examined:,} of {summary.rows_rejected:,}" if summary.sampled else f"{summary.rows_rejected:,}"
+    )
+    lines = [f"why rows were rejected ({shown} rows looked at):"]
+    lines += [align([(f"  {each.rows:,}", each.reason) for each in summary.reasons])] if summary.reasons else []
+    found = summary.missing_values
+    if found is not None:
+        tokens = " or ".join("an empty value" if token == "" else repr(token) for token in found.tokens)
+        scored = (
+            f"none of {found.scored_rows:,} scored rows looked at has"
+            if found.scored_rows
+            else "whether scored rows have it too was not checked"
+        )
+        lines.append(
+            f"{found.explained_rows} of {found.rejected_rows} rejected rows looked at have {printable(tokens)} in a "
+            f"column that is sent; {scored}. A submit with `{printable(found.option)}` rejects such rows before "
+            "anything is sent and saves the splitting."
+        )
+    return lines
+
+
+def _not_isolated(job: Job, stack: str | None) -> str:
+    named = f"{job.job_id} --stack {stack}" if stack else job.job_id
+    rows = job.rows_not_isolated
+    return (
+        f"{rows:,} row(s) were rejected with their chunks because the split budget was spent: the model was not asked "
+        f"about each. Submit just these again: `tailrace rejects {named} --not-isolated --output again.csv`, then "
+        f"`tailrace submit again.csv --drop row,reason --split-budget {rows}` with the other options of this job."
+    )

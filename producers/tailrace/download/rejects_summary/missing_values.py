@@ -1,0 +1,74 @@
+"""Values that rejected rows hold and scored rows do not: candidates for ``--na``."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+USUAL = frozenset({"", "#n/a", "-", "?", "inf", "-inf", "n/a", "na", "nan", "nil", "none", "null"})
+"""The usual spellings of a missing value, in lower case."""
+
+MIN_REJECTED = 3
+MIN_SCORED = 10
+_MAX_CHARS = 64
+_MAX_TOKENS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValues:
+    """Values that explain rejected rows, and what was looked at."""
+
+    tokens: tuple[str, ...]
+    rejected_rows: int
+    """Rejected rows looked at."""
+    explained_rows: int
+    """Those of them that hold one of the tokens in a sent column."""
+    scored_rows: int
+    """Scored rows looked at, none of which holds a token; 0 if none could be read."""
+
+    @property
+    def option(self) -> str:
+        """The option of a submit that rejects such rows before anything is sent."""
+        named = ",".join(sorted(self.tokens, reverse=True))
+        value = f"{named}," if "" in self.tokens and not named.endswith(",") else named
+        return f"--na {value}" if value.strip(",") else "--na ','"
+
+
+def find_missing_values(rejected: Sequence[Collection[str]], scored: Sequence[Collection[str]]) -> MissingValues | None:
+    """Return the values that tell rejected rows from scored ones; None if there are none.
+
+    ``rejected`` and ``scored`` hold, for each row looked at, its values in the columns sent. A
+    number is never such a value. Without enough scored rows only usual spellings of missing values
+    are.
+    """
+    if len(rejected) < MIN_REJECTED:
+        return None
+    checked = len(scored) >= MIN_SCORED
+    absent = {token for row in scored for token in row}
+    open_rows = [{token for token in row if token not in absent and _may_be(token, checked)} for row in rejected]
+    tokens: list[str] = []
+    while len(tokens) < _MAX_TOKENS:
+        counts = Counter(token for row in open_rows for token in row)
+        token, rows = min(counts.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+        # One row proves nothing about a value: it may be the row's own name.
+        if rows < (MIN_REJECTED if not tokens else 2):
+            break
+        tokens.append(token)
+        open_rows = [row for row in open_rows if token not in row]
+    explained = len(rejected) - len(open_rows)
+    if not tokens or explained * 2 < len(rejected):
+        return None
+    return MissingValues(tuple(tokens), len(rejected), explained, len(scored) if checked else 0)
+
+
+def _may_be(token: str, checked: bool) -> bool:  # noqa: FBT001 - it is internal
+    if not checked:
+        return token.strip().lower() in USUAL
+    if len(token) > _MAX_CHARS or any(each in token for each in ',"\r\n'):
+        return False
+    try:
+        return not math.isfinite(float(token))
+    except ValueError:
+        return True
