@@ -12,6 +12,7 @@ from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
+from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
@@ -54,7 +55,7 @@ def unstable_event_ids(made: Composition) -> Composition:
 
 def settled_before_published(made: Composition) -> Composition:
     class SettlesFirst(ChunkSettler):
-        def settle_part(
+        def publish_part(
             self,
             chunk: Chunk,
             settings: JobSettings,
@@ -62,7 +63,7 @@ def settled_before_published(made: Composition) -> Composition:
             *,
             timings: Timings | None = None,
             reason: str | None = None,
-        ) -> Outcome:
+        ) -> Outcome | PendingSettlement:
             whole = part.rejected == chunk.range.rows
             state = ChunkState.REJECTED if whole else ChunkState.SCORED
             settled = self._ledger.settle(

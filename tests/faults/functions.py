@@ -18,10 +18,12 @@ from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.composition import Adapters, Composition, aws_adapters
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
+from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck, DeferredCompletion
+from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
 from tests.faults.injection import Crash, Process, Schedule
@@ -119,13 +121,14 @@ class Functions:
         if not messages:
             return False
         made = self._live_composition(role)
-        deferred = self.deferred_completion(made)
+        deferred, settling = self.deferred_completion(made), GroupedSettling(self.mutate(made).ledger)
         try:
             answer = process_batch(
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
-                lambda record: self._handle(role, record, made, deferred),
+                lambda record: self._handle(role, record, made, deferred, settling),
                 partial(deferred.flush, partial(self._note, role)),
-                concurrency=self.concurrency if role in CHECKS_PER_BATCH else 1,
+                settle=partial(settling.flush, *self._reports(role)),
+                concurrency=self.concurrency if role in CHECKS_PER_BATCH else None,
             )
         except Crash:
             # The queue does not learn which messages were handled: it delivers the whole batch
@@ -137,7 +140,15 @@ class Functions:
             self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipt)
         return True
 
-    def _handle(self, role: str, record: Record, made: Composition, deferred: DeferredCompletion) -> None:
+    def _reports(self, role: str) -> tuple[Callable[[str, Outcome], None], Callable[[str, Exception], None]]:
+        return (
+            lambda _, outcome: self.outcomes.append((role, str(outcome))),
+            lambda _, exc: self._note(role, exc),
+        )
+
+    def _handle(
+        self, role: str, record: Record, made: Composition, deferred: DeferredCompletion, settling: GroupedSettling
+    ) -> None:
         self.schedule.begin(role)
         service = self.service(role, made, deferred.for_message(record.message_id), serial=record.serial)
         try:
@@ -147,7 +158,10 @@ class Functions:
         except Exception as exc:
             self._note(role, exc)
             raise
-        self.outcomes.append((role, str(outcome)))
+        if isinstance(outcome, PendingSettlement):
+            settling.add(record.message_id, outcome)
+        else:
+            self.outcomes.append((role, str(outcome)))
 
     def _note(self, role: str, exc: Exception) -> None:
         kept = self.errors if isinstance(exc, TailraceError) else self.unexpected_errors

@@ -9,6 +9,7 @@ from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
+from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
@@ -64,24 +65,48 @@ class ChunkSettler:
         The part decides: the first writer wrote it, and all others report what it holds. A chunk
         that was settled meanwhile, for example by a split, stays as it is.
         """
+        published = self.publish_part(chunk, settings, part, timings=timings, reason=reason)
+        if isinstance(published, Outcome):
+            return published
+        return self.settle(published)
+
+    def settle(self, pending: PendingSettlement) -> Outcome:
+        """Settle a chunk whose part is published, and check the job."""
+        return pending.conclude(self._ledger.settle(pending.settlement))
+
+    def publish_part(
+        self,
+        chunk: Chunk,
+        settings: JobSettings,
+        part: Part,
+        *,
+        timings: Timings | None = None,
+        reason: str | None = None,
+    ) -> Outcome | PendingSettlement:
+        """Publish the part; return the settlement that is to follow, see `settle_part`.
+
+        The result is an outcome when the chunk was settled already.
+        """
         # Mark before publishing: a chunk whose rows were published is never split, so no row is
         # published twice.
         if not self._ledger.mark_answered(chunk.job_id, chunk.range):
             return self.acknowledge(chunk.job_id, Outcome.STALE)
         self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
         whole = part.rejected == chunk.range.rows
-        settled = self._ledger.settle(
-            Settlement(
-                job_id=chunk.job_id,
-                range=chunk.range,
-                state=ChunkState.REJECTED if whole else ChunkState.SCORED,
-                rejected=part.rejected,
-                not_isolated=part.not_isolated,
-                part_checksum=part.checksum,
-                part_bytes=part.size_bytes,
-                reason=reason,
-            )
+        settlement = Settlement(
+            job_id=chunk.job_id,
+            range=chunk.range,
+            state=ChunkState.REJECTED if whole else ChunkState.SCORED,
+            rejected=part.rejected,
+            not_isolated=part.not_isolated,
+            part_checksum=part.checksum,
+            part_bytes=part.size_bytes,
+            reason=reason,
         )
+        return PendingSettlement(settlement, lambda settled: self._conclude(settled, chunk, part, timings))
+
+    def _conclude(self, settled: SettleOutcome, chunk: Chunk, part: Part, timings: Timings | None) -> Outcome:
+        whole = part.rejected == chunk.range.rows
         if settled is SettleOutcome.REFUSED:
             return self.cancel(chunk)
         if settled is SettleOutcome.ALREADY:

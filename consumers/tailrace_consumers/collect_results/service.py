@@ -13,6 +13,7 @@ from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, 
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError, ObjectStore
+from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_consumers.settings import Settings
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
@@ -45,7 +46,12 @@ class CollectResults:
     A failure reads the chunk's rows into memory, and depends on what else of its job was scored."""
 
     def handle(self, notification: Notification) -> Outcome:
-        """Handle the notification and return its outcome.
+        """Handle the notification and return its outcome; raise what `collect` raises."""
+        collected = self.collect(notification)
+        return collected if isinstance(collected, Outcome) else self.settler.settle(collected)
+
+    def collect(self, notification: Notification) -> Outcome | PendingSettlement:
+        """Handle the notification up to the settlement of its chunk; return that, or the outcome.
 
         Raises:
             TransientError: a service did not respond, or the output does not exist (yet): the queue
@@ -87,7 +93,9 @@ class CollectResults:
         location = parse_trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS)
         return location.key if recorded is None or location == S3Location.parse(recorded) else None
 
-    def _collect(self, context: ChunkContext, inference: InferenceId, key: str, timings: Timings) -> Outcome:
+    def _collect(
+        self, context: ChunkContext, inference: InferenceId, key: str, timings: Timings
+    ) -> Outcome | PendingSettlement:
         chunk, settings = context.chunk, context.settings
         try:
             part, reason = self._write(chunk, settings, key)
@@ -97,7 +105,7 @@ class CollectResults:
             return self._fail(context, exc.message)
         if part.rejected == chunk.range.rows:
             return self._rejected_before(context, inference, key)
-        return self.settler.settle_part(chunk, settings, part, timings=timings, reason=reason)
+        return self.settler.publish_part(chunk, settings, part, timings=timings, reason=reason)
 
     def _rejected_before(self, context: ChunkContext, inference: InferenceId, key: str) -> Outcome:
         """Resume an interrupted rejection when no other message will."""

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
+from tailrace_consumers.reconcile_jobs.service import CONCURRENCY, ReconcileJobs
 from tailrace_consumers.runtime.telemetry import report_run
 from tailrace_core.errors import ConfigurationError
 
@@ -20,10 +20,10 @@ The function's timeout must be longer, by the time that one item may take.
 @cache
 def build() -> ReconcileJobs:
     """Build the service from the function's environment."""
-    return assemble(Composition.from_environment())
+    return assemble(Composition.from_environment(), concurrency=CONCURRENCY)
 
 
-def assemble(composition: Composition) -> ReconcileJobs:
+def assemble(composition: Composition, *, concurrency: int = 1) -> ReconcileJobs:
     """Build the service from its parts.
 
     Raises:
@@ -44,6 +44,7 @@ def assemble(composition: Composition) -> ReconcileJobs:
         scheduler=composition.scheduler,
         notifications=adapters.notifications,
         meter=adapters.meter,
+        concurrency=concurrency,
     )
 
 

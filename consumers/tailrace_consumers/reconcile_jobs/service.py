@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
@@ -20,6 +22,7 @@ from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore
+from tailrace_consumers.runtime.batches import handle_concurrently
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
@@ -39,9 +42,11 @@ When none is in flight, nobody else invokes them.
 """
 ANSWER_GRACE_S = 900.0
 """Time beyond an attempt's TTL and timeout before it is given up."""
-MAX_DUE_PER_SHARD = 50
-"""Due items of one run, for each shard of the index."""
-MAX_CANCELLED_PER_RUN = 2_000
+MAX_CHUNKS_PER_SHARD = 12_500
+"""Due chunks that a run lists, for each of the index's 8 shards; it handles a fifth in its time."""
+CONCURRENCY = 8
+"""Items handled at once: they mostly wait for AWS."""
+MAX_CANCELLED_PER_RUN = 5_000
 DEADLINE_GRACE_S = 900.0
 """Time past its deadline before a job counts as late: three runs could have ended it."""
 NO_CONFIRMATION = "the ledger holds no confirmation that the previous attempt was invoked"
@@ -64,7 +69,31 @@ class Finding(StrEnum):
     CLOSING = "JobsClosing"
     FINISHED = "JobsFinishedLate"
     FAILED = "OverdueFailed"
-    """An error; the item stays due and the next run tries it again."""
+    """An error; the item is tried again later, a chunk after a growing delay."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """A due item in one run, and what became of it."""
+
+    due: DueItem
+    finding: Finding | None = None
+    """None if the run's time was over before."""
+    error: str | None = None
+    unexpected: Exception | None = None
+    """An error outside the `TailraceError` tree; the run fails with it in the end."""
+    late: bool = False
+    """True for an unfinished job that is past its deadline."""
+
+
+def take_turns(chunks: Iterable[DueItem]) -> list[DueItem]:
+    """Order chunks so that jobs take turns, each with its longest overdue chunk first."""
+    turns: Counter[str] = Counter()
+    ordered: list[tuple[int, DueItem]] = []
+    for due in sorted(chunks, key=lambda each: each.due_at):
+        ordered.append((turns[due.job_id], due))
+        turns[due.job_id] += 1
+    return [due for _, due in sorted(ordered, key=lambda each: each[0])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,34 +114,58 @@ class ReconcileJobs:
     scheduler: RetryScheduler
     notifications: NotificationQueues
     meter: Meter
+    concurrency: int = 1
 
     def run(self, seconds: float) -> tuple[Counter[Finding], list[str]]:
         """Reconcile due items for up to ``seconds``; return the findings, and the errors as text.
 
-        Records the number of late jobs, also when it is 0: an alarm watches for missing data.
+        All jobs come first, then chunks, those of each job in turn. Records the number of late
+        jobs, also when it is 0: an alarm watches for missing data.
         """
-        found: Counter[Finding] = Counter()
-        errors: list[str] = []
-        late: set[str] = set()
         started = self.attempts.now()
-        for due in self.ledger.overdue(started, MAX_DUE_PER_SHARD):
-            if self.attempts.now() - started >= seconds:
-                break
-            try:
-                job = self.ledger.job(due.job_id)
-                if (
-                    job is not None
-                    and not job.state.final
-                    and self.attempts.now() >= job.deadline_at + DEADLINE_GRACE_S
-                ):
-                    late.add(job.job_id)
-                found[self._reconcile(job, due)] += 1
-            except (TailraceError, ValueError) as exc:
-                # One failing item must not block the rest.
-                found[Finding.FAILED] += 1
-                errors.append(f"{due.job_id} {due.range.name if due.range else ''}: {exc}")
-        self.meter.record(Metric.JOBS_PAST_DEADLINE, len(late))
-        return found, errors
+        due = list(self.ledger.overdue(started, MAX_CHUNKS_PER_SHARD))
+        jobs = sorted((each for each in due if each.range is None), key=lambda each: each.due_at)
+        visits = [Visit(each) for each in (*jobs, *take_turns(each for each in due if each.range is not None))]
+        try:
+            handle_concurrently(partial(self._visit, started + seconds), visits, concurrency=self.concurrency)
+        finally:
+            self.meter.record(Metric.JOBS_PAST_DEADLINE, len({each.due.job_id for each in visits if each.late}))
+        unexpected = next((each.unexpected for each in visits if each.unexpected is not None), None)
+        if unexpected is not None:
+            raise unexpected
+        return Counter(each.finding for each in visits if each.finding is not None), [
+            each.error for each in visits if each.error is not None
+        ]
+
+    def _visit(self, until: float, visit: Visit) -> None:
+        """Reconcile one item unless the time is over; postpone it if that fails."""
+        due = visit.due
+        now = self.attempts.now()
+        # The deadline of a job that is not reached, or cannot be read, is unknown. Its check is due
+        # before the deadline: the job counts as late when that check is.
+        visit.late = due.range is None and now >= due.due_at + DEADLINE_GRACE_S
+        if now >= until:
+            return
+        try:
+            job = self.ledger.job(due.job_id)
+            visit.late = job is not None and self._is_late(job)
+            visit.finding = self._reconcile(job, due)
+        except Exception as exc:  # noqa: BLE001 one failing item must not block the rest
+            visit.finding = Finding.FAILED
+            visit.error = f"{due.job_id} {due.range.name if due.range else ''}: {exc}"
+            if not isinstance(exc, TailraceError | ValueError):
+                visit.unexpected = exc
+            self._postpone_failed(visit)
+
+    def _is_late(self, job: Job) -> bool:
+        return not job.state.final and self.attempts.now() >= job.deadline_at + DEADLINE_GRACE_S
+
+    def _postpone_failed(self, visit: Visit) -> None:
+        """Let the items that were not reached come first in the next run."""
+        try:
+            self.ledger.postpone_failed(visit.due, self.attempts.now())
+        except TailraceError as exc:
+            visit.error = f"{visit.error} (and it could not be postponed: {exc})"
 
     def _reconcile(self, job: Job | None, due: DueItem) -> Finding:
         settings = self.lookup.settings(due.job_id)

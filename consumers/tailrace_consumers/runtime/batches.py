@@ -38,7 +38,8 @@ def process_batch(
     handle: Callable[[Record], None],
     finish: Callable[[], Collection[str]] = tuple,
     *,
-    concurrency: int = 1,
+    settle: Callable[[], Collection[str]] = tuple,
+    concurrency: int | None = None,
 ) -> dict[str, Any]:
     """Handle each message and return Lambda's partial batch response.
 
@@ -49,8 +50,9 @@ def process_batch(
     ``finish`` runs after all messages, for work that several of them share. It returns the ids of
     the messages whose share failed.
 
-    With ``concurrency`` above 1, threads handle the messages. A message whose ``handle`` raises
-    `DeferToSerialError` is handled again, alone, after all others.
+    With a ``concurrency``, so many threads handle the messages of a larger batch (the caller's if
+    1). Then ``settle`` runs, which returns ids as ``finish`` does. At last, a message whose
+    ``handle`` raised `DeferToSerialError` is handled again, alone.
     """
     records = [Record(each["messageId"], each["body"]) for each in event["Records"]]
     failed: set[str] = set()
@@ -65,8 +67,9 @@ def process_batch(
             else:
                 failed.add(record.message_id)
 
-    if min(concurrency, len(records)) > 1:
+    if concurrency is not None and len(records) > 1:
         handle_concurrently(handle_one, [replace(each, serial=False) for each in records], concurrency=concurrency)
+        failed.update(settle())
     else:
         deferred = records
     for record in deferred:
@@ -86,7 +89,8 @@ def handle_concurrently(
 
     Return when all calls have ended.
 
-    The caller's thread handles what is left when the process can start no thread. Once a call
+    The caller's thread handles all if ``concurrency`` is 1, and what is left when the process can
+    start no thread. Once a call
     raises, no other begins; calls in progress end first, then the first exception is raised here.
     ``handle`` has to bound its own duration: each AWS call has a timeout, and so does the function.
     """
@@ -104,9 +108,10 @@ def handle_concurrently(
             waiting.clear()
 
     try:
-        with make_pool(concurrency) as pool:
-            for _ in range(len(waiting)):
-                pool.submit(handle_next)
+        if concurrency > 1:
+            with make_pool(concurrency) as pool:
+                for _ in range(len(waiting)):
+                    pool.submit(handle_next)
     except RuntimeError:
         pass  # "can't start new thread": the items are still waiting
     except BaseException:

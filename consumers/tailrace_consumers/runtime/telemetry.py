@@ -17,10 +17,11 @@ from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime import gc_tuning
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
+from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
 from tailrace_core.errors import ContractError, TailraceError
 
-HandledMessage = tuple[Outcome, str]
-"""The outcome of a message, and its subject for the log."""
+HandledMessage = tuple[Outcome | PendingSettlement, str]
+"""The outcome of a message (or what leads to it), and its subject for the log."""
 
 WARNING_OUTCOMES = frozenset({Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED})
 """Outcomes logged as warnings: somebody may want to investigate them."""
@@ -67,22 +68,30 @@ def process_serially(event: dict[str, Any], handle: Callable[[str], HandledMessa
 
 
 def process_concurrently(
-    event: dict[str, Any], handle: Callable[[Record], HandledMessage], deferred: DeferredCompletion, *, concurrency: int
+    event: dict[str, Any],
+    handle: Callable[[Record], HandledMessage],
+    settling: GroupedSettling,
+    deferred: DeferredCompletion,
+    *,
+    concurrency: int,
 ) -> Any:
-    """Handle up to ``concurrency`` records at once, then run the ``deferred`` checks.
+    """Handle up to ``concurrency`` records at once, settle, then run the ``deferred`` checks.
 
     Several threads call ``handle``. It raises `DeferToSerialError` for a message that is to be
     handled alone. Returns the partial batch response.
     """
-    return _process(event, handle, partial(deferred.flush, _report_failure), concurrency)
+    return _process(event, handle, partial(deferred.flush, _report_failure), settling, concurrency)
 
 
 def _process(
     event: dict[str, Any],
     handle: Callable[[Record], HandledMessage],
     finish: Callable[[], Collection[str]] = tuple,
-    concurrency: int = 1,
+    settling: GroupedSettling | None = None,
+    concurrency: int | None = None,
 ) -> Any:
+    subjects: dict[str, str] = {}
+
     def one(record: Record) -> None:
         try:
             outcome, subject = handle(record)
@@ -90,13 +99,23 @@ def _process(
             if record.serial or not isinstance(exc, DeferToSerialError):
                 _report_failure(exc, message_id=record.message_id)
             raise
+        subjects[record.message_id] = subject
+        if isinstance(outcome, Outcome):
+            report(record.message_id, outcome)
+        elif settling is not None:
+            settling.add(record.message_id, outcome)
+
+    def report(message_id: str, outcome: Outcome) -> None:
         with _POWERTOOLS_LOCK:
             metrics().add_metric(name=outcome.value, unit=MetricUnit.Count, value=1)
             log = logger().warning if outcome in WARNING_OUTCOMES else logger().info
-            log(outcome.value, extra={"subject": subject, "message_id": record.message_id})
+            log(outcome.value, extra={"subject": subjects[message_id], "message_id": message_id})
+
+    def settle() -> Collection[str]:
+        return () if settling is None else settling.flush(report, lambda message, exc: _report_failure(exc, message))
 
     try:
-        return process_batch(event, one, finish, concurrency=concurrency)
+        return process_batch(event, one, finish, settle=settle, concurrency=concurrency)
     finally:
         with _POWERTOOLS_LOCK:
             metrics().flush_metrics()

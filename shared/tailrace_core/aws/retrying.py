@@ -17,6 +17,9 @@ from typing import Any
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import ConflictError, TransientError
 
+_FAIR_TRIES = 6
+"""Lost conflicts after which a caller tries more often than others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -24,24 +27,25 @@ class RetryPolicy:
 
     Args:
         max_tries: Calls in all, the first included. Default 5.
-        max_conflict_tries: The same for a `ConflictError`. Default 40: all transactions of a job
+        max_conflict_tries: The same for a `ConflictError`. Default 100: all transactions of a job
             write its counters, a few milliseconds each. A collision is likely, is no sign of the
             service's health, and passes soon. A caller that gives up waits for its queue, which
             takes minutes.
         base_s: Longest wait after the first failure, in seconds; it doubles with each. Default 0.1.
         cap_s: Longest wait at all, in seconds. Default 5.
-        conflict_cap_s: The same for a `ConflictError`. Default 1: a hundred callers, each of which
-            needs the same item for 10 ms.
+        conflict_cap_s: The same for a `ConflictError`. Default 2: a hundred callers, each of which
+            needs the same item for 20 ms. From the seventh failure on it shrinks in proportion, so
+            that a caller who has waited long tries more often than those who come.
 
     Raises:
         ValueError: a number of tries is below 1, or ``base_s`` is not between 0 and ``cap_s``.
     """
 
     max_tries: int = 5
-    max_conflict_tries: int = 40
+    max_conflict_tries: int = 100
     base_s: float = 0.1
     cap_s: float = 5.0
-    conflict_cap_s: float = 1.0
+    conflict_cap_s: float = 2.0
 
     def __post_init__(self) -> None:
         if min(self.max_tries, self.max_conflict_tries) < 1 or not 0 <= self.base_s <= self.cap_s:
@@ -57,7 +61,8 @@ class RetryPolicy:
         hint_s = error.retry_after_s or 0.0
         conflict = isinstance(error, ConflictError)
         tries = self.max_conflict_tries if conflict else self.max_tries
-        longest_s = min(self.cap_s, self.conflict_cap_s) if conflict else self.cap_s
+        patience = min(1.0, _FAIR_TRIES / failed)
+        longest_s = min(self.cap_s, self.conflict_cap_s * patience) if conflict else self.cap_s
         if failed >= tries or hint_s > self.cap_s:
             return None
         # 2.0 ** 1024 overflows; every wait is at its cap long before.

@@ -1,14 +1,21 @@
 import dataclasses
+import itertools
+from dataclasses import dataclass
 
 import pytest
 
+from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.reconcile_jobs.service import Finding
-from tailrace_core.errors import PermanentError, TransientError
-from tailrace_core.jobs.model import Chunk, ChunkState, JobState
+from tailrace_consumers.ports import StoredObject
+from tailrace_consumers.reconcile_jobs.service import Finding, take_turns
+from tailrace_core.errors import AccessDeniedError, PermanentError, TransientError
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.rules import Settlement
 from tailrace_core.messages.notifications import decode_notification
 from tailrace_core.objects import keys
+from tests.fakes.consumer_ports import MemoryObjectStore
 from tests.unit.consumers.bench import BAD_REQUEST, JOB_ID, NOW, Bench
 
 
@@ -231,3 +238,135 @@ def test_two_runs_at_once_do_nothing_twice(bench: Bench) -> None:
     assert first.count(Finding.UNCONFIRMED) == 1
     assert second.count(Finding.UNCONFIRMED) == 0
     assert len(bench.invoker.invoked) == 2
+
+
+OTHER = "01JD0000000000000000000001"
+
+
+@dataclass
+class DeniedBelow(MemoryObjectStore):
+    """A bucket in which no object of the job with many chunks can be looked up."""
+
+    denied: bool = True
+
+    def head(self, key: str) -> StoredObject | None:
+        if self.denied:
+            raise AccessDeniedError(f"{key}: 403")
+        return super().head(key)
+
+
+def backlog(chunks: int) -> tuple[Bench, DeniedBelow]:
+    """Return a bench with a job of that many chunks whose check fails, and a second, younger job."""
+    store = DeniedBelow()
+    bench = Bench(store=store)
+    bench.add_job()
+    for row in range(chunks):
+        bench.add_chunk(row, [b"1"])
+    second = Job(job_id=OTHER, state=JobState.SUBMITTING, created_at=NOW + 10, deadline_at=NOW + 1_000, split_budget=0)
+    assert bench.ledger.create_job(second, JobSettings(endpoint_name="demand"))
+    bench.ledger.seal(OTHER, 1)
+    return bench, store
+
+
+def state_of(bench: Bench, job_id: str) -> JobState:
+    job = bench.ledger.job(job_id)
+    assert job is not None
+    return job.state
+
+
+def test_chunks_that_fail_each_time_do_not_keep_another_job_from_its_deadline() -> None:
+    bench, _ = backlog(600)
+    found = run(bench, later_s=1_200)
+    assert found == {Finding.FAILED: 600, Finding.EXPIRED: 1}
+    assert state_of(bench, OTHER) is JobState.CLOSING
+    assert run(bench, later_s=299).get(Finding.FAILED) is None
+    assert run(bench, later_s=2)[Finding.FAILED] == 600
+
+
+def test_what_fails_is_looked_at_ever_more_seldom_and_at_once_after_it_worked() -> None:
+    bench, store = backlog(1)
+    looks = [minutes for minutes in range(5, 12 * 60, 5) if Finding.FAILED in run(bench, later_s=300)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
+    assert gaps[:4] == [5, 10, 20, 40]
+    assert set(gaps[4:]) == {60}
+    store.denied = False
+    assert run(bench, later_s=3_600).get(Finding.FAILED) is None
+    assert bench.retries.sent
+
+
+def test_jobs_take_turns_in_a_run_that_cannot_do_all() -> None:
+    many = [DueItem(JOB_ID, RowRange(row, 1), NOW + row) for row in range(5)]
+    few = [DueItem(OTHER, RowRange(row, 1), NOW + 100 + row) for row in range(2)]
+    assert take_turns([*reversed(few), *many]) == [many[0], few[0], many[1], few[1], *many[2:]]
+
+
+class TickingBench(Bench):
+    """A bench whose reconciler needs a second for each answer of the bucket."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        head = self.store.head
+
+        def slow_head(key: str) -> StoredObject | None:
+            self.now += 1.0
+            return head(key)
+
+        self.store.head = slow_head  # type: ignore[method-assign]  # the time it takes
+
+
+def test_a_run_without_time_for_all_comes_to_every_chunk_in_the_next_ones() -> None:
+    bench = TickingBench()
+    bench.add_job()
+    for row in range(40):
+        bench.add_chunk(row, [b"1"])
+    bench.now += 301
+    first, _ = bench.reconcile.run(30)
+    bench.now += 1
+    second, _ = bench.reconcile.run(60)
+    assert first[Finding.WAITING] + second[Finding.WAITING] == 40
+
+
+def test_jobs_that_a_run_does_not_reach_count_as_late_once_their_check_is() -> None:
+    bench, _ = backlog(3)
+    bench.now += 900 + 899
+    bench.reconcile.run(0)
+    assert bench.meter.of(Metric.JOBS_PAST_DEADLINE)[-1] == 0
+    bench.now += 11
+    bench.reconcile.run(0)
+    assert bench.meter.of(Metric.JOBS_PAST_DEADLINE)[-1] == 2
+
+
+def test_an_unexpected_error_ends_the_run_only_after_all_others() -> None:
+    bench, store = backlog(3)
+    bugs = iter([ZeroDivisionError("a bug")])
+    head = store.head
+
+    def broken(key: str) -> StoredObject | None:
+        for bug in bugs:
+            raise bug
+        return head(key)
+
+    store.denied, store.head = False, broken  # type: ignore[method-assign]  # a bug at the first look
+    bench.now += 1_200
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        bench.reconcile.run(60)
+    assert state_of(bench, OTHER) is JobState.CLOSING
+    assert sum((chunk.due_at or 0) > bench.now for chunk in bench.leaves()) == 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_several_at_once_do_the_same(concurrency: int) -> None:
+    bench = Bench()
+    bench.add_job(request_ttl_s=600, invocation_timeout_s=60)
+    for row in range(30):
+        chunk = bench.add_chunk(row, [b"1"])
+        if row % 3 == 0:
+            bench.composition.attempts.begin(chunk, tries=1, reason="")
+        elif row % 3 == 1:
+            bench.store.put(key_of(chunk.output_location), b"5\n")
+    bench.now += 301
+    service = dataclasses.replace(bench.reconcile, concurrency=concurrency)
+    found, errors = service.run(60)
+    assert not errors
+    assert found == {Finding.UNCONFIRMED: 10, Finding.LOST_SUCCESS: 10, Finding.WAITING: 10}
+    assert len(bench.invoker.invoked) == 40

@@ -16,7 +16,9 @@ from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime import gc_tuning, telemetry
 from tailrace_consumers.runtime.batches import Record
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
+from tailrace_consumers.runtime.grouped_settling import GroupedSettling
 from tailrace_core.errors import ContractError, TransientError
+from tailrace_core.ledger.memory import MemoryLedger
 from tests.unit.consumers.threads import bounded, switching_often
 
 BODIES = ["scored", "large", "parked", "transient", "nonsense", "bug", "alone for ever", "scored", "no look", "scored"]
@@ -69,7 +71,12 @@ def said(
     deferred = DeferredCompletion(RecordingCheck())
     answers: list[Any] = []
     act = partial(
-        telemetry.process_concurrently, event, partial(handle, deferred=deferred), deferred, concurrency=concurrency
+        telemetry.process_concurrently,
+        event,
+        partial(handle, deferred=deferred),
+        GroupedSettling(MemoryLedger()),
+        deferred,
+        concurrency=concurrency,
     )
     with switching_often():
         bounded(lambda: answers.append(act()))
@@ -116,10 +123,9 @@ def test_when_the_process_ends_what_was_counted_is_said(
         return Outcome.SCORED, "x"
 
     event = {"Records": [{"messageId": f"m{at}", "body": "x"} for at in range(4)]}
+    nothing = GroupedSettling(MemoryLedger()), DeferredCompletion(RecordingCheck())
     with pytest.raises(error):
-        bounded(
-            lambda: telemetry.process_concurrently(event, fatal, DeferredCompletion(RecordingCheck()), concurrency=2)
-        )
+        bounded(lambda: telemetry.process_concurrently(event, fatal, *nothing, concurrency=2))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (metrics,) = (line for line in lines if "_aws" in line)
     logged = sum(line.get("message") == "ChunksScored" for line in lines)

@@ -1,0 +1,28 @@
+"""The ledger under load, in virtual time; `make torture LOAD=1` runs larger cases."""
+
+from __future__ import annotations
+
+from tests.faults.load.contention import FORMER_POLICY, contend
+
+RATE = 300
+LONGEST_WAIT_S = 30
+
+
+def test_a_hundred_functions_settle_one_job_at_a_good_rate_and_none_waits_long() -> None:
+    report = contend(3_000, 100)
+    assert report.rate >= RATE, report
+    assert report.longest_wait_s <= LONGEST_WAIT_S, report
+    assert report.gave_up == 0, report
+
+
+def test_settled_one_by_one_with_few_tries_they_starve() -> None:
+    """Shows that the simulation sees the contention that settling together avoids."""
+    report = contend(1_000, 100, together=False, policy=FORMER_POLICY)
+    assert report.gave_up > 0, report
+    assert report.longest_wait_s > 10 * LONGEST_WAIT_S, report
+
+
+def test_a_job_with_a_window_is_settled_and_filled_without_a_long_wait() -> None:
+    report = contend(1_000, 20, window=200)
+    assert report.gave_up == 0, report
+    assert report.longest_wait_s <= LONGEST_WAIT_S, report
