@@ -107,6 +107,13 @@ def test_a_reconciler_is_silent_when_no_run_reports() -> None:
     assert state("JobsLate", [0.0, 2.0, 2.0]) is State.ALARM
 
 
+def test_what_the_reconciler_cannot_repair_stays_an_alarm_though_it_is_tried_seldom() -> None:
+    tried = [1.0, 1.0, 1.0, 0.0, 1.0, *[0.0, 0.0, 0.0, 1.0] * 5]
+    assert state("OverdueFailing", [1.0, 1.0]) is State.OK
+    assert {state("OverdueFailing", tried[:count]) for count in range(3, len(tried))} == {State.ALARM}
+    assert state("OverdueFailing", [*tried, *[0.0] * 15]) is State.OK
+
+
 def test_capacity_is_missed_after_longer_than_an_instance_takes_to_start() -> None:
     assert state("NoCapacity", [1.0] * 19 + [0.0]) is State.OK
     assert state("NoCapacity", [1.0] * 20) is State.ALARM

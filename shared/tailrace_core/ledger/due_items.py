@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from tailrace_core.jobs.ranges import RowRange
 
-FIRST_FAILED_CHECK_S = 300.0
-MAX_FAILED_CHECK_S = 3_600.0
-"""Delays after the reconciler's failed checks of a chunk: the first, and the longest."""
+PROMPT_CHECKS = 2
+"""Failed checks of a chunk after which the next run checks it again, behind all others."""
+FIRST_DELAY_S = 600.0
+MAX_DELAY_S = 1_200.0
+"""Delays after further failed checks of a chunk: the first, and the longest. Three failures lie
+within the 75 minutes of the alarm `OverdueFailing`, which stays while they go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,9 @@ class DueItem:
 def failed_check_due_at(due: DueItem, failed: int, now: float) -> float:
     """Return the time of the next check after one that failed; ``failed`` others did before.
 
-    A chunk's delay doubles. A job only moves behind all others that are due: it has to be seen at
-    every run, so that a job past its deadline is counted.
+    The delay of a chunk grows. A job only moves behind all others that are due: it has to be seen
+    at every run, so that one past its deadline is counted.
     """
-    if due.range is None:
+    if due.range is None or failed < PROMPT_CHECKS:
         return now
-    return now + min(FIRST_FAILED_CHECK_S * 2.0 ** min(failed, 16), MAX_FAILED_CHECK_S)
+    return now + min(FIRST_DELAY_S * 2.0 ** min(failed - PROMPT_CHECKS, 16), MAX_DELAY_S)

@@ -163,7 +163,7 @@ class Contention:
         flying = self._window or len(ranges)
         for start in range(0, len(ranges), 25):
             part = [
-                Chunk(job_id=JOB, range=rows, due_at=300.0, **({} if number < flying else {"attempt": 0, "tries": 0}))
+                Chunk(job_id=JOB, range=rows, due_at=300.0, attempt=int(number < flying), tries=int(number < flying))
                 for number, rows in enumerate(ranges[start : start + 25], start)
             ]
             assert run(self._steps.open_chunks(part), self._perform)

@@ -36,6 +36,7 @@ def discard(bench: Bench, chunk: Chunk, attempt: int | None = None) -> Outcome:
         reason="discarded: not worth it",
     )
     outcome, _ = handle(message.to_json(), bench.failures)
+    assert isinstance(outcome, Outcome)
     return outcome
 
 
