@@ -1,0 +1,91 @@
+"""Follow-up of a submit: wait, download and report."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from tailrace.cli.commands.jobs import fetch, summarize_rejects, wait_for
+from tailrace.cli.environment import Environment
+from tailrace.cli.reports import job_reports, reject_reports
+from tailrace.client import Tailrace
+from tailrace.download import targets
+from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.submit.submitter import Submission
+from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.jobs.model import Job, JobState
+
+_DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """The steps after a submit: wait, download, report. Every error gets a note with the job's id."""
+
+    environment: Environment
+    client: Tailrace
+    submission: Submission
+    _: KW_ONLY
+    stack: str | None
+    output: str | None
+    json: bool
+    quiet: bool
+
+    def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> tuple[Job, RejectsSummary | None]:
+        """Print the id; wait and download the result where asked; print the job.
+
+        Returns the job, and why rows of it were rejected.
+        """
+        job = self.submission.job
+        try:
+            if not self.json and self.output != targets.STDOUT:
+                self.environment.put(job.job_id)
+            if wait:
+                job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet)
+            if self.output is not None and job.state in _DELIVERED:
+                fetch(self.environment, self.client, job.job_id, self.output, safe_csv=safe_csv, quiet=self.quiet)
+        except (TailraceError, OSError, KeyboardInterrupt) as exc:
+            if isinstance(exc, TimedOutError):
+                with contextlib.suppress(TailraceError):
+                    job = self.client.status(job.job_id)
+            self._note(exc, job)
+            with contextlib.suppress(OSError):
+                self._put_json(job, None)
+            raise
+        why = summarize_rejects(self.client, job)
+        self._put_json(job, self.output if job.state in _DELIVERED else None, why)
+        return job, why
+
+    def _put_json(self, job: Job, output: str | None, why: RejectsSummary | None = None) -> None:
+        if self.json:
+            put = self.environment.say if self.output == targets.STDOUT else self.environment.put
+            put(job_reports.as_json(_fields(self.submission, job, output, why)))
+
+    def _note(self, error: BaseException, job: Job) -> None:
+        named = f"{job.job_id} --stack {self.stack}"
+        if job.state in _DELIVERED:
+            error.add_note(
+                f"job {job.job_id} is {job.state}; fetch its result with `tailrace download {named} --output FILE`"
+            )
+        elif not getattr(error, "__notes__", ()):
+            error.add_note(f"job {job.job_id} is submitted and goes on; see its state with `tailrace status {named}`")
+
+
+def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSummary | None) -> dict[str, Any]:
+    return {
+        **job_reports.fields(job),
+        "rejects": reject_reports.fields(why),
+        "continued": submission.continued,
+        "chunks_sent": submission.chunks_sent,
+        "chunks_skipped": submission.chunks_skipped,
+        "output": output,
+    }
+
+
+def summary(submission: Submission, job: Job) -> str:
+    """Format the end of a submit in one line."""
+    sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} sent"
+    before = f", {submission.chunks_skipped:,} had been sent before" if submission.continued else ""
+    why = f"; see why with `tailrace rejects {job.job_id}`" if job.rows_rejected and job.state in _DELIVERED else ""
+    return f"{job_reports.summary(job)}; {sent}{before}{why}"

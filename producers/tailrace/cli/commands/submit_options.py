@@ -1,0 +1,137 @@
+"""Options of ``tailrace submit``, one type for each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tailrace import options
+from tailrace.cli import arguments
+from tailrace_core.csv_text.headers import HeaderPolicy
+
+_COLUMNS = "Columns"
+_CHUNKS = "Chunks and limits"
+_MODEL = "Model"
+_AWS = "AWS"
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Files, glob patterns or s3:// addresses to read in this order; - is standard input.",
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Wait, and write the result to this file; - is standard output."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show rows, chunks and costs; send nothing.")]
+JobKey = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="Name of the job: submitting the same input with it again continues the job.",
+        callback=arguments.text,
+    ),
+]
+Header = Annotated[
+    HeaderPolicy,
+    typer.Option(
+        help="strip: the first record is a header and is not sent; repeat: it is sent with every chunk; "
+        "none: the input has no header, its columns are column_1, column_2 …",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+Keep = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Columns to return beside the prediction; not sent.", rich_help_panel=_COLUMNS),
+]
+Drop = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Columns to leave out: neither sent nor returned.", rich_help_panel=_COLUMNS),
+]
+Send = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Columns to send, in this order. Default: all that are neither kept nor dropped.",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+OutputColumns = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B",
+        help="Names of the columns that the model returns.",
+        rich_help_panel=_COLUMNS,
+        callback=arguments.text,
+    ),
+]
+OnBadRow = Annotated[
+    options.OnBadRow,
+    typer.Option(
+        help="Reject rows that would break the model's CSV reader, or stop at the first.", rich_help_panel=_COLUMNS
+    ),
+]
+ChunkRows = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum rows in a chunk.", rich_help_panel=_CHUNKS)]
+ChunkBytes = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="Maximum size of a chunk (500kB, 4MiB); stay below the container's limit.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+MaxAttempts = Annotated[
+    int, typer.Option(min=1, max=100, metavar="N", help="Maximum attempts for a chunk.", rich_help_panel=_CHUNKS)
+]
+MaxRejects = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|P%",
+        help="Fail the job when more rows than this are rejected (10, 2.5%). Default: no limit.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+SplitBudget = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Maximum splits of chunks to isolate bad rows; what is left then is rejected with its chunk. "
+        "Default: 10000, and one more for every 4 rows.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+Window = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Maximum chunks of the job in flight; others wait, so that other jobs get their turn. 0: no limit.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+Deadline = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="Expire the job after this long (90s, 15m, 24h, 7d); 14d at most.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+ContentType = Annotated[str, typer.Option(help="MIME type of the rows sent to the model.", rich_help_panel=_MODEL)]
+Accept = Annotated[str, typer.Option(help="MIME type of the model's response.", rich_help_panel=_MODEL)]
+InvocationTimeout = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME", help="Maximum time the model may take for one chunk; 1h at most.", rich_help_panel=_MODEL
+    ),
+]
+Concurrency = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", help="Uploads in parallel.", rich_help_panel=_AWS)
+]
