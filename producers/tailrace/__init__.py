@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tailrace.async_client import AsyncTailrace
     from tailrace.client import Tailrace
+    from tailrace.operations.open_work import OpenWork
     from tailrace.operations.results import ResultsReader
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
-    from tailrace_core.jobs.model import Job, JobSettings, JobState
+    from tailrace_core.jobs.model import Job, JobSettings, JobState, OnParked
 
 _MODULES = {
     "AsyncTailrace": "tailrace.async_client",
@@ -32,6 +33,8 @@ _MODULES = {
     "JobSettings": "tailrace_core.jobs.model",
     "JobState": "tailrace_core.jobs.model",
     "OnBadRow": "tailrace.options",
+    "OnParked": "tailrace_core.jobs.model",
+    "OpenWork": "tailrace.operations.open_work",
     "Progress": "tailrace.progress",
     "Reject": "tailrace_core.csv_text.rejects",
     "ResultsReader": "tailrace.operations.results",
@@ -54,6 +57,8 @@ __all__ = [
     "JobSettings",
     "JobState",
     "OnBadRow",
+    "OnParked",
+    "OpenWork",
     "Progress",
     "Reject",
     "ResultsReader",

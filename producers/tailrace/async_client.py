@@ -8,6 +8,7 @@ Each submit, estimate and download under way has one thread for its work on file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,6 +27,7 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
 from tailrace.file_thread import FileThread
 from tailrace.job_steps import JobSteps
+from tailrace.operations.open_work import OpenWork
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, silent
@@ -38,6 +40,7 @@ from tailrace.submit.submitter import Submission, SubmitSteps
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.rejects import Reject, read_rejects
+from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job, JobSettings
 from tailrace_core.messages.manifest import Manifest
 
@@ -135,6 +138,10 @@ class AsyncTailrace:
         """See `Tailrace.status`."""
         return await self._run((await self._jobs()).status(job_id))
 
+    async def open_work(self, job_id: str) -> OpenWork:
+        """See `Tailrace.open_work`."""
+        return await self._run((await self._jobs()).open_work(job_id))
+
     async def settings(self, job_id: str) -> JobSettings:
         """See `Tailrace.settings`."""
         return await self._run((await self._jobs()).settings(job_id))
@@ -151,7 +158,14 @@ class AsyncTailrace:
             on_progress(JobProgress(job))
             if job.state.final:
                 return job
-            await self._sleep(schedule.delay_s(job, self._now()))
+            try:
+                delay_s = schedule.delay_s(job, self._now())
+            except TimedOutError as exc:
+                if job.times_parked:
+                    with contextlib.suppress(TailraceError):
+                        (await self.open_work(job_id)).explain(exc, self._name)
+                raise
+            await self._sleep(delay_s)
 
     async def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """See `Tailrace.cancel`."""

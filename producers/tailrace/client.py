@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -20,6 +21,7 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
 from tailrace.job_steps import JobSteps
 from tailrace.operations.facade import Operations
+from tailrace.operations.open_work import OpenWork
 from tailrace.operations.results import ResultsReader
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
@@ -33,6 +35,7 @@ from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
 from tailrace.submit.threaded_sender import ThreadedSender
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.csv_text.rejects import Reject, read_rejects
+from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job, JobSettings
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -145,6 +148,13 @@ class Tailrace:
         """Return the job as it is now."""
         return self._run(self._jobs.status(job_id))
 
+    def open_work(self, job_id: str) -> OpenWork:
+        """Return why chunks of the job are parked, and when its next attempt is due.
+
+        Reads a bounded number of the job's chunks.
+        """
+        return self._run(self._jobs.open_work(job_id))
+
     def settings(self, job_id: str) -> JobSettings:
         """Return the settings that the job was submitted with."""
         return self._run(self._jobs.settings(job_id))
@@ -159,7 +169,8 @@ class Tailrace:
         Bounded by ``timeout_s``, and by the job's deadline and some slack.
 
         Raises:
-            TimedOutError: the time is over; the job goes on.
+            TimedOutError: the time is over; the job goes on. Its notes say why chunks are parked,
+                and with which command to go on.
         """
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         while True:
@@ -167,7 +178,14 @@ class Tailrace:
             on_progress(JobProgress(job))
             if job.state.final:
                 return job
-            self._sleep(schedule.delay_s(job, self._now()))
+            try:
+                delay_s = schedule.delay_s(job, self._now())
+            except TimedOutError as exc:
+                if job.times_parked:
+                    with contextlib.suppress(TailraceError):
+                        self.open_work(job_id).explain(exc, self._name)
+                raise
+            self._sleep(delay_s)
 
     def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
         """Close a job that is under way, and return it as it is then.

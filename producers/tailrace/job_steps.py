@@ -18,6 +18,7 @@ from tailrace.download.rejects_summary.summary import (
     settled_in,
     summarize_rejects,
 )
+from tailrace.operations.open_work import OpenWork, open_work
 from tailrace.submit.closing import end_job
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import InputError, NotFoundError
@@ -44,6 +45,11 @@ class JobSteps:
         if job is None:
             raise self._unknown(job_id)
         return job
+
+    def open_work(self, job_id: str) -> Steps[OpenWork]:
+        """Read what is parked and queued of the job, in a bounded number of calls."""
+        job = yield from self.status(job_id)
+        return (yield from open_work(job, self._ledger))
 
     def settings(self, job_id: str) -> Steps[JobSettings]:
         """Read the settings that the job was submitted with."""

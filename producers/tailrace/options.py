@@ -15,7 +15,7 @@ from tailrace.records.columns import ColumnPlan
 from tailrace.records.cutting import Cut
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import JobSettings
+from tailrace_core.jobs.model import JobSettings, OnParked
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
 E = TypeVar("E", bound=StrEnum)
@@ -66,6 +66,8 @@ class SubmitOptions:
     invocation_timeout_s: int = 900
     window: int = DEFAULT_WINDOW
     """Maximum chunks in flight; a job of no more chunks is not held back by it. 0 for no limit."""
+    on_parked: OnParked = OnParked.WAIT
+    """``fail`` ends the job when a chunk needs an operator; by default it waits for one."""
     content_type: str = "text/csv"
     accept: str = "text/csv"
     endpoint_name: str | None = None
@@ -74,6 +76,7 @@ class SubmitOptions:
     def __post_init__(self) -> None:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
+        self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
         for name in ("keep", "drop", "send", "output_columns"):
             value = getattr(self, name)
             self._set(name, parse_names(value) if isinstance(value, str) else tuple(value))
@@ -131,6 +134,7 @@ class SubmitOptions:
                 request_ttl_s=self.request_ttl_s,
                 invocation_timeout_s=self.invocation_timeout_s,
                 window=self.window,
+                on_parked=self.on_parked,
             )
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]

@@ -8,11 +8,13 @@ from tests.faults.dataset import Dataset
 from tests.faults.injection import Schedule
 from tests.faults.simulation import Simulation
 
-_OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
+_OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k", split_budget=0)
 
 
 def parked_simulation(data: Dataset, schedule: Schedule) -> tuple[Simulation, str, list[Chunk]]:
     """Run a job until every chunk is parked because the endpoint fails.
+
+    Without a split budget, no row is tried alone.
 
     Returns the simulation, the job's id and its chunks.
     """

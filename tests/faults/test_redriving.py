@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tailrace.operations.parked import ParkedChunkId, ParkedStatus
+from tailrace.options import SubmitOptions
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Schedule, fault_kinds_of
@@ -19,6 +20,7 @@ from tests.faults.pairs import pair_share, sweep_pairs
 from tests.faults.parked_simulation import parked_simulation
 from tests.faults.simulation import Simulation
 
+FIRST_BACKOFF_S = 5.0
 _GOOD = Dataset.of(b"1", b"2", b"3")
 
 
@@ -126,7 +128,7 @@ def test_a_chunk_is_shown_with_its_rows_and_what_the_container_said() -> None:
     sim, job_id, chunks = parked_simulation(_GOOD, Schedule())
     _, client = sim.producer(OPERATOR)
     details = client.operations.parked.details(ParkedChunkId(job_id, chunks[0].range))
-    assert details.first_rows == "1"
+    assert details.first_rows == "1\n2"
     assert details.failure == "no worker"
     assert details.parked.event is not None
     assert "redrive" in details.parked.event.advice
@@ -141,3 +143,65 @@ def test_nothing_is_redriven_past_the_deadline() -> None:
     _, client = sim.producer(OPERATOR)
     with pytest.raises(InputError, match="deadline"):
         client.operations.redriving.redrive(ParkedChunkId(job_id, chunks[0].range))
+
+
+def _failing_redriven(sim: Simulation, name: ParkedChunkId) -> Chunk:
+    """Redrive a parked chunk while the endpoint is down, until its next attempt is queued."""
+    _, client = sim.producer(OPERATOR)
+    client.operations.redriving.redrive(name)
+    sim.pump()
+    found = sim.ledger.chunk(name.job_id, name.range)
+    assert found is not None
+    assert found.retry is not None
+    return found
+
+
+def test_backoff_begins_anew_with_a_redrive() -> None:
+    sim, job_id, chunks = parked_simulation(_GOOD, Schedule())
+    name = ParkedChunkId(job_id, chunks[0].range)
+    for redrives in range(1, 4):
+        found = _failing_redriven(sim, name)
+        assert found.retry is not None
+        assert (found.tries, found.retry.tries, found.redrives) == (1, 2, redrives)
+        assert found.attempts_since_redrive == 1
+        assert found.retry.at - sim.cloud.clock() <= FIRST_BACKOFF_S
+        _park_again(sim, name)
+
+
+def test_a_queued_attempt_that_is_hurried_is_made_once() -> None:
+    sim, job_id, chunks = parked_simulation(_GOOD, Schedule())
+    name = ParkedChunkId(job_id, chunks[0].range)
+    queued = _failing_redriven(sim, name)
+    sim.endpoint.down = False
+    _, client = sim.producer(OPERATOR)
+    for _ in range(2):
+        assert client.operations.redriving.hurry(name).action == "hurried"
+    before = sim.cloud.clock()
+    sim.pump()
+    found = sim.ledger.chunk(job_id, name.range)
+    assert found is not None
+    assert (found.state, found.attempt, sim.cloud.clock()) == (ChunkState.SCORED, queued.attempt + 1, before)
+    with pytest.raises(InputError, match="has no attempt that waits"):
+        client.operations.redriving.hurry(name)
+    sim.operator = True
+    sim.drain()
+    check(sim, job_id, _GOOD)
+    made = [each.inference_id for each in sim.endpoint.accepted if each.inference_id == str(found.inference_id)]
+    assert len(made) == 1, "the later message of the same attempt did nothing"
+
+
+def test_all_queued_attempts_of_a_job_are_hurried_held_ones_too() -> None:
+    sim = Simulation(Schedule(), operator=False)
+    sim.endpoint.down = True
+    job_id = sim.submit(_GOOD.text, SubmitOptions(keep="id", chunk_rows=3, max_attempts=1))
+    assert job_id is not None
+    sim.pump()
+    sim.endpoint.down = False
+    _, client = sim.producer(OPERATOR)
+    assert [each.detail for each in client.operations.redriving.hurry_all(job_id)] == ["only shown"] * 2
+    assert len(list(client.operations.redriving.hurry_all(job_id, confirmed=True))) == 2
+    before = sim.cloud.clock()
+    sim.pump()
+    assert (sim.job(job_id).state, sim.cloud.clock()) == (JobState.COMPLETED, before)
+    sim.drain()
+    check(sim, job_id, _GOOD)

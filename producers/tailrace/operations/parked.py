@@ -83,12 +83,19 @@ class ParkedChunk:
         """How often it has been redriven."""
         return 0 if self.chunk is None else self.chunk.redrives
 
+    @property
+    def queued(self) -> bool:
+        """True if its next attempt waits for its delay."""
+        chunk = self.chunk
+        return self.status is ParkedStatus.UNDER_WAY and chunk is not None and chunk.retry is not None
+
     def refusal(self, *, force: bool = False) -> str | None:
         """Return why it cannot be redriven now, as text; None when it can be."""
         if self.status is ParkedStatus.ARRIVING:
             return "it is just being parked: try again in a minute"
         if self.status.stale:
-            return f"it does not need a person any more: {self.status_text}"
+            more = "; --now makes its next attempt at once" if self.queued else ""
+            return f"it does not need a person any more: {self.status_text}{more}"
         if self.redrives >= MAX_REDRIVES and not force:
             return (
                 f"it was redriven {self.redrives} times already: fix the cause first, then use --force, or discard it"

@@ -91,6 +91,20 @@ class ParkedQueue:
             if chunk.parked:
                 yield self._of_chunk(job, chunk)
 
+    def queued_of_job(self, job_id: str) -> Iterable[ParkedChunk]:
+        """Yield the chunks of a job whose next attempt waits for its delay, from the ledger.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        job = self._ledger.job(job_id)
+        if job is None:
+            raise InputError(f"there is no job {job_id}; list jobs with `tailrace jobs`")
+        for chunk in self._ledger.chunks(job_id):
+            parked = self._of_chunk(job, chunk)
+            if parked.queued:
+                yield parked
+
     def receive(self, *, max_messages: int, timeout_s: float, visibility_timeout_s: int) -> ParkedListing:
         """Receive messages and hide them for ``visibility_timeout_s``; the caller releases or deletes them."""
         found = scan(

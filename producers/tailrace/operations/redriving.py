@@ -38,7 +38,8 @@ class RedriveResult:
 
     parked: ParkedChunk
     action: str
-    """``redriven``, ``discarded``, ``cleared`` (a stale message) or ``left``."""
+    """``redriven``, ``hurried`` (a queued attempt), ``discarded``, ``cleared`` (a stale message) or
+    ``left``."""
     detail: str = ""
     messages_deleted: int = 0
 
@@ -108,6 +109,22 @@ class ParkedRedriver:
         act = functools.partial(self._redrive_one, force=force, note=note, confirmed=confirmed)
         return RedriveRun(self._each(listing, job_id, act), listing.complete)
 
+    def hurry(self, name: ParkedChunkId) -> RedriveResult:
+        """Make a chunk's queued attempt at once; its message becomes stale.
+
+        Raises:
+            InputError: no attempt of the chunk is queued.
+        """
+        parked = self._parked.find(name)
+        if not parked.queued:
+            raise InputError(f"chunk {name.range.name} of job {name.job_id} has no attempt that waits for its delay")
+        return self._hurry(parked)
+
+    def hurry_all(self, job_id: str, *, confirmed: bool = False) -> Iterator[RedriveResult]:
+        """Make all queued attempts of a job at once; unless ``confirmed``, only report them."""
+        for parked in self._parked.queued_of_job(job_id):
+            yield self._hurry(parked) if confirmed else RedriveResult(parked, "hurried", "only shown")
+
     def discard(self, name: ParkedChunkId, reason: str = NO_REASON) -> RedriveResult:
         """Discard a parked chunk: its rows are rejected with the reason, moments later.
 
@@ -127,6 +144,16 @@ class ParkedRedriver:
         return RedriveResult(parked, "discarded", reason, self._delete_messages(parked))
 
     # -- inside
+
+    def _hurry(self, parked: ParkedChunk) -> RedriveResult:
+        chunk = parked.chunk
+        if chunk is not None and chunk.retry is not None:
+            # An attempt that was begun and not accepted is made itself; otherwise the next one is.
+            message = RetryDue.of(
+                chunk, attempt=chunk.attempt + chunk.invoked, tries=chunk.retry.tries, reason=chunk.reason or ""
+            )
+            self._retries.send(message.to_json())
+        return RedriveResult(parked, "hurried", parked.status_text)
 
     def _each(
         self, listing: ParkedListing, job_id: str | None, act: Callable[[ParkedChunk], RedriveResult]

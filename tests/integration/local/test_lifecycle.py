@@ -17,7 +17,7 @@ import pytest
 
 from tailrace_local.cloud.settings import CloudSettings
 from tailrace_local.control.launch import Launcher, is_up, settings_for
-from tailrace_local.control.teardown import end_all
+from tailrace_local.control.teardown import CLOUD, end_all
 from tailrace_local.control.up_down import CloudOptions, LocalCloud, StepReporter
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import BuildError, LocalCloudError, StartError, StateDirectoryError
@@ -38,10 +38,12 @@ def state(tmp_path: Path) -> Iterator[StateDirectory]:
     end_all(found, grace_s=1)
 
 
-def sleeper(state: StateDirectory, *, program: str = "import time; time.sleep(60)") -> ProcessGroup:
+def sleeper(
+    state: StateDirectory, *, program: str = "import time; time.sleep(60)", what: str = "sleeper"
+) -> ProcessGroup:
     return ProcessGroup.start(
         [sys.executable, "-c", program],
-        what="sleeper",
+        what=what,
         records=state.processes,
         environment={},
         cwd=state.root,
@@ -62,6 +64,22 @@ def test_a_recorded_process_is_ended(state: StateDirectory) -> None:
     assert end_all(state, grace_s=5) == 1
     assert not group.record.members()
     assert not group.running
+
+
+def test_processes_that_the_cloud_itself_ends_count_too(state: StateDirectory) -> None:
+    child = sleeper(state)
+    ends_child = f"""
+import os, signal, time
+from pathlib import Path
+signal.signal(signal.SIGTERM, lambda *_: (os.kill({child.record.pid}, signal.SIGKILL), os._exit(0)))
+Path("ready").touch()
+time.sleep(60)
+"""
+    cloud = sleeper(state, program=ends_child, what=CLOUD)
+    eventually((state.root / "ready").exists, what="the handler of SIGTERM")
+    assert end_all(state, cloud_grace_s=5, grace_s=5) == 2
+    assert not cloud.running
+    assert not child.running
 
 
 def test_a_process_that_ignores_sigterm_is_killed(state: StateDirectory) -> None:

@@ -121,7 +121,7 @@ def down(*, state_dir: StateDir = None) -> None:
     """
     with report_errors():
         ended = LocalCloud(Workspace.here(), state(state_dir)).down(say)
-    say(f"the local cloud is down ({ended} processes ended)" if ended else "the local cloud is down")
+    say(f"the local cloud is down ({ended} process{'es' * (ended != 1)} ended)" if ended else "the local cloud is down")
 
 
 @app.command()

@@ -21,16 +21,23 @@ def end_all(
     grace_s: float = 5.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """End the cloud, which ends its children, then the rest; return how many had to be ended."""
+    """End the cloud, which ends its children, then the rest; return how many processes ended."""
     records = list(state.records().values())
-    cloud = [record for record in records if record.what == CLOUD]
-    ended = _end(cloud, cloud_grace_s, say)
+    running = _members(records)
+    _end([record for record in records if record.what == CLOUD], cloud_grace_s, say)
     # Read again: the cloud may have started processes while it ended, and has removed the records
     # of those it ended.
-    return ended + _end(state.records().values(), grace_s, say)
+    left = list(state.records().values())
+    running |= _members(left)
+    _end(left, grace_s, say)
+    return len(running)
 
 
-def _end(records: Iterable[ProcessRecord], grace_s: float, say: Callable[[str], None]) -> int:
+def _members(records: Iterable[ProcessRecord]) -> set[psutil.Process]:
+    return {process for record in records for process in record.members()}
+
+
+def _end(records: Iterable[ProcessRecord], grace_s: float, say: Callable[[str], None]) -> None:
     groups = {record: found for record in records if (found := record.members())}
     for record in groups:
         say(f"ending {record.what} (pid {record.pid})")
@@ -42,4 +49,3 @@ def _end(records: Iterable[ProcessRecord], grace_s: float, say: Callable[[str], 
         if record.members():
             record.signal(signal.SIGKILL)
     psutil.wait_procs([process for record in groups for process in record.members()], timeout=5)
-    return len(left)

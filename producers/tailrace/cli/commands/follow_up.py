@@ -42,7 +42,7 @@ class FollowUp:
             if not self.json and self.output != targets.STDOUT:
                 self.environment.put(job.job_id)
             if wait:
-                job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet)
+                job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet, stack=self.stack)
             if self.output is not None and job.state in _DELIVERED:
                 fetch(self.environment, self.client, job.job_id, self.output, safe_csv=safe_csv, quiet=self.quiet)
         except (TailraceError, OSError, KeyboardInterrupt) as exc:
@@ -85,7 +85,7 @@ def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSu
 
 def summary(submission: Submission, job: Job) -> str:
     """Format the end of a submit in one line."""
-    sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} sent"
-    before = f", {submission.chunks_skipped:,} had been sent before" if submission.continued else ""
+    sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} submitted"
+    before = f", {submission.chunks_skipped:,} had been submitted before" if submission.continued else ""
     why = f"; see why with `tailrace rejects {job.job_id}`" if job.rows_rejected and job.state in _DELIVERED else ""
     return f"{job_reports.summary(job)}; {sent}{before}{why}"

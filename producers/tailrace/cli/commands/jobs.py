@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.printable import printable
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.operations.open_work import OpenWork
+from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job
 
 
-def wait_for(environment: Environment, client: Tailrace, job_id: str, timeout_s: float | None, *, quiet: bool) -> Job:
-    """Wait with progress; when interrupted or timed out, note on the error that the job goes on."""
+def wait_for(
+    environment: Environment, client: Tailrace, job_id: str, timeout_s: float | None, *, quiet: bool, stack: str | None
+) -> Job:
+    """Wait with progress; when interrupted or timed out, note on the error that the job goes on.
+
+    When a chunk is parked meanwhile, says why, and with which command to go on.
+    """
     try:
         with reporting(environment, quiet=quiet) as report:
-            return client.wait(job_id, timeout_s=timeout_s, on_progress=report)
+            explaining = silent if quiet else _explain_parked(environment, client, stack or "")
+
+            def on_progress(moment: Progress | JobProgress | DownloadProgress) -> None:
+                report(moment)
+                explaining(moment)
+
+            return client.wait(job_id, timeout_s=timeout_s, on_progress=on_progress)
     except (KeyboardInterrupt, TimedOutError) as exc:
         exc.add_note(f"job {job_id} goes on; wait again with `tailrace wait {job_id}`")
         raise
@@ -37,6 +52,20 @@ def summarize_rejects(client: Tailrace, job: Job) -> RejectsSummary | None:
         return client.rejects_summary(job.job_id) if job.rows_rejected else None
     except TailraceError:
         return None
+
+
+def _explain_parked(environment: Environment, client: Tailrace, stack: str) -> OnProgress:
+    known = [0]
+
+    def explain(moment: Progress | JobProgress | DownloadProgress) -> None:
+        if not isinstance(moment, JobProgress) or moment.job.times_parked <= known[0] or moment.job.state.final:
+            return
+        known[0] = moment.job.times_parked
+        with contextlib.suppress(TailraceError):
+            for hint in client.open_work(moment.job.job_id).hints(stack):
+                environment.say(f"tailrace: {printable(hint)}")
+
+    return explain
 
 
 def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
@@ -71,6 +100,8 @@ def status(
 ) -> None:
     """Show the state and the counters of a job; exit with 0 whatever its state.
 
+    Also shows why chunks are parked, the command that goes on with them, and when the next attempt is due.
+
     Example:
       tailrace status 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --json
     """
@@ -78,10 +109,13 @@ def status(
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         job = client.status(job_id)
         why = summarize_rejects(client, job)
+        work = OpenWork(job_id) if job.state.final else client.open_work(job_id)
+    name = stack or ""
     if json_:
-        environment.put(job_reports.as_json({**job_reports.fields(job), "rejects": reject_reports.fields(why)}))
+        fields = job_reports.status_fields(job, work, name)
+        environment.put(job_reports.as_json({**fields, "rejects": reject_reports.fields(why)}))
         return
-    environment.put(job_reports.as_text(job))
+    environment.put(job_reports.status_text(job, work, name))
     report = reject_reports.text(job, why, stack=stack)
     if report:
         environment.put(report)
@@ -110,10 +144,11 @@ def wait(
     timeout_s = None if timeout is None else duration_s(timeout)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         try:
-            job = wait_for(environment, client, job_id, timeout_s, quiet=quiet)
+            job = wait_for(environment, client, job_id, timeout_s, quiet=quiet, stack=stack)
         except TimedOutError:
             if json_:
-                environment.put(job_reports.as_json(job_reports.fields(client.status(job_id))))
+                job, work = client.status(job_id), client.open_work(job_id)
+                environment.put(job_reports.as_json(job_reports.status_fields(job, work, stack or "")))
             raise
         why = summarize_rejects(client, job)
     if json_:

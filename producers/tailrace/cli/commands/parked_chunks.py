@@ -116,6 +116,10 @@ def redrive(
     force: Annotated[
         bool, typer.Option("--force", help=f"Redrive chunks again that were redriven {MAX_REDRIVES} times.")
     ] = False,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Also make attempts at once that wait for their delay; with --all, name the --job."),
+    ] = False,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was fixed, to record with the chunk.")] = None,
     yes: Yes = False,
     most: Most = MAX_MESSAGES,
@@ -136,19 +140,28 @@ def redrive(
       tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --edit rows.csv
 
       tailrace parked redrive --all --stack demand --yes
+
+      tailrace parked redrive --all --job 01JD0WAWQSRPH4P5HK2ZTF1J2N --now --stack demand --yes
     """
     environment = of(context)
+    if now and (edit is not None or (all_ and job is None)):
+        raise InputError("--now needs one chunk (JOB RANGE) without --edit, or --all with --job")
     if bool(chunk) is all_ or (job is not None and not all_) or (edit is not None and all_):
         raise InputError("name one chunk (JOB RANGE), with or without --edit; or give --all, with or without --job")
     rows = None if edit is None else _read(environment, edit)
     name = None if not chunk else ParkedChunkId.parse(*chunk)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         redriving = client.operations.redriving
+        if name is not None and now and client.operations.parked.find(name).queued:
+            _put(environment, redriving.hurry(name), json_=json_)
+            return
         if name is not None:
             _put(environment, redriving.redrive(name, force=force, note=note, edit=rows), json_=json_)
             return
         found = redriving.redrive_all(job, force=force, note=note, confirmed=yes, max_messages=most)
         for done in found.chunks:
+            _put(environment, done, json_=json_, confirmed=yes)
+        for done in redriving.hurry_all(job, confirmed=yes) if now and job is not None else ():
             _put(environment, done, json_=json_, confirmed=yes)
     if not found.complete:
         environment.say(_INCOMPLETE)

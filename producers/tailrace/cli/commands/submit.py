@@ -19,6 +19,7 @@ from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.sources.origins import local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.model import OnParked
 
 
 @guarded
@@ -46,6 +47,7 @@ def submit(
     max_rejects: submit_options.MaxRejects = None,
     split_budget: submit_options.SplitBudget = None,
     window: submit_options.Window = DEFAULT_WINDOW,
+    on_parked: submit_options.OnParked = OnParked.WAIT,
     deadline: submit_options.Deadline = "24h",
     content_type: submit_options.ContentType = "text/csv",
     accept: submit_options.Accept = "text/csv",
@@ -84,6 +86,7 @@ def submit(
         deadline_s=duration_s(deadline),
         invocation_timeout_s=int(duration_s(invocation_timeout)),
         window=window,
+        on_parked=on_parked,
         content_type=content_type,
         accept=accept,
     )

@@ -9,6 +9,7 @@ import typer
 from tailrace import options
 from tailrace.cli import arguments
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.jobs import model
 
 _COLUMNS = "Columns"
 _CHUNKS = "Chunks and limits"
@@ -113,6 +114,13 @@ Window = Annotated[
         min=0,
         metavar="N",
         help="Maximum chunks of the job in flight; others wait, so that other jobs get their turn. 0: no limit.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
+OnParked = Annotated[
+    model.OnParked,
+    typer.Option(
+        help="wait: a chunk that no retry can fix waits for an operator; fail: it fails the job at once.",
         rich_help_panel=_CHUNKS,
     ),
 ]

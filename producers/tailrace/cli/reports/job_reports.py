@@ -10,6 +10,7 @@ from typing import Any
 from tailrace.cli.printable import printable
 from tailrace.cli.quantities import shown_bytes
 from tailrace.cli.reports.columns import align
+from tailrace.operations.open_work import OpenWork
 from tailrace.submit.estimates import Estimate
 from tailrace_core.jobs.model import Job
 
@@ -41,11 +42,40 @@ def as_json(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def as_text(job: Job) -> str:
-    """Format a job in a few lines."""
-    lines = {name: value for name, value in fields(job).items() if value is not None}
+def status_fields(job: Job, work: OpenWork, stack: str) -> dict[str, Any]:
+    """Return a job with its open work as a JSON object; at most the first few parked chunks."""
+    return {
+        **fields(job),
+        "chunks_parked": work.parked_count,
+        "chunks_held": work.held_count,
+        "chunks_all_read": work.complete,
+        "next_attempt_at": None if work.next_attempt_at is None else _time(work.next_attempt_at),
+        "parked": [
+            {
+                "range": each.range.name,
+                "first_row": each.range.first_row,
+                "rows": each.range.rows,
+                "attempt": each.attempt,
+                "redrives": each.redrives,
+                "reason": each.reason,
+                "command": work.redrive_command(stack, each),
+            }
+            for each in work.parked
+        ],
+    }
+
+
+def status_text(job: Job, work: OpenWork, stack: str) -> str:
+    """Format a job with its open work in a few lines."""
+    values = status_fields(job, work, stack)
+    del values["parked"]
+    all_read = values.pop("chunks_all_read")
+    lines = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, lines)) + 1
-    return "\n".join(f"{name + ':':{width}} {printable(value)}" for name, value in lines.items())
+    text = [f"{name + ':':{width}} {printable(value)}" for name, value in lines.items()]
+    text += [printable(hint) for hint in work.hints(stack)]
+    text += [] if all_read else ["the job has more chunks than were read: `tailrace parked list --job` reads all"]
+    return "\n".join(text)
 
 
 def summary(job: Job) -> str:

@@ -16,6 +16,7 @@ from tailrace.client import Tailrace
 from tailrace.download.rejects_summary.missing_values import MissingValues
 from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.operations.open_work import OpenWork
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, Progress
 from tailrace.submit.estimates import Estimate
@@ -64,6 +65,9 @@ class FakeClient:
         if self.raises is not None:
             raise self.raises
         return self.ends_as
+
+    def open_work(self, job_id: str) -> OpenWork:
+        return OpenWork(job_id)
 
     def wait(self, _: str, *, timeout_s: float | None, on_progress: OnProgress) -> Job:
         self.asked.update(timeout_s=timeout_s)
@@ -280,7 +284,7 @@ def test_wrong_usage_exits_with_2(invoke: Callable[..., Result], arguments: tupl
 def test_the_summary_counts_in_words_and_leads_to_the_rejected_rows(invoke: Callable[..., Result]) -> None:
     end = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1)
     said = invoke(FakeClient(end), "submit", "a.csv", "--wait").err.splitlines()[-1]
-    assert said.endswith(f"; 1 chunk sent; see why with `tailrace rejects {_JOB}`")
+    assert said.endswith(f"; 1 chunk submitted; see why with `tailrace rejects {_JOB}`")
 
 
 def test_less_than_a_byte_is_named_as_what_it_is(invoke: Callable[..., Result]) -> None:

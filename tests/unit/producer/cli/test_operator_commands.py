@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,60 @@ def test_what_is_for_a_spreadsheet_holds_no_formula_and_the_parts_stay_as_they_a
     assert safe == data.result.decode().replace("=1+1", "'=1+1")
     assert bench.run("download", job_id, "--quiet") == data.result.decode()
     assert bench.run("rejects", job_id) == 'row,reason,id,x\n1,"2 fields expected, 3 found",-2,3,3\n'
+
+
+def test_status_says_why_chunks_are_parked_and_which_command_goes_on(bench: Bench) -> None:
+    text = bench.run("status", bench.job_id)
+    assert "chunk 000000000000-2 is parked: ClientError: Received server error (500)" in text
+    assert f"tailrace parked redrive --all --job {bench.job_id} --stack stack --yes" in text
+    (found,) = bench.lines("status", bench.job_id)
+    assert found["chunks_parked"] == len(found["parked"]) == 2
+    first = found["parked"][0]
+    assert (first["range"], first["rows"], first["redrives"]) == ("000000000000-2", 2, 0)
+    assert "(500)" in first["reason"]
+    assert first["command"] == f"tailrace parked redrive {bench.job_id} 000000000000-2 --stack stack"
+    assert found["next_attempt_at"] is None
+
+
+def test_wait_says_why_chunks_are_parked_at_once_and_when_its_time_is_over(bench: Bench) -> None:
+    assert bench.run("wait", bench.job_id, "--timeout", "1s") == ""
+    assert bench.code == 1
+    assert bench.err.count("chunk 000000000000-2 is parked: ClientError: Received server error (500)") == 2
+    assert "parked redrive --all" in bench.err
+    assert bench.run("wait", bench.job_id, "--timeout", "1s", "--json", "--quiet").count("(500)") == 2
+    assert bench.err.count("chunk 000000000000-2 is parked") == 1
+
+
+def test_status_says_when_the_next_attempt_is_due_and_now_makes_it(bench: Bench) -> None:
+    sim = bench.sim
+    bench.run("parked", "redrive", bench.job_id, "0-2")
+    sim.pump()
+    (found,) = bench.lines("status", bench.job_id)
+    due_at = datetime.fromisoformat(found["next_attempt_at"]).timestamp()
+    assert sim.cloud.clock() <= due_at + 1 <= sim.cloud.clock() + 7
+    assert "next_attempt_at:" in bench.run("status", bench.job_id)
+
+    bench.run("parked", "redrive", bench.job_id, "0-2")
+    assert "--now makes its next attempt at once" in bench.err
+    (done,) = bench.lines("parked", "redrive", bench.job_id, "0-2", "--now")
+    assert (done["action"], done["done"]) == ("hurried", True)
+    assert bench.sent(names.RETRIES)[-1]["attempt"] == 5
+    assert "would be hurried" in bench.run("parked", "redrive", "--all", "--job", bench.job_id, "--now")
+    bench.run("parked", "redrive", "--all", "--now", "--yes")
+    assert (bench.code, "--now needs" in bench.err) == (2, True)
+
+
+def test_a_job_that_fails_when_a_chunk_needs_an_operator_exits_as_failed(tmp_path: Path) -> None:
+    sim = Simulation(operator=False)
+    sim.endpoint.down = True
+    source = tmp_path / "in.csv"
+    source.write_bytes(_DATA.text)
+    bench = Bench(sim, "")
+    bench.run("submit", str(source), "--keep", "id", "--on-parked", "fail", "--job-key", "k")
+    bench.job_id = sim.ledger.jobs(1)[0].job_id
+    sim.drain()
+    (found,) = bench.lines("wait", bench.job_id)
+    assert (found["state"], found["rows_cancelled"], bench.code) == ("failed", 3, 4)
+    assert "need an operator" in found["reason"]
+    assert "(500)" in found["reason"]
+    assert not sim.cloud.queue(names.PARKED).messages
