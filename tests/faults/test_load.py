@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults.load.backlog import work_off
 from tests.faults.load.contention import FORMER_POLICY, contend
 
 RATE = 300
@@ -26,3 +27,10 @@ def test_a_job_with_a_window_is_settled_and_filled_without_a_long_wait() -> None
     report = contend(1_000, 20, window=200)
     assert report.gave_up == 0, report
     assert report.longest_wait_s <= LONGEST_WAIT_S, report
+
+
+def test_a_backlog_is_worked_off_at_a_rate_that_takes_a_hundred_thousand_chunks_in_an_hour() -> None:
+    report = work_off(12_000)
+    assert report.chunks / report.minutes >= 100_000 / 60, report
+    assert report.small_minutes <= 1, report
+    assert report.expired_minutes <= 5, report

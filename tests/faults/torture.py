@@ -2,7 +2,8 @@
 
 ``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every
 scenario instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among
-1,000,000. ``--deployed`` plays rounds of random jobs on the deployed local stack.
+1,000,000. ``--load`` simulates the ledger under load. ``--deployed`` plays rounds of random jobs on
+the deployed local stack.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.deployed.torture import play_on
 from tests.faults.injection import Fault, FaultKind, Schedule
+from tests.faults.load.report import load_reports
 from tests.faults.operator_cases import OPERATOR, SEVERAL
 from tests.faults.pairs import Run, sweep_pairs
 from tests.faults.poison import run_poison_job
@@ -109,10 +111,15 @@ def main(arguments: list[str]) -> int:
         metavar="K/N",
         help="of the pairs, for N machines",
     )
+    parser.add_argument("--load", action="store_true", help="simulate contention and a backlog in the ledger instead")
     parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
     chosen = parser.parse_args(arguments)
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
+    if chosen.load:
+        for line in load_reports(int(chosen.seed)):
+            print(line, flush=True)
+        return 0
     if chosen.poison:
         print(run_poison_job(1_000_000, 1_000, 10_000))
         return 0

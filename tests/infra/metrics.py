@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.reconcile_jobs.service import Finding
+from tailrace_consumers.reconcile_jobs.visits import Finding
 
 Names = frozenset[str]
 ENDPOINT, VARIANT = frozenset({"EndpointName"}), frozenset({"EndpointName", "VariantName"})

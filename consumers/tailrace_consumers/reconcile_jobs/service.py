@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
@@ -22,6 +20,7 @@ from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore
+from tailrace_consumers.reconcile_jobs.visits import Finding, ReadJob, Visit, take_turns
 from tailrace_consumers.runtime.batches import handle_concurrently
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
@@ -42,58 +41,17 @@ When none is in flight, nobody else invokes them.
 """
 ANSWER_GRACE_S = 900.0
 """Time beyond an attempt's TTL and timeout before it is given up."""
-MAX_CHUNKS_PER_SHARD = 12_500
-"""Due chunks that a run lists, for each of the index's 8 shards; it handles a fifth in its time."""
+MAX_CHUNKS_PER_SHARD = 2_500
+"""Due chunks of a job that a run lists, in each of 8 shards: twice what it can handle in its time."""
 CONCURRENCY = 8
 """Items handled at once: they mostly wait for AWS."""
+JOB_READ_S = 5.0
+"""Time for which a run's checks of chunks use a job as it was read."""
 MAX_CANCELLED_PER_RUN = 5_000
 DEADLINE_GRACE_S = 900.0
 """Time past its deadline before a job counts as late: three runs could have ended it."""
 NO_CONFIRMATION = "the ledger holds no confirmation that the previous attempt was invoked"
 NO_ANSWER = "no answer within the request's time to live and the invocation's timeout"
-
-
-class Finding(StrEnum):
-    """The result of reconciling a due item; each value is the name of the metric that counts it."""
-
-    SETTLED = "OverdueSettled"
-    """Already settled: the index lags behind."""
-    WAITING = "OverdueWaiting"
-    LOST_SUCCESS = "NotificationsLostSuccess"
-    LOST_FAILURE = "NotificationsLostFailure"
-    UNCONFIRMED = "AttemptsUnconfirmed"
-    UNANSWERED = "AttemptsUnanswered"
-    PARKED = "ChunksParked"
-    CANCELLED = "ChunksCancelled"
-    EXPIRED = "JobsExpired"
-    CLOSING = "JobsClosing"
-    FINISHED = "JobsFinishedLate"
-    FAILED = "OverdueFailed"
-    """An error; the item is tried again later, a chunk after a growing delay."""
-
-
-@dataclass(slots=True)
-class Visit:
-    """A due item in one run, and what became of it."""
-
-    due: DueItem
-    finding: Finding | None = None
-    """None if the run's time was over before."""
-    error: str | None = None
-    unexpected: Exception | None = None
-    """An error outside the `TailraceError` tree; the run fails with it in the end."""
-    late: bool = False
-    """True for an unfinished job that is past its deadline."""
-
-
-def take_turns(chunks: Iterable[DueItem]) -> list[DueItem]:
-    """Order chunks so that jobs take turns, each with its longest overdue chunk first."""
-    turns: Counter[str] = Counter()
-    ordered: list[tuple[int, DueItem]] = []
-    for due in sorted(chunks, key=lambda each: each.due_at):
-        ordered.append((turns[due.job_id], due))
-        turns[due.job_id] += 1
-    return [due for _, due in sorted(ordered, key=lambda each: each[0])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +85,8 @@ class ReconcileJobs:
         jobs = sorted((each for each in due if each.range is None), key=lambda each: each.due_at)
         visits = [Visit(each) for each in (*jobs, *take_turns(each for each in due if each.range is not None))]
         try:
-            handle_concurrently(partial(self._visit, started + seconds), visits, concurrency=self.concurrency)
+            visit = partial(self._visit, started + seconds, {})
+            handle_concurrently(visit, visits, concurrency=self.concurrency)
         finally:
             self.meter.record(Metric.JOBS_PAST_DEADLINE, len({each.due.job_id for each in visits if each.late}))
         unexpected = next((each.unexpected for each in visits if each.unexpected is not None), None)
@@ -137,7 +96,7 @@ class ReconcileJobs:
             each.error for each in visits if each.error is not None
         ]
 
-    def _visit(self, until: float, visit: Visit) -> None:
+    def _visit(self, until: float, jobs: dict[str, ReadJob], visit: Visit) -> None:
         """Reconcile one item unless the time is over; postpone it if that fails."""
         due = visit.due
         now = self.attempts.now()
@@ -147,15 +106,29 @@ class ReconcileJobs:
         if now >= until:
             return
         try:
-            job = self.ledger.job(due.job_id)
+            job = self._job(due, jobs)
             visit.late = job is not None and self._is_late(job)
             visit.finding = self._reconcile(job, due)
+            if visit.finding is Finding.EXPIRED:
+                jobs.pop(due.job_id, None)
         except Exception as exc:  # noqa: BLE001 one failing item must not block the rest
             visit.finding = Finding.FAILED
             visit.error = f"{due.job_id} {due.range.name if due.range else ''}: {exc}"
             if not isinstance(exc, TailraceError | ValueError):
                 visit.unexpected = exc
             self._postpone_failed(visit)
+
+    def _job(self, due: DueItem, jobs: dict[str, ReadJob]) -> Job | None:
+        """Read the job anew for its own check; a chunk's check makes do with one just read.
+
+        Each step of that check has its own conditions in the ledger.
+        """
+        if due.range is None:
+            return self.ledger.job(due.job_id)
+        known, now = jobs.get(due.job_id), self.attempts.now()
+        if known is None or now - known.at >= JOB_READ_S:
+            known = jobs[due.job_id] = ReadJob(self.ledger.job(due.job_id), now)
+        return known.job
 
     def _is_late(self, job: Job) -> bool:
         return not job.state.final and self.attempts.now() >= job.deadline_at + DEADLINE_GRACE_S

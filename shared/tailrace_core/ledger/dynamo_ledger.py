@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -108,12 +109,12 @@ class DynamoLedger:
 
     def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         for shard in range(items.SHARDS):
-            after, chunks = None, 0
+            after, chunks = None, Counter[str]()
             while True:
                 page, after = self._run(self._steps.overdue_page(shard, before, after))
                 for due in page:
-                    chunks += due.range is not None
-                    if due.range is None or chunks <= limit:
+                    chunks[due.job_id] += due.range is not None
+                    if due.range is None or chunks[due.job_id] <= limit:
                         yield due
                 if not after:
                     break

@@ -247,12 +247,12 @@ class MemoryLedger:
                 for job_id, due in self._job_due.items()
                 if not self._jobs[job_id].state.final
             ]
-            shards: defaultdict[str, list[DueItem]] = defaultdict(list)
+            shards: defaultdict[tuple[str, str], list[DueItem]] = defaultdict(list)
             for each in self._chunks.values():
                 for chunk in each.values():
                     if chunk.state is ChunkState.OPEN and chunk.due_at is not None and chunk.due_at <= before:
                         shard = items.shard_of(items.CHUNK + chunk.range.name, chunk.job_id)
-                        shards[shard].append(DueItem(chunk.job_id, chunk.range, chunk.due_at))
+                        shards[chunk.job_id, shard].append(DueItem(chunk.job_id, chunk.range, chunk.due_at))
             due = [job for job in jobs if job.due_at <= before]
             for chunks in shards.values():
                 due += sorted(chunks, key=lambda each: each.due_at)[:limit]

@@ -174,10 +174,10 @@ class Ledger(Protocol):
     def overdue(self, before: float, limit: int) -> Iterator[DueItem]:
         """Iterate over open chunks and unfinished jobs whose ``due_at`` has passed.
 
-        All such jobs, and of each shard of the index the ``limit`` chunks that are the longest
-        overdue. A job is first due some minutes after its creation, not only at its deadline, and
-        then at the time set by `postpone_job`. A job in ``finishing`` is due when its finisher's
-        lease ends. The items may have changed since: read them again.
+        All such jobs, and of each job the chunks that are the longest overdue: ``limit`` in each
+        shard of the index. A job is first due some minutes after its creation, not only at its
+        deadline, and then at the time set by `postpone_job`. A job in ``finishing`` is due when its
+        finisher's lease ends. The items may have changed since: read them again.
         """
 
     def postpone_job(self, job_id: str, due_at: float) -> bool:

@@ -12,7 +12,7 @@ from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
 from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
-from tailrace_consumers.reconcile_jobs.service import Finding
+from tailrace_consumers.reconcile_jobs.visits import Finding
 from tailrace_consumers.runtime.telemetry import process_serially
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.jobs.model import ChunkState, JobState

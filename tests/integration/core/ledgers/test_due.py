@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
 from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.port import Ledger
-from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, scored, started, waiting
+from tests.integration.core.ledgers.examples import (
+    JOB,
+    NOW,
+    SETTINGS,
+    chunk_of,
+    due,
+    known,
+    new_job,
+    scored,
+    started,
+    waiting,
+)
 
 ROWS = RowRange(0, 10)
 LATER = NOW + 1e6
@@ -64,3 +77,13 @@ def test_of_many_due_chunks_the_oldest_are_listed_and_the_job_is_always(ledger: 
     assert len(chunks) <= 16
     assert NOW in {each.due_at for each in chunks}
     assert len({each for each in ledger.overdue(LATER, 40) if each.range is not None}) == 40
+
+
+def test_no_number_of_due_chunks_hides_those_of_another_job(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(row, 1, due_at=NOW + row) for row in range(40)))
+    other = new_job(JOB[:-1] + "G")
+    ledger.create_job(other, SETTINGS)
+    for row in range(8):
+        ledger.open_chunk(dataclasses.replace(chunk_of(row, 1, due_at=NOW + 900), job_id=other.job_id))
+    found = [each for each in ledger.overdue(LATER, 8) if each.range is not None]
+    assert {each.range for each in found if each.job_id == other.job_id} == {RowRange(row, 1) for row in range(8)}
