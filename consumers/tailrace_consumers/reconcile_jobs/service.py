@@ -42,7 +42,7 @@ When none is in flight, nobody else invokes them.
 ANSWER_GRACE_S = 900.0
 """Time beyond an attempt's TTL and timeout before it is given up."""
 MAX_CHUNKS_PER_SHARD = 2_500
-"""Due chunks of a job that a run lists, in each of 8 shards: twice what it can handle in its time."""
+"""Due chunks of a job that a run lists, in each of 8 shards: twice what it can handle."""
 CONCURRENCY = 8
 """Items handled at once: they mostly wait for AWS."""
 JOB_READ_S = 5.0

@@ -204,11 +204,10 @@ class Backlog:
         if kind == 1 and row >= self._store.failing:
             self._store.put(output, b"1\n")
         invoked_at = NOW - (30_000.0 if kind == 2 else 4_000.0)
-        locations = {
-            "output_location": f"s3://{BUCKET}/{output}",
-            "failure_location": f"s3://{BUCKET}/{keys.FAILURES}x",
-        }
-        self._ledger.confirm(dataclasses.replace(chunk, invoked_at=invoked_at, **locations))
+        located = dataclasses.replace(
+            chunk, output_location=f"s3://{BUCKET}/{output}", failure_location=f"s3://{BUCKET}/{keys.FAILURES}x"
+        )
+        self._ledger.confirm(dataclasses.replace(located, invoked_at=invoked_at))
 
 
 _LATE = "01ARZ3NDEKTSV4RRFFQ69G0003"
