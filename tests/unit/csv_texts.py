@@ -11,13 +11,13 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 _CHARACTERS = 'ab7.#,"\n\r \tä€😀'
+ATOMS = (*map(str.encode, _CHARACTERS), b"\r\n", b'""', b'"\n', b',"', b'5" x', b"1,2\n")
+"""Pieces of text that structure CSV, and a few that do not."""
 
 
 def soup(extra: Sequence[bytes] = ()) -> st.SearchStrategy[bytes]:
     """Bytes in which everything that structures CSV is frequent, mostly in ways that nobody would write."""
-    atoms = [character.encode() for character in _CHARACTERS]
-    atoms += [b"\r\n", b'""', b'"\n', b',"', b'5" x', b"1,2\n", *extra]
-    return st.lists(st.sampled_from(atoms), max_size=60).map(b"".join)
+    return st.lists(st.sampled_from([*ATOMS, *extra]), max_size=60).map(b"".join)
 
 
 @dataclass(frozen=True)

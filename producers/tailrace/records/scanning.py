@@ -1,7 +1,9 @@
-"""Scanning of blocks in a thread, while the next blocks are being read.
+"""Scanning of blocks in threads, while the next blocks are being read.
 
-NumPy releases the interpreter lock while it scans, and so does reading: with two cores both run at
-the same time. The thread scans and does not read, so it always ends; reading from a pipe may not.
+NumPy releases the interpreter lock while it marks a block, and so does reading: with two cores
+both run at the same time. Marking a block takes nearly all the time and needs no other block; the
+quote state is carried over afterwards, in order. The threads do not read, so they always end;
+reading from a pipe may not.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tailrace.records.structure import ScannedBlock
-from tailrace_core.csv_text.records import START
+from tailrace.records.structure import BlockMarks, ScannedBlock
+from tailrace_core.csv_text.records import START, QuoteState
 
 _AHEAD = 2
+_THREADS = 2
 
 
 def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBlock, None, None]:
@@ -22,26 +25,22 @@ def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBl
     A smaller block is all that its source had at the moment. It is passed on before the next one is
     read, which may take long to come.
     """
-    scanner = _Scanner()
-    ahead: deque[Future[ScannedBlock]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="tailrace-scan") as pool:
+    state = START
+    ahead: deque[Future[BlockMarks]] = deque()
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="tailrace-scan") as pool:
         for block in blocks:
             for start in range(0, len(block), size_bytes):
                 piece = block if len(block) <= size_bytes else block[start : start + size_bytes]
-                ahead.append(pool.submit(scanner.scan, piece))
+                ahead.append(pool.submit(BlockMarks.of, piece))
             while len(ahead) > (_AHEAD if len(block) >= size_bytes else 0):
-                yield ahead.popleft().result()
+                scanned = _next(ahead, state)
+                state = scanned.after
+                yield scanned
         while ahead:
-            yield ahead.popleft().result()
+            scanned = _next(ahead, state)
+            state = scanned.after
+            yield scanned
 
 
-class _Scanner:
-    """Scans one block after the other and carries the quote state over."""
-
-    def __init__(self) -> None:
-        self._state = START
-
-    def scan(self, data: bytes) -> ScannedBlock:
-        stretch = ScannedBlock.scan(data, self._state)
-        self._state = stretch.after
-        return stretch
+def _next(ahead: deque[Future[BlockMarks]], before: QuoteState) -> ScannedBlock:
+    return ScannedBlock.resolve(ahead.popleft().result(), before)

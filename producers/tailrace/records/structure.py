@@ -22,6 +22,33 @@ _NEWLINE, _QUOTE, _COMMA, _RETURN = b'\n",\r'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BlockMarks:
+    """A block of input, and the bitmaps that do not depend on the bytes before it."""
+
+    data: bytes
+    newlines: Words
+    quotes: Words | None
+    """Quotes; None when there are none, and then the next two are also None."""
+    parity: Words | None
+    """Bytes inside quotes, if the block begins outside and each quote opens or closes a field."""
+    starts: Words | None
+    """Bytes at which a quote opens or continues a field; the first byte is not among them."""
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Mark a block that begins and ends anywhere."""
+        octets = np.frombuffer(data, np.uint8)
+        newlines = bitmaps.equal(octets, _NEWLINE)
+        if b'"' not in data:
+            return cls(data, newlines, None, None, None)
+        quotes = bitmaps.equal(octets, _QUOTE)
+        before_starts = bitmaps.equal(octets, _COMMA)
+        before_starts |= newlines
+        before_starts |= quotes
+        return cls(data, newlines, quotes, bitmaps.prefix_parity(quotes), bitmaps.shift_up(before_starts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ScannedBlock:
     """A block of input, which begins and ends anywhere, and the bitmaps of its structure."""
 
@@ -37,18 +64,19 @@ class ScannedBlock:
     @classmethod
     def scan(cls, data: bytes, before: QuoteState = START) -> Self:
         """Scan a block that begins in the state ``before``."""
-        octets = np.frombuffer(data, np.uint8)
-        newlines = bitmaps.equal(octets, _NEWLINE)
-        if b'"' not in data:
+        return cls.resolve(BlockMarks.of(data), before)
+
+    @classmethod
+    def resolve(cls, marks: BlockMarks, before: QuoteState) -> Self:
+        """Find the structure of a marked block that begins in the state ``before``."""
+        data, newlines = marks.data, marks.newlines
+        if marks.quotes is None or marks.parity is None or marks.starts is None:
             if before is not QuoteState.QUOTED:
                 return cls(data, newlines, None, state_behind(data, (0, 0), before))
             inside = bitmaps.invert(np.zeros_like(newlines), len(data))
             return cls(data, newlines & ~inside, inside, before)
-        quotes = bitmaps.equal(octets, _QUOTE)
-        inside = bitmaps.prefix_parity(quotes)
-        if before is QuoteState.QUOTED:
-            inside = bitmaps.invert(inside, len(data))
-        if _is_regular(data, newlines, quotes, inside, before):
+        inside = marks.parity if before is not QuoteState.QUOTED else bitmaps.invert(marks.parity, len(data))
+        if _is_regular(data, marks.quotes & inside, marks.starts, before):
             return cls(data, newlines & ~inside, inside, _regular_state(data, inside))
         inside, after = _exact(data, before)
         return cls(data, newlines & ~inside, inside, after)
@@ -112,16 +140,16 @@ class Structure:
         return words if self.inside is None else words & ~self.inside
 
 
-def _is_regular(data: bytes, newlines: Words, quotes: Words, inside: Words, before: QuoteState) -> bool:
+def _is_regular(data: bytes, opening: Words, starts: Words, before: QuoteState) -> bool:
     """Report whether each quote that parity takes for an opening one opens or continues a field."""
-    octets = np.frombuffer(data, np.uint8)
-    opening = quotes & inside
-    starts = newlines | bitmaps.equal(octets, _COMMA) | quotes
-    if b"\r" in data:
-        starts |= bitmaps.equal(octets, _RETURN)
-    starts = bitmaps.shift_up(starts)
-    starts[0] |= np.uint64(before is QuoteState.FIELD_START)
-    return not (opening & ~starts).any()
+    opening &= ~starts
+    if before is QuoteState.FIELD_START:
+        opening[0] &= ~np.uint64(1)
+    if not opening.any():
+        return True
+    # A quote that follows a lone carriage return is rare enough to be looked for last.
+    returns = bitmaps.equal(np.frombuffer(data, np.uint8), _RETURN)
+    return not (opening & ~bitmaps.shift_up(returns)).any()
 
 
 def _regular_state(data: bytes, inside: Words) -> QuoteState:
