@@ -56,6 +56,9 @@ class SubmitOptions:
     chunk_bytes: int = 4 * 1024 * 1024
     job_key: str | None = None
     on_bad_row: OnBadRow = OnBadRow.REJECT
+    na: Sequence[str] = ()
+    """Tokens of missing values: rows that hold one in a sent column are rejected and not sent. An
+    empty token stands for an empty field."""
     max_attempts: int = 3
     max_rejects: int | str | None = None
     split_budget: int | None = None
@@ -77,7 +80,7 @@ class SubmitOptions:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
         self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
-        for name in ("keep", "drop", "send", "output_columns"):
+        for name in ("keep", "drop", "send", "output_columns", "na"):
             value = getattr(self, name)
             self._set(name, parse_names(value) if isinstance(value, str) else tuple(value))
         if not (0 < self.deadline_s <= MAX_DEADLINE_S):
@@ -134,6 +137,7 @@ class SubmitOptions:
                 request_ttl_s=self.request_ttl_s,
                 invocation_timeout_s=self.invocation_timeout_s,
                 window=self.window,
+                na_tokens=tuple(dict.fromkeys(self.na)),
                 on_parked=self.on_parked,
             )
         except ValidationError as exc:

@@ -130,7 +130,7 @@ class _Fields:
         text = data[window.start : window.stop] + b"\n" if self._unended else data
         size = window.structure.size + self._unended
         self._values: Octets = np.frombuffer(text, np.uint8, size, 0 if self._unended else window.start)
-        stops = _delimiters(self._values, window.structure)
+        stops = delimiters(self._values, window.structure)
         _require_regular(self._values[stops] == _NEWLINE, columns, first_row)
         self._stops = stops.reshape(-1, columns)
         self._line_stops = self._stops[:, -1] + 1
@@ -218,7 +218,7 @@ def _require_regular(is_newline: npt.NDArray[np.bool_], columns: int, first_row:
     )
 
 
-def _delimiters(values: Octets, structure: Structure) -> Positions:
+def delimiters(values: Octets, structure: Structure) -> Positions:
     """Return the positions of the commas and newlines outside of quotes."""
     marked = values == _COMMA
     marked |= values == _NEWLINE

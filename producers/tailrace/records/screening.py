@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.records.columns import ColumnPlan
-from tailrace.records.cutting import Cut, DescribePosition
+from tailrace.records.cutting import Cut, DescribePosition, Window
+from tailrace.records.missing import MissingValues
 from tailrace.records.preflight import Preflight
+from tailrace.records.structure import Structure
 from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import UnclosedQuoteError
@@ -28,11 +30,15 @@ class ScreenedCut:
 
 @dataclass(frozen=True, slots=True)
 class Screener:
-    """Screens cuts; a single record of more than ``max_bytes`` is rejected."""
+    """Screens cuts; a single record of more than ``max_bytes`` is rejected.
+
+    So is a row that holds one of ``na_tokens`` in a sent column.
+    """
 
     columns: ColumnPlan
     preflight: Preflight
     max_bytes: int
+    na_tokens: tuple[str, ...] = ()
 
     def screen(self, cut: Cut) -> ScreenedCut:
         """Check the rows of a cut and select their columns."""
@@ -50,6 +56,8 @@ class Screener:
         if reasons:
             good = Cut.of(b"".join(record for row, record in zip(rows, records, strict=True) if row not in reasons))
         selected = self.columns.select(good if self.columns.is_identity else _with_last_line_end(good))
+        if self.na_tokens and (missing := self._missing(good, selected.sent, rows, reasons)):
+            return self._without(dict(sorted({**reasons, **missing}.items())), cut)
         if self._may_be_unsendable(selected.sent) and (unsendable := self._unsendable(selected.sent, rows, reasons)):
             return self._without(dict(sorted({**reasons, **unsendable}.items())), cut)
         if not reasons:
@@ -63,6 +71,26 @@ class Screener:
             for row, record in zip(rows, records, strict=True)
         )
         return ScreenedCut(selected.sent, (kept,), rejected)
+
+    def _missing(self, good: Cut, sent: Sequence[bytes], rows: range, reasons: dict[int, str]) -> dict[int, str]:
+        """Find the rows with a missing value in a sent column.
+
+        Rows with ``reasons`` are not among the ``good`` and the ``sent``.
+        """
+        values = MissingValues(self.na_tokens, self.columns.sent_names)
+        if self.columns.is_identity:
+            windows = [(good.data, window) for window in good.windows]
+        else:
+            windows = [(piece, Window(0, Structure.of(piece))) for piece in sent if piece]
+        found: dict[int, str] = {}
+        rows_before = 0
+        for data, window in windows:
+            found.update({rows_before + row: reason for row, reason in values.find(data, window).items()})
+            rows_before += window.structure.rows
+        if not found:
+            return {}
+        rows_sent = [row for row in rows if row not in reasons]
+        return {rows_sent[row]: reason for row, reason in found.items()}
 
     def _may_be_unsendable(self, sent: tuple[bytes, ...]) -> bool:
         """Report whether removing other columns may make a row unsound that is sound in the input.

@@ -102,7 +102,7 @@ class Planner:
         """
         rows_total = 0
         limits = Limits(rows=self.settings.chunk_rows, size_bytes=self._max_bytes, allow_large=True)
-        screener = Screener(self.columns, self.preflight, self._max_bytes)
+        screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens)
         for each in refuse_swallowed_lines(cut(blocks, limits, describe), describe):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.

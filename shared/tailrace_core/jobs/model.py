@@ -104,6 +104,8 @@ class JobSettings(BaseModel):
     window: int = Field(default=0, ge=0)
     """The number of chunks in flight at once; 0 for no limit."""
     on_parked: OnParked = OnParked.WAIT
+    na_tokens: tuple[str, ...] = ()
+    """Rows with one of these in a sent column were rejected before anything was sent."""
 
     @property
     def has_kept_columns(self) -> bool:

@@ -78,6 +78,15 @@ OnBadRow = Annotated[
         help="Reject rows that would break the model's CSV reader, or stop at the first.", rich_help_panel=_COLUMNS
     ),
 ]
+Na = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TOKENS",
+        help="Reject rows that hold one of these in a sent column, before anything is sent: NA,NULL, for instance; "
+        "an empty token, as after a last comma, is an empty field.",
+        rich_help_panel=_COLUMNS,
+    ),
+]
 ChunkRows = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum rows in a chunk.", rich_help_panel=_CHUNKS)]
 ChunkBytes = Annotated[
     str,
