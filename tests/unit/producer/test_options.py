@@ -31,6 +31,7 @@ def test_a_limit_of_rejects_is_a_count_or_a_share(
         {"max_rejects": "101%"},
         {"max_rejects": -1},
         {"chunk_rows": 0},
+        {"split_budget": -1},
         {"deadline_s": 0},
         {"deadline_s": MAX_DEADLINE_S + 1},
         {"job_key": ""},
@@ -45,6 +46,14 @@ def test_a_limit_of_rejects_is_a_count_or_a_share(
 def test_what_makes_no_sense_is_refused_as_input(options: dict[str, object]) -> None:
     with pytest.raises(InputError):
         settings(**options)
+
+
+@pytest.mark.parametrize(("wish", "base", "rows_per_split"), [(None, 10_000, 4), (0, 0, 0), (5_709, 5_709, 0)])
+def test_the_split_budget_grows_with_the_rows_unless_it_is_given(
+    wish: int | None, base: int, rows_per_split: int
+) -> None:
+    found = settings(split_budget=wish)
+    assert (found.split_budget, found.rows_per_split) == (base, rows_per_split)
 
 
 def test_lists_of_columns_may_be_written_as_one_line() -> None:

@@ -189,6 +189,15 @@ def test_options_reach_the_client_in_its_own_units(invoke: Callable[..., Result]
     assert client.asked["closed"]
 
 
+@pytest.mark.parametrize(("arguments", "budget"), [((), None), (("--split-budget", "57"), 57)])
+def test_the_split_budget_is_an_option(
+    invoke: Callable[..., Result], arguments: tuple[str, ...], budget: int | None
+) -> None:
+    client = FakeClient()
+    assert invoke(client, "submit", "a.csv", *arguments).code == 0
+    assert client.asked["options"].split_budget == budget
+
+
 def test_output_waits_and_writes_the_result(invoke: Callable[..., Result], tmp_path: Path) -> None:
     result = invoke(FakeClient(), "submit", "a.csv", "--output", str(tmp_path / "out.csv"), "--timeout", "2h")
     assert result.code == 0
