@@ -71,6 +71,11 @@ class SubmitOptions:
     """Maximum chunks in flight; a job of no more chunks is not held back by it. 0 for no limit."""
     on_parked: OnParked = OnParked.WAIT
     """``fail`` ends the job when a chunk needs an operator; by default it waits for one."""
+    canaries: int = 0
+    """Rows of each chunk to send twice, to prove that the model answers in the order of the rows."""
+    echo: str | None = None
+    """A sent column that the model gives back as the output column of that name; compared for each
+    row."""
     content_type: str = "text/csv"
     accept: str = "text/csv"
     endpoint_name: str | None = None
@@ -92,6 +97,11 @@ class SubmitOptions:
         if not self.output_columns:
             raise InputError("output_columns is empty: name the columns that the model returns, at least one")
         _check_result_columns((*self.keep, *self.output_columns), self.output_columns)
+        if self.echo is not None and self.echo not in self.output_columns:
+            raise InputError(
+                f"echo is {self.echo!r}, which is not among output_columns ({', '.join(self.output_columns)}): "
+                "name the column there, at the place where the model gives it back"
+            )
         for name in ("content_type", "accept"):
             _check_media_type(name, getattr(self, name))
 
@@ -107,6 +117,8 @@ class SubmitOptions:
         plan = ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
         # Checked again with the names of the input's columns.
         _check_result_columns((*plan.kept_names, *self.output_columns), self.output_columns)
+        if self.echo is not None and self.echo not in {plan.columns[index] for index in plan.sent}:
+            raise InputError(f"echo is {self.echo!r}, which is not a column that is sent: name one of those")
         return plan
 
     def settings(self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str) -> JobSettings:
@@ -139,6 +151,8 @@ class SubmitOptions:
                 window=self.window,
                 na_tokens=tuple(dict.fromkeys(self.na)),
                 on_parked=self.on_parked,
+                canaries=self.canaries,
+                echo_column=self.echo,
             )
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler, Timings
-from tailrace_consumers.objects.chunk_rows import read_chunk_rejects
+from tailrace_consumers.objects.chunk_rows import canary_layout, read_chunk_rejects, read_sent_lines
 from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
@@ -24,6 +24,8 @@ from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings, JobState
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import S3Location, parse_trusted
+from tailrace_core.positions.canaries import check_copies
+from tailrace_core.positions.echoes import Echo, check_echoes
 
 REJECTED_BEFORE = (
     "an earlier attempt failed, and the consumer that rejected its rows died before it recorded the reason"
@@ -125,13 +127,17 @@ class CollectResults:
         return self.policy.apply(context.job, context.settings, context.chunk, Failure(FailureClass.DATA, reason))
 
     def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
-        expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
         try:
-            for _ in align_predictions(self._output(key), expected):
-                pass
+            try:
+                for _ in self._predictions(chunk, settings, key, skip=0):
+                    pass
+            except AlignmentError as exc:
+                if not _is_header_scored(exc, chunk, settings):
+                    raise
+                for _ in self._predictions(chunk, settings, key, skip=1):
+                    pass
         except AlignmentError as exc:
-            header_scored = settings.header is HeaderPolicy.REPEAT and exc.answered == chunk.rows_sent + 1
-            return None if header_scored else exc
+            return exc
         return None
 
     def _write(self, chunk: Chunk, settings: JobSettings, key: str) -> tuple[Part, str | None]:
@@ -143,13 +149,12 @@ class CollectResults:
         try:
             return self._join(chunk, settings, key, skip=0), None
         except AlignmentError as exc:
-            if settings.header is not HeaderPolicy.REPEAT or exc.answered != chunk.rows_sent + 1:
+            if not _is_header_scored(exc, chunk, settings):
                 raise
         return self._join(chunk, settings, key, skip=1), HEADER_SCORED
 
     def _join(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
-        expected = ExpectedPredictions(chunk.rows_sent, settings.output_columns, settings.accept)
-        predictions = align_predictions(self._output(key), expected, skip=skip)
+        predictions = self._predictions(chunk, settings, key, skip=skip)
         if chunk.rejected:
             rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
             blank = blank_prediction(len(settings.output_columns), kept=settings.has_kept_columns)
@@ -160,11 +165,27 @@ class CollectResults:
             kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
         return self.parts.write(chunk, join_lines(predictions, kept), rejected=chunk.rejected)
 
+    def _predictions(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Iterator[list[bytes]]:
+        """Yield one prediction for each row sent, after all checks of the answer."""
+        layout = canary_layout(chunk, settings)
+        expected = ExpectedPredictions(layout.lines, settings.output_columns, settings.accept)
+        predictions = align_predictions(self._output(key), expected, skip=skip)
+        echo = Echo.of(settings)
+        if echo is not None:
+            sent = read_sent_lines(self.store, chunk, settings)
+            predictions = check_echoes(predictions, sent, echo, first_row=chunk.range.first_row)
+        return check_copies(predictions, layout, first_row=chunk.range.first_row)
+
     def _output(self, key: str) -> Iterator[bytes]:
         try:
             yield from self.store.read(key)
         except NotFoundError as exc:
             raise TransientError(f"{self.store.locate(key)} was announced and does not exist (yet)") from exc
+
+
+def _is_header_scored(error: AlignmentError, chunk: Chunk, settings: JobSettings) -> bool:
+    """Return whether the answer has one line more than was sent, which may be the header's."""
+    return settings.header is HeaderPolicy.REPEAT and error.answered == canary_layout(chunk, settings).lines + 1
 
 
 def _timings(notification: Notification) -> Timings:

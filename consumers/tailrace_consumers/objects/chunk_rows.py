@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from tailrace_consumers.objects.source_records import original_record
 from tailrace_consumers.ports import ObjectStore
+from tailrace_core.csv_text.framing import complete_records
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.records import split_records
+from tailrace_core.csv_text.records import split_lines, split_records
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import ContractError, NotFoundError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
+from tailrace_core.positions.canaries import remove_copies
+from tailrace_core.positions.layout import CanaryLayout, draw_layout
 
 
 @dataclass(frozen=True)
@@ -65,26 +69,48 @@ def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, 
         NotFoundError: an object is missing.
         ContractError: the objects do not hold the rows that the ledger says.
     """
-    sent = _lost_or_sent(store, chunk, settings) if lost_input else _sent(store, chunk)
+    layout = canary_layout(chunk, settings)
     repeated = settings.header is HeaderPolicy.REPEAT
-    header = sent[0] if repeated and sent else b""
+    found = _lost_or_sent(store, chunk, settings, layout) if lost_input else _sent(store, chunk)
+    header = found[0] if repeated and found else b""
+    lines = found[1:] if repeated else found
     rows = ChunkRows(
         chunk=chunk,
         settings=settings,
         header=header,
-        sent=sent[1:] if repeated else sent,
+        sent=remove_copies(lines, layout) if len(lines) == layout.lines else lines,
         kept=split_records(_body(store, keys.kept_key(chunk.job_id, chunk.range)))
         if settings.has_kept_columns
         else None,
         rejects=read_chunk_rejects(store, chunk),
     )
     kept = chunk.range.rows if rows.kept is None else len(rows.kept)
-    if len(rows.sent) != chunk.rows_sent or kept != chunk.range.rows:
+    if len(lines) != layout.lines or kept != chunk.range.rows:
         raise ContractError(
-            f"chunk {chunk.range.name} of job {chunk.job_id}: its objects hold {len(rows.sent)} sent and {kept} kept "
-            f"records, the ledger says {chunk.rows_sent} and {chunk.range.rows}; cancel the job and submit it again"
+            f"chunk {chunk.range.name} of job {chunk.job_id}: its objects hold {len(lines)} sent and {kept} kept "
+            f"records, the ledger says {layout.lines} and {chunk.range.rows}; cancel the job and submit it again"
         )
     return rows
+
+
+def canary_layout(chunk: Chunk, settings: JobSettings) -> CanaryLayout:
+    """Return the layout of the canaries in the chunk's input."""
+    return draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+
+
+def read_sent_lines(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> Iterator[list[bytes]]:
+    """Yield the lines of the chunk's input as sent, without the header and line ends, in batches.
+
+    Copies of canaries are among them.
+
+    Raises:
+        NotFoundError: the object is missing.
+    """
+    header = settings.header is HeaderPolicy.REPEAT
+    for data in complete_records(store.read(keys.input_key(chunk.job_id, chunk.range))):
+        lines = split_lines(data)
+        yield lines[header:]
+        header = False
 
 
 def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
@@ -113,15 +139,15 @@ def _sent(store: ObjectStore, chunk: Chunk) -> list[bytes]:
     return split_records(_body(store, keys.input_key(chunk.job_id, chunk.range)))
 
 
-def _lost_or_sent(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> list[bytes]:
+def _lost_or_sent(store: ObjectStore, chunk: Chunk, settings: JobSettings, layout: CanaryLayout) -> list[bytes]:
     header = [(settings.header_record or "").encode() + b"\n"] if settings.header is HeaderPolicy.REPEAT else []
     try:
         sent = _sent(store, chunk)
     except NotFoundError:
         sent = []
-    if len(sent) == chunk.rows_sent + len(header):
+    if len(sent) == layout.lines + len(header):
         return sent
-    return header + [b"," * (len(settings.sent_columns) - 1) + b"\n"] * chunk.rows_sent
+    return header + [b"," * (len(settings.sent_columns) - 1) + b"\n"] * layout.lines
 
 
 def _body(store: ObjectStore, key: str) -> bytes:

@@ -7,6 +7,8 @@ from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.positions.canaries import add_copies, remove_copies
+from tailrace_core.positions.layout import draw_layout
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -35,7 +37,17 @@ def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
             raise InputError(f"row {number} of the corrected file cannot be sent: {fault}", row=number)
     line = b"" if header is None or settings.header is not HeaderPolicy.REPEAT else header + b"\n"
     body = line + b"".join(records)
+    layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+    body = add_copies(body, layout, header=line)
     return body if body.endswith(b"\n") else body + b"\n"
+
+
+def sent_rows(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
+    """Return a chunk's input object without the copies of its canaries, as it is to be corrected."""
+    layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+    header = settings.header_line
+    lines = split_records(data[len(header) :]) if layout.canaries and data.startswith(header) else []
+    return header + b"".join(remove_copies(lines, layout)) if len(lines) == layout.lines else data
 
 
 def _header_and_rows(records: list[bytes], chunk: Chunk, settings: JobSettings) -> tuple[bytes | None, list[bytes]]:

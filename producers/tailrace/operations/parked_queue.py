@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tailrace.aws.queues import Queue, ReceivedMessage, release, scan
+from tailrace.operations.corrections import sent_rows
 from tailrace.operations.parked import ParkedChunk, ParkedChunkId, ParkedStatus, parked_status
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, MessageError, NotFoundError
@@ -177,13 +178,15 @@ class ParkedQueue:
         )
 
     def input(self, parked: ParkedChunk) -> bytes:
-        """Read the chunk's whole input object, as it was sent.
+        """Read the rows of the chunk's input object, as sent but without the copies of canaries.
 
         Raises:
             NotFoundError: the object is missing.
         """
         key = keys.input_key(parked.job_id, parked.range)
-        return self._read(Call("s3", "get_object", {"Bucket": self._bucket, "Key": key}))
+        body = self._read(Call("s3", "get_object", {"Bucket": self._bucket, "Key": key}))
+        settings = self._ledger.settings(parked.job_id)
+        return body if parked.chunk is None or settings is None else sent_rows(body, parked.chunk, settings)
 
     def _of_event(self, event: ChunkParked, copies: Iterable[ReceivedMessage]) -> ParkedChunk:
         rows = RowRange(event.first_row, event.rows)

@@ -20,6 +20,7 @@ from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects.checksums import checksum
+from tailrace_core.positions.layout import rows_that_leave_room
 
 _CHUNK_OVERHEAD_BYTES = 16 * 1024
 """Memory of a chunk in flight beside its rows; matters when chunks are tiny."""
@@ -101,7 +102,7 @@ class Planner:
                 the first bad row.
         """
         rows_total = 0
-        limits = Limits(rows=self.settings.chunk_rows, size_bytes=self._max_bytes, allow_large=True)
+        limits = self._limits()
         screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens)
         for each in refuse_swallowed_lines(cut(blocks, limits, describe), describe):
             rows_total += each.rows
@@ -109,10 +110,20 @@ class Planner:
             yield self._chunk(each, screener.screen(each))
         yield Seal(rows_total)
 
+    def _limits(self) -> Limits:
+        """Return the limits of a chunk, so that its copies for canaries fit as well.
+
+        No row has two copies: those of half the bytes take no more than the other half. A larger
+        row is a chunk of its own, and is sent once.
+        """
+        canaries = self.settings.canaries
+        size = self._max_bytes // 2 if canaries else self._max_bytes
+        rows = rows_that_leave_room(self.settings.chunk_rows, canaries)
+        return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
+
     @property
     def _header(self) -> bytes:
-        header = self.settings.header_record
-        return b"" if header is None else header.encode() + b"\n"
+        return self.settings.header_line
 
     @property
     def _max_bytes(self) -> int:

@@ -31,6 +31,8 @@ from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.events import INLINE_BYTES, PartReady
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
+from tailrace_core.positions.canaries import add_copies
+from tailrace_core.positions.layout import draw_layout
 
 DUE_S = 300.0
 """When the reconciler first checks a chunk, counted from the intent and again from the
@@ -142,8 +144,10 @@ class ChunkSteps:
         """Put the chunk's objects into the bucket; repeating this writes the same bytes."""
         rows = plan.range
         if plan.input:
-            body = b"".join(plan.input)
-            yield self._put(keys.input_key(self.job_id, rows), body, plan.input_checksum, self.settings.content_type)
+            layout = draw_layout(self.job_id, rows, plan.rows_sent, self.settings.canaries)
+            body = add_copies(b"".join(plan.input), layout, header=self.settings.header_line)
+            known = None if layout.canaries else plan.input_checksum
+            yield self._put(keys.input_key(self.job_id, rows), body, known, self.settings.content_type)
         if plan.kept:
             yield self._put(keys.kept_key(self.job_id, rows), b"".join(plan.kept))
         if plan.rejected:

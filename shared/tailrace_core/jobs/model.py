@@ -106,6 +106,15 @@ class JobSettings(BaseModel):
     on_parked: OnParked = OnParked.WAIT
     na_tokens: tuple[str, ...] = ()
     """Rows with one of these in a sent column were rejected before anything was sent."""
+    canaries: int = Field(default=0, ge=0, le=100)
+    """The number of rows of each chunk that are sent twice, to prove the order of the answer."""
+    echo_column: str | None = None
+    """The name of a sent column that the model gives back as the output column of that name."""
+
+    @property
+    def header_line(self) -> bytes:
+        """The first line of each input object; empty unless the header is repeated."""
+        return b"" if self.header_record is None else self.header_record.encode() + b"\n"
 
     @property
     def has_kept_columns(self) -> bool:

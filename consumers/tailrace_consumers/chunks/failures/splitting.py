@@ -22,6 +22,8 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.objects import keys
+from tailrace_core.positions.canaries import add_copies
+from tailrace_core.positions.layout import draw_layout
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ def _divided(rows: ChunkRows, middle: int) -> tuple[ChildContents, ChildContents
 
 def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> ChildContents:
     first = part.first_row - rows.chunk.range.first_row
+    layout = draw_layout(rows.chunk.job_id, part, len(sent), rows.settings.canaries)
     return ChildContents(
         range=part,
-        input=b"".join((rows.header, *sent)),
+        input=rows.header + add_copies(b"".join(sent), layout),
         kept=None if rows.kept is None else b"".join(rows.kept[first : first + part.rows]),
         rejects=[each for each in rows.rejects if part.first_row <= each.row < part.end],
     )

@@ -50,6 +50,8 @@ def submit(
     window: submit_options.Window = DEFAULT_WINDOW,
     on_parked: submit_options.OnParked = OnParked.WAIT,
     deadline: submit_options.Deadline = "24h",
+    canaries: submit_options.Canaries = 0,
+    echo: submit_options.Echo = None,
     content_type: submit_options.ContentType = "text/csv",
     accept: submit_options.Accept = "text/csv",
     invocation_timeout: submit_options.InvocationTimeout = "15m",
@@ -89,6 +91,8 @@ def submit(
         invocation_timeout_s=int(duration_s(invocation_timeout)),
         window=window,
         on_parked=on_parked,
+        canaries=canaries,
+        echo=echo,
         content_type=content_type,
         accept=accept,
     )

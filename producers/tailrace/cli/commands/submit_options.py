@@ -141,6 +141,27 @@ Deadline = Annotated[
         rich_help_panel=_CHUNKS,
     ),
 ]
+Canaries = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="N",
+        help="Send N rows of each chunk twice, and refuse an answer in which the two predictions differ: it is not "
+        "in the order of the rows. The model has to be deterministic. Chunks are cut at half of --chunk-bytes.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Echo = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="A sent column that the model gives back as the output column of the same name; an answer that gives "
+        "a row another value is refused.",
+        rich_help_panel=_MODEL,
+        callback=arguments.text,
+    ),
+]
 ContentType = Annotated[str, typer.Option(help="MIME type of the rows sent to the model.", rich_help_panel=_MODEL)]
 Accept = Annotated[str, typer.Option(help="MIME type of the model's response.", rich_help_panel=_MODEL)]
 InvocationTimeout = Annotated[
