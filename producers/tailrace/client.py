@@ -299,4 +299,4 @@ def open_source(sources: Names, options: SubmitOptions, stdin: IO[bytes] | None,
 def estimate_source(source: Source, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
     planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-    return estimate(planner.plan(source.blocks(), source.describe_position))
+    return estimate(planner.plan(source.blocks(), source.describe_position), planner.settings)

@@ -12,6 +12,9 @@ from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
 from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.model import JobSettings
+from tailrace_core.positions.canaries import add_copies
+from tailrace_core.positions.layout import draw_layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,10 @@ class Estimate:
     cost_usd: float = 0.0
 
 
-def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
+def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimate:
     """Add up a plan to its end.
+
+    The rows that a job sends twice depend on its id: the sizes are those of one possible job.
 
     Raises:
         RecordError: see `tailrace.submit.planning.Planner.plan`.
@@ -54,7 +59,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
                 calls=_calls(chunks, invocations, objects),
                 cost_usd=_cost(chunks),
             )
-        input_bytes = sum(map(len, each.input))
+        input_bytes = _input_bytes(each, settings)
         rows += each.range.rows
         rejected += len(each.rejected)
         invocations += bool(each.rows_sent)
@@ -63,6 +68,13 @@ def estimate(plan: Iterable[ChunkPlan | Seal]) -> Estimate:
         upload += input_bytes + sum(map(len, each.kept))
         largest = max(largest, input_bytes)
     raise InputError("the plan has no end")
+
+
+def _input_bytes(plan: ChunkPlan, settings: JobSettings) -> int:
+    layout = draw_layout("", plan.range, plan.rows_sent, settings.canaries)
+    if not layout.canaries:
+        return sum(map(len, plan.input))
+    return len(add_copies(b"".join(plan.input), layout, header=settings.header_line))
 
 
 def _calls(chunks: int, invocations: int, objects: int) -> int:

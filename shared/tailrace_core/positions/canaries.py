@@ -91,24 +91,30 @@ def _compared(batches: Iterable[list[bytes]], layout: CanaryLayout, first_row: i
     wanted = sorted(canary_of)
     answers: dict[int, bytes] = {}
     start, following = 0, 0
+    moved: AlignmentError | None = None
     for batch in batches:
         end = start + len(batch)
         while following < len(wanted) and wanted[following] < end:
             line = wanted[following]
             answers[line] = batch[line - start]
             canary = canary_of[line]
-            if len(answers.keys() & {canary.original_line, canary.copy_line}) == 2:  # noqa: PLR2004  both are known
-                _compare(canary, answers, layout, first_row)
+            if line == max(canary.original_line, canary.copy_line):
+                moved = moved or _difference(canary, answers, layout, first_row)
             following += 1
         start = end
         yield batch
+    # A wrong number of predictions explains more, and shows at the end of the answer.
+    if moved is not None:
+        raise moved
 
 
-def _compare(canary: Canary, answers: dict[int, bytes], layout: CanaryLayout, first_row: int) -> None:
+def _difference(
+    canary: Canary, answers: dict[int, bytes], layout: CanaryLayout, first_row: int
+) -> AlignmentError | None:
     one, other = answers[canary.original_line], answers[canary.copy_line]
     if same_prediction(one, other):
-        return
-    raise AlignmentError(
+        return None
+    return AlignmentError(
         f"the model does not answer in the order of the rows: number {canary.row} of the rows sent from row "
         f"{first_row} on was sent twice, as lines {canary.original_line} and {canary.copy_line} of "
         f"{layout.lines}, and got {_shown(one)} and {_shown(other)}",

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain, islice
 
 from tailrace_core.csv_text.records import split_fields
-from tailrace_core.errors import AlignmentError
+from tailrace_core.errors import AlignmentError, ContractError
 from tailrace_core.jobs.model import JobSettings
 
 _SHOWN_BYTES = 200
@@ -52,23 +52,35 @@ def check_echoes(
 
     Raises:
         AlignmentError: a prediction does not give back the value of its row.
+        ContractError: there are fewer records than predictions.
     """
     records = chain.from_iterable(sent)
     line = 0
+    moved: AlignmentError | None = None
     for batch in predictions:
         answered = _column(batch, echo.output_index)
         expected = _column(islice(records, len(batch)), echo.sent_index)
-        if answered != expected:
-            for number, (one, other) in enumerate(zip(expected, answered, strict=False), start=line):
-                if one != other and not same_value(one, other):
-                    raise AlignmentError(
-                        f"the model does not answer in the order of the rows: line {number} of the input from row "
-                        f"{first_row} on was sent with {_shown(one)} in column {echo.name!r}, its prediction gives "
-                        f"back {_shown(other)}",
-                        sent=line + len(batch),
-                    )
+        if len(expected) < len(batch):
+            raise ContractError(
+                f"the input from row {first_row} on holds {line + len(expected)} lines, the ledger says more; "
+                "cancel the job and submit it again"
+            )
+        if answered != expected and moved is None:
+            found = next(
+                (at for at, pair in enumerate(zip(expected, answered, strict=True)) if not same_value(*pair)), None
+            )
+            if found is not None:
+                moved = AlignmentError(
+                    f"the model does not answer in the order of the rows: line {line + found} of the input from row "
+                    f"{first_row} on was sent with {_shown(expected[found])} in column {echo.name!r}, its prediction "
+                    f"gives back {_shown(answered[found])}",
+                    sent=line + len(batch),
+                )
         line += len(batch)
         yield batch
+    # A wrong number of predictions explains more, and shows at the end of the answer.
+    if moved is not None:
+        raise moved
 
 
 def same_value(one: bytes, other: bytes) -> bool:
@@ -76,15 +88,12 @@ def same_value(one: bytes, other: bytes) -> bool:
     one, other = _unquoted(one), _unquoted(other)
     if one == other:
         return True
-    numbers = _number(one), _number(other)
-    if numbers[0] is None or numbers[1] is None:
+    number, other_number = _number(one), _number(other)
+    if number is None or other_number is None:
         return False
-    # A signalling NaN cannot be compared.
-    return (
-        numbers[0].is_nan()
-        and numbers[1].is_nan()
-        or (not numbers[0].is_nan() and not numbers[1].is_nan() and numbers[0] == numbers[1])
-    )
+    if number.is_nan() or other_number.is_nan():
+        return number.is_nan() and other_number.is_nan()
+    return number == other_number
 
 
 def _column(records: Iterable[bytes], index: int) -> list[bytes]:
@@ -98,6 +107,9 @@ def _unquoted(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> Decimal | None:
+    if b"_" in field:
+        # Python takes underscores between digits; other readers see text.
+        return None
     try:
         return Decimal(field.decode().strip())
     except (UnicodeDecodeError, InvalidOperation):

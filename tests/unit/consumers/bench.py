@@ -27,6 +27,8 @@ from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
+from tailrace_core.positions.canaries import add_copies
+from tailrace_core.positions.layout import draw_layout
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryInvoker,
@@ -112,8 +114,10 @@ class Bench:
         settings = self.ledger.settings(JOB_ID)
         assert settings is not None
         rows = RowRange(first_row, len(sent) + len(rejects))
-        header = [(settings.header_record or "").encode()] if settings.header is HeaderPolicy.REPEAT else []
-        self.store.put(keys.input_key(JOB_ID, rows), b"".join(record + b"\n" for record in (*header, *sent)))
+        layout = draw_layout(JOB_ID, rows, len(sent), settings.canaries)
+        body = add_copies(b"".join(record + b"\n" for record in sent), layout)
+        header = settings.header_line if settings.header is HeaderPolicy.REPEAT else b""
+        self.store.put(keys.input_key(JOB_ID, rows), header + body)
         if kept is not None:
             self.store.put(keys.kept_key(JOB_ID, rows), b"".join(record + b"\n" for record in kept))
         if rejects:

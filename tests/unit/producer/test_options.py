@@ -96,3 +96,21 @@ def test_names_and_media_types_that_cannot_be_used_are_refused_before_anything(
 ) -> None:
     with pytest.raises(InputError, match=message):
         SubmitOptions(**options)  # type: ignore[arg-type]  # what people write in a notebook
+
+
+def test_an_echo_is_a_column_that_is_sent_and_comes_back() -> None:
+    options = SubmitOptions(keep="k", output_columns="id,score", echo="id")
+    settings = options.settings(options.column_plan(("k", "id", "x")), header=None, endpoint_name="e")
+    assert (settings.echo_column, settings.canaries) == ("id", 0)
+
+    with pytest.raises(InputError, match="not among output_columns"):
+        SubmitOptions(output_columns="score", echo="id")
+    with pytest.raises(InputError, match="not a column that is sent"):
+        SubmitOptions(output_columns="id,score", drop="id", echo="id").column_plan(("id", "x"))
+
+
+@pytest.mark.parametrize("canaries", [-1, 101])
+def test_the_number_of_canaries_is_bounded(canaries: int) -> None:
+    options = SubmitOptions(canaries=canaries)
+    with pytest.raises(InputError, match="canaries"):
+        options.settings(options.column_plan(("x",)), header=None, endpoint_name="e")

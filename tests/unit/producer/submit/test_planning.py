@@ -4,16 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.aws.stacks import Stack
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.records.cutting import Cut
 from tailrace.records.preflight import Preflight
 from tailrace.submit.planning import ChunkPlan, Planner, Seal, planner_for
-from tailrace.submit.steps import unscored_part
+from tailrace.submit.steps import ChunkSteps, unscored_part
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.records import count_records, split_fields, split_records
 from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.jobs.ranges import first_gap
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.objects.checksums import checksum
+from tailrace_core.positions.canaries import remove_copies
+from tailrace_core.positions.layout import draw_layout
 from tests.unit.csv_texts import Table, reference, reference_records, sliced, soup, tables
 
 
@@ -229,3 +233,38 @@ def test_a_quote_inside_a_field_is_an_ordinary_character_and_merges_no_rows() ->
     assert (seal, chunk.rejected) == (Seal(4), ())
     assert b"".join(chunk.input) == b"10\n20\n30\n40\n"
     assert b"".join(chunk.kept) == b'1,5" pipe\n2,plain\n3,6" hose\n4,"a ""b"", c"\n'
+
+
+JOB_ID = "01JD0000000000000000000000"
+
+
+@given(st.data(), st.integers(1, 8), st.integers(1, 9), st.integers(24, 60), st.integers(0, 1))
+def test_an_input_object_with_its_copies_stays_within_the_limits_of_a_chunk(
+    data: st.DataObject, canaries: int, chunk_rows: int, chunk_bytes: int, repeat: int
+) -> None:
+    rows = data.draw(st.lists(st.integers(0, 10**9), max_size=40))
+    header = b"a,b" if repeat else None
+    options = SubmitOptions(
+        header=HeaderPolicy.REPEAT if repeat else HeaderPolicy.STRIP,
+        canaries=canaries,
+        chunk_rows=chunk_rows,
+        chunk_bytes=chunk_bytes,
+    )
+    made = planner(("a", "b"), options, header)
+    steps = ChunkSteps(Stack("s", {"Bucket": "b"}), DynamoSteps("t"), JOB_ID, made.settings, lambda: 0.0)
+    sent: list[bytes] = []
+    text = b"".join(b"%d,1\n" % row for row in rows)
+    for plan in chunks_of(list(made.plan([text] if text else []))):
+        assert not plan.rejected
+        call = next(steps.upload(plan))
+        body = call.params["Body"]
+        lines = split_records(body[len(made.settings.header_line) :])
+        assert body.startswith(made.settings.header_line)
+        assert len(body) <= chunk_bytes
+        assert len(lines) <= chunk_rows
+        layout = draw_layout(JOB_ID, plan.range, plan.rows_sent, canaries)
+        assert len(lines) == layout.lines
+        assert call.params["ChecksumCRC32"]
+        assert plan.source_checksum == checksum(*remove_copies(lines, layout))
+        sent += remove_copies(lines, layout)
+    assert b"".join(sent) == text
