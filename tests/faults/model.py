@@ -25,6 +25,14 @@ BUSY = b"busy"
 REFUSED = b"refused"
 """The second attempt of a request with such a row is refused for good; a later one is not."""
 
+REVERSED = b"reversed"
+"""The answer to a request with such a row has its lines in reverse order."""
+ROTATED = b"rotated"
+"""The answer to a request with such a row begins with its second line and ends with the first."""
+DROPPED = b"dropped"
+"""The answer to a request of several rows lacks the line of such a row, and ends with a warning
+that names the line."""
+
 BAD_REQUEST = (
     "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs in your account for more "
     "information."
@@ -65,4 +73,9 @@ def score(body: bytes, attempt: int) -> Answered | Refused:
     lines = body.splitlines()
     shy = [line for line in lines if SHY in line]
     lines = [line for line in lines if SHY not in line or line == shy[0]]
-    return Answered(b"".join(prediction(line) + b"\n" for line in lines if SWALLOWED not in line))
+    answers = [prediction(line) for line in lines if SWALLOWED not in line and not (DROPPED in line and len(lines) > 1)]
+    if DROPPED in body and len(lines) > 1:
+        answers += [b"warning: line %d was dropped" % at for at, line in enumerate(lines) if DROPPED in line]
+    if ROTATED in body:
+        answers = answers[1:] + answers[:1]
+    return Answered(b"".join(answer + b"\n" for answer in (answers[::-1] if REVERSED in body else answers)))

@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
@@ -31,6 +31,8 @@ from tests.faults.verdict import Report
 
 _VALUES = (b"1", b"22", b"333", b"4444", b"poison", b"swallow", b"flaky", b"5,5", b"fatal")
 _WEIGHTS = (8, 8, 8, 8, 2, 2, 2, 2, 1)
+_DISORDERS = (b"reversed", b"rotated", b"dropped")
+"""Rows with which the model answers in another order: only jobs with canaries have them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class RandomRun:
             invocation_timeout_s=60,
             window=source.choice((0, 1, 2, 3)),
         )
+        canaries = source.choice((0, 0, 1, 2, 8))
+        if canaries:
+            # Canaries show a disorder if rows have predictions of their own.
+            values = [value if b"," in value else value + b".%d" % row for row, value in enumerate(values)]
+            wrong = source.randrange(len(values))
+            values[wrong] = source.choice(_DISORDERS) + b".%d" % wrong
+            options = replace(options, canaries=canaries)
         kinds = list(FaultKind)
         faults = tuple(Fault(source.randrange(300), source.choice(kinds)) for _ in range(source.randint(0, 6)))
         notification_counts = tuple(source.choice((None, 0, 1, 1, 1, 2, 3)) for _ in range(source.randint(0, 6)))
