@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -31,9 +32,8 @@ class MissingValues:
     @property
     def option(self) -> str:
         """The option of a submit that rejects such rows before anything is sent."""
-        named = ",".join(sorted(self.tokens, reverse=True))
-        value = f"{named}," if "" in self.tokens and not named.endswith(",") else named
-        return f"--na {value}" if value.strip(",") else "--na ','"
+        # An empty value comes last; a comma alone names one twice, for nothing would name none.
+        return f"--na {shlex.quote(','.join(sorted(self.tokens, reverse=True)) or ',')}"
 
 
 def find_missing_values(rejected: Sequence[Collection[str]], scored: Sequence[Collection[str]]) -> MissingValues | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.download.rejects_summary.missing_values import MissingValues, find_missing_values
+from tailrace_core.csv_text.headers import parse_names
 
 GOOD = [{"1.5", f"row{number}"} for number in range(40)]
 
@@ -31,7 +34,14 @@ def test_several_values_are_found_and_an_empty_one_is_named_last() -> None:
 def test_an_empty_value_alone_can_be_written_in_a_shell() -> None:
     found = find_missing_values(bad("", 4), GOOD)
     assert found is not None
-    assert found.option == "--na ','"
+    assert found.option == "--na ,"
+
+
+def test_a_shell_reads_the_option_as_it_is_meant() -> None:
+    found = find_missing_values([*bad("#N/A", 4), *bad("no value", 4), *bad("", 4)], GOOD)
+    assert found is not None
+    _, value = shlex.split(found.option)
+    assert set(parse_names(value)) == {"#N/A", "no value", ""} == set(found.tokens)
 
 
 def test_a_value_that_a_scored_row_holds_is_no_reason() -> None:
