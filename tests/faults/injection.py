@@ -35,7 +35,8 @@ class FaultKind(StrEnum):
     DEATH_AFTER = "death after"
 
 
-_RETRIED = frozenset({FaultKind.REFUSED, FaultKind.REPLY_LOST, FaultKind.CONFLICT})
+RETRIED = frozenset({FaultKind.REFUSED, FaultKind.REPLY_LOST, FaultKind.CONFLICT})
+"""Kinds that the caller survives: its own retry of the call follows."""
 _WRITES = frozenset({"update_item", "transact_write_items"})
 
 
@@ -138,7 +139,7 @@ class Process:
     def _perform(self, kind: FaultKind | None, execute: Callable[[Call], Any], call: Call, name: str) -> Any:
         if kind is None:
             return execute(call)
-        if kind in _RETRIED:
+        if kind in RETRIED:
             self._pending = kind
             return execute(call)
         if kind is FaultKind.DEATH_BEFORE:
