@@ -16,6 +16,7 @@ from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
@@ -93,6 +94,7 @@ def _choices(chunk: Chunk, source: random.Random) -> list[Callable[[DynamoLedger
     end = Settlement(
         job_id=JOB, range=chunk.range, state=state, attempt=attempt, rejected=rejected, part_checksum="crc32:0"
     )
+    beside = replace(end, range=left.range, rejected=0, state=ChunkState.SCORED)
     outcome = source.choice(sorted(EARLY_ENDS))
     total = source.choice((4, 8, 8, 8))
     opening: list[Callable[[DynamoLedger], Any]] = [lambda ledger: ledger.open_chunk(first)] * 4
@@ -105,13 +107,23 @@ def _choices(chunk: Chunk, source: random.Random) -> list[Callable[[DynamoLedger
         lambda ledger: ledger.postpone(chunk),
         lambda ledger: ledger.park(chunk),
         lambda ledger: ledger.settle(end),
+        lambda ledger: ledger.settle_all([end, beside]),
         lambda ledger: ledger.split(first, left, right),
+        lambda ledger: ledger.split(first, left, replace(right, attempt=0, tries=0), window=1),
+        lambda ledger: ledger.claim(_job_of(ledger), 3, START + 9),
+        lambda ledger: ledger.postpone_failed(DueItem(JOB, chunk.range, chunk.due_at or 0.0), START + 11),
         lambda ledger: ledger.seal(JOB, total),
         lambda ledger: ledger.start_finishing(JOB, START + 5),
         lambda ledger: ledger.finish(JOB),
         lambda ledger: ledger.postpone_job(JOB, START + 7),
     ]
     return opening + usual * 2 + rare
+
+
+def _job_of(ledger: DynamoLedger) -> Job:
+    job = ledger.job(JOB)
+    assert job is not None
+    return job
 
 
 def _said(operation: Callable[[DynamoLedger], Any], ledger: DynamoLedger) -> Any:

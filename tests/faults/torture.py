@@ -3,7 +3,7 @@
 ``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every
 scenario instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among
 1,000,000. ``--load`` simulates the ledger under load. ``--deployed`` plays rounds of random jobs on
-the deployed local stack.
+the deployed local stack; ``--neighbours`` times small jobs there, beside big ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
+from tests.faults.deployed.neighbours import MOST_RATIO, compare_neighbours
 from tests.faults.deployed.torture import play_on
 from tests.faults.injection import Fault, FaultKind, Schedule
 from tests.faults.load.report import load_reports
@@ -121,14 +122,15 @@ def main(arguments: list[str]) -> int:
         help="of the pairs, for N machines",
     )
     parser.add_argument("--load", action="store_true", help="simulate contention and a backlog in the ledger instead")
+    parser.add_argument(
+        "--neighbours", action="store_true", help="time small jobs beside big ones on the deployed local stack instead"
+    )
     parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
     chosen = parser.parse_args(arguments)
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
-    if chosen.load:
-        for line in load_reports(int(chosen.seed)):
-            print(line, flush=True)
-        return 0
+    if chosen.load or chosen.neighbours:
+        return _measure(int(chosen.seed), neighbours=chosen.neighbours)
     if chosen.poison:
         print(run_poison_job(1_000_000, 1_000, 10_000))
         return 0
@@ -145,6 +147,20 @@ def main(arguments: list[str]) -> int:
         number += 1
     print(", ".join(f"{name} {count}" for name, count in totals.items()))
     return 0
+
+
+def _measure(seed: int, *, neighbours: bool) -> int:
+    """Print the figures of small jobs beside big ones, or of the ledger under load.
+
+    Returns 1 if small jobs take longer than they may.
+    """
+    if not neighbours:
+        for line in load_reports(seed):
+            print(line, flush=True)
+        return 0
+    report = compare_neighbours(seed)
+    print(report)
+    return int(report.ratio > MOST_RATIO)
 
 
 def _share(text: str) -> tuple[int, int]:
