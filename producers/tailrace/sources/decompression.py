@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from tailrace.sources.zstd_pieces import ZstdPieces
 from tailrace_core.errors import InputError
 
 BLOCK_BYTES = 1024 * 1024
@@ -27,9 +28,9 @@ _REFUSED = {
 }
 _SNIFF_BYTES = max(map(len, (_GZIP, _ZSTD, *_REFUSED)))
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
-# A zstd block takes at least 4 bytes and unpacks to at most 128 KiB, and one call unpacks all its
-# input. Small inputs bound the output: 1 or 2 MiB for usual data, 256 MiB for a bomb.
-_ZSTD_BITE_BYTES = 8 * 1024
+_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+"""Largest window of a zstd frame, which the decompressor keeps in memory: that of level 19, and all
+that RFC 8878 recommends to support."""
 
 
 def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -93,23 +94,37 @@ def _gunzip(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 def _unzstd(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     zstandard = _zstandard(name)
-    frame = zstandard.ZstdDecompressor().decompressobj()
+
+    def new_frame() -> Any:
+        return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).decompressobj()
+
+    frame, pieces = new_frame(), ZstdPieces()
     offset = 0
     for block in blocks:
-        for start in range(0, len(block), _ZSTD_BITE_BYTES):
-            data = block[start : start + _ZSTD_BITE_BYTES]
-            while data:
-                if frame.eof:
-                    frame = zstandard.ZstdDecompressor().decompressobj()
-                try:
-                    yield frame.decompress(data)
-                except zstandard.ZstdError as error:
-                    at = offset + start
-                    raise InputError(f"{name} is damaged: zstd data near byte {at} cannot be read ({error})") from error
-                data = frame.unused_data if frame.eof else b""
-        offset += len(block)
+        unpacked: list[bytes] = []
+        for piece in pieces.of(block):
+            if frame.eof:
+                frame = new_frame()
+            try:
+                unpacked.append(frame.decompress(piece))
+            except zstandard.ZstdError as error:
+                raise _unreadable(name, offset, str(error)) from error
+            offset += len(piece)
+            if sum(map(len, unpacked)) >= BLOCK_BYTES:
+                yield b"".join(unpacked)
+                unpacked = []
+        yield b"".join(unpacked)
     if not frame.eof:
         raise _cut_off(name, "zstd", offset)
+
+
+def _unreadable(name: str, offset: int, reason: str) -> InputError:
+    if "too much memory" in reason:
+        return InputError(
+            f"{name} needs a zstd window of more than {_ZSTD_WINDOW_BYTES} bytes of memory near byte {offset}: "
+            "compress it again without --long and --ultra, for instance zstd -dc --long=31 FILE | zstd -o NEW"
+        )
+    return InputError(f"{name} is damaged: zstd data near byte {offset} cannot be read ({reason})")
 
 
 def _cut_off(name: str, kind: str, offset: int) -> InputError:

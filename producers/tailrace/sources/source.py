@@ -15,7 +15,7 @@ from typing import Self
 from tailrace.sources.decompression import BLOCK_BYTES, decompress, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
-from tailrace_core.csv_text.headers import HeaderPolicy, column_names
+from tailrace_core.csv_text.headers import HeaderPolicy, column_names, parse_header
 from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end, state_after
 from tailrace_core.errors import InputError
 
@@ -153,11 +153,20 @@ class Source:
             )
 
     def _check_header(self, file: _OpenFile) -> None:
-        if self.header is not None and file.first_record != self.header:
+        if self.header is not None and not self._is_header(file.first_record):
             raise InputError(
                 f"the header of {file.name} is not that of {self._origins[0].name}: "
                 f"{_shown(file.first_record)} instead of {_shown(self.header)}; submit them as two inputs"
             )
+
+    def _is_header(self, record: bytes) -> bool:
+        """Report whether a record is the header, however its names are quoted."""
+        if record == self.header:
+            return True
+        try:
+            return parse_header(record) == self.columns
+        except InputError:
+            return False
 
     def _all_blocks(self) -> Iterator[bytes]:
         offset = 0

@@ -19,6 +19,7 @@ from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.layout import rows_that_leave_room
 
@@ -157,13 +158,15 @@ def planner_for(
 ) -> Planner:
     """Return the planner of an input with these columns and this header record.
 
-    The header is None when the input has none.
+    The header is None when the input has none. All that is checked before the first row is checked
+    here, for a submit as for its dry run.
 
     Raises:
         InputError: the options do not fit the input.
     """
     plan = options.column_plan(columns)
     settings = options.settings(plan, header=header, endpoint_name=endpoint_name)
+    check_settings(settings)
     planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
     planner.check_limits()
     return planner

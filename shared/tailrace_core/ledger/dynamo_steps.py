@@ -36,6 +36,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
     # -- jobs
 
     def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> Steps[bool]:
+        items.check_settings(settings)
         expires_at = int(job.deadline_at) + RETENTION_S
         stored = {
             "job": job.job_id,
@@ -44,7 +45,6 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             "expires_at": expires_at,
         }
         writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.encode_item(stored))]
-        items.check_size(items.encode_item(stored), "the job's settings (probably the names of its columns)")
         if key is not None:
             items.check_job_key(key.key)
             named = {"job_id": job.job_id, "fingerprint": key.fingerprint, "expires_at": expires_at}

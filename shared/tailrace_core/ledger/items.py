@@ -11,7 +11,7 @@ import zlib
 from typing import Any
 
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState, QueuedRetry
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
 
@@ -29,6 +29,9 @@ chunk needs a few."""
 
 MAX_ITEM_BYTES = 400_000
 """Largest item; DynamoDB's limit is 400 KB, of 1,024 bytes."""
+
+MAX_SETTINGS_BYTES = MAX_ITEM_BYTES - 1_000
+"""Largest settings without the endpoint's name: the rest of the item takes less than is left."""
 
 MAX_JOB_KEY_BYTES = 1_024
 """Longest job key; DynamoDB's limit for a partition key is 2,048 bytes."""
@@ -59,17 +62,17 @@ def encode_item(values: dict[str, Any]) -> dict[str, Any]:
     return {name: encode_value(value) for name, value in values.items() if value is not None}
 
 
-def check_size(item: dict[str, Any], what: str) -> None:
-    """Raise InputError for an item that is too large.
+def check_settings(settings: JobSettings) -> None:
+    """Raise InputError for settings that are too large for an item.
 
-    The size of an item is that of its names and values in UTF-8.
+    The answer does not depend on the endpoint's name, so that a dry run finds the same.
     """
-    size_bytes = sum(
-        len(name.encode()) + len(str(value).encode()) for name, typed in item.items() for value in typed.values()
-    )
-    if size_bytes > MAX_ITEM_BYTES:
+    size_bytes = len(settings.model_copy(update={"endpoint_name": ""}).model_dump_json().encode())
+    if size_bytes > MAX_SETTINGS_BYTES:
         raise InputError(
-            f"{what} takes {size_bytes} bytes, the ledger has room for {MAX_ITEM_BYTES}", size_bytes=size_bytes
+            f"the job's settings (probably the names of its {len(settings.source_columns)} columns) take {size_bytes} "
+            f"bytes, the ledger has room for {MAX_SETTINGS_BYTES}: submit a file with fewer columns or shorter names",
+            size_bytes=size_bytes,
         )
 
 

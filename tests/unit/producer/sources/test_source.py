@@ -9,8 +9,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.sources.decompression import decompress
 from tailrace.sources.origins import RemoteObject
 from tailrace.sources.source import Source
+from tailrace.sources.zstd_pieces import ZstdPieces
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import InputError, NotFoundError
@@ -264,3 +266,43 @@ def test_the_place_in_a_single_file_goes_without_its_name() -> None:
     with Source.open(["-"], header=STRIP, stdin=Dribble(b"a,b\n1,2\n3,4\n")) as source:
         assert list(source.blocks())
         assert source.describe_position(4) == "at byte 8"
+
+
+def test_a_header_that_differs_in_quoting_only_is_the_same_header() -> None:
+    contents = {"1": b'id,"a ""b""",x\n1,2,3\n', "2": b'"id","a ""b""","x"\r\n4,5,6\n'}
+    assert read(contents, STRIP) == b"1,2,3\n4,5,6\n"
+    with pytest.raises(InputError, match="is not that of"):
+        read({"1": b"id,x\n1,2\n", "2": b'"id,x"\n1,2\n'}, STRIP)
+
+
+@given(tables(min_rows=1), st.lists(st.booleans(), min_size=1, max_size=3), st.integers(1, 40), st.booleans())
+def test_zstd_frames_of_all_kinds_are_read_in_pieces(
+    table: Table,
+    sizes: list[bool],
+    most: int,
+    checksum: bool,  # noqa: FBT001  drawn
+) -> None:
+    frames = b""
+    for known in sizes:
+        packer = zstandard.ZstdCompressor(write_checksum=checksum, write_content_size=known)
+        frames += packer.compress(table.data * 3) + b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    pieces = ZstdPieces()
+    blocks = [frames[at : at + most] for at in range(0, len(frames), most)]
+    assert b"".join(piece for block in blocks for piece in pieces.of(block)) == frames
+    assert b"".join(decompress(iter(blocks), "f")) == table.data * 3 * len(sizes)
+
+
+def test_a_zstd_bomb_comes_in_blocks_of_bounded_size() -> None:
+    data = b"1,2\n" * (1 << 24)
+    packer = zstandard.ZstdCompressor(level=19)
+    sizes = [len(block) for block in decompress(iter([packer.compress(data)]), "bomb.zst")]
+    assert sum(sizes) == len(data)
+    assert max(sizes) < 2 * 1024 * 1024
+
+
+def test_a_zstd_frame_with_a_large_window_is_refused_with_what_to_do() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, compression_level=3)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    packed = packer.compress(b"1,2\n" * 1000) + packer.flush()
+    with pytest.raises(InputError, match=r"f.zst needs a zstd window of more than 8388608 bytes.*without --long"):
+        list(decompress(iter([packed]), "f.zst"))

@@ -12,7 +12,7 @@ from tailrace.submit.planning import ChunkPlan, Planner, Seal, planner_for
 from tailrace.submit.steps import ChunkSteps, unscored_part
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.records import count_records, split_fields, split_records
-from tailrace_core.errors import RecordError, RecordTooLargeError, UnclosedQuoteError
+from tailrace_core.errors import InputError, RecordError, RecordTooLargeError, UnclosedQuoteError
 from tailrace_core.jobs.ranges import first_gap
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.objects.checksums import checksum
@@ -268,3 +268,9 @@ def test_an_input_object_with_its_copies_stays_within_the_limits_of_a_chunk(
         assert plan.source_checksum == checksum(*remove_copies(lines, layout))
         sent += remove_copies(lines, layout)
     assert b"".join(sent) == text
+
+
+def test_settings_that_the_ledger_has_no_room_for_are_refused_before_anything_is_read() -> None:
+    columns = tuple(f"column_{number}" for number in range(100_000))
+    with pytest.raises(InputError, match=r"names of its 100000 columns\) take \d+ bytes, the ledger has room for"):
+        planner(columns)
