@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import IO, Any, Self, TypeVar
@@ -20,7 +20,7 @@ from ulid import ULID
 
 from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
-from tailrace.client import Names, estimate_source, open_source
+from tailrace.client import estimate_source, open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.rejects_summary.summary import RejectsSummary
@@ -31,6 +31,7 @@ from tailrace.operations.open_work import OpenWork
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, silent
+from tailrace.sources.names import Names
 from tailrace.sources.source import Source
 from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
@@ -39,6 +40,7 @@ from tailrace.submit.planning import planner_for
 from tailrace.submit.submitter import Submission, SubmitSteps
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call, Steps, run_async
+from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job, JobSettings
@@ -111,7 +113,7 @@ class AsyncTailrace:
         """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
         self._require_entered()
         options = replace(options or SubmitOptions(), **changes)
-        async with FileThread() as files, files.open(self._source(sources, options, stdin)) as source:
+        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
@@ -131,7 +133,7 @@ class AsyncTailrace:
         """See `Tailrace.estimate`."""
         self._require_entered()
         options = replace(options or SubmitOptions(), **changes)
-        async with FileThread() as files, files.open(self._source(sources, options, stdin)) as source:
+        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
             return await files.run(estimate_source, source, options)
 
     async def status(self, job_id: str) -> Job:
@@ -202,11 +204,23 @@ class AsyncTailrace:
                     await files.run(writer.write, piece, data)
             return writer.rows
 
-    async def rejects(self, job_id: str) -> AsyncIterator[Reject]:
-        """See `Tailrace.rejects`."""
-        for call in await self._run((await self._jobs()).rejects_calls(job_id)):
-            for reject in read_rejects(await self._execute(call)):
-                yield reject
+    async def rejects(
+        self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None
+    ) -> AsyncGenerator[Reject, None]:
+        """See `Tailrace.rejects`. Close it (`contextlib.aclosing`) if you stop early."""
+        calls = await self._run((await self._jobs()).rejects_calls(job_id))
+        if source is None:
+            for call in calls:
+                for reject in read_rejects(await self._execute(call)):
+                    yield reject
+            return
+        settings = await self.settings(job_id)
+        submitted = await self._run((await self._jobs()).submitted_ranges(job_id))
+        async with FileThread() as files, files.open(self._source(source, settings.header, stdin)) as opened:
+            records = source_records(opened, settings, submitted)
+            for call in calls:
+                for reject in await files.run(records.join_all, read_rejects(await self._execute(call))):
+                    yield reject
 
     async def rejects_summary(self, job_id: str) -> RejectsSummary | None:
         """See `Tailrace.rejects_summary`."""
@@ -218,11 +232,11 @@ class AsyncTailrace:
         return JobSteps(await self.stack(), now=self._now)
 
     def _source(
-        self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None
+        self, sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None
     ) -> Callable[[], AbstractContextManager[Source]]:
         """Return a function that opens the input in another thread than the loop's."""
         open_object = self._connection.opener_for_threads()
-        return lambda: open_source(sources, options, stdin, open_object)
+        return lambda: open_source(sources, header, stdin, open_object)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run_async(steps, self._execute)

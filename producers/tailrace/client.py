@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import IO, Any, Self, TypeVar
 
@@ -19,6 +19,7 @@ from tailrace.download import parts, targets
 from tailrace.download.prefetch import prefetch
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
+from tailrace.download.source_records import SourceRecords, SubmittedRange, require_same_columns
 from tailrace.job_steps import JobSteps
 from tailrace.operations.facade import Operations
 from tailrace.operations.open_work import OpenWork
@@ -26,14 +27,16 @@ from tailrace.operations.results import ResultsReader
 from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, silent
+from tailrace.sources.names import Names, source_names
 from tailrace.sources.origins import OpenObject
 from tailrace.sources.source import Source
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate, estimate
-from tailrace.submit.planning import planner_for
+from tailrace.submit.planning import planned_cuts, planner_for
 from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
 from tailrace.submit.threaded_sender import ThreadedSender
 from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job, JobSettings
@@ -44,8 +47,6 @@ from tailrace_core.messages.manifest import Manifest
 T = TypeVar("T")
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
-
-Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Tailrace:
@@ -115,8 +116,10 @@ class Tailrace:
 
         Returns when all of it is on its way.
 
-        ``sources`` are paths, patterns, ``s3://`` addresses or ``-``; ``changes`` are fields of
-        `SubmitOptions`. When it fails midway, a job without a key is closed; one with a key stays
+        ``sources`` is a path, a pattern, an ``s3://`` address, ``-`` or a binary stream, or a list
+        of these in their order; ``changes`` are fields of `SubmitOptions`. A stream is read once,
+        from where it stands, and stays open; to continue a job, give it again from the same place.
+        When it fails midway, a job without a key is closed; one with a key stays
         open to be continued.
         """
         options = replace(options or SubmitOptions(), **changes)
@@ -138,7 +141,8 @@ class Tailrace:
     ) -> Estimate:
         """Return what `submit` would do with the same arguments.
 
-        Reads the input; reads and changes nothing else.
+        Reads the input; reads and changes nothing else. A stream is at its end afterwards: seek
+        back before you submit it.
         """
         options = replace(options or SubmitOptions(), **changes)
         with self._open(sources, options, stdin) as source:
@@ -228,10 +232,28 @@ class Tailrace:
                 writer.write(piece, data)
         return writer.rows
 
-    def rejects(self, job_id: str) -> Iterator[Reject]:
-        """Yield the rejected rows of a finished job in order: position, reason, original record."""
-        for call in self._run(self._jobs.rejects_calls(job_id)):
-            yield from read_rejects(self._read(call))
+    def rejects(self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None) -> Iterator[Reject]:
+        """Yield the rejected rows of a finished job in order: position, reason, original record.
+
+        The pipeline knows the columns that were sent or kept: in a record, the others are empty.
+        With ``source``, all that was submitted, each record is the original one, byte for byte.
+        Memory holds one chunk of it at a time.
+
+        Raises:
+            InputError: ``source`` is not what was submitted, as its recorded checksums tell.
+        """
+        calls = self._run(self._jobs.rejects_calls(job_id))
+        if source is None:
+            for call in calls:
+                yield from read_rejects(self._read(call))
+            return
+        settings = self.settings(job_id)
+        submitted = self._run(self._jobs.submitted_ranges(job_id))
+        with open_source(source, settings.header, stdin, self._connection.open_object) as opened:
+            records = source_records(opened, settings, submitted)
+            for call in calls:
+                for reject in read_rejects(self._read(call)):
+                    yield records.join(reject)
 
     def rejects_summary(self, job_id: str) -> RejectsSummary | None:
         """Return the most frequent reasons of a job's rejected rows, and values that explain them.
@@ -273,7 +295,7 @@ class Tailrace:
         return JobSteps(self.stack, now=self._now)
 
     def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
-        return open_source(sources, options, stdin, self._connection.open_object)
+        return open_source(sources, options.header, stdin, self._connection.open_object)
 
     def _run(self, steps: Steps[T]) -> T:
         return run(steps, self._execute)
@@ -285,15 +307,24 @@ class Tailrace:
         return self._connection.read_body(call)
 
 
-def open_source(sources: Names, options: SubmitOptions, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
+def open_source(sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
     """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input."""
-    names = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     return Source.open(
-        [os.fspath(name) for name in names],
-        header=options.header,
+        source_names(sources),
+        header=header,
         stdin=stdin or getattr(sys.stdin, "buffer", None),
         s3=s3,
     )
+
+
+def source_records(source: Source, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:
+    """Return the reader of original records of an opened source.
+
+    Raises:
+        InputError: it has other columns than the job's input.
+    """
+    require_same_columns(source.columns, settings)
+    return SourceRecords(planned_cuts(source.blocks(), settings, source.describe_position), submitted)
 
 
 def estimate_source(source: Source, options: SubmitOptions) -> Estimate:

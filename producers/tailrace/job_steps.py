@@ -18,6 +18,7 @@ from tailrace.download.rejects_summary.summary import (
     settled_in,
     summarize_rejects,
 )
+from tailrace.download.source_records import SubmittedRange
 from tailrace.operations.open_work import OpenWork, open_work
 from tailrace.submit.closing import end_job
 from tailrace_core.aws.calls import Call, Steps
@@ -96,6 +97,17 @@ class JobSteps:
         """Return the calls that read the objects of a finished job's rejected rows, in order."""
         manifest = yield from self.manifest(job_id)
         return [object_call(self._stack.bucket, key) for key in rejects_keys(manifest)]
+
+    def submitted_ranges(self, job_id: str) -> Steps[list[SubmittedRange]]:
+        """Read the ranges that the job was submitted in, in order, with their checksums."""
+        found: list[SubmittedRange] = []
+        after = None
+        while True:
+            page, after = yield from self._ledger.chunks_page(job_id, after)
+            # A child of a split has no checksum, and its rows are those of its ancestor.
+            found += [SubmittedRange(each.range, each.input_checksum) for each in page if each.input_checksum]
+            if not after:
+                return sorted(found, key=lambda each: each.range)
 
     def rejects_summary(self, job_id: str) -> Steps[RejectsSummary | None]:
         """Summarize a job's rejected rows; None if there are none.

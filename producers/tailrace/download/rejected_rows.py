@@ -3,49 +3,88 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 from tailrace.download.parts import header_line
+from tailrace_core.csv_text.records import QuoteState, split_fields, state_after
 from tailrace_core.csv_text.rejects import Reject, write_rejects
 from tailrace_core.jobs.model import JobSettings
 
 ROW, REASON = "row", "reason"
 
 
-def columns(settings: JobSettings) -> tuple[str, ...]:
-    """Return the header: ``row`` and ``reason``, then the input's own columns.
+class RejectedRows:
+    """Format of a job's rejected rows: position (from 0), reason, and columns of the input.
 
-    ``row`` or ``reason`` gets an underscore in front when the input has a column of that name: no
-    name comes twice.
+    ``whole`` tells that the records are the original ones. Otherwise the pipeline knows the columns
+    that were sent or kept, and the others are left out.
     """
-    names: list[str] = []
-    for name in (ROW, REASON):
-        while name in settings.source_columns:
-            name = f"_{name}"  # noqa: PLW2901 - until it is free
-        names.append(name)
-    return (*names, *(settings.source_columns or ("original",)))
 
+    def __init__(self, settings: JobSettings, *, whole: bool) -> None:
+        names = settings.source_columns
+        known = {*settings.sent_columns, *settings.kept_columns}
+        self._width = len(names)
+        self._positions = tuple(range(len(names)) if whole or not known else sorted(known))
+        self._names = tuple(names[position] for position in self._positions)
+        self._source_names = names
 
-def csv_header(settings: JobSettings) -> bytes:
-    """Return the first line of the CSV."""
-    return header_line(columns(settings))
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Columns of the input that are left out."""
+        return tuple(name for name in self._source_names if name not in self._names)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns of the CSV: ``row``, ``reason``, and those of the input.
 
-def csv_line(reject: Reject) -> bytes:
-    """Return one row of the CSV: position (from 0), quoted reason, record byte for byte.
+        ``row`` or ``reason`` gets an underscore in front when the input has a column of that name:
+        no name comes twice.
+        """
+        added: list[str] = []
+        for name in (ROW, REASON):
+            while name in self._source_names:
+                name = f"_{name}"  # noqa: PLW2901 - until it is free
+            added.append(name)
+        return (*added, *(self._names or ("original",)))
 
-    A record that was rejected for its number of fields or its quotes has the same fault here.
-    """
-    return write_rejects([reject])
+    def csv_header(self) -> bytes:
+        """Return the first line of the CSV."""
+        return header_line(self.columns)
 
+    def csv_line(self, reject: Reject) -> bytes:
+        """Return one row of the CSV: position, quoted reason, fields byte for byte.
 
-def fields(reject: Reject) -> dict[str, Any]:
-    """Return one row as a JSON object.
+        A record that was rejected for its number of fields or its quotes has the same fault here.
+        """
+        return write_rejects([self._selected(reject)])
 
-    ``record`` is text; ``record_base64`` replaces it where the bytes are not UTF-8.
-    """
-    known: dict[str, Any] = {"row": reject.row, "reason": reject.reason, "isolated": reject.isolated}
-    try:
-        return {**known, "record": reject.record.decode()}
-    except UnicodeDecodeError:
-        return {**known, "record_base64": base64.b64encode(reject.record).decode()}
+    def fields(self, reject: Reject) -> dict[str, Any]:
+        """Return one row as a JSON object.
+
+        ``record`` is text; ``record_base64`` replaces it where the bytes are not UTF-8. ``columns``
+        are the names of its fields.
+        """
+        record = self._selected(reject).record
+        known: dict[str, Any] = {"row": reject.row, "reason": reject.reason, "isolated": reject.isolated}
+        try:
+            known["record"] = record.decode()
+        except UnicodeDecodeError:
+            known["record_base64"] = base64.b64encode(record).decode()
+        return {**known, "columns": list(self._names)}
+
+    def _selected(self, reject: Reject) -> Reject:
+        if len(self._positions) == self._width:
+            return reject
+        fields = split_fields(reject.record)
+        if len(fields) != self._width or state_after(reject.record) is QuoteState.QUOTED:
+            return self._still_broken(reject, fields)
+        return replace(reject, record=b",".join(fields[position] for position in self._positions))
+
+    def _still_broken(self, reject: Reject, fields: list[bytes]) -> Reject:
+        """Return a record whose fields cannot be told apart, whole.
+
+        It gets another field where it would pass for a record of the columns that are left.
+        """
+        fits = len(fields) == len(self._positions)
+        return replace(reject, record=reject.record + b",") if fits else reject

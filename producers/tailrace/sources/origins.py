@@ -9,6 +9,7 @@ import glob
 import io
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from tailrace_core.errors import InputError, NotFoundError
+from tailrace.sources.streams import BinaryStream, BorrowedStream, check_stream, stream_name
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 
 STDIN = "-"
 _S3 = "s3://"
+_PATTERN = re.compile(r"[*?[]")
+_SHOWN_CHARS = 80
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
 """Bucket names as botocore accepts them, the oldest included; keys as text, without bytes that are
 not UTF-8."""
@@ -57,13 +61,17 @@ class Origin:
     reopenable: bool
 
 
-def resolve(name: str, *, stdin: Readable | None, s3: OpenObject | None) -> list[Origin]:
+def resolve(name: str | BinaryStream, *, stdin: BinaryStream | None, s3: OpenObject | None) -> list[Origin]:
     """Resolve a name to one origin, or a pattern to the files that match it, sorted by name.
+
+    A stream is its own origin.
 
     Raises:
         InputError: the file or object does not exist, is a directory or may not be read, or no file
             matches.
     """
+    if not isinstance(name, str):
+        return [_stream(name, stream_name(name))]
     if name == STDIN:
         return [_standard_input(stdin)]
     if name.startswith(_S3):
@@ -90,10 +98,15 @@ def _matches(pattern: str) -> list[str]:
     return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
-def _standard_input(stdin: Readable | None) -> Origin:
+def _standard_input(stdin: BinaryStream | None) -> Origin:
     if stdin is None:
         raise InputError("standard input is not available: name a file instead of -")
-    return Origin("standard input", lambda: _BorrowedStream(stdin), None, reopenable=False)
+    check_stream(stdin, "standard input")
+    return _stream(stdin, "standard input")
+
+
+def _stream(stream: BinaryStream, name: str) -> Origin:
+    return Origin(name, lambda: BorrowedStream(stream, name), None, reopenable=False)
 
 
 def _remote(name: str, s3: OpenObject | None) -> Origin:
@@ -114,20 +127,47 @@ def _open_remote(name: str, bucket: str, key: str, s3: OpenObject) -> RemoteObje
     try:
         return s3(bucket, key)
     except NotFoundError as error:
-        raise InputError(f"{name} does not exist (or you may not see it): check the bucket and the key") from error
+        if error.details.get("code") == "NoSuchBucket":
+            raise InputError(f"there is no bucket {bucket}, so {name} cannot be read: check its name") from error
+        if pattern := _PATTERN.search(key):
+            listing = shlex.quote(f"s3://{bucket}/{key[: pattern.start()]}")
+            raise InputError(
+                f"there is no object with exactly the name {name}, and patterns are for local files only: name each "
+                f"object; `aws s3 ls {listing}` lists them"
+            ) from error
+        raise InputError(
+            f"bucket {bucket} has no object {key}: check the key; `aws s3 ls {shlex.quote(name)}` lists those that "
+            "begin like it"
+        ) from error
+    except AccessDeniedError as error:
+        patterns = "; patterns are for local files only" if _PATTERN.search(key) else ""
+        raise AccessDeniedError(
+            f"{name} may not be read or does not exist, which S3 tells apart only for those who may list the "
+            f"bucket{patterns} ({error.message})",
+            **error.details,
+        ) from error
 
 
 def _file(name: str) -> Origin:
     try:
         status = Path(name).stat()
-    except FileNotFoundError as error:
-        raise InputError(f"{name} does not exist: check the path and the folder you are in ({Path.cwd()})") from error
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise _missing(name, error) from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{name} is a directory: name the files in it, for instance {Path(name) / '*.csv'}")
     regular = stat.S_ISREG(status.st_mode)
     return Origin(name, partial(_open_file, name), status.st_size if regular else None, reopenable=regular)
+
+
+def _missing(name: str, error: OSError | ValueError) -> InputError:
+    if "\n" in name or "\0" in name:
+        return InputError(
+            f"{name[:_SHOWN_CHARS]!r} is the name of no file; if it is the text of a CSV, give it as a stream: "
+            "io.BytesIO(text.encode())"
+        )
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{name} does not exist: check the path and the folder you are in ({Path.cwd()})")
+    return InputError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _open_file(name: str) -> Readable:
@@ -136,15 +176,3 @@ def _open_file(name: str) -> Readable:
         return io.FileIO(name)
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
-
-
-class _BorrowedStream:
-    """A stream that its owner closes, not this module."""
-
-    def __init__(self, stream: Readable) -> None:
-        # `read` of a buffered stream waits until it has all bytes; `read1` returns those that have
-        # come.
-        self.read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-
-    def close(self) -> None:
-        pass

@@ -14,6 +14,7 @@ from typing import Self
 
 from tailrace.sources.decompression import BLOCK_BYTES, decompress, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
+from tailrace.sources.streams import BinaryStream
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names, parse_header
 from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end, state_after
@@ -56,10 +57,10 @@ class Source:
     @classmethod
     def open(
         cls,
-        names: Sequence[str],
+        names: Sequence[str | BinaryStream],
         *,
         header: HeaderPolicy,
-        stdin: Readable | None = None,
+        stdin: BinaryStream | None = None,
         s3: OpenObject | None = None,
     ) -> Self:
         """Open the names and check the head of each file.

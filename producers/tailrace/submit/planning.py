@@ -103,24 +103,12 @@ class Planner:
                 the first bad row.
         """
         rows_total = 0
-        limits = self._limits()
         screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens)
-        for each in refuse_swallowed_lines(cut(blocks, limits, describe), describe):
+        for each in planned_cuts(blocks, self.settings, describe):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
             yield self._chunk(each, screener.screen(each))
         yield Seal(rows_total)
-
-    def _limits(self) -> Limits:
-        """Return the limits of a chunk, so that its copies for canaries fit as well.
-
-        No row has two copies: those of half the bytes take no more than the other half. A larger
-        row is a chunk of its own, and is sent once.
-        """
-        canaries = self.settings.canaries
-        size = self._max_bytes // 2 if canaries else self._max_bytes
-        rows = rows_that_leave_room(self.settings.chunk_rows, canaries)
-        return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
 
     @property
     def _header(self) -> bytes:
@@ -128,7 +116,7 @@ class Planner:
 
     @property
     def _max_bytes(self) -> int:
-        return self.settings.chunk_bytes - len(self._header)
+        return _max_bytes(self.settings)
 
     def _chunk(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
         if screened.rejected and self.on_bad_row is OnBadRow.STOP:
@@ -151,6 +139,33 @@ class Planner:
             kept=screened.kept,
             rejected=screened.rejected,
         )
+
+
+def planned_cuts(
+    blocks: Iterable[bytes], settings: JobSettings, describe: DescribePosition = byte_position
+) -> Iterator[Cut]:
+    """Cut an input as a job with these settings does; the same bytes give the same cuts.
+
+    Raises:
+        RecordError: see `Planner.plan`.
+    """
+    return refuse_swallowed_lines(cut(blocks, _limits(settings), describe), describe)
+
+
+def _limits(settings: JobSettings) -> Limits:
+    """Return the limits of a chunk, so that its copies for canaries fit as well.
+
+    No row has two copies: those of half the bytes take no more than the other half. A larger row is
+    a chunk of its own, and is sent once.
+    """
+    canaries = settings.canaries
+    size = _max_bytes(settings) // 2 if canaries else _max_bytes(settings)
+    rows = rows_that_leave_room(settings.chunk_rows, canaries)
+    return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
+
+
+def _max_bytes(settings: JobSettings) -> int:
+    return settings.chunk_bytes - len(settings.header_line)
 
 
 def planner_for(

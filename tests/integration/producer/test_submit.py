@@ -28,24 +28,24 @@ _SOURCE = b"id,x\n" + b"".join(b"%d,%d\n" % (row, row * 7) for row in range(ROWS
 class Client(Protocol):
     """What the tests do with either client."""
 
-    def submit(self, *names: str, **options: Any) -> Submission: ...
+    def submit(self, *names: Any, **options: Any) -> Submission: ...
     def wait(self, job_id: str, **options: Any) -> Job: ...
     def status(self, job_id: str) -> Job: ...
     def cancel(self, job_id: str) -> Job: ...
     def jobs(self) -> list[Job]: ...
     def download(self, job_id: str, target: Any) -> int: ...
-    def rejects(self, job_id: str) -> list[Reject]: ...
+    def rejects(self, job_id: str, **options: Any) -> list[Reject]: ...
 
 
 class SyncClient:
     def __init__(self, **options: Any) -> None:
         self._client = Tailrace(NAME, session=boto3.Session("t", "t", region_name="eu-west-1"), **options)
 
-    def submit(self, *names: str, **options: Any) -> Submission:
+    def submit(self, *names: Any, **options: Any) -> Submission:
         return self._client.submit(names, **options)
 
-    def rejects(self, job_id: str) -> list[Reject]:
-        return list(self._client.rejects(job_id))
+    def rejects(self, job_id: str, **options: Any) -> list[Reject]:
+        return list(self._client.rejects(job_id, **options))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -57,13 +57,13 @@ class AsyncClient:
     def __init__(self, **options: Any) -> None:
         self._options = options
 
-    def submit(self, *names: str, **options: Any) -> Submission:
+    def submit(self, *names: Any, **options: Any) -> Submission:
         done: Submission = self._run(lambda client: client.submit(names, **options))
         return done
 
-    def rejects(self, job_id: str) -> list[Reject]:
+    def rejects(self, job_id: str, **options: Any) -> list[Reject]:
         async def collect(client: AsyncTailrace) -> list[Reject]:
-            return [each async for each in client.rejects(job_id)]
+            return [each async for each in client.rejects(job_id, **options)]
 
         found: list[Reject] = self._run(collect)
         return found
@@ -108,6 +108,29 @@ def test_every_row_comes_back_in_order_beside_its_kept_columns(
     assert (tmp_path / "out.csv").read_text().splitlines() == ["id,prediction", *expected, "#no,", ","]
     assert [(each.row, each.record) for each in tailrace.rejects(job.job_id)] == [(248, b"#no,1"), (249, b"lonely")]
     assert [each.job_id for each in tailrace.jobs()] == [job.job_id]
+
+
+def test_a_stream_is_submitted_and_gives_the_original_records_of_rejected_rows(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    stream = io.BytesIO(_SOURCE)
+    submitted = tailrace.submit(stream, drop=["id"], chunk_rows=20)
+    assert submitted.job.rows_total == ROWS
+    assert not stream.closed
+    stack.score(submitted.job_id)
+    job = tailrace.wait(submitted.job_id, timeout_s=5)
+    expected = [(248, b"#no,1"), (249, b"lonely")]
+    for again in (io.BytesIO(_SOURCE), source):
+        assert [(each.row, each.record) for each in tailrace.rejects(job.job_id, source=again)] == expected
+    with pytest.raises(InputError, match="rows 100 to 119 of the source differ"):
+        tailrace.rejects(job.job_id, source=io.BytesIO(_SOURCE.replace(b"\n101,", b"\n901,")))
+    with pytest.raises(InputError, match="has the columns 'other', 'x'"):
+        tailrace.rejects(job.job_id, source=io.BytesIO(_SOURCE.replace(b"id,x", b"other,x")))
+
+
+def test_what_is_no_stream_of_bytes_is_refused_before_anything_is_called(tailrace: Client) -> None:
+    with pytest.raises(InputError, match="text stream"):
+        tailrace.submit(io.StringIO("a\n1\n"))
 
 
 def test_every_chunk_is_invoked_once_and_its_locations_are_recorded(

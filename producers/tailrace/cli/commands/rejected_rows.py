@@ -9,8 +9,10 @@ import typer
 from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.reports import job_reports
-from tailrace.download import rejected_rows, targets
+from tailrace.download import targets
+from tailrace.download.rejected_rows import RejectedRows
 from tailrace.download.safe_csv import escape_if
+from tailrace.sources.origins import local_files
 
 
 @guarded
@@ -27,6 +29,13 @@ def rejects(
             "--not-isolated", help="Only rows that were rejected with their chunk, when the split budget was spent."
         ),
     ] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="What was submitted, to copy the original records from; give it once for each file, in their order.",
+        ),
+    ] = None,
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
@@ -38,29 +47,34 @@ def rejects(
 ) -> None:
     """Print the rejected rows of a finished job as CSV: row (from 0), reason, and the columns of the input.
 
+    Columns that were neither sent nor kept are left out: the pipeline does not have them. With --source, the original
+    records come from what was submitted, byte for byte, and checksums prove that it is the same.
+
     Fix the rows and submit the file again, with the same options and --drop row,reason.
     With --json, each row is one object on a line.
 
     Example:
-      tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output rejects.csv
+      tailrace rejects 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --source sales.csv --output rejects.csv
     """
     environment = of(context)
     if output != targets.STDOUT:
-        targets.check(output, clobber=not no_clobber, json=json_)
+        targets.check(output, sources=local_files(source or ()), clobber=not no_clobber, json=json_)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        settings = client.settings(job_id)
-        found = (each for each in client.rejects(job_id) if not (not_isolated and each.isolated))
+        rows = RejectedRows(client.settings(job_id), whole=source is not None)
+        rejected = client.rejects(job_id, source=source, stdin=environment.stdin)
+        found = (each for each in rejected if not (not_isolated and each.isolated))
         # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)
         target = environment.stdout if output == targets.STDOUT else output
         with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv and not json_) as file:
             if not json_:
-                file.write(rejected_rows.csv_header(settings))
+                file.write(rows.csv_header())
             while first is not None:
-                file.write(
-                    job_reports.as_json(rejected_rows.fields(first)).encode() + b"\n"
-                    if json_
-                    else rejected_rows.csv_line(first)
-                )
+                file.write(job_reports.as_json(rows.fields(first)).encode() + b"\n" if json_ else rows.csv_line(first))
                 first = next(found, None)
     environment.stdout.flush()
+    if rows.left_out and output != targets.STDOUT:
+        environment.say(
+            f"left out as they were neither sent nor kept: {', '.join(map(repr, rows.left_out))}; "
+            "name the submitted files with --source to have them"
+        )

@@ -67,5 +67,6 @@ def _not_isolated(job: Job, stack: str | None) -> str:
     return (
         f"{rows:,} row(s) were rejected with their chunks because the split budget was spent: the model was not asked "
         f"about each. Submit just these again: `tailrace rejects {named} --not-isolated --output again.csv`, then "
-        f"`tailrace submit again.csv --drop row,reason --split-budget {rows}` with the other options of this job."
+        f"`tailrace submit again.csv --drop row,reason --split-budget {rows}` with the other options of this job. "
+        "Where columns were dropped, `rejects` needs --source with what was submitted."
     )

@@ -83,7 +83,9 @@ class FakeClient:
         return self.summary
 
     def settings(self, _: str) -> JobSettings:
-        return JobSettings(endpoint_name="model", source_columns=("a", "b", "c"))
+        return JobSettings(
+            endpoint_name="model", source_columns=("a", "b", "c"), sent_columns=(1, 2), kept_columns=(0,)
+        )
 
     def download(self, _: str, target: Any, *, safe_csv: bool, on_progress: OnProgress) -> int:
         self.asked.update(safe_csv=safe_csv)
@@ -94,7 +96,8 @@ class FakeClient:
             target.write(b"prediction\n1\n")
         return 1
 
-    def rejects(self, _: str) -> Iterator[Reject]:
+    def rejects(self, _: str, *, source: list[str] | None, stdin: Any) -> Iterator[Reject]:
+        self.asked.update(source=source, stdin=stdin)
         yield Reject(3, 'said "no"', b"a,\xff,1")
         yield Reject(4, "not isolated: said no", b"a,b,1")
 
@@ -332,8 +335,14 @@ def test_rejects_are_csv_with_the_inputs_columns_and_bytes_come_out_as_they_went
 def test_rejects_as_json_are_one_object_a_line(invoke: Callable[..., Result]) -> None:
     out = invoke(FakeClient(), "rejects", _JOB, "--json").out
     assert [json.loads(line) for line in out.splitlines()] == [
-        {"row": 3, "reason": 'said "no"', "isolated": True, "record_base64": base64.b64encode(b"a,\xff,1").decode()},
-        {"row": 4, "reason": "not isolated: said no", "isolated": False, "record": "a,b,1"},
+        {
+            "row": 3,
+            "reason": 'said "no"',
+            "isolated": True,
+            "record_base64": base64.b64encode(b"a,\xff,1").decode(),
+            "columns": ["a", "b", "c"],
+        },
+        {"row": 4, "reason": "not isolated: said no", "isolated": False, "record": "a,b,1", "columns": ["a", "b", "c"]},
     ]
 
 

@@ -213,7 +213,9 @@ def test_an_input_is_read_once() -> None:
     [
         ([], "no input is named"),
         (["-"], "standard input is not available"),
-        (["s3://b/gone"], "s3://b/gone does not exist"),
+        (["s3://b/gone"], "bucket b has no object gone"),
+        (["s3://b/days/*.csv"], "patterns are for local files only.*aws s3 ls s3://b/days/`"),
+        (["a,b\n1,2\n"], "give it as a stream: io.BytesIO"),
         (["s3://b"], "is not the address of an object"),
         (["s3:///k"], "is not the address of an object"),
         (["s3://no_bucket!/k"], "is not the address of an object"),
