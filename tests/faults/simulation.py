@@ -72,6 +72,10 @@ class Simulation:
     notification_counts: list[int | None] = field(default_factory=list)
     """For each of the first requests, the number of notifications of its answer; None loses the
     request."""
+    outage_s: tuple[float, float] | None = None
+    """Begin and end of an outage of the endpoint, in seconds after the start."""
+    hurries: int = 0
+    """Number of times that the operator makes all queued attempts at once."""
     check_invariants: bool = True
     """Check the ledger's invariants at every write."""
     piece_bytes: int | None = None
@@ -87,6 +91,8 @@ class Simulation:
         self.invariants = Invariants(self.cloud.dynamodb)
         if self.check_invariants:
             self.cloud.dynamodb.on_change.append(self.invariants.check)
+        self._started_at = self.cloud.clock()
+        self._follow_outage()
         self.jobs: list[str] = []
         self.redriven = 0
         self._ids = 0
@@ -219,8 +225,23 @@ class Simulation:
         due = [self.functions.ticked_at + RECONCILE_EVERY_S]
         due += [at for queue, _ in CONSUMERS.values() if (at := self.cloud.queue(queue).next_visible_at()) is not None]
         self.cloud.clock.advance(min(due) - self.cloud.clock())
+        self._follow_outage()
+        if self.hurries:
+            self.hurries -= 1
+            self._hurry_queued()
         if self.cloud.clock() >= self.functions.ticked_at + RECONCILE_EVERY_S:
             self.functions.tick()
+
+    def _follow_outage(self) -> None:
+        if self.outage_s is not None:
+            passed_s = self.cloud.clock() - self._started_at
+            self.endpoint.down = self.outage_s[0] <= passed_s < self.outage_s[1]
+
+    def _hurry_queued(self) -> None:
+        with self.reader() as client:
+            for job_id in self.jobs:
+                for _done in client.operations.redriving.hurry_all(job_id, confirmed=True):
+                    pass
 
     def drain(self) -> None:
         """Run until all is at rest: every job final, no message in a queue."""
