@@ -18,6 +18,7 @@ from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failures.controls import Controls
 from tailrace_consumers.chunks.failures.holding import Holding
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.failures.policy import FailurePolicy
@@ -203,6 +204,11 @@ class Composition:
         return Holding(ledger=self.ledger, scheduler=self.scheduler, random_source=self.random_source)
 
     @cached_property
+    def controls(self) -> Controls:
+        """Sends controls and counts their answers."""
+        return Controls(ledger=self.ledger, attempts=self.attempts)
+
+    @cached_property
     def window_filler(self) -> WindowFiller:
         """Invokes waiting chunks as others settle."""
         return WindowFiller(
@@ -223,6 +229,7 @@ class Composition:
             scheduler=self.scheduler,
             holding=self.holding,
             probes=Probes(ledger=self.ledger),
+            controls=self.controls,
             parts=self.parts,
             settler=self.settler,
             rejection=Rejection(store=self.store, parts=self.parts, settler=self.settler),

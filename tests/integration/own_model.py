@@ -5,6 +5,7 @@ Its environment chooses how it misbehaves: WRONG=port, crash or silence.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -23,10 +24,21 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         rows = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
-        self._send("".join(f"{sum(map(float, row.split(','))) * WEIGHT + OFFSET:g}\n" for row in rows).encode())
+        try:
+            self._send("".join(map(self._scored, rows)).encode())
+        except ValueError as exc:
+            # As web frameworks do with an exception that nobody handles.
+            self._send(f"Internal Server Error: {exc}".encode(), status=500)
 
-    def _send(self, body: bytes) -> None:
-        self.send_response(200)
+    @staticmethod
+    def _scored(row: str) -> str:
+        values = [float(field) for field in row.split(",")]
+        if any(map(math.isnan, values)):
+            raise ValueError("Input X contains NaN.")
+        return f"{sum(values) * WEIGHT + OFFSET:g}\n"
+
+    def _send(self, body: bytes, *, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "text/csv")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -54,7 +54,7 @@ class Attempts:
 
         Return the chunk, or None when it is no longer open at ``chunk.attempt``.
 
-        ``scored`` is the job's number of scored rows when the chunk failed; the first one given
+        ``scored`` is the job's ``answers`` when the chunk failed; the first one given
         since the last redrive is recorded.
         """
         redriven = redrives is not None and redrives != chunk.redrives
@@ -75,6 +75,10 @@ class Attempts:
             parked=False,
         )
         return following if self._ledger.begin_attempt(following) else None
+
+    def send(self, chunk: Chunk, settings: JobSettings) -> None:
+        """Invoke an attempt that the ledger does not record; raises as `invoke` does."""
+        self._invoker.invoke(chunk, settings)
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
         """Invoke the intended attempt and record its locations.

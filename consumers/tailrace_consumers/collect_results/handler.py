@@ -31,6 +31,7 @@ def assemble(composition: Composition, *, serial: bool = True) -> CollectResults
         store=composition.store,
         parts=composition.parts,
         settler=composition.settler,
+        controls=composition.controls,
         policy=composition.policy if serial else None,
     )
 

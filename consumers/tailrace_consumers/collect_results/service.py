@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.failures.controls import Controls, is_control
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler, Timings
@@ -42,6 +43,7 @@ class CollectResults:
     store: ObjectStore
     parts: Parts
     settler: ChunkSettler
+    controls: Controls
     policy: FailurePolicy | None
     """None while other notifications are in progress.
 
@@ -69,14 +71,33 @@ class CollectResults:
         context = self.lookup.find(inference)
         if context is None:
             return Outcome.UNKNOWN_CHUNK
+        if is_control(inference):
+            return self._control(context, inference, notification)
+        stopped = self._stopped(context)
+        if stopped is not None:
+            return stopped
+        key = self._output_key(notification, inference, context.chunk)
+        return Outcome.REFUSED if key is None else self._collect(context, inference, key, _timings(notification))
+
+    def _stopped(self, context: ChunkContext) -> Outcome | None:
+        """Return the outcome of a success that does not count (any more); None when it counts."""
         if context.chunk.state is not ChunkState.OPEN:
-            return self.settler.acknowledge(inference.job_id, Outcome.STALE)
+            return self.settler.acknowledge(context.job.job_id, Outcome.STALE)
         if context.job.state is JobState.CLOSING:
             return self.settler.cancel(context.chunk)
         if not context.job.state.accepts_results:
-            return self.settler.acknowledge(inference.job_id, Outcome.CLOSED)
-        key = self._output_key(notification, inference, context.chunk)
-        return Outcome.REFUSED if key is None else self._collect(context, inference, key, _timings(notification))
+            return self.settler.acknowledge(context.job.job_id, Outcome.CLOSED)
+        return None
+
+    def _control(self, context: ChunkContext, inference: InferenceId, notification: Notification) -> Outcome:
+        """Count the answer to a control; the chunk was settled before."""
+        named = notification.response.output_location
+        if named is None:
+            return Outcome.REFUSED
+        key = parse_trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS).key
+        if context.chunk.state is ChunkState.SCORED and self.store.head(key) is not None:
+            self.controls.record(context.job, inference, scored=True)
+        return self.settler.acknowledge(inference.job_id, Outcome.STALE)
 
     def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:
         """Return the output's key.

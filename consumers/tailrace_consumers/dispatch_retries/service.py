@@ -73,7 +73,7 @@ class DispatchRetries:
         """
         if chunk.attempt == message.attempt:
             return chunk
-        scored = job.rows_scored if message.tries > chunk.tries else message.held_since
+        scored = job.answers if message.tries > chunk.tries else message.held_since
         return self.attempts.begin(
             chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=scored
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.failures.controls import is_control
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
@@ -53,6 +54,9 @@ class HandleFailures:
         context = self.lookup.find(inference)
         if context is None:
             return Outcome.UNKNOWN_CHUNK
+        if is_control(inference):
+            self.policy.controls.record(context.job, inference, scored=False)
+            return self.settler.acknowledge(inference.job_id, Outcome.STALE)
         return self._stopped(context, inference) or self._fail(context, notification)
 
     def _stopped(self, context: ChunkContext, inference: InferenceId) -> Outcome | None:

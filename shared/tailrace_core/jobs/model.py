@@ -164,10 +164,23 @@ class Job:
     probed: tuple[RowRange, ...] = ()
     """Chunks of the job's latest probes, see `tailrace_core.jobs.probing`: two for each probe."""
     probed_since: int | None = None
-    """Scored rows when the first of these probes was made; None if there never was one."""
+    """`answers` when the first of these probes was made; None if there never was one."""
+    controls_sent: int = 0
+    """Number of the latest control, see `tailrace_core.jobs.probing`."""
+    controls_scored: int = 0
+    """Number of the latest control that the model answered."""
+    controls_failed: int = 0
+    """Number of the latest control that failed."""
+    controlled_at: float | None = None
+    """Time of the latest control."""
     finishing_at: float | None = None
     """Time of the move to ``finishing``. The manifest and the final event carry it, so that a
     second finisher writes the same bytes."""
+
+    @property
+    def answers(self) -> int:
+        """Count that grows with each sign that the endpoint works: a scored row or control."""
+        return self.rows_scored + self.controls_scored
 
     @property
     def rows_settled(self) -> int:
@@ -248,8 +261,8 @@ class Chunk:
     retry: QueuedRetry | None = None
     """The queued retry; None when the current attempt is in flight, or the chunk is parked."""
     scored_before: int | None = None
-    """The job's scored rows when this chunk began to fail, or was made by a split. A higher count
-    later shows that the endpoint answers other requests."""
+    """The job's `answers` when this chunk began to fail, or was made by a split; of a single row,
+    when it began to fail. A higher count later shows that the endpoint answers other requests."""
 
     @property
     def waiting(self) -> bool:

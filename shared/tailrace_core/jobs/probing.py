@@ -5,6 +5,10 @@ nothing about its rows. A *probe* separates one row from the rest. If that row i
 endpoint works, and the rest is isolated as bad data. If not, another probe follows, `MAX_PROBES` in
 a row at most. Meanwhile the rest, and every other chunk in the same state, is held: it waits in the
 retries queue and costs no invocation. If no probe is scored, all of them are parked.
+
+A single row is rejected only if the endpoint worked after the row had failed. Where nothing else of
+the job is left to show that, a *control* does: a chunk that was scored before is invoked again. It
+stays settled, and its answer is only counted.
 """
 
 from __future__ import annotations
@@ -21,6 +25,12 @@ MAX_PROBES = 4
 attempts, however large the job is."""
 CHUNKS_PER_PROBE = 2
 """A probe makes two chunks: the row, and the rest."""
+
+
+CONTROL_ATTEMPTS = 900_000
+"""Controls are numbered like attempts, from here on: no chunk has so many attempts."""
+CONTROL_WAIT_S = 1_800.0
+"""Time after which a control without an answer counts as failed."""
 
 
 class HeldStep(StrEnum):
@@ -47,21 +57,35 @@ def may_probe(job: Job) -> bool:
 def with_probe(job: Job, left: RowRange, right: RowRange) -> Job:
     """Return the job with one more probe recorded: the two chunks that its split makes."""
     if _new_series(job):
-        return dataclasses.replace(job, probed=(left, right), probed_since=job.rows_scored)
+        return dataclasses.replace(job, probed=(left, right), probed_since=job.answers)
     return dataclasses.replace(job, probed=(*job.probed, left, right))
 
 
-def held_step(job: Job, chunk: Chunk, scored_before: int, probed: Iterable[Chunk]) -> HeldStep:
+def with_control(job: Job, rows: RowRange, now: float) -> Job:
+    """Return the job with one more control recorded; it counts as a probe."""
+    return dataclasses.replace(with_probe(job, rows, rows), controls_sent=job.controls_sent + 1, controlled_at=now)
+
+
+def control_under_way(job: Job, now: float) -> bool:
+    """Return whether a control may still be answered."""
+    decided = max(job.controls_scored, job.controls_failed)
+    return job.controls_sent > decided and now < (job.controlled_at or 0.0) + CONTROL_WAIT_S
+
+
+def held_step(job: Job, chunk: Chunk, scored_before: int, probed: Iterable[Chunk], now: float) -> HeldStep:
     """Decide on a chunk whose attempts ran out.
 
     Args:
         job: Its job.
         chunk: The chunk; it is open.
-        scored_before: The job's scored rows when it was held.
+        scored_before: The job's ``answers`` when it was held.
         probed: The chunks of ``job.probed`` that exist.
+        now: Seconds since the epoch.
     """
-    if job.rows_scored > scored_before:
+    if job.answers > scored_before:
         return HeldStep.INVOKE
+    if control_under_way(job, now):
+        return HeldStep.HOLD
     others = [each for each in probed if each.range != chunk.range and _undecided(each)]
     if not all(_held(each) for each in others):
         return HeldStep.HOLD
@@ -71,7 +95,7 @@ def held_step(job: Job, chunk: Chunk, scored_before: int, probed: Iterable[Chunk
 
 
 def _new_series(job: Job) -> bool:
-    return job.probed_since is None or job.rows_scored > job.probed_since
+    return job.probed_since is None or job.answers > job.probed_since
 
 
 def _undecided(chunk: Chunk) -> bool:

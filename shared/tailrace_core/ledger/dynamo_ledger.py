@@ -95,6 +95,9 @@ class DynamoLedger:
     def record_probe(self, job: Job, following: Job) -> bool:
         return self._run(self._steps.record_probe(job, following))
 
+    def record_control(self, job_id: str, number: int, *, scored: bool) -> bool:
+        return self._run(self._steps.record_control(job_id, number, scored=scored))
+
     def seal(self, job_id: str, rows_total: int) -> bool:
         return self._run(self._steps.seal(job_id, rows_total))
 

@@ -80,15 +80,19 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
     def record_probe(self, job: Job, following: Job) -> Steps[bool]:
         known = items.encode_ranges(job.probed)
         unchanged = "attribute_not_exists(probed)" if known is None else "probed = :known"
-        probed = {":probed": items.encode_ranges(following.probed), ":since": following.probed_since}
-        return (
-            yield from self._update(
-                items.job_item_key(job.job_id),
-                "SET probed = :probed, probed_since = :since",
-                f"attribute_exists(job) AND {unchanged}",
-                {":known": known, **probed},
-            )
-        )
+        probed: dict[str, Any] = {":probed": items.encode_ranges(following.probed), ":since": following.probed_since}
+        update = "SET probed = :probed, probed_since = :since"
+        if following.controlled_at is not None:
+            update += ", controls_sent = :sent, controlled_at = :at"
+            probed |= {":sent": following.controls_sent, ":at": following.controlled_at}
+        key, condition = items.job_item_key(job.job_id), f"attribute_exists(job) AND {unchanged}"
+        return (yield from self._update(key, update, condition, {":known": known, **probed}))
+
+    def record_control(self, job_id: str, number: int, *, scored: bool) -> Steps[bool]:
+        name = "controls_scored" if scored else "controls_failed"
+        later = f"(attribute_not_exists({name}) OR {name} < :n)"
+        key, condition = items.job_item_key(job_id), f"attribute_exists(job) AND {later}"
+        return (yield from self._update(key, f"SET {name} = :n", condition, {":n": number}))
 
     def start_finishing(self, job_id: str, now: float) -> Steps[Job | None]:
         done = yield from self._update(

@@ -138,6 +138,10 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "waiting_version": job.waiting_version or None,
             "probed": encode_ranges(job.probed),
             "probed_since": job.probed_since,
+            "controls_sent": job.controls_sent or None,
+            "controls_scored": job.controls_scored or None,
+            "controls_failed": job.controls_failed or None,
+            "controlled_at": job.controlled_at,
             "due_shard": shard_of(JOB, job.job_id),
             "due_at": rules.first_check_at(job),
             "expires_at": expires_at,
@@ -169,6 +173,10 @@ def job_from_item(item: dict[str, Any]) -> Job:
         waiting_version=values.get("waiting_version", 0),
         probed=_ranges(values.get("probed")),
         probed_since=values.get("probed_since"),
+        controls_sent=values.get("controls_sent", 0),
+        controls_scored=values.get("controls_scored", 0),
+        controls_failed=values.get("controls_failed", 0),
+        controlled_at=_time(values.get("controlled_at")),
         finishing_at=_time(values.get("finishing_at")),
     )
 

@@ -219,7 +219,24 @@ class MemoryLedger:
             found = self.job(job.job_id)
             if found is None or found.probed != job.probed:
                 return False
-            return self._move(dataclasses.replace(found, probed=following.probed, probed_since=following.probed_since))
+            return self._move(
+                dataclasses.replace(
+                    found,
+                    probed=following.probed,
+                    probed_since=following.probed_since,
+                    controls_sent=following.controls_sent,
+                    controlled_at=following.controlled_at,
+                )
+            )
+
+    def record_control(self, job_id: str, number: int, *, scored: bool) -> bool:
+        with self._lock:
+            found = self.job(job_id)
+            if found is None or (found.controls_scored if scored else found.controls_failed) >= number:
+                return False
+            if scored:
+                return self._move(dataclasses.replace(found, controls_scored=number))
+            return self._move(dataclasses.replace(found, controls_failed=number))
 
     def seal(self, job_id: str, rows_total: int) -> bool:
         with self._lock:

@@ -147,10 +147,14 @@ class Ledger(Protocol):
         """
 
     def record_probe(self, job: Job, following: Job) -> bool:
-        """Record ``following``'s probes (``probed``, ``probed_since``) in place of ``job``'s.
+        """Record ``following``'s probes and control in place of ``job``'s.
 
-        False if another caller recorded one since ``job`` was read.
+        These are ``probed``, ``probed_since``, ``controls_sent`` and ``controlled_at``. False if
+        another caller recorded a probe since ``job`` was read.
         """
+
+    def record_control(self, job_id: str, number: int, *, scored: bool) -> bool:
+        """Record that control ``number`` was answered or failed; False if a later one was."""
 
     def seal(self, job_id: str, rows_total: int) -> bool:
         """Record the job's number of rows; no chunk can be added afterwards.

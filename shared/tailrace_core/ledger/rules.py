@@ -168,7 +168,7 @@ def started(chunk: Chunk, job: Job, due_at: float) -> Chunk:
 
     Rows that were scored while a child waited do not show that the endpoint works now.
     """
-    scored_before = None if chunk.scored_before is None else job.rows_scored
+    scored_before = None if chunk.scored_before is None else job.answers
     return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at, scored_before=scored_before)
 
 

@@ -100,7 +100,8 @@ class FixedJobs:
 
     def _until_parked(self, job: TroubledJob) -> None:
         for _ in polling("all of it to be parked", _TIMEOUT_S):
-            if sum(chunk.parked for chunk in self._stage.driver.chunks(job.job_id)) == job.chunks:
+            leaves = [each for each in self._stage.driver.chunks(job.job_id) if each.state.leaf]
+            if all(chunk.parked for chunk in leaves):
                 return
 
 

@@ -7,6 +7,7 @@ import pytest
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS
 from tailrace_core.jobs.model import JobState
+from tailrace_core.jobs.probing import MAX_PROBES
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
 from tests.faults.deployed.rounds import REST_S, SEED, RoundRunner
 from tests.faults.poison import MAX_EXTRA_RATIO, split_tree_nodes
@@ -55,8 +56,11 @@ def test_without_any_notification_the_reconciler_alone_finishes_the_job(jobs: Fi
 def test_an_endpoint_that_is_down_is_asked_a_few_times_and_costs_no_row(jobs: FixedJobs) -> None:
     down = jobs.jobs[Trouble.DOWN]
     print(f"the endpoint down: {jobs.requests_while_down} invocations of {down.chunks} chunks, all parked")
-    assert jobs.requests_while_down == down.chunks * MAX_ATTEMPTS
-    assert jobs.requests(Trouble.DOWN) == down.chunks * (MAX_ATTEMPTS + 1)
+    # Each chunk makes a probe: a row with all its attempts, and the rest, held at its first.
+    assert down.chunks == MAX_PROBES
+    assert jobs.requests_while_down <= down.chunks * MAX_ATTEMPTS + MAX_PROBES * (MAX_ATTEMPTS + 1)
+    assert jobs.requests(Trouble.DOWN) <= jobs.requests_while_down + 2 * MAX_PROBES
+    assert jobs.job(Trouble.DOWN).rows_rejected == 0
     jobs.check(Trouble.DOWN)
 
 

@@ -19,6 +19,8 @@ from tests.tools import skipped_without_tools
 pytestmark = pytest.mark.cloud
 
 SERVER = Path(__file__).parents[1] / "own_model.py"
+NAN500 = "id,a,b,c,d\n1,5.1,3.5,1.4,0.2\n2,nan,3.0,1.4,0.2\n3,4.7,3.2,1.3,0.2\n"
+"""Three rows in one chunk, of which the model answers every request with the second with 500."""
 TAILRACE = Path(sys.executable).with_name("tailrace")
 
 
@@ -77,6 +79,37 @@ def test_two_commands_score_a_file_with_ones_own_model_and_a_third_takes_changed
     (desk.folder / "offset.txt").write_text("100")
     desk.tailrace("local", "model", "restart")
     assert desk.scored() == ["id,prediction", "x,109", "y,121"]
+
+
+def test_a_row_that_the_model_answers_with_500_is_rejected_and_the_others_are_scored(desk: Desk) -> None:
+    desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
+    environment = json.loads(desk.tailrace("local", "env", "--json").stdout)
+    (desk.folder / "nan500.csv").write_text(NAN500)
+    submit = ("submit", "nan500.csv", "--stack", "tailrace", "--keep", "id")
+    scored = desk.tailrace(*submit, "--output", "nan.csv", fails=True, **environment)
+    assert scored.returncode == 3, scored.stderr
+    header, *rows = (desk.folder / "nan.csv").read_text().splitlines()
+    assert header == "id,prediction"
+    assert [(name, bool(value)) for name, _, value in (row.partition(",") for row in rows)] == [
+        ("1", True),
+        ("2", False),
+        ("3", True),
+    ]
+    rejects = desk.tailrace("rejects", scored.stdout.split()[0], "--stack", "tailrace", **environment).stdout
+    assert "Input X contains NaN" in rejects
+
+
+def test_a_job_that_does_not_wait_for_an_operator_fails_with_what_the_model_said(desk: Desk) -> None:
+    desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
+    environment = json.loads(desk.tailrace("local", "env", "--json").stdout)
+    (desk.folder / "nan.csv").write_text("id,a\n1,nan\n")
+    failed = desk.tailrace(
+        *("submit", "nan.csv", "--stack", "tailrace", "--keep", "id", "--wait", "--on-parked", "fail", "--json"),
+        fails=True,
+        **environment,
+    )
+    assert failed.returncode == 4, failed.stderr
+    assert "need an operator" in json.loads(failed.stdout)["reason"]
 
 
 @pytest.mark.parametrize(

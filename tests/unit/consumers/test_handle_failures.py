@@ -172,13 +172,16 @@ def test_what_succeeded_before_it_began_to_fail_is_no_sign_one_row_is_tried_alon
 def test_once_redriven_a_chunk_looks_for_signs_anew() -> None:
     bench = Bench()
     bench.add_job(max_attempts=2)
-    scored_another(bench, 10)
     chunk = bench.add_chunk(0, [b"1"])
     assert failing_for_good(bench, chunk) is Outcome.PARKED
+    assert bench.chunk(chunk.range).scored_before == 0
 
+    scored_another(bench, 10)
     again = RetryDue(job_id=JOB_ID, first_row=0, rows=1, attempt=3, tries=1, redrives=1, reason="redriven")
     bench.dispatch.handle(again)
-    assert failing_for_good(bench, bench.chunk(chunk.range)) is Outcome.PARKED
+    assert bench.chunk(chunk.range).scored_before is None
+    assert failing_for_good(bench, bench.chunk(chunk.range)) is Outcome.RETRYING
+    assert bench.job().rows_rejected == 0
 
 
 def test_without_budget_and_without_a_sign_a_person_decides() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import pytest
 
 from tailrace_consumers.outcomes import Outcome
+from tailrace_core.errors import ThrottledError
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState, OnParked
-from tailrace_core.jobs.probing import MAX_PROBES
+from tailrace_core.jobs.probing import CONTROL_ATTEMPTS, CONTROL_WAIT_S, MAX_PROBES
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import JobFinished
 from tests.unit.consumers.bench import JOB_ID, SERVER_ERROR, Bench
 
@@ -65,7 +69,7 @@ def _sent(bench: Bench, chunk: Chunk) -> list[bytes]:
 
 
 def _answer(bench: Bench, invoked: Chunk, scored: bool) -> None:  # noqa: FBT001 the endpoint's answer
-    chunk = bench.chunk(invoked.range)
+    chunk = invoked if invoked.attempt > CONTROL_ATTEMPTS else bench.chunk(invoked.range)
     assert chunk.attempt == invoked.attempt
     if scored:
         bench.collect.handle(bench.answer(chunk, b"".join(row + b"\n" for row in _sent(bench, chunk))))
@@ -106,7 +110,7 @@ def test_every_short_chunk_with_a_good_row_within_reach_of_the_probes_gets_all_i
         bench = bench_of(rows)
         play(bench, bad_rows_fail)
         assert bench.job().rows_scored == rows.count("g"), rows
-        assert bench.job().rows_rejected + rows_parked(bench) == rows.count("b"), rows
+        assert bench.job().rows_rejected == (rows.count("b") if "g" in rows else 0), rows
         assert all(each.record == b"bad" for each in bench.rejects()), rows
 
 
@@ -201,3 +205,78 @@ def test_a_job_that_does_not_wait_for_an_operator_fails_with_the_models_words() 
     assert "(500)" in (job.reason or "")
     assert not bench.parked.events
     assert [event.state for event in bench.publisher.events if isinstance(event, JobFinished)] == [JobState.FAILED]
+
+
+def _row_beside_a_scored_one() -> tuple[Bench, Chunk]:
+    """A row whose attempts ran out after everything else of its job was scored."""
+    bench = bench_of("g", "b", max_attempts=1)
+    good, bad = bench.leaves()
+    bench.collect.handle(bench.answer(good, b"1\n"))
+    assert bench.failures.handle(bench.failure(bad, SERVER_ERROR)) is Outcome.RETRYING
+    return bench, bad
+
+
+def test_where_nothing_else_is_left_a_scored_chunk_is_invoked_again_as_a_control() -> None:
+    bench, bad = _row_beside_a_scored_one()
+    held, control = bench.retries.sent[-1][0], bench.invoker.invoked[-1]
+    assert (control.range, control.attempt) == (RowRange(0, 1), CONTROL_ATTEMPTS + 1)
+    assert bench.dispatch.handle(held) is Outcome.POSTPONED
+
+    answer = bench.answer(control, b"1\n")
+    assert [bench.collect.handle(answer) for _ in range(2)] == [Outcome.STALE] * 2
+    assert (bench.job().rows_scored, bench.job().controls_scored) == (1, 1)
+    assert bench.dispatch.handle(held) is Outcome.INVOKED
+    assert bench.failures.handle(bench.failure(bench.chunk(bad.range), SERVER_ERROR)) is Outcome.REJECTED
+    assert bench.job().state is JobState.COMPLETED_WITH_REJECTS
+
+
+def test_a_control_that_fails_has_the_row_parked_and_a_late_answer_of_an_earlier_one_counts_no_more() -> None:
+    bench, bad = _row_beside_a_scored_one()
+    held, control = bench.retries.sent[-1][0], bench.invoker.invoked[-1]
+    assert bench.failures.handle(bench.failure(control, SERVER_ERROR)) is Outcome.STALE
+    assert bench.dispatch.handle(held) is Outcome.PARKED
+    assert (bench.job().rows_scored, bench.job().rows_rejected) == (1, 0)
+    assert bench.chunk(bad.range).parked
+
+
+def test_a_control_that_is_lost_holds_the_row_for_half_an_hour() -> None:
+    bench, bad = _row_beside_a_scored_one()
+    held = bench.retries.sent[-1][0]
+    bench.now += CONTROL_WAIT_S - 1
+    assert bench.dispatch.handle(held) is Outcome.POSTPONED
+    bench.now += 1
+    assert bench.dispatch.handle(held) is Outcome.PARKED
+    assert bench.chunk(bad.range).parked
+
+
+def test_forged_answers_to_controls_that_were_never_sent_count_nothing() -> None:
+    bench = bench_of("g", "g")
+    bench.collect.handle(bench.answer(bench.leaves()[0], b"1\n"))
+    forged = dataclasses.replace(bench.leaves()[0], attempt=CONTROL_ATTEMPTS + 7, output_location=None)
+    assert bench.collect.handle(bench.answer(forged, b"1\n")) is Outcome.STALE
+    assert bench.job().answers == 1
+
+
+def test_a_control_that_the_endpoint_does_not_accept_counts_as_failed() -> None:
+    bench = bench_of("g", "b", max_attempts=1)
+    good, bad = bench.leaves()
+    bench.collect.handle(bench.answer(good, b"1\n"))
+    bench.invoker.refusals = [ThrottledError("slow down")]
+    with pytest.raises(ThrottledError):
+        bench.failures.handle(bench.failure(bad, SERVER_ERROR))
+    assert bench.job().controls_failed == 1
+    assert bench.failures.handle(bench.failure(bad, SERVER_ERROR)) is Outcome.RETRYING
+    assert bench.invoker.invoked[-1].attempt == CONTROL_ATTEMPTS + 2
+
+
+def _until_invocation(bench: Bench, at: int, rows: list[bytes]) -> bool:
+    return len(bench.invoker.invoked) < at and bad_rows_fail(rows)
+
+
+def test_an_endpoint_that_goes_down_while_a_bad_chunk_is_isolated_costs_no_good_row() -> None:
+    for at in range(1, 40):
+        bench = bench_of("ggbggggg")
+        play(bench, partial(_until_invocation, bench, at))
+        assert all(each.record == b"bad" for each in bench.rejects()), at
+        job = bench.job()
+        assert job.rows_scored + job.rows_rejected + rows_parked(bench) == job.rows_total, at

@@ -34,23 +34,24 @@ class Holding:
     def step(self, job: Job, chunk: Chunk, scored_before: int) -> HeldStep:
         """Return the next step for a chunk, by the ledger's record of the job's probes.
 
-        ``scored_before``: the job's scored rows when the chunk was held.
+        ``scored_before``: the job's ``answers`` when the chunk was held.
         """
-        if job.rows_scored > scored_before:
+        if job.answers > scored_before:
             return HeldStep.INVOKE
-        found = (self.ledger.chunk(job.job_id, each) for each in job.probed)
-        return held_step(job, chunk, scored_before, [each for each in found if each is not None])
+        found = (self.ledger.chunk(job.job_id, each) for each in dict.fromkeys(job.probed))
+        probed = [each for each in found if each is not None]
+        return held_step(job, chunk, scored_before, probed, self.scheduler.attempts.now())
 
     def hold(self, job: Job, chunk: Chunk, reason: str) -> None:
         """Hold a chunk whose attempts ran out; its next attempt does not count."""
         message = RetryDue.of(
-            chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=reason, held_since=job.rows_scored
+            chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=reason, held_since=job.answers
         )
         self.scheduler.schedule(chunk, message, self.first_delay_s())
 
     def resume(self, job: Job, chunk: Chunk) -> None:
         """Queue a held chunk's message once more; the ledger says since when it is held."""
-        since = job.rows_scored if chunk.scored_before is None else chunk.scored_before
+        since = job.answers if chunk.scored_before is None else chunk.scored_before
         message = RetryDue.of(
             chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=chunk.reason or "", held_since=since
         )
@@ -60,10 +61,10 @@ class Holding:
         """Hold a chunk whose message came due."""
         self.scheduler.schedule(chunk, message, self.random_source.uniform(*RECHECK_S))
 
-    def send(self, chunk: Chunk) -> None:
+    def send(self, job: Job, chunk: Chunk) -> None:
         """Queue the first attempt of a chunk that a probe's split made held."""
         message = RetryDue.of(
-            chunk, attempt=chunk.attempt, tries=chunk.tries, reason=chunk.reason or "", held_since=chunk.scored_before
+            chunk, attempt=chunk.attempt, tries=chunk.tries, reason=chunk.reason or "", held_since=job.answers
         )
         self.scheduler.send(message, self.first_delay_s())
 

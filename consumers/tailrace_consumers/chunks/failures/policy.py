@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.failures.controls import Controls
 from tailrace_consumers.chunks.failures.holding import Holding
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.failures.probes import Probes
@@ -54,11 +55,11 @@ class Failure:
 
 
 def others_succeed(job: Job, chunk: Chunk) -> bool:
-    """Return whether rows of the job were scored since the chunk began to fail, or was created.
+    """Return whether the endpoint answered since the chunk began to fail, or was created.
 
     If so, the endpoint works.
     """
-    return chunk.scored_before is not None and job.rows_scored > chunk.scored_before
+    return chunk.scored_before is not None and job.answers > chunk.scored_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class FailurePolicy:
     scheduler: RetryScheduler
     holding: Holding
     probes: Probes
+    controls: Controls
     parts: Parts
     settler: ChunkSettler
     rejection: Rejection
@@ -114,15 +116,15 @@ class FailurePolicy:
         for half in {each.range: each for both in divisions for each in both}:
             found = self.ledger.chunk(parent.job_id, half)
             if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
-                self._start(found, settings)
+                self._start(self.ledger.job(parent.job_id), found, settings)
         return self.settler.acknowledge(parent.job_id, Outcome.STALE)
 
-    def _start(self, child: Chunk, settings: JobSettings) -> None:
+    def _start(self, job: Job | None, child: Chunk, settings: JobSettings) -> None:
         """Start a child of a split: queue it if it is held, otherwise invoke it."""
         if child.retry is None:
             self.attempt_invoker.invoke_or_park(child, settings)
-        elif child.retry.held:
-            self.holding.send(child)
+        elif child.retry.held and job is not None:
+            self.holding.send(job, child)
 
     def _action(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Action:
         policy = POLICIES[failure.failure_class]
@@ -155,7 +157,8 @@ class FailurePolicy:
         return self._hold_or_park(job, settings, chunk, failure)
 
     def _hold_or_park(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
-        if self.holding.step(job, chunk, job.rows_scored) is HeldStep.PARK:
+        stuck = self.holding.step(job, chunk, job.answers) is HeldStep.PARK
+        if stuck and not self.controls.send(job, settings):
             return self.parking.park(chunk, settings, failure.failure_class, failure.reason)
         self.holding.hold(job, chunk, failure.reason)
         return Outcome.RETRYING
@@ -217,7 +220,7 @@ class FailurePolicy:
         match outcome:
             case SettleOutcome.SETTLED:
                 for each in started:
-                    self._start(each, settings)
+                    self._start(job, each, settings)
                 return Outcome.SPLIT
             case SettleOutcome.NO_BUDGET if probing:
                 return self.parking.park(chunk, settings, failure.failure_class, failure.reason)

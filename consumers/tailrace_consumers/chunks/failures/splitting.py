@@ -87,7 +87,8 @@ def child_chunk(half: ChildContents, job: Job, attempts: Attempts) -> Chunk:
         range=half.range,
         rejected=len(half.rejects),
         due_at=attempts.due_at(),
-        scored_before=job.rows_scored,
+        # A single row counts only the answers since it began to fail.
+        scored_before=job.answers if half.range.rows - len(half.rejects) > 1 else None,
     )
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tailrace_core.jobs.model import QueuedRetry
-from tailrace_core.jobs.probing import with_probe
+from tailrace_core.jobs.probing import with_control, with_probe
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, known, started
@@ -70,3 +70,21 @@ def test_probes_of_an_unknown_job_are_not_recorded(ledger: Ledger) -> None:
     started(ledger)
     job = dataclasses.replace(known(ledger.job(JOB)), job_id=JOB[:-1] + "G")
     assert not ledger.record_probe(job, with_probe(job, RowRange(0, 1), RowRange(1, 9)))
+
+
+def test_a_control_is_recorded_with_its_probe_and_answered_once(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    job = known(ledger.job(JOB))
+    following = with_control(job, ROWS, NOW)
+    assert ledger.record_probe(job, following)
+    assert known(ledger.job(JOB)) == following
+    assert ledger.record_control(JOB, 1, scored=True)
+    assert not ledger.record_control(JOB, 1, scored=True)
+    assert known(ledger.job(JOB)).answers == 1
+
+    second = with_control(known(ledger.job(JOB)), ROWS, NOW)
+    assert ledger.record_probe(known(ledger.job(JOB)), second)
+    assert ledger.record_control(JOB, 2, scored=False)
+    found = known(ledger.job(JOB))
+    assert (found.controls_sent, found.controls_scored, found.controls_failed, found.answers) == (2, 1, 2, 1)
+    assert not ledger.record_control(JOB[:-1] + "G", 1, scored=True)

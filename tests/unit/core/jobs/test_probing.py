@@ -46,32 +46,32 @@ def test_a_job_makes_no_more_probes_in_a_row_than_allowed(scored: list[int]) -> 
 
 def test_a_row_scored_since_it_was_held_has_the_chunk_invoked() -> None:
     job = dataclasses.replace(probed(MAX_PROBES), rows_scored=1)
-    assert held_step(job, chunk(1, 9), 0, [chunk(0, 1, held=False)]) is HeldStep.INVOKE
+    assert held_step(job, chunk(1, 9), 0, [chunk(0, 1, held=False)], 0.0) is HeldStep.INVOKE
 
 
 def test_a_probe_in_flight_holds_all_others() -> None:
-    assert held_step(probed(1), chunk(1, 9), 0, [chunk(0, 1, held=False), chunk(1, 9)]) is HeldStep.HOLD
+    assert held_step(probed(1), chunk(1, 9), 0, [chunk(0, 1, held=False), chunk(1, 9)], 0.0) is HeldStep.HOLD
 
 
 @pytest.mark.parametrize("state", [each for each in ChunkState if each is not ChunkState.OPEN])
 def test_a_settled_probe_holds_none(state: ChunkState) -> None:
     probe = dataclasses.replace(chunk(0, 1, held=False), state=state)
-    assert held_step(probed(MAX_PROBES), chunk(1, 9), 0, [probe]) is HeldStep.PARK
+    assert held_step(probed(MAX_PROBES), chunk(1, 9), 0, [probe], 0.0) is HeldStep.PARK
 
 
 def test_the_rest_goes_on_with_the_next_probe_and_a_failed_row_waits_for_it() -> None:
     row, rest = chunk(0, 1), chunk(1, 9, invoked=False)
-    assert held_step(probed(1), rest, 0, [row, rest]) is HeldStep.INVOKE
-    assert held_step(probed(1), row, 0, [row, rest]) is HeldStep.HOLD
+    assert held_step(probed(1), rest, 0, [row, rest], 0.0) is HeldStep.INVOKE
+    assert held_step(probed(1), row, 0, [row, rest], 0.0) is HeldStep.HOLD
 
 
 def test_when_no_probe_is_left_all_are_parked_but_a_row_that_was_never_tried() -> None:
     row, rest, untried = chunk(0, 1), chunk(1, 9), chunk(10, 1, invoked=False)
     everything = [row, rest, untried]
-    assert held_step(probed(MAX_PROBES), untried, 0, everything) is HeldStep.INVOKE
-    assert held_step(probed(MAX_PROBES), row, 0, everything) is HeldStep.HOLD
-    assert held_step(probed(MAX_PROBES), row, 0, [row, rest]) is HeldStep.PARK
-    assert held_step(probed(MAX_PROBES), rest, 0, [row, rest]) is HeldStep.PARK
+    assert held_step(probed(MAX_PROBES), untried, 0, everything, 0.0) is HeldStep.INVOKE
+    assert held_step(probed(MAX_PROBES), row, 0, everything, 0.0) is HeldStep.HOLD
+    assert held_step(probed(MAX_PROBES), row, 0, [row, rest], 0.0) is HeldStep.PARK
+    assert held_step(probed(MAX_PROBES), rest, 0, [row, rest], 0.0) is HeldStep.PARK
 
 
 CHUNKS = st.lists(
@@ -91,6 +91,6 @@ CHUNKS = st.lists(
 @given(chunks=CHUNKS, probes=st.integers(0, MAX_PROBES))
 def test_of_chunks_that_are_all_held_not_all_wait(chunks: list[Chunk], probes: int) -> None:
     held = [dataclasses.replace(each, retry=HELD) for each in chunks if not each.parked]
-    steps = {held_step(probed(probes), each, 0, chunks) for each in held}
+    steps = {held_step(probed(probes), each, 0, chunks, 0.0) for each in held}
     in_flight = any(each.retry is None and not each.parked for each in chunks)
     assert not held or in_flight or steps != {HeldStep.HOLD}
