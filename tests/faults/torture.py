@@ -80,7 +80,7 @@ class RandomRun:
         if source.random() < _OUTAGES:
             # Rows that always answer 500 and late notifications of successes are left out: then
             # nothing tells an outage from bad rows, or from an endpoint that works.
-            values = [b"1" if value == b"fatal" else value for value in values]
+            values = [value.replace(b"fatal", b"1") for value in values]
             faults, notification_counts = (), ()
             begin_s = source.choice((0.0, source.uniform(0, 30)))
             outage_s = begin_s, begin_s + source.choice((20.0, 200.0, 5_000.0))
