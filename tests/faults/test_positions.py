@@ -1,0 +1,18 @@
+"""Canaries against answers in another order; `python -m tests.faults.positions` measures more."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.faults.positions import DISORDERS, is_refused
+
+TRIALS = 20
+
+
+@pytest.mark.parametrize("canaries", [2, 8])
+@pytest.mark.parametrize("disorder", [name for name in DISORDERS if "swapped" not in name])
+def test_a_disorder_of_many_lines_is_always_refused_where_predictions_differ(disorder: str, canaries: int) -> None:
+    source = random.Random(f"{disorder}.{canaries}")
+    assert all(is_refused(disorder, canaries, source, classes=False) for _ in range(TRIALS))
