@@ -79,7 +79,7 @@ class JobSteps:
         """
         job = yield from self.status(job_id)
         if not job.state.final:
-            raise InputError(f"job {job_id} is {job.state}: wait for it first (tailrace wait {job_id})")
+            raise InputError(f"job {job_id} is {job.state}: wait for it first with `tailrace wait {job_id}`")
         return (yield from self._manifest(job))
 
     def result(self, job_id: str) -> Steps[Manifest]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,6 +105,7 @@ class SubmitOptions:
             )
         for name in ("content_type", "accept"):
             _check_media_type(name, getattr(self, name))
+        _check_rows_type(self.content_type)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -176,6 +178,30 @@ def _check_media_type(name: str, value: str) -> None:
     # It is sent in an HTTP header.
     if not value.strip() or not value.isascii() or not value.isprintable():
         raise InputError(f"{name} is {value!r}; write a media type such as text/csv")
+
+
+_OTHER_FORMATS = re.compile(
+    r"""
+    (?:application|text)/(?:x-|vnd\.)?(?:
+        (?:json(?:-?lines|l|-seq)?|ndjson|xml|yaml|html|libsvm|tab-separated-values|pickle|parquet|npy|npz|avro
+        |recordio(?:-protobuf)?|protobuf|google\.protobuf|msgpack|apache\.(?:arrow|parquet|avro)(?:\.\w+)?)
+    )
+    |[^/]+/[^/]+\+(?:json|xml|yaml|protobuf|cbor|zip)
+    |(?:image|audio|video|font|model)/.+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Media types of other formats than CSV."""
+
+
+def _check_rows_type(content_type: str) -> None:
+    """Refuse a type that promises another format than CSV; a container's own types may pass."""
+    kind = content_type.partition(";")[0].strip()
+    if _OTHER_FORMATS.fullmatch(kind):
+        raise InputError(
+            f"content_type is {content_type!r}, and rows are sent as CSV: a model that takes {kind} would refuse or "
+            "misread them; leave it at text/csv, and have the container take CSV (see docs/bring-your-model.md)"
+        )
 
 
 def _member(kind: type[E], value: str, name: str) -> E:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO
 import typer
 
 from tailrace.cli.exit_codes import of_error
+from tailrace.cli.hints import complete
 from tailrace.cli.printable import printable, printable_lines
 from tailrace.cli.termination import TerminationError
 from tailrace_core.aws.errors import translate_exception
@@ -34,6 +35,16 @@ class Target:
     region: str | None = None
     endpoint_url: str | None = None
     concurrency: int = 8
+
+    @property
+    def options(self) -> dict[str, str | None]:
+        """The options that lead to the same stack, for commands that messages suggest."""
+        return {
+            "--stack": self.stack,
+            "--profile": self.profile,
+            "--region": self.region,
+            "--endpoint-url": self.endpoint_url,
+        }
 
 
 def connect(target: Target) -> Tailrace:
@@ -70,6 +81,8 @@ class Environment:
     stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    targets: list[Target] = field(default_factory=list)
+    """The stack that the command has named, once it has."""
 
     @contextlib.contextmanager
     def client(self, target: Target) -> Iterator[Tailrace]:
@@ -80,11 +93,17 @@ class Environment:
         """
         if not target.stack:
             raise InputError("no stack is named: give --stack NAME, or set TAILRACE_STACK")
+        self.targets[:] = [target]
         with self.connect(target) as client:
             yield client
 
     def say(self, text: str) -> None:
-        """Write a message for people to standard error; a closed stream does not stop the command."""
+        """Write a message for people to standard error; a closed stream does not stop the command.
+
+        Commands that it suggests get the options of this one that lead to the stack.
+        """
+        for target in self.targets:
+            text = complete(text, target.options)
         with contextlib.suppress(OSError):
             self.stderr.write(printable_lines(text) + "\n")
             self.stderr.flush()

@@ -46,7 +46,7 @@ def require_delivered(job: Job) -> None:
         InputError: it is under way, or ended early.
     """
     if not job.state.final:
-        raise InputError(f"job {job.job_id} is {job.state}: wait for it first (tailrace wait {job.job_id})")
+        raise InputError(f"job {job.job_id} is {job.state}: wait for it first with `tailrace wait {job.job_id}`")
     if job.state is JobState.FAILED and not job.rows_scored:
         raise InputError(
             f"job {job.job_id} failed and has no result ({job.reason or 'no reason given'}); "

@@ -114,3 +114,33 @@ def test_the_number_of_canaries_is_bounded(canaries: int) -> None:
     options = SubmitOptions(canaries=canaries)
     with pytest.raises(InputError, match="canaries"):
         options.settings(options.column_plan(("x",)), header=None, endpoint_name="e")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/jsonlines",
+        "application/x-ndjson",
+        "application/vnd.api+json",
+        "application/x-npy",
+        "application/x-parquet",
+        "application/vnd.apache.parquet",
+        "application/vnd.apache.arrow.stream",
+        "application/x-recordio-protobuf",
+        "text/libsvm",
+        "text/xml",
+        "image/png",
+    ],
+)
+def test_a_content_type_of_another_format_than_csv_is_refused(content_type: str) -> None:
+    with pytest.raises(InputError, match="rows are sent as CSV"):
+        SubmitOptions(content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/csv", "text/csv; header=present", "text/plain", "application/x-forecast", "application/csv"]
+)
+def test_csv_and_types_of_a_containers_own_pass(content_type: str) -> None:
+    assert SubmitOptions(content_type=content_type).content_type == content_type

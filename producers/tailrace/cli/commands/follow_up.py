@@ -63,7 +63,7 @@ class FollowUp:
             put(job_reports.as_json(_fields(self.submission, job, output, why)))
 
     def _note(self, error: BaseException, job: Job) -> None:
-        named = f"{job.job_id} --stack {self.stack}"
+        named = job.job_id
         if job.state in _DELIVERED:
             error.add_note(
                 f"job {job.job_id} is {job.state}; fetch its result with `tailrace download {named} --output FILE`"

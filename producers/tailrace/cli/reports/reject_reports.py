@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from tailrace.cli.printable import printable
@@ -62,11 +63,11 @@ def _reasons(summary: RejectsSummary) -> list[str]:
 
 
 def _not_isolated(job: Job, stack: str | None) -> str:
-    named = f"{job.job_id} --stack {stack}" if stack else job.job_id
+    option = f" --stack {shlex.quote(stack)}" if stack else ""
     rows = job.rows_not_isolated
     return (
         f"{rows:,} row(s) were rejected with their chunks because the split budget was spent: the model was not asked "
-        f"about each. Submit just these again: `tailrace rejects {named} --not-isolated --output again.csv`, then "
-        f"`tailrace submit again.csv --drop row,reason --split-budget {rows}` with the other options of this job. "
-        "Where columns were dropped, `rejects` needs --source with what was submitted."
+        f"about each. Submit just these again: `tailrace rejects {job.job_id}{option} --not-isolated "
+        f"--output again.csv`, then `tailrace submit again.csv --drop row,reason --split-budget {rows}{option}` with "
+        "the other options of this job. Where columns were dropped, `rejects` needs --source with what was submitted."
     )

@@ -296,7 +296,7 @@ def test_wrong_usage_exits_with_2(invoke: Callable[..., Result], arguments: tupl
 def test_the_summary_counts_in_words_and_leads_to_the_rejected_rows(invoke: Callable[..., Result]) -> None:
     end = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1)
     said = invoke(FakeClient(end), "submit", "a.csv", "--wait").err.splitlines()[-1]
-    assert said.endswith(f"; 1 chunk submitted; see why with `tailrace rejects {_JOB}`")
+    assert said.endswith(f"; 1 chunk submitted; see why with `tailrace rejects {_JOB} --stack demo`")
 
 
 def test_less_than_a_byte_is_named_as_what_it_is(invoke: Callable[..., Result]) -> None:
@@ -370,7 +370,7 @@ def test_a_report_names_the_reasons_and_how_to_go_on(invoke: Callable[..., Resul
     assert "none of 40 scored rows looked at has" in said
     assert "`--na NA,`" in said
     assert f"`tailrace rejects {_JOB} --stack demo --not-isolated --output again.csv`" in said
-    assert "--split-budget 3`" in said
+    assert "--split-budget 3 --stack demo`" in said
 
 
 @pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
@@ -429,3 +429,14 @@ def test_cancel_reports_the_job(invoke: Callable[..., Result]) -> None:
 
 def test_download_writes_to_standard_output_by_default(invoke: Callable[..., Result]) -> None:
     assert invoke(FakeClient(), "download", _JOB).out == "prediction\n1\n"
+
+
+def test_suggested_commands_lead_to_the_same_stack(invoke: Callable[..., Result]) -> None:
+    error = InputError(f"wait for it with `tailrace wait {_JOB}`")
+    error.add_note("or see `tailrace jobs` and `tailrace local status`")
+    said = invoke(FakeClient(raises=error), "status", _JOB, "--region", "eu-west-1", "--profile", "it's", stack="a b")
+    options = "--stack 'a b' --profile 'it'\"'\"'s' --region eu-west-1"
+    assert said.err.splitlines() == [
+        f"tailrace: wait for it with `tailrace wait {_JOB} {options}`",
+        f"tailrace: or see `tailrace jobs {options}` and `tailrace local status`",
+    ]

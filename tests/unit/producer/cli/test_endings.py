@@ -113,7 +113,7 @@ def test_a_result_that_cannot_be_written_says_where_and_how_to_fetch_it() -> Non
     fields, *said = terminal.err.getvalue().splitlines()
     assert json.loads(fields)["job_id"] == _JOB
     assert json.loads(fields)["output"] is None
-    fetch = f"tailrace download {_JOB} --stack demo --output FILE"
+    fetch = f"tailrace download {_JOB} --output FILE --stack demo"
     assert said == [
         "tailrace: the result cannot be written to standard output: No space left on device",
         f"tailrace: job {_JOB} is completed; fetch its result with `{fetch}`",
