@@ -1,4 +1,7 @@
-"""Two concurrent processes, interleaved at every pair of their calls: the end is the same."""
+"""Two concurrent processes, interleaved at every pair of their calls: the end is the same.
+
+Of interleavings that differ only in the order of calls that commute, one is run (`commuting`).
+"""
 
 from __future__ import annotations
 
