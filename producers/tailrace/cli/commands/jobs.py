@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from tailrace.cli.quantities import duration_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
+from tailrace.download.input_guard import refuse_input
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.operations.open_work import OpenWork
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
@@ -192,6 +194,8 @@ def download(
     environment = of(context)
     targets.check(output, clobber=not no_clobber)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        if output != targets.STDOUT and Path(output).is_file():
+            refuse_input(output, client.settings(job_id))
         fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
 
 

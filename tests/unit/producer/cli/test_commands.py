@@ -440,3 +440,21 @@ def test_suggested_commands_lead_to_the_same_stack(invoke: Callable[..., Result]
         f"tailrace: wait for it with `tailrace wait {_JOB} {options}`",
         f"tailrace: or see `tailrace jobs {options}` and `tailrace local status`",
     ]
+
+
+@pytest.mark.parametrize("held", [b"a,b,c\n1,2,3\n", b'"a",b,c\r\n1,2,3\r\n'])
+def test_a_download_never_replaces_a_file_with_the_columns_of_the_input(
+    invoke: Callable[..., Result], tmp_path: Path, held: bytes
+) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_bytes(held)
+    result = invoke(FakeClient(), "download", _JOB, "--output", str(path))
+    assert (result.code, path.read_bytes()) == (2, held)
+    assert "has the columns of the job's input" in result.err
+
+
+def test_a_download_replaces_an_earlier_result(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "scored.csv"
+    path.write_bytes(b"a,prediction\n1,old\n")
+    assert invoke(FakeClient(), "download", _JOB, "--output", str(path)).code == 0
+    assert path.read_bytes() == b"prediction\n1\n"
