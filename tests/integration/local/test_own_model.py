@@ -44,11 +44,12 @@ class Desk:
         assert (done.returncode != 0) is fails, done.stderr
         return done
 
-    def scored(self) -> list[str]:
+    def scored(self, *options: str) -> list[str]:
         environment = json.loads(self.tailrace("local", "env", "--json").stdout)
         out = self.folder / "scored.csv"
         out.unlink(missing_ok=True)
-        self.tailrace("submit", "rows.csv", "--stack", "tailrace", "--keep", "id", "--output", str(out), **environment)
+        submit = ("submit", "rows.csv", "--stack", "tailrace", "--keep", "id", "--output", str(out), *options)
+        self.tailrace(*submit, **environment)
         return out.read_text().splitlines()
 
 
@@ -110,6 +111,17 @@ def test_a_job_that_does_not_wait_for_an_operator_fails_with_what_the_model_said
     )
     assert failed.returncode == 4, failed.stderr
     assert "need an operator" in json.loads(failed.stdout)["reason"]
+
+
+def test_a_server_that_answers_in_reverse_order_is_found_out_by_canaries_only(desk: Desk) -> None:
+    (desk.folder / "offset.txt").write_text("0")
+    (desk.folder / "reversed.txt").touch()
+    (desk.folder / "rows.csv").write_text("id,a,b\n" + "".join(f"r{row},{row},0\n" for row in range(6)))
+    desk.tailrace("local", "model", "restart")
+
+    right = ["id,prediction", *(f"r{row},{3 * row}" for row in range(6))]
+    assert desk.scored("--canaries", "2") == right
+    assert desk.scored() == ["id,prediction", *(f"r{row},{3 * (5 - row)}" for row in range(6))]
 
 
 @pytest.mark.parametrize(
