@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tailrace import Tailrace
 from tailrace_core.jobs.model import JobState
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.demo.demand import COLUMNS
@@ -27,10 +28,15 @@ _COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible
 
 
 class Bench:
-    """The command line against the cloud, and the endpoint's faults."""
+    """The command line against the cloud, and the endpoint's faults.
 
-    def __init__(self, cloud: RunningCloud, admin: FaultAdmin, folder: Path) -> None:
+    Its waits ask a client in this process: a command for each look would take a processor from the
+    functions that they wait for.
+    """
+
+    def __init__(self, cloud: RunningCloud, client: Tailrace, admin: FaultAdmin, folder: Path) -> None:
         self.cloud = cloud
+        self.client = client
         self.admin = admin
         self.folder = folder
 
@@ -56,7 +62,7 @@ class Bench:
         """Create a job of two chunks, both parked."""
         self.break_endpoint(*(rules or (UNREADABLE,)))
         job_id = self.submitted()
-        eventually(lambda: self.status(job_id)["times_parked"] == 2, what="two parked chunks")
+        eventually(lambda: self.client.status(job_id).times_parked == 2, what="two parked chunks")
         self.admin.clear()
         return job_id
 
@@ -92,7 +98,8 @@ class Bench:
 @pytest.fixture
 def bench(cloud: RunningCloud, tmp_path: Path) -> Iterator[Bench]:
     admin = FaultAdmin(cloud.own_url, cloud.token)
-    yield Bench(cloud, admin, tmp_path)
+    with Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
+        yield Bench(cloud, client, admin, tmp_path)
     admin.clear()
     cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["ParkedQueue"])
 
@@ -204,7 +211,7 @@ def test_a_job_past_its_deadline_expires_when_the_reconciler_looks(bench: Bench)
 
     def expired() -> bool:
         bench.cloud.client("lambda").invoke(FunctionName=bench.cloud.functions["ReconcileJobs"], Payload=b"{}")
-        return JobState(bench.status(job_id)["state"]) is JobState.EXPIRED
+        return bench.client.status(job_id).state is JobState.EXPIRED
 
     eventually(expired, what="the expired job")
     found = bench.status(job_id)
