@@ -17,6 +17,7 @@ from tailrace.records.malloc import retain_freed_memory
 from tailrace.records.scanning import scan_blocks
 from tailrace.records.structure import BlockSlice, ScannedBlock, Structure
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
+from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 from tailrace_core.errors import RecordTooLargeError
 
 SCAN_BYTES = 1024 * 1024
@@ -124,8 +125,7 @@ class Limits:
     size_bytes: int
     record_bytes: int = MAX_RECORD_BYTES
     allow_large: bool = False
-    """True: a record over ``size_bytes`` makes a cut of its own, except the very first: then the
-    limit is wrong."""
+    """True: a record over ``size_bytes`` makes a cut of its own."""
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.size_bytes < 1:
@@ -218,9 +218,14 @@ class _Cutter:
 
     def _endless(self) -> RecordTooLargeError:
         row, offset = self._builder.first_row + self._builder.rows, self._builder.stop
+        quote = self._builder.open_quote(self._limits.record_bytes)
+        cause = (
+            "no record may be longer: shorten it, or leave it out"
+            if quote is None
+            else f"probably a quote in it is not closed, the one {self._describe(quote)}"
+        )
         return RecordTooLargeError(
-            f"row {row} ({self._describe(offset)}) is longer than {self._limits.record_bytes} bytes; "
-            "probably a quote in it is not closed",
+            f"row {row} ({self._describe(offset)}) is longer than {self._limits.record_bytes} bytes; {cause}",
             row=row,
             offset=offset,
             limit_bytes=self._limits.record_bytes,
@@ -228,7 +233,7 @@ class _Cutter:
 
     def _check_large(self, size_bytes: int) -> None:
         row, offset = self._builder.first_row, self._builder.stop
-        if self._limits.allow_large and row:
+        if self._limits.allow_large:
             return
         raise RecordTooLargeError(
             f"row {row} ({self._describe(offset)}) has {size_bytes} bytes, more than the "
@@ -282,6 +287,14 @@ class _CutBuilder:
         self.rows = self.size = 0
         self._sections = []
         return done
+
+    def open_quote(self, record_bytes: int) -> int | None:
+        """Return where the next record opens the quote that is open after ``record_bytes``."""
+        _, pending = _split_at(self._parts, self._section_size)
+        data = b"".join(block.data[start:stop] for block, start, stop in pending)[:record_bytes]
+        start, stop = max(quoted_spans(data), default=(0, 0))
+        is_open = state_behind(data, (start, stop), START) is QuoteState.QUOTED
+        return self.stop + start if is_open else None
 
     def _close_section(self) -> None:
         parts, self._parts = _split_at(self._parts, self._section_size)

@@ -9,6 +9,7 @@ whole block prove it. Only other blocks are checked record by record.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tailrace.records.bitmaps import Octets
 from tailrace.records.cutting import Cut, Window
 from tailrace.records.structure import Structure
 from tailrace.records.utf8 import is_utf8
-from tailrace_core.csv_text.records import QuoteState, outside_quotes, split_fields, split_records, state_after
+from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n\v\f"
@@ -94,7 +95,8 @@ class Preflight:
         if found != self.columns:
             return f"{self.columns} field{'s' * (self.columns > 1)} expected, {found} found"
         # Readers take a lone carriage return for the end of a line.
-        return "carriage return outside quotes" if b"\r" in outside_quotes(body) else None
+        at = _lone_return(body)
+        return None if at is None else f"carriage return outside quotes (at offset {at} of the record)"
 
     def _search(self, records: list[bytes], first_row: int) -> list[BadRow]:
         """Check records one by one, but only in groups that are not proved clean."""
@@ -146,6 +148,17 @@ def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) ->
         at = at[at < len(octets) - further]
         at = at[octets[at + further] == octet]
     return bool(len(at))
+
+
+def _lone_return(body: bytes) -> int | None:
+    """Return the offset of the first carriage return outside quotes; None when there is none."""
+    at = 0
+    for start, stop in chain(quoted_spans(body), [(len(body), len(body))]):
+        found = body.find(b"\r", at, start)
+        if found >= 0:
+            return found
+        at = stop
+    return None
 
 
 def _not_utf8(data: bytes) -> int | None:

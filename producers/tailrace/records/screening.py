@@ -10,7 +10,7 @@ from tailrace.records.cutting import Cut, DescribePosition, Window
 from tailrace.records.missing import MissingValues
 from tailrace.records.preflight import Preflight
 from tailrace.records.structure import Structure
-from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
+from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import UnclosedQuoteError
 
@@ -133,8 +133,9 @@ def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> I
             record = split_records(cut.data)[-1]
             if b"\n" in _body(record):
                 row, at = cut.first_row + cut.rows - 1, offset + cut.size - len(record)
+                quote, _ = max(quoted_spans(record))
                 raise UnclosedQuoteError(
-                    f"row {row} ({describe(at)}) opens a quote that nothing closes before the input ends; "
+                    f"row {row} opens a quote ({describe(at + quote)}) that nothing closes before the input ends; "
                     "close it, or double it if it is meant as a character",
                     row=row,
                     offset=at,

@@ -98,9 +98,8 @@ class Planner:
         ``describe`` says in messages where an offset is.
 
         Raises:
-            RecordError: the first record is larger than a chunk may be, or a record is over the
-                limit for records; a quote is not closed and swallows lines; with ``OnBadRow.STOP``,
-                the first bad row.
+            RecordError: a record is over the limit for records; a quote is not closed and swallows
+                lines; with ``OnBadRow.STOP``, the first bad row.
         """
         rows_total = 0
         screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens)

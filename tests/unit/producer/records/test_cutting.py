@@ -121,9 +121,23 @@ def test_an_endless_record_is_refused_before_memory_grows() -> None:
             taken += 1
             yield b"never closed\n" * 10
 
-    with pytest.raises(RecordTooLargeError, match=r"row 1 \(at byte 2\) is longer than 1000 bytes; probably a quote"):
+    with pytest.raises(RecordTooLargeError, match=r"row 1 \(at byte 2\) is longer .*, the one at byte 2$"):
         list(cut(endless(), Limits(rows=5, size_bytes=2000, record_bytes=1000)))
     assert taken == 8
+
+
+def test_an_endless_record_names_the_byte_at_which_its_quote_opens() -> None:
+    data = b'a,1\n"b",5" x,"' + b"c\n" * 1000
+    limits = Limits(rows=5, size_bytes=2000, record_bytes=1000, allow_large=True)
+    with pytest.raises(RecordTooLargeError, match=r"row 1 \(at byte 4\) .* not closed, the one at byte 13$"):
+        list(cut([data], limits, scan_bytes=7))
+
+
+def test_a_record_over_the_limit_without_an_open_quote_is_not_blamed_on_one() -> None:
+    data = b'a\n"b",' + b"c" * 1000 + b'\n"d'
+    limits = Limits(rows=5, size_bytes=2000, record_bytes=100, allow_large=True)
+    with pytest.raises(RecordTooLargeError, match=r"row 1 \(at byte 2\) .* no record may be longer"):
+        list(cut([data], limits))
 
 
 def test_a_small_block_is_cut_before_the_next_is_asked_for() -> None:
@@ -184,7 +198,7 @@ def _greedy(whole: bytes, limits: Limits) -> Iterator[Cut]:
         if gathered and room < min(len(record), limits.record_bytes):
             yield Cut.of(b"".join(gathered), first)
             first, gathered = row, []
-        if len(record) > limits.record_bytes or (len(record) > limits.size_bytes and not (limits.allow_large and row)):
+        if len(record) > limits.record_bytes or (len(record) > limits.size_bytes and not limits.allow_large):
             raise RecordTooLargeError("too large", row=row, offset=offset)
         gathered.append(record)
         offset += len(record)

@@ -70,7 +70,8 @@ def test_well_formed_tables_hold_no_ragged_rows_and_no_open_quotes(table: Table)
         (b"id,x,y\n", "repeats the header"),
         (b"\xef\xbb\xbfid,x,y\r\n", "repeats the header"),
         (b'1,2,"3\n', "quote not closed"),
-        (b"1,2\r3,4\n", "carriage return outside quotes"),
+        (b"1,2\r3,4\n", "carriage return outside quotes (at offset 3 of the record)"),
+        (b'"1\r",2\r3,4\n', "carriage return outside quotes (at offset 6 of the record)"),
     ],
 )
 def test_each_fault_has_its_reason(record: bytes, reason: str | None) -> None:

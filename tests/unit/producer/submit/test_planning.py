@@ -180,7 +180,7 @@ def test_a_quote_that_nothing_closes_is_an_error_and_not_one_bad_row_when_it_swa
     tail: bytes, chunk_rows: int
 ) -> None:
     rules = planner(("a", "b"), SubmitOptions(chunk_rows=chunk_rows))
-    with pytest.raises(UnclosedQuoteError, match=r"row 1 \(at byte 4\) opens a quote that nothing closes") as caught:
+    with pytest.raises(UnclosedQuoteError, match=r"row 1 opens a quote \(at byte \d+\) that nothing closes") as caught:
         list(rules.plan([b'1,2\n3,"x\n' + tail + b"7,8\n"]))
     assert (caught.value.row, caught.value.offset) == (1, 4)
 
@@ -220,9 +220,15 @@ def test_a_record_over_the_chunk_limit_refuses_the_file_when_told_to_stop() -> N
         list(rules.plan([b"1\n12345678\n3\n"]))
 
 
-def test_a_chunk_limit_that_the_first_record_exceeds_is_what_is_wrong() -> None:
-    with pytest.raises(RecordTooLargeError, match=r"row 0 .* more than the 5 that a chunk may have"):
-        list(planner(("a",), SubmitOptions(chunk_bytes=5)).plan([b"12345678\n1\n"]))
+@pytest.mark.parametrize("options", [SubmitOptions(chunk_bytes=7), SubmitOptions(chunk_bytes=7, keep="a")])
+def test_a_first_record_over_the_chunk_limit_is_a_rejected_row_also_if_only_a_kept_column_is_long(
+    options: SubmitOptions,
+) -> None:
+    first, second, seal = planner(("a", "b"), options).plan([b"12345678,1\n3,4\n"])
+    assert isinstance(first, ChunkPlan)
+    assert isinstance(second, ChunkPlan)
+    assert [each.reason for each in first.rejected] == ["record of 11 bytes is over the chunk limit of 7"]
+    assert (first.rows_sent, second.rows_sent, seal) == (0, 1, Seal(2))
 
 
 def test_a_quote_inside_a_field_is_an_ordinary_character_and_merges_no_rows() -> None:
