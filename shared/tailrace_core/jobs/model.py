@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tailrace_core.csv_text.answer_shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.ranges import RowRange
@@ -86,6 +87,8 @@ class JobSettings(BaseModel):
     """Indices into ``source_columns`` of the columns returned with the prediction, in that
     order."""
     output_columns: tuple[str, ...] = ("prediction",)
+    output_type: ColumnType | None = None
+    """The declared type of the output columns; None to establish it by the first answers."""
     content_type: str = "text/csv"
     accept: str = "text/csv"
     chunk_rows: int = Field(default=50_000, ge=1)

@@ -43,6 +43,12 @@ class DynamoLedger:
     def settings(self, job_id: str) -> JobSettings | None:
         return self._run(self._steps.settings(job_id))
 
+    def note(self, job_id: str, name: str) -> str | None:
+        return self._run(self._steps.note(job_id, name))
+
+    def write_note(self, job: Job, name: str, text: str) -> str:
+        return self._run(self._steps.write_note(job, name, text))
+
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         return self._run(self._steps.chunk(job_id, rows))
 

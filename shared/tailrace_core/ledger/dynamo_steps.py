@@ -255,6 +255,13 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         )
         return not (yield from self._transact([update, count]))
 
+    def write_note(self, job: Job, name: str, text: str) -> Steps[str]:
+        values = {":t": text, ":x": int(job.deadline_at) + RETENTION_S}
+        key = items.note_item_key(job.job_id, name)
+        written = yield from self._update(key, "SET note = :t, expires_at = :x", "attribute_not_exists(job)", values)
+        found = None if written else (yield from self.note(job.job_id, name))
+        return text if found is None else found
+
     def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
         key = items.chunk_item_key(job_id, rows)
         values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}

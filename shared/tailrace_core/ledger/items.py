@@ -21,6 +21,7 @@ CHUNK = "chunk#"
 LAST_CHUNK = "chunk#~"
 """Sort key after every chunk: chunk names begin with digits."""
 KEY = "key#"
+NOTE = "note#"
 DUE_INDEX = "due"
 CREATED_INDEX = "created"
 SHARDS = 8
@@ -90,6 +91,11 @@ def job_item_key(job_id: str) -> dict[str, Any]:
 def settings_item_key(job_id: str) -> dict[str, Any]:
     """Return the key of the item with a job's settings."""
     return encode_item({"job": job_id, "item": SETTINGS})
+
+
+def note_item_key(job_id: str, name: str) -> dict[str, Any]:
+    """Return the key of one of a job's notes."""
+    return encode_item({"job": job_id, "item": NOTE + name})
 
 
 def chunk_item_key(job_id: str, rows: RowRange) -> dict[str, Any]:

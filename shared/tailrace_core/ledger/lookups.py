@@ -39,6 +39,11 @@ class LookupSteps:
         item = yield from self._get(items.settings_item_key(job_id))
         return None if item is None else JobSettings.model_validate_json(items.decode_item(item)["settings"])
 
+    def note(self, job_id: str, name: str) -> Steps[str | None]:
+        """Get one of the job's notes."""
+        item = yield from self._get(items.note_item_key(job_id, name))
+        return None if item is None else str(items.decode_item(item)["note"])
+
     def chunk(self, job_id: str, rows: RowRange) -> Steps[Chunk | None]:
         """Get the chunk."""
         item = yield from self._get(items.chunk_item_key(job_id, rows))

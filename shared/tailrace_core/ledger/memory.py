@@ -26,6 +26,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._settings: dict[str, JobSettings] = {}
+        self._notes: dict[tuple[str, str], str] = {}
         self._keys: dict[str, tuple[str, str]] = {}
         self._chunks: dict[str, dict[RowRange, Chunk]] = {}
         self._job_due: dict[str, float] = {}
@@ -52,6 +53,13 @@ class MemoryLedger:
 
     def settings(self, job_id: str) -> JobSettings | None:
         return self._settings.get(job_id)
+
+    def note(self, job_id: str, name: str) -> str | None:
+        return self._notes.get((job_id, name))
+
+    def write_note(self, job: Job, name: str, text: str) -> str:
+        with self._lock:
+            return self._notes.setdefault((job.job_id, name), text)
 
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         return self._chunks.get(job_id, {}).get(rows)

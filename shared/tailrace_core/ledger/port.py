@@ -48,6 +48,12 @@ class Ledger(Protocol):
     def settings(self, job_id: str) -> JobSettings | None:
         """Get the job's settings; they never change."""
 
+    def note(self, job_id: str, name: str) -> str | None:
+        """Get one of the job's notes; a note never changes."""
+
+    def write_note(self, job: Job, name: str, text: str) -> str:
+        """Write a note unless there is one of that name; return the note that stands."""
+
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         """Get the chunk."""
 

@@ -1,11 +1,16 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace_core.csv_text import predictions
-from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
+from tailrace_core.csv_text.answer_shape import AnswerFormat, AnswerShape, ColumnType
+from tailrace_core.csv_text.predictions import AnswerReader, ExpectedPredictions, align_predictions
 from tailrace_core.errors import AlignmentError
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
@@ -18,15 +23,12 @@ def read(
     columns: tuple[str, ...] = ("prediction",),
     accept: str = CSV,
     *,
-    skip: int = 0,
     block: int = 7,
+    **more: Any,
 ) -> list[bytes]:
     blocks = (body[start : start + block] for start in range(0, len(body), block))
-    return [
-        line
-        for lines in align_predictions(blocks, ExpectedPredictions(rows, columns, accept), skip=skip)
-        for line in lines
-    ]
+    expected = ExpectedPredictions(rows, columns, accept, **more)
+    return [line for lines in align_predictions(blocks, expected) for line in lines]
 
 
 NUMBERS = st.lists(st.integers().map(lambda number: str(number).encode()), min_size=1, max_size=30)
@@ -82,6 +84,11 @@ def test_all_formats_say_the_same(lines: list[bytes], block: int) -> None:
         (b'{"closest":3}', 1, ("p",), [b"3"]),
         (b'{"p":""}', 1, ("p",), [b'""']),
         (b"0.1,0.2,0.3", 3, ("p",), [b"0.1", b"0.2", b"0.3"]),
+        (b'\xef\xbb\xbf{"predictions":[1,2]}', 2, ("p",), [b"1", b"2"]),
+        (b"\xef\xbb\xbf1\n2\n", 2, ("p",), [b"1", b"2"]),
+        (b"[0.1,0.9],[0.2,0.8]", 2, TWO, [b"0.1,0.9", b"0.2,0.8"]),
+        (b"[0.1, 0.9], [0.2, 0.8],\n[0.3, 0.7]\n", 3, TWO, [b"0.1,0.9", b"0.2,0.8", b"0.3,0.7"]),
+        (b'{"model":"a","predictions":[1,2],"took":3}', 2, ("p",), [b"1", b"2"]),
     ],
 )
 def test_shapes(body: bytes, rows: int, columns: tuple[str, ...], expected: list[bytes]) -> None:
@@ -105,6 +112,16 @@ def test_shapes(body: bytes, rows: int, columns: tuple[str, ...], expected: list
         (b'{"predictions":[1', 1, ("p",), "not JSON"),
         (b'{"a":1,"b":2}', 1, ("p",), "object of 'a', 'b'"),
         (b'{"a":1}\n{"a"\n', 2, ("p",), "not JSON"),
+        (b'{"error": "CUDA out of memory"}', 20, ("p",), "CUDA out of memory"),
+        (b'{"error": "CUDA out of memory"}', 1, ("p",), "CUDA out of memory"),
+        (b'{"message": "no", "code": 500}', 1, ("p",), "answered an error"),
+        (b'{"closest": "far"}', 1, ("p",), "object of 'closest'"),
+        (b"<!DOCTYPE html>\n<p>502</p>\n", 2, ("p",), "markup"),
+        (b"<html><body>Bad gateway</body></html>", 1, ("p",), "Bad gateway"),
+        (b"1\n2\x00\n", 2, ("p",), "NUL"),
+        (b"\xff1\n2\n", 2, ("p",), "not UTF-8"),
+        (b"a,b,c", 3, ("p",), "3 fields, not 1"),
+        (b"[0.2,0.4,0.6]", 1, ("p",), "answered 3 predictions"),
         (b'{"a":1}', 1, TWO, "object of 'a'"),
     ],
 )
@@ -115,12 +132,21 @@ def test_what_is_not_one_prediction_for_each_row_is_refused(
         read(body, rows, columns)
 
 
-def test_a_header_that_was_scored_is_left_out_when_asked() -> None:
-    assert read(b"9\n1\n2\n", 2, skip=1) == [b"1", b"2"]
-    assert read(b"9,1,2", 2, skip=1) == [b"1", b"2"]
-    with pytest.raises(AlignmentError) as caught:
-        read(b"9\n1\n2\n", 2)
-    assert caught.value.answered == 3
+@pytest.mark.parametrize("first", [b"prediction", b"Prediction", b"price", b"NaN", b"inf"])
+def test_a_first_line_that_is_known_to_be_the_headers_is_left_out(first: bytes) -> None:
+    assert read(first + b"\n1\n2\n", 2, header=True) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("body", [b"9\n1\n2\n", b"9,1,2", b"1\n2\nDone in 0.3 s\n", b"1\n2\n\nprediction\n"])
+def test_one_line_more_than_rows_is_refused_unless_it_is_the_headers(body: bytes) -> None:
+    with pytest.raises(AlignmentError):
+        read(body, 2, header=True)
+
+
+def test_texts_are_not_taken_for_a_header_but_for_the_columns_name() -> None:
+    assert read(b"prediction\ncat\ndog\n", 2, header=True) == [b"cat", b"dog"]
+    with pytest.raises(AlignmentError, match="answered 3 predictions"):
+        read(b"bird\ncat\ndog\n", 2, header=True)
 
 
 def test_a_large_answer_is_never_held_whole() -> None:
@@ -140,3 +166,70 @@ def test_a_json_document_over_the_limit_is_refused() -> None:
                 (item for _ in range(1 + predictions.MAX_JSON_BYTES // len(item))), ExpectedPredictions(10)
             )
         )
+
+
+LISTS = AnswerShape(AnswerFormat.LINES, (ColumnType.TEXT,))
+NUMBER = AnswerShape(AnswerFormat.CSV, (ColumnType.NUMBER,))
+
+
+def test_a_list_a_line_is_one_rows_value_where_the_others_are() -> None:
+    assert read(b"[0.1,0.9]", 1, shape=LISTS) == [b'"[0.1,0.9]"']
+    assert read(b"[0.1,0.9]", 1, accept=LINES) == [b'"[0.1,0.9]"']
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_numbers_are_held_to_numbers(block: int) -> None:
+    assert read(b"1e-3\nnan\n-Inf\n", 3, shape=NUMBER, block=block) == [b"1e-3", b"nan", b"-Inf"]
+    for wrong in (b"cat", b"1_000", b'"1,5"', b"0x1"):
+        with pytest.raises(AlignmentError, match="a number"):
+            read(b"1\n" + wrong + b"\n2\n", 3, shape=NUMBER, block=block)
+        with pytest.raises(AlignmentError, match="a number"):
+            read(b"1\n" + wrong + b"\n2\n", 3, declared=ColumnType.NUMBER, block=block)
+
+
+def test_another_format_than_the_jobs_is_refused() -> None:
+    with pytest.raises(AlignmentError, match="the job's answers are CSV of number"):
+        read(b"[1,2]", 2, shape=NUMBER)
+
+
+def test_the_shape_of_an_answer_is_noted() -> None:
+    def shape(body: bytes, rows: int, columns: tuple[str, ...] = ("p",)) -> AnswerShape:
+        reader = AnswerReader(ExpectedPredictions(rows, columns))
+        assert sum(map(len, reader.read([body]))) == rows
+        return reader.shape
+
+    number, text = ColumnType.NUMBER, ColumnType.TEXT
+    assert shape(b"1\n2\n", 2) == AnswerShape(AnswerFormat.CSV, (number,))
+    assert shape(b"cat,0.5\ndog,1\n", 2, TWO) == AnswerShape(AnswerFormat.CSV, (text, number))
+    assert shape(b"[1,2]", 2) == AnswerShape(AnswerFormat.DOCUMENT, (number,))
+    assert shape(b"[1,2]\n[3,4]\n", 2) == AnswerShape(AnswerFormat.LINES, (text,))
+    assert shape(b"1\n", 1) == AnswerShape(None, (number,))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"a":{"b":{}}}' + b',{"a":{"b":{}}}' * 1_000_000 + b"]",
+        b"[" + b"1,\n" * 5_000_000 + b"1]",
+        b"{" + b",".join(b'"%d":{}' % number for number in range(1_000_000)) + b"}",
+        b"[[" + b"{}," * 5_000_000 + b"{}]]",
+    ],
+    ids=["objects", "lines in a list", "members", "one item"],
+)
+def test_no_answer_takes_more_than_half_a_gibibyte(body: bytes, tmp_path: Path) -> None:
+    """Read in a process of its own, whose peak is its own."""
+    path = tmp_path / "body"
+    path.write_bytes(body)
+    script = (
+        "import resource, sys\n"
+        "from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions\n"
+        "from tailrace_core.errors import AlignmentError\n"
+        "file = open(sys.argv[1], 'rb')\n"
+        "try:\n"
+        "    for _ in align_predictions(iter(lambda: file.read(1 << 20), b''), ExpectedPredictions(20)): pass\n"
+        "except AlignmentError as error: print(error.message[:200])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=120, check=True)
+    *_, peak_mb = done.stdout.split()
+    assert int(peak_mb) < 300, done.stdout

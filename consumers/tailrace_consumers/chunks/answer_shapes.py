@@ -1,0 +1,101 @@
+"""The shape of each job's answers: established once in the ledger, held to by every later answer."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from tailrace_core.csv_text.answer_evidence import (
+    Misfit,
+    check_evidence,
+    decode_misfit,
+    decode_shape,
+    encode_misfit,
+    encode_shape,
+)
+from tailrace_core.csv_text.answer_shape import AnswerShape, ColumnType
+from tailrace_core.csv_text.predictions import AnswerReader, ExpectedPredictions
+from tailrace_core.errors import AlignmentError
+from tailrace_core.jobs.model import Job, JobSettings
+from tailrace_core.ledger.port import Ledger
+
+_CACHED = 256
+_SHAPE = "shape"
+
+
+class AnswerShapes:
+    """Knows, checks and records the shapes. Thread-safe."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, AnswerShape] = {}
+        self._storing = Lock()
+
+    def expected(self, job: Job, settings: JobSettings, rows: int, *, header: bool) -> ExpectedPredictions:
+        """Return what an answer to ``rows`` rows of the job must hold."""
+        return ExpectedPredictions(
+            rows,
+            settings.output_columns,
+            settings.accept,
+            header=header,
+            shape=self._shape(job.job_id),
+            declared=settings.output_type,
+        )
+
+    def establish(self, job: Job, reader: AnswerReader, expected: ExpectedPredictions) -> None:
+        """Check an aligned answer, and record its shape if it is the job's first.
+
+        Call before the answer takes effect: what it established stands.
+
+        Raises:
+            AlignmentError: the answer proves no predictions, or another answer has established
+                another shape meanwhile.
+        """
+        text = ColumnType.TEXT in reader.shape.types
+        if expected.shape is not None and not text:
+            return
+        found = self._ledger.note(job.job_id, _misfit_name(expected.rows))
+        check_evidence(reader, expected, decode_misfit(found) if found else None)
+        if expected.shape is None:
+            standing = decode_shape(self._ledger.write_note(job, _SHAPE, encode_shape(reader.shape)))
+            self._store(job.job_id, standing)
+            _compare(reader, expected, standing)
+
+    def record_misfit(self, job: Job, error: AlignmentError) -> None:
+        """Record an answer whose count was wrong, if it may tell later ones from predictions."""
+        misfit = Misfit.of(error)
+        shape = self._shape(job.job_id)
+        if misfit is not None and (shape is None or ColumnType.TEXT in shape.types):
+            self._ledger.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))
+
+    def _shape(self, job_id: str) -> AnswerShape | None:
+        found = self._known.get(job_id)
+        if found is None and (text := self._ledger.note(job_id, _SHAPE)):
+            found = decode_shape(text)
+            self._store(job_id, found)
+        return found
+
+    def _store(self, job_id: str, shape: AnswerShape) -> None:
+        with self._storing:
+            while len(self._known) >= _CACHED:
+                del self._known[next(iter(self._known))]
+            self._known[job_id] = shape
+
+
+def _misfit_name(answered: int) -> str:
+    return f"misfit#{answered}"
+
+
+def _compare(reader: AnswerReader, expected: ExpectedPredictions, standing: AnswerShape) -> None:
+    """Refuse an answer that lost the race to establish the shape, and does not have it."""
+    mine = reader.shape
+    numbers = all(
+        ours is ColumnType.NUMBER
+        for ours, other in zip(mine.types, standing.types, strict=True)
+        if other is ColumnType.NUMBER
+    )
+    if not numbers or (None not in {mine.format, standing.format} and mine.format is not standing.format):
+        raise AlignmentError(
+            f"the answer is {mine.describe()}, the job's other answers are {standing.describe()}",
+            sent=expected.rows,
+            opening=reader.opening,
+        )

@@ -1,0 +1,50 @@
+"""Signs that an answer is an error's text and holds no predictions, whatever its status was."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+SHOWN_CHARS = 200
+
+_MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|h1|title|error)\b", re.IGNORECASE)
+_WORDS = re.compile(
+    rb"\b(?:error|exception|traceback|failed|failure|denied|forbidden|unauthori[sz]ed|unavailable|timed out|timeout"
+    rb"|out of memory|not found|bad gateway|bad request|internal server|too many requests|cannot|could not|invalid"
+    rb"|overloaded|refused)\b",
+    re.IGNORECASE,
+)
+_KEYS = frozenset(
+    {
+        *("error", "errors", "error_message", "errormessage", "error_code", "errorcode", "error_type", "errortype"),
+        *("exception", "traceback", "stacktrace", "stack_trace", "fault", "message", "messages", "detail", "details"),
+        *("reason", "status", "statuscode", "status_code", "code", "msg", "title", "type", "__type", "description"),
+    }
+)
+_VARIABLE = re.compile(rb"0x[0-9a-f]+|[0-9a-f]{8,}|[0-9]+", re.IGNORECASE)
+
+
+def is_markup(answer: bytes) -> bool:
+    """Tell whether an answer begins like a page of HTML or XML."""
+    return _MARKUP.match(answer) is not None
+
+
+def reads_like_error(text: bytes) -> bool:
+    """Tell whether a text uses the words of errors."""
+    return _WORDS.search(text) is not None
+
+
+def names_an_error(value: dict[str, Any]) -> bool:
+    """Tell whether a JSON object has the members of an error and no others."""
+    return bool(value) and all(str(key).lower() in _KEYS for key in value)
+
+
+def fingerprint(answer: bytes) -> str:
+    """Return the beginning of an answer without what varies from one request to the next."""
+    return _VARIABLE.sub(b"0", answer[:SHOWN_CHARS].strip()).decode(errors="replace")
+
+
+def shown(answer: bytes) -> str:
+    """Return the beginning of an answer, for people."""
+    text = answer[: 4 * SHOWN_CHARS].decode(errors="replace").strip()
+    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
