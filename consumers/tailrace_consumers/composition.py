@@ -16,6 +16,7 @@ from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.chunks.answer_shapes import AnswerShapes
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.controls import Controls
@@ -139,12 +140,18 @@ class Composition:
             adapters = replace(adapters, store=adapters.store.with_read_limit(max_bytes))
         made = Composition(self.settings, adapters, completion_check=completion_check)
         made.lookup = self.lookup
+        made.shapes = self.shapes
         return made
 
     @cached_property
     def lookup(self) -> LedgerLookup:
         """Finds chunks and their jobs in the ledger."""
         return LedgerLookup(self.ledger)
+
+    @cached_property
+    def shapes(self) -> AnswerShapes:
+        """Holds a job's answers to one shape."""
+        return AnswerShapes(self.ledger)
 
     @cached_property
     def parts(self) -> Parts:

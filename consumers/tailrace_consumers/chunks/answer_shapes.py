@@ -1,10 +1,10 @@
-"""The shape of each job's answers: established once in the ledger, held to by every later answer."""
+"""The shape of a job's answers: established once, in the ledger, and held to afterwards."""
 
 from __future__ import annotations
 
 from threading import Lock
 
-from tailrace_core.csv_text.answer_evidence import (
+from tailrace_core.answers.evidence import (
     Misfit,
     check_evidence,
     decode_misfit,
@@ -12,10 +12,10 @@ from tailrace_core.csv_text.answer_evidence import (
     encode_misfit,
     encode_shape,
 )
-from tailrace_core.csv_text.answer_shape import AnswerShape, ColumnType
-from tailrace_core.csv_text.predictions import AnswerReader, ExpectedPredictions
+from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
+from tailrace_core.answers.shape import AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
-from tailrace_core.jobs.model import Job, JobSettings
+from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
 
 _CACHED = 256
@@ -41,7 +41,7 @@ class AnswerShapes:
             declared=settings.output_type,
         )
 
-    def establish(self, job: Job, reader: AnswerReader, expected: ExpectedPredictions) -> None:
+    def establish(self, job: Job, chunk: Chunk, reader: AnswerReader, expected: ExpectedPredictions) -> None:
         """Check an aligned answer, and record its shape if it is the job's first.
 
         Call before the answer takes effect: what it established stands.
@@ -51,20 +51,21 @@ class AnswerShapes:
                 another shape meanwhile.
         """
         text = ColumnType.TEXT in reader.shape.types
-        if expected.shape is not None and not text:
+        # An answer of numbers, to a chunk that no failure preceded, needs no further evidence.
+        if expected.shape is not None and not text and chunk.scored_before is None:
             return
         found = self._ledger.note(job.job_id, _misfit_name(expected.rows))
         check_evidence(reader, expected, decode_misfit(found) if found else None)
-        if expected.shape is None:
+        # A single value is a prediction; it does not say what the others look like.
+        if expected.shape is None and (expected.rows > 1 or expected.declared is not None):
             standing = decode_shape(self._ledger.write_note(job, _SHAPE, encode_shape(reader.shape)))
             self._store(job.job_id, standing)
             _compare(reader, expected, standing)
 
     def record_misfit(self, job: Job, error: AlignmentError) -> None:
-        """Record an answer whose count was wrong, if it may tell later ones from predictions."""
+        """Record an answer whose count was wrong: it may tell a later one from predictions."""
         misfit = Misfit.of(error)
-        shape = self._shape(job.job_id)
-        if misfit is not None and (shape is None or ColumnType.TEXT in shape.types):
+        if misfit is not None:
             self._ledger.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))
 
     def _shape(self, job_id: str) -> AnswerShape | None:

@@ -32,6 +32,7 @@ def assemble(composition: Composition, *, serial: bool = True) -> CollectResults
         parts=composition.parts,
         settler=composition.settler,
         controls=composition.controls,
+        shapes=composition.shapes,
         policy=composition.policy if serial else None,
     )
 

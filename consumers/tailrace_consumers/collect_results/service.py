@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tailrace_consumers.chunks.answer_shapes import AnswerShapes
 from tailrace_consumers.chunks.failures.controls import Controls, is_control
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
@@ -16,12 +17,13 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError, ObjectStore
 from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_consumers.settings import Settings
+from tailrace_core.answers.evidence import UnprovenAnswerError
+from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.identities import InferenceId
-from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings, JobState
+from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import S3Location, parse_trusted
@@ -44,6 +46,7 @@ class CollectResults:
     parts: Parts
     settler: ChunkSettler
     controls: Controls
+    shapes: AnswerShapes
     policy: FailurePolicy | None
     """None while other notifications are in progress.
 
@@ -121,11 +124,11 @@ class CollectResults:
     ) -> Outcome | PendingSettlement:
         chunk, settings = context.chunk, context.settings
         try:
-            part, reason = self._write(chunk, settings, key)
+            part, reason = self._write(context, key)
         except AlignmentError as exc:
             if inference.attempt != chunk.attempt:
                 return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
-            return self._fail(context, exc.message)
+            return self._refuse(context, exc)
         if part.rejected == chunk.range.rows:
             return self._rejected_before(context, inference, key)
         return self.settler.publish_part(chunk, settings, part, timings=timings, reason=reason)
@@ -134,7 +137,7 @@ class CollectResults:
         """Resume an interrupted rejection when no other message will."""
         chunk = context.chunk
         if inference.attempt == chunk.attempt:
-            misaligned = self._misaligned(chunk, context.settings, key)
+            misaligned = self._misaligned(context, key)
             if misaligned is not None or chunk.attempt > 1:
                 # This message began it, or possibly a failure of an earlier attempt.
                 reason = REJECTED_BEFORE if misaligned is None else misaligned.message
@@ -142,40 +145,38 @@ class CollectResults:
         # A failure came first and is being recorded; its own message completes it.
         return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
 
-    def _fail(self, context: ChunkContext, reason: str) -> Outcome:
+    def _refuse(self, context: ChunkContext, error: AlignmentError) -> Outcome:
+        """Act on an answer that holds no predictions, and keep what it says about later ones."""
+        if self.policy is None:
+            raise DeferToSerialError(error.message)
+        self.shapes.record_misfit(context.job, error)
+        # Answers to other chunks may establish the shape that this one can then be held to.
+        awaits_others = context.chunk.range.rows != context.job.rows_total
+        early = context.chunk.tries < context.settings.max_attempts
+        unproven = isinstance(error, UnprovenAnswerError) and awaits_others and early
+        return self._fail(context, error.message, FailureClass.TRANSIENT if unproven else FailureClass.DATA)
+
+    def _fail(self, context: ChunkContext, reason: str, why: FailureClass = FailureClass.DATA) -> Outcome:
         if self.policy is None:
             raise DeferToSerialError(reason)
-        return self.policy.apply(context.job, context.settings, context.chunk, Failure(FailureClass.DATA, reason))
+        return self.policy.apply(context.job, context.settings, context.chunk, Failure(why, reason))
 
-    def _misaligned(self, chunk: Chunk, settings: JobSettings, key: str) -> AlignmentError | None:
+    def _misaligned(self, context: ChunkContext, key: str) -> AlignmentError | None:
         try:
-            try:
-                for _ in self._predictions(chunk, settings, key, skip=0):
-                    pass
-            except AlignmentError as exc:
-                if not _is_header_scored(exc, chunk, settings):
-                    raise
-                for _ in self._predictions(chunk, settings, key, skip=1):
-                    pass
+            for _ in self._predictions(context, key)[0]:
+                pass
         except AlignmentError as exc:
             return exc
         return None
 
-    def _write(self, chunk: Chunk, settings: JobSettings, key: str) -> tuple[Part, str | None]:
+    def _write(self, context: ChunkContext, key: str) -> tuple[Part, str | None]:
         # A rejection in progress writes its part before its rejects object, which then no longer
         # tells what was sent.
+        chunk, settings = context.chunk, context.settings
         found = self.parts.find(chunk) if chunk.rejected else None
         if found is not None:
             return found, None
-        try:
-            return self._join(chunk, settings, key, skip=0), None
-        except AlignmentError as exc:
-            if not _is_header_scored(exc, chunk, settings):
-                raise
-        return self._join(chunk, settings, key, skip=1), HEADER_SCORED
-
-    def _join(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Part:
-        predictions = self._predictions(chunk, settings, key, skip=skip)
+        predictions, reader = self._predictions(context, key)
         if chunk.rejected:
             rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
             blank = blank_prediction(len(settings.output_columns), kept=settings.has_kept_columns)
@@ -184,29 +185,40 @@ class CollectResults:
         if settings.has_kept_columns:
             kept_key = keys.kept_key(chunk.job_id, chunk.range)
             kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
-        return self.parts.write(chunk, join_lines(predictions, kept), rejected=chunk.rejected)
+        part = self.parts.write(chunk, join_lines(predictions, kept), rejected=chunk.rejected)
+        return part, HEADER_SCORED if reader.header_scored else None
 
-    def _predictions(self, chunk: Chunk, settings: JobSettings, key: str, *, skip: int) -> Iterator[list[bytes]]:
-        """Yield one prediction for each row sent, after all checks of the answer."""
+    def _predictions(self, context: ChunkContext, key: str) -> tuple[Iterator[list[bytes]], AnswerReader]:
+        """Return one prediction for each row sent, after all checks, and the answer's reader."""
+        chunk, settings = context.chunk, context.settings
         layout = canary_layout(chunk, settings)
-        expected = ExpectedPredictions(layout.lines, settings.output_columns, settings.accept)
-        predictions = align_predictions(self._output(key), expected, skip=skip)
+        header = settings.header is HeaderPolicy.REPEAT
+        expected = self.shapes.expected(context.job, settings, layout.lines, header=header)
+        reader = AnswerReader(expected)
+        predictions = reader.read(self._output(key))
         echo = Echo.of(settings)
         if echo is not None:
             sent = read_sent_lines(self.store, chunk, settings)
             predictions = check_echoes(predictions, sent, echo, first_row=chunk.range.first_row)
-        return check_copies(predictions, layout, first_row=chunk.range.first_row)
+        predictions = check_copies(predictions, layout, first_row=chunk.range.first_row)
+        return self._established(context, predictions, reader, expected), reader
+
+    def _established(
+        self,
+        context: ChunkContext,
+        predictions: Iterator[list[bytes]],
+        reader: AnswerReader,
+        expected: ExpectedPredictions,
+    ) -> Iterator[list[bytes]]:
+        yield from predictions
+        # Before the part that they are written to takes effect.
+        self.shapes.establish(context.job, context.chunk, reader, expected)
 
     def _output(self, key: str) -> Iterator[bytes]:
         try:
             yield from self.store.read(key)
         except NotFoundError as exc:
             raise TransientError(f"{self.store.locate(key)} was announced and does not exist (yet)") from exc
-
-
-def _is_header_scored(error: AlignmentError, chunk: Chunk, settings: JobSettings) -> bool:
-    """Return whether the answer has one line more than was sent, which may be the header's."""
-    return settings.header is HeaderPolicy.REPEAT and error.answered == canary_layout(chunk, settings).lines + 1
 
 
 def _timings(notification: Notification) -> Timings:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace_core.csv_text.answer_shape import ColumnType
+from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.ranges import RowRange

@@ -57,7 +57,7 @@ class Endpoint:
             elif self._bad & set(rows):
                 self.said.append(self._bench.failure(chunk))
             else:
-                body = b"".join(b"p%d\n" % row for row in rows)
+                body = b"".join(b"%d\n" % row for row in rows)
                 self.said.append(self._bench.answer(chunk, body))
         self._done = len(self._bench.invoker.invoked)
 

@@ -95,7 +95,7 @@ def test_canaries_beside_a_repeated_header(*, header_scored: bool) -> None:
     chunk = bench.add_chunk(0, ROWS)
     lines = answers(bench, chunk, header=True)
 
-    body = b"".join([b"0\n"] * header_scored + lines)
+    body = b"".join([b"nan\n"] * header_scored + lines)
     assert bench.collect.handle(bench.answer(chunk, body)) is Outcome.SCORED
     assert bench.part(chunk.range) == predictions(ROWS)
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from tailrace_core.csv_text import error_pages
-from tailrace_core.csv_text.answer_shape import AnswerFormat, AnswerShape, ColumnType
-from tailrace_core.csv_text.predictions import AnswerReader, ExpectedPredictions
+from tailrace_core.answers import error_pages
+from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
+from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
+
+LEAST_LINES_OF_TEXT = 5
+"""As many lines of plain text as rows: from this number on, they need no declaration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,17 @@ def check_evidence(reader: AnswerReader, expected: ExpectedPredictions, misfit: 
     """
     text = ColumnType.TEXT in reader.shape.types
     if misfit is not None and misfit.sent != expected.rows:
-        same = misfit.fingerprint == error_pages.fingerprint(reader.opening)
-        if expected.shape is None or (text and same):
-            raise AlignmentError(
-                f"{expected.rows} predictions for {expected.rows} rows prove nothing: the model answered "
-                f"{misfit.answered} for {misfit.sent} rows too: {error_pages.shown(reader.opening)}",
-                sent=expected.rows,
-                opening=reader.opening,
-            )
+        raise AlignmentError(
+            f"{expected.rows} predictions for {expected.rows} rows prove nothing: the model answered "
+            f"{misfit.answered} for {misfit.sent} rows too: {error_pages.shown(reader.opening)}",
+            sent=expected.rows,
+            opening=reader.opening,
+        )
     if not text or expected.shape is not None or expected.declared is not None:
         return
-    if expected.rows == 1 or error_pages.reads_like_error(reader.opening):
+    plain = reader.shape.format not in {AnswerFormat.DOCUMENT, AnswerFormat.LINES}
+    least = LEAST_LINES_OF_TEXT if plain else 2
+    if expected.rows < least or error_pages.reads_like_error(reader.opening):
         raise UnprovenAnswerError(
             f"the answer may be an error's text, not predictions: {error_pages.shown(reader.opening)}: if the model "
             "answers text, declare it with --output-type text",

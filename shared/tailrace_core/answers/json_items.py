@@ -1,4 +1,4 @@
-"""The items of one JSON document, read one after the other: memory holds no more than one of them."""
+"""The items of one JSON document, read one after the other: one is in memory at a time."""
 
 from __future__ import annotations
 

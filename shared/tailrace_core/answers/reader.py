@@ -18,36 +18,26 @@ output columns are taken from an object by name. If it lacks them and one column
 list or object becomes one quoted field of JSON text. A null is no prediction.
 
 An answer must be UTF-8 without NUL and no page of markup; a byte order mark at its beginning is
-dropped. It is held to the job's shape (`tailrace_core.csv_text.answer_shape`), as far as that is
+dropped. It is held to the job's shape (`tailrace_core.answers.shape`), as far as that is
 known.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
-from typing import Any, TypeAlias
+from itertools import chain, repeat
+from typing import TypeAlias
 
-from tailrace_core.csv_text import error_pages
-from tailrace_core.csv_text.answer_shape import AnswerFormat, AnswerShape, ColumnType, are_numbers, is_number
+from tailrace_core.answers import error_pages
+from tailrace_core.answers.json_answers import JsonAnswer
+from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType, are_numbers, is_number
 from tailrace_core.csv_text.framing import complete_records
-from tailrace_core.csv_text.json_items import JsonError, read_items
 from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.errors import AlignmentError, RecordError
 
-MAX_JSON_BYTES = 16 * 1024 * 1024
-"""The largest JSON document accepted: it has to be read whole. The chunk of a larger one is
-split."""
-
-MAX_JSON_LINE_BYTES = 1024 * 1024
-"""The longest of several JSON lines."""
-
 _BOM = b"\xef\xbb\xbf"
-_LABELS = ("predicted_label", "score")
 _JSON_STARTS = (b"{", b"[")
-_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +120,8 @@ class AnswerReader:
 
     def _said(self, answered: int) -> str:
         """Quote an answer that is too short to hold predictions: it may say what went wrong."""
-        return f": {error_pages.shown(self.opening)}" if answered <= 1 < self._expected.rows and self.opening else ""
+        short = answered <= 1 < self._expected.rows and not is_number(self.opening.strip())
+        return f": {error_pages.shown(self.opening)}" if short and self.opening else ""
 
     def _known(self, index: int) -> ColumnType | None:
         if self._expected.declared is not None:
@@ -145,19 +136,37 @@ class AnswerReader:
     def _lines(self, blocks: Iterable[bytes]) -> Iterator[_Batch]:
         first, blocks = _peek(blocks)
         self.opening = first[:_OPENING_BYTES]
-        if error_pages.is_markup(first):
+        if error_pages.is_markup(first) and not self._may_be_a_label(first):
             raise self._error(f"the model answered a page of markup, not predictions: {error_pages.shown(first)}")
         if first.startswith(_JSON_STARTS) and _looks_like_json(first, self._expected.accept):
-            self._hold(AnswerFormat.DOCUMENT, AnswerFormat.LINES)
             return self._json_lines(blocks)
         self._hold(AnswerFormat.CSV)
         return self._csv_lines(blocks)
 
-    def _hold(self, *formats: AnswerFormat) -> None:
+    def _may_be_a_label(self, first: bytes) -> bool:
+        """Tell whether a text in angle brackets may be a declared text, such as `<unknown>`."""
+        return self._expected.declared is ColumnType.TEXT and not error_pages.reads_like_page(first)
+
+    def _json_lines(self, blocks: Iterator[bytes]) -> Iterator[_Batch]:
+        expected = self._expected
+        held = expected.shape is not None and expected.shape.format is AnswerFormat.LINES
+        answer = JsonAnswer(
+            expected.rows + expected.header,
+            expected.columns,
+            line_values=held or "lines" in expected.accept,
+            refuse=self._error,
+        )
+        form, batches = answer.read(map(self._check_text, blocks))
+        # One row's value is a document of one line, too.
+        if expected.rows > 1:
+            self._hold(form)
+        return ((cells, b"\n".join(cells)) for cells in batches)
+
+    def _hold(self, form: AnswerFormat) -> None:
         """Refuse another format than the job's."""
-        self._format = formats[0]
+        self._format = form
         shape = self._expected.shape
-        if shape is not None and shape.format is not None and shape.format not in formats:
+        if shape is not None and shape.format not in {None, form}:
             raise self._error(
                 f"the job's answers are {shape.describe()}, and this one is not: {error_pages.shown(self.opening)}"
             )
@@ -172,9 +181,10 @@ class AnswerReader:
         expected = self._expected
         second = next(batches, None) if len(head) == 1 else None
         if len(head) == 1 and second is None and expected.rows > 1 and len(expected.columns) == 1:
-            fields = [field.strip() for field in split_fields(head[0])]
             # One field more is a header's: count it, and let the count decide.
-            if len(fields) in {expected.rows, expected.rows + expected.header} and all(map(is_number, fields)):
+            fits = head[0].count(b",") + 1 in {expected.rows, expected.rows + expected.header}
+            fields = [field.strip() for field in head[0].split(b",")] if fits else []
+            if fits and all(map(is_number, fields)):
                 head, text = fields, b"\n".join(fields)
         yield head, text
         if second is not None:
@@ -185,160 +195,23 @@ class AnswerReader:
         try:
             for data in complete_records(blocks):
                 self._check_text(data)
+                self._check_encoding(data)
                 lines = _split(data)
                 if lines:
                     yield lines, data
         except RecordError as exc:
             raise self._error(f"the answer is not lines of CSV: {exc.message}") from exc
 
-    def _check_text(self, data: bytes) -> None:
+    def _check_text(self, data: bytes) -> bytes:
         if b"\0" in data:
             raise self._error("the answer holds NUL bytes: it is no text")
-        if not data.isascii():
-            self._decode(data)
+        return data
 
-    def _decode(self, data: bytes) -> str:
+    def _check_encoding(self, data: bytes) -> None:
         try:
-            return data.decode()
+            data.isascii() or data.decode()
         except UnicodeDecodeError as exc:
             raise self._error(f"the answer is not UTF-8: {exc}") from exc
-
-    # -- JSON
-
-    def _json_lines(self, blocks: Iterator[bytes]) -> Iterator[_Batch]:
-        """Read JSON lines if the first line is a value and others follow, else one document."""
-        lines = self._physical_lines(blocks)
-        head = next(lines, [])
-        second = next(lines, None)
-        single = len(head) == 1 and second is None
-        whole = chain((head,), () if second is None else (second,), lines)
-        if single or len(head[0]) > MAX_JSON_LINE_BYTES or _loads(head[0]) is _NOT_JSON:
-            if self._is_a_list_a_line(head, single=single):
-                yield from self._value_lines(whole)
-            else:
-                yield from self._document(self._read_whole(whole))
-            return
-        self._format = AnswerFormat.LINES
-        self._hold(AnswerFormat.LINES)
-        yield from self._value_lines(whole)
-
-    def _is_a_list_a_line(self, head: list[bytes], *, single: bool) -> bool:
-        """Tell whether one line is one row's value, as the job's other answers have a value a line."""
-        shape = self._expected.shape
-        lines = shape is not None and shape.format is AnswerFormat.LINES
-        return single and (lines or "lines" in self._expected.accept) and len(head[0]) <= MAX_JSON_LINE_BYTES
-
-    def _value_lines(self, lines: Iterable[list[bytes]]) -> Iterator[_Batch]:
-        for batch in lines:
-            cells = []
-            for line in batch:
-                self._check_text(line)
-                if len(line) > MAX_JSON_LINE_BYTES:
-                    raise self._error(f"a line of JSON is longer than {MAX_JSON_LINE_BYTES} bytes")
-                value = _loads(line)
-                if value is _NOT_JSON:
-                    raise self._error(f"the answer begins like JSON but is not JSON: {line[:100]!r}")
-                cells += [self._to_csv(item) for item in _items(value)]
-            yield cells, b"\n".join(cells)
-
-    def _physical_lines(self, blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
-        """Split blocks at newlines: JSON strings hold no raw newline, so each one ends a line."""
-        carry: list[bytes] = []
-        carried = 0
-        for block in blocks:
-            end = block.rfind(b"\n") + 1
-            if end:
-                lines = [line for line in b"".join((*carry, block[:end])).split(b"\n") if line.strip()]
-                carry, carried = [], 0
-                if lines:
-                    yield lines
-            carry.append(block[end:])
-            carried += len(block) - end
-            if carried > MAX_JSON_BYTES:
-                raise self._too_large()
-        last = b"".join(carry)
-        if last.strip():
-            yield [last]
-
-    def _read_whole(self, lines: Iterable[list[bytes]]) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        for batch in lines:
-            # Joined at once: millions of short lines would take twenty times their bytes.
-            pieces.append(b"\n".join(batch))
-            size += len(pieces[-1]) + 1
-            if size > MAX_JSON_BYTES:
-                raise self._too_large()
-        return b"\n".join(pieces)
-
-    def _too_large(self) -> AlignmentError:
-        return self._error(
-            f"the answer is one JSON document of more than {MAX_JSON_BYTES} bytes; "
-            "ask for text/csv or send smaller chunks"
-        )
-
-    def _document(self, body: bytes) -> Iterator[_Batch]:
-        """Read a document item by item. Items beyond the rows are counted and not kept."""
-        self._check_text(body)
-        expected = self._expected
-        if expected.rows == 1 and len(expected.columns) > 1 and self._is_one_row(body):
-            cells = [self._to_csv(json.loads(body))]
-            yield cells, cells[0]
-            return
-        text = self._decode(body)
-        if len(expected.columns) > 1 and body.startswith(b"[") and b"],[" in b"".join(body[:_OPENING_BYTES].split()):
-            # Lists joined by commas are one list without its brackets.
-            text = _bracketed(text)
-        values = read_items(text)
-        limit = expected.rows + expected.header
-        try:
-            kept = 0
-            while cells := [self._to_csv(item) for item in islice(values, min(_BATCH, limit - kept))]:
-                kept += len(cells)
-                yield cells, b"\n".join(cells)
-            if further := sum(1 for _ in values):
-                raise self._error(
-                    f"{expected.rows} rows were sent, the model answered {kept + further} predictions",
-                    answered=kept + further,
-                )
-        except JsonError as exc:
-            raise self._error(f"the answer begins like JSON but is not JSON: {exc}") from exc
-
-    def _is_one_row(self, body: bytes) -> bool:
-        """Tell whether a list is one row's prediction of several columns, not a list of them."""
-        if len(body) > MAX_JSON_LINE_BYTES:
-            return False
-        value = _loads(body)
-        flat = isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
-        return flat and len(value) == len(self._expected.columns)
-
-    def _to_csv(self, value: Any) -> bytes:
-        columns = self._expected.columns
-        if isinstance(value, dict):
-            value = self._object_fields(value)
-        fields = value if isinstance(value, list) else [value]
-        if any(field is None for field in fields) or not fields:
-            raise self._error(f"a prediction is null or empty: {json.dumps(value)[:100]}")
-        # Where one column is expected, a list of several values is that column's value.
-        if len(columns) == 1 and len(fields) > 1:
-            fields = [fields]
-        return b",".join(map(_to_field, fields))
-
-    def _object_fields(self, value: dict[str, Any]) -> Any:
-        columns = self._expected.columns
-        if all(name in value for name in columns):
-            # A column found by name may hold a list; it stays one field.
-            return [value[name] for name in columns]
-        if error_pages.names_an_error(value):
-            raise self._error(f"the model answered an error, not predictions: {json.dumps(value)[:500]}")
-        if len(columns) == 1:
-            names = [name for name in _LABELS if name in value] or _only(value)
-            if names:
-                return [value[names[0]]]
-        raise self._error(
-            f"a prediction is an object of {', '.join(map(repr, list(value)[:20]))}; "
-            f"name the output columns to take from it ({', '.join(columns)} expected)"
-        )
 
     # -- fields
 
@@ -455,42 +328,3 @@ def _split(data: bytes) -> list[bytes]:
     # A line of blanks counts as empty. Without blanks, the truth value of the bytes is the faster
     # test.
     return [line for line in lines if line.strip()] if b" " in data or b"\t" in data else list(filter(None, lines))
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, dict) and isinstance(value.get("predictions"), list):
-        predictions: list[Any] = value["predictions"]
-        return predictions
-    return [value]
-
-
-_NOT_JSON = object()
-
-
-def _loads(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return _NOT_JSON
-
-
-def _bracketed(text: str) -> str:
-    """Return lists joined by commas as one list; any other text unchanged."""
-    try:
-        _, end = json.JSONDecoder().raw_decode(text[: 2 * MAX_JSON_LINE_BYTES])
-    except (ValueError, RecursionError):
-        return text
-    return f"[{text}]" if text[end:].lstrip().startswith(",") else text
-
-
-def _only(value: dict[str, Any]) -> list[str]:
-    """Return the name of an object's only value; a text may say anything and is none."""
-    return [name for name, item in value.items() if not isinstance(item, str)] if len(value) == 1 else []
-
-
-def _to_field(value: Any) -> bytes:
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    data = text.encode(errors="replace")
-    if not data or any(mark in data for mark in (b",", b'"', b"\n", b"\r")):
-        return b'"%b"' % data.replace(b'"', b'""')
-    return data

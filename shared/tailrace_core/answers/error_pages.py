@@ -7,7 +7,7 @@ from typing import Any
 
 SHOWN_CHARS = 200
 
-_MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|h1|title|error)\b", re.IGNORECASE)
+_MARKUP = re.compile(rb"\s*<(?:[!?]|/?[a-z][a-z0-9:-]*[\s/>])", re.IGNORECASE)
 _WORDS = re.compile(
     rb"\b(?:error|exception|traceback|failed|failure|denied|forbidden|unauthori[sz]ed|unavailable|timed out|timeout"
     rb"|out of memory|not found|bad gateway|bad request|internal server|too many requests|cannot|could not|invalid"
@@ -21,12 +21,18 @@ _KEYS = frozenset(
         *("reason", "status", "statuscode", "status_code", "code", "msg", "title", "type", "__type", "description"),
     }
 )
+_ERRORS = ("error", "errors", "exception", "traceback", "errormessage", "error_message")
 _VARIABLE = re.compile(rb"0x[0-9a-f]+|[0-9a-f]{8,}|[0-9]+", re.IGNORECASE)
 
 
 def is_markup(answer: bytes) -> bool:
     """Tell whether an answer begins like a page of HTML or XML."""
     return _MARKUP.match(answer) is not None
+
+
+def reads_like_page(answer: bytes) -> bool:
+    """Tell whether markup is that of a whole page."""
+    return re.match(rb"\s*<(?:!|\?|html|head|body)", answer, re.IGNORECASE) is not None
 
 
 def reads_like_error(text: bytes) -> bool:
@@ -37,6 +43,11 @@ def reads_like_error(text: bytes) -> bool:
 def names_an_error(value: dict[str, Any]) -> bool:
     """Tell whether a JSON object has the members of an error and no others."""
     return bool(value) and all(str(key).lower() in _KEYS for key in value)
+
+
+def reports_an_error(value: dict[str, Any]) -> bool:
+    """Tell whether a JSON object has a member that says that there was an error."""
+    return any(str(key).lower() in _ERRORS and bool(item) for key, item in value.items())
 
 
 def fingerprint(answer: bytes) -> str:

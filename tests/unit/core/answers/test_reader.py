@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_core.csv_text import predictions
-from tailrace_core.csv_text.answer_shape import AnswerFormat, AnswerShape, ColumnType
-from tailrace_core.csv_text.predictions import AnswerReader, ExpectedPredictions, align_predictions
+from tailrace_core.answers.json_answers import MAX_JSON_BYTES
+from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions, align_predictions
+from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
@@ -81,7 +81,7 @@ def test_all_formats_say_the_same(lines: list[bytes], block: int) -> None:
         (b"[[0.1,0.9],[1,2]]", 2, ("p",), [b'"[0.1,0.9]"', b'"[1,2]"']),
         (b'{"predictions":[{"score":0.25,"predicted_label":"a,b"}]}', 1, ("p",), [b'"a,b"']),
         (b'{"predictions":[{"score":0.25,"label":true}]}', 1, TWO, [b"true,0.25"]),
-        (b'{"closest":3}', 1, ("p",), [b"3"]),
+        (b'[{"closest":3},{"closest":4}]', 2, ("p",), [b"3", b"4"]),
         (b'{"p":""}', 1, ("p",), [b'""']),
         (b"0.1,0.2,0.3", 3, ("p",), [b"0.1", b"0.2", b"0.3"]),
         (b'\xef\xbb\xbf{"predictions":[1,2]}', 2, ("p",), [b"1", b"2"]),
@@ -121,6 +121,12 @@ def test_shapes(body: bytes, rows: int, columns: tuple[str, ...], expected: list
         (b"1\n2\x00\n", 2, ("p",), "NUL"),
         (b"\xff1\n2\n", 2, ("p",), "not UTF-8"),
         (b"a,b,c", 3, ("p",), "3 fields, not 1"),
+        (b"<!-- x -->\n<html>", 2, ("p",), "markup"),
+        (b"<div>502</div>\n<p>Bad gateway</p>\n", 2, ("p",), "markup"),
+        (b'{"retry_after": 30}', 1, ("p",), "object of 'retry_after'"),
+        (b'{"score": 0, "error": "oom"}', 1, ("p",), "oom"),
+        (b'["a\\u0000b"]', 1, ("p",), "NUL"),
+        (b'["\\ud800"]', 1, ("p",), "no text"),
         (b"[0.2,0.4,0.6]", 1, ("p",), "answered 3 predictions"),
         (b'{"a":1}', 1, TWO, "object of 'a'"),
     ],
@@ -161,11 +167,7 @@ def test_a_large_answer_is_never_held_whole() -> None:
 def test_a_json_document_over_the_limit_is_refused() -> None:
     item = b"[" + b"1," * 500_000
     with pytest.raises(AlignmentError, match="one JSON document of more than"):
-        list(
-            align_predictions(
-                (item for _ in range(1 + predictions.MAX_JSON_BYTES // len(item))), ExpectedPredictions(10)
-            )
-        )
+        list(align_predictions((item for _ in range(1 + MAX_JSON_BYTES // len(item))), ExpectedPredictions(10)))
 
 
 LISTS = AnswerShape(AnswerFormat.LINES, (ColumnType.TEXT,))
@@ -222,7 +224,7 @@ def test_no_answer_takes_more_than_half_a_gibibyte(body: bytes, tmp_path: Path) 
     path.write_bytes(body)
     script = (
         "import resource, sys\n"
-        "from tailrace_core.csv_text.predictions import ExpectedPredictions, align_predictions\n"
+        "from tailrace_core.answers.reader import ExpectedPredictions, align_predictions\n"
         "from tailrace_core.errors import AlignmentError\n"
         "file = open(sys.argv[1], 'rb')\n"
         "try:\n"
