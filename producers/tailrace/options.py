@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from tailrace.records.columns import ColumnPlan
 from tailrace.records.cutting import Cut
+from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings, OnParked
@@ -72,6 +73,7 @@ class SubmitOptions:
     """Maximum chunks in flight; a job of no more chunks is not held back by it. 0 for no limit."""
     on_parked: OnParked = OnParked.WAIT
     """``fail`` ends the job when a chunk needs an operator; by default it waits for one."""
+    output_type: ColumnType | None = None
     canaries: int = 0
     """Rows of each chunk to send twice, to prove that the model answers in the order of the rows."""
     echo: str | None = None
@@ -153,6 +155,7 @@ class SubmitOptions:
                 window=self.window,
                 na_tokens=tuple(dict.fromkeys(self.na)),
                 on_parked=self.on_parked,
+                output_type=self.output_type,
                 canaries=self.canaries,
                 echo_column=self.echo,
             )
@@ -213,7 +216,20 @@ def _member(kind: type[E], value: str, name: str) -> E:
 
 def fingerprint(settings: JobSettings) -> str:
     """Hash all that has to stay the same for a submit to continue a job: settings, columns, limits, endpoint."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    unchanged = {name for name, value in _ADDED.items() if getattr(settings, name) == value}
+    return hashlib.sha256(settings.model_dump_json(exclude=unchanged).encode()).hexdigest()
+
+
+_ADDED = {
+    "rows_per_split": ROWS_PER_SPLIT,
+    "na_tokens": (),
+    "on_parked": OnParked.WAIT,
+    "output_type": None,
+    "canaries": 0,
+    "echo_column": None,
+}
+"""Settings added later, as the default options set them: with these values, a job key recorded
+before them still fits."""
 
 
 def differences(one: JobSettings, other: JobSettings) -> str:

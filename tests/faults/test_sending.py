@@ -84,7 +84,7 @@ def test_several_chunks_are_opened_all_or_none() -> None:
     execute = Boto3Connection(session=Simulation().cloud).execute
     steps = DynamoSteps(names.TABLE)
     ledger = DynamoLedger(steps, execute)
-    assert ledger.create_job(new_job(), SETTINGS)
+    assert ledger.create_job(new_job(split_budget=SETTINGS.split_budget), SETTINGS)
     first, waiting, later = chunk_of(0, 10), waiting_chunk(10, 10), waiting_chunk(20, 10)
     assert run(steps.open_chunks([first, waiting]), execute)
     assert not run(steps.open_chunks([later, waiting]), execute)

@@ -9,9 +9,9 @@ SHOWN_CHARS = 200
 
 _MARKUP = re.compile(rb"\s*<(?:[!?]|/?[a-z][a-z0-9:-]*[\s/>])", re.IGNORECASE)
 _WORDS = re.compile(
-    rb"\b(?:error|exception|traceback|failed|failure|denied|forbidden|unauthori[sz]ed|unavailable|timed out|timeout"
-    rb"|out of memory|not found|bad gateway|bad request|internal server|too many requests|cannot|could not|invalid"
-    rb"|overloaded|refused)\b",
+    rb"\b(?:\w*error|\w*exception|traceback|failed|failure|denied|forbidden|unauthori[sz]ed|unavailable|timed out"
+    rb"|timeout|out of memory|not found|bad gateway|bad request|internal server|too many requests|cannot|could not"
+    rb"|invalid|overloaded|refused)\b",
     re.IGNORECASE,
 )
 _KEYS = frozenset(
@@ -51,7 +51,7 @@ def reports_an_error(value: dict[str, Any]) -> bool:
 
 
 def fingerprint(answer: bytes) -> str:
-    """Return the beginning of an answer without what varies from one request to the next."""
+    """Return the beginning of an answer, without the numbers that vary in an error's text."""
     return _VARIABLE.sub(b"0", answer[:SHOWN_CHARS].strip()).decode(errors="replace")
 
 

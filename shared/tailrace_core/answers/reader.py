@@ -70,11 +70,13 @@ class AnswerReader:
     Attributes:
         opening: The answer's first bytes, as far as they were read.
         header_scored: True if a prediction for the header was left out.
+        listed: True if all predictions stand in one list, or on one line.
     """
 
     def __init__(self, expected: ExpectedPredictions) -> None:
         self.opening = b""
         self.header_scored = False
+        self.listed = False
         self._expected = expected
         self._format: AnswerFormat | None = None
         self._types = [self._known(index) for index in range(len(expected.columns))]
@@ -157,6 +159,7 @@ class AnswerReader:
             refuse=self._error,
         )
         form, batches = answer.read(map(self._check_text, blocks))
+        self.listed = form is AnswerFormat.DOCUMENT
         # One row's value is a document of one line, too.
         if expected.rows > 1:
             self._hold(form)
@@ -186,6 +189,7 @@ class AnswerReader:
             fields = [field.strip() for field in head[0].split(b",")] if fits else []
             if fits and all(map(is_number, fields)):
                 head, text = fields, b"\n".join(fields)
+                self.listed = True
         yield head, text
         if second is not None:
             yield second

@@ -6,6 +6,7 @@ import pytest
 
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
+from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import ContractError, TransientError
@@ -31,7 +32,7 @@ def test_the_part_holds_one_line_for_each_row_in_order() -> None:
 
 def test_rejected_rows_stand_in_their_places_without_predictions() -> None:
     bench = Bench()
-    bench.add_job(**OURS, output_columns=("label", "score"))
+    bench.add_job(**OURS, output_columns=("label", "score"), output_type=ColumnType.TEXT)
     rejects = (Reject(0, "blank", b""), Reject(2, "ragged", b"c,1,2"), Reject(4, "blank", b""))
     chunk = bench.add_chunk(0, [b"1", b"3"], kept=[b"", b"b", b"c", b"d", b""], rejects=rejects)
 
@@ -112,7 +113,7 @@ def test_the_same_notification_again_changes_nothing() -> None:
 def test_a_part_that_stands_there_is_the_truth() -> None:
     """The part's writer died before it settled; another attempt's output differs and is too late."""
     bench = Bench()
-    bench.add_job()
+    bench.add_job(output_type=ColumnType.TEXT)
     chunk = bench.add_chunk(0, [b"1", b"2"])
     written = Parts(bench.store).write(chunk, [b"first\nanswer\n"], rejected=0)
 

@@ -13,7 +13,7 @@ COLUMNS = {"source_columns": ("id", "x"), "sent_columns": (1,), "kept_columns": 
 
 
 def expected(rows: int, unsent: set[int], bad: set[int]) -> bytes:
-    lines = [f"id{row}," + ("" if row in unsent | bad else f"p{row}") + "\n" for row in range(rows)]
+    lines = [f"id{row}," + ("" if row in unsent | bad else f"{row}") + "\n" for row in range(rows)]
     return "".join(lines).encode()
 
 

@@ -8,6 +8,7 @@ import typer
 
 from tailrace import options
 from tailrace.cli import arguments
+from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs import model
 
@@ -139,6 +140,14 @@ Deadline = Annotated[
         metavar="TIME",
         help="Expire the job after this long (90s, 15m, 24h, 7d); 14d at most.",
         rich_help_panel=_CHUNKS,
+    ),
+]
+OutputType = Annotated[
+    ColumnType | None,
+    typer.Option(
+        help="Type of every output column. Without it, the job's first answers establish each column's type, and text "
+        "is accepted only where it cannot be an error's.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Canaries = Annotated[
