@@ -112,7 +112,7 @@ FLAWS: tuple[Flaw, ...] = (
         "rules tables_can_be_restored_and_forget",
         ROOT,
         {
-            "a ledger that a click deletes": drop("LedgerTable.DeletionProtectionEnabled"),
+            "a ledger that cannot be protected from a click": drop("LedgerTable.DeletionProtectionEnabled"),
             "a ledger that cannot be restored": drop("LedgerTable.PointInTimeRecoverySpecification"),
             "a ledger that never forgets": turn_off("LedgerTable.TimeToLiveSpecification.Enabled"),
             "a ledger that costs at rest": put("LedgerTable.BillingMode", "PROVISIONED"),

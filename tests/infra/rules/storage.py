@@ -55,7 +55,10 @@ def _lifecycle(properties: dict[str, Any]) -> list[dict[str, Any]]:
 def data_outlives_the_stack(template: Template) -> Iterator[str]:
     for kind in STATEFUL:
         for key, resource in template.of_type(kind).items():
-            if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} != {"Retain"}:
+            if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} != {
+                "RetainExceptOnCreate",
+                "Retain",
+            }:
                 yield f"{key} goes with the stack"
 
 
@@ -68,8 +71,8 @@ def what_goes_with_the_stack_says_so(template: Template) -> Iterator[str]:
 def tables_can_be_restored_and_forget(template: Template) -> Iterator[str]:
     for table in template.of_type(TABLE):
         properties = template.properties(table)
-        if properties.get("DeletionProtectionEnabled") is not True:
-            yield f"{table} can be deleted"
+        if "DeletionProtectionEnabled" not in properties:
+            yield f"{table} cannot be protected from deletion"
         if properties.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
             yield f"{table} cannot be restored"
         if properties.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
