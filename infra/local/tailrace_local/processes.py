@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from tailrace_local.private_files import write_private
+
 if TYPE_CHECKING:
     import psutil
 
@@ -53,9 +55,7 @@ class ProcessRecord:
         folder.mkdir(parents=True, exist_ok=True)
         name = name or f"{self.what.replace('/', '-').replace(' ', '-')}-{self.pid}"
         path = folder / f"{name}.json"
-        scratch = path.with_suffix(".partial")
-        scratch.write_text(json.dumps({key: value for key, value in asdict(self).items() if value is not None}))
-        scratch.replace(path)
+        write_private(path, json.dumps({key: value for key, value in asdict(self).items() if value is not None}))
         return path
 
     def members(self) -> list[psutil.Process]:

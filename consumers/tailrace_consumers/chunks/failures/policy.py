@@ -140,6 +140,9 @@ class FailurePolicy:
             return Action.RETRY
         if others_succeed(job, chunk):
             return Action.SPLIT
+        if exhausted and not failure.reported and chunk.rows_sent == 1 and job.rows_scored:
+            # The model answered it each time, and a control's answer would be lost as well.
+            return Action.SPLIT
         # The endpoint may be at fault: then a split multiplies requests and rejects good rows.
         return Action.PROBE if exhausted or may_probe(job) else Action.RETRY
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tailrace_local.cloud.settings import Image
 from tailrace_local.errors import StartError
 
@@ -118,6 +115,10 @@ def own_model(command: str | None, data: str | None, environment: Sequence[str],
 
 def _fetch(location: str, into: Path) -> None:
     """Download an object with the caller's own credentials."""
+    # Slow to import, and only this needs it.
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     parts = urlsplit(location)
     try:
         boto3.client("s3").download_file(parts.netloc, parts.path.lstrip("/"), str(into))
