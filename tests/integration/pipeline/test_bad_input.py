@@ -35,9 +35,7 @@ def submit_bytes(cloud: RunningCloud, folder: Path, content: bytes, *arguments: 
         pytest.param(b"", (), "empty", id="an empty file"),
         pytest.param(csv_bytes([]), (), "header", id="a header only"),
         pytest.param(csv_bytes(ROWS), ("--keep", "nobody"), "nobody", id="an unknown column"),
-        pytest.param(
-            csv_bytes(ROWS), ("--chunk-bytes", "20", "--on-bad-row", "stop"), "20", id="too long"
-        ),
+        pytest.param(csv_bytes(ROWS), ("--chunk-bytes", "20", "--on-bad-row", "stop"), "20", id="too long"),
         pytest.param(csv_bytes(ROWS) + b"a,b\n", ("--on-bad-row", "stop"), "row 40", id="a bad row when told to stop"),
         pytest.param(csv_bytes(ROWS), ("--chunk-rows", "0"), "chunk-rows", id="a chunk of no rows"),
     ],
