@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tailrace_consumers.collect_results.handler import build, process_event
+from tailrace_core.answers.shape import ColumnType
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -40,7 +41,12 @@ def record(folder: Path, columns: tuple[str, ...], chunks: list[Chunk]) -> None:
     """Write the chunks and their job where the sink reads its items."""
     job = Job(job_id=JOB_ID, state=JobState.SUBMITTING, created_at=0.0, deadline_at=1e12)
     settings = JobSettings(
-        endpoint_name="bench", source_columns=("id", "x"), sent_columns=(1,), kept_columns=(0,), output_columns=columns
+        endpoint_name="bench",
+        source_columns=("id", "x"),
+        sent_columns=(1,),
+        kept_columns=(0,),
+        output_columns=columns,
+        output_type=ColumnType.TEXT,
     )
     found = [
         items.job_item(job, 0),
