@@ -148,9 +148,13 @@ class Process:
             raise _unreachable(name)
         if kind is FaultKind.THROTTLED:
             raise translate_response(_answer("ThrottlingException", 429), name)
-        answer = execute(call)
         if kind is FaultKind.DEATH_AFTER:
-            self._die()
+            try:
+                execute(call)
+            finally:
+                # Also after a call that was refused, such as a write that another was faster with.
+                self._die()
+        answer = execute(call)
         raise _no_reply(name) if kind is FaultKind.REPLY_GONE else AssertionError(f"{answer} of {kind}")
 
     def _once(self, execute: Callable[[Call], Any], call: Call) -> Any:

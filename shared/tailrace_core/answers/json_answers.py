@@ -24,6 +24,8 @@ Refuse: TypeAlias = Callable[..., AlignmentError]
 
 _LABELS = ("predicted_label", "score")
 _BATCH = 1000
+_MOST_COUNTED = 100_000
+"""Items beyond the rows that are counted: reading a large document to its end takes long."""
 _OPENING_BYTES = 1024
 _NOT_JSON = object()
 
@@ -120,7 +122,7 @@ class JsonAnswer:
             while cells := [self._to_csv(item) for item in islice(values, min(_BATCH, self._limit - kept))]:
                 kept += len(cells)
                 yield cells
-            if further := sum(1 for _ in values):
+            if further := sum(1 for _ in islice(values, _MOST_COUNTED)):
                 raise self._refuse(
                     f"{self._limit} rows were sent, the model answered {kept + further} predictions",
                     answered=kept + further,

@@ -232,6 +232,6 @@ def test_no_answer_takes_more_than_half_a_gibibyte(body: bytes, tmp_path: Path) 
         "except AlignmentError as error: print(error.message[:200])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=400, check=True)
     *_, peak_mb = done.stdout.split()
     assert int(peak_mb) < 300, done.stdout
