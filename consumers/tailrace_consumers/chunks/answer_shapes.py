@@ -17,6 +17,7 @@ from tailrace_core.answers.shape import AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.positions.echoes import Echo
 
 _CACHED = 256
 _SHAPE = "shape"
@@ -32,6 +33,7 @@ class AnswerShapes:
 
     def expected(self, job: Job, settings: JobSettings, rows: int, *, header: bool) -> ExpectedPredictions:
         """Return what an answer to ``rows`` rows of the job must hold."""
+        echo = Echo.of(settings)
         return ExpectedPredictions(
             rows,
             settings.output_columns,
@@ -39,23 +41,27 @@ class AnswerShapes:
             header=header,
             shape=self._shape(job.job_id),
             declared=settings.output_type,
+            echoed=None if echo is None else echo.output_index,
         )
 
     def establish(self, job: Job, chunk: Chunk, reader: AnswerReader, expected: ExpectedPredictions) -> None:
         """Check an aligned answer, and record its shape if it is the job's first.
 
-        Call before the answer takes effect: what it established stands.
+        Call before the answer takes effect, when its echo is compared: what it established stands.
 
         Raises:
             AlignmentError: the answer proves no predictions, or another answer has established
                 another shape meanwhile.
         """
         text = ColumnType.TEXT in reader.shape.types
-        # An answer of numbers, to a chunk that no failure preceded, needs no further evidence.
-        if expected.shape is not None and not text and chunk.scored_before is None:
+        # An answer of numbers, to a chunk that no failure preceded, needs no further evidence. An
+        # error's text does not give back what was sent.
+        echoed = expected.echoed is not None
+        if expected.shape is not None and (echoed or (not text and chunk.scored_before is None)):
             return
-        found = self._ledger.note(job.job_id, _misfit_name(expected.rows))
-        check_evidence(reader, expected, decode_misfit(found) if found else None)
+        if not echoed:
+            found = self._ledger.note(job.job_id, _misfit_name(expected.rows))
+            check_evidence(reader, expected, decode_misfit(found) if found else None)
         # A single value is a prediction; it does not say what the others look like.
         if expected.shape is None and (expected.rows > 1 or expected.declared is not None):
             standing = decode_shape(self._ledger.write_note(job, _SHAPE, encode_shape(reader.shape)))

@@ -24,6 +24,7 @@ known.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -38,6 +39,7 @@ from tailrace_core.errors import AlignmentError, RecordError
 
 _BOM = b"\xef\xbb\xbf"
 _JSON_STARTS = (b"{", b"[")
+_JSON_TEXTS = (b'"', b"null", b"true", b"false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class ExpectedPredictions:
     """The shape of the job's answers, once it is known."""
     declared: ColumnType | None = None
     """The type of the output columns, if the user declared it."""
+    echoed: int | None = None
+    """Index of the output column that gives back what was sent, which may be of any type."""
 
 
 def align_predictions(blocks: Iterable[bytes], expected: ExpectedPredictions) -> Iterator[list[bytes]]:
@@ -126,6 +130,8 @@ class AnswerReader:
         return f": {error_pages.shown(self.opening)}" if short and self.opening else ""
 
     def _known(self, index: int) -> ColumnType | None:
+        if index == self._expected.echoed:
+            return ColumnType.TEXT
         if self._expected.declared is not None:
             return self._expected.declared
         return None if self._expected.shape is None else self._expected.shape.types[index]
@@ -142,8 +148,13 @@ class AnswerReader:
             raise self._error(f"the model answered a page of markup, not predictions: {error_pages.shown(first)}")
         if first.startswith(_JSON_STARTS) and _looks_like_json(first, self._expected.accept):
             return self._json_lines(blocks)
+        if not self._answers_csv() and _is_json_text(first, self._expected.accept):
+            return self._json_lines(blocks)
         self._hold(AnswerFormat.CSV)
         return self._csv_lines(blocks)
+
+    def _answers_csv(self) -> bool:
+        return self._expected.shape is not None and self._expected.shape.format is AnswerFormat.CSV
 
     def _may_be_a_label(self, first: bytes) -> bool:
         """Tell whether a text in angle brackets may be a declared text, such as `<unknown>`."""
@@ -321,6 +332,17 @@ def _looks_like_json(first: bytes, accept: str) -> bool:
     # rarely begins so. A bracket always means a list: `[0.1,0.9]` as CSV would be two fields with a
     # bracket each.
     return "json" in accept or first.startswith(b"[") or first[1:].lstrip(b" \t\r\n").startswith((b'"', b"}"))
+
+
+def _is_json_text(first: bytes, accept: str) -> bool:
+    """Tell whether the first line is a text in JSON, whose escapes CSV does not know, or a null."""
+    if "json" not in accept or not first.startswith(_JSON_TEXTS):
+        return False
+    try:
+        json.loads(first.split(b"\n", 1)[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _split(data: bytes) -> list[bytes]:

@@ -124,6 +124,45 @@ def test_an_echo_that_matches_each_row_is_scored() -> None:
     assert bench.part(chunk.range) == b"".join(b"a%d,%d\n" % (row, row) for row in range(6))
 
 
+def test_an_echo_proves_text_for_a_single_row() -> None:
+    bench = Bench()
+    bench.add_job(**ECHOED)
+    chunk = bench.add_chunk(0, [b"a1,cat"])
+    bench.add_chunk(1, [b"a2,dog"])
+
+    assert bench.collect.handle(bench.answer(chunk, b"a1,cat\n")) is Outcome.SCORED
+
+
+def test_an_echo_of_numbers_and_texts_has_no_type() -> None:
+    bench = Bench()
+    bench.add_job(**ECHOED)
+    for first, name in enumerate((b"1", b"a", b"2")):
+        chunk = bench.add_chunk(2 * first, [name + b",5"] * 2)
+        assert bench.collect.handle(bench.answer(chunk, bench.sent(chunk))) is Outcome.SCORED
+
+
+def test_an_echoed_row_is_scored_though_a_model_answered_one_line_like_it_for_two_rows() -> None:
+    bench = Bench()
+    bench.add_job(**ECHOED)
+    chunk = bench.add_chunk(0, [b"a1,5", b"a2,6"])
+    bench.ledger.seal(JOB_ID, 2)
+    assert bench.collect.handle(bench.answer(chunk, b"a1,5\n")) is Outcome.SPLIT
+
+    first = bench.chunk(bench.leaves()[0].range)
+    assert bench.collect.handle(bench.answer(first, b"a1,5\n")) is Outcome.SCORED
+
+
+def test_an_errors_text_gives_no_row_back() -> None:
+    bench = Bench()
+    bench.add_job(**ECHOED)
+    chunk = bench.add_chunk(0, [b"a1,5"])
+    bench.ledger.seal(JOB_ID, 1)
+    bench.collect.handle(bench.answer(chunk, b"RuntimeError: out of memory, tried 2 GiB\n"))
+
+    assert bench.chunk(chunk.range).state is ChunkState.REJECTED
+    assert "gives back" in (bench.chunk(chunk.range).reason or "")
+
+
 def test_two_swapped_rows_are_seen_by_an_echo() -> None:
     bench = Bench()
     bench.add_job(**ECHOED)

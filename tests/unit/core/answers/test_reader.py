@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -66,6 +68,24 @@ def test_all_formats_say_the_same(lines: list[bytes], block: int) -> None:
     for accept, body in documents:
         if not (accept == LINES and body.startswith("[") and len(values) == 1):
             assert read(body.encode(), len(values), accept=accept, block=block) == lines, body
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), min_size=1), st.integers(1, 50))
+def test_lines_of_text_in_json_are_read_as_json_where_it_was_asked_for(texts: list[str], block: int) -> None:
+    body = "".join(json.dumps(text) + "\n" for text in texts).encode()
+    found = b"\n".join(read(body, len(texts), accept=LINES, declared=ColumnType.TEXT, block=block))
+    assert list(csv.reader(io.StringIO(found.decode(), newline=""))) == [[text] for text in texts]
+
+
+def test_a_null_is_no_text_where_json_was_asked_for() -> None:
+    with pytest.raises(AlignmentError, match="null"):
+        read(b'null\n"a"\n', 2, accept=LINES, declared=ColumnType.TEXT)
+
+
+def test_quoted_csv_stays_csv_where_the_job_answers_csv_or_json_does_not_fit() -> None:
+    csv_of_text = AnswerShape(AnswerFormat.CSV, (ColumnType.TEXT,))
+    assert read(b'"a\\u0041"\n', 1, accept=LINES, shape=csv_of_text) == [b'"a\\u0041"']
+    assert read(b'"say ""a"""\n"b"\n', 2, accept=LINES, declared=ColumnType.TEXT) == [b'"say ""a"""', b'"b"']
 
 
 @pytest.mark.parametrize(
