@@ -93,13 +93,16 @@ class CollectResults:
         return None
 
     def _control(self, context: ChunkContext, inference: InferenceId, notification: Notification) -> Outcome:
-        """Count the answer to a control; the chunk was settled before."""
+        """Count the answer to a control; the chunk was settled before.
+
+        An error page answered as a success does not show that the endpoint works.
+        """
         named = notification.response.output_location
         if named is None:
             return Outcome.REFUSED
         key = parse_trusted(named, bucket=self.settings.bucket, prefix=keys.OUTPUTS).key
         if context.chunk.state is ChunkState.SCORED and self.store.head(key) is not None:
-            self.controls.record(context.job, inference, scored=True)
+            self.controls.record(context.job, inference, scored=self._misaligned(context, key) is None)
         return self.settler.acknowledge(inference.job_id, Outcome.STALE)
 
     def _output_key(self, notification: Notification, inference: InferenceId, chunk: Chunk) -> str | None:

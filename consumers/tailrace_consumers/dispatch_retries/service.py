@@ -17,7 +17,7 @@ from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
-from tailrace_core.jobs.probing import HeldStep
+from tailrace_core.jobs.probing import HeldStep, may_repeat_control
 from tailrace_core.messages.events import RetryDue
 
 THROTTLED_BASE_S = 30.0
@@ -62,6 +62,10 @@ class DispatchRetries:
             case HeldStep.HOLD:
                 self.holding.hold_again(context.chunk, message)
                 return Outcome.POSTPONED
+            case HeldStep.PARK if may_repeat_control(context.job, self.attempts.now()):
+                # Nothing shows that the endpoint is down: the failure of this attempt sends another
+                # control.
+                return None
             case HeldStep.PARK:
                 reason = f"{message.reason} ({PARKED_NOTE})"
                 return self.parking.park(context.chunk, context.settings, FailureClass.TRANSIENT, reason)

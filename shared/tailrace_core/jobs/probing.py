@@ -30,7 +30,7 @@ CHUNKS_PER_PROBE = 2
 CONTROL_ATTEMPTS = 900_000
 """Controls are numbered like attempts, from here on: no chunk has so many attempts."""
 CONTROL_WAIT_S = 1_800.0
-"""Time after which a control without an answer counts as failed."""
+"""Time after which a control without an answer is given up; another one may follow."""
 
 
 class HeldStep(StrEnum):
@@ -68,8 +68,15 @@ def with_control(job: Job, rows: RowRange, now: float) -> Job:
 
 def control_under_way(job: Job, now: float) -> bool:
     """Return whether a control may still be answered."""
-    decided = max(job.controls_scored, job.controls_failed)
-    return job.controls_sent > decided and now < (job.controlled_at or 0.0) + CONTROL_WAIT_S
+    return _control_unanswered(job) and now < (job.controlled_at or 0.0) + CONTROL_WAIT_S
+
+
+def may_repeat_control(job: Job, now: float) -> bool:
+    """Return whether another control may follow one that was given up.
+
+    Its answer, or the notification of it, was lost.
+    """
+    return _control_unanswered(job) and not control_under_way(job, now) and may_probe(job)
 
 
 def held_step(job: Job, chunk: Chunk, scored_before: int, probed: Iterable[Chunk], now: float) -> HeldStep:
@@ -92,6 +99,10 @@ def held_step(job: Job, chunk: Chunk, scored_before: int, probed: Iterable[Chunk
     if _goes_on(job, chunk):
         return HeldStep.INVOKE
     return HeldStep.HOLD if any(_goes_on(job, each) for each in others) else HeldStep.PARK
+
+
+def _control_unanswered(job: Job) -> bool:
+    return job.controls_sent > max(job.controls_scored, job.controls_failed)
 
 
 def _new_series(job: Job) -> bool:

@@ -239,13 +239,41 @@ def test_a_control_that_fails_has_the_row_parked_and_a_late_answer_of_an_earlier
     assert bench.chunk(bad.range).parked
 
 
-def test_a_control_that_is_lost_holds_the_row_for_half_an_hour() -> None:
+def test_a_control_answered_with_an_error_page_is_no_sign_that_the_endpoint_works() -> None:
+    bench, bad = _row_beside_a_scored_one()
+    held, control = bench.retries.sent[-1][0], bench.invoker.invoked[-1]
+    assert bench.collect.handle(bench.answer(control, b'{"error": "no worker"}')) is Outcome.STALE
+    assert (bench.job().answers, bench.job().controls_failed) == (1, 1)
+    assert bench.dispatch.handle(held) is Outcome.PARKED
+    assert bench.chunk(bad.range).parked
+
+
+def test_half_an_hour_after_a_control_whose_answer_is_lost_another_one_is_sent() -> None:
     bench, bad = _row_beside_a_scored_one()
     held = bench.retries.sent[-1][0]
     bench.now += CONTROL_WAIT_S - 1
     assert bench.dispatch.handle(held) is Outcome.POSTPONED
     bench.now += 1
-    assert bench.dispatch.handle(held) is Outcome.PARKED
+    assert bench.dispatch.handle(held) is Outcome.INVOKED
+    assert bench.failures.handle(bench.failure(bench.chunk(bad.range), SERVER_ERROR)) is Outcome.RETRYING
+    held, control = bench.retries.sent[-1][0], bench.invoker.invoked[-1]
+    assert control.attempt == CONTROL_ATTEMPTS + 2
+
+    bench.collect.handle(bench.answer(control, b"1\n"))
+    assert bench.dispatch.handle(held) is Outcome.INVOKED
+    assert bench.failures.handle(bench.failure(bench.chunk(bad.range), SERVER_ERROR)) is Outcome.REJECTED
+    assert bench.job().state is JobState.COMPLETED_WITH_REJECTS
+
+
+def test_a_row_is_parked_when_as_many_controls_were_lost_as_there_are_probes() -> None:
+    bench, bad = _row_beside_a_scored_one()
+    for _ in range(MAX_PROBES - 1):
+        bench.now += CONTROL_WAIT_S
+        assert bench.dispatch.handle(bench.retries.sent[-1][0]) is Outcome.INVOKED
+        bench.failures.handle(bench.failure(bench.chunk(bad.range), SERVER_ERROR))
+    assert bench.job().controls_sent == MAX_PROBES
+    bench.now += CONTROL_WAIT_S
+    assert bench.dispatch.handle(bench.retries.sent[-1][0]) is Outcome.PARKED
     assert bench.chunk(bad.range).parked
 
 
