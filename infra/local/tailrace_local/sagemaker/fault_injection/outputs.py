@@ -1,4 +1,4 @@
-"""Corrupts outputs: lines are missing, cut or too many."""
+"""Corrupts outputs: lines are missing, cut, too many or in other places, or the text is another."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,34 @@ from tailrace_local.sagemaker.messages.payload import Payload
 
 
 def corrupt_output(body: Payload, fault: CorruptOutput) -> Payload:
-    """Return a corrupted copy of `body`. Reads `body` twice and holds one line in memory."""
+    """Return a corrupted copy of `body`.
+
+    Reads `body` twice and holds one line in memory, or all of them to move some.
+    """
     corrupted = Payload(content_type=body.content_type)
+    if fault.how == "replace":
+        corrupted.write(fault.text.encode())
+        return corrupted
+    if fault.how in {"double_middle", "rotate", "reverse"}:
+        for line in _moved(body.read().splitlines(), fault):
+            corrupted.write(line + b"\n")
+        return corrupted
     lines = sum(1 for _ in body.file())
     for block in _corrupted_lines(body.file(), lines, fault):
         corrupted.write(block)
     return corrupted
+
+
+def _moved(lines: list[bytes], fault: CorruptOutput) -> list[bytes]:
+    """Return as many lines, in other places."""
+    match fault.how:
+        case "reverse":
+            return lines[::-1]
+        case "rotate":
+            return lines[1:] + lines[:1]
+        case _:
+            middle = (len(lines) - 1) // 2
+            return [*lines[: middle + 1], *lines[middle:-1]]
 
 
 def _corrupted_lines(lines: Iterable[bytes], count: int, fault: CorruptOutput) -> Iterable[bytes]:

@@ -121,15 +121,19 @@ class KillInstance(_Strict):
 
 
 class CorruptOutput(_Strict):
-    """The output is stored with missing, cut or extra lines.
+    """The output is stored with missing, cut, extra or moved lines, or as another text.
 
-    `cut_line` halves the `lines`-th line from the end.
+    `cut_line` halves the `lines`-th line from the end. `double_middle` repeats a line and cuts off
+    the last one; `rotate` moves the first line to the end. `replace` stores `text`.
     """
 
     step: ClassVar[Step] = Step.OUTPUT
     kind: Literal["spoil_output"]
-    how: Literal["drop_last", "drop_middle", "cut_line", "add_line", "empty"]
+    how: Literal[
+        "drop_last", "drop_middle", "cut_line", "add_line", "empty", "double_middle", "rotate", "reverse", "replace"
+    ]
     lines: int = Field(default=1, ge=1)
+    text: str = '{"error": "the fault plan says so"}'
 
 
 class FailUpload(_Strict):

@@ -27,6 +27,10 @@ def corrupted(body: bytes, how: str, lines: int = 1) -> bytes:
         ("cut_line", 3, b"11\n22\n3"),
         ("add_line", 1, b"11\n22\n33\n44\n55\n55\n"),
         ("empty", 1, b""),
+        ("double_middle", 1, b"11\n22\n33\n33\n44\n"),
+        ("rotate", 1, b"22\n33\n44\n55\n11\n"),
+        ("reverse", 1, b"55\n44\n33\n22\n11\n"),
+        ("replace", 1, b'{"error": "the fault plan says so"}'),
     ],
 )
 def test_lines_go_or_come_as_told(how: str, lines: int, left: bytes) -> None:
@@ -35,6 +39,12 @@ def test_lines_go_or_come_as_told(how: str, lines: int, left: bytes) -> None:
 
 def test_a_line_is_added_after_a_last_one_without_an_end() -> None:
     assert corrupted(b"1\n2", "add_line") == b"1\n2\n2"
+
+
+@pytest.mark.parametrize("how", ["double_middle", "rotate", "reverse"])
+@pytest.mark.parametrize("body", [b"", b"11\n"])
+def test_up_to_one_line_has_no_other_place(how: str, body: bytes) -> None:
+    assert corrupted(body, how) == body
 
 
 @given(
