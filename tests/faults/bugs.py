@@ -166,7 +166,22 @@ def started_beyond_the_window(made: Composition) -> Composition:
     return with_port(made, "ledger", claim=claim)
 
 
+def error_texts_scored(made: Composition) -> Composition:
+    return with_part(made, "shapes", Wrapped(made.shapes, establish=lambda *_, **__: None))
+
+
+def echoes_not_compared(made: Composition) -> Composition:
+    class ForgetsEchoes(LedgerLookup):
+        def settings(self, job_id: str) -> JobSettings | None:
+            found = super().settings(job_id)
+            return found and found.model_copy(update={"echo_column": None})
+
+    return with_part(made, "lookup", ForgetsEchoes(made.ledger))
+
+
 BUGS = (
+    error_texts_scored,
+    echoes_not_compared,
     waiting_forgotten,
     started_beyond_the_window,
     unstable_event_ids,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tests.faults import model
+from tests.faults.answering import Answering
 from tests.faults.expectation import Expectation
 
 
@@ -17,6 +19,7 @@ class Row:
     value: bytes
     refused: bool = False
     """True for a row that is rejected although another attempt would have scored it."""
+    answering: Answering = field(default=model.USUAL, repr=False)
 
     @property
     def record(self) -> bytes:
@@ -29,14 +32,13 @@ class Row:
 
     @property
     def bad(self) -> bool:
-        return self.ragged or self.refused or model.is_bad(self.value)
+        return self.ragged or self.refused or not self.value or model.is_bad(self.value)
 
     @property
     def line(self) -> bytes:
         """The row's line in the result; the kept field of a ragged record is unknown."""
-        if self.ragged:
-            return b",\n"
-        return self.kept + b"," + (b"" if self.bad else model.prediction(self.value)) + b"\n"
+        kept = b"" if self.ragged else self.kept
+        return kept + b"," + (self.answering.blank if self.bad else self.answering.prediction(self.value)) + b"\n"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,21 @@ class Dataset(Expectation):
     columns: bytes = b"id,prediction"
 
     @classmethod
-    def of(cls, *values: bytes) -> Dataset:
-        return cls(tuple(Row(b"r%d" % number, value) for number, value in enumerate(values)))
+    def of(cls, *values: bytes, answering: Answering = model.USUAL) -> Dataset:
+        """Return rows with these values, and the columns of such answers."""
+        rows = (Row(b"r%d" % number, value, answering=answering) for number, value in enumerate(values))
+        return cls(tuple(rows), ",".join(("id", *answering.columns)).encode())
+
+    @property
+    def answering(self) -> Answering:
+        """How the model answers all rows."""
+        return self.rows[0].answering if self.rows else model.USUAL
+
+    def refusing(self, rows: Container[int]) -> Dataset:
+        """Return the dataset with these rows refused."""
+        return replace(
+            self, rows=tuple(replace(row, refused=at in rows or row.refused) for at, row in enumerate(self.rows))
+        )
 
     @cached_property
     def text(self) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from tailrace_core.aws.retrying import DEFAULT_POLICY
 from tailrace_core.objects import keys
 from tests.faults import model
+from tests.faults.answering import Answering
 from tests.faults.memory_aws.cloud import BUCKET, ENDPOINT, FAILED, SUCCEEDED, Cloud
 from tests.faults.memory_aws.errors import refusal
 
@@ -40,6 +41,7 @@ class Endpoint:
     """The client's method of ``sagemaker-runtime``, and the service."""
 
     cloud: Cloud
+    answering: Answering = model.USUAL
     backlog: list[Request] = field(default_factory=list)
     accepted: list[Request] = field(default_factory=list)
     down: bool = False
@@ -126,4 +128,4 @@ class Endpoint:
             return model.Refused(model.SERVER_ERROR, b"no worker")
         if request.input_key not in self.cloud.s3.objects:
             return model.Refused("Unable to download the input object", b"")
-        return model.score(self.cloud.s3.objects[request.input_key].body, request.attempt)
+        return model.score(self.cloud.s3.objects[request.input_key].body, request.attempt, self.answering)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
+from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.jobs.model import JobState
 from tailrace_core.jobs.ranges import RowRange
 
@@ -53,3 +54,8 @@ class Expectation:
     def part(self, rows: RowRange) -> bytes:
         """Return the part of a range."""
         return b"".join(row.line for row in self.rows[rows.first_row : rows.end])
+
+
+def not_isolated_rows(data: Expectation, rejects: Iterable[Reject]) -> frozenset[int]:
+    """Return the good rows among those that were rejected with their chunk, without a try alone."""
+    return frozenset(each.row for each in rejects if not each.isolated and not data.rows[each.row].bad)

@@ -34,7 +34,11 @@ class Scenario:
     ) -> tuple[Simulation, Report]:
         """Submit until it succeeds, run until all is at rest, and check."""
         sim = Simulation(
-            schedule, mutate, notification_counts=list(self.notification_counts), piece_bytes=self.piece_bytes
+            schedule,
+            mutate,
+            notification_counts=list(self.notification_counts),
+            piece_bytes=self.piece_bytes,
+            answering=self.data.answering,
         )
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
         sim.pump()

@@ -21,6 +21,8 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.events import ChunkParked, RetryDue, decode
+from tests.faults import model
+from tests.faults.answering import Answering
 from tests.faults.endpoint import Endpoint
 from tests.faults.functions import CONSUMERS, RECONCILE_EVERY_S, Functions, Mutation, no_mutation
 from tests.faults.injection import Crash, Process, Schedule
@@ -80,10 +82,11 @@ class Simulation:
     """Check the ledger's invariants at every write."""
     piece_bytes: int | None = None
     """Size of the pieces in which functions upload parts; None for the default."""
+    answering: Answering = model.USUAL
 
     def __post_init__(self) -> None:
         self.cloud = Cloud()
-        self.endpoint = Endpoint(self.cloud)
+        self.endpoint = Endpoint(self.cloud, self.answering)
         self.cloud.add_service("sagemaker-runtime", self.endpoint)
         self.functions = Functions(
             self.cloud, self.schedule, self.mutate, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()

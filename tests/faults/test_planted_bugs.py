@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tailrace.options import SubmitOptions
 from tests.faults import model
+from tests.faults.answering import PAGE_TEXT, SWAPPED, Answering
 from tests.faults.bugs import BUGS
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.test_crash_points import faults_of
 from tests.faults.test_interleavings import (
     play,
@@ -24,11 +26,21 @@ from tests.faults.test_interleavings import (
     take_messages,
 )
 
+_ECHOING = Answering(echoes=True)
+ANSWERED = {
+    "an error's text": Scenario(Dataset.of(PAGE_TEXT)),
+    "two lines swapped": Scenario(
+        Dataset.of(SWAPPED, b"v1", b"v2", answering=_ECHOING),
+        SubmitOptions(keep="id", output_columns=_ECHOING.columns, output_type=_ECHOING.declared, echo="x"),
+    ),
+}
+"""Answers of a wrong content or order."""
 SWEPT = ("all good", "one poison row", "transient errors")
 
 
 def objections(mutate: Mutation) -> Iterator[str]:
     """Yield the failures that the suite's methods find, lazily, one method after the other."""
+    yield from _answered(mutate)
     yield from _windowed(mutate)
     yield from _stale_failure(mutate)
     yield from _interleaved(mutate)
@@ -43,6 +55,14 @@ def _swept(mutate: Mutation) -> Iterator[str]:
                 scenario.run(Schedule(() if fault is None else (fault,)), mutate=mutate)
             except AssertionError as exc:
                 yield f"{name}, {fault}: {exc}"
+
+
+def _answered(mutate: Mutation) -> Iterator[str]:
+    for name, scenario in ANSWERED.items():
+        try:
+            scenario.run(Schedule(), mutate=mutate)
+        except AssertionError as exc:
+            yield f"{name}: {exc}"
 
 
 def _windowed(mutate: Mutation) -> Iterator[str]:
@@ -89,3 +109,8 @@ def test_a_planted_bug_is_found(bug: Mutation) -> None:
 
 def test_without_a_bug_there_is_no_objection_to_a_stale_failure() -> None:
     stale_failure(no_mutation)
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_without_a_bug_wrong_answers_end_correctly(name: str) -> None:
+    ANSWERED[name].run(Schedule())
