@@ -22,6 +22,7 @@ class Scenario:
 
     name: str
     parameters: Mapping[str, str] = field(hash=False)
+    root: str = "template.yaml"
 
     def template(self, path: str) -> Template:
         """Return a template as CloudFormation gets it, before parameters are filled in."""
@@ -53,6 +54,18 @@ HARDENED = Scenario(
 )
 EXISTING = Scenario("existing", {"EndpointName": "demand", "EndpointRoleArn": f"{ACCOUNT_ARN}:role/endpoint"})
 CANDIDATE = Scenario("candidate", {"AutoMLJobName": "demand", "MaxInstanceCount": "4"})
+# The role that deploys all the others, for stacks with everything.
+DEPLOYING = Scenario(
+    "deployer",
+    {
+        "TrustedPrincipalArn": f"{ACCOUNT_ARN}:role/pipeline",
+        "PermissionsBoundaryArn": f"{ACCOUNT_ARN}:policy/boundary",
+        "ArtifactsBucket": "bucket",
+        "ManagesKey": "true",
+        "ManagesStudio": "true",
+    },
+    root="infra/deployer.yaml",
+)
 SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
 
 
@@ -61,7 +74,7 @@ def stacks(
 ) -> dict[str, Template]:
     """Return the resolved root and nested stacks of a deployment, by template path."""
     load = load or scenario.template
-    root = resolve(load("template.yaml"), scenario.parameters, known)
+    root = resolve(load(scenario.root), scenario.parameters, known)
     return {root.name: root} | dict(_nested(root, known, load))
 
 

@@ -60,7 +60,7 @@ class Template:
     def role_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield each statement of inline, separate and managed policies, with the logical id."""
         for key, role in self.of_type("AWS::IAM::Role").items():
-            for policy in role["Properties"]["Policies"]:
+            for policy in role["Properties"].get("Policies", ()):
                 for statement in statements(policy["PolicyDocument"]):
                     yield key, statement
         for kind in ("AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from tests.infra.runbook import anchor
-from tests.infra.templates import ROOT, root
+from tests.infra.templates import ROOT, root, source
 
 PAGE = ROOT / "docs/deploy.md"
 # Names of CloudFormation, SageMaker's API and the shell that are spelt like ours.
-OTHERS = {"S3OutputPath", "S3FailurePath", "PATH", "TAILRACE_STACK"}
+OTHERS = {"SAGEMAKER_SUBMIT_DIRECTORY", "S3OutputPath", "S3FailurePath", "PATH", "TAILRACE_STACK"}
 
 
 def test_its_links_lead_somewhere() -> None:
@@ -29,4 +29,4 @@ def test_the_outputs_that_it_names_exist() -> None:
 def test_the_parameters_that_it_sets_exist() -> None:
     set_here = set(re.findall(r"\b([A-Z]\w+)=", PAGE.read_text())) - OTHERS
     assert "MaxInstanceCount" in set_here
-    assert set_here <= set(root().body["Parameters"])
+    assert set_here <= {*root().body["Parameters"], *source("infra/deployer.yaml").body["Parameters"]}

@@ -36,7 +36,7 @@ class World:
     @classmethod
     def of(cls, scenario: Scenario, place: Place = IRELAND) -> World:
         """The world of a scenario."""
-        return cls(scenario.template("template.yaml"), scenario.parameters, place, load=scenario.template)
+        return cls(scenario.template(scenario.root), scenario.parameters, place, load=scenario.template)
 
     @cached_property
     def body(self) -> Template:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.infra.access.places import IRELAND, Place
 from tests.infra.access.world import World
-from tests.infra.scenarios import DEFAULT, HARDENED, Scenario, stacks
+from tests.infra.scenarios import DEFAULT, DEPLOYING, HARDENED, Scenario, stacks
 from tests.infra.templates import Template, paths
 
 
@@ -56,7 +56,7 @@ class Deployment:
 
     def world(self, place: Place = IRELAND) -> World:
         """The whole deployment with every reference resolved."""
-        return World(self.template("template.yaml"), self.scenario.parameters, place, load=self.template)
+        return World(self.template(self.scenario.root), self.scenario.parameters, place, load=self.template)
 
 
 @cache
@@ -64,8 +64,9 @@ def _without_flaw(scenario: Scenario) -> Deployment:
     return Deployment(scenario.name, scenario)
 
 
-# Together they give every parameter that matters to a checker both its values.
-DEPLOYMENTS = tuple(map(_without_flaw, (DEFAULT, HARDENED)))
+# Together they give every parameter that matters to a checker both its values. The last is the
+# role that deploys the others.
+DEPLOYMENTS = tuple(map(_without_flaw, (DEFAULT, HARDENED, DEPLOYING)))
 
 
 def write(folder: Path, deployments: Iterable[Deployment]) -> dict[Path, tuple[Deployment, str]]:

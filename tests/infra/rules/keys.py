@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.infra.rules.shapes import (
     BUCKET,
+    DEPLOYER,
     DOMAIN,
     ENDPOINT_CONFIG,
     FUNCTION,
@@ -118,6 +119,8 @@ def everything_kept_is_under_the_key(template: Template) -> Iterator[str]:
 
 
 def grants_of_the_key_are_bound_to_services(template: Template) -> Iterator[str]:
+    if template.name == DEPLOYER:
+        return  # it makes keys, whose ids nobody knows yet
     for role, statement in template.role_statements():
         for action in as_list(statement.get("Action", [])):
             if not action.startswith("kms:"):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.infra.rules.shapes import ROLE
+from tests.infra.rules.shapes import DEPLOYER, ROLE
 from tests.infra.templates import Template, as_list, target
 
+ONE_IDENTITY = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[^*]+")
 TRUSTED = ("lambda", "sagemaker", "scheduler")
-# Actions that take no resource.
+# Actions that take no resource, or one whose id nobody knows before it exists.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
+    "cloudformation:GetTemplateSummary",
+    "cloudformation:ValidateTemplate",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ec2:DescribeDhcpOptions",
     "ec2:DescribeNetworkInterfaces",
@@ -18,12 +27,24 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
+    "kms:CreateKey",
+    "kms:ListAliases",
+    "lambda:CreateEventSourceMapping",
+    "logs:DeleteQueryDefinition",
+    "logs:DescribeIndexPolicies",
+    "logs:DescribeLogGroups",
+    "logs:DescribeQueryDefinitions",
+    "logs:DescribeResourcePolicies",
+    "logs:PutQueryDefinition",
     "sagemaker:ListApps",
     "sagemaker:ListAutoMLJobs",
     "sagemaker:ListCandidatesForAutoMLJob",
     "sagemaker:ListDomains",
     "sagemaker:ListSpaces",
     "sagemaker:ListUserProfiles",
+    "sns:GetSubscriptionAttributes",
+    "sns:SetSubscriptionAttributes",
+    "sns:Unsubscribe",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -66,7 +87,16 @@ def roles_hold_nothing_but_their_own_policy(template: Template) -> Iterator[str]
 def roles_trust_one_service(template: Template) -> Iterator[str]:
     for role in template.of_type(ROLE):
         for trust in template.properties(role)["AssumeRolePolicyDocument"]["Statement"]:
-            yield from (f"{role} {problem}" for problem in _trust_problems(trust))
+            found = _identity_problems(trust) if template.name == DEPLOYER else _trust_problems(trust)
+            yield from (f"{role} {problem}" for problem in found)
+
+
+def _identity_problems(trust: dict[str, Any]) -> Iterator[str]:
+    """Yield the problems of the trust in whoever deploys: one role or user, which a parameter names."""
+    principal = trust["Principal"]
+    identity = principal.get("AWS") if isinstance(principal, dict) else None
+    if trust["Action"] != "sts:AssumeRole" or not ONE_IDENTITY.fullmatch(str(identity)):
+        yield f"trusts {principal}"
 
 
 def _trust_problems(trust: dict[str, Any]) -> Iterator[str]:

@@ -21,6 +21,9 @@ SCALABLE_TARGET, SCALING_POLICY = (
     "AWS::ApplicationAutoScaling::ScalingPolicy",
 )
 
+# The role that manages stacks: it holds no data, and grants what a stack's own roles must not have.
+DEPLOYER = "infra/deployer.yaml"
+
 # Takes a resolved template and yields its findings as texts.
 Rule = Callable[[Template], Iterator[str]]
 

@@ -13,7 +13,7 @@ NAME_PROPERTIES = {
     "ManagedPolicyName", "ModelName", "QueueName", "RoleName", "TableName", "TopicName",
 }  # fmt: skip
 # A service principal is the same in both partitions. A calling service may end in .cn, or not.
-PLACELESS = re.compile(r"[a-z]+\.amazonaws\.com|[a-z0-9]+\.\$\{AWS::Region\}\.amazonaws\.com\*")
+PLACELESS = re.compile(r"([a-z-]+\.){1,2}amazonaws\.com\*?|[a-z0-9]+\.\$\{AWS::Region\}\.amazonaws\.com\*")
 
 
 def nothing_is_named_by_hand(template: Template) -> Iterator[str]:
