@@ -11,6 +11,7 @@ import pytest
 from tailrace_consumers.provide_model.handler import RESERVE_S
 from tests.infra.evaluation import effective
 from tests.infra.templates import ROOT, as_list, endpoint, monitoring, root, studio, target
+from tests.unit.consumers.provide_model.test_numbers import DEFAULTS
 
 EVERY_FUNCTION = {
     "TAILRACE_BUCKET": "Bucket",
@@ -233,6 +234,13 @@ def test_source_and_model_are_told_the_same() -> None:
     for name in ("ServiceToken", "AutoMLJobName", "Image", "ModelDataUrl", "Environment"):
         parameter = of_source.get(name, name)
         assert (model[name], handed[parameter]) == ({"Ref": parameter}, source[name]), name
+
+
+def test_the_numbers_that_are_compared_are_the_parameters_of_the_same_names() -> None:
+    numbers = root().properties("ModelSource")["Numbers"]
+    assert numbers == {name: {"Ref": name} for name in numbers}
+    assert set(numbers) == set(DEFAULTS)
+    assert {name: root().body["Parameters"][name]["Default"] for name in numbers} == DEFAULTS
 
 
 def test_a_stack_waits_longer_for_a_models_maker_than_it_may_take_and_not_an_hour() -> None:

@@ -5,7 +5,8 @@ AutoML job, and a model's containers and their environments cannot be attributes
 one function implements two resources, in this order:
 
 ``Custom::ModelSource`` creates nothing. It resolves the containers, so that the template can allow
-the execution role to read exactly these images and archives before the model is created.
+the execution role to read exactly these images and archives before the model is created. And it
+refuses numbers that contradict each other, which a template's rules cannot compare.
 
     ============================  ==================================================================
     property                      value
@@ -15,6 +16,7 @@ the execution role to read exactly these images and archives before the model is
     ``ModelDataUrl``              ``s3://bucket/key`` of its archive, or empty
     ``Environment``               its environment, a JSON object of strings, or empty
     ``AllowSerialPipeline``       ``true`` lets several containers through, which may not work
+    ``Numbers``                   parameters by name whose values must fit together, or missing
     ============================  ==================================================================
 
     ============================  ==================================================================

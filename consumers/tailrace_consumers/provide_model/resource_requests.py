@@ -60,6 +60,14 @@ class ResourceProperties:
             raise InputError(f"the property {name} is not a list of strings")
         return tuple(value)
 
+    def numbers(self, name: str) -> dict[str, int]:
+        """Return an optional object of whole numbers, by default empty."""
+        value = self.values.get(name, {})
+        try:
+            return {key: int(number) for key, number in value.items()}
+        except (AttributeError, TypeError, ValueError) as exc:
+            raise InputError(f"the property {name} is not an object of whole numbers") from exc
+
     def tags(self) -> dict[str, str]:
         """Return the optional property Tags."""
         value = self.values.get("Tags", [])

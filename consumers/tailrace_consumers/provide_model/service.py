@@ -14,6 +14,7 @@ from tailrace_consumers.provide_model.containers import (
     repository_arns,
 )
 from tailrace_consumers.provide_model.models import Model
+from tailrace_consumers.provide_model.numbers import require_consistent
 from tailrace_consumers.provide_model.ports import AutoMLJobs, Models
 from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE, RequestType, ResourceRequest
 from tailrace_consumers.provide_model.responses import Failed, Response, Succeeded
@@ -50,6 +51,7 @@ class ProvideModel:
     # ── Custom::ModelSource
 
     def _resolve(self, request: ResourceRequest) -> Response:
+        require_consistent(request.properties.numbers("Numbers"))
         containers = self._containers(request)
         if not request.properties.flag("AllowSerialPipeline"):
             automl.require_one_container(request.job_name, containers)
