@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from tailrace.sources.origins import RemoteObject
 from tailrace_core.aws.calls import BodyCall, Call
-from tailrace_core.aws.errors import translate_exception
+from tailrace_core.aws.errors import CLOCK_CODES, translate_exception
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
@@ -27,6 +28,8 @@ JOB_RETRIES = RetryPolicy(max_tries=8, base_s=0.2, cap_s=10.0)
 """For calls that a whole job depends on. Waits 25 s at most in all, half of that on average."""
 INTERACTIVE_RETRIES = RetryPolicy(max_tries=3, base_s=0.2, cap_s=2.0)
 """For calls that a person waits for after typing a command."""
+# Of InvalidSignatureException and SignatureDoesNotMatch, which stand for other causes too.
+_CLOCK_PHRASE = re.compile(r"signature expired|signature not yet current|request has expired", re.IGNORECASE)
 _INTERACTIVE_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
 
@@ -256,12 +259,19 @@ def translate_address_errors(service: str) -> Iterator[None]:
         ) from exc
 
 
+def _is_about_clock(error: ConfigurationError) -> bool:
+    """Return true when AWS refused a signature for its time; several services have one code for all."""
+    return error.details.get("code") in CLOCK_CODES or bool(_CLOCK_PHRASE.search(error.message))
+
+
 def with_remedy(error: TailraceError) -> TailraceError:
     """Return the error; a configuration error with the advice what to do."""
     if not isinstance(error, ConfigurationError):
         return error
     text = error.message.rstrip(". ")
-    if "region" in text.lower():
+    if _is_about_clock(error):
+        advice = "this machine's clock is wrong by minutes: set it (`timedatectl set-ntp true`), and try again"
+    elif "region" in text.lower():
         advice = "name one with --region (or AWS_REGION)"
     elif "profile" in text.lower():
         advice = "list those that there are with `aws configure list-profiles`"

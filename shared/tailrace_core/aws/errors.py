@@ -83,7 +83,11 @@ BY_CODE: dict[str, type[TailraceError]] = {
     "RequestTimeoutException": TransientError,
     "PriorRequestNotComplete": TransientError,
     "RequestTimeTooSkewed": ConfigurationError,
+    "RequestInTheFuture": ConfigurationError,
 }
+
+CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"})
+"""Codes for a request whose time is too far from the service's."""
 
 BY_STATUS: dict[int, type[TailraceError]] = {
     403: AccessDeniedError,

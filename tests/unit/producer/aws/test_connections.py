@@ -18,6 +18,7 @@ from tailrace.aws.connections import (
     with_remedy,
 )
 from tailrace_core.aws.calls import Call
+from tailrace_core.aws.errors import translate_response
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 
 
@@ -69,6 +70,33 @@ def test_an_address_passes_as_it_is(url: str | None) -> None:
 def test_advice_follows_a_message_without_its_full_stop() -> None:
     said = str(with_remedy(ConfigurationError("You must specify a region.")))
     assert said == "You must specify a region; name one with --region (or AWS_REGION)"
+
+
+SKEWED = [
+    ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    ("InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than 20260101T060000Z"),
+    ("SignatureDoesNotMatch", "Signature not yet current: 20260101T120000Z is still later than 20260101T000500Z"),
+    ("RequestExpired", "Request has expired."),
+    ("RequestInTheFuture", "The request is dated in the future."),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), SKEWED)
+def test_a_clock_that_is_wrong_is_to_be_set(code: str, message: str) -> None:
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    said = str(with_remedy(translate_response(response, "s3.put_object")))
+    assert "clock is wrong" in said
+    assert "set it" in said
+    assert "credentials" not in said
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException", "ExpiredToken"])
+def test_credentials_that_are_wrong_are_no_matter_of_the_clock(code: str) -> None:
+    message = "The request signature we calculated does not match the signature you provided."
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    said = str(with_remedy(translate_response(response, "s3.put_object")))
+    assert "set up credentials" in said
+    assert "clock" not in said
 
 
 @pytest.mark.parametrize(
