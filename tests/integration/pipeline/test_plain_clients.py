@@ -109,28 +109,65 @@ def test_a_request_that_the_model_refuses_leaves_a_failure_object_and_says_so(cl
     assert b"fields" in read(cloud, answer["FailureLocation"])
 
 
-def test_the_aws_command_line_invokes_the_endpoint(cloud: RunningCloud, heard: str) -> None:
+def invoke_by_command(cloud: RunningCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the AWS CLI, whose botocore knows every member of the request."""
     if not AWS.exists():
         if os.environ.get("CI"):
             pytest.fail("the AWS CLI is missing: run `make setup`")
         pytest.skip("the AWS CLI is missing: run `make setup`")
-
-    done = subprocess.run(
-        [
-            AWS, "sagemaker-runtime", "invoke-endpoint-async",
-            "--endpoint-name", cloud.facts.endpoint_name or "",
-            "--input-location", put_input(cloud, csv_bytes(ROWS, header=None)),
-            "--content-type", "text/csv",
-            "--inference-id", "by-hand-3",
-            "--output", "json",
-        ],
-        capture_output=True, text=True, timeout=60, check=False,
+    command = [AWS, "sagemaker-runtime", "invoke-endpoint-async", "--output", "json"]
+    return subprocess.run(
+        [*command, "--endpoint-name", cloud.facts.endpoint_name or "", "--content-type", "text/csv", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, **cloud.environment},
-    )  # fmt: skip
+    )
 
+
+def test_the_aws_command_line_invokes_the_endpoint(cloud: RunningCloud, heard: str) -> None:
+    location = put_input(cloud, csv_bytes(ROWS, header=None))
+    done = invoke_by_command(cloud, "--input-location", location, "--inference-id", "by-hand-3")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["InferenceId"] == "by-hand-3"
     body = message_about(cloud, heard, "by-hand-3")
     assert body["responseParameters"]["outputLocation"] == answer["OutputLocation"]
     assert len(read(cloud, answer["OutputLocation"]).splitlines()) == len(ROWS)
+
+
+@pytest.fixture
+def rows_file(tmp_path: Path) -> Path:
+    file = tmp_path / "rows.csv"
+    file.write_bytes(csv_bytes(ROWS, header=None))
+    return file
+
+
+def test_an_input_in_the_request_is_scored_to_a_place_of_the_callers_choice(
+    cloud: RunningCloud, heard: str, rows_file: Path
+) -> None:
+    place = ("--s3-output-path-extension", "by/hand", "--filename", "answer.csv")
+    done = invoke_by_command(cloud, "--body", f"fileb://{rows_file}", *place, "--inference-id", "by-hand-4")
+    assert done.returncode == 0, done.stderr
+    located = json.loads(done.stdout)["OutputLocation"]
+    assert located == f"s3://{cloud.outputs['Bucket']}/v1/outputs/by/hand/answer.csv"
+    body = message_about(cloud, heard, "by-hand-4")
+    assert body["responseParameters"]["outputLocation"] == located
+    assert "inputLocation" not in body["requestParameters"]
+    assert read(cloud, located).decode().splitlines() == ask_model(cloud.model_url, ROWS)
+
+
+def test_an_input_is_given_once(cloud: RunningCloud, rows_file: Path) -> None:
+    location = put_input(cloud, csv_bytes(ROWS, header=None))
+    twice = invoke_by_command(cloud, "--body", f"fileb://{rows_file}", "--input-location", location)
+    never = invoke_by_command(cloud)
+    assert "both are" in twice.stderr
+    assert "neither is" in never.stderr
+
+
+def test_an_input_in_the_request_has_at_most_128000_bytes(cloud: RunningCloud, rows_file: Path) -> None:
+    rows_file.write_bytes(b"1" * 128_001)
+    refused = invoke_by_command(cloud, "--body", f"fileb://{rows_file}")
+    assert refused.returncode != 0
+    assert "128000" in refused.stderr

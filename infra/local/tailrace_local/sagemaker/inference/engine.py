@@ -142,6 +142,9 @@ class AsyncEngine:
     async def _download(self, task: InvocationTask, body: Payload) -> None:
         begun = self._now()
         invocation = task.invocation
+        if invocation.input_location is None:
+            body.write(invocation.body or b"")
+            return
         try:
             await self._tools.faults.before_download(invocation)
             await self._tools.store.download(

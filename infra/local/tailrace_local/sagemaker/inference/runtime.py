@@ -55,8 +55,7 @@ class Runtime:
         """Queue a request; answer 202 with the locations of the result. Raises ApiError."""
         with Payload(self._spool_dir) as body:
             await read_body(receive, body, _INLINE_BYTES)
-            if body.size_bytes:
-                raise runtime_validation("An inline Body is not supported here: put it in S3 and pass InputLocation.")
+            inline = body.read()
         endpoint, deployment = self._deployed(name)
         if deployment.asynchronous is None:
             raise runtime_validation(
@@ -66,6 +65,7 @@ class Runtime:
             name,
             headers,
             deployment.asynchronous,
+            body=inline,
             new_id=self._new_id,
             now_s=self._clock.time(),
             time_scale=self._settings.time_scale,

@@ -13,8 +13,6 @@ from tailrace_local.sagemaker.records import AsyncSettings
 DEFAULT_TTL_S = 21600
 DEFAULT_TIMEOUT_S = 900
 _OPERATION = "InvokeEndpointAsync"
-# Newer versions of botocore know them; the emulator does not. It refuses rather than ignores them.
-_UNSUPPORTED = ("S3OutputPathExtension", "Filename")
 
 
 @dataclass(frozen=True)
@@ -22,14 +20,17 @@ class Invocation:
     """An accepted request. Times are seconds since the epoch; `timeout_s` is already scaled.
 
     Attributes:
-        id: names the output object; unlike `inference_id`, it never comes from the caller.
+        id: names the output object unless the caller does; unlike `inference_id`, the caller never
+            gives it.
+        input_location: None for an input in the request's body.
+        body: the input in the request's body, or None.
         expires_s: time after which it may not leave the queue.
     """
 
     id: str
     inference_id: str
     endpoint_name: str
-    input_location: str
+    input_location: str | None
     received_s: float
     expires_s: float
     timeout_s: float
@@ -38,6 +39,7 @@ class Invocation:
     content_type: str | None = None
     accept: str | None = None
     custom_attributes: str | None = None
+    body: bytes | None = None
 
     def expired(self) -> "Invocation":
         """Return the same invocation, already expired."""
@@ -49,48 +51,71 @@ def read_invocation(
     headers: Mapping[str, str],
     settings: AsyncSettings,
     *,
+    body: bytes = b"",
     new_id: NewId,
     now_s: float,
     time_scale: float = 1.0,
 ) -> Invocation:
-    """Read the headers (names in lower case) of an InvokeEndpointAsync request.
+    """Read the headers (names in lower case) and the body of an InvokeEndpointAsync request.
 
     Raises:
         ApiError: a ValidationError that names every parameter outside its limits.
     """
-    asked = _parameters(endpoint_name, headers)
+    asked = _parameters(endpoint_name, headers, body)
     own_id = new_id()
     failure_path = settings.failure_path
     return Invocation(
         id=own_id,
         inference_id=asked.get("InferenceId") or new_id(),
         endpoint_name=endpoint_name,
-        input_location=asked["InputLocation"],
+        input_location=asked.get("InputLocation"),
         received_s=now_s,
         expires_s=now_s + asked.get("RequestTTLSeconds", DEFAULT_TTL_S) * time_scale,
         timeout_s=asked.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_S) * time_scale,
-        output_location=join(settings.output_path, f"{own_id}.out"),
+        output_location=_output_location(settings.output_path, asked, f"{own_id}.out"),
         failure_location=join(failure_path, f"{own_id}-error.out") if failure_path else None,
         content_type=asked.get("ContentType"),
         accept=asked.get("Accept"),
         custom_attributes=asked.get("CustomAttributes"),
+        body=asked.get("Body"),
     )
 
 
-def _parameters(endpoint_name: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def _output_location(path: str, asked: Mapping[str, Any], own_name: str) -> str:
+    """Return where the output goes: under the caller's extension of the path, by the caller's name.
+
+    AWS documents neither for failures, whose objects keep names of their own.
+    """
+    extension = str(asked.get("S3OutputPathExtension", "")).strip("/")
+    return join(join(path, extension) if extension else path, asked.get("Filename") or own_name)
+
+
+def _parameters(endpoint_name: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     shape = service_model("sagemaker-runtime").operation_model(_OPERATION).input_shape
     request: dict[str, Any] = {"EndpointName": endpoint_name}
     for name, member in (shape.members if shape else {}).items():
         value = headers.get(member.serialization.get("name", "").lower())
         if member.serialization.get("location") == "header" and value is not None:
             request[name] = _integer(name, value) if member.type_name == "integer" else value
-    for name in _UNSUPPORTED:
-        if name in request:
-            raise runtime_validation(f"{name} is not supported here: leave it out")
+    if body:
+        request["Body"] = body
+        _check_body(shape.members if shape else {}, request)
+    elif "InputLocation" not in request and shape and "Body" in shape.members:
+        raise runtime_validation("Exactly one of InputLocation and Body must be given, and neither is.")
     try:
         return validate(_OPERATION, request, service="sagemaker-runtime")
     except ApiError as error:
         raise runtime_validation(error.message) from None
+
+
+def _check_body(members: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    if "Body" not in members:
+        raise runtime_validation("The emulator's botocore does not know Body: pass InputLocation, or update botocore.")
+    if "InputLocation" in request:
+        raise runtime_validation("Exactly one of InputLocation and Body must be given, and both are.")
+    limit = members["Body"].metadata["max"]
+    if len(request["Body"]) > limit:
+        raise runtime_validation(f"Member must have length less than or equal to {limit} at 'body'")
 
 
 def _integer(name: str, value: str) -> int:
