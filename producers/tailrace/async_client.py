@@ -23,6 +23,7 @@ from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.client import estimate_source, open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
+from tailrace.download.input_guard import refuse_input, replaces_file
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
 from tailrace.file_thread import FileThread
@@ -108,6 +109,7 @@ class AsyncTailrace:
         *,
         on_progress: OnProgress = silent,
         stdin: IO[bytes] | None = None,
+        output: str | os.PathLike[str] | None = None,
         **changes: Any,
     ) -> Submission:
         """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
@@ -117,6 +119,8 @@ class AsyncTailrace:
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            if output is not None:
+                await files.run(refuse_input, output, planner.settings)
             await self._run(check_endpoint(endpoint))
             sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
             submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
@@ -183,6 +187,7 @@ class AsyncTailrace:
         target: str | os.PathLike[str] | IO[bytes],
         *,
         safe_csv: bool = False,
+        replace_input: bool = False,
         on_progress: OnProgress = silent,
     ) -> int:
         """See `Tailrace.download`. When it is cancelled, no file is left behind."""
@@ -190,6 +195,8 @@ class AsyncTailrace:
         async with FileThread() as files:
             if isinstance(target, (str, os.PathLike)):
                 await files.run(targets.check, target)
+                if not replace_input and await files.run(replaces_file, target):
+                    await files.run(refuse_input, target, await self.settings(job_id))
             manifest = await self._run((await self._jobs()).result(job_id))
             bucket = (await self.stack()).bucket
             slices = prefetch_async(

@@ -16,6 +16,7 @@ from ulid import ULID
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint, find_stack
 from tailrace.download import parts, targets
+from tailrace.download.input_guard import refuse_input, replaces_file
 from tailrace.download.prefetch import prefetch
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_writer import open_result
@@ -110,6 +111,7 @@ class Tailrace:
         *,
         on_progress: OnProgress = silent,
         stdin: IO[bytes] | None = None,
+        output: str | os.PathLike[str] | None = None,
         **changes: Any,
     ) -> Submission:
         """Cut an input, upload its chunks and invoke the endpoint for them.
@@ -119,6 +121,8 @@ class Tailrace:
         ``sources`` is a path, a pattern, an ``s3://`` address, ``-`` or a binary stream, or a list
         of these in their order; ``changes`` are fields of `SubmitOptions`. A stream is read once,
         from where it stands, and stays open; to continue a job, give it again from the same place.
+        ``output`` is a file to which you will download the result: one that has the input's columns
+        is refused before anything is sent.
         When it fails midway, a job without a key is closed; one with a key stays
         open to be continued.
         """
@@ -127,6 +131,8 @@ class Tailrace:
             self._connection.prepare(_SUBMIT_SERVICES)
             endpoint = options.endpoint_name or self.stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            if output is not None:
+                refuse_input(output, planner.settings)
             self._run(check_endpoint(endpoint))
             steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
             return Submitter(steps, self._execute, self._sender).submit(source, planner, options, on_progress)
@@ -208,19 +214,24 @@ class Tailrace:
         target: str | os.PathLike[str] | IO[bytes],
         *,
         safe_csv: bool = False,
+        replace_input: bool = False,
         on_progress: OnProgress = silent,
     ) -> int:
         """Write a completed job's result, rows in the input's order; return how many rows it has.
 
         A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is
         standard output. With ``safe_csv`` it is for a spreadsheet: see
-        `tailrace.download.safe_csv`.
+        `tailrace.download.safe_csv`. An existing file that has the columns of the job's input is
+        refused, as it may be that input; with ``replace_input`` it is replaced.
 
         Raises:
+            InputError: the job has no whole result, or the target cannot be written.
             ContractError: a part is not what the manifest says.
         """
         if isinstance(target, (str, os.PathLike)):
             targets.check(target)
+            if not replace_input and replaces_file(target):
+                refuse_input(target, self.settings(job_id))
         manifest = self._run(self._jobs.result(job_id))
         with open_result(target, manifest, safe_csv=safe_csv, on_progress=on_progress) as writer:
             for piece, data in prefetch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -15,6 +15,9 @@ from tailrace.cli.printable import printable
 from tailrace.cli.termination import signals_raise
 
 PLUGINS = "tailrace.commands"
+_LOCAL = "local"
+# Typer has no public name for click's ClickException, which all usage errors are.
+_USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.mro()[2])
 _HELP = """Score a big CSV with a SageMaker asynchronous endpoint: every row in order and accounted for.
 
 Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, 5 cancelled or
@@ -37,6 +40,10 @@ def build(plugins: Sequence[EntryPoint], wanted: str | None) -> typer.Typer:
         registration.add_to(app)
     for plugin in plugins:
         _mount(app, plugin, wanted)
+    if wanted == _LOCAL and _LOCAL not in {plugin.name for plugin in plugins}:
+        _explain(
+            app, _LOCAL, "the local cloud is a distribution of its own: pip install tailrace-local", ExitCode.USAGE
+        )
     return app
 
 
@@ -46,7 +53,12 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
     environment = environment or Environment()
     try:
         with signals_raise():
-            app(list(arguments), prog_name="tailrace", obj=environment)
+            # Not standalone: a usage error may repeat an argument, which is not printable as it is.
+            code = app(list(arguments), prog_name="tailrace", obj=environment, standalone_mode=False)
+    except _USAGE_ERROR as exc:
+        return _explain_usage(exc)
+    except typer.Abort:
+        return ExitCode.ERROR
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else ExitCode.ERROR
     except KeyboardInterrupt as exc:
@@ -55,7 +67,16 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
         # Raised outside of the guarded commands: the help text could not be written, for instance.
         environment.say(f"tailrace: {printable(error_text(exc))}")
         return ExitCode.ERROR
-    return ExitCode.OK
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _explain_usage(error: typer.BadParameter) -> int:
+    # Slow to import, and needed for this only.
+    from typer.rich_utils import rich_format_error  # noqa: PLC0415
+
+    error.message = printable(error.message)
+    rich_format_error(error)
+    return error.exit_code
 
 
 def _root(
@@ -75,22 +96,27 @@ def _show(*, on: bool) -> None:
 
 
 def _mount(app: typer.Typer, plugin: EntryPoint, wanted: str | None) -> None:
-    help_text = "The local cloud: try and test without an AWS account." if plugin.name == "local" else plugin.value
+    help_text = "The local cloud: try and test without an AWS account." if plugin.name == _LOCAL else plugin.value
     if plugin.name != wanted:
         app.command(plugin.name, help=help_text)(_nothing)
         return
     try:
         app.add_typer(plugin.load(), name=plugin.name)
     except ImportError as exc:
-        reason = str(exc)
+        reason = (
+            f"`tailrace {plugin.name}` cannot be loaded ({exc}); the local cloud runs from a checkout of the project: "
+            "clone it and run `make setup` there"
+        )
+        _explain(app, plugin.name, reason, ExitCode.ERROR)
 
-        @app.command(plugin.name, help=help_text, context_settings={"ignore_unknown_options": True})
-        def explain(_: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
-            sys.stderr.write(
-                f"tailrace: `tailrace {plugin.name}` cannot be loaded ({reason}); "
-                "the local cloud runs from a checkout of the project: clone it and run `make setup` there\n"
-            )
-            raise typer.Exit(ExitCode.ERROR)
+
+def _explain(app: typer.Typer, name: str, reason: str, code: ExitCode) -> None:
+    """Add a command that says why it is not there."""
+
+    @app.command(name, hidden=True, context_settings={"ignore_unknown_options": True, "help_option_names": []})
+    def explain(_: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+        sys.stderr.write(f"tailrace: {printable(reason)}\n")
+        raise typer.Exit(code)
 
 
 def _nothing() -> None:

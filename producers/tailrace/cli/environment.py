@@ -9,13 +9,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO, cast
 
 import typer
 
 from tailrace.cli.exit_codes import of_error
 from tailrace.cli.hints import complete
-from tailrace.cli.printable import printable, printable_lines
+from tailrace.cli.printable import TerminalWriter, printable, printable_json, printable_lines
 from tailrace.cli.termination import TerminationError
 from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import InputError, TailraceError
@@ -104,14 +104,33 @@ class Environment:
         """
         for target in self.targets:
             text = complete(text, target.options)
-        with contextlib.suppress(OSError):
-            self.stderr.write(printable_lines(text) + "\n")
-            self.stderr.flush()
+        self._say(printable_lines(text))
+
+    def say_json(self, line: str) -> None:
+        """Write a line of JSON to standard error, with control characters escaped in its strings."""
+        self._say(printable_json(line))
 
     def put(self, text: str) -> None:
-        """Write a line of data to standard output."""
-        self.stdout.write(text.encode(errors="surrogateescape") + b"\n")
+        """Write text for people to standard output: lines without control characters."""
+        self.stdout.write(printable_lines(text).encode() + b"\n")
         self.stdout.flush()
+
+    def put_json(self, line: str) -> None:
+        """Write a line of JSON to standard output; on a terminal, control characters are escaped in its strings."""
+        shown = printable_json(line) if self.stdout.isatty() else line
+        self.stdout.write(shown.encode(errors="surrogateescape") + b"\n")
+        self.stdout.flush()
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+
+    def data(self, *, json: bool = False) -> IO[bytes]:
+        """Return standard output for data: byte for byte, except on a terminal, which shows it escaped."""
+        if not self.stdout.isatty():
+            return self.stdout
+        return cast("IO[bytes]", TerminalWriter(self.stdout, printable_json if json else printable_lines))
 
 
 def of(context: typer.Context) -> Environment:

@@ -33,7 +33,7 @@ class Client(Protocol):
     def status(self, job_id: str) -> Job: ...
     def cancel(self, job_id: str) -> Job: ...
     def jobs(self) -> list[Job]: ...
-    def download(self, job_id: str, target: Any) -> int: ...
+    def download(self, job_id: str, target: Any, **options: Any) -> int: ...
     def rejects(self, job_id: str, **options: Any) -> list[Reject]: ...
 
 
@@ -308,6 +308,49 @@ def test_a_download_goes_to_a_stream_or_is_compressed_by_its_name(
     tailrace.download(submitted.job_id, stream)
     tailrace.download(submitted.job_id, tmp_path / "out.csv.gz")
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == stream.getvalue()
+
+
+def test_a_download_does_not_replace_a_source_of_the_job_unless_told_to(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    submitted = tailrace.submit(source, chunk_rows=100)
+    stack.score(submitted.job_id)
+    for target in (source, Path(source)):
+        with pytest.raises(InputError, match="has the columns of the job's input"):
+            tailrace.download(submitted.job_id, target)
+    assert Path(source).read_bytes() == _SOURCE
+    assert tailrace.download(submitted.job_id, source, replace_input=True) == ROWS
+    assert Path(source).read_bytes().startswith(b"prediction\n")
+    # What is there now is an earlier result.
+    assert tailrace.download(submitted.job_id, source) == ROWS
+
+
+def test_an_output_with_the_columns_of_the_input_is_refused_before_anything_is_sent(
+    tailrace: Client, stack: Pipeline, source: str
+) -> None:
+    with pytest.raises(InputError, match="has the columns of the job's input"):
+        tailrace.submit(io.BytesIO(_SOURCE), output=source)
+    assert tailrace.jobs() == []
+    assert stack.object_keys() == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("s3://there-is-no-such-bucket/a.csv", "there is no bucket there-is-no-such-bucket"),
+        ("s3://{bucket}/gone.csv", "bucket {bucket} has no object gone.csv: check the key"),
+        (
+            "s3://{bucket}/days/*.csv",
+            r"patterns are for local files only: name each object; `aws s3 ls s3://{bucket}/days/`",
+        ),
+    ],
+)
+def test_an_object_that_is_not_there_is_told_by_what_is_missing(
+    tailrace: Client, stack: Pipeline, address: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message.format(bucket=stack.bucket)):
+        tailrace.submit(address.format(bucket=stack.bucket))
+    assert tailrace.jobs() == []
 
 
 def test_a_job_under_way_is_not_downloaded_and_a_wait_for_it_ends(

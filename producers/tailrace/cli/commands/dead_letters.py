@@ -36,7 +36,7 @@ def list_(
         found = client.operations.dead_letters.queues()
     if json_:
         for queue, letters in found:
-            environment.put(job_reports.as_json({"queue": queue.name, "letters": letters, "url": queue.url}))
+            environment.put_json(job_reports.as_json({"queue": queue.name, "letters": letters, "url": queue.url}))
     else:
         rows = [("QUEUE", "LETTERS"), *((queue.name, _shown(letters)) for queue, letters in found)]
         environment.put(align(rows))
@@ -65,7 +65,7 @@ def peek(
         letters = client.operations.dead_letters.peek(queue, max_messages=most)
     for letter in letters:
         if json_:
-            environment.put(job_reports.as_json(parked_reports.letter_fields(letter)))
+            environment.put_json(job_reports.as_json(parked_reports.letter_fields(letter)))
         else:
             environment.put(parked_reports.letter_text(letter))
 
@@ -100,7 +100,10 @@ def redrive(
             known = {each.name: letters for each, letters in dead.queues()}
             letters = known[dead.find(queue).name]
             bounded = letters if most is None or letters is None else min(most, letters)
-            environment.put(f"about {_shown(bounded)} letters of {queue} would be sent")
+            if json_:
+                environment.put_json(job_reports.as_json({"queue": queue, "letters": bounded, "done": False}))
+            else:
+                environment.put(f"about {_shown(bounded)} letters of {queue} would be sent")
             environment.say("nothing was done yet: give --yes to do it")
             return
         sent = 0
@@ -108,7 +111,7 @@ def redrive(
             sent += 1
             if json_:
                 values = parked_reports.letter_fields(each.letter)
-                environment.put(job_reports.as_json({**values, "times": each.times, "marked": each.marked}))
+                environment.put_json(job_reports.as_json({**values, "times": each.times, "marked": each.marked}))
             elif not quiet:
                 environment.put(
                     printable(f"{each.letter.message.message_id} {each.letter.about or 'unreadable'} sent again")

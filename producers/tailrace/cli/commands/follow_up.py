@@ -44,7 +44,16 @@ class FollowUp:
             if wait:
                 job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet, stack=self.stack)
             if self.output is not None and job.state in _DELIVERED:
-                fetch(self.environment, self.client, job.job_id, self.output, safe_csv=safe_csv, quiet=self.quiet)
+                # `submit` has refused the sources themselves before it sent anything.
+                fetch(
+                    self.environment,
+                    self.client,
+                    job.job_id,
+                    self.output,
+                    safe_csv=safe_csv,
+                    quiet=self.quiet,
+                    replace_input=True,
+                )
         except (TailraceError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, TimedOutError):
                 with contextlib.suppress(TailraceError):
@@ -59,8 +68,11 @@ class FollowUp:
 
     def _put_json(self, job: Job, output: str | None, why: RejectsSummary | None = None) -> None:
         if self.json:
-            put = self.environment.say if self.output == targets.STDOUT else self.environment.put
-            put(job_reports.as_json(_fields(self.submission, job, output, why)))
+            line = job_reports.as_json(_fields(self.submission, job, output, why))
+            if self.output == targets.STDOUT:
+                self.environment.say_json(line)
+            else:
+                self.environment.put_json(line)
 
     def _note(self, error: BaseException, job: Job) -> None:
         named = job.job_id
@@ -75,7 +87,7 @@ class FollowUp:
 def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSummary | None) -> dict[str, Any]:
     return {
         **job_reports.fields(job),
-        "rejects": reject_reports.fields(why),
+        **reject_reports.job_fields(job, why),
         "continued": submission.continued,
         "chunks_sent": submission.chunks_sent,
         "chunks_skipped": submission.chunks_skipped,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,6 @@ from tailrace.cli.quantities import duration_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
-from tailrace.download.input_guard import refuse_input
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.operations.open_work import OpenWork
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
@@ -70,7 +68,16 @@ def _explain_parked(environment: Environment, client: Tailrace, stack: str) -> O
     return explain
 
 
-def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, *, safe_csv: bool, quiet: bool) -> None:
+def fetch(
+    environment: Environment,
+    client: Tailrace,
+    job_id: str,
+    target: str,
+    *,
+    safe_csv: bool,
+    quiet: bool,
+    replace_input: bool = False,
+) -> None:
     """Download with progress; ``-`` is the environment's standard output.
 
     Raises:
@@ -78,8 +85,8 @@ def fetch(environment: Environment, client: Tailrace, job_id: str, target: str, 
     """
     try:
         with reporting(environment, quiet=quiet) as report:
-            where = environment.stdout if target == "-" else target
-            client.download(job_id, where, safe_csv=safe_csv, on_progress=report)
+            where = environment.data() if target == "-" else target
+            client.download(job_id, where, safe_csv=safe_csv, replace_input=replace_input, on_progress=report)
         environment.stdout.flush()
     except OSError as exc:
         if target == "-" and isinstance(exc, BrokenPipeError):
@@ -115,7 +122,7 @@ def status(
     name = stack or ""
     if json_:
         fields = job_reports.status_fields(job, work, name)
-        environment.put(job_reports.as_json({**fields, "rejects": reject_reports.fields(why)}))
+        environment.put_json(job_reports.as_json({**fields, **reject_reports.job_fields(job, why)}))
         return
     environment.put(job_reports.status_text(job, work, name))
     report = reject_reports.text(job, why, stack=stack)
@@ -150,11 +157,11 @@ def wait(
         except TimedOutError:
             if json_:
                 job, work = client.status(job_id), client.open_work(job_id)
-                environment.put(job_reports.as_json(job_reports.status_fields(job, work, stack or "")))
+                environment.put_json(job_reports.as_json(job_reports.status_fields(job, work, stack or "")))
             raise
         why = summarize_rejects(client, job)
     if json_:
-        environment.put(job_reports.as_json({**job_reports.fields(job), "rejects": reject_reports.fields(why)}))
+        environment.put_json(job_reports.as_json({**job_reports.fields(job), **reject_reports.job_fields(job, why)}))
     else:
         environment.put(job_reports.summary(job))
         report = reject_reports.text(job, why, stack=stack)
@@ -194,8 +201,6 @@ def download(
     environment = of(context)
     targets.check(output, clobber=not no_clobber)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        if output != targets.STDOUT and Path(output).is_file():
-            refuse_input(output, client.settings(job_id))
         fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
 
 
@@ -221,7 +226,7 @@ def jobs(
         found = client.jobs(limit)
     if json_:
         for job in found:
-            environment.put(job_reports.as_json(job_reports.fields(job)))
+            environment.put_json(job_reports.as_json(job_reports.fields(job)))
     else:
         environment.put(job_reports.table(found))
 
@@ -249,4 +254,7 @@ def cancel(
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         job = client.cancel(job_id, reason)
-    environment.put(job_reports.as_json(job_reports.fields(job)) if json_ else job_reports.summary(job))
+    if json_:
+        environment.put_json(job_reports.as_json(job_reports.fields(job)))
+    else:
+        environment.put(job_reports.summary(job))

@@ -10,6 +10,7 @@ import typer
 
 from tailrace.cli import arguments
 from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports
 from tailrace.operations.parked import MAX_REDRIVES, ParkedChunkId
 from tailrace.operations.parked_queue import MAX_MESSAGES
@@ -55,12 +56,13 @@ def list_(
         listing = client.operations.parked.list(job, max_messages=most)
     if json_:
         for each in listing.chunks:
-            environment.put(job_reports.as_json(parked_reports.fields(each)))
+            environment.put_json(job_reports.as_json(parked_reports.fields(each)))
     else:
         environment.put(parked_reports.table(listing.chunks))
     for message in listing.unreadable:
         environment.say(
-            f"tailrace: message {message.message_id} of the queue is not a ChunkParked event: {message.body[:200]}"
+            f"tailrace: message {message.message_id} of the queue is not a ChunkParked event: "
+            f"{printable(message.body[:200])}"
         )
     if not listing.complete:
         environment.say(_INCOMPLETE)
@@ -91,13 +93,14 @@ def show(
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         queue = client.operations.parked
         if whole_input:
-            environment.stdout.write(queue.input(queue.find(name)))
+            environment.data().write(queue.input(queue.find(name)))
             environment.stdout.flush()
             return
         details = queue.details(name)
-    environment.put(
-        job_reports.as_json(parked_reports.detail_fields(details)) if json_ else parked_reports.detail_text(details)
-    )
+    if json_:
+        environment.put_json(job_reports.as_json(parked_reports.detail_fields(details)))
+    else:
+        environment.put(parked_reports.detail_text(details))
 
 
 @guarded
@@ -206,7 +209,7 @@ _INCOMPLETE = "tailrace: the queue may hold more than was read, or another reade
 
 def _put(environment: Environment, done: RedriveResult, *, json_: bool, confirmed: bool = True) -> None:
     if json_:
-        environment.put(job_reports.as_json(parked_reports.result_fields(done, confirmed=confirmed)))
+        environment.put_json(job_reports.as_json(parked_reports.result_fields(done, confirmed=confirmed)))
     else:
         environment.put(parked_reports.result_text(done, confirmed=confirmed))
 

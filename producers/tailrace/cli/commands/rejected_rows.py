@@ -10,9 +10,12 @@ from tailrace.cli import arguments
 from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.reports import job_reports
 from tailrace.download import targets
+from tailrace.download.input_guard import refuse_input, replaces_file
 from tailrace.download.rejected_rows import RejectedRows
 from tailrace.download.safe_csv import escape_if
 from tailrace.sources.origins import local_files
+
+_JSON_BEGINS = b'{"row": '
 
 
 @guarded
@@ -60,12 +63,15 @@ def rejects(
     if output != targets.STDOUT:
         targets.check(output, sources=local_files(source or ()), clobber=not no_clobber, json=json_)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        rows = RejectedRows(client.settings(job_id), whole=source is not None)
+        settings = client.settings(job_id)
+        rows = RejectedRows(settings, whole=source is not None)
+        if replaces_file(output):
+            refuse_input(output, settings, written=_JSON_BEGINS if json_ else rows.csv_header())
         rejected = client.rejects(job_id, source=source, stdin=environment.stdin)
         found = (each for each in rejected if not (not_isolated and each.isolated))
         # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)
-        target = environment.stdout if output == targets.STDOUT else output
+        target = environment.data(json=json_) if output == targets.STDOUT else output
         with targets.open_target(target) as opened, escape_if(opened, wanted=safe_csv and not json_) as file:
             if not json_:
                 file.write(rows.csv_header())

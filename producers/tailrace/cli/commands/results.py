@@ -40,11 +40,15 @@ def results(
     with (
         environment.client(target) as client,
         client.results(
-            follow=follow, on_unreadable=lambda exc: environment.say(f"tailrace: left in the queue: {exc.message}")
+            follow=follow,
+            on_unreadable=lambda exc: environment.say(f"tailrace: left in the queue: {printable(exc.message)}"),
         ) as reader,
     ):
         for count, event in enumerate(reader, start=1):
-            environment.put(event.to_json() if json_ else printable(_line(event)))
+            if json_:
+                environment.put_json(event.to_json())
+            else:
+                environment.put(printable(_line(event)))
             if count == most:
                 reader.acknowledge()
                 break

@@ -16,7 +16,7 @@ from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.download import targets
 from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
-from tailrace.sources.origins import local_files
+from tailrace.sources.origins import STDIN, local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import OnParked
@@ -110,10 +110,20 @@ def submit(
     with environment.client(target) as client:
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
-            environment.put(job_reports.as_json(asdict(found)) if json_ else job_reports.estimate_text(found))
+            if json_:
+                environment.put_json(job_reports.as_json(asdict(found)))
+            else:
+                environment.put(job_reports.estimate_text(found))
             return
         with reporting(environment, quiet=quiet) as report:
-            submission = client.submit(sources, options, on_progress=report, stdin=environment.stdin)
+            submission = client.submit(
+                sources,
+                options,
+                on_progress=report,
+                stdin=environment.stdin,
+                # Files are told by their identity, before; whose rows a pipe brings, by their columns.
+                output=output if STDIN in sources else None,
+            )
         follow = FollowUp(environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet)
         job, why = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
+from tailrace.download.rejects_summary.first_aid import first_aid
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace_core.jobs.model import Job
 
@@ -32,11 +33,17 @@ def fields(summary: RejectsSummary | None) -> dict[str, Any] | None:
     }
 
 
+def job_fields(job: Job, summary: RejectsSummary | None) -> dict[str, Any]:
+    """Return the fields of a job's report that say why rows were rejected, and what to do."""
+    return {"rejects": fields(summary), "advice": list(first_aid(job, summary))}
+
+
 def text(job: Job, summary: RejectsSummary | None, *, stack: str | None) -> str:
-    """Format the most frequent reasons and the next steps in a few lines; empty without any."""
+    """Format the most frequent reasons, the next steps and first aid in a few lines; empty without any."""
     lines = [] if summary is None else _reasons(summary)
     if job.rows_not_isolated:
         lines.append(_not_isolated(job, stack))
+    lines += [f"first aid: {hint}" for hint in first_aid(job, summary)]
     return "\n".join(lines)
 
 

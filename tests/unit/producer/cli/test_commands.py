@@ -50,8 +50,10 @@ class FakeClient:
     def __exit__(self, *_: object) -> None:
         self.asked["closed"] = True
 
-    def submit(self, sources: list[str], options: SubmitOptions, *, on_progress: OnProgress, stdin: Any) -> Submission:
-        self.asked.update(sources=sources, options=options, stdin=stdin)
+    def submit(
+        self, sources: list[str], options: SubmitOptions, *, on_progress: OnProgress, stdin: Any, output: str | None
+    ) -> Submission:
+        self.asked.update(sources=sources, options=options, stdin=stdin, output=output)
         on_progress(Progress(job_id=_JOB, rows_read=10))
         if self.raises is not None:
             raise self.raises
@@ -87,8 +89,8 @@ class FakeClient:
             endpoint_name="model", source_columns=("a", "b", "c"), sent_columns=(1, 2), kept_columns=(0,)
         )
 
-    def download(self, _: str, target: Any, *, safe_csv: bool, on_progress: OnProgress) -> int:
-        self.asked.update(safe_csv=safe_csv)
+    def download(self, _: str, target: Any, *, safe_csv: bool, replace_input: bool, on_progress: OnProgress) -> int:
+        self.asked.update(safe_csv=safe_csv, replace_input=replace_input)
         on_progress(Progress(job_id=_JOB))
         if isinstance(target, str):
             Path(target).write_bytes(b"prediction\n1\n")
@@ -391,6 +393,23 @@ def test_the_same_is_there_for_machines(invoke: Callable[..., Result], arguments
     }
 
 
+_NOTHING = job(JobState.FAILED, rows_rejected=10, outcome=JobState.FAILED, reason="no row was scored")
+_WHY_NOTHING = RejectsSummary((ReasonGroup("error (400) from model. Model is missing inputs ['a']", 10),), 10, 10)
+
+
+@pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
+def test_a_job_of_which_nothing_was_scored_ends_with_first_aid(
+    invoke: Callable[..., Result], arguments: tuple[str, ...]
+) -> None:
+    result = invoke(FakeClient(_NOTHING, summary=_WHY_NOTHING), *arguments)
+    (last,) = (result.err or result.out).splitlines()[-1:]
+    assert last.startswith("first aid: The model looks for columns by name")
+    assert "`--header repeat`" in last
+    found = json.loads(invoke(FakeClient(_NOTHING, summary=_WHY_NOTHING), *arguments, "--json").out)
+    assert [hint for hint in found["advice"] if "--header repeat" in hint] == found["advice"] != []
+    assert json.loads(invoke(FakeClient(_REJECTED, summary=_WHY_NOTHING), *arguments, "--json").out)["advice"] == []
+
+
 @pytest.mark.parametrize("arguments", [("status", _JOB), ("wait", _JOB), ("submit", "a.csv", "--wait")])
 def test_a_report_whose_reasons_cannot_be_read_is_printed_without_them(
     invoke: Callable[..., Result], arguments: tuple[str, ...]
@@ -440,17 +459,6 @@ def test_suggested_commands_lead_to_the_same_stack(invoke: Callable[..., Result]
         f"tailrace: wait for it with `tailrace wait {_JOB} {options}`",
         f"tailrace: or see `tailrace jobs {options}` and `tailrace local status`",
     ]
-
-
-@pytest.mark.parametrize("held", [b"a,b,c\n1,2,3\n", b'"a",b,c\r\n1,2,3\r\n'])
-def test_a_download_never_replaces_a_file_with_the_columns_of_the_input(
-    invoke: Callable[..., Result], tmp_path: Path, held: bytes
-) -> None:
-    path = tmp_path / "sales.csv"
-    path.write_bytes(held)
-    result = invoke(FakeClient(), "download", _JOB, "--output", str(path))
-    assert (result.code, path.read_bytes()) == (2, held)
-    assert "has the columns of the job's input" in result.err
 
 
 def test_a_download_replaces_an_earlier_result(invoke: Callable[..., Result], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tailrace.sources.source import Source
 from tailrace.sources.zstd_pieces import ZstdPieces
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.records import split_records
-from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tests.unit.csv_texts import Table, tables
 
 STRIP, REPEAT, NONE = HeaderPolicy.STRIP, HeaderPolicy.REPEAT, HeaderPolicy.NONE
@@ -226,6 +226,31 @@ def test_an_input_is_read_once() -> None:
 def test_names_that_lead_nowhere_say_so(names: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Source.open(names, header=STRIP, s3=Objects({}))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("s3://b/k.csv", r"s3://b/k\.csv may not be read or does not exist, which S3 tells apart only for those"),
+        ("s3://b/days/*.csv", "does not exist.* for those who may list the bucket; patterns are for local files only"),
+    ],
+)
+def test_an_object_that_may_not_be_read_is_not_called_missing(name: str, message: str) -> None:
+    def refused(_bucket: str, _key: str) -> RemoteObject:
+        raise AccessDeniedError("s3.get_object: Access Denied", code="AccessDenied")
+
+    with pytest.raises(AccessDeniedError, match=message) as raised:
+        Source.open([name], header=STRIP, s3=refused)
+    assert "Access Denied" in str(raised.value)
+    assert raised.value.details["code"] == "AccessDenied"
+
+
+def test_a_missing_bucket_is_named_as_such() -> None:
+    def refused(_bucket: str, _key: str) -> RemoteObject:
+        raise NotFoundError("s3.get_object: The specified bucket does not exist", code="NoSuchBucket")
+
+    with pytest.raises(InputError, match="there is no bucket b, so s3://b/k cannot be read"):
+        Source.open(["s3://b/k"], header=STRIP, s3=refused)
 
 
 def test_s3_without_access_says_so() -> None:
