@@ -7,7 +7,8 @@ LocalCloudError
 ├── BuildError            `sam build` or the training of the demo's model failed
 ├── DeployError           `sam deploy` failed
 ├── SilentCloudError      the cloud's process runs and does not answer
-└── FaultPlanError        a fault plan is not valid, or the cloud did not accept it
+├── FaultPlanError        a fault plan is not valid, or the cloud did not accept it
+└── ModelServerError      the model server gave no answer
 """
 
 from __future__ import annotations
@@ -53,3 +54,7 @@ class SilentCloudError(LocalCloudError):
 
 class FaultPlanError(LocalCloudError):
     """A fault plan is not valid, or the cloud did not accept it."""
+
+
+class ModelServerError(LocalCloudError):
+    """The model server gave no answer."""

@@ -33,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
         elif "status" in orders:
             self._say(int(orders["status"]), f"row 3: {orders['status']}".encode())
         else:
-            self._say(200, self._predict(body), chunked="chunked" in orders)
+            pad = int(orders.get("headers", 0))
+            self._say(200, self._predict(body), chunked="chunked" in orders, headers_bytes=pad)
 
     def _predict(self, body: bytes) -> bytes:
         if os.environ.get("ECHO_HEADERS"):
@@ -42,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         weight = int(weights.read_text()) if weights.exists() else int(os.environ.get("WEIGHT", "2"))
         return b"".join(b"%d\n" % (int(line) * weight) for line in body.splitlines())
 
-    def _say(self, status: int, body: bytes, *, chunked: bool = False) -> None:
+    def _say(self, status: int, body: bytes, *, chunked: bool = False, headers_bytes: int = 0) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "text/csv; charset=utf-8")
         if chunked:
@@ -50,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
         elif status != 204:
             self.send_header("Content-Length", str(len(body)))
+        if headers_bytes:
+            lines: list[bytes] = self._headers_buffer  # type: ignore[attr-defined]  # the status line, then headers
+            sent = sum(len(line) for line in lines[1:])
+            self.send_header("X-Padding", "x" * (headers_bytes - sent - len("X-Padding: \r\n")))
         self.end_headers()
         self.wfile.write(body)
 

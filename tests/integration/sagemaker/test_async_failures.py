@@ -48,6 +48,16 @@ def test_an_answer_without_content_length_is_taken_when_the_settings_say_so(make
     assert lab.read(answer["OutputLocation"])[0] == "2\n"
 
 
+@pytest.mark.parametrize(("size_bytes", "taken"), [(4095, True), (4096, False)])
+def test_an_answer_whose_headers_are_not_below_4096_bytes_is_refused(lab: Lab, size_bytes: int, *, taken: bool) -> None:
+    answer = lab.invoke(_endpoint(lab), lab.put("1\n"), CustomAttributes=f"headers={size_bytes}")
+    if taken:
+        lab.success.next()
+        assert lab.read(answer["OutputLocation"])[0] == "2\n"
+    else:
+        assert "server error (0)" in lab.error.next()["failureReason"]
+
+
 def test_an_empty_answer_is_a_success_with_an_empty_output(lab: Lab) -> None:
     answer = lab.invoke(_endpoint(lab), lab.put("1\n"), CustomAttributes="empty=1")
     assert lab.success.next()["invocationStatus"] == "Completed"

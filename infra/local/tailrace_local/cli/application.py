@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tailrace_local.cli.common import Json, StateDir, fail, report_errors, require_running_cloud, say, state
+from tailrace.cli.printable import printable
+from tailrace_local.cli.common import Json, StateDir, fail, put, report_errors, require_running_cloud, say, state
 from tailrace_local.cli.fault_commands import faults
+from tailrace_local.cli.invoke_command import invoke
 from tailrace_local.cli.model_commands import model as model_commands
 from tailrace_local.cli.status_text import status_lines
 from tailrace_local.control.inspection import inspect
@@ -30,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="The local cloud: the whole pipeline on this machine, without an AWS account.",
 )
+app.command()(invoke)
 app.add_typer(faults, name="faults")
 app.add_typer(model_commands, name="model")
 _progress = Console(stderr=True)
@@ -108,9 +112,9 @@ def up(
     if json_:
         typer.echo(json.dumps(asdict(facts)))
     elif found:
-        typer.echo(f"the local cloud is up at {facts.endpoint_url}")
+        put(f"the local cloud is up at {facts.endpoint_url}")
     else:
-        typer.echo(f"the local cloud is up at {facts.endpoint_url} after {facts.seconds.get('total', 0):.1f} s")
+        put(f"the local cloud is up at {facts.endpoint_url} after {facts.seconds.get('total', 0):.1f} s")
 
 
 @app.command()
@@ -136,7 +140,7 @@ def status(*, json_: Json = False, state_dir: StateDir = None) -> None:
         typer.echo(json.dumps(found))
     else:
         for line in status_lines(found):
-            typer.echo(line)
+            put(line)
     if not found["up"]:
         raise typer.Exit(NOT_UP)
 
@@ -156,7 +160,7 @@ def logs(
     """
     with report_errors(), contextlib.suppress(KeyboardInterrupt):
         for name, line in LogFiles(state(state_dir)).lines(names or [], follow=follow):
-            typer.echo(f"{name:<24} {line}")
+            put(f"{name:<24} {line}")
 
 
 @app.command()
@@ -170,7 +174,9 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
         typer.echo(json.dumps(facts.credentials))
         return
     for name, value in facts.credentials.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+        line = f"export {name}={shlex.quote(value)}"
+        # For `eval`, except on a terminal.
+        typer.echo(printable(line) if sys.stdout.isatty() else line)
     typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tailrace.cli.printable import printable, printable_lines
 from tailrace_local.control.up_down import LocalCloud
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import LocalCloudError
@@ -59,11 +60,16 @@ def report_errors() -> Iterator[None]:
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
-    """Print a message and exit."""
-    typer.echo(f"tailrace local: {message}", err=True)
+    """Print a message and exit. Further lines, such as the end of a log, are indented."""
+    say("tailrace local: " + message.replace("\n", "\n  "))
     sys.exit(code)
 
 
 def say(text: str) -> None:
     """Print progress to standard error, apart from the data."""
-    typer.echo(text, err=True)
+    typer.echo(printable_lines(text), err=True)
+
+
+def put(line: str) -> None:
+    """Print a line of text for people: what it holds from logs and answers is escaped."""
+    typer.echo(printable(line))

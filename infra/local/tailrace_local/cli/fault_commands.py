@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tailrace_local.cli.common import Json, StateDir, fail, report_errors, require_running_cloud
+from tailrace_local.cli.common import Json, StateDir, fail, put, report_errors, require_running_cloud
 from tailrace_local.errors import FaultPlanError
 from tailrace_local.state_directory import CloudFacts
 
@@ -81,9 +81,10 @@ def kill_model(*, json_: Json = False, state_dir: StateDir = None) -> None:
         fail("the stack has no endpoint: deploy a template that has one")
     with report_errors():
         killed = _admin(facts).kill_model(facts.endpoint_name)
-    typer.echo(
-        json.dumps({"killed": killed}) if json_ else f"killed {', '.join(killed) or 'none: there is no instance'}"
-    )
+    if json_:
+        typer.echo(json.dumps({"killed": killed}))
+    else:
+        put(f"killed {', '.join(killed) or 'none: there is no instance'}")
 
 
 def _admin(facts: CloudFacts) -> FaultAdmin:
@@ -108,8 +109,8 @@ def _print(shown: dict[str, Any], *, json_: bool) -> None:
         return
     for section, found in shown.items():
         counts, rules = found["counts"], found["plan"]["rules"]
-        typer.echo(f"{section:<10} {len(rules)} rules, {counts['total']} faults done")
+        put(f"{section:<10} {len(rules)} rules, {counts['total']} faults done")
         for rule in rules:
-            typer.echo(f"  rule     {rule['name'] or '-'} {json.dumps(rule['when'])} -> {json.dumps(rule['do'])}")
+            put(f"  rule     {rule['name'] or '-'} {json.dumps(rule['when'])} -> {json.dumps(rule['do'])}")
         for name, count in sorted(counts["by_rule"].items()):
-            typer.echo(f"  done     {count:>7}  {name}")
+            put(f"  done     {count:>7}  {name}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tailrace_local.cli.common import Json, StateDir, report_errors, require_running_cloud, state
+from tailrace_local.cli.common import Json, StateDir, put, report_errors, require_running_cloud, state
 
 model = typer.Typer(no_args_is_help=True, help="The model server behind the endpoint.")
 
@@ -34,4 +34,7 @@ def restart(
     facts = require_running_cloud(state_dir)
     with report_errors():
         urls = restart_model(facts, state(state_dir), timeout_s=timeout)
-    typer.echo(json.dumps({"urls": urls}) if json_ else f"the model answers at {', '.join(urls)}")
+    if json_:
+        typer.echo(json.dumps({"urls": urls}))
+    else:
+        put(f"the model answers at {', '.join(urls)}")

@@ -47,6 +47,29 @@ def restart_model(
     raise StartError(f"the model server did not answer within {timeout_s:.0f} s\n{_log_end(state)}")
 
 
+def model_url(facts: CloudFacts) -> str:
+    """Return the URL of a model server that answers.
+
+    Raises:
+        StartError: the stack has no endpoint, no instance is ready, or the endpoint is a pipeline
+            of several containers.
+    """
+    if facts.endpoint_name is None:
+        raise StartError("the stack has no endpoint: deploy a template that has one")
+    ready = [one for one in _instances(facts) if one["ready"] and one["urls"]]
+    if not ready:
+        raise StartError(
+            "no instance is ready: see `tailrace local status`; an endpoint that is scaled to zero starts one when a "
+            "job is submitted"
+        )
+    urls: list[str] = ready[0]["urls"]
+    if len(urls) > 1:
+        raise StartError(
+            f"the endpoint is a pipeline of {len(urls)} containers: a request to one of them shows nothing"
+        )
+    return urls[0]
+
+
 def _instances(facts: CloudFacts) -> list[dict[str, Any]]:
     found = get_json(f"{facts.own_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}") or {}
     return list(found.get("instances") or [])

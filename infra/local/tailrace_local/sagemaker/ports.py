@@ -11,11 +11,15 @@ from tailrace_local.sagemaker.records import Container
 
 @dataclass(frozen=True)
 class ModelResponse:
-    """A container's response. Header names are in lower case."""
+    """A container's response.
+
+    Header names are in lower case. `head_bytes` is the size of all headers as they were sent.
+    """
 
     status: int
     body: Payload
     headers: Mapping[str, str] = field(default_factory=dict)
+    head_bytes: int = 0
 
     @property
     def ok(self) -> bool:

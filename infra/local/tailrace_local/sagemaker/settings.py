@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+RESPONSE_HEADERS_LIMIT_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class ImageCommand:
@@ -38,6 +40,8 @@ class EmulatorSettings:
         notify_expired: publish an expired request to the error topic. AWS does not document this;
             no notification is the harder case for a client, so it is the default.
         require_content_length: refuse a container's response without Content-Length, as AWS does.
+        response_headers_limit_bytes: refuse a container's response with headers of this size or
+            more in all, as AWS does.
         startup_timeout_s: time until /ping must answer 200, unless the variant sets it.
         stop_timeout_s: time between SIGTERM and SIGKILL for a server.
         payload_limit_bytes: upper limit for the input and the output of an invocation.
@@ -60,6 +64,7 @@ class EmulatorSettings:
     time_scale: float = 1.0
     notify_expired: bool = False
     require_content_length: bool = True
+    response_headers_limit_bytes: int = RESPONSE_HEADERS_LIMIT_BYTES
     startup_timeout_s: float = 120.0
     stop_timeout_s: float = 30.0
     payload_limit_bytes: int = 1 << 30

@@ -71,7 +71,7 @@ class HttpModelClient:
             await asyncio.gather(sending, return_exceptions=True)
 
     async def _receive(self, reader: asyncio.StreamReader) -> ModelResponse:
-        status, headers = await _read_head(reader)
+        status, headers, head_bytes = await _read_head(reader)
         body = Payload(self._spool_dir, headers.get("content-type"))
         try:
             async for block in _body_blocks(reader, status, headers):
@@ -80,7 +80,7 @@ class HttpModelClient:
         except BaseException:
             body.close()
             raise
-        return ModelResponse(status, body, headers)
+        return ModelResponse(status, body, headers, head_bytes)
 
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:
@@ -103,9 +103,10 @@ async def _send(writer: asyncio.StreamWriter, head: bytes, body: Payload | None)
     await writer.drain()
 
 
-async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], int]:
     status = _CONTINUE
     headers: dict[str, str] = {}
+    size = 0
     while status == _CONTINUE:
         line, _, rest = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         version, _, after = line.decode("latin-1").partition(" ")
@@ -113,7 +114,8 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]
             raise ValueError(f"not HTTP: {line[:40]!r}")
         status = int(after[:3])
         headers = {name.lower(): value for name, value in parse_headers(io.BytesIO(rest)).items()}
-    return status, headers
+        size = len(rest.removesuffix(b"\r\n"))
+    return status, headers, size
 
 
 async def _body_blocks(reader: asyncio.StreamReader, status: int, headers: Mapping[str, str]) -> AsyncIterator[bytes]:

@@ -166,7 +166,8 @@ class AsyncEngine:
             reason = notifications.model_error(0) if error.connected else notifications.no_response(task.endpoint.name)
             raise StepFailure(reason, "InvocationFailures") from error
         self._record_duration(task, "ModelLatency", self._now() - begun)
-        return self._with_length(answer)
+        self._refuse_headers(answer)
+        return answer
 
     def _call(self, task: InvocationTask, body: Payload) -> ModelCall:
         instance, headers = task.instance, model_headers(task.invocation)
@@ -174,13 +175,19 @@ class AsyncEngine:
             body, lambda: invoke_pipeline(self._tools.caller, instance.urls, headers, body), instance.kill_servers
         )
 
-    def _with_length(self, answer: ModelResponse) -> ModelResponse:
+    def _refuse_headers(self, answer: ModelResponse) -> None:
+        """Refuse a response whose headers lack the length or are too large, as the service does."""
         lacks = "content-length" not in answer.headers and answer.body.size_bytes > 0
+        limit = self._settings.response_headers_limit_bytes
+        said = None
         if self._settings.require_content_length and answer.ok and lacks:
+            said = "did not specify the required Content-Length header"
+        elif answer.head_bytes >= limit:
+            said = f"has headers of {answer.head_bytes} bytes, and {limit - 1} are allowed"
+        if said is not None:
             answer.body.close()
-            _log.warning("The response from container primary did not specify the required Content-Length header")
+            _log.warning("The response from container primary %s", said)
             raise StepFailure(notifications.model_error(0), "InvocationFailures")
-        return answer
 
     async def _upload(self, task: InvocationTask, body: Payload) -> Payload:
         begun = self._now()
