@@ -175,8 +175,8 @@ def env(*, json_: Json = False, state_dir: StateDir = None) -> None:
         return
     for name, value in facts.credentials.items():
         line = f"export {name}={shlex.quote(value)}"
-        # For `eval`, except on a terminal.
-        typer.echo(printable(line) if sys.stdout.isatty() else line)
+        # For `eval`, except on a terminal. With color, nothing is taken out of the line.
+        typer.echo(printable(line) if sys.stdout.isatty() else line, color=True)
     typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
 
 
