@@ -73,8 +73,9 @@ def test_an_endpoint_that_goes_down_half_way_costs_no_row() -> None:
         sim.wait()
     job = sim.job(job_id)
     assert (job.rows_scored, job.rows_rejected, job.state) == (10, 0, JobState.RUNNING)
-    # The five chunks in flight use up their attempts, then four rows are tried alone.
-    assert len(sim.endpoint.accepted) == 6 + 5 * 2 + MAX_PROBES * 3
+    # The five chunks in flight use up their attempts, then four rows are tried alone, and the rest
+    # of the chunk of each once more.
+    assert len(sim.endpoint.accepted) == 6 + 5 * 2 + MAX_PROBES * (3 + 1)
 
     sim.endpoint.down = False
     sim.operator = True

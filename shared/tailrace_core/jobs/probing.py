@@ -114,8 +114,8 @@ def _undecided(chunk: Chunk) -> bool:
 
 
 def _goes_on(job: Job, chunk: Chunk) -> bool:
-    """Return whether its failure starts another probe, or it is a row that was not tried alone."""
-    return may_probe(job) if chunk.rows_sent > 1 else not chunk.invoked
+    """Return whether it was never tried as it is now, or its failure starts another probe."""
+    return not chunk.invoked or (chunk.rows_sent > 1 and may_probe(job))
 
 
 def _held(chunk: Chunk) -> bool:

@@ -56,7 +56,7 @@ def test_without_any_notification_the_reconciler_alone_finishes_the_job(jobs: Fi
 def test_an_endpoint_that_is_down_is_asked_a_few_times_and_costs_no_row(jobs: FixedJobs) -> None:
     down = jobs.jobs[Trouble.DOWN]
     print(f"the endpoint down: {jobs.requests_while_down} invocations of {down.chunks} chunks, all parked")
-    # Each chunk makes a probe: a row with all its attempts, and the rest, held at its first.
+    # Each chunk makes a probe: a row with all its attempts, and the rest once.
     assert down.chunks == MAX_PROBES
     assert jobs.requests_while_down <= down.chunks * MAX_ATTEMPTS + MAX_PROBES * (MAX_ATTEMPTS + 1)
     assert jobs.requests(Trouble.DOWN) <= jobs.requests_while_down + 2 * MAX_PROBES

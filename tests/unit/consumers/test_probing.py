@@ -91,7 +91,7 @@ def test_the_bad_row_of_three_in_one_chunk_is_rejected_with_the_models_words() -
 
 @pytest.mark.parametrize("failures_first", [False, True])
 @pytest.mark.parametrize("max_attempts", [1, 3])
-@pytest.mark.parametrize("rows", ["bg", "gb", "bgg", "bbg", "ggggb", "bgbgbg", "gbgbgbg", "bbgbb" + "g" * 20])
+@pytest.mark.parametrize("rows", ["bg", "gb", "bgg", "bbg", "ggggb", "bgbgbg", "gbgbgbg", "bbggbb", "bbgbb" + "g" * 20])
 def test_no_good_row_is_lost_and_no_more_is_parked_than_rows_that_fail(
     rows: str,
     max_attempts: int,

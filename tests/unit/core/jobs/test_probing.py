@@ -65,8 +65,9 @@ def test_the_rest_goes_on_with_the_next_probe_and_a_failed_row_waits_for_it() ->
     assert held_step(probed(1), row, 0, [row, rest], 0.0) is HeldStep.HOLD
 
 
-def test_when_no_probe_is_left_all_are_parked_but_a_row_that_was_never_tried() -> None:
-    row, rest, untried = chunk(0, 1), chunk(1, 9), chunk(10, 1, invoked=False)
+@pytest.mark.parametrize("rows", [1, 5])
+def test_when_no_probe_is_left_all_are_parked_but_what_was_never_tried(rows: int) -> None:
+    row, rest, untried = chunk(0, 1), chunk(1, 9), chunk(10, rows, invoked=False)
     everything = [row, rest, untried]
     assert held_step(probed(MAX_PROBES), untried, 0, everything, 0.0) is HeldStep.INVOKE
     assert held_step(probed(MAX_PROBES), row, 0, everything, 0.0) is HeldStep.HOLD
