@@ -6,11 +6,13 @@ from threading import Lock
 
 from tailrace_core.answers.evidence import (
     Misfit,
+    UnprovenAnswerError,
     check_evidence,
     decode_misfit,
     decode_shape,
     encode_misfit,
     encode_shape,
+    may_be_one_value,
 )
 from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
 from tailrace_core.answers.shape import AnswerShape, ColumnType
@@ -60,19 +62,34 @@ class AnswerShapes:
         if expected.shape is not None and (echoed or (not text and chunk.scored_before is None)):
             return
         if not echoed:
-            found = self._ledger.note(job.job_id, _misfit_name(expected.rows))
-            check_evidence(reader, expected, decode_misfit(found) if found else None)
+            misfit = self._misfit(job.job_id, expected.rows)
+            check_evidence(reader, expected, misfit, remainder=_is_remainder(job, chunk))
         # A single value is a prediction; it does not say what the others look like.
         if expected.shape is None and (expected.rows > 1 or expected.declared is not None):
             standing = decode_shape(self._ledger.write_note(job, _SHAPE, encode_shape(reader.shape)))
             self._store(job.job_id, standing)
             _compare(reader, expected, standing)
 
+    def is_undecided(self, job: Job, settings: JobSettings, error: AlignmentError) -> bool:
+        """Tell whether the job's other answers may show that a refused one holds predictions."""
+        if isinstance(error, UnprovenAnswerError):
+            return True
+        if error.answered is None or len(settings.output_columns) > 1 or settings.output_type is ColumnType.NUMBER:
+            return False
+        if not may_be_one_value(error) or self._shape(job.job_id) is not None:
+            return False
+        misfit = self._misfit(job.job_id, error.answered)
+        return misfit is None or misfit.sent == error.sent
+
     def record_misfit(self, job: Job, error: AlignmentError) -> None:
         """Record an answer whose count was wrong: it may tell a later one from predictions."""
         misfit = Misfit.of(error)
         if misfit is not None:
             self._ledger.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))
+
+    def _misfit(self, job_id: str, answered: int) -> Misfit | None:
+        found = self._ledger.note(job_id, _misfit_name(answered))
+        return decode_misfit(found) if found else None
 
     def _shape(self, job_id: str) -> AnswerShape | None:
         found = self._known.get(job_id)
@@ -90,6 +107,11 @@ class AnswerShapes:
 
 def _misfit_name(answered: int) -> str:
     return f"misfit#{answered}"
+
+
+def _is_remainder(job: Job, chunk: Chunk) -> bool:
+    """Tell whether the chunk is the last of several, and no row is scored."""
+    return bool(chunk.range.first_row) and chunk.range.end == job.rows_total and not job.rows_scored
 
 
 def _compare(reader: AnswerReader, expected: ExpectedPredictions, standing: AnswerShape) -> None:

@@ -17,7 +17,6 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError, ObjectStore
 from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_consumers.settings import Settings
-from tailrace_core.answers.evidence import UnprovenAnswerError
 from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
@@ -152,12 +151,13 @@ class CollectResults:
         """Act on an answer that holds no predictions, and keep what it says about later ones."""
         if self.policy is None:
             raise DeferToSerialError(error.message)
-        self.shapes.record_misfit(context.job, error)
         # Answers to other chunks may establish the shape that this one can then be held to.
-        awaits_others = context.chunk.range.rows != context.job.rows_total
+        has_others = context.chunk.range.rows != context.job.rows_total
         early = context.chunk.tries < context.settings.max_attempts
-        unproven = isinstance(error, UnprovenAnswerError) and awaits_others and early
-        return self._fail(context, error.message, FailureClass.TRANSIENT if unproven else FailureClass.DATA)
+        if has_others and early and self.shapes.is_undecided(context.job, context.settings, error):
+            return self._fail(context, error.message, FailureClass.TRANSIENT)
+        self.shapes.record_misfit(context.job, error)
+        return self._fail(context, error.message)
 
     def _fail(self, context: ChunkContext, reason: str, why: FailureClass = FailureClass.DATA) -> Outcome:
         if self.policy is None:

@@ -17,6 +17,8 @@ from tailrace_core.errors import AlignmentError
 
 LEAST_LINES_OF_TEXT = 5
 """As many lines of plain text as rows: from this number on, they need no declaration."""
+MOST_VALUES_OF_A_ROW = 100
+"""A list of more items is never taken for the values of one row, such as class probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,23 @@ class UnprovenAnswerError(AlignmentError):
     """An answer that cannot be told from an error's text, while the job has no shape yet."""
 
 
-def check_evidence(reader: AnswerReader, expected: ExpectedPredictions, misfit: Misfit | None) -> None:
+def may_be_one_value(error: AlignmentError) -> bool:
+    """Tell whether a refused answer may be one row's value, in a job whose lines are lists."""
+    several = error.answered is not None and error.answered > 1
+    return error.sent == 1 and several and error.opening.startswith(b"[")
+
+
+def check_evidence(
+    reader: AnswerReader, expected: ExpectedPredictions, misfit: Misfit | None, *, remainder: bool = False
+) -> None:
     """Check an aligned answer that was read to its end.
 
     Args:
         reader: Its reader.
         expected: What it was read with.
         misfit: A misfit of the job with as many predictions as this answer, if there is one.
+        remainder: True for the last chunk of several, while no row is scored. It may have as many
+            rows as one row has values.
 
     Raises:
         AlignmentError: the answer cannot be told from an error's text.
@@ -61,6 +73,13 @@ def check_evidence(reader: AnswerReader, expected: ExpectedPredictions, misfit: 
         raise AlignmentError(
             f"{expected.rows} predictions for {expected.rows} rows prove nothing: the model answered "
             f"{misfit.answered} for {misfit.sent} rows too: {error_pages.shown(reader.opening)}",
+            sent=expected.rows,
+            opening=reader.opening,
+        )
+    if remainder and listed and expected.shape is None and expected.rows <= MOST_VALUES_OF_A_ROW:
+        raise UnprovenAnswerError(
+            f"the list for the last {expected.rows} rows may hold the values of one row: "
+            f"{error_pages.shown(reader.opening)}",
             sent=expected.rows,
             opening=reader.opening,
         )
