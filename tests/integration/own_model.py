@@ -25,8 +25,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         rows = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
         try:
-            lines = list(map(self._scored, rows))
-            self._send("".join(lines[::-1] if REVERSED else lines).encode())
+            self._send("".join(map(self._scored, rows)).encode())
         except ValueError as exc:
             # As web frameworks do with an exception that nobody handles.
             self._send(f"Internal Server Error: {exc}".encode(), status=500)
@@ -52,8 +51,6 @@ class Handler(BaseHTTPRequestHandler):
 data = Path(os.environ["SM_MODEL_DIR"]) / "weight.txt"
 WEIGHT = float(data.read_text()) if data.exists() else 1.0
 OFFSET = float(Path("offset.txt").read_text()) if Path("offset.txt").exists() else 0.0
-REVERSED = Path("reversed.txt").exists()
-"""True if the server answers the rows in reverse order."""
 port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
 wrong = os.environ.get("WRONG")
 print(f"own model: weight {WEIGHT}, offset {OFFSET}, in {Path.cwd()}", flush=True)

@@ -9,16 +9,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from tailrace import Tailrace
+from tailrace_core.jobs.model import JobState
 from tailrace_local.control.workspace import Workspace
+from tailrace_local.state_directory import StateDirectory
+from tailrace_local.testing import RunningCloud
+from tests.fakes.misbehaving_model import HEADER, double
+from tests.faults.deployed.cloud_driver import CloudDriver
+from tests.faults.poison import MAX_EXTRA_RATIO, split_tree_nodes
+from tests.misbehaviours import MISBEHAVIOURS, Misbehaviour
 from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
 
 SERVER = Path(__file__).parents[1] / "own_model.py"
+MISBEHAVING = Path(__file__).parents[2] / "fakes" / "misbehaving_model.py"
 NAN500 = "id,a,b,c,d\n1,5.1,3.5,1.4,0.2\n2,nan,3.0,1.4,0.2\n3,4.7,3.2,1.3,0.2\n"
 """Three rows in one chunk, of which the model answers every request with the second with 500."""
 TAILRACE = Path(sys.executable).with_name("tailrace")
@@ -44,12 +54,15 @@ class Desk:
         assert (done.returncode != 0) is fails, done.stderr
         return done
 
+    def environment(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.tailrace("local", "env", "--json").stdout)
+        return found
+
     def scored(self, *options: str) -> list[str]:
-        environment = json.loads(self.tailrace("local", "env", "--json").stdout)
         out = self.folder / "scored.csv"
         out.unlink(missing_ok=True)
         submit = ("submit", "rows.csv", "--stack", "tailrace", "--keep", "id", "--output", str(out), *options)
-        self.tailrace(*submit, **environment)
+        self.tailrace(*submit, **self.environment())
         return out.read_text().splitlines()
 
 
@@ -84,7 +97,7 @@ def test_two_commands_score_a_file_with_ones_own_model_and_a_third_takes_changed
 
 def test_a_row_that_the_model_answers_with_500_is_rejected_and_the_others_are_scored(desk: Desk) -> None:
     desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
-    environment = json.loads(desk.tailrace("local", "env", "--json").stdout)
+    environment = desk.environment()
     (desk.folder / "nan500.csv").write_text(NAN500)
     submit = ("submit", "nan500.csv", "--stack", "tailrace", "--keep", "id")
     scored = desk.tailrace(*submit, "--output", "nan.csv", fails=True, **environment)
@@ -102,7 +115,7 @@ def test_a_row_that_the_model_answers_with_500_is_rejected_and_the_others_are_sc
 
 def test_a_job_that_does_not_wait_for_an_operator_fails_with_what_the_model_said(desk: Desk) -> None:
     desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
-    environment = json.loads(desk.tailrace("local", "env", "--json").stdout)
+    environment = desk.environment()
     (desk.folder / "nan.csv").write_text("id,a\n1,nan\n")
     failed = desk.tailrace(
         *("submit", "nan.csv", "--stack", "tailrace", "--keep", "id", "--wait", "--on-parked", "fail", "--json"),
@@ -111,17 +124,6 @@ def test_a_job_that_does_not_wait_for_an_operator_fails_with_what_the_model_said
     )
     assert failed.returncode == 4, failed.stderr
     assert "need an operator" in json.loads(failed.stdout)["reason"]
-
-
-def test_a_server_that_answers_in_reverse_order_is_found_out_by_canaries_only(desk: Desk) -> None:
-    (desk.folder / "offset.txt").write_text("0")
-    (desk.folder / "reversed.txt").touch()
-    (desk.folder / "rows.csv").write_text("id,a,b\n" + "".join(f"r{row},{row},0\n" for row in range(6)))
-    desk.tailrace("local", "model", "restart")
-
-    right = ["id,prediction", *(f"r{row},{3 * row}" for row in range(6))]
-    assert desk.scored("--canaries", "2") == right
-    assert desk.scored() == ["id,prediction", *(f"r{row},{3 * (5 - row)}" for row in range(6))]
 
 
 @pytest.mark.parametrize(
@@ -141,3 +143,94 @@ def test_options_that_cannot_work_are_refused_before_anything_starts(
     refused = other.tailrace("local", "up", *arguments, fails=True)
     assert message in refused.stderr
     assert not other.state.exists()
+
+
+@dataclass(frozen=True)
+class Misbehaving:
+    """The cloud with a model that misbehaves as each row says, and a job for each misbehaviour."""
+
+    driver: CloudDriver
+    jobs: dict[str, str]
+    log: Path
+
+    def requests(self, behaviour: str) -> int:
+        """Return how many requests with the behaviour the model had."""
+        return sum(line.startswith(f"{behaviour} ") for line in self.log.read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def misbehaving(desk: Desk) -> Iterator[Misbehaving]:
+    shutil.copy(MISBEHAVING, desk.folder / "serve.py")
+    desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
+    desk.tailrace("local", "model", "restart")
+    facts = StateDirectory(desk.state).read_facts()
+    assert facts is not None
+    cloud = RunningCloud(facts)
+    with Tailrace(facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
+        jobs = {name: _submitted(client, desk.folder, case) for name, case in MISBEHAVIOURS.items()}
+        yield Misbehaving(CloudDriver(cloud, client), jobs, desk.folder / "requests.txt")
+
+
+def _submitted(client: Tailrace, folder: Path, case: Misbehaviour) -> str:
+    rows = "".join(f"{case.behaviour},{value}\n" for value in case.values)
+    source = folder / "misbehaving.csv"
+    source.write_text(f"{HEADER}\n{rows}")
+    return client.submit(str(source), chunk_rows=case.chunk_rows, **case.options).job_id
+
+
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+def test_a_misbehaving_server_has_the_right_outcome(misbehaving: Misbehaving, name: str) -> None:
+    case, job_id, client = MISBEHAVIOURS[name], misbehaving.jobs[name], misbehaving.driver.client
+    job = client.wait(job_id, timeout_s=150)
+
+    if case.predicted is None:
+        assert (job.state, job.rows_scored) == (JobState.FAILED, 0)
+        assert case.said in (job.reason or "")
+        assert all(case.said in each.reason for each in client.rejects(job_id))
+    else:
+        assert job.state is JobState.COMPLETED
+        scored = BytesIO()
+        client.download(job_id, scored)
+        assert scored.getvalue().decode().splitlines()[1:] == case.expected
+    if case.requests is not None:
+        assert misbehaving.requests(case.behaviour) == case.requests
+
+
+def test_an_error_for_every_request_ends_the_command_with_exit_code_4_and_the_models_words(
+    desk: Desk, misbehaving: Misbehaving
+) -> None:
+    job_id = misbehaving.jobs["an error for every request"]
+    failed = desk.tailrace("wait", job_id, "--stack", "tailrace", fails=True, **desk.environment())
+    assert failed.returncode == 4
+    assert "CUDA out of memory" in failed.stdout + failed.stderr
+
+
+ROWS, RUN, CHUNK_ROWS = 10_000, 10, 500
+BAD = [row for first in range(7, ROWS - RUN, ROWS * RUN // 300) for row in range(first, first + RUN)]
+"""Three per cent of the rows, in runs, as where a sensor failed."""
+
+
+def test_of_ten_thousand_rows_three_per_cent_bad_ones_cost_as_many_requests_as_the_split_trees_have_nodes(
+    desk: Desk, misbehaving: Misbehaving
+) -> None:
+    bad = frozenset(BAD)
+    values = ["NA" if row in bad else str(row) for row in range(ROWS)]
+    rows = "".join(f"r{row},well,{value}\n" for row, value in enumerate(values))
+    (desk.folder / "missing.csv").write_text(f"id,{HEADER}\n{rows}")
+
+    submit = ("submit", "missing.csv", "--stack", "tailrace", "--keep", "id", "--chunk-rows", str(CHUNK_ROWS))
+    done = desk.tailrace(*submit, "--output", "missing.out.csv", fails=True, **desk.environment())
+
+    assert done.returncode == 3, done.stderr
+    assert "--na NA" in done.stderr
+    expected = [f"r{row}," + ("" if row in bad else double(value)) for row, value in enumerate(values)]
+    assert (desk.folder / "missing.out.csv").read_text().splitlines()[1:] == expected
+    job_id = done.stdout.split()[0]
+    assert [each.row for each in misbehaving.driver.client.rejects(job_id)] == BAD
+    # Each chunk that ever was, split or not, is a node.
+    chunks = misbehaving.driver.chunks(job_id)
+    requests = misbehaving.requests("well")
+    nodes = sum(split_tree_nodes(BAD, first, CHUNK_ROWS) for first in range(0, ROWS, CHUNK_ROWS))
+    print(f"{len(BAD)} bad rows in {ROWS}: {requests} requests, {len(chunks)} chunks, {nodes} nodes by halving alone")
+    assert requests == len(chunks) == sum(each.attempt for each in chunks)
+    assert requests <= MAX_EXTRA_RATIO * nodes
