@@ -231,6 +231,27 @@ def test_what_needs_a_person_is_parked_with_everything_needed_to_decide() -> Non
     assert (found.parked, found.state, found.due_at) == (True, ChunkState.OPEN, None)
 
 
+@pytest.mark.parametrize("rows", [[b"1"], [b"1", b"2"]])
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        ("Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied; …)", Outcome.PARKED),
+        ("The specified key does not exist. (Service: Amazon S3; Status Code: 404; …)", Outcome.PARKED),
+        ("x (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException; …)", Outcome.PARKED),
+        ("Rate exceeded (Service: AWSLogs; Status Code: 400; Error Code: ThrottlingException; …)", Outcome.RETRYING),
+        ("The container did not specify the required Content-Length header", Outcome.PARKED),
+    ],
+)
+def test_a_refusal_of_aws_rejects_and_splits_nothing(reason: str, outcome: Outcome, rows: list[bytes]) -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=1)
+    scored_another(bench, 10)
+    chunk = bench.add_chunk(0, rows)
+
+    assert bench.failures.handle(bench.failure(chunk, reason)) is outcome
+    assert (bench.job().rows_rejected, bench.job().splits_spent) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "reason",
     [

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
-from tests.integration.core.ledgers.examples import JOB, NOW, T, chunk_of, in_window, known, scored, started, waiting
-
-
-def race(attempts: int, act: Callable[[int], T]) -> list[T]:
-    """Run ``act`` in ``attempts`` threads at the same moment; return their results."""
-    barrier, outcomes = threading.Barrier(attempts, timeout=30), list[T]()
-
-    def one(index: int) -> None:
-        barrier.wait()
-        outcomes.append(act(index))
-
-    threads = [threading.Thread(target=one, args=(index,)) for index in range(attempts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(outcomes) == attempts
-    return outcomes
+from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, in_window, known, scored, started, waiting
+from tests.integration.core.ledgers.racing import race
 
 
 def test_of_many_settlers_one_wins(ledger: Ledger) -> None:
