@@ -38,6 +38,7 @@ class Invariants:
     def __init__(self, table: DynamoDb) -> None:
         self._table = table
         self._jobs: dict[str, Job] = {}
+        self._decoded: dict[str, tuple[Item, Job]] = {}
         self._chunks: dict[tuple[str, str], tuple[Item, ChunkSnapshot]] = {}
         self._settings: dict[str, JobSettings] = {}
         self.checks = 0
@@ -47,6 +48,7 @@ class Invariants:
     def copy_from(self, other: Invariants) -> None:
         """Take over what another checker has seen."""
         self._jobs = dict(other._jobs)
+        self._decoded = dict(other._decoded)
         self._chunks = dict(other._chunks)
         self._settings = dict(other._settings)
         self.checks = other.checks
@@ -60,7 +62,7 @@ class Invariants:
     def _check_job(self, job_id: str) -> None:
         self.checks += 1
         names = self._table.names(job_id)
-        job, before = items.job_from_item(self._table.items[job_id, items.JOB]), self._jobs.get(job_id)
+        job, before = self._job(job_id), self._jobs.get(job_id)
         self._states(job)
         leaves: list[RowRange] = []
         waiting: list[RowRange] = []
@@ -123,6 +125,13 @@ class Invariants:
             stored = self._table.items[job_id, items.SETTINGS]["settings"]["S"]
             self._settings[job_id] = JobSettings.model_validate_json(stored)
         return self._settings[job_id]
+
+    def _job(self, job_id: str) -> Job:
+        item = self._table.items[job_id, items.JOB]
+        known = self._decoded.get(job_id)
+        if known is None or known[0] is not item:
+            known = self._decoded[job_id] = item, items.job_from_item(item)
+        return known[1]
 
     def _chunk(self, job_id: str, name: str) -> ChunkSnapshot:
         item = self._table.items[job_id, name]

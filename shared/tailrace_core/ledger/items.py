@@ -49,13 +49,14 @@ def encode_value(value: Any) -> dict[str, Any]:
 
 def decode_item(item: dict[str, Any]) -> dict[str, Any]:
     """Decode an item to plain values."""
-    return {name: _plain(*next(iter(typed.items()))) for name, typed in item.items()}
+    # Each value is a pair of type and text; this is the fastest way to take it apart.
+    return {
+        name: _number(value) if kind == "N" else value for name, typed in item.items() for kind, value in typed.items()
+    }
 
 
-def _plain(kind: str, value: Any) -> Any:
-    if kind != "N":
-        return value
-    return int(value) if value.lstrip("-").isdigit() else float(value)
+def _number(text: str) -> int | float:
+    return int(text) if text.isdecimal() or text.lstrip("-").isdecimal() else float(text)
 
 
 def encode_item(values: dict[str, Any]) -> dict[str, Any]:
