@@ -5,6 +5,8 @@ These tests ignore the time it takes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -26,6 +28,13 @@ def result(name: str, ratio: float) -> results.Result:
     return results.Result(name=name, ratio=ratio, bar=1, holds=True, ours=ratio, theirs=1, unit="s", note="")
 
 
+@pytest.fixture(scope="module")
+def kept() -> Iterator[ExitStack]:
+    """Keep what the benchmarks share, such as a deployed cloud, until the last of them has run."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.mark.parametrize(
     "benchmark",
     [
@@ -33,8 +42,8 @@ def result(name: str, ratio: float) -> results.Result:
         for each in BENCHMARKS
     ],
 )
-def test_all_contestants_come_to_the_same_and_give_every_figure(benchmark: Benchmark) -> None:
-    with benchmark.contest(TINY) as contest:
+def test_all_contestants_come_to_the_same_and_give_every_figure(benchmark: Benchmark, kept: ExitStack) -> None:
+    with benchmark.contest(replace(TINY, kept=kept)) as contest:
         measured = rounds.medians(contest, TINY.rounds, print)
     for result in results.results(benchmark, measured):
         assert result.ours > 0

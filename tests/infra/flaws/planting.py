@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,39 @@ class Flaw:
 
     def deployment(self) -> Deployment:
         """The deployment with the flaw in it."""
-        template = self.site.scenario.template(self.site.path).copy()
-        self.plant(template)
-        return Deployment(self.name, self.site.scenario, {self.site.path: template})
+        return planted(self.name, (self,))
+
+    def changed(self) -> set[str]:
+        """The logical ids of the resources that the flaw changes or adds; none if it removes some."""
+        before = self.site.scenario.template(self.site.path).body["Resources"]
+        after = self.deployment().template(self.site.path).body["Resources"]
+        return {name for name, resource in after.items() if before.get(name) != resource}
+
+
+def planted(name: str, flaws: Sequence[Flaw]) -> Deployment:
+    """Return a deployment with several flaws of one site in it."""
+    (site,) = {flaw.site for flaw in flaws}
+    template = site.scenario.template(site.path).copy()
+    for flaw in flaws:
+        flaw.plant(template)
+    return Deployment(name, site.scenario, {site.path: template})
+
+
+def together(flaws: Iterable[Flaw]) -> Iterator[tuple[Flaw, ...]]:
+    """Group flaws that one deployment can hold: of one site, each under a rule and on resources of its own.
+
+    What a flaw removes cannot be reported by its name: such a flaw stays alone.
+    """
+    groups: list[list[Flaw]] = []
+    for flaw in flaws:
+        for group in groups:
+            apart = all(flaw.rule != other.rule and not flaw.changed() & other.changed() for other in group)
+            if group[0].site == flaw.site and apart and flaw.changed() and group[0].changed():
+                group.append(flaw)
+                break
+        else:
+            groups.append([flaw])
+    return map(tuple, groups)
 
 
 def caught(by: str, site: Site, flaws: Mapping[str, Plant]) -> Iterator[Flaw]:
