@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tailrace_local.sagemaker import FaultHooks
+from tests.moto_server import moto_server
 
 from .cloud import Lab, RunningEmulator, settings
 
@@ -18,11 +18,8 @@ def aws_url() -> Iterator[str]:
     if url := os.environ.get("TAILRACE_TEST_AWS_ENDPOINT_URL"):
         yield url  # another emulator than moto, which somebody runs
         return
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture
