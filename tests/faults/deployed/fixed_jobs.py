@@ -30,7 +30,7 @@ live."""
 class Trouble(StrEnum):
     """Trouble of a job."""
 
-    SCATTERED = "50 bad rows in 50,000"
+    SCATTERED = "20 bad rows in 20,000"
     POISON = "every row is bad"
     UNHEARD = "every notification is lost"
     DOWN = "the endpoint does not answer"
@@ -108,7 +108,7 @@ class FixedJobs:
 def _input(trouble: Trouble, seed: int) -> tuple[DemandInput, int]:
     match trouble:
         case Trouble.SCATTERED:
-            return _demand(50_000, seed, random.Random(seed).sample(range(50_000), 50)), 5_000
+            return _demand(20_000, seed, random.Random(seed).sample(range(20_000), 20)), 2_000
         case Trouble.POISON:
             return _demand(400, seed, range(400)), 100
         case Trouble.UNHEARD:
