@@ -1,6 +1,6 @@
 # Everything starts here: `make demo`, `make test`, `make check`. Each target sets up what it needs by itself.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 LOCKS := dev uv cloud lambda sam awscli model bench examples checks node
@@ -70,7 +70,7 @@ check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## check f
 	$(BIN)/python -m tests.infra.gate
 
 .PHONY: test
-test: setup ## run all tests but the benchmarks, the deployed local cloud included (WORKERS=2)
+test: setup ## run all tests but the benchmarks, the deployed local cloud included (WORKERS=3)
 	$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-unit

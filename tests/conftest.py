@@ -1,4 +1,4 @@
-"""Set-up of all tests: the same examples in every run of CI, and one local cloud at a time."""
+"""Set-up of all tests: the same examples in every run of CI, and two local clouds at a time."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ settings.register_profile(
 settings.load_profile("tailrace")
 
 
-CLOUD = tuple(
-    f"tests/{folder}/"
-    for folder in (
-        "benchmarks",
-        "faults/deployed",
-        "integration/access",
-        "integration/deployment",
-        "integration/local",
-        "integration/pipeline",
-    )
+CLOUDS = (
+    ("tests/faults/deployed/", "tests/integration/access/", "tests/benchmarks/"),
+    ("tests/integration/deployment/", "tests/integration/local/", "tests/integration/pipeline/"),
 )
-"""Folders whose tests share a cloud, one for each folder."""
+"""Folders whose tests share a cloud, one for each folder, in two halves that take about as long."""
 
 
-class OneCloudAtATime(LoadScopeScheduling):  # type: ignore[misc]  # without types
-    """With several workers, give all tests that share a cloud to one of them, and each other file to any.
+def half_of(nodeid: str) -> int | None:
+    """Return the half of the tests with a cloud to which a test belongs; None for the others."""
+    return next((half for half, folders in enumerate(CLOUDS) if nodeid.startswith(folders)), None)
 
-    Two clouds at once would only take the processors from each other.
+
+class TwoCloudsAtATime(LoadScopeScheduling):  # type: ignore[misc]  # without types
+    """With several workers, give each half of the tests with a cloud to one, and each other file to any.
+
+    These tests wait for half of their time. More than two clouds at once would only take the
+    processors from each other.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "cloud" if nodeid.startswith(CLOUD) else nodeid.partition("::")[0]
+        half = half_of(nodeid)
+        return nodeid.partition("::")[0] if half is None else f"clouds {half}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return OneCloudAtATime(config, log)
+    return TwoCloudsAtATime(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that share a cloud first, because they take longest."""
-    strays = [item.nodeid for item in items if item.get_closest_marker("cloud") and not item.nodeid.startswith(CLOUD)]
+    strays = [item.nodeid for item in items if item.get_closest_marker("cloud") and half_of(item.nodeid) is None]
     if strays:
-        raise pytest.UsageError(f"add the folder to CLOUD in tests/conftest.py: {strays[0]} shares a cloud")
-    items.sort(key=lambda item: not item.nodeid.startswith(CLOUD))
+        raise pytest.UsageError(f"add the folder to CLOUDS in tests/conftest.py: {strays[0]} shares a cloud")
+    items.sort(key=lambda item: len(CLOUDS) if (half := half_of(item.nodeid)) is None else half)

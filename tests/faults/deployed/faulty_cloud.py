@@ -17,7 +17,7 @@ from tests.faults.deployed.queues import Queues
 HIDDEN_S = 10
 """Visibility timeout of the functions' queues, in seconds: how long the message of a killed
 function stays hidden."""
-WORKERS = 3
+WORKERS = 2
 """Most workers of each function: a fault plan restarts all of them, and two cores suffice for no
 more."""
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
