@@ -107,6 +107,8 @@ class RandomRun:
         sim.drain()
         self._check_sent(sim)
         job, data = sim.job(job_id), self._with_not_isolated(sim, job_id)
+        may_park = self.options.on_parked is OnParked.WAIT
+        assert may_park or not job.times_parked, f"it was to fail, and not to park: {job}"
         return sim, check(sim, job_id, data, expected=job.state if job.state in self.ends else None)
 
     def _with_not_isolated(self, sim: Simulation, job_id: str) -> Dataset:

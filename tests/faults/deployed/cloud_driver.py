@@ -52,9 +52,10 @@ class CloudDriver:
         return list(self.ledger.chunks(job_id))
 
     def age(self, job_id: str, seconds: float) -> None:
-        """Age the job by ``seconds``, together with its open chunks and their invocations."""
+        """Age the job by ``seconds``, with its control, its open chunks and their invocations."""
         due = {":s": seconds}
-        self._update(job_item_key(job_id), "SET due_at = due_at - :s", "attribute_exists(due_at)", due)
+        for name in ("due_at", "controlled_at"):
+            self._update(job_item_key(job_id), f"SET {name} = {name} - :s", f"attribute_exists({name})", due)
         for chunk in self.chunks(job_id):
             if chunk.state is not ChunkState.OPEN or chunk.due_at is None:
                 continue

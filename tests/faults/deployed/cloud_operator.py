@@ -40,11 +40,20 @@ class CloudOperator:
             self.done[each.action] += 1
             parked = each.parked
             if each.action == "left" and parked.status is ParkedStatus.PARKED and parked.redrives >= MAX_REDRIVES:
-                self._give_up(ParkedChunkId(parked.job_id, parked.range))
+                self._decide(ParkedChunkId(parked.job_id, parked.range))
 
-    def _give_up(self, name: ParkedChunkId) -> None:
+    def hurry(self, job_id: str) -> None:
+        """Make all queued attempts of a job at once."""
+        self.done["hurried"] += sum(1 for _ in self.client.operations.redriving.hurry_all(job_id, confirmed=True))
+
+    def _decide(self, name: ParkedChunkId) -> None:
+        """Discard a row that was redriven often; others of a chunk may be good."""
+        alone, redriving = name.range.rows == 1, self.client.operations.redriving
         try:
-            self.client.operations.redriving.discard(name)
+            if alone:
+                redriving.discard(name)
+            else:
+                redriving.redrive(name, force=True)
         except InputError:
             return  # it was settled meanwhile
-        self.done["discarded"] += 1
+        self.done["discarded" if alone else "forced"] += 1

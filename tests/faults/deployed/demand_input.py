@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -18,6 +18,12 @@ class Flaw(Enum):
     """Flaw of a row."""
 
     PRICE = "a price that the model cannot read"
+    MISSING = "a missing price"
+    CRASH = "makes the container answer 500"
+    ERROR_OBJECT = "makes it answer an error in JSON, with status 200"
+    ERROR_PAGE = "makes it answer a page of HTML, with status 200"
+    ERROR_TEXT = "makes it answer a line of an error's text, with status 200"
+    NUL_BYTES = "makes it answer NUL bytes, with status 200"
     RAGGED = "a field too many"
     COMMENT = "begins as a comment does"
     NUL = "a NUL byte"
@@ -25,6 +31,19 @@ class Flaw(Enum):
     HEADER = "the header once more"
 
 
+class Disorder(Enum):
+    """Word in a good row that moves the lines of an answer; a row alone is answered rightly."""
+
+    REVERSED = "Reversed"
+    ROTATED = "Rotated"
+    DOUBLED = "Doubled"
+
+
+ANSWERS = (Flaw.CRASH, Flaw.ERROR_OBJECT, Flaw.ERROR_PAGE, Flaw.ERROR_TEXT, Flaw.NUL_BYTES)
+"""Flaws that a fault plan turns into an answer: it finds their names in the rows."""
+SUBCATEGORY, PRICE = 2, 4
+"""Indices of columns of the model."""
+_PRICES = {Flaw.PRICE: "cheap", Flaw.MISSING: "NA"}
 IN_PREFLIGHT = (Flaw.RAGGED, Flaw.COMMENT, Flaw.NUL, Flaw.BLANK, Flaw.HEADER)
 """Flaws of rows that the producer rejects before sending."""
 
@@ -54,6 +73,8 @@ class DemandInput:
     flaws: Mapping[int, Flaw]
     keyed: bool = False
     header: HeaderPolicy = HeaderPolicy.STRIP
+    disorders: Mapping[int, Disorder] = field(default_factory=dict)
+    """Rows that hold such a word; none of them has a flaw."""
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -66,12 +87,16 @@ class DemandInput:
         head = () if self.header is HeaderPolicy.NONE else (self._header,)
         return b"".join(record + b"\n" for record in (*head, *self._records()))
 
-    def scored(self, model_url: str) -> Scored:
-        """Build the expected result by asking the model server itself about the good rows."""
-        good = [number for number in range(len(self.rows)) if number not in self.flaws]
-        answers = dict(zip(good, ask_model(model_url, [self.rows[number] for number in good]), strict=True))
+    def scored(self, model_url: str, refused: Collection[int] = ()) -> Scored:
+        """Build the expected result by asking the model server itself about the good rows.
+
+        ``refused``: further rows that have to be rejected.
+        """
+        bad = {*self.flaws, *refused}
+        good = [number for number in range(len(self.rows)) if number not in bad]
+        answers = dict(zip(good, ask_model(model_url, [self._row(number) for number in good]), strict=True))
         lines = (
-            Line(record, self._line(number, record, answers.get(number, "")), number in self.flaws)
+            Line(record, self._line(number, record, answers.get(number, "")), number in bad)
             for number, record in enumerate(self._records())
         )
         return Scored(tuple(lines), ",".join((*self.keep, "prediction")).encode())
@@ -80,13 +105,21 @@ class DemandInput:
     def _header(self) -> bytes:
         return ",".join((*((KEY,) if self.keyed else ()), *COLUMNS)).encode()
 
+    def _row(self, number: int) -> Row:
+        row = list(self.rows[number])
+        flaw, disorder = self.flaws.get(number), self.disorders.get(number)
+        if disorder is not None:
+            row[SUBCATEGORY] = disorder.value
+        if flaw in ANSWERS:
+            row[SUBCATEGORY] = flaw.name
+        if flaw in _PRICES:
+            row[PRICE] = _PRICES[flaw]
+        return row
+
     def _records(self) -> Iterable[bytes]:
-        for number, row in enumerate(self.rows):
-            fields = [*([f"k{number}"] if self.keyed else ()), *row]
-            flaw = self.flaws.get(number)
-            if flaw is Flaw.PRICE:
-                fields[-4] = "cheap"
-            yield self._flawed(csv_bytes([fields], header=None).removesuffix(b"\n"), flaw)
+        for number in range(len(self.rows)):
+            fields = [*([f"k{number}"] if self.keyed else ()), *self._row(number)]
+            yield self._flawed(csv_bytes([fields], header=None).removesuffix(b"\n"), self.flaws.get(number))
 
     def _flawed(self, record: bytes, flaw: Flaw | None) -> bytes:
         match flaw:

@@ -65,5 +65,8 @@ def _command(driver: CloudDriver, job: RandomJob, key: str) -> list[str]:
         *("--header", options.header, "--chunk-rows", str(options.chunk_rows), "--window", str(options.window)),
         *(("--keep", ",".join(job.input.keep)) if job.input.keep else ()),
         *(("--max-rejects", str(options.max_rejects)) if options.max_rejects is not None else ()),
+        *(("--split-budget", str(options.split_budget)) if options.split_budget is not None else ()),
+        *(("--na", ",".join(options.na)) if options.na else ()),
+        *("--canaries", str(options.canaries), "--on-parked", options.on_parked),
         *("--concurrency", "1"),
     ]

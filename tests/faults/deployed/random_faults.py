@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tailrace_local.control.fault_admin import CloudFaultPlan
+from tests.faults.deployed.demand_input import Disorder, Flaw
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
 
 _FIRST = {"inference_id": r"\.1$"}
@@ -23,6 +24,31 @@ least two were sent."""
 def rule(what: str | dict[str, Any], **when: Any) -> dict[str, Any]:
     """Build a rule of a plan; ``what`` is a fault or only its kind."""
     return {"when": when, "do": {"kind": what} if isinstance(what, str) else what}
+
+
+_PAGES = {
+    Flaw.ERROR_OBJECT: '{"error": "CUDA out of memory. Tried to allocate 2 GiB"}',
+    Flaw.ERROR_PAGE: "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    Flaw.ERROR_TEXT: "RuntimeError: CUDA out of memory",
+    Flaw.NUL_BYTES: "\0\0\0\0",
+}
+_ORDERS = {Disorder.REVERSED: "reverse", Disorder.ROTATED: "rotate", Disorder.DOUBLED: "double_middle"}
+
+
+def with_words_of_rows(plan: CloudFaultPlan) -> CloudFaultPlan:
+    """Add the rules for rows that determine the answer to their request (`demand_input`)."""
+    rules = [
+        rule({"kind": "status", "status": 500}, row=Flaw.CRASH.name),
+        *(
+            rule({"kind": "spoil_output", "how": "replace", "text": text}, row=flaw.name)
+            for flaw, text in _PAGES.items()
+        ),
+        *(rule({"kind": "spoil_output", "how": how}, row=disorder.value) for disorder, how in _ORDERS.items()),
+    ]
+    made = CloudFaultPlan.model_validate({"sagemaker": {"rules": rules}}).sagemaker.rules
+    return plan.model_copy(
+        update={"sagemaker": plan.sagemaker.model_copy(update={"rules": (*plan.sagemaker.rules, *made)})}
+    )
 
 
 def random_plan(source: random.Random, *, header_repeated: bool) -> CloudFaultPlan:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.jobs.model import Job
+from tailrace_core.jobs.model import Job, OnParked
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.faults.deployed.cloud_driver import SIX_HOURS_S, Aging, CloudDriver, polling
 from tests.faults.deployed.cloud_operator import CloudOperator
@@ -20,8 +20,9 @@ from tests.faults.deployed.faulty_cloud import HIDDEN_S, plan_cleared
 from tests.faults.deployed.outcomes import check
 from tests.faults.deployed.producers import kill_while_submitting, submit
 from tests.faults.deployed.queues import Queues
-from tests.faults.deployed.random_faults import random_plan
+from tests.faults.deployed.random_faults import random_plan, with_words_of_rows
 from tests.faults.deployed.random_jobs import Interruption, RandomJob
+from tests.faults.expectation import not_isolated_rows
 from tests.faults.verdict import Report
 
 SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
@@ -67,11 +68,12 @@ class RoundRunner:
         self.totals: Counter[str] = Counter()
         self._folder = folder
         self._files = 0
+        self._hurried: Counter[str] = Counter()
 
     def play(self, played: Round) -> list[Report]:
         """Play a round; raise AssertionError if a job ends wrongly, or something is left behind."""
         with plan_cleared(self.admin):
-            self.admin.set(played.plan)
+            self.admin.set(with_words_of_rows(played.plan))
             job_ids = [self._submit(job) for job in played.jobs]
             by_id = dict(zip(job_ids, played.jobs, strict=True))
             self.driver.until_final(
@@ -122,13 +124,23 @@ class RoundRunner:
             if drawn.interruption is Interruption.CANCELLED and settled >= drawn.interrupt_at and job.outcome is None:
                 self.driver.client.cancel(job.job_id)
                 self.totals["cancels"] += 1
+            if job.chunks_in_flight and self._hurried[job.job_id] < drawn.hurries:
+                self._hurried[job.job_id] += 1
+                self.operator.hurry(job.job_id)
 
     def _judge(self, job_id: str, drawn: RandomJob) -> Report:
-        state = self.driver.client.status(job_id).state
-        assert state in drawn.ends, f"{job_id} is {state}, may be {drawn.ends}"
-        scored = drawn.input.scored(self.driver.cloud.model_url)
-        report = check(self.driver, self.queues, job_id, scored, expected=state)
-        self.totals.update({"jobs": 1, f"jobs {state}": 1, **report.counts})
+        job, model_url = self.driver.client.status(job_id), self.driver.cloud.model_url
+        # Which rows the spent split budget costs depends on the order of events.
+        refused = not_isolated_rows(drawn.input.scored(model_url), self.driver.client.rejects(job_id))
+        assert not refused or not job.split_budget, f"{job_id}: rows {refused} were not isolated: {job}"
+        may_park = drawn.options.on_parked is OnParked.WAIT
+        assert may_park or not job.times_parked, f"{job_id} was to fail, and not to park: {job}"
+        ends = drawn.ends(len(drawn.input.flaws) + len(refused))
+        assert job.state in ends, f"{job_id} is {job.state} ({job.reason}), may be {ends}"
+        scored = drawn.input.scored(model_url, refused)
+        report = check(self.driver, self.queues, job_id, scored, expected=job.state)
+        self.totals.update({"jobs": 1, f"jobs {job.state}": 1, **report.counts, **drawn.drawn})
+        self.totals["not isolated"] += job.rows_not_isolated
         return report
 
     def _count_faults(self) -> None:
