@@ -152,7 +152,12 @@ class Boto3Connection:
         """The region or the address that is called, for messages."""
         if self._endpoint_url:
             return self._endpoint_url
-        return f"region {resolve_region(self._own_session(), self._region)}"
+        return f"region {self.region}"
+
+    @property
+    def region(self) -> str:
+        """The region that is called; empty when none is named."""
+        return resolve_region(self._own_session(), self._region) or ""
 
     def prepare(self, services: Sequence[str]) -> None:
         """Make the first client now, and the others in this order in a thread meanwhile.

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, ParamSpec, TextIO, cast
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, Protocol, TextIO, cast
 
 import typer
 
@@ -17,10 +17,13 @@ from tailrace.cli.exit_codes import of_error
 from tailrace.cli.hints import complete
 from tailrace.cli.printable import TerminalWriter, printable, printable_json, printable_lines
 from tailrace.cli.termination import TerminationError
+from tailrace_core.aws.calls import Call
 from tailrace_core.aws.errors import translate_exception
 from tailrace_core.errors import InputError, TailraceError
 
 if TYPE_CHECKING:
+    import boto3
+
     from tailrace.client import Tailrace
 
 P = ParamSpec("P")
@@ -47,29 +50,65 @@ class Target:
         }
 
 
+class AccountConnection(Protocol):
+    """A connection for single calls; errors are those of `tailrace_core.errors`."""
+
+    @property
+    def region(self) -> str:
+        """The region that is called; empty when none is named."""
+
+    def execute(self, call: Call) -> Any:
+        """Return the answer to a call."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
 def connect(target: Target) -> Tailrace:
     """Connect a client to the target.
 
     Raises:
         ConfigurationError: there is no such profile.
     """
-    import boto3  # noqa: PLC0415 - slow to import; plugins do not need it
-    import botocore.exceptions  # noqa: PLC0415 - the same
+    from tailrace.client import Tailrace  # noqa: PLC0415 - slow to import; plugins do not need it
 
-    from tailrace.aws.connections import with_remedy  # noqa: PLC0415 - the same
-    from tailrace.client import Tailrace  # noqa: PLC0415 - the same
-
-    try:
-        session = boto3.Session(profile_name=target.profile, region_name=target.region)
-    except botocore.exceptions.BotoCoreError as exc:
-        raise with_remedy(translate_exception(exc, "session")) from exc
     return Tailrace(
         target.stack or "",
-        session=session,
+        session=_session(target),
         endpoint_url=target.endpoint_url,
         region=target.region,
         concurrency=target.concurrency,
     )
+
+
+def reach(target: Target) -> AccountConnection:
+    """Connect to the target's account, for single calls whose answer a person waits for.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    from tailrace.aws.connections import INTERACTIVE_RETRIES, Boto3Connection  # noqa: PLC0415 - slow to import
+    from tailrace_core.aws.retrying import retrying  # noqa: PLC0415 - the same
+
+    return Boto3Connection(
+        session=_session(target),
+        endpoint_url=target.endpoint_url,
+        region=target.region,
+        concurrency=target.concurrency,
+        retry=lambda execute, policy: retrying(execute, policy=INTERACTIVE_RETRIES),  # noqa: ARG005 - another policy
+    )
+
+
+def _session(target: Target) -> boto3.Session:
+    import boto3  # noqa: PLC0415 - slow to import; plugins do not need it
+    import botocore.exceptions  # noqa: PLC0415 - the same
+
+    from tailrace.aws.connections import with_remedy  # noqa: PLC0415 - the same
+
+    try:
+        return boto3.Session(profile_name=target.profile, region_name=target.region)
+    except botocore.exceptions.BotoCoreError as exc:
+        raise with_remedy(translate_exception(exc, "session")) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +116,7 @@ class Environment:
     """The streams, the clock and the connection that commands use."""
 
     connect: Callable[[Target], Tailrace] = connect
+    reach: Callable[[Target], AccountConnection] = reach
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
