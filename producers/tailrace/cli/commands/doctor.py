@@ -113,7 +113,7 @@ def _report(environment: Environment, found: Iterable[Finding], *, json_: bool) 
     for finding in found:
         counts[finding.status] += 1
         if json_:
-            environment.put(job_reports.as_json(doctor_reports.fields(finding)))
+            environment.put_json(job_reports.as_json(doctor_reports.fields(finding)))
         else:
             environment.put(doctor_reports.text(finding))
     environment.say(", ".join(f"{count} {status}" for status, count in counts.items() if count))

@@ -14,6 +14,7 @@ from tests.faults import model
 from tests.faults.endpoint import Endpoint, Request
 from tests.faults.memory_aws import cloud as names
 from tests.faults.simulation import Simulation
+from tests.unit.producer.doctor.account import Account, Connection
 
 HOSTILE = "\x1b[2J\x9b31m\u202egpj.exe\u2066\u2028\x7f\r\nforged: line"
 """Clears the screen, colors by a C1 sequence, turns text around and begins a line of its own."""
@@ -99,7 +100,9 @@ class HostileStack:
         """Run a command, with standard output piped or on a terminal."""
         out = Screen() if terminal else io.BytesIO()
         err = io.StringIO()
-        environment = Environment(connect=self._connect, stdin=io.BytesIO(self.stdin), stdout=out, stderr=err)
+        environment = Environment(
+            connect=self._connect, reach=self._reach, stdin=io.BytesIO(self.stdin), stdout=out, stderr=err
+        )
         code = run([*arguments, "--stack", "stack"], environment)
         return Shown(code, out.getvalue(), err.getvalue())
 
@@ -107,3 +110,11 @@ class HostileStack:
         if self.errors:
             raise self.errors[0]
         return self.sim.producer("operator")[1]
+
+    def _reach(self, _: Target) -> Connection:
+        if self.errors:
+            raise self.errors[0]
+        account = Account()
+        account.endpoint |= {"EndpointStatus": "Failed", "FailureReason": HOSTILE}
+        account.answers["logs.get_log_events"] = lambda _: {"events": [{"message": HOSTILE}]}
+        return Connection(account)

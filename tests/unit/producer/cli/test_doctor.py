@@ -5,30 +5,12 @@ from __future__ import annotations
 import io
 import json
 from email.utils import formatdate
-from typing import Any
 
 import pytest
 
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
-from tailrace_core.aws.calls import Call
-from tests.unit.producer.doctor.account import Account, denied
-
-
-class Connection:
-    """A connection to an account that answers from memory."""
-
-    region = "eu-west-1"
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self.closed = False
-
-    def execute(self, call: Call) -> Any:
-        return self._account.execute(call)
-
-    def close(self) -> None:
-        self.closed = True
+from tests.unit.producer.doctor.account import Account, Connection, denied
 
 
 class Shell:

@@ -199,3 +199,19 @@ class Account:
         (dimension,) = asked["Dimensions"]
         values = self.metrics.get((asked["MetricName"], dimension["Value"]), [])
         return {"Datapoints": [{asked["Statistics"][0]: value} for value in values]}
+
+
+class Connection:
+    """A connection to an account that answers from memory."""
+
+    region = REGION
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.closed = False
+
+    def execute(self, call: Call) -> Any:
+        return self._account.execute(call)
+
+    def close(self) -> None:
+        self.closed = True
