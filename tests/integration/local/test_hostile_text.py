@@ -110,6 +110,11 @@ def test_json_holds_hostile_text_as_it_is(run: Callable[..., Shown], case: Case)
         assert any("\x1b[2J" in each for each in strings(values)) or not case.shows, shown.out
 
 
+def test_down_counts_processes_in_words(run: Callable[..., Shown]) -> None:
+    assert run("down").err.splitlines()[-1] == "the local cloud is down (1 process ended)"
+    assert run("down").err.splitlines()[-1] == "the local cloud is down"
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_errors_of_usage_are_escaped(run: Callable[..., Shown], name: str) -> None:
     for wrong in ((f"--{HOSTILE}",), (HOSTILE,) * 3):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tailrace.records.cutting import Limits, cut
 from tailrace.sources.source import Source
@@ -43,6 +47,28 @@ def test_a_large_file_comes_in_bounded_blocks_and_whole(tmp_path: Path) -> None:
         blocks = list(source.blocks())
     assert b"".join(blocks) == content
     assert max(map(len, blocks)) <= 1024 * 1024
+
+
+_DRY_RUN = """
+import resource, sys
+from tailrace.cli.application import run
+code = run(["submit", sys.argv[1], "--dry-run", "--json"])
+sys.exit(code or print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr))
+"""
+
+
+def test_a_dry_run_of_a_file_that_unpacks_to_400_mb_takes_bounded_memory(tmp_path: Path) -> None:
+    rows, size = 8_000, 50_000
+    packer = zstandard.ZstdCompressor(level=19).compressobj()
+    packed = packer.compress(b"x\n") + b"".join(packer.compress(b"a" * size + b"\n") for _ in range(rows))
+    (tmp_path / "bomb.csv.zst").write_bytes(packed + packer.flush())
+    assert (tmp_path / "bomb.csv.zst").stat().st_size < 200_000
+    done = subprocess.run(
+        [sys.executable, "-c", _DRY_RUN, str(tmp_path / "bomb.csv.zst")], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["rows"] == rows
+    peak_mb = int(done.stderr.splitlines()[-1])
+    assert peak_mb < 200
 
 
 def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:

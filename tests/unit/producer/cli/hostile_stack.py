@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
@@ -35,6 +36,20 @@ class HostileEndpoint(Endpoint):
         # Early in the reason, as tables show its beginning only.
         reason = said.reason.replace("See", f"{HOSTILE} See")
         return replace(said, reason=reason, body=said.body + HOSTILE.encode())
+
+
+@dataclass(frozen=True)
+class HostileOutputs:
+    """CloudFormation, which reports an output of a hostile name and value beside the stack's own."""
+
+    inner: Any
+
+    def describe_stacks(self, **params: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.inner.describe_stacks(**params)
+        answer["Stacks"][0]["Outputs"].append(
+            {"OutputKey": f"{HOSTILE}DeadLetterQueue", "OutputValue": f"{names.FAILED}-dead"}
+        )
+        return answer
 
 
 class Screen(io.BytesIO):
@@ -69,6 +84,7 @@ class HostileStack:
         sim = Simulation(operator=False)
         sim.endpoint = HostileEndpoint(sim.cloud)
         sim.cloud.add_service("sagemaker-runtime", sim.endpoint)
+        sim.cloud.add_service("cloudformation", HostileOutputs(sim.cloud.client("cloudformation")))
         return cls(sim, sim.submit_until_done(text, options, meanwhile=False))
 
     @classmethod

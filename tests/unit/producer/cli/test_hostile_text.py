@@ -78,7 +78,7 @@ CASES: dict[str, list[Case]] = {
         Case("parked discard JOB 0-2 --reason TEXT --yes", _PARKED),
     ],
     "doctor": [Case("doctor", code=1)],
-    "dlq list": [Case("dlq list", _PARKED, shows=False)],
+    "dlq list": [Case("dlq list", _PARKED)],
     "dlq peek": [Case("dlq peek failed", _PARKED), Case("dlq peek TEXT", _PARKED, code=2, json=False)],
     "dlq redrive": [
         Case("dlq redrive failed", _PARKED, shows=False),
@@ -161,7 +161,7 @@ def test_json_holds_hostile_text_as_it_is(run: Callable[..., Shown], case: Case)
     values = [json.loads(line) for line in piped.out.split(b"\n") if line]
     assert values == [json.loads(line) for line in screen.out.split(b"\n") if line]
     if case.shows and case.code in {0, 3}:
-        assert any("\x1b[2J\x9b31m\u202e" in each for each in strings(values)), piped.out
+        assert any("\x9b31m\u202egpj" in each for each in strings(values)), piped.out
 
 
 @pytest.mark.parametrize("case", [each for each in _ALL if each.data], ids=_id)

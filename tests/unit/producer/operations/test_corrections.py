@@ -31,6 +31,7 @@ def settings(header: HeaderPolicy) -> JobSettings:
         (HeaderPolicy.REPEAT, b"y,x\n1,2\n3,4\n", b"y,x\n1,2\n3,4\n"),
         (HeaderPolicy.REPEAT, b"y,x\r\n1,2\n3,4\n", b"y,x\n1,2\n3,4\n"),
         (HeaderPolicy.NONE, b'"a\nb",2\n3,4\n', b'"a\nb",2\n3,4\n'),
+        (HeaderPolicy.NONE, b'5" pipe,2\n6" pipe,4\n', b'5" pipe,2\n6" pipe,4\n'),
     ],
 )
 def test_as_many_rows_of_the_columns_sent_become_the_input(header: HeaderPolicy, given: bytes, expected: bytes) -> None:
