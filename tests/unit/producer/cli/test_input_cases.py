@@ -56,7 +56,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def of(record: bytes) -> bytes:
-    return model.prediction(record)
+    return model.USUAL.prediction(record)
 
 
 def test_a_quote_inside_a_field_carries_no_prediction_over_to_another_row(desk: Desk) -> None:
