@@ -15,6 +15,15 @@ from .clean_environment import CleanEnvironment
 
 ROOT = Path(__file__).parents[3]
 LOCAL = Path("infra", "local")
+_ASYNC = """
+import asyncio, tailrace
+
+async def list_jobs():
+    async with tailrace.AsyncTailrace("demo", region="eu-west-1") as client:
+        await client.jobs()
+
+asyncio.run(list_jobs())
+"""
 
 
 def build(folder: Path, source: Path, *names: str) -> Path:
@@ -90,10 +99,9 @@ def test_a_command_whose_extra_is_missing_names_it(client: Path, tmp_path: Path)
     command = library.run("tailrace", "status", "JOB")
     assert command.returncode == 1
     assert command.stderr == "tailrace: the command line needs the extra [cli]: pip install 'tailrace[cli]'\n"
-    code = "import asyncio, tailrace; asyncio.run(tailrace.AsyncTailrace('demo').__aenter__())"
-    asynchronous = library.run("python", "-c", code)
+    asynchronous = library.run("python", "-c", _ASYNC)
     assert asynchronous.returncode == 1
-    assert "tailrace[async]" in asynchronous.stderr
+    assert "tailrace[async]" in asynchronous.stderr.splitlines()[-1]
     environment = CleanEnvironment.make(tmp_path / "env", [Requirement("tailrace[cli]")], [client])
     (environment.folder / "rows.csv.zst").write_bytes(b"\x28\xb5\x2f\xfd\x00")
     for arguments in (("rows.csv.zst", "--dry-run"), ("rows.csv", "--output", "out.csv.zst", "--stack", "demo")):
