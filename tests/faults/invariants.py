@@ -108,6 +108,9 @@ class Invariants:
         assert job.chunks_waiting == len(waiting)
         assert job.chunks_in_flight == chunks[ChunkState.OPEN] - len(waiting)
         assert all(rows.first_row >= (job.waiting_from or 0) for rows in waiting), "a waiting chunk was passed over"
+        if job.state.accepts_results:
+            children = [rows for rows in waiting if job.frontier is None or rows.first_row < job.frontier]
+            assert job.children_waiting == len(children), "children are counted wrongly"
         window = self._window_of(job.job_id)
         most = 2 * window if job.state is JobState.SUBMITTING else window
         # The rest of a probe stays in the window, whether or not it is full.

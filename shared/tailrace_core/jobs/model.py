@@ -162,6 +162,11 @@ class Job:
     """Open chunks that were not started because the window is full."""
     waiting_from: int | None = None
     """No chunk before this row waits; None if none ever waited."""
+    frontier: int | None = None
+    """No chunk at or after this row was ever started; before it, only children of splits wait. None
+    until the producer has recorded a waiting chunk."""
+    children_waiting: int = 0
+    """Children of splits among the waiting chunks."""
     waiting_version: int = 0
     """Number of splits that left a waiting chunk; a claim needs the number that it has read."""
     probed: tuple[RowRange, ...] = ()

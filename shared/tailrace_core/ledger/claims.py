@@ -1,10 +1,12 @@
 """Claims: start the next waiting chunks, each by one caller, as far as the window has room.
 
-``waiting_from`` in the job's item is the row to search from, so that no claim reads chunks that
-earlier claims have passed. Each claim moves it in the transaction that starts the chunks. Of two
-callers that read the same value one wins; the other reads again. A split may add a waiting chunk
-anywhere behind that row: it changes ``waiting_version``, so that a claim that has not seen the new
-chunk does not pass over it.
+Two rows in the job's item say where to search, so that no claim reads chunks that earlier claims
+have passed. From ``frontier`` on, the producer's chunks wait, in order. Before it, only children of
+splits wait, as many as ``children_waiting``, none of them before ``waiting_from``. They come first.
+Each claim moves these in the transaction that starts the chunks. Of two callers that read the same
+job one wins; the other reads again. A split may add a waiting chunk anywhere before the frontier:
+it changes ``waiting_version``, so that a claim that has not seen the new chunk does not pass over
+it.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.window import MAX_CLAIMED, claimable_chunks
 from tailrace_core.ledger import items
-from tailrace_core.ledger.rules import started
+from tailrace_core.ledger.rules import claimed, started
 from tailrace_core.ledger.writes import WriteSteps
 
 _TRIES = 4
 """Lost races after which a caller gives up: the winners have filled the window."""
+_LATER_PAGE = 50
+"""Chunks in each page of a search but the first, which is usually enough."""
 
 
 class ClaimSteps(WriteSteps):
@@ -28,10 +32,14 @@ class ClaimSteps(WriteSteps):
 
     def claim(self, job: Job, window: int, due_at: float) -> Steps[list[Chunk]]:
         found: Job | None = job
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             if found is None or not (count := claimable_chunks(found, window)):
                 break
-            chunks = [started(chunk, found, due_at) for chunk in (yield from self._waiting(found, count))]
+            waiting = yield from self._waiting(found, count)
+            if not waiting and not left:
+                # Functions of this version and of an earlier one have split chunks of the job.
+                waiting = yield from self._search(found, count, 0)
+            chunks = [started(chunk, found, due_at) for chunk in waiting]
             if chunks and (yield from self._claim(found, window, chunks)):
                 return chunks
             found = yield from self.job(job.job_id)
@@ -42,30 +50,49 @@ class ClaimSteps(WriteSteps):
 
         They are fewer if others claimed some since ``job`` was read.
         """
+        first_row, frontier = job.waiting_from or 0, job.frontier
+        if frontier is None:
+            return (yield from self._search(job, count, first_row))
         found: list[Chunk] = []
-        after = None
+        if first_row < frontier:
+            # Functions of an earlier version do not count children.
+            children = min(count, job.children_waiting or count)
+            found = yield from self._search(job, children, first_row, frontier)
+        return found + (yield from self._search(job, count - len(found), frontier))
+
+    def _search(self, job: Job, count: int, first_row: int, end: int | None = None) -> Steps[list[Chunk]]:
+        """Find at most ``count`` waiting chunks from ``first_row`` on and before ``end``."""
+        found: list[Chunk] = []
+        after, limit = None, MAX_CLAIMED
         while len(found) < count:
-            page, after = yield from self.chunks_page(
-                job.job_id, after, first_row=job.waiting_from or 0, limit=MAX_CLAIMED
-            )
-            found += [chunk for chunk in page if chunk.waiting]
-            if not after:
+            page, after = yield from self.chunks_page(job.job_id, after, first_row=first_row, limit=limit)
+            within = [chunk for chunk in page if end is None or chunk.range.first_row < end]
+            found += [chunk for chunk in within if chunk.waiting]
+            if not after or len(within) < len(page):
                 break
+            limit = _LATER_PAGE
         return found[:count]
 
     def _claim(self, job: Job, window: int, chunks: Sequence[Chunk]) -> Steps[bool]:
         """Start the chunks if none was started since ``job`` was read and they still fit."""
+        following = claimed(job, chunks)
+        frontier = "" if job.frontier is None else ", frontier = :beyond"
         count = self._write(
             items.job_item_key(job.job_id),
-            "SET waiting_from = :next ADD chunks_in_flight :n, chunks_waiting :less",
+            f"SET waiting_from = :next, children_waiting = :children{frontier} "
+            "ADD chunks_in_flight :n, chunks_waiting :less",
             "#s IN (:submitting, :running) AND waiting_from = :from AND chunks_in_flight <= :most AND "
-            + ("waiting_version = :version" if job.waiting_version else "attribute_not_exists(waiting_version)"),
+            + ("waiting_version = :version" if job.waiting_version else "attribute_not_exists(waiting_version)")
+            + (" AND attribute_not_exists(frontier)" if job.frontier is None else " AND frontier = :frontier"),
             {
                 ":version": job.waiting_version,
                 ":submitting": JobState.SUBMITTING,
                 ":running": JobState.RUNNING,
                 ":from": job.waiting_from,
-                ":next": chunks[-1].range.end,
+                ":next": following.waiting_from,
+                ":frontier": job.frontier,
+                ":beyond": following.frontier,
+                ":children": following.children_waiting,
                 ":n": len(chunks),
                 ":less": -len(chunks),
                 ":most": window - len(chunks),

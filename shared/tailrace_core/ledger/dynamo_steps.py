@@ -149,7 +149,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         for chunk in chunks:
             rules.check_new(chunk)
         waiting = [chunk.range.first_row for chunk in chunks if chunk.waiting]
-        update = "SET waiting_from = if_not_exists(waiting_from, :row) " if waiting else ""
+        update = "SET waiting_from = if_not_exists(waiting_from, :row), frontier = if_not_exists(frontier, :row) "
         counters = {
             "chunks_waiting :waiting": len(waiting),
             "chunks_in_flight :flying": len(chunks) - len(waiting),
@@ -157,7 +157,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         }
         count = self._write(
             items.job_item_key(chunks[0].job_id),
-            update + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
+            (update if waiting else "") + "ADD " + ", ".join(counter for counter, number in counters.items() if number),
             "#s = :submitting",
             {
                 ":submitting": JobState.SUBMITTING,
@@ -295,7 +295,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             update += ", chunks_in_flight :more"
             condition += " AND chunks_in_flight < :window" if window else ""
         else:
-            update += ", chunks_waiting :more, waiting_version :more"
+            update += ", chunks_waiting :more, children_waiting :more, waiting_version :more"
             if front is not None and front <= row:
                 condition += " AND waiting_from <= :row"
             else:

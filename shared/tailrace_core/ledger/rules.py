@@ -149,17 +149,26 @@ def opened(job: Job, chunk: Chunk) -> Job:
     job = dataclasses.replace(job, split_budget=job.split_budget + chunk.split_grant)
     if not chunk.waiting:
         return dataclasses.replace(job, chunks_in_flight=job.chunks_in_flight + 1)
-    first = chunk.range.first_row if job.waiting_from is None else min(job.waiting_from, chunk.range.first_row)
-    return dataclasses.replace(job, chunks_waiting=job.chunks_waiting + 1, waiting_from=first)
+    row = chunk.range.first_row
+    first = row if job.waiting_from is None else min(job.waiting_from, row)
+    frontier = row if job.frontier is None else job.frontier
+    return dataclasses.replace(job, chunks_waiting=job.chunks_waiting + 1, waiting_from=first, frontier=frontier)
 
 
 def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
     """Return the job with ``chunks``, its next waiting ones, started."""
+    end = chunks[-1].range.end
+    # Children come first: a chunk behind the frontier shows that none is left.
+    only_children = job.frontier is None or end <= job.frontier
+    children = max(0, job.children_waiting - len(chunks)) if only_children else 0
+    frontier = None if job.frontier is None else max(job.frontier, end)
     return dataclasses.replace(
         job,
         chunks_in_flight=job.chunks_in_flight + len(chunks),
         chunks_waiting=job.chunks_waiting - len(chunks),
-        waiting_from=chunks[-1].range.end,
+        children_waiting=children,
+        waiting_from=end if children or frontier is None else frontier,
+        frontier=frontier,
     )
 
 

@@ -23,8 +23,13 @@ def split(
     if job is None or refusal is not None:
         return refusal or SettleOutcome.REFUSED, job
     paid = dataclasses.replace(job, split_budget=job.split_budget - 1, splits_spent=job.splits_spent + 1)
-    spent = opened(paid, right)
-    return SettleOutcome.SETTLED, dataclasses.replace(spent, waiting_version=job.waiting_version + right.waiting)
+    spent = dataclasses.replace(
+        opened(paid, right),
+        waiting_version=job.waiting_version + right.waiting,
+        children_waiting=job.children_waiting + right.waiting,
+        frontier=job.frontier,
+    )
+    return SettleOutcome.SETTLED, spent
 
 
 def split_refusal(job: Job | None, right: Chunk, window: int) -> SettleOutcome | None:

@@ -201,6 +201,10 @@ class Ledgers(RuleBasedStateMachine):
         assert job.chunks_in_flight <= self.window
         assert min(waiting, default=self.next_row) >= (job.waiting_from or 0)
         assert bool(waiting) <= (job.waiting_from is not None)
+        if job.state.accepts_results:
+            assert job.children_waiting == sum(job.frontier is None or row < job.frontier for row in waiting)
+            started = [chunk.range.first_row for chunk in still_open if not chunk.waiting]
+            assert job.frontier is None or max(started, default=-1) < job.frontier
 
     @invariant()
     def leaves_tile(self) -> None:
