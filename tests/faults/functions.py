@@ -127,7 +127,9 @@ class Functions:
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
                 lambda record: self._handle(role, record, made, deferred, settling),
                 partial(deferred.flush, partial(self._note, role)),
-                settle=partial(settling.flush, *self._reports(role)),
+                settle=partial(
+                    settling.flush, *self._reports(role), partial(deferred.end_due, partial(self._note, role))
+                ),
                 concurrency=self.concurrency if role in CHECKS_PER_BATCH else None,
             )
         except Crash:

@@ -39,22 +39,27 @@ class JobCompletion:
         self._clock = clock
 
     def check(self, job_id: str) -> None:
+        """End the job if it is due; otherwise invoke the waiting chunks that fit its window."""
+        job = self.end_if_due(job_id)
+        if job is not None:
+            self.fill_window(job)
+
+    def end_if_due(self, job_id: str) -> Job | None:
         """Fail the job if it is over its limit of rejected rows, or if no row can be scored.
 
-        Finish it if it is complete.
-
-        Otherwise invoke the waiting chunks that fit the window.
+        Finish it if it is complete. Otherwise return it as it was read, to fill its window.
         """
         job = self._ledger.job(job_id)
         if job is None:
-            return
+            return None
         reason = self._failure_reason(job)
         if reason is not None:
             self.close_job(job_id, JobState.FAILED, reason)
         elif job.complete:
             self._finish(job_id)
         else:
-            self.fill_window(job)
+            return job
+        return None
 
     def fill_window(self, job: Job) -> None:
         """Invoke the waiting chunks that fit the window; ``job`` was just read."""

@@ -28,6 +28,9 @@ class GroupedSettling:
     transactions would be refused. Messages are acknowledged only after the batch, so a function
     that dies before the transaction loses nothing: the part and its event are repeated, with the
     same key and the same id.
+
+    Jobs with few of the messages come first: their transactions seldom meet others, and they do not
+    wait while the transaction of a large job is refused and tried again.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -38,17 +41,25 @@ class GroupedSettling:
         """Defer a message's settlement; thread-safe."""
         self._pending.append((message_id, pending))
 
-    def flush(self, on_outcome: Callable[[str, Outcome], None], on_error: Callable[[str, Exception], None]) -> set[str]:
+    def flush(
+        self,
+        on_outcome: Callable[[str, Outcome], None],
+        on_error: Callable[[str, Exception], None],
+        between: Callable[[], None] = lambda: None,
+    ) -> set[str]:
         """Settle what was deferred, and report the outcome or the error of each message by its id.
 
-        Returns the ids of the messages whose settlement failed.
+        ``between`` is called between two transactions. Returns the ids of the messages whose
+        settlement failed.
         """
         pending, self._pending = self._pending, []
         groups: dict[tuple[str, tuple[JobState, ...]], list[tuple[str, PendingSettlement]]] = {}
         for message_id, each in pending:
             groups.setdefault((each.settlement.job_id, each.settlement.job_states), []).append((message_id, each))
         failed: set[str] = set()
-        for group in groups.values():
+        for number, group in enumerate(sorted(groups.values(), key=len)):
+            if number:
+                between()
             try:
                 outcomes = self._ledger.settle_all([each.settlement for _, each in group])
             except Exception as exc:  # noqa: BLE001 one job's failure must not stop the others

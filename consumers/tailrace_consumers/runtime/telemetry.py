@@ -80,13 +80,13 @@ def process_concurrently(
     Several threads call ``handle``. It raises `DeferToSerialError` for a message that is to be
     handled alone. Returns the partial batch response.
     """
-    return _process(event, handle, partial(deferred.flush, _report_failure), settling, concurrency)
+    return _process(event, handle, deferred, settling, concurrency)
 
 
 def _process(
     event: dict[str, Any],
     handle: Callable[[Record], HandledMessage],
-    finish: Callable[[], Collection[str]] = tuple,
+    deferred: DeferredCompletion | None = None,
     settling: GroupedSettling | None = None,
     concurrency: int | None = None,
 ) -> Any:
@@ -112,7 +112,13 @@ def _process(
             log(outcome.value, extra={"subject": subjects[message_id], "message_id": message_id})
 
     def settle() -> Collection[str]:
-        return () if settling is None else settling.flush(report, lambda message, exc: _report_failure(exc, message))
+        if settling is None or deferred is None:
+            return ()
+        between = partial(deferred.end_due, _report_failure)
+        return settling.flush(report, lambda message, exc: _report_failure(exc, message), between)
+
+    def finish() -> Collection[str]:
+        return () if deferred is None else deferred.flush(_report_failure)
 
     try:
         return process_batch(event, one, finish, settle=settle, concurrency=concurrency)

@@ -12,6 +12,7 @@ from typing import Any
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_core.errors import TransientError
+from tailrace_core.jobs.model import Job, JobState
 from tests.unit.consumers.threads import LIMIT_S, bounded
 
 
@@ -20,10 +21,20 @@ class RecordingCheck:
         self.looked: list[str] = []
         self._failing = failing
 
-    def check(self, job_id: str) -> None:
+    def end_if_due(self, job_id: str) -> Job | None:
         self.looked.append(job_id)
         if job_id == self._failing:
             raise TransientError("busy")
+        return None if job_id.startswith("done") else job_of(job_id)
+
+    def fill_window(self, job: Job) -> None:
+        self.looked.append(f"fill {job.job_id}")
+        if f"fill {job.job_id}" == self._failing:
+            raise TransientError("busy")
+
+
+def job_of(job_id: str) -> Job:
+    return Job(job_id=job_id, state=JobState.RUNNING, created_at=0.0, deadline_at=1.0)
 
 
 def failed(deferred: DeferredCompletion, *bodies: str) -> list[str]:
@@ -45,7 +56,29 @@ def failed(deferred: DeferredCompletion, *bodies: str) -> list[str]:
 def test_each_job_is_looked_at_once_after_all_messages() -> None:
     completion_check = RecordingCheck()
     assert failed(DeferredCompletion(completion_check), "a", "b", "a", "a") == []
-    assert completion_check.looked == ["a", "b"]
+    assert completion_check.looked == ["a", "b", "fill a", "fill b"]
+
+
+def test_jobs_that_are_due_end_before_the_windows_of_others_are_filled() -> None:
+    completion_check = RecordingCheck()
+    assert failed(DeferredCompletion(completion_check), "a", "done b", "c", "done d") == []
+    assert completion_check.looked == ["a", "done b", "c", "done d", "fill a", "fill c"]
+
+
+def test_a_job_that_was_looked_at_early_is_filled_once_at_the_end_unless_it_comes_again() -> None:
+    check = RecordingCheck(failing="fill a")
+    deferred = DeferredCompletion(check)
+    for message_id, job_id in (("m0", "a"), ("m1", "done b")):
+        deferred.for_message(message_id).check(job_id)
+    deferred.end_due(lambda _: None)
+    assert check.looked == ["a", "done b"]
+    deferred.for_message("m2").check("a")
+    assert deferred.flush(lambda _: None) == {"m0", "m2"}
+    assert check.looked == ["a", "done b", "a", "fill a"]
+
+
+def test_the_messages_of_a_job_whose_window_could_not_be_filled_come_again_and_no_others() -> None:
+    assert failed(DeferredCompletion(RecordingCheck(failing="fill a")), "a", "b") == ["m0"]
 
 
 def test_the_messages_of_a_job_that_could_not_be_looked_at_come_again_and_no_others() -> None:

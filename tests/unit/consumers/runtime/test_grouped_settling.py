@@ -70,11 +70,23 @@ def flush(ledger: RecordingLedger, *added: PendingSettlement) -> tuple[set[str],
 def test_the_chunks_of_a_job_are_settled_in_one_call() -> None:
     ledger = RecordingLedger()
     failed, outcomes, _ = flush(ledger, pending("a", 0), pending("b", 1), pending("a", 7), pending("a", 2))
-    assert ledger.groups == [[("a", 0), ("a", 7), ("a", 2)], [("b", 1)]]
+    assert ledger.groups == [[("b", 1)], [("a", 0), ("a", 7), ("a", 2)]]
     assert outcomes == dict(zip(("m0", "m1", "m2", "m3"), map(Outcome, ("ChunksScored",) * 4), strict=True)) | {
         "m2": Outcome.STALE
     }
     assert not failed
+
+
+def test_a_job_with_few_chunks_is_settled_and_ended_before_a_large_one_is_settled() -> None:
+    ledger = RecordingLedger()
+    settling = GroupedSettling(ledger)
+    for number, job_id in enumerate(("large", "small", "large", "large")):
+        settling.add(f"m{number}", pending(job_id, number))
+    seen: list[str] = []
+    settling.flush(
+        lambda message, _: seen.append(message), lambda *_: None, between=lambda: seen.append("due jobs end")
+    )
+    assert seen == ["m1", "due jobs end", "m0", "m2", "m3"]
 
 
 def test_the_messages_of_a_job_that_could_not_be_settled_fail_and_no_others() -> None:

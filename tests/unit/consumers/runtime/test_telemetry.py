@@ -18,6 +18,7 @@ from tailrace_consumers.runtime.batches import Record
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling
 from tailrace_core.errors import ContractError, TransientError
+from tailrace_core.jobs.model import Job
 from tailrace_core.ledger.memory import MemoryLedger
 from tests.unit.consumers.threads import bounded, switching_often
 
@@ -38,9 +39,12 @@ def _anew(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
 
 
 class RecordingCheck:
-    def check(self, job_id: str) -> None:
+    def end_if_due(self, job_id: str) -> None:
         if job_id == "no look":
             raise TransientError("the ledger is busy")
+
+    def fill_window(self, job: Job) -> None:
+        raise AssertionError(f"no job goes on: {job}")
 
 
 def handle(record: Record, deferred: DeferredCompletion) -> telemetry.HandledMessage:
