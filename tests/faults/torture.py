@@ -44,12 +44,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--neighbours", action="store_true", help="time small jobs beside big ones on the deployed local stack instead"
     )
+    parser.add_argument("--model-seconds", type=float, default=0.0, help="time of a request at the neighbours' model")
     parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
     chosen = parser.parse_args(arguments)
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
     if chosen.load or chosen.neighbours:
-        return _measure(int(chosen.seed), neighbours=chosen.neighbours)
+        return _measure(int(chosen.seed), chosen.model_seconds, neighbours=chosen.neighbours)
     if chosen.poison:
         print(run_poison_job(1_000_000, 1_000, 10_000))
         return 0
@@ -68,7 +69,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _measure(seed: int, *, neighbours: bool) -> int:
+def _measure(seed: int, model_s: float, *, neighbours: bool) -> int:
     """Print the figures of small jobs beside big ones, or of the ledger under load.
 
     Returns 1 if small jobs take longer than they may.
@@ -77,7 +78,7 @@ def _measure(seed: int, *, neighbours: bool) -> int:
         for line in load_reports(seed):
             print(line, flush=True)
         return 0
-    report = compare_neighbours(seed)
+    report = compare_neighbours(seed, model_s)
     print(report)
     return int(report.ratio > MOST_RATIO)
 
