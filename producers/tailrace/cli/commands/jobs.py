@@ -62,8 +62,11 @@ def _explain_parked(environment: Environment, client: Tailrace, stack: str) -> O
             return
         known[0] = moment.job.times_parked
         with contextlib.suppress(TailraceError):
-            for hint in client.open_work(moment.job.job_id).hints(stack):
+            work = client.open_work(moment.job.job_id)
+            for hint in work.hints(stack):
                 environment.say(f"tailrace: {printable(hint)}")
+            for hint in reject_reports.hints(moment.job, None, work):
+                environment.say(f"first aid: {hint}")
 
     return explain
 
@@ -122,10 +125,10 @@ def status(
     name = stack or ""
     if json_:
         fields = job_reports.status_fields(job, work, name)
-        environment.put_json(job_reports.as_json({**fields, **reject_reports.job_fields(job, why)}))
+        environment.put_json(job_reports.as_json({**fields, **reject_reports.job_fields(job, why, work)}))
         return
     environment.put(job_reports.status_text(job, work, name))
-    report = reject_reports.text(job, why, stack=stack)
+    report = reject_reports.text(job, why, stack=stack, work=work)
     if report:
         environment.put(report)
 

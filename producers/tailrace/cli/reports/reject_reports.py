@@ -9,6 +9,7 @@ from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
 from tailrace.download.rejects_summary.first_aid import first_aid
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.operations.open_work import OpenWork
 from tailrace_core.jobs.model import Job
 
 
@@ -33,18 +34,23 @@ def fields(summary: RejectsSummary | None) -> dict[str, Any] | None:
     }
 
 
-def job_fields(job: Job, summary: RejectsSummary | None) -> dict[str, Any]:
+def job_fields(job: Job, summary: RejectsSummary | None, work: OpenWork | None = None) -> dict[str, Any]:
     """Return the fields of a job's report that say why rows were rejected, and what to do."""
-    return {"rejects": fields(summary), "advice": list(first_aid(job, summary))}
+    return {"rejects": fields(summary), "advice": list(hints(job, summary, work))}
 
 
-def text(job: Job, summary: RejectsSummary | None, *, stack: str | None) -> str:
+def text(job: Job, summary: RejectsSummary | None, *, stack: str | None, work: OpenWork | None = None) -> str:
     """Format the most frequent reasons, the next steps and first aid in a few lines; empty without any."""
     lines = [] if summary is None else _reasons(summary)
     if job.rows_not_isolated:
         lines.append(_not_isolated(job, stack))
-    lines += [f"first aid: {hint}" for hint in first_aid(job, summary)]
+    lines += [f"first aid: {hint}" for hint in hints(job, summary, work)]
     return "\n".join(lines)
+
+
+def hints(job: Job, summary: RejectsSummary | None, work: OpenWork | None) -> tuple[str, ...]:
+    """Return first aid for a job without a scored row; ``work`` is its open work, if it has any."""
+    return first_aid(job, summary, [each.reason for each in work.parked] if work else ())
 
 
 def _reasons(summary: RejectsSummary) -> list[str]:

@@ -102,10 +102,16 @@ def hints_for(reasons: Iterable[str]) -> tuple[str, ...]:
     return tuple(hints)[:MOST_HINTS]
 
 
-def first_aid(job: Job, summary: RejectsSummary | None) -> tuple[str, ...]:
-    """Return hints for a job that has ended without a scored row; none for another."""
-    ended = job.state.final and not job.rows_scored and (job.rows_rejected or job.state is JobState.FAILED)
-    if not ended:
+def first_aid(job: Job, summary: RejectsSummary | None, parked: Iterable[str | None] = ()) -> tuple[str, ...]:
+    """Return hints for a job without a scored row that has ended, or waits for an operator.
+
+    ``parked`` are the reasons of its parked chunks. A job with a scored row gets no hints.
+    """
+    if job.rows_scored:
+        return ()
+    if not job.state.final:
+        return hints_for(reason for reason in parked if reason)
+    if not job.rows_rejected and job.state is not JobState.FAILED:
         return ()
     reasons = [] if summary is None else [each.reason for each in summary.reasons]
     return hints_for([*reasons, job.reason or ""])

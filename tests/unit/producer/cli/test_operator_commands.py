@@ -17,6 +17,7 @@ from tailrace_core.messages.events import RetryDue
 from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names
+from tests.faults.model import SERVER_ERROR
 from tests.faults.parked_simulation import parked_simulation
 from tests.faults.simulation import Simulation
 
@@ -205,6 +206,23 @@ def test_wait_says_why_chunks_are_parked_at_once_and_when_its_time_is_over(bench
     assert "parked redrive --all" in bench.err
     assert bench.run("wait", bench.job_id, "--timeout", "1s", "--json", "--quiet").count("(500)") == 2
     assert bench.err.count("chunk 000000000000-2 is parked") == 1
+
+
+def test_first_aid_comes_while_a_job_waits_for_an_operator_and_nothing_is_scored(tmp_path: Path) -> None:
+    sim = Simulation(operator=False)
+    sim.endpoint.fail_with = f"{SERVER_ERROR} ValueError: feature_names mismatch"
+    (tmp_path / "in.csv").write_bytes(_DATA.text)
+    bench = Bench(sim, "")
+    bench.run("submit", str(tmp_path / "in.csv"), "--keep", "id", "--job-key", "k")
+    bench.job_id = sim.ledger.jobs(1)[0].job_id
+    while not any(each.parked for each in sim.leaves(bench.job_id)):
+        sim.pump()
+        sim.wait()
+    assert "`--header repeat`" in bench.run("status", bench.job_id).splitlines()[-1]
+    (found,) = bench.lines("status", bench.job_id)
+    assert ["--header repeat" in hint for hint in found["advice"]] == [True]
+    bench.run("wait", bench.job_id, "--timeout", "1s")
+    assert "first aid: The model looks for columns by name" in bench.err
 
 
 def test_status_says_when_the_next_attempt_is_due_and_now_makes_it(bench: Bench) -> None:

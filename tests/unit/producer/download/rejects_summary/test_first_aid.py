@@ -115,6 +115,12 @@ def _job(state: JobState, **counters: Any) -> Job:
 _SUMMARY = RejectsSummary((ReasonGroup(WORDS[0][0], 4),), 4, 4)
 
 
+def test_a_job_that_waits_for_an_operator_gets_first_aid_from_its_parked_chunks_while_nothing_is_scored() -> None:
+    parked = [WORDS[0][0], None, WORDS[-1][0]]
+    assert first_aid(_job(JobState.RUNNING), None, parked) == hints_for([WORDS[0][0], WORDS[-1][0]])
+    assert not first_aid(_job(JobState.RUNNING, rows_scored=1), None, parked)
+
+
 def test_only_a_job_that_ended_without_a_scored_row_gets_first_aid() -> None:
     assert first_aid(_job(JobState.FAILED, rows_rejected=4), _SUMMARY)
     assert first_aid(_job(JobState.FAILED, rows_cancelled=4, reason=WORDS[0][0]), None)
