@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,8 +55,8 @@ class Desk:
         assert (done.returncode != 0) is fails, done.stderr
         return done
 
-    def environment(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads(self.tailrace("local", "env", "--json").stdout)
+    def environment(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.tailrace("local", "env", "--json").stdout)
         return found
 
     def scored(self, *options: str) -> list[str]:
@@ -205,7 +206,7 @@ def test_an_error_for_every_request_ends_the_command_with_exit_code_4_and_the_mo
     assert "CUDA out of memory" in failed.stdout + failed.stderr
 
 
-ROWS, RUN, CHUNK_ROWS = 10_000, 10, 500
+ROWS, RUN, CHUNK_ROWS = 10_000, 20, 500
 BAD = [row for first in range(7, ROWS - RUN, ROWS * RUN // 300) for row in range(first, first + RUN)]
 """Three per cent of the rows, in runs, as where a sensor failed."""
 
