@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.positions.canaries import check_copies, insert_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 
 ROWS = 1_000
 CANARIES = (1, 2, 4, 8)

@@ -16,7 +16,7 @@ from tailrace_core.errors import ContractError, NotFoundError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
 from tailrace_core.positions.canaries import remove_copies
-from tailrace_core.positions.layout import CanaryLayout, draw_layout
+from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.positions.canaries import add_copies, remove_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 
 _BOM = b"\xef\xbb\xbf"
 

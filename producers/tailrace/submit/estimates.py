@@ -14,7 +14,7 @@ from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

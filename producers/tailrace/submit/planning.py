@@ -21,7 +21,7 @@ from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
-from tailrace_core.positions.layout import rows_that_leave_room
+from tailrace_core.positions.canary_layout import rows_that_leave_room
 
 _CHUNK_OVERHEAD_BYTES = 16 * 1024
 """Memory of a chunk in flight beside its rows; matters when chunks are tiny."""

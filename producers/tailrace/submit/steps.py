@@ -32,7 +32,7 @@ from tailrace_core.messages.events import INLINE_BYTES, PartReady
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 
 DUE_S = 300.0
 """When the reconciler first checks a chunk, counted from the intent and again from the

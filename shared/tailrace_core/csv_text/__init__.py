@@ -1,4 +1,4 @@
-"""CSV as bytes: records, headers, predictions and rejects objects.
+"""CSV as bytes: records, headers and rejects objects.
 
 May import `tailrace_core.errors`.
 """

@@ -9,7 +9,7 @@ from tailrace_core.jobs.ranges import RowRange
 PROMPT_CHECKS = 2
 """Failed checks of a chunk after which the next run checks it again, behind all others."""
 FIRST_DELAY_S = 600.0
-MAX_DELAY_S = 1_200.0
+MAX_CHECK_DELAY_S = 1_200.0
 """Delays after further failed checks of a chunk: the first, and the longest. Three failures lie
 within the 75 minutes of the alarm `OverdueFailing`, which stays while they go on."""
 
@@ -31,4 +31,4 @@ def failed_check_due_at(due: DueItem, failed: int, now: float) -> float:
     """
     if due.range is None or failed < PROMPT_CHECKS:
         return now
-    return now + min(FIRST_DELAY_S * 2.0 ** min(failed - PROMPT_CHECKS, 16), MAX_DELAY_S)
+    return now + min(FIRST_DELAY_S * 2.0 ** min(failed - PROMPT_CHECKS, 16), MAX_CHECK_DELAY_S)

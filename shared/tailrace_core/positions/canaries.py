@@ -14,7 +14,7 @@ from typing import Any
 
 from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.errors import AlignmentError
-from tailrace_core.positions.layout import Canary, CanaryLayout
+from tailrace_core.positions.canary_layout import Canary, CanaryLayout
 
 TOLERANCE = 1e-6
 """How much two answers may differ, relative to the larger one or absolutely: kernels that work on

@@ -1,8 +1,7 @@
-"""Four concurrent jobs on the deployed stack, each with its own trouble, selected by id."""
+"""Three concurrent jobs on the deployed stack, each with its own trouble, selected by id."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +29,6 @@ live."""
 class Trouble(StrEnum):
     """Trouble of a job."""
 
-    SCATTERED = "20 bad rows in 20,000"
     POISON = "every row is bad"
     UNHEARD = "every notification is lost"
     DOWN = "the endpoint does not answer"
@@ -51,7 +49,7 @@ class TroubledJob:
 
 
 class FixedJobs:
-    """The four jobs and their outcomes."""
+    """The three jobs and their outcomes."""
 
     def __init__(self, runner: RoundRunner, seed: int) -> None:
         self._stage = runner
@@ -70,7 +68,7 @@ class FixedJobs:
             for trouble in Trouble:
                 self._submit(trouble)
             driver.until_final([ids[Trouble.UNHEARD]], timeout_s=_TIMEOUT_S, aging=_LOOK)
-            driver.until_final([ids[Trouble.POISON], ids[Trouble.SCATTERED]], timeout_s=_TIMEOUT_S)
+            driver.until_final([ids[Trouble.POISON]], timeout_s=_TIMEOUT_S)
             self._until_parked(self.jobs[Trouble.DOWN])
         self.requests_while_down = self.requests(Trouble.DOWN)
         self._stage.operator.act()
@@ -107,8 +105,6 @@ class FixedJobs:
 
 def _input(trouble: Trouble, seed: int) -> tuple[DemandInput, int]:
     match trouble:
-        case Trouble.SCATTERED:
-            return _demand(20_000, seed, random.Random(seed).sample(range(20_000), 20)), 2_000
         case Trouble.POISON:
             return _demand(400, seed, range(400)), 100
         case Trouble.UNHEARD:

@@ -59,11 +59,20 @@ class Desk:
         found: dict[str, Any] = json.loads(self.tailrace("local", "env", "--json").stdout)
         return found
 
+    def cloud(self) -> RunningCloud:
+        facts = StateDirectory(self.state).read_facts()
+        assert facts is not None
+        return RunningCloud(facts)
+
+    def client(self) -> Tailrace:
+        cloud = self.cloud()
+        return Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url)
+
     def scored(self, *options: str) -> list[str]:
         out = self.folder / "scored.csv"
         out.unlink(missing_ok=True)
         submit = ("submit", "rows.csv", "--stack", "tailrace", "--keep", "id", "--output", str(out), *options)
-        self.tailrace(*submit, **self.environment())
+        self.tailrace(*submit, fails=False, **self.environment())
         return out.read_text().splitlines()
 
 
@@ -99,10 +108,14 @@ def test_two_commands_score_a_file_with_ones_own_model_and_a_third_takes_changed
 def test_a_row_that_the_model_answers_with_500_is_rejected_and_the_others_are_scored(desk: Desk) -> None:
     desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
     environment = desk.environment()
-    (desk.folder / "nan500.csv").write_text(NAN500)
-    submit = ("submit", "nan500.csv", "--stack", "tailrace", "--keep", "id")
-    scored = desk.tailrace(*submit, "--output", "nan.csv", fails=True, **environment)
+    source = desk.folder / "nan500.csv"
+    source.write_text(NAN500)
+    with desk.client() as client:
+        # The command's three attempts wait for most of a minute.
+        job_id = client.submit(str(source), keep="id", max_attempts=1).job_id
+    scored = desk.tailrace("wait", job_id, "--stack", "tailrace", fails=True, **environment)
     assert scored.returncode == 3, scored.stderr
+    desk.tailrace("download", job_id, "--stack", "tailrace", "--output", "nan.csv", fails=False, **environment)
     header, *rows = (desk.folder / "nan.csv").read_text().splitlines()
     assert header == "id,prediction"
     assert [(name, bool(value)) for name, _, value in (row.partition(",") for row in rows)] == [
@@ -110,7 +123,7 @@ def test_a_row_that_the_model_answers_with_500_is_rejected_and_the_others_are_sc
         ("2", False),
         ("3", True),
     ]
-    rejects = desk.tailrace("rejects", scored.stdout.split()[0], "--stack", "tailrace", **environment).stdout
+    rejects = desk.tailrace("rejects", job_id, "--stack", "tailrace", fails=False, **environment).stdout
     assert "Input X contains NaN" in rejects
 
 
@@ -164,12 +177,9 @@ def misbehaving(desk: Desk) -> Iterator[Misbehaving]:
     shutil.copy(MISBEHAVING, desk.folder / "serve.py")
     desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
     desk.tailrace("local", "model", "restart")
-    facts = StateDirectory(desk.state).read_facts()
-    assert facts is not None
-    cloud = RunningCloud(facts)
-    with Tailrace(facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
+    with desk.client() as client:
         jobs = {name: _submitted(client, desk.folder, case) for name, case in MISBEHAVIOURS.items()}
-        yield Misbehaving(CloudDriver(cloud, client), jobs, desk.folder / "requests.txt")
+        yield Misbehaving(CloudDriver(desk.cloud(), client), jobs, desk.folder / "requests.txt")
 
 
 def _submitted(client: Tailrace, folder: Path, case: Misbehaviour) -> str:

@@ -28,7 +28,7 @@ from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryInvoker,

@@ -23,7 +23,7 @@ from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.objects import keys
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 
 
 @dataclass(frozen=True)

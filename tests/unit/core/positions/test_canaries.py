@@ -8,7 +8,7 @@ from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.positions.canaries import add_copies, check_copies, insert_copies, remove_copies, same_prediction
-from tailrace_core.positions.layout import CanaryLayout, copies_of, draw_layout, rows_that_leave_room
+from tailrace_core.positions.canary_layout import CanaryLayout, copies_of, draw_layout, rows_that_leave_room
 
 JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
 

@@ -17,7 +17,7 @@ from tailrace_core.jobs.ranges import first_gap
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canaries import remove_copies
-from tailrace_core.positions.layout import draw_layout
+from tailrace_core.positions.canary_layout import draw_layout
 from tests.unit.csv_texts import Table, reference, reference_records, sliced, soup, tables
 
 
