@@ -115,7 +115,7 @@ def invoke_by_command(cloud: RunningCloud, *arguments: str) -> subprocess.Comple
         if os.environ.get("CI"):
             pytest.fail("the AWS CLI is missing: run `make setup`")
         pytest.skip("the AWS CLI is missing: run `make setup`")
-    command = [AWS, "sagemaker-runtime", "invoke-endpoint-async", "--output", "json"]
+    command: list[str | Path] = [AWS, "sagemaker-runtime", "invoke-endpoint-async", "--output", "json"]
     return subprocess.run(
         [*command, "--endpoint-name", cloud.facts.endpoint_name or "", "--content-type", "text/csv", *arguments],
         capture_output=True,
