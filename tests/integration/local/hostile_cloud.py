@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,7 +32,22 @@ _PAGE: dict[str, Any] = {
 }
 
 
+Answer = Callable[[bytes], bytes | None]
+
+
+def _error(_: bytes) -> bytes:
+    return json.dumps({"error": HOSTILE}, ensure_ascii=False).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    answer: Answer
+    instances = 1
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_GET(self) -> None:
         url = f"http://{self.headers['Host']}"
         if self.path == STATUS_PATH:
@@ -42,12 +57,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif "faults" in self.path:
             self._say(_FAULTS)
         else:
-            self._say({"status": HOSTILE, "instances": [{"ready": True, "urls": [url]}], "backlog": 0})
+            instances = [{"ready": True, "urls": [url]}] * self.server.instances
+            self._say({"status": HOSTILE, "instances": instances, "backlog": 0})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/invocations":
-            self._say({"error": HOSTILE})
+            answer = self.server.answer(body)
+            if answer is not None:
+                self._write(answer)
         else:
             self._say({"killed": [HOSTILE]})
 
@@ -59,7 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(_FAULTS)
 
     def _say(self, value: dict[str, Any]) -> None:
-        body = json.dumps(value, ensure_ascii=False).encode()
+        self._write(json.dumps(value, ensure_ascii=False).encode())
+
+    def _write(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Hostile", "\x1b[2J\x9b31m")
@@ -71,9 +91,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hostile_cloud(folder: Path) -> Iterator[StateDirectory]:
-    """Yield the state directory of a cloud that seems to be up."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def hostile_cloud(folder: Path, *, answer: Answer = _error, instances: int = 1) -> Iterator[StateDirectory]:
+    """Yield the state directory of a cloud that seems to be up.
+
+    ``answer`` is the model's answer to a request; None closes the connection without one.
+    """
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.answer, server.instances = answer, instances
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     state = StateDirectory(folder / "state")
