@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def shell(url: str, command: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.fixture
+def attended() -> Iterator[None]:
+    """Let SIGHUP end the processes of a test, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize(
     ("number", "key", "state"),
     [
