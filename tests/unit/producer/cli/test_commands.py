@@ -461,6 +461,18 @@ def test_suggested_commands_lead_to_the_same_stack(invoke: Callable[..., Result]
     ]
 
 
+def test_only_a_submit_replaces_a_file_with_the_columns_of_the_input_as_it_knows_its_sources(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    client = FakeClient()
+    assert invoke(client, "submit", "a.csv", "--output", str(tmp_path / "out.csv")).code == 0
+    assert (client.asked["output"], client.asked["replace_input"]) == (None, True)
+    assert invoke(client, "submit", "-", "--output", str(tmp_path / "out.csv")).code == 0
+    assert client.asked["output"] == str(tmp_path / "out.csv")
+    assert invoke(client, "download", _JOB, "--output", str(tmp_path / "out.csv")).code == 0
+    assert client.asked["replace_input"] is False
+
+
 def test_a_download_replaces_an_earlier_result(invoke: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "scored.csv"
     path.write_bytes(b"a,prediction\n1,old\n")
