@@ -59,7 +59,8 @@ TABLE: tuple[tuple[str, str], ...] = (
     (r"\berror \(406\)|not acceptable|(?:unsupported|unknown|invalid) accept|accept type", _ACCEPT),
     (
         (
-            r"missing inputs|feature.?names?\b|(?:columns?|features?|inputs?) (?:are|is) missing"
+            r"missing inputs|input dataframe is compatible|feature.?names?\b"
+            r"|(?:columns?|features?|inputs?) (?:are|is) missing"
             r"|missing (?:column|feature)s?|not in index|not in the columns|keyerror|no column named|column not found"
         ),
         _HEADER,

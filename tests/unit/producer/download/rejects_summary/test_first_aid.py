@@ -25,6 +25,7 @@ WORDS = [
     ),
     (_500 + "ValueError: feature_names mismatch: ['a', 'b'] ['f0', 'f1']", "--header repeat"),
     (_500 + "The feature names should match those that were passed during fit.", "--header repeat"),
+    (_400 + "Verify that the serialized input Dataframe is compatible with the model fo…", "--header repeat"),
     (_500 + "columns are missing: {'a'}", "--header repeat"),
     (_500 + "KeyError: 'total_price'", "--header repeat"),
     (_500 + "KeyError: \"['a' 'b'] not in index\"", "--header repeat"),
