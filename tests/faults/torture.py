@@ -44,13 +44,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--neighbours", action="store_true", help="time small jobs beside big ones on the deployed local stack instead"
     )
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of big jobs beside which neighbours are timed")
     parser.add_argument("--model-seconds", type=float, default=0.0, help="time of a request at the neighbours' model")
     parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
     chosen = parser.parse_args(arguments)
     if chosen.deployed:
         return play_on(chosen.seconds, chosen.seed, chosen.only)
     if chosen.load or chosen.neighbours:
-        return _measure(int(chosen.seed), chosen.model_seconds, neighbours=chosen.neighbours)
+        return _measure(int(chosen.seed), chosen.rounds, chosen.model_seconds, neighbours=chosen.neighbours)
     if chosen.poison:
         print(run_poison_job(1_000_000, 1_000, 10_000))
         return 0
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _measure(seed: int, model_s: float, *, neighbours: bool) -> int:
+def _measure(seed: int, rounds: int, model_s: float, *, neighbours: bool) -> int:
     """Print the figures of small jobs beside big ones, or of the ledger under load.
 
     Returns 1 if small jobs take longer than they may.
@@ -78,7 +79,7 @@ def _measure(seed: int, model_s: float, *, neighbours: bool) -> int:
         for line in load_reports(seed):
             print(line, flush=True)
         return 0
-    report = compare_neighbours(seed, model_s)
+    report = compare_neighbours(seed, rounds, model_s)
     print(report)
     return int(report.ratio > MOST_RATIO)
 

@@ -8,7 +8,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +20,7 @@ from tailrace_local.cloud.iam.access_log import read_decisions
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.faults.deployed.cloud_driver import CloudDriver, polling
 from tests.faults.deployed.demand_input import DemandInput, Flaw
-from tests.faults.deployed.faulty_cloud import FUNCTIONS, faulty_cloud
+from tests.faults.deployed.faulty_cloud import faulty_cloud
 from tests.faults.deployed.queues import Queues
 from tests.faults.deployed.random_faults import rule
 from tests.integration.pipeline.demand_rows import demand_rows
@@ -35,8 +34,6 @@ BAD_SHARE = 0.03
 SMALL_ROWS = 5
 SMALL_JOBS = 5
 """Small jobs beside each big one, one after the other."""
-PAIRS = 3
-"""Pairs of big jobs, one with good rows only and one with bad ones, in turn."""
 _TIMEOUT_S = 240.0
 _POLL_S = 0.1
 
@@ -76,8 +73,8 @@ class Neighbourhood:
     answers: int = 0
     """Chunks of the big jobs that came to an end while small ones were measured."""
     measured_s: float = 0.0
-    calls: Counter[str] = field(default_factory=Counter)
-    """Calls of the functions meanwhile, by action."""
+    queries: int = 0
+    """Queries of the ledger by the functions meanwhile: nearly all of them search for waiting chunks."""
 
     def add(self, other: Neighbourhood) -> None:
         self.small += other.small
@@ -88,7 +85,7 @@ class Neighbourhood:
         self.splits += other.splits
         self.answers += other.answers
         self.measured_s += other.measured_s
-        self.calls.update(other.calls)
+        self.queries += other.queries
 
     @property
     def median_s(self) -> float:
@@ -104,7 +101,8 @@ class Neighbourhood:
             f"median {self.median_s:.2f} s of {len(totals)} jobs ({min(totals):.2f} to {max(totals):.2f}; {stages}); "
             f"of the big job {_median(self.in_flight)} chunks in flight, {_median(self.at_endpoint)} requests at the "
             f"endpoint, {_median(self.in_queues)} messages in queues, {self.answers / self.measured_s:.1f} chunks "
-            f"ended a second, {self.splits} splits; load {_median(self.loads):.1f}"
+            f"ended a second, {self.queries / self.answers:.2f} queries for each, {self.splits} splits; "
+            f"load {_median(self.loads):.1f}"
         )
 
 
@@ -118,15 +116,16 @@ class NeighbourReport:
 
     good: Neighbourhood
     bad: Neighbourhood
-    pairs: list[float]
+    ratios: list[float]
     """The ratio of the medians of each pair."""
 
     @property
     def ratio(self) -> float:
-        return self.bad.median_s / self.good.median_s
+        """The median of the pairs' ratios: the machine's other work changes less within a pair."""
+        return statistics.median(self.ratios)
 
     def __str__(self) -> str:
-        pairs = ", ".join(f"{each:.2f}" for each in self.pairs)
+        pairs = ", ".join(f"{each:.2f}" for each in self.ratios)
         return (
             f"beside good rows: {self.good}\nbeside {BAD_SHARE:.0%} bad rows: {self.bad}\n"
             f"ratio {self.ratio:.2f} (pairs: {pairs})"
@@ -146,33 +145,33 @@ class Neighbours:
             plan = {"sagemaker": {"rules": [rule({"kind": "slow", "seconds": model_s})]}}
             FaultAdmin(driver.cloud.own_url, driver.cloud.token).set(CloudFaultPlan.model_validate(plan))
 
-    def compare(self) -> NeighbourReport:
-        """Measure small jobs beside each kind of big job, in turn."""
-        good, bad, pairs = Neighbourhood(), Neighbourhood(), list[float]()
-        self._measure(BAD_SHARE, BIG_ROWS // 10)  # starts every function's processes
-        for number in range(1, PAIRS + 1):
+    def compare(self, pairs: int) -> NeighbourReport:
+        """Measure small jobs beside pairs of big jobs: one with good rows only, one with bad ones."""
+        good, bad, ratios = Neighbourhood(), Neighbourhood(), list[float]()
+        # First, every function's processes have to start.
+        self._measure(BAD_SHARE, BIG_ROWS // 10, small_jobs=1)
+        for number in range(1, pairs + 1):
             medians = []
             for total, share in ((good, 0.0), (bad, BAD_SHARE)):
-                found = self._measure(share, BIG_ROWS)
+                found = self._measure(share)
                 print(f"pair {number}, beside {share:.0%} bad rows: {found}", file=sys.stderr, flush=True)
-                for name, count in sorted(found.calls.items()):
-                    print(f"    {name}: {count / found.answers:.2f}", file=sys.stderr)
                 total.add(found)
                 medians.append(found.median_s)
-            pairs.append(medians[1] / medians[0])
-        return NeighbourReport(good, bad, pairs)
+            ratios.append(medians[1] / medians[0])
+        return NeighbourReport(good, bad, ratios)
 
-    def _measure(self, share: float, rows: int) -> Neighbourhood:
+    def _measure(self, share: float, rows: int = BIG_ROWS, small_jobs: int = SMALL_JOBS) -> Neighbourhood:
+        """Run a big job, ``share`` of its rows bad, and small ones beside it once all of it is sent."""
         found = Neighbourhood()
         self._queues.purge("ResultsQueue")
         big = self._submit_big(share, rows)
         before, offset = self._settled(big), read_decisions(self._driver.cloud.state_dir)[1]
         began = time.monotonic()
-        small = [self._small_job(big, found) for _ in range(SMALL_JOBS if rows == BIG_ROWS else 1)]
+        small = [self._small_job(big, found) for _ in range(small_jobs)]
         found.measured_s += time.monotonic() - began
         found.answers += self._settled(big) - before
         decisions, _ = read_decisions(self._driver.cloud.state_dir, offset)
-        found.calls.update(f"{_function(each.principal)} {each.action}" for each in decisions)
+        found.queries = sum(each.action == "dynamodb:Query" for each in decisions)
         found.splits += self._driver.client.status(big).splits_spent
         self._driver.client.cancel(big)
         self._driver.until_final([big], timeout_s=_TIMEOUT_S)
@@ -210,26 +209,20 @@ class Neighbours:
 
     def _stages(self, job_id: str, began: float, ended: float) -> SmallJob:
         event = next(each for each in self._queues.published(job_id) if isinstance(each, PartReady))
-        received, completed = (
-            datetime.fromisoformat(str(at)).timestamp() for at in (event.received_at, event.completed_at)
-        )
+        received, completed = _seconds(event.received_at), _seconds(event.completed_at)
         settled = self._driver.client.status(job_id).finishing_at or ended
         return SmallJob(received - began, completed - received, settled - completed, ended - settled)
 
 
 def _seconds(at: str | None) -> float:
+    """Return a service's timestamp in seconds since the epoch."""
     return datetime.fromisoformat(str(at)).timestamp()
 
 
-def _function(principal: str) -> str:
-    """Return the function that a session's role belongs to, or the role."""
-    return next((name for name in FUNCTIONS if name in principal), principal.rsplit("/", 1)[-1])
-
-
-def compare_neighbours(seed: int, model_s: float) -> NeighbourReport:
+def compare_neighbours(seed: int, pairs: int, model_s: float) -> NeighbourReport:
     """Start a cloud and compare small jobs' times beside good and bad rows."""
     with (
         tempfile.TemporaryDirectory(prefix="tailrace-neighbours-") as folder,
         faulty_cloud(Path(folder) / "state") as driver,
     ):
-        return Neighbours(driver, Path(folder), seed, model_s).compare()
+        return Neighbours(driver, Path(folder), seed, model_s).compare(pairs)
