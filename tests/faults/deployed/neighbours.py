@@ -151,13 +151,15 @@ class Neighbours:
         # First, every function's processes have to start.
         self._measure(BAD_SHARE, BIG_ROWS // 10, small_jobs=1)
         for number in range(1, pairs + 1):
-            medians = []
-            for total, share in ((good, 0.0), (bad, BAD_SHARE)):
+            medians = dict[float, float]()
+            both = [(good, 0.0), (bad, BAD_SHARE)]
+            # In turn, so that a load that grows or shrinks favours neither.
+            for total, share in both if number % 2 else reversed(both):
                 found = self._measure(share)
                 print(f"pair {number}, beside {share:.0%} bad rows: {found}", file=sys.stderr, flush=True)
                 total.add(found)
-                medians.append(found.median_s)
-            ratios.append(medians[1] / medians[0])
+                medians[share] = found.median_s
+            ratios.append(medians[BAD_SHARE] / medians[0.0])
         return NeighbourReport(good, bad, ratios)
 
     def _measure(self, share: float, rows: int = BIG_ROWS, small_jobs: int = SMALL_JOBS) -> Neighbourhood:
