@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tailrace.cli import arguments
-from tailrace.cli.environment import Environment, Target, guarded, of
+from tailrace.cli.commands.exercise_jobs import exercise_jobs
+from tailrace.cli.environment import AccountConnection, Environment, Target, guarded, of
 from tailrace.cli.exit_codes import ExitCode
 from tailrace.cli.reports import doctor_reports, job_reports
 from tailrace.doctor.commands import Commands
+from tailrace.doctor.deployment import look_up
 from tailrace.doctor.diagnosis import diagnose, examine
+from tailrace.doctor.exercise.invocations import Exercise
+from tailrace.doctor.exercise.recording import Recording
 from tailrace.doctor.findings import Finding, Status
 from tailrace.doctor.preflight.plan import Plan
+from tailrace_core.aws.calls import run
 from tailrace_core.errors import InputError
 
+_EXERCISE = "With requests of its own (--exercise)"
 _PREFLIGHT = "Before a deployment (--preflight)"
 DEFAULT_STACK = "tailrace"
 Seconds = Annotated[
@@ -59,6 +69,40 @@ def doctor(
     own_key: Annotated[
         bool, _parameter("--customer-managed-key", "CustomerManagedKey", "The stack has a key of its own", "")
     ] = False,
+    deployer: Annotated[
+        str,
+        typer.Option(
+            metavar="ARN",
+            help="User or role that will deploy, whose permissions are simulated. Default: the caller.",
+            rich_help_panel=_PREFLIGHT,
+        ),
+    ] = "",
+    exercise: Annotated[
+        bool,
+        typer.Option("--exercise", help="Then send requests and jobs, which cost a little, and judge the answers."),
+    ] = False,
+    row: Annotated[
+        str,
+        typer.Option(
+            metavar="CSV", help="A row that the model can score, without a header.", rich_help_panel=_EXERCISE
+        ),
+    ] = "",
+    content_type: Annotated[
+        str,
+        typer.Option(metavar="TYPE", help="MIME type of the row.", rich_help_panel=_EXERCISE, callback=arguments.text),
+    ] = "text/csv",
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write raw notifications, headers and answers there, one JSON file a request.",
+            rich_help_panel=_EXERCISE,
+        ),
+    ] = None,
+    wait_s: Annotated[
+        int,
+        typer.Option("--wait", min=1, metavar="SECONDS", help="Maximum wait for answers.", rich_help_panel=_EXERCISE),
+    ] = 900,
     timeout_s: Seconds = 60,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -68,15 +112,19 @@ def doctor(
 ) -> None:
     """Check a stack, or with --preflight an account: OK, WARN, FAIL or "cannot tell", and what fixes it.
 
-    Changes nothing. Exits with 1 when a check failed. A permission that is missing is never OK.
+    Changes nothing, unless --exercise sends requests. Exits with 1 when a check failed. A permission that is missing is
+    never OK.
 
     Example:
       tailrace doctor --stack demand
       tailrace doctor --preflight --stack demand --instance-type ml.g5.xlarge --max-instances 4
+      tailrace doctor --stack demand --exercise --row 1.5,2,red --record answers
     """
     environment = of(context)
     if not stack and not preflight:
         raise InputError("no stack is named: give --stack NAME, or set TAILRACE_STACK")
+    if exercise and (preflight or not row.strip()):
+        raise InputError("--exercise needs a deployed stack, and --row with a row that its model can score")
     target = Target(stack=stack or DEFAULT_STACK, profile=profile, region=region, endpoint_url=endpoint_url)
     connection = environment.reach(target)
     try:
@@ -94,13 +142,40 @@ def doctor(
                 image=image,
                 model_data=model_data,
                 customer_managed_key=own_key,
+                deployer=deployer,
             )
             found = examine(plan, connection.execute, timeout_s=timeout_s)
         else:
             found = diagnose(target.stack or "", _commands(target), connection.execute, timeout_s=timeout_s)
+        if exercise:
+            trial = _Trial(row.strip().encode(), content_type, record, wait_s)
+            found = itertools.chain(found, _exercised(environment, target, connection, trial))
         _report(environment, found, json_=json_)
     finally:
         connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    row: bytes
+    content_type: str
+    record: Path | None
+    wait_s: float
+
+
+def _exercised(
+    environment: Environment, target: Target, connection: AccountConnection, trial: _Trial
+) -> Iterator[Finding]:
+    environment.say("sends requests and waits for their answers")
+    stack = run(look_up(target.stack or "", _commands(target), time.time), connection.execute)
+    recording = Recording(trial.record)
+    name = uuid.uuid4().hex[:12]
+    yield from Exercise(stack, connection.execute, recording, name=name, wait_s=trial.wait_s).run(
+        trial.row, trial.content_type
+    )
+    environment.say("runs two jobs")
+    with environment.client(target) as client:
+        yield from exercise_jobs(client, trial.row, trial.content_type, wait_s=trial.wait_s)
 
 
 def _commands(target: Target) -> Commands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tailrace.doctor.findings import Finding, cannot_tell, fail, ok, warn
 from tailrace.doctor.preflight.plan import Plan
-from tailrace.doctor.principal import Denied, caller, denied, policy_source
+from tailrace.doctor.principal import Denied, Principal, caller, denied, policy_source
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import AccessDeniedError, PermanentError
 
@@ -66,6 +66,7 @@ SCALING_ACTIONS = {
 }
 KEY_ACTIONS = {"arn:{partition}:kms:{region}:{account}:key/1": ("kms:PutKeyPolicy", "kms:EnableKeyRotation")}
 _SHOWN = 12
+_SIMULATED = frozenset({"user", "role", "assumed-role"})
 
 
 def identity(plan: Plan) -> Steps[list[Finding]]:
@@ -78,12 +79,12 @@ def identity(plan: Plan) -> Steps[list[Finding]]:
 
 
 def actions(plan: Plan) -> Steps[list[Finding]]:
-    """Simulate the actions of a deployment for the identity."""
-    who = yield from caller()
+    """Simulate the actions of a deployment for the deployer: `--deployer`, or the caller."""
+    who = yield from _deployer(plan)
     if who.kind == "root":
         return [ok("the account's root may do everything")]
-    if who.kind not in {"user", "assumed-role"}:
-        return [cannot_tell(f"IAM does not simulate a {who.kind}")]
+    if who.kind not in _SIMULATED:
+        return [cannot_tell(f"IAM does not simulate a {who.kind}", advice="name the role that deploys: --deployer ARN")]
     source = yield from policy_source(who)
     wanted = ACTIONS | (SCALING_ACTIONS if plan.max_instance_count else {})
     wanted |= KEY_ACTIONS if plan.customer_managed_key else {}
@@ -100,9 +101,40 @@ def actions(plan: Plan) -> Steps[list[Finding]]:
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         seen = f"{who.name} may not {', '.join(each.action for each in missing[:_SHOWN])}{more}"
-        advice = "docs/deploy.md says what a deployer needs; the names of new resources begin with the stack's"
-        return [fail(seen, advice=advice, details=[str(each) for each in missing[:_SHOWN]])]
+        return [
+            fail(
+                seen,
+                command=_deployer_template(plan, who.arn),
+                advice="from a checkout, as an administrator; then deploy with its output DeployerRole",
+                details=[str(each) for each in missing[:_SHOWN]],
+            )
+        ]
     return [ok(f"{who.name} may do the {sum(map(len, wanted.values()))} actions that were simulated")]
+
+
+def _deployer(plan: Plan) -> Steps[Principal]:
+    """Return the identity that will deploy."""
+    if plan.deployer:
+        return Principal(plan.deployer, plan.deployer.split(":")[4])
+    return (yield from caller())
+
+
+def _deployer_template(plan: Plan, trusted: str) -> str:
+    key = ("ManagesKey=true",) if plan.customer_managed_key else ()
+    return plan.commands.aws(
+        "cloudformation",
+        "deploy",
+        "--stack-name",
+        f"{plan.stack}-deployer",
+        "--template-file",
+        "infra/deployer.yaml",
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "--parameter-overrides",
+        f"TrustedPrincipalArn={trusted}",
+        f"StackName={plan.stack}",
+        *key,
+    )
 
 
 def scaling_role(plan: Plan) -> Steps[list[Finding]]:
@@ -118,7 +150,7 @@ def scaling_role(plan: Plan) -> Steps[list[Finding]]:
     else:
         return [ok(f"{_SCALING_ROLE} is there")]
     command = plan.commands.aws("iam", "create-service-linked-role", "--aws-service-name", _SCALING)
-    who = yield from caller()
+    who = yield from _deployer(plan)
     seen = f"the account has no role {_SCALING_ROLE} yet"
     if who.kind == "root":
         return [ok(f"{seen}; the deployment makes it")]

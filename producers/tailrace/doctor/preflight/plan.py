@@ -44,6 +44,8 @@ class Plan:
     image: str = ""
     model_data: str = ""
     customer_managed_key: bool = False
+    deployer: str = ""
+    """ARN of the user or role that will deploy; empty for the caller itself."""
     fetch: Callable[[str], bytes] = fetch
 
     @property

@@ -15,7 +15,7 @@ from tests.faults import model
 from tests.faults.endpoint import Endpoint, Request
 from tests.faults.memory_aws import cloud as names
 from tests.faults.simulation import Simulation
-from tests.unit.producer.doctor.account import Account, Connection
+from tests.unit.producer.doctor.account import ID, ROLE, Account, Connection
 
 HOSTILE = "\x1b[2J\x9b31m\u202egpj.exe\u2066\u2028\x7f\r\nforged: line"
 """Clears the screen, colors by a C1 sequence, turns text around and begins a line of its own."""
@@ -132,5 +132,7 @@ class HostileStack:
             raise self.errors[0]
         account = Account()
         account.endpoint |= {"EndpointStatus": "Failed", "FailureReason": HOSTILE}
+        # Without a date the report does not depend on the clock.
+        account.answers["sts.get_caller_identity"] = lambda _: {"Arn": ROLE, "Account": ID}
         account.answers["logs.get_log_events"] = lambda _: {"events": [{"message": HOSTILE}]}
         return Connection(account)

@@ -87,3 +87,24 @@ def test_a_stack_has_to_be_named(account: Account) -> None:
     shell = Shell(account)
     shell.run("doctor")
     assert (shell.code, account.calls) == (2, [])
+
+
+def test_an_exercise_needs_a_row_and_a_stack(account: Account) -> None:
+    shell = Shell(account)
+    for more in (("--exercise",), ("--exercise", "--row", "1", "--preflight")):
+        shell.run("doctor", "--stack", "demand", *more)
+        assert (shell.code, account.calls) == (2, [])
+        assert "--row" in shell.err
+
+
+def test_a_preflight_needs_no_stack_and_takes_the_deployments_parameters(account: Account) -> None:
+    shell = Shell(account)
+    # The account answers what a stack's checks ask, and refuses the rest as unknown.
+    found = {each["check"]: each for each in map(json.loads, shell.run("doctor", "--preflight", "--json").splitlines())}
+    assert "region eu-west-1" in found["identity"]["seen"]
+    wanted = ("--maximum-concurrency", "400", "--image", "x")
+    found = {
+        each["check"]: each
+        for each in map(json.loads, shell.run("doctor", "--preflight", "--json", *wanted).splitlines())
+    }
+    assert (found["concurrency"]["status"], found["image"]["status"], shell.code) == ("WARN", "FAIL", 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -12,12 +14,13 @@ import pytest
 from tailrace.doctor.diagnosis import examine
 from tailrace.doctor.findings import Finding, Status
 from tailrace.doctor.iam_actions import iam_action
+from tailrace.doctor.preflight.deployer import ACTIONS, KEY_ACTIONS, SCALING_ACTIONS
 from tailrace.doctor.preflight.plan import Plan
 from tailrace.doctor.preflight.quotas import CONSUMERS, RESERVING
 from tailrace.doctor.preflight.table import CHECKS
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.errors import NotFoundError, PermanentError
-from tests.infra.templates import root, source
+from tests.infra.templates import as_list, root, source
 from tests.unit.producer.doctor.account import COMMANDS, ID, NOW, REGION, ROLE, Answer, arn, denied
 
 IMAGE = f"{ID}.dkr.ecr.{REGION}.amazonaws.com/demand:1"
@@ -249,7 +252,14 @@ LACKS = (
         "arn:k",
         "schedule-key-deletion",
     ),
-    Lack("an action of a deployment", _deny("iam:CreateRole"), "actions", FAIL, "operator may not iam:CreateRole"),
+    Lack(
+        "an action of a deployment",
+        _deny("iam:CreateRole"),
+        "actions",
+        FAIL,
+        "operator may not iam:CreateRole",
+        "aws cloudformation deploy --stack-name demand-deployer --template-file infra/deployer.yaml",
+    ),
     Lack("a federated user", _caller(f"arn:aws:sts::{ID}:federated-user/x"), "actions", CANNOT_TELL, "federated-user"),
     Lack(
         "the role of scaling",
@@ -488,3 +498,33 @@ def test_a_simulated_resource_has_an_arn_of_the_account() -> None:
     simulated = [call.params["ResourceArns"][0] for call in account.calls if call.operation.startswith("simulate")]
     assert arn("dynamodb", "table/demand-LedgerTable-1") in simulated
     assert "{" not in "".join(simulated)
+
+
+def test_the_permissions_of_another_identity_are_simulated() -> None:
+    account = Fresh()
+    role = f"arn:aws:iam::{ID}:role/team/deployer"
+    assert account.problems(deployer=role) == {}
+    sources = {call.params["PolicySourceArn"] for call in account.calls if call.operation.startswith("simulate")}
+    assert sources == {role}
+
+
+def test_the_deployers_template_grants_what_is_simulated() -> None:
+    names = {"partition": "aws", "region": REGION, "account": ID, "stack": "tailrace", "lower": "tailrace"}
+    granted = list(_grants())
+    for resource, actions in (ACTIONS | SCALING_ACTIONS | KEY_ACTIONS).items():
+        arn = resource.format_map(names)
+        for action in actions:
+            assert any(action in each and any(fnmatchcase(arn, one) for one in on) for each, on in granted), (
+                action,
+                arn,
+            )
+
+
+def _grants() -> Iterator[tuple[list[str], list[str]]]:
+    """Yield actions and resources of each unconditional statement of the deployer's policies."""
+    values = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ID, "StackName": "tailrace"}
+    for _, statement in source("infra/deployer.yaml").role_statements():
+        resources = [each["Fn::Sub"] if isinstance(each, dict) else each for each in as_list(statement["Resource"])]
+        filled = [re.sub(r"\$\{([^}]+)\}", lambda match: values.get(match[1], "*"), each) for each in resources]
+        if "StringLike" not in (condition := statement.get("Condition", {})) and "Bool" not in condition:
+            yield as_list(statement["Action"]), filled
