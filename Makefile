@@ -11,6 +11,8 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-package tailrace --no-emit-package tailrace-local --custom-compile-command "make lock"
 
 export UV_NO_PROGRESS := 1
+# The suite starts hundreds of processes. Without compiled modules each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
