@@ -12,8 +12,8 @@ _MAX_PAGES = 60
 """SageMaker has some thousand quotas, a hundred a page."""
 _SERVICE = "service-quotas"
 _LAMBDA_QUOTA = "L-B99A9384"
-RESERVING = 5
-"""Functions of the template that reserve ReservedConcurrency."""
+RESERVING = 4
+"""Functions of the template that handle messages; each reserves ReservedConcurrency."""
 CONSUMERS = 3
 """Functions that a queue is mapped to."""
 UNRESERVABLE = 100
