@@ -11,9 +11,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 # The same examples in every run of CI, so that a change is judged by what it changed; new ones
 # everywhere else. How long an example takes, to be made up or to be tried, says nothing on a
-# machine that does other things too.
+# machine that does other things too. EXAMPLES raises their number for a long run of one property.
 settings.register_profile(
     "tailrace",
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],

@@ -92,6 +92,14 @@ def csv_rows(data: bytes) -> list[tuple[bytes, list[str]]]:
     return rows
 
 
+def csv_records(data: bytes) -> list[bytes]:
+    """Each record that ``csv.reader`` finds in a file opened with ``newline=""``."""
+    lines = list(io.StringIO(data.decode("latin-1"), newline=""))
+    reader = csv.reader(lines)
+    begins = [0, *(reader.line_num for _ in reader)]
+    return ["".join(lines[begin:end]).encode("latin-1") for begin, end in pairwise(begins)]
+
+
 def field_value(field: bytes) -> str:
     """The value of a field as it stands in a record, as ``csv`` reads it (one character a byte)."""
     text = field.decode("latin-1")

@@ -67,12 +67,13 @@ class Cut:
     """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long.
 
     The windows tile its ``data``. ``data`` and ``windows`` are assembled on first use. To pass the
-    bytes on without a copy, take the ``pieces``.
+    bytes on without a copy, take the ``pieces``. ``offset`` is where it starts in the input.
     """
 
-    def __init__(self, first_row: int, rows: int, sections: Sequence[_Section]) -> None:
+    def __init__(self, first_row: int, rows: int, sections: Sequence[_Section], offset: int = 0) -> None:
         self.first_row = first_row
         self.rows = rows
+        self.offset = offset
         self.size = sum(stop - start for each in sections for _, start, stop in each.parts)
         self._sections = tuple(sections)
         self._data: bytes | None = None
@@ -282,7 +283,7 @@ class _CutBuilder:
         """Return the added records as a cut, and begin another."""
         if self._section_size:
             self._close_section()
-        done = Cut(self.first_row, self.rows, self._sections)
+        done = Cut(self.first_row, self.rows, self._sections, self.stop - self.size)
         self.first_row += self.rows
         self.rows = self.size = 0
         self._sections = []

@@ -8,6 +8,7 @@ whole block prove it. Only other blocks are checked record by record.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from tailrace.records import bitmaps
 from tailrace.records.bitmaps import Octets
-from tailrace.records.cutting import Cut, Window
+from tailrace.records.cutting import Cut, DescribePosition, Window, byte_position
 from tailrace.records.structure import Structure
 from tailrace.records.utf8 import is_utf8
 from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
@@ -24,6 +25,10 @@ _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n\v\f"
 _SPACE, _HASH, _COMMA, _RETURN = b" #,\r"
 _GROUP_ROWS = 256
+
+
+def _byte_of_record(offset: int) -> str:
+    return f"at byte {offset} of the record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +52,18 @@ class Preflight:
     columns: int
     header: bytes | None = None
 
-    def check(self, cut: Cut) -> list[BadRow]:
+    def check(self, cut: Cut, describe: DescribePosition = byte_position) -> list[BadRow]:
         """Return the bad rows of a cut in order.
 
-        A row with several faults appears once, with the first of them.
+        A row with several faults appears once, with the first of them. ``describe`` says in reasons
+        where an offset of the input is.
         """
         bad: list[BadRow] = []
         row = cut.first_row
         for window in cut.windows:
             if not self.is_clean(cut.data, window):
-                bad += self._search(split_records(cut.data[window.start : window.stop]), row)
+                records = split_records(cut.data[window.start : window.stop])
+                bad += self._search(records, row, _after(describe, cut.offset + window.start))
             row += window.structure.rows
         return bad
 
@@ -72,8 +79,11 @@ class Preflight:
             or not is_utf8(data, octets, window.start)
         ) and self._is_regular(octets, window.structure)
 
-    def reason(self, record: bytes) -> str | None:
-        """Return why a record (with or without its line end) is bad; None when it is not."""
+    def reason(self, record: bytes, describe: DescribePosition = _byte_of_record) -> str | None:
+        """Return why a record (with or without its line end) is bad; None when it is not.
+
+        ``describe`` says where an offset of the record is.
+        """
         body = record.removesuffix(b"\n").removesuffix(b"\r")
         if not body.strip(_BLANKS):
             return "blank line"
@@ -81,12 +91,12 @@ class Preflight:
             return "NUL byte"
         fault = _not_utf8(body)
         if fault is not None:
-            return f"not UTF-8 (byte {body[fault]:#04x} at offset {fault} of the record)"
+            return f"not UTF-8 ({body[fault]:#04x} {describe(fault)})"
         if self.header is not None and body.removeprefix(_BOM) == self.header:
             return "repeats the header"
-        return self._broken_structure(body)
+        return self._broken_structure(body, describe)
 
-    def _broken_structure(self, body: bytes) -> str | None:
+    def _broken_structure(self, body: bytes, describe: DescribePosition) -> str | None:
         if body.startswith(b"#"):
             return "starts with '#'"
         if state_after(body) is QuoteState.QUOTED:
@@ -96,18 +106,30 @@ class Preflight:
             return f"{self.columns} field{'s' * (self.columns > 1)} expected, {found} found"
         # Readers take a lone carriage return for the end of a line.
         at = _lone_return(body)
-        return None if at is None else f"carriage return outside quotes (at offset {at} of the record)"
+        return None if at is None else f"carriage return outside quotes ({describe(at)})"
 
-    def _search(self, records: list[bytes], first_row: int) -> list[BadRow]:
-        """Check records one by one, but only in groups that are not proved clean."""
+    def _search(self, records: list[bytes], first_row: int, describe: DescribePosition) -> list[BadRow]:
+        """Check records one by one, but only in groups that are not proved clean.
+
+        ``describe`` says where an offset of the joined records is.
+        """
         bad: list[BadRow] = []
+        offset = 0
         for start in range(0, len(records), _GROUP_ROWS):
             group = records[start : start + _GROUP_ROWS]
             data = b"".join(group)
             if not self.is_clean(data, Window(0, Structure.of(data))):
-                reasons = ((row, self.reason(record)) for row, record in enumerate(group, start=first_row + start))
-                bad += [BadRow(row, reason) for row, reason in reasons if reason is not None]
+                bad += self._bad_rows(group, first_row + start, _after(describe, offset))
+            offset += len(data)
         return bad
+
+    def _bad_rows(self, records: list[bytes], first_row: int, describe: DescribePosition) -> Iterator[BadRow]:
+        offset = 0
+        for row, record in enumerate(records, start=first_row):
+            reason = self.reason(record, _after(describe, offset))
+            if reason is not None:
+                yield BadRow(row, reason)
+            offset += len(record)
 
     def _may_hold_comment(self, data: bytes, window: Window, octets: Octets) -> bool:
         if data.find(b"#", window.start, window.stop) < 0:
@@ -137,6 +159,11 @@ class Preflight:
         # With two columns and more, a blank line lacks a comma.
         commas = structure.outside(bitmaps.equal(octets, _COMMA))
         return bitmaps.each_holds(commas, structure.ends, self.columns - 1)
+
+
+def _after(describe: DescribePosition, start: int) -> DescribePosition:
+    """Return a description of offsets that count from ``start`` on."""
+    return lambda offset: describe(start + offset)
 
 
 def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.records.columns import ColumnPlan
-from tailrace.records.cutting import Cut, DescribePosition, Window
+from tailrace.records.cutting import Cut, DescribePosition, Window, byte_position
 from tailrace.records.missing import MissingValues
 from tailrace.records.preflight import Preflight
 from tailrace.records.structure import Structure
@@ -32,20 +32,22 @@ class ScreenedCut:
 class Screener:
     """Screens cuts; a single record of more than ``max_bytes`` is rejected.
 
-    So is a row that holds one of ``na_tokens`` in a sent column.
+    So is a row that holds one of ``na_tokens`` in a sent column. ``describe`` says in reasons where
+    an offset of the input is.
     """
 
     columns: ColumnPlan
     preflight: Preflight
     max_bytes: int
     na_tokens: tuple[str, ...] = ()
+    describe: DescribePosition = byte_position
 
     def screen(self, cut: Cut) -> ScreenedCut:
         """Check the rows of a cut and select their columns."""
         if cut.size > self.max_bytes:
             reasons = {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
         else:
-            reasons = {bad.row: bad.reason for bad in self.preflight.check(cut)}
+            reasons = {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
         return self._without(reasons, cut)
 
     def _without(self, reasons: dict[int, str], cut: Cut) -> ScreenedCut:
@@ -127,12 +129,11 @@ def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> I
         UnclosedQuoteError: the last record does so; ``describe`` says in the message where it
             begins.
     """
-    offset = 0
     for cut in cuts:
         if cut.windows[-1].structure.unclosed:
             record = split_records(cut.data)[-1]
             if b"\n" in _body(record):
-                row, at = cut.first_row + cut.rows - 1, offset + cut.size - len(record)
+                row, at = cut.first_row + cut.rows - 1, cut.offset + cut.size - len(record)
                 quote, _ = max(quoted_spans(record))
                 raise UnclosedQuoteError(
                     f"row {row} opens a quote ({describe(at + quote)}) that nothing closes before the input ends; "
@@ -140,7 +141,6 @@ def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> I
                     row=row,
                     offset=at,
                 )
-        offset += cut.size
         yield cut
 
 

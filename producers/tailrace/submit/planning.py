@@ -102,7 +102,7 @@ class Planner:
                 lines; with ``OnBadRow.STOP``, the first bad row.
         """
         rows_total = 0
-        screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens)
+        screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe)
         for each in planned_cuts(blocks, self.settings, describe):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -26,7 +28,12 @@ def test_the_fast_path_finds_what_looking_at_each_record_finds(
         )
         for bad in preflight.check(each)
     ]
-    reasons = [preflight.reason(record) for record in reference_records(whole)]
+    records = reference_records(whole)
+    starts = accumulate(map(len, records), initial=0)
+    reasons = [
+        preflight.reason(record, lambda offset, start=start: f"at byte {start + offset}")
+        for record, start in zip(records, starts, strict=False)
+    ]
     assert found == [BadRow(row, reason) for row, reason in enumerate(reasons) if reason is not None]
 
 
@@ -65,21 +72,36 @@ def test_well_formed_tables_hold_no_ragged_rows_and_no_open_quotes(table: Table)
         (b'1,2,3,"4,5"\n', "3 fields expected, 4 found"),
         (b"#1,2,3\n", "starts with '#'"),
         (b"1,\0,3\n", "NUL byte"),
-        (b"1,\xc3\xa4,\xff\n", "not UTF-8 (byte 0xff at offset 5 of the record)"),
-        (b"1,2,\xf0\x9f\x98\n", "not UTF-8 (byte 0xf0 at offset 4 of the record)"),
+        (b"1,\xc3\xa4,\xff\n", "not UTF-8 (0xff at byte 5 of the record)"),
+        (b"1,2,\xf0\x9f\x98\n", "not UTF-8 (0xf0 at byte 4 of the record)"),
         (b"id,x,y\n", "repeats the header"),
         (b"\xef\xbb\xbfid,x,y\r\n", "repeats the header"),
         (b'1,2,"3\n', "quote not closed"),
-        (b"1,2\r3,4\n", "carriage return outside quotes (at offset 3 of the record)"),
-        (b'"1\r",2\r3,4\n', "carriage return outside quotes (at offset 6 of the record)"),
+        (b"1,2\r3,4\n", "carriage return outside quotes (at byte 3 of the record)"),
+        (b'"1\r",2\r3,4\n', "carriage return outside quotes (at byte 6 of the record)"),
     ],
 )
 def test_each_fault_has_its_reason(record: bytes, reason: str | None) -> None:
     preflight = Preflight(3, b"id,x,y")
     filler = b"1,2,3\n" * 1000
     whole = Cut.of(filler + record, 5)
-    expected = [] if reason is None else [BadRow(1005, reason)]
-    assert preflight.check(whole) == expected
+    assert preflight.reason(record) == reason
+    assert [bad.row for bad in preflight.check(whole)] == [1005] * (reason is not None)
+
+
+@pytest.mark.parametrize("size_bytes", [1, 3000, 10**6])
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b'"1\r",2\r3,4\n', "carriage return outside quotes (byte 6006)"),
+        (b"1,\xff,3\n", "not UTF-8 (0xff byte 6002)"),
+    ],
+)
+def test_a_reason_names_the_byte_of_the_input(size_bytes: int, record: bytes, reason: str) -> None:
+    filler = b"1,2,3\n" * 1000
+    cuts = cut([filler + record + filler], Limits(rows=10**6, size_bytes=size_bytes, allow_large=True))
+    found = [bad for each in cuts for bad in Preflight(3).check(each, lambda offset: f"byte {offset}")]
+    assert found == [BadRow(1000, reason)]
 
 
 def test_ragged_rows_that_make_up_for_each_other_are_both_found() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from tailrace.aws.stacks import Stack
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.records.cutting import Cut
 from tailrace.records.preflight import Preflight
+from tailrace.sources.source import Source
 from tailrace.submit.planning import ChunkPlan, Planner, Seal, planner_for
 from tailrace.submit.steps import ChunkSteps, unscored_part
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -132,6 +135,18 @@ def test_stopping_at_bad_rows_names_the_row_and_the_reason() -> None:
     with pytest.raises(RecordError, match="row 1 cannot be scored: 2 fields expected, 1 found") as caught:
         list(rules.plan([b"1,2\n3\n"]))
     assert caught.value.row == 1
+
+
+def test_the_reason_of_a_row_with_a_lone_carriage_return_names_its_byte_in_the_file() -> None:
+    rows = b"1,2\n" * 3
+    streams = [io.BytesIO(b"a,b\n" + rows), io.BytesIO(b"a,b\n" + rows + b"3\r,4\n" + rows)]
+    with Source.open(streams, header=HeaderPolicy.STRIP) as source:
+        plan = list(
+            planner(source.columns, SubmitOptions(chunk_rows=4)).plan(source.blocks(), source.describe_position)
+        )
+    (bad,) = [each for chunk in chunks_of(plan) for each in chunk.rejected]
+    assert (bad.row, bad.record) == (6, b"3\r,4")
+    assert bad.reason == "carriage return outside quotes (at byte 17 of the BytesIO)"
 
 
 def test_kept_fields_of_a_ragged_or_undecodable_row_are_empty_and_others_stay() -> None:
