@@ -8,6 +8,7 @@ bit more than there are bytes. Bits that stand for no byte are zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Mask = npt.NDArray[np.bool_]
 _BITS = 64
 _WORD = np.dtype("<u8")
 _ONE = np.uint64(1)
+_STEPS = tuple(np.uint64(by) for by in (2, 4, 8, 16, 32))
 
 
 def word_count(size: int) -> int:
@@ -68,12 +70,13 @@ def count_set(words: Words) -> int:
 
 def last_set(words: Words) -> int:
     """Return the position of the last bit that is set; -1 when none is."""
-    occupied = (words != 0)[::-1]
-    after = int(occupied.argmax())
-    if not occupied[after]:
-        return -1
-    word = len(words) - 1 - after
-    return word * _BITS + int(words[word]).bit_length() - 1
+    # Most often, one of the last few words has it.
+    for start in (max(0, len(words) - _BITS), 0):
+        occupied = np.flatnonzero(words[start:])
+        if len(occupied):
+            word = start + int(occupied[-1])
+            return word * _BITS + int(words[word]).bit_length() - 1
+    return -1
 
 
 def positions(words: Words) -> npt.NDArray[np.int64]:
@@ -136,14 +139,16 @@ def prefix_parity(words: Words) -> Words:
     The result marks the stretches between an odd bit and the even bit after it. The odd bit's
     position belongs to the stretch, the even bit's does not.
     """
-    parity = words.copy()
-    shifted = np.empty_like(words)
-    for by in (1, 2, 4, 8, 16, 32):
-        np.left_shift(parity, np.uint64(by), out=shifted)
+    shifted = words << _ONE
+    parity = words ^ shifted
+    for by in _STEPS:
+        np.left_shift(parity, by, out=shifted)
         np.bitwise_xor(parity, shifted, out=parity)
-    # The last bit of a word is its parity; words after an odd number of odd words are inverted.
-    odd = np.bitwise_xor.accumulate(parity >> np.uint64(_BITS - 1))
-    parity[1:] ^= np.negative(odd[:-1])
+    # The last bit of a word is its parity; words after an odd number of odd words are inverted. The
+    # bit is the sign of a signed number, and fills the word when that is shifted to the right.
+    odd = np.right_shift(parity.view(np.int64), _BITS - 1, out=shifted.view(np.int64))
+    np.bitwise_xor.accumulate(odd, out=odd)
+    parity[1:] ^= shifted[:-1]
     return parity
 
 
@@ -183,14 +188,22 @@ class RankIndex:
 
     def __init__(self, words: Words) -> None:
         self._words = words
-        self._upto = np.cumsum(np.bitwise_count(words), dtype=np.int64)
-        self.count = int(self._upto[-1])
+        self._counts = np.bitwise_count(words)
+        self.count = int(self._counts.sum(dtype=np.int64))
+
+    @cached_property
+    def _upto(self) -> npt.NDArray[np.int64]:
+        """Number of bits that are set up to the end of each word.
+
+        Nobody needs it who asks only for the end of the bitmap.
+        """
+        return np.cumsum(self._counts, dtype=np.int64)
 
     def rank(self, position: int) -> int:
         """Count the bits set before a position."""
         word, bit = divmod(position, _BITS)
-        if word >= len(self._words):
-            return self.count
+        if word >= len(self._words) - 1:
+            return self.count - (int(self._words[-1]) >> bit).bit_count() * (word < len(self._words))
         return int(self._upto[word]) - (int(self._words[word]) >> bit).bit_count()
 
     def select(self, number: int) -> int:
@@ -198,6 +211,8 @@ class RankIndex:
 
         More bits than that must be set.
         """
+        if number == self.count - 1:
+            return last_set(self._words)
         word = int(np.searchsorted(self._upto, number, side="right"))
         bits = int(self._words[word])
         for _ in range(number - int(self._upto[word]) + bits.bit_count()):

@@ -15,10 +15,10 @@ from typing import Self
 import numpy as np
 
 from tailrace.records import bitmaps
-from tailrace.records.bitmaps import Words
+from tailrace.records.bitmaps import Octets, Words
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 
-_NEWLINE, _QUOTE, _COMMA, _RETURN = b'\n",\r'
+_NEWLINE, _QUOTE, _COMMA = b'\n",'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,25 +27,59 @@ class BlockMarks:
 
     data: bytes
     newlines: Words
-    quotes: Words | None
-    """Quotes; None when there are none, and then the next two are also None."""
-    parity: Words | None
-    """Bytes inside quotes, if the block begins outside and each quote opens or closes a field."""
-    starts: Words | None
-    """Bytes at which a quote opens or continues a field; the first byte is not among them."""
+    quoting: Quoting | None
+    """None if the block has no quote."""
 
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Mark a block that begins and ends anywhere."""
         octets = np.frombuffer(data, np.uint8)
         newlines = bitmaps.equal(octets, _NEWLINE)
-        if b'"' not in data:
-            return cls(data, newlines, None, None, None)
+        first = data.find(b'"')
+        if first < 0:
+            return cls(data, newlines, None)
         quotes = bitmaps.equal(octets, _QUOTE)
-        before_starts = bitmaps.equal(octets, _COMMA)
-        before_starts |= newlines
-        before_starts |= quotes
-        return cls(data, newlines, quotes, bitmaps.prefix_parity(quotes), bitmaps.shift_up(before_starts))
+        # Most often, the byte before the first quote shows whether that opens a field.
+        begins_inside = data[first - 1] not in b",\n\r" if first else False
+        return cls(data, newlines, Quoting.of(octets, newlines, quotes, begins_inside=begins_inside))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quoting:
+    """Quoting of a block by the parity of its quotes.
+
+    It is right if each quote opens or closes a field or is one of a doubled quote.
+    """
+
+    begins_inside: bool
+    """True if the block is taken to begin inside quotes."""
+    quotes: Words
+    inside: Words
+    """Bytes inside quotes, with the opening quotes and without the closing ones."""
+    ends: Words
+    """Newlines outside of quotes."""
+    regular: bool
+    """True if each opening quote stands behind a comma, a newline or another quote.
+
+    An opening quote at the first byte is not looked at.
+    """
+
+    @classmethod
+    def of(cls, octets: Octets, newlines: Words, quotes: Words, *, begins_inside: bool) -> Self:
+        """Find the bytes inside quotes, and the newlines outside of them."""
+        inside = bitmaps.prefix_parity(quotes)
+        if begins_inside:
+            inside = bitmaps.invert(inside, len(octets))
+        # `(a | b) ^ b` is `a & ~b`, and the union is of use.
+        fitting = newlines | inside
+        ends = fitting ^ inside
+        fitting |= quotes
+        fitting |= bitmaps.equal(octets, _COMMA)
+        # The bytes before quoted ones that are not quoted themselves, and do not fit there.
+        misfits = bitmaps.shift_down(inside)
+        misfits |= fitting
+        misfits ^= fitting
+        return cls(begins_inside, quotes, inside, ends, not np.bitwise_or.reduce(misfits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,15 +103,18 @@ class ScannedBlock:
     @classmethod
     def resolve(cls, marks: BlockMarks, before: QuoteState) -> Self:
         """Find the structure of a marked block that begins in the state ``before``."""
-        data, newlines = marks.data, marks.newlines
-        if marks.quotes is None or marks.parity is None or marks.starts is None:
-            if before is not QuoteState.QUOTED:
+        data, newlines, quoting = marks.data, marks.newlines, marks.quoting
+        begins_inside = before is QuoteState.QUOTED
+        if quoting is None:
+            if not begins_inside:
                 return cls(data, newlines, None, state_behind(data, (0, 0), before))
-            inside = bitmaps.invert(np.zeros_like(newlines), len(data))
-            return cls(data, newlines & ~inside, inside, before)
-        inside = marks.parity if before is not QuoteState.QUOTED else bitmaps.invert(marks.parity, len(data))
-        if _is_regular(data, marks.quotes & inside, marks.starts, before):
-            return cls(data, newlines & ~inside, inside, _regular_state(data, inside))
+            nothing = np.zeros_like(newlines)
+            return cls(data, nothing, bitmaps.invert(nothing, len(data)), before)
+        if quoting.begins_inside is not begins_inside:
+            octets = np.frombuffer(data, np.uint8)
+            quoting = Quoting.of(octets, newlines, quoting.quotes, begins_inside=begins_inside)
+        if quoting.regular and not (before is QuoteState.TEXT and data.startswith(b'"')):
+            return cls(data, quoting.ends, quoting.inside, _regular_state(data, quoting.inside))
         inside, after = _exact(data, before)
         return cls(data, newlines & ~inside, inside, after)
 
@@ -138,18 +175,6 @@ class Structure:
     def outside(self, words: Words) -> Words:
         """Return the bits of ``words`` that stand outside of quotes."""
         return words if self.inside is None else words & ~self.inside
-
-
-def _is_regular(data: bytes, opening: Words, starts: Words, before: QuoteState) -> bool:
-    """Report whether each quote that parity takes for an opening one opens or continues a field."""
-    opening &= ~starts
-    if before is QuoteState.FIELD_START:
-        opening[0] &= ~np.uint64(1)
-    if not opening.any():
-        return True
-    # A quote that follows a lone carriage return is rare enough to be looked for last.
-    returns = bitmaps.equal(np.frombuffer(data, np.uint8), _RETURN)
-    return not (opening & ~bitmaps.shift_up(returns)).any()
 
 
 def _regular_state(data: bytes, inside: Words) -> QuoteState:

@@ -91,7 +91,7 @@ def test_a_lone_carriage_return_outside_quotes_rejects_its_record_with_row_and_b
     rejected = b"\n".join(desk.rejected())
     assert rejected.startswith(b"1,")
     assert b"carriage return" in rejected
-    assert b"at offset 3 of the record" in rejected
+    assert b"at byte 12)" in rejected
 
 
 def test_headers_that_differ_in_quoting_only_make_one_input(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate
 
 import pytest
@@ -31,8 +32,7 @@ def test_the_fast_path_finds_what_looking_at_each_record_finds(
     records = reference_records(whole)
     starts = accumulate(map(len, records), initial=0)
     reasons = [
-        preflight.reason(record, lambda offset, start=start: f"at byte {start + offset}")
-        for record, start in zip(records, starts, strict=False)
+        preflight.reason(record, partial(_position, start)) for record, start in zip(records, starts, strict=False)
     ]
     assert found == [BadRow(row, reason) for row, reason in enumerate(reasons) if reason is not None]
 
@@ -122,3 +122,8 @@ def test_a_bad_row_deep_in_a_large_piece_is_the_only_one_named() -> None:
     rows = [b"1,2\n"] * 5000
     rows[4711] = b"1\n"
     assert Preflight(2).check(Cut.of(b"".join(rows))) == [BadRow(4711, "2 fields expected, 1 found")]
+
+
+def _position(start: int, offset: int) -> str:
+    """Describe an offset of a record that starts at ``start``."""
+    return f"at byte {start + offset}"
