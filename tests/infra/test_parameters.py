@@ -155,6 +155,16 @@ def test_a_floor_is_raised_and_lowered_and_never_touches_the_maximum() -> None:
     assert "ScheduledActions" not in effective(endpoint(), endpoint().properties("ScalableTarget"), **SCALING)
 
 
+def test_turning_scaling_on_changes_the_endpoint_together_with_its_configuration() -> None:
+    # SageMaker refuses to update an endpoint to the configuration that it has.
+    def state(resource: str, **given: str) -> Any:
+        return effective(endpoint(), endpoint().properties(resource), **given)
+
+    assert state("Endpoint") != state("Endpoint", **SCALING)
+    assert state("EndpointConfig") != state("EndpointConfig", **SCALING)
+    assert state("EndpointConfig", **SCALING) == state("EndpointConfig", MaxInstanceCount="9")
+
+
 def test_what_is_left_to_sagemaker_is_not_named() -> None:
     def variant(**given: str) -> dict[str, Any]:
         (found,) = effective(endpoint(), endpoint().properties("EndpointConfig"), **given)["ProductionVariants"]

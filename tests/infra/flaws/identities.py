@@ -105,7 +105,7 @@ FLAWS: tuple[Flaw, ...] = (
                 "ReaderPolicy#ConsumeResults.Resource", [arn("ResultsQueue"), arn("SucceededQueue")]
             ),
             "an operator that changes the ledger": put(
-                "OperatorPolicy#ReadLedger.Action",
+                "OperatorPolicy#KeepLedger.Action",
                 ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"],
             ),
             "a schedule that cannot give up": put("ReconcileJobsScheduleRole#GiveUp.Action", "sqs:ReceiveMessage"),

@@ -14,6 +14,7 @@ TRUSTED = ("lambda", "sagemaker", "scheduler")
 # Actions that take no resource, or one whose id nobody knows before it exists.
 WITHOUT_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingActivities",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:GetTemplateSummary",
@@ -30,6 +31,8 @@ WITHOUT_RESOURCE = {
     "kms:CreateKey",
     "kms:ListAliases",
     "lambda:CreateEventSourceMapping",
+    "lambda:GetAccountSettings",
+    "lambda:ListEventSourceMappings",
     "logs:DeleteQueryDefinition",
     "logs:DescribeIndexPolicies",
     "logs:DescribeLogGroups",

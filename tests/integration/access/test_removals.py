@@ -7,6 +7,7 @@ grant: a new grant is tried without anybody adding it here. docs/permissions.md 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import pytest
 from tailrace_local.cloud.iam.access_log import read_decisions
 from tailrace_local.testing import RunningCloud
 from tests.infra.access.policies import identity_allows
+from tests.infra.templates import ROOT
 from tests.integration.access import page
 from tests.integration.access.conftest import Exercised
 from tests.integration.access.grants import Grant, Holder
@@ -85,6 +87,7 @@ UNASKED = {
         "SageMaker may upload a large output in parts, and AWS names the action among what its role needs; the "
         "emulator uploads every output whole"
     ),
+    ("OperatorPolicy", "LookAtAccount", "lambda:GetAccountSettings"): "the emulator answers it to everybody",
 }
 
 
@@ -116,6 +119,24 @@ def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
     for each in taken:
         print(f"{each.seconds:6.2f} s  {name}: {each.step.name}")
     assert not superfluous, "\n".join(map(str, superfluous))
+
+
+# Commands of docs/operations.md for people with another policy.
+OTHERS = {"tailrace submit": "ProducerPolicy", "tailrace results": "ReaderPolicy"}
+
+
+def runbook_commands() -> set[str]:
+    """Return the commands of the page, without their options: `tailrace dlq list`, `aws lambda …`."""
+    text = (ROOT / "docs/operations.md").read_text().replace("\n", " ")
+    found = re.findall(r"\b(tailrace (?:parked|dlq) [a-z]+|tailrace [a-z]+|aws [a-z-]+ [a-z-]+)", text)
+    return {each for each in found if each not in {"tailrace parked", "tailrace dlq"}}
+
+
+def test_an_operator_can_run_every_command_of_the_runbook(stage: Stage) -> None:
+    """The steps themselves run in the test of the grants, where no request of theirs may be refused."""
+    steps = [step.name for step in stage.steps["OperatorPolicy"]()]
+    missing = {each for each in runbook_commands() if not any(name.startswith(each) for name in steps)}
+    assert missing == set(OTHERS)
 
 
 @pytest.fixture(scope="module")

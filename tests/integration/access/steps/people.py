@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ class Operator:
 
     def __init__(self, scene: Scene, person: Person, finished: str) -> None:
         self._scene = scene
+        self._person = person
         self._commands = Commands(scene, person)
         self._sqs = person.client("sqs")
         self._finished = finished
@@ -127,6 +128,55 @@ class Operator:
             lambda _: self._parked("discard", "{job}", "{range}", "--reason", "closed", "--yes"),
         )
         yield Step("tailrace rejects", lambda _: ask("rejects", self._finished))
+        yield Step("tailrace status", lambda _: ask("status", self._finished))
+        yield Step("tailrace wait", lambda _: ask("wait", self._finished))
+        yield Step(
+            "tailrace download", lambda _: ask("download", self._finished, "--output", self._scene.folder / "o.csv")
+        )
+        yield Step("tailrace cancel", lambda _: ask("cancel", self._scene.unanswered()))
+        yield Step("tailrace parked redrive", lambda _: self._parked("redrive", "{job}", "{range}"))
+        yield Step(
+            "tailrace parked redrive --all", lambda _: self._parked("redrive", "--all", "--job", "{job}", "--yes")
+        )
+        for name, command in self._looks().items():
+            yield Step(name, functools.partial(self._looked, command))
+
+    def _looks(self) -> dict[str, Callable[[], Any]]:
+        """The commands of the AWS CLI in docs/operations.md, as boto3 makes their requests."""
+        outputs, client = self._scene.cloud.outputs, self._person.client
+        endpoint, scaling = {"EndpointName": outputs["EndpointName"]}, {"ServiceNamespace": "sagemaker"}
+        schedule = self._scene.own_schedule()
+        one = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 1}]
+        return {
+            "aws sagemaker describe-endpoint": lambda: client("sagemaker").describe_endpoint(**endpoint),
+            "aws sagemaker update-endpoint-weights-and-capacities": lambda: client(
+                "sagemaker"
+            ).update_endpoint_weights_and_capacities(**endpoint, DesiredWeightsAndCapacities=one),
+            "aws application-autoscaling describe-scaling-activities": lambda: client(
+                "application-autoscaling"
+            ).describe_scaling_activities(**scaling),
+            "aws application-autoscaling describe-scalable-targets": lambda: client(
+                "application-autoscaling"
+            ).describe_scalable_targets(**scaling),
+            "aws cloudwatch describe-alarms": lambda: client("cloudwatch").describe_alarms(StateValue="ALARM"),
+            "aws lambda get-account-settings": lambda: client("lambda").get_account_settings(),
+            "aws lambda list-event-source-mappings": lambda: client("lambda").list_event_source_mappings(
+                FunctionName=self._scene.cloud.functions["CollectResults"]
+            ),
+            "aws scheduler get-schedule": lambda: client("scheduler").get_schedule(
+                Name=schedule["Name"], GroupName=schedule["GroupName"]
+            ),
+            "aws sns list-subscriptions-by-topic": lambda: client("sns").list_subscriptions_by_topic(
+                TopicArn=outputs["ResultsTopic"]
+            ),
+        }
+
+    def _looked(self, command: Callable[[], Any], _: EffectWait) -> Observation:
+        try:
+            command()
+        except ClientError as error:
+            return {"the answer": plain(str(error))}
+        return {"the answer": "comes"}
 
     def _listed(self) -> Observation:
         seen, printed = self._commands.printed("dlq", "list")

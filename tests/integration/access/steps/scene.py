@@ -85,12 +85,12 @@ class Scene:
             self._set({"sagemaker": {"rules": _RULES}})
 
     def _tick_by_itself(self, *, enabled: bool) -> None:
-        own = self._own_schedule()
+        own = self.own_schedule()
         asked = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
         changed = {name: own[name] for name in asked}
         self.cloud.client("scheduler").update_schedule(**changed, State="ENABLED" if enabled else "DISABLED")
 
-    def _own_schedule(self) -> dict[str, Any]:
+    def own_schedule(self) -> dict[str, Any]:
         """The stack's schedule."""
         scheduler = self.cloud.client("scheduler")
         (own,) = [each for each in scheduler.list_schedules()["Schedules"] if each["GroupName"] != "default"]
@@ -283,7 +283,7 @@ class Scene:
     def schedule(self, target: str) -> Iterator[None]:
         """Create a schedule, due at once, with the stack's role and dead letters, for the block."""
         scheduler = self.cloud.client("scheduler")
-        found = self._own_schedule()["Target"]
+        found = self.own_schedule()["Target"]
         name = f"at-once-{uuid4().hex[:8]}"
         scheduler.create_schedule(
             Name=name,

@@ -41,9 +41,12 @@ _CONTEXT = Patch(
 _RESOURCE = Patch(
     _ACTIONS,
     "extract_resource_arn(service, method, path, headers, body, query_params, region, account_id)",
-    corrects="MiniStack evaluates an action on a log stream against its group; AWS's refusals name the stream.",
-    why="A policy for the group alone would allow here what AWS refuses.",
-    until="MiniStack evaluates actions on log streams against the stream's ARN.",
+    corrects=(
+        "MiniStack evaluates an action on a log stream against its group, where AWS's refusals name the stream, and "
+        "one on any schedule as if it were in the group `default`."
+    ),
+    why="A policy for the log group alone would allow here what AWS refuses, one for the schedule's group would not.",
+    until="MiniStack evaluates actions on log streams and schedules against their ARNs.",
 )
 _ACTION = Patch(
     _ACTIONS,
@@ -136,7 +139,7 @@ def correct_condition_keys(*, tls: bool) -> None:
 
 
 def correct_resources() -> None:
-    """Evaluate actions on a log stream against the stream."""
+    """Evaluate actions on a log stream against the stream, on a schedule against its group."""
 
     def extract(
         original: Callable[..., Any],
@@ -145,9 +148,12 @@ def correct_resources() -> None:
         path: str,
         headers: dict[str, str],
         body: bytes,
+        query: Mapping[str, Any],
         *more: Any,
     ) -> str:
-        found = str(original(service, method, path, headers, body, *more))
+        found = str(original(service, method, path, headers, body, query, *more))
+        if service == "scheduler" and ":schedule/default/" in found:
+            return found.replace(":schedule/default/", f":schedule/{_schedule_group(query, body)}/")
         if service != "logs" or ":log-group:" not in found:
             return found
         stream = json.loads(body).get("logStreamName")
@@ -155,6 +161,11 @@ def correct_resources() -> None:
         return f"{found}:log-stream:{stream or ''}" if stream or listed else found
 
     _RESOURCE.wrap(extract)
+
+
+def _schedule_group(query: Mapping[str, Any], body: bytes) -> str:
+    given = query.get("groupName") or json.loads(body or b"{}").get("GroupName") or "default"
+    return str(given[0] if isinstance(given, list) else given)
 
 
 def correct_actions() -> None:
