@@ -15,6 +15,7 @@ from tailrace_local.control.deployment import Deployment
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.state_directory import StateDirectory
 from tailrace_local.testing import RunningCloud, bare_cloud
+from tests.integration.deployment.deployer import STACK_NAME, Deployer, deploy_deployer
 from tests.integration.deployment.inventory import inventory
 from tests.integration.deployment.models import DemoModel
 from tests.integration.deployment.stacks import Stack
@@ -32,13 +33,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
 
 
 @pytest.fixture(scope="package")
-def blank(cloud: RunningCloud) -> Stack:
+def deployer(cloud: RunningCloud) -> Deployer:
+    """The role of infra/deployer.yaml, which deploys every stack of these tests."""
+    return deploy_deployer(cloud)
+
+
+@pytest.fixture(scope="package")
+def blank(cloud: RunningCloud, deployer: Deployer) -> Stack:
     """An undeployed stack of `sam build`'s output, from which tests derive stacks of other names."""
     workspace = Workspace.here()
     built, _ = Builder(workspace).template(workspace.template)
-    stack = Stack(cloud, built, "blank")
-    stack.deployment.make_bucket()
-    return stack
+    Deployment(workspace, StateDirectory(cloud.state_dir), cloud.facts).make_bucket()
+    return Stack(cloud, built, STACK_NAME, deployer.credentials())
 
 
 @pytest.fixture(scope="package")
@@ -68,8 +74,7 @@ class Base:
 @pytest.fixture(scope="package")
 def base(blank: Stack, demo: DemoModel) -> Base:
     """The whole template for `ModelImage`, deployed by the SAM CLI."""
-    stack = Stack(blank.cloud, blank.built, "tailrace")
-    before = inventory(stack.cloud)
-    facts = stack.deploy(demo.parameters())
+    before = inventory(blank.cloud)
+    facts = blank.deploy(demo.parameters())
     answers = ask_model(facts.model_url or "", ROWS)
-    return Base(stack, before, {tuple(row): answer for row, answer in zip(ROWS, answers, strict=True)})
+    return Base(blank, before, {tuple(row): answer for row, answer in zip(ROWS, answers, strict=True)})

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from tailrace import Tailrace
 from tailrace_core.jobs.model import Job
-from tailrace_local.control.deployment import Deployment
+from tailrace_local.control.deployment import Deployment, client
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 from tailrace_local.testing import RunningCloud
@@ -38,12 +38,27 @@ class Stack:
     cloud: RunningCloud
     built: Path
     name: str
+    credentials: Mapping[str, str]
+    """The environment variables of whoever deploys it."""
 
     @functools.cached_property
     def deployment(self) -> Deployment:
         """The deployment of this stack."""
         facts = replace(self.cloud.facts, stack=self.name)
-        return Deployment(Workspace.here(), StateDirectory(self.cloud.state_dir), facts)
+        return Deployment(Workspace.here(), StateDirectory(self.cloud.state_dir), facts, self.credentials)
+
+    @functools.cached_property
+    def cloudformation(self) -> Any:
+        """A client that acts for whoever deploys."""
+        return client(self.cloud.facts, "cloudformation", self.credentials)
+
+    def beside(self, suffix: str) -> Stack:
+        """Return a stack that stands beside this one, under a name of its own."""
+        return replace(self, name=f"{self.name}-{suffix}")
+
+    def deployed_with(self, credentials: Mapping[str, str]) -> Stack:
+        """Return the same stack for another deployer."""
+        return replace(self, credentials=credentials)
 
     def deploy(self, parameters: Mapping[str, str], *, built: Path | None = None) -> CloudFacts:
         """Run ``sam deploy``.
@@ -54,10 +69,9 @@ class Stack:
 
     def change(self, **parameters: str) -> str:
         """Update these parameters of the deployed template; return the final state."""
-        cloudformation = self.cloud.client("cloudformation")
-        known = cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Parameters"]
+        known = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Parameters"]
         names = [parameter["ParameterKey"] for parameter in known]
-        cloudformation.update_stack(
+        self.cloudformation.update_stack(
             StackName=self.name,
             UsePreviousTemplate=True,
             Capabilities=CAPABILITIES,
@@ -82,13 +96,13 @@ class Stack:
     def status(self) -> str | None:
         """Return StackStatus; None when the stack does not exist."""
         with suppress(ClientError):
-            found = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)
+            found = self.cloudformation.describe_stacks(StackName=self.name)
             return str(found["Stacks"][0]["StackStatus"])
         return None
 
     def delete(self) -> None:
         """Delete the stack and wait. Raises AssertionError when a resource could not be deleted."""
-        self.cloud.client("cloudformation").delete_stack(StackName=self.name)
+        self.cloudformation.delete_stack(StackName=self.name)
 
         def look() -> bool:
             status = self.status()
@@ -99,7 +113,7 @@ class Stack:
 
     def resources(self, kind: str | None = None, stack: str | None = None) -> dict[str, str]:
         """Return physical ids by logical id, of the stack and its nested stacks."""
-        pages = self.cloud.client("cloudformation").get_paginator("list_stack_resources")
+        pages = self.cloudformation.get_paginator("list_stack_resources")
         listed = [
             one for page in pages.paginate(StackName=stack or self.name) for one in page["StackResourceSummaries"]
         ]
@@ -113,7 +127,7 @@ class Stack:
 
     def create(self, template: str, **parameters: str) -> str:
         """Create the stack from a template in S3; return the final state."""
-        self.cloud.client("cloudformation").create_stack(
+        self.cloudformation.create_stack(
             StackName=self.name,
             TemplateURL=template,
             Capabilities=CAPABILITIES,

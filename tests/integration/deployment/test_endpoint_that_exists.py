@@ -30,7 +30,7 @@ def allow(action: str | list[str], *resources: str) -> dict[str, Any]:
 @pytest.fixture
 def beside(base: Base, demo: DemoModel) -> Iterator[Stack]:
     """The stack, and the endpoint that writes to its bucket and publishes to its topics."""
-    stack = Stack(base.stack.cloud, base.stack.built, "beside")
+    stack = base.stack.beside("existing")
     iam, sagemaker = stack.cloud.client("iam"), stack.cloud.client("sagemaker")
     role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     kept: set[str] = set()

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.cloud
 
 # An environment with which the container does not start, and an image that does not exist.
 SICK = {"ModelEnvironment": '{"MAX_CONTENT_LENGTH": "plenty"}'}
+CONTRADICTORY = {"MaxInstanceCount": "1", "MinInstanceCount": "2"}
 UNKNOWN = {"ModelImage": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/nobodys/model:1"}
 
 
@@ -50,7 +51,7 @@ def nothing_left(stack: Stack) -> Iterator[None]:
 
 
 def test_a_pipeline_that_nobody_insisted_on_is_refused_with_what_to_do(base: Base, demo: DemoModel) -> None:
-    stack = Stack(base.stack.cloud, base.stack.built, "refused")
+    stack = base.stack.beside("refused")
     job = finished_job(stack.cloud, "pipeline", demo.containers(2))
     with nothing_left(stack):
         with pytest.raises(DeployError) as refused:
@@ -84,7 +85,7 @@ def root_reasons(stack: Stack) -> str:
 def test_a_first_deployment_that_fails_is_rolled_back_and_says_why(
     base: Base, demo: DemoModel, template: str, parameters: dict[str, str], reason: str
 ) -> None:
-    stack = Stack(base.stack.cloud, base.stack.built, "first")
+    stack = base.stack.beside("first")
     with nothing_left(stack):
         assert stack.create(template, **{**demo.parameters(), **UNWATCHED, **parameters}) == "ROLLBACK_COMPLETE"
         assert reason in stack.reasons()
@@ -93,7 +94,7 @@ def test_a_first_deployment_that_fails_is_rolled_back_and_says_why(
 def test_parameters_that_contradict_each_other_are_refused_before_anything_is_made(
     base: Base, demo: DemoModel, template: str
 ) -> None:
-    stack = Stack(base.stack.cloud, base.stack.built, "contradictory")
+    stack = base.stack.beside("contradictory")
     before = inventory(stack.cloud)
     with pytest.raises(ClientError, match="Give exactly one of AutoMLJobName"):
         stack.create(template, **demo.parameters(), EndpointName="another")
@@ -139,6 +140,7 @@ def test_updates_that_fail_leave_the_stack_as_it_was_and_say_why(base: Base) -> 
         (SICK, "did not pass the ping health check"),
         (UNKNOWN, "nobodys/model"),
         (job, "the AutoML job failed is Failed: the target is constant"),
+        (CONTRADICTORY, "MinInstanceCount=2 is above MaxInstanceCount=1"),
     ):
         assert stack.change(**parameters) == "UPDATE_ROLLBACK_COMPLETE"
         assert reason in stack.reasons()

@@ -24,8 +24,10 @@ from tailrace_local.cloud.functions.permissions import FunctionPermissions
 from tailrace_local.cloud.functions.specification import FunctionSpec
 from tailrace_local.cloud.functions.worker import Worker
 from tailrace_local.cloud.iam.access_log import FILE, AccessLog
+from tailrace_local.cloud.iam.deployment_actions import DeploymentActions
 from tailrace_local.cloud.iam.enforcement import EnforcedService
 from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
+from tailrace_local.cloud.ministack.cloudformation.callers import DeployAsCaller
 from tailrace_local.cloud.ministack.cloudformation.encryption_keys import record_keys
 from tailrace_local.cloud.ministack.cloudformation.nested_stacks import NestedStacks
 from tailrace_local.cloud.ministack.cloudformation.resource_types import ResourceTypes
@@ -47,7 +49,7 @@ from tailrace_local.cloud.ministack.iam_corrections import (
 )
 from tailrace_local.cloud.ministack.identities import MiniStackIam
 from tailrace_local.cloud.ministack.s3_not_found import HideMissingObjects
-from tailrace_local.cloud.ministack.schedules import check_schedules_every, fire_schedules_with
+from tailrace_local.cloud.ministack.schedules import check_schedules_every, fire_rates_at_once, fire_schedules_with
 from tailrace_local.cloud.monitoring import Monitor
 from tailrace_local.cloud.pace_api import PaceApi
 from tailrace_local.cloud.roles.clients import RoleClients
@@ -144,6 +146,7 @@ class Cloud:
         FasterDynamoDb().install()
         self._mappings.stop_polling_queues()
         check_schedules_every(_SCHEDULES_EVERY_S)
+        fire_rates_at_once()
         fire_schedules_with(ScheduledTargets(self._clients).fire)
         self._correct_iam()
         self._monitor.install()
@@ -167,6 +170,9 @@ class Cloud:
             log_decisions(AccessLog(self._state.root / FILE))
             record_keys(self._types, self._keys)
             require_keys(self._keys)
+            region, account_id = self._settings.region, self._settings.account_id
+            actions = DeploymentActions(region=region, account_id=account_id)
+            DeployAsCaller(self._iam, actions, region=region).install()
             self._functions.guard_dead_letters(self._permissions.may_send)
             self._mappings.guard(self._types, EventSourcePermissions(self._iam, self._credentials).refusal)
 

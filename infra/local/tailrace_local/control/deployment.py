@@ -27,8 +27,12 @@ MODEL_KEY = "models/demand/model.tar.gz"
 _STARTUP_S = 120
 
 
-def session(facts: CloudFacts) -> boto3.Session:
-    """Return a boto3 session of this cloud; its clients still need `endpoint_url`."""
+def session(facts: CloudFacts, credentials: Mapping[str, str] | None = None) -> boto3.Session:
+    """Return a boto3 session of this cloud; its clients still need `endpoint_url`.
+
+    `credentials` are environment variables of another identity than the account's own.
+    """
+    found = credentials or facts.credentials
     import boto3  # noqa: PLC0415 - slow to import, and most of `tailrace local` does not need it
     import botocore.session  # noqa: PLC0415 - the same
 
@@ -36,26 +40,34 @@ def session(facts: CloudFacts) -> boto3.Session:
     trusting.set_config_variable("ca_bundle", facts.ca_bundle)
     return boto3.Session(
         botocore_session=trusting,
-        aws_access_key_id=facts.credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=facts.credentials["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=found.get("AWS_SESSION_TOKEN"),
         region_name=facts.region,
     )
 
 
-def client(facts: CloudFacts, service: str) -> Any:
-    """Return a client of one service of this cloud."""
-    return session(facts).client(service, endpoint_url=facts.endpoint_url)
+def client(facts: CloudFacts, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+    """Return a client of one service of this cloud, for the account or for `credentials`."""
+    return session(facts, credentials).client(service, endpoint_url=facts.endpoint_url)
 
 
 class Deployment:
-    """Deploys one stack to one cloud."""
+    """Deploys one stack to one cloud, for the account or for `credentials`."""
 
-    def __init__(self, workspace: Workspace, state: StateDirectory, facts: CloudFacts) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        state: StateDirectory,
+        facts: CloudFacts,
+        credentials: Mapping[str, str] | None = None,
+    ) -> None:
         self._workspace = workspace
         self._state = state
         self._facts = facts
+        self._credentials = credentials or facts.credentials
         self._bucket = f"tailrace-artifacts-{facts.account_id}-{facts.region}"
-        self._cloudformation = client(facts, "cloudformation")
+        self._cloudformation = client(facts, "cloudformation", self._credentials)
 
     def make_bucket(self) -> None:
         """Create the bucket for artifacts and the demo's model."""
@@ -119,7 +131,7 @@ class Deployment:
                 ],
                 log=self._state.logs / "deploy.log",
                 cwd=built.parent,
-                environment=sam_environment(self._facts.credentials),
+                environment=sam_environment(self._credentials),
                 timeout_s=timeout_s,
                 error=DeployError,
                 what="sam deploy",

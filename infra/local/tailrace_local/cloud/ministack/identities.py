@@ -25,6 +25,7 @@ _EVALUATOR = PrivateModule(
     "pin_request_origin(source_ip, secure_transport)",
     "_signed_request: ContextVar",
     "_anonymous: ContextVar",
+    "_verified_key: ContextVar",
 )
 _RESPONSES = PrivateModule("ministack.core.responses", "set_request_account_id(access_key_id)")
 _ROUTER = PrivateModule(
@@ -108,6 +109,25 @@ class MiniStackIam:
 
         return contextvars.copy_context().run(decide)
 
+    def caller_refusal(self, action: str, resource: str, region: str, context: Mapping[str, str]) -> str | None:
+        """Return why the caller of the current request may not do something else.
+
+        None when it may, and outside a signed request.
+        """
+        access_key = self._evaluator._verified_key.get()
+        if not access_key:
+            return None
+
+        def decide() -> Any:
+            # The signature was checked when the request came in.
+            self._evaluator._signed_request.set(None)
+            self._evaluator._anonymous.set(False)
+            service = action.partition(":")[0]
+            return self._evaluator.enforce(access_key, action, service, region, resource, dict(context))
+
+        refused = contextvars.copy_context().run(decide)
+        return None if refused is None else _reason(refused, action, resource)
+
     def refusal(
         self,
         scope: Scope,
@@ -131,9 +151,12 @@ class MiniStackIam:
         self._evaluator.pin_request_origin((scope.get("client") or ("127.0.0.1",))[0], scope.get("scheme") == "https")
         region, service = self._router.extract_region(headers, query), action.partition(":")[0]
         refused = self._evaluator.enforce(access_key, action, service, region, resource, context)
-        if refused is None:
-            return None
-        if message := getattr(refused, "message", ""):
-            return str(message)
-        why = "with an explicit deny" if refused.decision == "Deny" else "because no identity-based policy allows it"
-        return f"User: {refused.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
+        return None if refused is None else _reason(refused, action, resource)
+
+
+def _reason(refused: Any, action: str, resource: str) -> str:
+    """Return AWS's message for a refusal, or for credentials that fail."""
+    if message := getattr(refused, "message", ""):
+        return str(message)
+    why = "with an explicit deny" if refused.decision == "Deny" else "because no identity-based policy allows it"
+    return f"User: {refused.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
