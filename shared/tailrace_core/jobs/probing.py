@@ -6,9 +6,9 @@ endpoint works, and the rest is isolated as bad data. If not, another probe foll
 a row at most. Meanwhile the rest, and every other chunk in the same state, is held: it waits in the
 retries queue and costs no invocation. If no probe is scored, all of them are parked.
 
-A single row is rejected only if the endpoint worked after the row had failed. Where nothing else of
-the job is left to show that, a *control* does: a chunk that was scored before is invoked again. It
-stays settled, and its answer is only counted.
+A single row, or a chunk that the spent budget leaves whole, is rejected only if the endpoint worked
+after it had failed. Where nothing else of the job is left to show that, a *control* does: a chunk
+that was scored before is invoked again. It stays settled, and its answer is only counted.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ def probes_made(job: Job) -> int:
 def may_probe(job: Job) -> bool:
     """Return whether the job may try another row alone."""
     return probes_made(job) < MAX_PROBES
+
+
+def may_separate(job: Job) -> bool:
+    """Return whether the job may try a row of a chunk alone, which takes a split."""
+    return job.split_budget > 0 and may_probe(job)
 
 
 def with_probe(job: Job, left: RowRange, right: RowRange) -> Job:
@@ -115,7 +120,7 @@ def _undecided(chunk: Chunk) -> bool:
 
 def _goes_on(job: Job, chunk: Chunk) -> bool:
     """Return whether it was never tried as it is now, or its failure starts another probe."""
-    return not chunk.invoked or (chunk.rows_sent > 1 and may_probe(job))
+    return not chunk.invoked or (chunk.rows_sent > 1 and may_separate(job))
 
 
 def _held(chunk: Chunk) -> bool:

@@ -40,20 +40,21 @@ class CloudOperator:
             self.done[each.action] += 1
             parked = each.parked
             if each.action == "left" and parked.status is ParkedStatus.PARKED and parked.redrives >= MAX_REDRIVES:
-                self._decide(ParkedChunkId(parked.job_id, parked.range))
+                self._decide(ParkedChunkId(parked.job_id, parked.range), parked.redrives)
 
     def hurry(self, job_id: str) -> None:
         """Make all queued attempts of a job at once."""
         self.done["hurried"] += sum(1 for _ in self.client.operations.redriving.hurry_all(job_id, confirmed=True))
 
-    def _decide(self, name: ParkedChunkId) -> None:
-        """Discard a row that was redriven often; others of a chunk may be good."""
-        alone, redriving = name.range.rows == 1, self.client.operations.redriving
+    def _decide(self, name: ParkedChunkId, redrives: int) -> None:
+        """Discard a row that was redriven often; of a chunk, others may be good, so it has longer."""
+        redriving = self.client.operations.redriving
+        hopeless = name.range.rows == 1 or redrives >= 2 * MAX_REDRIVES
         try:
-            if alone:
+            if hopeless:
                 redriving.discard(name)
             else:
                 redriving.redrive(name, force=True)
         except InputError:
             return  # it was settled meanwhile
-        self.done["discarded" if alone else "forced"] += 1
+        self.done["discarded" if hopeless else "forced"] += 1

@@ -130,9 +130,13 @@ class RoundRunner:
 
     def _judge(self, job_id: str, drawn: RandomJob) -> Report:
         job, model_url = self.driver.client.status(job_id), self.driver.cloud.model_url
-        # Which rows the spent split budget costs depends on the order of events.
-        refused = not_isolated_rows(drawn.input.scored(model_url), self.driver.client.rejects(job_id))
+        # Which rows the spent split budget costs depends on the order of events. If the operator
+        # then sees no end of failures, they give the chunk up, with its good rows.
+        scored, rejects = drawn.input.scored(model_url), list(self.driver.client.rejects(job_id))
+        given_up = {each.row for each in rejects if each.reason.startswith("discarded")} - drawn.input.flaws.keys()
+        refused = not_isolated_rows(scored, rejects) | given_up
         assert not refused or not job.split_budget, f"{job_id}: rows {refused} were not isolated: {job}"
+        self.totals["good rows given up"] += len(given_up)
         may_park = drawn.options.on_parked is OnParked.WAIT
         assert may_park or not job.times_parked, f"{job_id} was to fail, and not to park: {job}"
         ends = drawn.ends(len(drawn.input.flaws) + len(refused))

@@ -187,9 +187,19 @@ def test_once_redriven_a_chunk_looks_for_signs_anew() -> None:
 def test_without_budget_and_without_a_sign_a_person_decides() -> None:
     bench = Bench()
     bench.add_job(max_attempts=2, split_budget=0)
-    scored_another(bench, 10)
 
     assert failing_for_good(bench, bench.add_chunk(0, [b"1", b"2"])) is Outcome.PARKED
+    assert bench.job().rows_rejected == 0
+
+
+def test_without_budget_and_with_a_control_that_fails_a_person_decides() -> None:
+    bench = Bench()
+    bench.add_job(max_attempts=2, split_budget=0)
+    scored_another(bench, 10)
+
+    assert failing_for_good(bench, bench.add_chunk(0, [b"1", b"2"])) is Outcome.RETRYING
+    bench.failures.handle(bench.failure(bench.invoker.invoked[-1], SERVER_ERROR))
+    assert bench.dispatch.handle(bench.retries.sent[-1][0]) is Outcome.PARKED
     assert bench.job().rows_rejected == 0
 
 

@@ -277,6 +277,22 @@ def test_a_row_is_parked_when_as_many_controls_were_lost_as_there_are_probes() -
     assert bench.chunk(bad.range).parked
 
 
+@pytest.mark.parametrize("max_attempts", [1, 3])
+def test_a_chunk_that_the_spent_budget_leaves_whole_is_rejected_after_a_control(max_attempts: int) -> None:
+    bench = bench_of("ggg", "gbg", max_attempts=max_attempts, split_budget=0)
+    play(bench, bad_rows_fail)
+    job = bench.job()
+    assert (job.state, job.rows_scored, job.rows_not_isolated) == (JobState.COMPLETED_WITH_REJECTS, 3, 3)
+    assert job.controls_scored == 1
+    assert not bench.parked.events
+
+
+def test_chunks_that_the_spent_budget_leaves_whole_are_parked_when_the_endpoint_goes_down() -> None:
+    bench = bench_of("ggg", "ggg", "ggg", split_budget=0)
+    play(bench, partial(_until_invocation, bench, 4))
+    assert (bench.job().rows_rejected, rows_parked(bench)) == (0, 9 - bench.job().rows_scored)
+
+
 def test_forged_answers_to_controls_that_were_never_sent_count_nothing() -> None:
     bench = bench_of("g", "g")
     bench.collect.handle(bench.answer(bench.leaves()[0], b"1\n"))

@@ -34,7 +34,7 @@ from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
-from tailrace_core.jobs.probing import HeldStep, may_probe
+from tailrace_core.jobs.probing import HeldStep, may_separate
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.messages.events import RetryDue
@@ -144,7 +144,7 @@ class FailurePolicy:
             # The model answered it each time, and a control's answer would be lost as well.
             return Action.SPLIT
         # The endpoint may be at fault: then a split multiplies requests and rejects good rows.
-        return Action.PROBE if exhausted or may_probe(job) else Action.RETRY
+        return Action.PROBE if exhausted or may_separate(job) else Action.RETRY
 
     def _retry(self, chunk: Chunk, failure: Failure) -> Outcome:
         counted = POLICIES[failure.failure_class].counted
@@ -154,7 +154,7 @@ class FailurePolicy:
         return Outcome.RETRYING
 
     def _probe(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
-        if chunk.rows_sent > 1 and may_probe(job):
+        if chunk.rows_sent > 1 and may_separate(job):
             delivered = self._deliver_part(settings, chunk, failure)
             return delivered or self._split(job, settings, chunk, failure, probing=True)
         return self._hold_or_park(job, settings, chunk, failure)
@@ -226,7 +226,7 @@ class FailurePolicy:
                     self._start(job, each, settings)
                 return Outcome.SPLIT
             case SettleOutcome.NO_BUDGET if probing:
-                return self.parking.park(chunk, settings, failure.failure_class, failure.reason)
+                return self._hold_or_park(self.ledger.job(job.job_id) or job, settings, chunk, failure)
             case SettleOutcome.NO_BUDGET:
                 return self.rejection.reject(chunk, settings, failure.reason, isolated=False)
             case SettleOutcome.REFUSED:
