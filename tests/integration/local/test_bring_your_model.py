@@ -57,7 +57,19 @@ class Desk:
         (self.folder / "command.txt").write_text(command)
         self.run("tailrace", "local", "model", "restart")
 
+    def fails(self, *argv: str, code: int) -> str:
+        """Return the standard output and error of a command that exits with this code."""
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400, check=False
+        )
+        assert done.returncode == code, f"{argv}: {done.stderr[-3000:]}"
+        return done.stdout + done.stderr
+
     def scored(self, *options: str) -> dict[str, float]:
+        """Score the file; before, one request to the server says that it will be."""
+        asked = json.loads(self.run("tailrace", "local", "invoke", "rows.csv", "--keep", "id", *options, "--json"))
+        assert (asked["aligned"], asked["rows_sent"], asked["status"]) == (True, 3, 200)
+        assert asked["columns"] == [{"name": "prediction", "type": "number"}]
         self.run(
             "tailrace", "submit", "rows.csv", "--stack", "tailrace", "--keep", "id", *options, "--output", "out.csv"
         )
@@ -112,3 +124,11 @@ def test_mlflow_scores_a_file_with_its_own_server(desk: Desk) -> None:
     options = [submit[at : at + 2] for at, part in enumerate(submit) if part in {"--header", "--accept"}]
     assert len(options) == 2
     assert desk.scored(*options[0], *options[1]) == pytest.approx(EXACT)
+
+    asked = json.loads(desk.fails("tailrace", "local", "invoke", "rows.csv", "--keep", "id", "--json", code=1))
+    assert not asked["aligned"]
+    assert any("--header repeat" in hint for hint in asked["advice"]), asked
+    told = ("--max-attempts", "1", "--on-parked", "fail", "--wait")
+    said = desk.fails("tailrace", "submit", "rows.csv", "--stack", "tailrace", "--keep", "id", *told, code=4)
+    assert "first aid: The model looks for columns by name" in said
+    assert "--header repeat" in said

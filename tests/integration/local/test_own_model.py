@@ -100,6 +100,11 @@ def test_a_server_that_crashes_ends_up_with_its_last_words(desk: Desk) -> None:
 def test_two_commands_score_a_file_with_ones_own_model_and_a_third_takes_changed_code_over(desk: Desk) -> None:
     desk.tailrace("local", "up", "--model-command", f"{sys.executable} serve.py", "--model-data", "model")
     assert desk.scored() == ["id,prediction", "x,9", "y,21"]
+    shown = desk.tailrace("local", "invoke", "rows.csv", "--keep", "id").stdout
+    assert "answer     9\nanswer     21\naligned    yes: 2 prediction(s) for 2 row(s): CSV of number\n" in shown
+    refused = desk.tailrace("local", "invoke", "rows.csv", fails=True).stdout
+    assert "status     500" in refused
+    assert "first aid  The model got text where it expects a number" in refused
     (desk.folder / "offset.txt").write_text("100")
     desk.tailrace("local", "model", "restart")
     assert desk.scored() == ["id,prediction", "x,109", "y,121"]
