@@ -101,10 +101,28 @@ def test_what_waits_for_a_person_stays_an_alarm_while_nobody_looks(key: str) -> 
 
 
 def test_a_reconciler_is_silent_when_no_run_reports() -> None:
-    assert state("ReconcilerSilent", [None] * 6) is State.ALARM
-    assert state("ReconcilerSilent", [1.0, None, None, None, None, 1.0]) is State.OK
+    polled: Series = [5.0] * 6
+    assert silence([None] * 6, polled) is State.ALARM
+    assert silence([1.0, 1.0, None, None, None, None], polled) is State.ALARM
+    assert silence([1.0, None, None, None, None, 1.0], polled) is State.OK
     assert state("JobsLate", [None] * 5) is State.OK
     assert state("JobsLate", [0.0, 2.0, 2.0]) is State.ALARM
+
+
+def silence(runs: Series, polls: Series, *, before: State = State.OK) -> State:
+    return state("ReconcilerSilent", computed("ReconcilerSilent", runs=runs, polls=polls), before=before)
+
+
+def test_a_new_stack_is_not_silent_before_it_exists() -> None:
+    fresh = State.INSUFFICIENT_DATA
+    assert silence([None] * 6, [None] * 6, before=fresh) is fresh
+    assert silence([None] * 6, [None] * 5 + [5.0], before=fresh) is fresh
+    assert silence([None] * 5 + [1.0], [None] * 5 + [5.0], before=fresh) is State.OK
+    assert silence([None] * 5 + [1.0], [None] * 3 + [5.0] * 3, before=fresh) is State.OK
+
+
+def test_a_reconciler_that_is_silent_stays_an_alarm_while_there_is_no_data() -> None:
+    assert silence([None] * 6, [None] * 6, before=State.ALARM) is State.ALARM
 
 
 def test_what_the_reconciler_cannot_repair_stays_an_alarm_though_it_is_tried_seldom() -> None:

@@ -60,7 +60,7 @@ POLLERS, POLL_S, POLLED_QUEUES = 5, 20, 3
 TICKS = DAYS_A_MONTH * 24 * 12
 TICK_S, TICK_READ_UNITS = 1.0, 8
 """A run of the reconciler that finds nothing reads each shard of the index once."""
-ALARM_METRICS, SCALING_ALARMS = 50, 3
+ALARM_METRICS, SCALING_ALARMS = 51, 3
 """Metrics of the alarms in infra/monitoring.yaml with a scaling endpoint, and the alarms that scale
 the endpoint, of which AWS makes two."""
 

@@ -74,7 +74,7 @@ def test_the_arithmetic_at_rest_is_that_of_the_prices() -> None:
     beyond = {what: cost for what, _, cost in cost_model.resting_costs(prices, free=free)}
     assert beyond["waiting at the queues"] == pytest.approx((5 * 3 * 3 * 60 * 24 * 30 - 1_000_000) * 0.40 / 1e6)
     assert beyond["ReconcileJobs"] == pytest.approx(runs * 8 * 0.1415 / 1e6)
-    assert beyond["alarms (`Monitoring`)"] == pytest.approx((50 + 3 - 10) * 0.10)
+    assert beyond["alarms (`Monitoring`)"] == pytest.approx((51 + 3 - 10) * 0.10)
     assert [what for what, cost in beyond.items() if not cost] == [
         "instances", "storage", "alarms that scale the endpoint", "the metric JobsPastDeadline (`Monitoring`)",
         "dashboard (`Dashboard`)",
