@@ -70,7 +70,7 @@ class Exercise:
         try:
             with listening(self._stack, f"tailrace-doctor-{self._name}", self._execute) as ear:
                 idle = self._instances() == 0
-                sent = [self._send(trial) for trial in trials(row, content_type)]
+                sent = [self._send(trial, content_type) for trial in trials(row, content_type)]
                 self._await(sent, ear)
         except TailraceError as error:
             yield replace(finding_of(error), check="exercise")
@@ -86,12 +86,12 @@ class Exercise:
         answer = self._execute(Call("sagemaker", "describe_endpoint", asked))
         return sum(each.get("CurrentInstanceCount", 0) for each in answer.get("ProductionVariants", ()))
 
-    def _send(self, trial: Trial) -> _Sent:
+    def _send(self, trial: Trial, content_type: str) -> _Sent:
         bucket = self._stack.output("Bucket")
         key = f"v1/jobs/doctor-{self._name}/input/{trial.name}.csv"
         if trial.body is not None:
-            # The object's type differs from the request's, to show which one the container sees.
-            put = {"Bucket": bucket, "Key": key, "Body": trial.body, "ContentType": "text/csv"}
+            # Without a type in the request, the container sees the object's, or none.
+            put = {"Bucket": bucket, "Key": key, "Body": trial.body, "ContentType": content_type}
             self._execute(Call("s3", "put_object", put))
         inference_id = f"doctor-{self._name}-{trial.name}"[:64]
         request: dict[str, Any] = {
@@ -165,7 +165,7 @@ def _judged(sent: _Sent, wait_s: float) -> Finding:
     message, took_s = sent.message, sent.heard_at - sent.sent_at
     if _completed(sent):
         seen = f"scored in {took_s:.1f} s"
-        if sent.trial.succeeds:
+        if sent.trial.succeeds is not False:
             return replace(ok(seen), details=tuple(uses))
         advice = "rows that the model should refuse get predictions: check its validation"
         return warn(f"{seen}, although it should be refused", advice=advice, details=uses)

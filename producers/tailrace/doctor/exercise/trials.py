@@ -21,8 +21,8 @@ class Trial:
     """The input; None where no object shall be."""
     content_type: str | None
     """The request's; None for none, so that the container sees the object's or nothing."""
-    succeeds: bool
-    """True if the endpoint should answer it."""
+    succeeds: bool | None
+    """True if the endpoint should score it, False if it should refuse, None for either."""
     uses: tuple[str, ...]
     """The permissions, with the policy that grants each."""
 
@@ -33,7 +33,7 @@ def trials(row: bytes, content_type: str) -> tuple[Trial, ...]:
     whole = (_SENDS, _READS, _WRITES, _NOTIFIES)
     return (
         Trial("good-row", row + b"\n", content_type, succeeds=True, uses=whole),
-        Trial("good-row-without-content-type", row + b"\n", None, succeeds=True, uses=whole),
+        Trial("good-row-without-content-type", row + b"\n", None, succeeds=None, uses=whole),
         Trial("bad-row", bad + b"\n", content_type, succeeds=False, uses=whole),
         Trial("missing-input", None, content_type, succeeds=False, uses=(_SENDS, _LEARNS, _NOTIFIES)),
     )

@@ -6,7 +6,6 @@ from tailrace.doctor.findings import Finding, cannot_tell, fail, ok, warn
 from tailrace.doctor.preflight.plan import Plan
 from tailrace.doctor.principal import Denied, Principal, caller, denied, policy_source
 from tailrace_core.aws.calls import Call, Steps
-from tailrace_core.errors import AccessDeniedError, PermanentError
 
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 _SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -141,14 +140,10 @@ def scaling_role(plan: Plan) -> Steps[list[Finding]]:
     """Require the service-linked role of scaling, or the permission to make it."""
     if not plan.max_instance_count:
         return [ok("the endpoint will not scale (--max-instance-count is 0)")]
-    try:
-        yield Call("iam", "get_role", {"RoleName": _SCALING_ROLE})
-    except AccessDeniedError:
-        raise
-    except PermanentError:
-        pass
-    else:
-        return [ok(f"{_SCALING_ROLE} is there")]
+    # By its path: names of service-linked roles are the service's to choose.
+    answer = yield Call("iam", "list_roles", {"PathPrefix": f"/aws-service-role/{_SCALING}"})
+    if answer["Roles"]:
+        return [ok(f"{answer['Roles'][0]['RoleName']} is there")]
     command = plan.commands.aws("iam", "create-service-linked-role", "--aws-service-name", _SCALING)
     who = yield from _deployer(plan)
     seen = f"the account has no role {_SCALING_ROLE} yet"

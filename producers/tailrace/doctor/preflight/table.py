@@ -29,7 +29,7 @@ CHECKS: tuple[Check[Plan], ...] = (
         leftovers.orphans,
     ),
     Check("actions", _SIMULATION, deployer.actions),
-    Check("scaling-role", _SIMULATION, deployer.scaling_role),
+    Check("scaling-role", (*_SIMULATION, "iam:ListRoles"), deployer.scaling_role),
     Check(
         "instance-quota",
         ("servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"),
