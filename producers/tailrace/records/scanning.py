@@ -34,7 +34,7 @@ def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBl
             goes_on = len(block) >= size_bytes
             for start in range(0, len(block), size_bytes):
                 piece = block if len(block) <= size_bytes else block[start : start + size_bytes]
-                marker.put(piece, wake=goes_on)
+                marker.put(piece, alone=not goes_on)
             while marker.pending > (_AHEAD if goes_on else 0):
                 scanned = ScannedBlock.resolve(marker.get(), state)
                 state = scanned.after
@@ -48,8 +48,9 @@ def scan_blocks(blocks: Iterable[bytes], size_bytes: int) -> Generator[ScannedBl
 class _Task:
     """A block to be marked, and its marks or the error once that is done."""
 
-    def __init__(self, block: bytes) -> None:
+    def __init__(self, block: bytes, *, alone: bool) -> None:
         self.block = block
+        self.alone = alone
         self.marks: BlockMarks | BaseException | None = None
 
 
@@ -74,13 +75,13 @@ class _Marker:
         """Number of blocks that were put and not yet got."""
         return len(self._tasks)
 
-    def put(self, block: bytes, *, wake: bool) -> None:
-        """Have a block marked; ``wake`` the thread for it unless the caller gets it at once."""
-        task = _Task(block)
+    def put(self, block: bytes, *, alone: bool) -> None:
+        """Have a block marked; not by the thread if the block is ``alone``, and got at once."""
+        task = _Task(block, alone=alone)
         self._tasks.append(task)
-        self._unstarted.append(task)
-        if not wake:
+        if alone:
             return
+        self._unstarted.append(task)
         if self._thread is None:
             # A daemon: at the interpreter's exit, a generator that nobody closed must not keep it.
             self._thread = Thread(target=self._run, name="tailrace-scan", daemon=True)
@@ -90,9 +91,12 @@ class _Marker:
     def get(self) -> BlockMarks:
         """Return the marks of the next block, in the order in which they were put."""
         task = self._tasks.popleft()
+        if task.alone:
+            return BlockMarks.of(task.block)
         while task.marks is None:
-            # The thread takes the oldest block, this one the newest: it is still in the cache.
-            newest = self._take(self._unstarted.pop)
+            # The thread takes the oldest block. This one takes the newest, which is still in the
+            # cache, and leaves the thread another.
+            newest = self._take(self._unstarted.pop) if len(self._unstarted) > 1 else None
             if newest is None:
                 self._done.get()
             else:

@@ -79,7 +79,7 @@ class Quoting:
         misfits = bitmaps.shift_down(inside)
         misfits |= fitting
         misfits ^= fitting
-        return cls(begins_inside, quotes, inside, ends, not np.bitwise_or.reduce(misfits))
+        return cls(begins_inside, quotes, inside, ends, not np.count_nonzero(misfits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
