@@ -29,6 +29,7 @@ PLANTED = [
     ("core", f"{CORE}/aws/calls.py", "import tailrace_core.csv_text.records"),
     ("client", f"{CLIENT}/records/columns.py", "import tailrace.submit.planning"),
     ("client", f"{CLIENT}/new_module.py", ""),
+    ("doctor", f"{CLIENT}/doctor/findings.py", "import tailrace.doctor.diagnosis"),
     ("command-line", f"{CLIENT}/cli/reports/__init__.py", "import tailrace.cli.commands"),
     ("consumers", f"{CONSUMERS}/collect_results/service.py", "import tailrace_consumers.handle_failures.service"),
     ("consumers", f"{CONSUMERS}/chunks/__init__.py", "from tailrace_consumers import composition"),
