@@ -114,3 +114,13 @@ def test_no_multiple_of_any_number_of_marks_too_many_goes_unseen(each: int) -> N
 def _has_between(text: str, each: int) -> bool:
     octets = np.frombuffer(text.encode(), np.uint8)
     return bitmaps.each_holds(bitmaps.equal(octets, ord(",")), bitmaps.equal(octets, ord("|")), each)
+
+
+@given(st.sets(st.integers(0, 9_999), max_size=5))
+def test_the_last_bit_is_found_however_far_it_is_from_the_end(expected: set[int]) -> None:
+    octets = np.zeros(10_000, np.uint8)
+    octets[list(expected)] = 1
+    words = bitmaps.equal(octets, 1)
+    assert bitmaps.last_set(words) == max(expected, default=-1)
+    ranks = bitmaps.RankIndex(words)
+    assert [ranks.select(number) for number in range(ranks.count)] == sorted(expected)
