@@ -19,13 +19,16 @@ import pytest
 from tailrace.aws.connections import Boto3Connection
 from tailrace.doctor.commands import Commands
 from tailrace.doctor.deployment import look_up
-from tailrace.doctor.diagnosis import diagnose
+from tailrace.doctor.diagnosis import diagnose, examine
 from tailrace.doctor.findings import Finding, Status
+from tailrace.doctor.preflight.plan import Plan
 from tailrace.doctor.runner import findings
 from tailrace.doctor.stack.table import CHECKS
 from tailrace_core.aws.calls import run
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
+from tests.integration.pipeline.command import tailrace
+from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
 pytestmark = pytest.mark.cloud
 
@@ -44,7 +47,7 @@ class Doctor:
 
     def __init__(self, cloud: RunningCloud, session: Any = None) -> None:
         self.cloud = cloud
-        self._connection = Boto3Connection(
+        self.connection = Boto3Connection(
             session=session or cloud.session(), endpoint_url=cloud.endpoint_url, region=cloud.region
         )
         self._commands = Commands({"--endpoint-url": cloud.endpoint_url}, cloud.facts.stack)
@@ -54,13 +57,13 @@ class Doctor:
         return [each for each in self._diagnosis() if each.check not in MOVING]
 
     def _diagnosis(self) -> Iterator[Finding]:
-        return diagnose(self.cloud.facts.stack, self._commands, self._connection.execute)
+        return diagnose(self.cloud.facts.stack, self._commands, self.connection.execute)
 
     def status_of(self, name: str) -> Status:
         """Return the status of one check, which is run alone."""
         (check,) = [each for each in CHECKS if each.name == name]
-        stack = run(look_up(self.cloud.facts.stack, self._commands, time.time), self._connection.execute)
-        return findings(check, stack, self._connection.execute)[0].status
+        stack = run(look_up(self.cloud.facts.stack, self._commands, time.time), self.connection.execute)
+        return findings(check, stack, self.connection.execute)[0].status
 
     def follow(self, command: str) -> None:
         """Run a command of a finding in a process of its own."""
@@ -268,3 +271,108 @@ def test_tasks_that_an_identity_may_not_do_are_allowed_by_the_commands(
     assert [each.seen for each in doctor.findings() if each.check == "tasks"] == [
         f"{STRANGER} may submit, read results, operate"
     ]
+
+
+FAILING = {
+    "Resources": {
+        "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": {"EndpointConfigName": "is-not-there"}}
+    }
+}
+LATER = "later"
+
+
+def _manifest(architecture: str) -> str:
+    config = {"digest": f"sha256:{architecture}", "size": 1, "mediaType": "application/json"}
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    return json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []})
+
+
+class Preflight:
+    """Examines the cloud's account before a deployment."""
+
+    def __init__(self, cloud: RunningCloud, connection: Boto3Connection) -> None:
+        self._connection = connection
+        repository = f"{cloud.facts.account_id}.dkr.ecr.{cloud.region}.amazonaws.com/later"
+        self.wanted: dict[str, Any] = {
+            "stack": LATER,
+            "region": cloud.region,
+            "commands": Commands({"--endpoint-url": cloud.endpoint_url}, LATER),
+            "now": time.time,
+            "max_instance_count": 2,
+            "image": f"{repository}:1",
+            "model_data": "s3://later-models/model.tar.gz",
+            # The registry here gives addresses that nobody serves.
+            "fetch": lambda url: json.dumps({"architecture": url.rpartition(":")[2]}).encode(),
+        }
+
+    def problems(self, **changes: Any) -> dict[str, Finding]:
+        """Return the first finding of each check that is not OK."""
+        plan = Plan(**(self.wanted | changes))
+        found = list(examine(plan, self._connection.execute))
+        return {each.check: each for each in reversed(found) if each.status is not OK}
+
+
+@pytest.mark.usefixtures("stranger")
+def test_each_precondition_that_is_missing_is_found_and_fixed(cloud: RunningCloud) -> None:
+    doctor = Doctor(cloud)
+    before = Preflight(cloud, doctor.connection)
+    iam, ecr, s3 = (cloud.client(service) for service in ("iam", "ecr", "s3"))
+    # Neither image nor data are there, nor the role of scaling; the caller is the root of the account.
+    # Service quotas are not emulated.
+    problems = before.problems()
+    assert {name: each.status for name, each in problems.items()} == {
+        "identity": WARN,
+        "instance-quota": Status.CANNOT_TELL,
+        "image": FAIL,
+        "model-data": FAIL,
+    }
+    ecr.create_repository(repositoryName="later")
+    ecr.put_image(repositoryName="later", imageTag="1", imageManifest=_manifest("arm64"))
+    assert "is for arm64" in before.problems()["image"].seen
+    ecr.put_image(repositoryName="later", imageTag="1", imageManifest=_manifest("amd64"))
+    s3.create_bucket(Bucket="later-models", CreateBucketConfiguration={"LocationConstraint": cloud.region})
+    s3.put_object(Bucket="later-models", Key="model.tar.gz", Body=b"x")
+    assert set(before.problems()) == {"identity", "instance-quota"}
+
+    user = iam.get_user(UserName=STRANGER)["User"]["Arn"]
+    lacking = before.problems(deployer=user)
+    assert (lacking["actions"].status, lacking["scaling-role"].status) == (FAIL, FAIL)
+    doctor.follow(lacking["scaling-role"].command)
+    assert set(before.problems(deployer=user)) == {"identity", "instance-quota", "actions"}
+    iam.attach_user_policy(UserName=STRANGER, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    assert set(before.problems(deployer=user)) == {"identity", "instance-quota"}
+
+    assert before.problems(reserved_concurrency=200)["concurrency"].status is FAIL
+    assert before.problems(image=before.wanted["image"].replace(cloud.region, "us-east-1"))["image"].status is FAIL
+
+    s3.create_bucket(Bucket="later-bucket-1", CreateBucketConfiguration={"LocationConstraint": cloud.region})
+    doctor.follow(before.problems()["leftovers"].command)
+    cloud.client("cloudformation").create_stack(StackName=LATER, TemplateBody=json.dumps(FAILING))
+    problem = eventually(lambda: _failed(before.problems().get("stack")), what="the end of the failed deployment")
+    assert problem is not None
+    doctor.follow(problem.command)
+    eventually(lambda: "stack" not in before.problems(), what="the deletion of the failed stack")
+    assert set(before.problems()) == {"identity", "instance-quota"}
+
+
+def _failed(found: Finding | None) -> Finding | None:
+    return found if found is not None and "takes no update" in found.seen else None
+
+
+def test_the_exercise_scores_refuses_and_records(cloud: RunningCloud, tmp_path: Path) -> None:
+    row = csv_bytes(demand_rows(1, seed=3), header=None).decode().strip()
+    stack, records = cloud.facts.stack, tmp_path / "answers"
+    done = tailrace(cloud, "doctor", "--stack", stack, "--exercise", "--row", row, "--record", records, "--json")
+    found = {each["check"]: each for each in done.json_lines}
+    trials = ("good-row", "good-row-without-content-type", "bad-row", "missing-input")
+    assert {name: found[name]["status"] for name in (*trials, "job", "large-part")} == dict.fromkeys(
+        (*trials, "job", "large-part"), "OK"
+    ), {name: found[name]["seen"] for name in (*trials, "job", "large-part")}
+    assert sorted(each.stem for each in records.iterdir()) == sorted(trials)
+    record = json.loads((records / "good-row.json").read_text())
+    assert json.loads(record["notification"]["Message"])["invocationStatus"] == "Completed"
+    assert float(record["object"]["body"]) > 0
+    parts = cloud.client("s3").list_objects_v2(Bucket=cloud.outputs["Bucket"], Prefix="v1/jobs/")
+    assert max(each["Size"] for each in parts["Contents"] if "/parts/" in each["Key"]) > 8 * 1024 * 1024
+    queues = cloud.client("sqs").list_queues(QueueNamePrefix="tailrace-doctor-")
+    assert not queues.get("QueueUrls")
