@@ -23,8 +23,8 @@ settings.load_profile("tailrace")
 
 
 CLOUDS = (
-    ("tests/faults/deployed/", "tests/integration/access/", "tests/benchmarks/"),
-    ("tests/integration/deployment/", "tests/integration/local/", "tests/integration/pipeline/"),
+    ("tests/benchmarks/", "tests/faults/deployed/", "tests/integration/access/", "tests/integration/deployment/"),
+    ("tests/integration/local/", "tests/integration/pipeline/"),
 )
 """Folders whose tests share a cloud, one for each folder, in two halves that take about as long."""
 
