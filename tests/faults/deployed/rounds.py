@@ -130,13 +130,14 @@ class RoundRunner:
 
     def _judge(self, job_id: str, drawn: RandomJob) -> Report:
         job, model_url = self.driver.client.status(job_id), self.driver.cloud.model_url
-        # Which rows the spent split budget costs depends on the order of events. If the operator
-        # then sees no end of failures, they give the chunk up, with its good rows.
+        # Which rows the spent split budget costs depends on the order of events. The operator gives
+        # rows up only where no row is scored to show that the endpoint works.
         scored, rejects = drawn.input.scored(model_url), list(self.driver.client.rejects(job_id))
-        given_up = {each.row for each in rejects if each.reason.startswith("discarded")} - drawn.input.flaws.keys()
-        refused = not_isolated_rows(scored, rejects) | given_up
+        given_up = {each.row for each in rejects if each.reason.startswith("discarded")}
+        assert not given_up or not job.rows_scored, f"{job_id}: the operator gave up rows {given_up}: {job}"
+        refused = not_isolated_rows(scored, rejects) | (given_up - drawn.input.flaws.keys())
         assert not refused or not job.split_budget, f"{job_id}: rows {refused} were not isolated: {job}"
-        self.totals["good rows given up"] += len(given_up)
+        self.totals["rows given up"] += len(given_up)
         may_park = drawn.options.on_parked is OnParked.WAIT
         assert may_park or not job.times_parked, f"{job_id} was to fail, and not to park: {job}"
         ends = drawn.ends(len(drawn.input.flaws) + len(refused))
