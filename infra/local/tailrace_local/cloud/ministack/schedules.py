@@ -50,7 +50,7 @@ def fire_rates_at_once() -> None:
     scheduler, rates = _SCHEDULES.load(), _RATES.load()
 
     def tick(original: Callable[[], None]) -> None:
-        for key, schedule in list(scheduler._schedules._data.items()):
+        for key, schedule in scheduler._schedules.all_items():
             if rates._parse_rate_seconds(schedule.get("ScheduleExpression", "")) is not None:
                 scheduler._schedule_last_fired.setdefault(key, 0.0)
         original()
