@@ -98,7 +98,6 @@ class FixedJobs:
 
     def _until_parked(self, job: TroubledJob) -> None:
         for _ in polling("all of it to be parked", _TIMEOUT_S):
-            self._stage.operator.hurry(job.job_id)
             leaves = [each for each in self._stage.driver.chunks(job.job_id) if each.state.leaf]
             if all(chunk.parked for chunk in leaves):
                 return
