@@ -29,7 +29,7 @@ class Part:
     mine: bool
     """True when this caller wrote the part."""
     not_isolated: int = 0
-    """Those of the rejected rows that were rejected because the split budget was spent."""
+    """Number of the rejected rows whose split budget was spent before they were tried alone."""
 
 
 class Parts:

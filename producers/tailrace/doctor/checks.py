@@ -26,7 +26,7 @@ class Check(Generic[S]):
 
     @property
     def about(self) -> str:
-        """What it looks at: the first sentence of its function."""
+        """The subject of the check: the first sentence of its function."""
         return (self.run.__doc__ or "").partition("\n")[0]
 
 

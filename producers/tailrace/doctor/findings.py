@@ -25,11 +25,11 @@ class Finding:
 
     status: Status
     seen: str
-    """What was seen, in one sentence."""
+    """The observation, in one sentence."""
     command: str = ""
     """The command that fixes it or shows more; empty when there is none."""
     advice: str = ""
-    """What to do where a command is not enough."""
+    """Advice where a command is not enough."""
     details: tuple[str, ...] = ()
     """Lines of evidence: reasons from events, the end of a log."""
     check: str = ""

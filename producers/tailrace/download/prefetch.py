@@ -13,7 +13,7 @@ _MAX_AHEAD = 64
 
 
 class Prefetch(Enum):
-    """What to do next with a slice."""
+    """The next step for a slice."""
 
     START = auto()
     """Start to read it."""

@@ -63,7 +63,7 @@ class ParkedChunk:
 
     @property
     def advice(self) -> str:
-        """What to do: as the message says, or as follows from the reason in the ledger."""
+        """Advice: as the message says, or as follows from the reason in the ledger."""
         return self.event.advice if self.event is not None else advise(classify(self.reason), self.reason)
 
     @property

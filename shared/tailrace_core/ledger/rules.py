@@ -61,7 +61,7 @@ class Settlement:
     rejected: int = 0
     """Rows of the range without a prediction (all of them if it is ``REJECTED``)."""
     not_isolated: int = 0
-    """Those of them that were rejected because the split budget was spent."""
+    """Number of them whose split budget was spent before they were tried alone."""
     attempt: int | None = None
     """If given, the settlement applies only while this attempt is current. A success of any attempt
     settles the chunk, a failure only that of the current one."""

@@ -58,7 +58,7 @@ class SmallJob:
 
 @dataclass
 class Neighbourhood:
-    """What small jobs met beside big ones of one kind."""
+    """Times of small jobs beside big ones of one kind."""
 
     small: list[SmallJob] = field(default_factory=list)
     in_flight: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a running cloud exposes, and to whom: its listeners, its signatures, its files."""
+"""The exposure of a running cloud, and to whom: its listeners, its signatures, its files."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _SOURCE = b"id,x\n" + b"".join(b"%d,%d\n" % (row, row * 7) for row in range(ROWS
 
 
 class Client(Protocol):
-    """What the tests do with either client."""
+    """The tests' steps with either client."""
 
     def submit(self, *names: Any, **options: Any) -> Submission: ...
     def wait(self, job_id: str, **options: Any) -> Job: ...

@@ -25,7 +25,7 @@ class MissingValues:
     rejected_rows: int
     """Rejected rows looked at."""
     explained_rows: int
-    """Those of them that hold one of the tokens in a sent column."""
+    """Rows among them that hold one of the tokens in a sent column."""
     scored_rows: int
     """Scored rows looked at, none of which holds a token; 0 if none could be read."""
 

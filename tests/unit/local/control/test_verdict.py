@@ -1,4 +1,4 @@
-"""What `tailrace local invoke` makes of answers, without a server."""
+"""The verdicts of `tailrace local invoke` on answers, without a server."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ STEPS = ChunkSteps(
 
 
 def after_answer(answer: dict[str, str]) -> Call | None:
-    """What is called once the endpoint has given this answer."""
+    """The calls made once the endpoint has given this answer."""
     steps = STEPS.invoke(CHUNK)
     assert next(steps).operation == "invoke_endpoint_async"
     try:

@@ -29,7 +29,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the pipeline would make of an answer.
+    """The pipeline's reading of an answer.
 
     Attributes:
         aligned: True if the answer holds one prediction for each row.
