@@ -13,6 +13,8 @@ _ALLOCATIONS = 50_000
 700."""
 
 
+_EXTRA = frozenset({"rich", "typer"})
+"""Packages of the extra [cli], which may be missing."""
 _INTERRUPTED = 130
 """`ExitCode.INTERRUPTED`, which cannot be imported yet when an interruption comes this early."""
 
@@ -31,13 +33,7 @@ def _main() -> None:
     # A command allocates many lasting objects (botocore's models above all) and leaves few cycles.
     # Collecting at the default rate took a third of a submit's time.
     gc.set_threshold(_ALLOCATIONS)
-    try:
-        import rich  # noqa: F401, PLC0415 - imported to report clearly that it is missing
-        import typer  # noqa: F401, PLC0415 - the same
-    except ImportError:
-        print("tailrace: the command line needs the extra [cli]: pip install 'tailrace[cli]'", file=sys.stderr)  # noqa: T201 - nothing else is there to print with
-        sys.exit(1)
-    from tailrace.cli import streams  # noqa: PLC0415 - needs the extra that was just checked
+    from tailrace.cli import streams  # noqa: PLC0415 - an interruption meanwhile is reported, too
     from tailrace.cli.application import run  # noqa: PLC0415 - the same
 
     streams.open_stderr()
@@ -45,7 +41,13 @@ def _main() -> None:
         # Refused before anything is done: a job's id or a result would be lost.
         sys.stderr.write("tailrace: standard output is closed; open it, or redirect it to a file or to /dev/null\n")
         sys.exit(1)
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except ModuleNotFoundError as exc:
+        if exc.name not in _EXTRA:
+            raise
+        sys.stderr.write("tailrace: the command line needs the extra [cli]: pip install 'tailrace[cli]'\n")
+        code = 1
     # Python would collect cycles at exit, although all memory is about to be freed anyway.
     gc.freeze()
     sys.exit(code if streams.flush() or code else 1)
