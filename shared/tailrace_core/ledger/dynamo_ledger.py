@@ -52,6 +52,9 @@ class DynamoLedger:
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         return self._run(self._steps.chunk(job_id, rows))
 
+    def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> list[tuple[Chunk, Job] | None]:
+        return self._run(self._steps.chunks_with_jobs(wanted))
+
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         page, after = self._run(self._steps.chunks_page(job_id))
         yield from page
@@ -80,6 +83,9 @@ class DynamoLedger:
     def confirm(self, chunk: Chunk) -> bool:
         return self._run(self._steps.confirm(chunk))
 
+    def confirm_all(self, chunks: Sequence[Chunk]) -> list[bool]:
+        return self._run(self._steps.confirm_all(chunks))
+
     def postpone(self, chunk: Chunk) -> bool:
         return self._run(self._steps.postpone(chunk))
 
@@ -88,6 +94,9 @@ class DynamoLedger:
 
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
         return self._run(self._steps.mark_answered(job_id, rows))
+
+    def mark_all_answered(self, chunks: Sequence[tuple[str, RowRange]]) -> list[bool]:
+        return self._run(self._steps.mark_all_answered(chunks))
 
     def settle(self, end: Settlement) -> SettleOutcome:
         return self._run(self._steps.settle(end))

@@ -209,18 +209,35 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
 
     def confirm(self, chunk: Chunk) -> Steps[bool]:
-        values = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location, ":at": chunk.invoked_at}
+        (confirmed,) = yield from self.confirm_all([chunk])
+        return confirmed
+
+    def confirm_all(self, chunks: Sequence[Chunk]) -> Steps[list[bool]]:
+        started = [chunk for chunk in chunks if chunk.attempt]
+        confirmed = set[RowRange]()
+        for write in (self._confirmation, self._locations):
+            # Parked or queued before the answer was recorded: a chunk then gets its locations, and
+            # what was decided stands.
+            started = [chunk for chunk in started if chunk.range not in confirmed]
+            done = yield from self._update_each([write(chunk) for chunk in started])
+            confirmed.update(chunk.range for chunk, each in zip(started, done, strict=True) if each)
+        return [chunk.range in confirmed for chunk in chunks]
+
+    def _locations(
+        self, chunk: Chunk, update: str = "", also: str = "", values: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        located = {":i": True, ":o": chunk.output_location, ":l": chunk.failure_location, ":at": chunk.invoked_at}
         sets = "SET invoked = :i"
         sets += ", output_location = :o" if chunk.output_location else ""
         sets += ", failure_location = :l" if chunk.failure_location else ""
         sets += ", invoked_at = :at" if chunk.invoked_at is not None else ""
-        due = {":d": rules.required_due_at(chunk), ":np": False}
-        update = f"{sets}, due_at = :d REMOVE {_RETRY}"
-        if (yield from self._update_open(chunk, update, {**values, **due}, also="parked = :np")):
-            return True
-        # The chunk was parked before the answer was recorded: keep the locations, but set no due
-        # time.
-        return (yield from self._update_open(chunk, sets, values))
+        return self._write_open(chunk, sets + update, {**located, **(values or {})}, chunk.attempt, also)
+
+    def _confirmation(self, chunk: Chunk) -> dict[str, Any]:
+        values = {":d": rules.required_due_at(chunk), ":np": False, ":q": chunk.retry and chunk.retry.at}
+        queued = "attribute_not_exists(retry_at)" if chunk.retry is None else "retry_at = :q"
+        update = f", due_at = :d REMOVE {_RETRY}"
+        return self._locations(chunk, update, f"parked = :np AND {queued}", values)
 
     def postpone(self, chunk: Chunk) -> Steps[bool]:
         values = {":d": rules.required_due_at(chunk), ":r": rules.truncate_reason(chunk.reason) or "", ":np": False}
@@ -261,11 +278,6 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         written = yield from self._update(key, "SET note = :t, expires_at = :x", "attribute_not_exists(job)", values)
         found = None if written else (yield from self.note(job.job_id, name))
         return text if found is None else found
-
-    def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
-        key = items.chunk_item_key(job_id, rows)
-        values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
-        return (yield from self._update(key, "SET answered = :t", "#s = :open AND attempt > :none", values))
 
     def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> Steps[SettleOutcome]:
         splits.check_children(parent, left, right)

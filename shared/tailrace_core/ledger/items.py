@@ -89,6 +89,11 @@ def job_item_key(job_id: str) -> dict[str, Any]:
     return encode_item({"job": job_id, "item": JOB})
 
 
+def is_job(item: dict[str, Any]) -> bool:
+    """Return whether an item is a job's own, not one of its chunks."""
+    return bool(item["item"] == {"S": JOB})
+
+
 def settings_item_key(job_id: str) -> dict[str, Any]:
     """Return the key of the item with a job's settings."""
     return encode_item({"job": job_id, "item": SETTINGS})

@@ -49,6 +49,20 @@ class LookupSteps:
         item = yield from self._get(items.chunk_item_key(job_id, rows))
         return None if item is None else items.chunk_from_item(item)
 
+    def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> Steps[list[tuple[Chunk, Job] | None]]:
+        """Get chunks with their jobs."""
+        keys = [items.job_item_key(job_id) for job_id in dict.fromkeys(job_id for job_id, _ in wanted)]
+        keys += [items.chunk_item_key(*each) for each in dict.fromkeys(wanted)]
+        jobs, chunks = dict[str, Job](), dict[tuple[str, RowRange], Chunk]()
+        for item in (yield from self._get_all(keys)):
+            if items.is_job(item):
+                job = items.job_from_item(item)
+                jobs[job.job_id] = job
+            else:
+                chunk = items.chunk_from_item(item)
+                chunks[chunk.job_id, chunk.range] = chunk
+        return [(chunks[each], jobs[each[0]]) if each in chunks and each[0] in jobs else None for each in wanted]
+
     def chunks_page(
         self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
     ) -> Steps[tuple[list[Chunk], Any]]:
@@ -79,21 +93,22 @@ class LookupSteps:
             Limit=limit,
         )
         ids = [items.decode_item(item)["job"] for item in answer["Items"]]
-        found: list[Job] = []
-        for start in range(0, len(ids), _BATCH):
-            found += yield from self._jobs(ids[start : start + _BATCH])
-        return sorted(found, key=lambda job: job.created_at, reverse=True)
+        found = yield from self._get_all([items.job_item_key(each) for each in ids])
+        return sorted(map(items.job_from_item, found), key=lambda job: job.created_at, reverse=True)
 
-    def _jobs(self, ids: Sequence[str]) -> Steps[list[Job]]:
-        found: list[Job] = []
-        wanted: Any = {self.table: {"Keys": [items.job_item_key(each) for each in ids], "ConsistentRead": True}}
-        while wanted:
-            batch = yield Call("dynamodb", "batch_get_item", {"RequestItems": wanted})
-            answered = batch["Responses"].get(self.table, ())
-            wanted = batch.get("UnprocessedKeys")
-            if wanted and not answered:
-                raise ThrottledError("dynamodb.batch_get_item: none of the keys was processed; try again in a moment")
-            found += [items.job_from_item(item) for item in answered]
+    def _get_all(self, keys: Sequence[dict[str, Any]]) -> Steps[list[dict[str, Any]]]:
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(keys), _BATCH):
+            wanted: Any = {self.table: {"Keys": keys[start : start + _BATCH], "ConsistentRead": True}}
+            while wanted:
+                batch = yield Call("dynamodb", "batch_get_item", {"RequestItems": wanted})
+                answered = batch["Responses"].get(self.table, ())
+                wanted = batch.get("UnprocessedKeys")
+                if wanted and not answered:
+                    raise ThrottledError(
+                        "dynamodb.batch_get_item: none of the keys was processed; try again in a moment"
+                    )
+                found += answered
         return found
 
     def overdue_page(self, shard: int, before: float, after: Any = None) -> Steps[tuple[list[DueItem], Any]]:

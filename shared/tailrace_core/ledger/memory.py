@@ -64,6 +64,11 @@ class MemoryLedger:
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         return self._chunks.get(job_id, {}).get(rows)
 
+    def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> list[tuple[Chunk, Job] | None]:
+        with self._lock:
+            found = [(self.chunk(*each), self.job(each[0])) for each in wanted]
+        return [(chunk, job) if chunk is not None and job is not None else None for chunk, job in found]
+
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         with self._lock:
             return iter([chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items())])
@@ -139,18 +144,12 @@ class MemoryLedger:
         with self._lock:
             found = self._open_at(chunk, chunk.attempt)
             if found is not None:
-                self._put(
-                    dataclasses.replace(
-                        found,
-                        invoked=True,
-                        invoked_at=found.invoked_at if chunk.invoked_at is None else chunk.invoked_at,
-                        retry=None,
-                        due_at=None if found.parked else rules.required_due_at(chunk),
-                        output_location=chunk.output_location or found.output_location,
-                        failure_location=chunk.failure_location or found.failure_location,
-                    )
-                )
+                self._put(rules.confirmed(found, chunk))
             return found is not None
+
+    def confirm_all(self, chunks: Sequence[Chunk]) -> list[bool]:
+        with self._lock:
+            return [self.confirm(chunk) for chunk in chunks]
 
     def postpone(self, chunk: Chunk) -> bool:
         with self._lock:
@@ -186,6 +185,10 @@ class MemoryLedger:
                 return False
             self._put(dataclasses.replace(found, answered=True))
             return True
+
+    def mark_all_answered(self, chunks: Sequence[tuple[str, RowRange]]) -> list[bool]:
+        with self._lock:
+            return [self.mark_answered(job_id, rows) for job_id, rows in chunks]
 
     def settle(self, end: Settlement) -> SettleOutcome:
         with self._lock:

@@ -57,6 +57,12 @@ class Ledger(Protocol):
     def chunk(self, job_id: str, rows: RowRange) -> Chunk | None:
         """Get the chunk."""
 
+    def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> list[tuple[Chunk, Job] | None]:
+        """Get chunks, given by job id and range, each with its job; None where one is unknown.
+
+        Each item is as it is at one moment of the call, not all of them at the same one.
+        """
+
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         """Iterate over all chunks of a job by range, page by page; split ones included."""
 
@@ -103,10 +109,15 @@ class Ledger(Protocol):
         """
 
     def confirm(self, chunk: Chunk) -> bool:
-        """Record the current attempt's locations, and ``due_at`` unless it was parked meanwhile.
+        """Record the current attempt's locations, set ``due_at``, and clear ``chunk.retry``.
 
-        Clears the queued retry. False if the attempt is not current any more.
+        If the chunk was parked meanwhile, or another retry queued, only the locations are recorded:
+        a failure of this attempt was handled before its confirmation. False if the attempt is not
+        current any more.
         """
+
+    def confirm_all(self, chunks: Sequence[Chunk]) -> list[bool]:
+        """Confirm attempts of one job, each as `confirm` would; return the result of each."""
 
     def postpone(self, chunk: Chunk) -> bool:
         """Set ``due_at``, ``reason`` and ``retry`` of the current attempt.
@@ -127,6 +138,9 @@ class Ledger(Protocol):
         True for every call while the chunk is open; False afterwards, or if it waits.
         """
 
+    def mark_all_answered(self, chunks: Sequence[tuple[str, RowRange]]) -> list[bool]:
+        """Mark chunks, given by job id and range, each as `mark_answered` would."""
+
     def settle(self, end: Settlement) -> SettleOutcome:
         """Move a chunk to its final state and update its job's counters, in one transaction."""
 
@@ -134,7 +148,7 @@ class Ledger(Protocol):
         """Settle chunks of one job; return the outcome of each, as `settle` would.
 
         Those whose conditions hold are settled in one transaction of up to
-        `settlements.MAX_TOGETHER` chunks. One that does not settle leaves the others alone.
+        `writes.MAX_TOGETHER` chunks. One that does not settle leaves the others alone.
 
         Raises:
             ValueError: they are of several jobs, or cancellations among others.

@@ -181,6 +181,24 @@ def started(chunk: Chunk, job: Job, due_at: float) -> Chunk:
     return dataclasses.replace(chunk, attempt=1, tries=1, due_at=due_at, scored_before=scored_before)
 
 
+def confirmed(found: Chunk, chunk: Chunk) -> Chunk:
+    """Return ``found`` with the locations of its attempt; the caller knows it as ``chunk``.
+
+    A confirmation may come after the attempt's failure was handled: a parking stands, and so does a
+    retry that the caller does not know.
+    """
+    located = dataclasses.replace(
+        found,
+        invoked=True,
+        invoked_at=found.invoked_at if chunk.invoked_at is None else chunk.invoked_at,
+        output_location=chunk.output_location or found.output_location,
+        failure_location=chunk.failure_location or found.failure_location,
+    )
+    if found.parked or (found.retry and found.retry.at) != (chunk.retry and chunk.retry.at):
+        return located
+    return dataclasses.replace(located, retry=None, due_at=required_due_at(chunk))
+
+
 def truncate_reason(reason: str | None) -> str | None:
     """Shorten a reason to the length that the ledger keeps."""
     if reason is None or len(reason) <= REASON_CHARS:

@@ -14,10 +14,7 @@ from tailrace_core.jobs.model import ChunkState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import expressions, items, rules
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
-from tailrace_core.ledger.writes import WriteSteps
-
-MAX_TOGETHER = 50
-"""Most chunks settled in one transaction; DynamoDB takes 100 items."""
+from tailrace_core.ledger.writes import MAX_TOGETHER, WriteSteps
 
 
 def check_together(ends: Sequence[Settlement]) -> None:
@@ -27,7 +24,24 @@ def check_together(ends: Sequence[Settlement]) -> None:
 
 
 class SettlementSteps(WriteSteps):
-    """`Ledger.settle` and `Ledger.settle_all` as steps."""
+    """`Ledger.mark_answered`, `Ledger.settle` and their plurals as steps."""
+
+    def mark_answered(self, job_id: str, rows: RowRange) -> Steps[bool]:
+        """Mark one chunk."""
+        (marked,) = yield from self.mark_all_answered([(job_id, rows)])
+        return marked
+
+    def mark_all_answered(self, chunks: Sequence[tuple[str, RowRange]]) -> Steps[list[bool]]:
+        """Mark chunks, of several jobs if need be."""
+        once = list(dict.fromkeys(chunks))
+        marked = yield from self._update_each([self._mark(job_id, rows) for job_id, rows in once])
+        found = dict(zip(once, marked, strict=True))
+        return [found[chunk] for chunk in chunks]
+
+    def _mark(self, job_id: str, rows: RowRange) -> dict[str, Any]:
+        key = items.chunk_item_key(job_id, rows)
+        values = {":t": True, ":open": ChunkState.OPEN, ":none": 0}
+        return self._write(key, "SET answered = :t", "#s = :open AND attempt > :none", values)
 
     def settle(self, end: Settlement) -> Steps[SettleOutcome]:
         """Settle one chunk."""

@@ -6,13 +6,13 @@ import dataclasses
 
 import pytest
 
-from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
 from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.ledger.rules import OpenOutcome
-from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, known, started
+from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
+from tests.integration.core.ledgers.examples import JOB, NOW, SETTINGS, chunk_of, due, known, new_job, scored, started
 
 
 def test_a_chunk_reads_back_as_it_was_written(ledger: Ledger) -> None:
@@ -73,6 +73,41 @@ def test_confirming_records_where_the_answer_will_be(ledger: Ledger) -> None:
     confirmed = chunk_of(0, 10, output_location="s3://b/o", failure_location="s3://b/f", due_at=NOW + 600)
     assert ledger.confirm(confirmed)
     assert ledger.chunk(JOB, RowRange(0, 10)) == dataclasses.replace(confirmed, invoked=True)
+
+
+def test_confirmed_together_each_attempt_has_its_own_outcome(ledger: Ledger) -> None:
+    started(ledger, *(chunk_of(first, 10) for first in range(0, 550, 10)))
+    assert ledger.begin_attempt(chunk_of(10, 10, attempt=2))
+    assert ledger.park(chunk_of(20, 10))
+    assert ledger.settle(scored(30, 10)) is SettleOutcome.SETTLED
+    ledger.postpone(chunk_of(40, 10, retry=QueuedRetry(NOW + 12.5, 2), due_at=NOW + 900))
+    firsts = [*range(0, 550, 10), 2_000]
+    answers = [chunk_of(first, 10, output_location=f"s3://b/{first}", due_at=NOW + 600) for first in firsts]
+    assert ledger.confirm_all(answers) == [first not in {10, 30, 2_000} for first in firsts]
+    found = {chunk.range.first_row: chunk for chunk in ledger.chunks(JOB)}
+    assert {first for first, chunk in found.items() if chunk.invoked} == {*firsts} - {10, 30, 2_000}
+    assert {first for first, chunk in found.items() if chunk.due_at != NOW + 600} == {10, 20, 30, 40}
+    assert [chunk.output_location for chunk in found.values() if chunk.invoked] == [
+        f"s3://b/{first}" for first in firsts if first not in {10, 30, 2_000}
+    ]
+
+
+def test_nothing_is_confirmed_or_marked_of_nothing(ledger: Ledger) -> None:
+    assert (ledger.confirm_all([]), ledger.mark_all_answered([]), ledger.chunks_with_jobs([])) == ([], [], [])
+
+
+def test_chunks_are_read_with_their_jobs(ledger: Ledger) -> None:
+    other = JOB[:-1] + "G"
+    started(ledger, *(chunk_of(first, 10) for first in range(0, 550, 10)))
+    ledger.create_job(new_job(other), SETTINGS)
+    ledger.open_chunk(dataclasses.replace(chunk_of(0, 10), job_id=other))
+    wanted = [(JOB, RowRange(first, 10)) for first in range(540, -10, -10)]
+    wanted += [(JOB, RowRange(0, 9)), (other, RowRange(0, 10)), (JOB[:-1] + "H", RowRange(0, 10)), wanted[0]]
+    found = ledger.chunks_with_jobs(wanted)
+    assert [None if each is None else (each[0].job_id, each[0].range) for each in found] == [
+        each if each[1] != RowRange(0, 9) and each[0] != JOB[:-1] + "H" else None for each in wanted
+    ]
+    assert found[-3] == (ledger.chunk(other, RowRange(0, 10)), ledger.job(other))
 
 
 @pytest.mark.parametrize("location", [None, ""])

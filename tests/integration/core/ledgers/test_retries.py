@@ -38,11 +38,19 @@ def test_no_retry_is_queued_once_the_attempt_begins_is_confirmed_or_is_parked(le
     assert ledger.begin_attempt(chunk_of(0, 10, attempt=2, retry=RETRY))
     assert known(ledger.chunk(JOB, ROWS)).retry is None
     ledger.postpone(chunk_of(0, 10, attempt=2, retry=RETRY))
-    assert ledger.confirm(chunk_of(0, 10, attempt=2, output_location="s3://b/o"))
+    assert ledger.confirm(chunk_of(0, 10, attempt=2, output_location="s3://b/o", retry=RETRY))
     assert known(ledger.chunk(JOB, ROWS)).retry is None
     ledger.postpone(chunk_of(0, 10, attempt=2, retry=RETRY))
     assert ledger.park(chunk_of(0, 10, attempt=2))
     assert known(ledger.chunk(JOB, ROWS)).retry is None
+
+
+def test_a_confirmation_that_comes_after_a_retry_was_queued_leaves_it(ledger: Ledger) -> None:
+    started(ledger, chunk_of(0, 10))
+    ledger.postpone(chunk_of(0, 10, retry=RETRY, due_at=NOW + 900, reason="500"))
+    assert ledger.confirm(chunk_of(0, 10, output_location="s3://b/o", due_at=NOW + 300))
+    expected = chunk_of(0, 10, retry=RETRY, due_at=NOW + 900, reason="500", output_location="s3://b/o", invoked=True)
+    assert ledger.chunk(JOB, ROWS) == expected
 
 
 def test_a_redrive_records_the_attempts_before_it(ledger: Ledger) -> None:

@@ -10,7 +10,18 @@ from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
-from tests.integration.core.ledgers.examples import JOB, NOW, chunk_of, due, ended, known, scored, started
+from tests.integration.core.ledgers.examples import (
+    JOB,
+    NOW,
+    SETTINGS,
+    chunk_of,
+    due,
+    ended,
+    known,
+    new_job,
+    scored,
+    started,
+)
 
 
 def test_settling_moves_the_chunk_and_the_counters(ledger: Ledger) -> None:
@@ -104,6 +115,26 @@ def test_only_an_open_chunk_can_be_answered(ledger: Ledger) -> None:
     assert ledger.split(chunk_of(0, 10), chunk_of(0, 4), chunk_of(4, 6)) is SettleOutcome.SETTLED
     assert not ledger.mark_answered(JOB, RowRange(0, 10))
     assert not known(ledger.chunk(JOB, RowRange(0, 10))).answered
+
+
+def test_marked_together_each_chunk_has_its_own_answer(ledger: Ledger) -> None:
+    other = JOB[:-1] + "G"
+    started(ledger, *(chunk_of(first, 10) for first in (0, 10, 20)), chunk_of(30, 10, attempt=0, tries=0))
+    ledger.create_job(new_job(other), SETTINGS)
+    ledger.open_chunk(dataclasses.replace(chunk_of(0, 10), job_id=other))
+    ledger.settle(scored(10, 10))
+    wanted = [(JOB, RowRange(first, 10)) for first in (0, 10, 20, 30, 99, 0)]
+    assert ledger.mark_all_answered([*wanted, (other, RowRange(0, 10))]) == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert [chunk.answered for chunk in ledger.chunks(JOB)] == [True, False, True, False]
+    assert known(ledger.chunk(other, RowRange(0, 10))).answered
 
 
 def test_no_chunk_splits_without_budget_or_in_a_closed_job(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import ConditionFailedError, ThrottledError
-from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.jobs.model import ChunkState, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import MAX_CLAIMED
 from tailrace_core.ledger import items
@@ -55,6 +55,11 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "begin_attempt": lambda: STEPS.begin_attempt(chunk_of(0, 10, attempt=2)),
     "confirm": lambda: STEPS.confirm(LOCATED),
     "confirm without locations": lambda: STEPS.confirm(chunk_of(0, 10, output_location="", failure_location="")),
+    "confirm a queued retry": lambda: STEPS.confirm(chunk_of(0, 10, retry=QueuedRetry(NOW, 2))),
+    "confirm_all": lambda: STEPS.confirm_all([LOCATED, chunk_of(10, 5, output_location="s3://b/o")]),
+    "mark_answered": lambda: STEPS.mark_answered(JOB, ROWS),
+    "mark_all_answered": lambda: STEPS.mark_all_answered([(JOB, ROWS), (JOB, RowRange(10, 5))]),
+    "chunks_with_jobs": lambda: STEPS.chunks_with_jobs([(JOB, ROWS), (JOB, RowRange(10, 5))]),
     "postpone": lambda: STEPS.postpone(PARENT),
     "park": lambda: STEPS.park(PARENT),
     "settle": lambda: STEPS.settle(end_of(ROWS, ChunkState.SCORED)),
