@@ -10,44 +10,58 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tailrace.async_client import AsyncTailrace
-    from tailrace.client import Tailrace
+    from tailrace.client.async_client import AsyncTailrace
+    from tailrace.client.async_job import AsyncJob
+    from tailrace.client.job import Job
+    from tailrace.client.submit_keywords import SubmitKeywords
+    from tailrace.client.sync_client import Tailrace
+    from tailrace.download.counts import Download
+    from tailrace.download.result_stream import Part
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.results import ResultsReader
     from tailrace.options import OnBadRow, SubmitOptions
-    from tailrace.progress import DownloadProgress, JobProgress, Progress
+    from tailrace.progress import DownloadProgress, JobProgress, Progress, ShowProgress
     from tailrace.submit.submitter import Submission
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
-    from tailrace_core.jobs.model import Job, JobSettings, JobState, OnParked
+    from tailrace_core.jobs.model import Job as JobStatus
+    from tailrace_core.jobs.model import JobSettings, JobState, OnParked
 
 _MODULES = {
-    "AsyncTailrace": "tailrace.async_client",
+    "AsyncJob": "tailrace.client.async_job",
+    "AsyncTailrace": "tailrace.client.async_client",
+    "Download": "tailrace.download.counts",
     "DownloadProgress": "tailrace.progress",
     "HeaderPolicy": "tailrace_core.csv_text.headers",
     "InputError": "tailrace_core.errors",
-    "Job": "tailrace_core.jobs.model",
+    "Job": "tailrace.client.job",
     "JobKeyError": "tailrace_core.errors",
     "JobProgress": "tailrace.progress",
     "JobSettings": "tailrace_core.jobs.model",
     "JobState": "tailrace_core.jobs.model",
+    "JobStatus": "tailrace.client.job",
     "OnBadRow": "tailrace.options",
     "OnParked": "tailrace_core.jobs.model",
     "OpenWork": "tailrace.operations.open_work",
+    "Part": "tailrace.download.result_stream",
     "Progress": "tailrace.progress",
     "Reject": "tailrace_core.csv_text.rejects",
     "ResultsReader": "tailrace.operations.results",
+    "ShowProgress": "tailrace.progress",
     "Submission": "tailrace.submit.submitter",
+    "SubmitKeywords": "tailrace.client.submit_keywords",
     "SubmitOptions": "tailrace.options",
-    "Tailrace": "tailrace.client",
+    "Tailrace": "tailrace.client.sync_client",
     "TailraceError": "tailrace_core.errors",
     "TimedOutError": "tailrace_core.errors",
     "TransientError": "tailrace_core.errors",
 }
 
 __all__ = [
+    "AsyncJob",
     "AsyncTailrace",
+    "Download",
     "DownloadProgress",
     "HeaderPolicy",
     "InputError",
@@ -56,13 +70,17 @@ __all__ = [
     "JobProgress",
     "JobSettings",
     "JobState",
+    "JobStatus",
     "OnBadRow",
     "OnParked",
     "OpenWork",
+    "Part",
     "Progress",
     "Reject",
     "ResultsReader",
+    "ShowProgress",
     "Submission",
+    "SubmitKeywords",
     "SubmitOptions",
     "Tailrace",
     "TailraceError",

@@ -40,6 +40,9 @@ class DownloadProgress:
 
 
 OnProgress = Callable[[Progress | JobProgress | DownloadProgress], None]
+ShowProgress = OnProgress | bool | None
+"""A callback that gets the progress; True to show it, False for none. None shows it where a person
+sees it: on a terminal, and in a notebook."""
 
 
 def silent(_: Progress | JobProgress | DownloadProgress) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tailrace.aws.stack_names import STACK_VARIABLE
+
 
 def text(value: str | None) -> str | None:
     """Return a value that is sent to AWS.
@@ -33,7 +35,7 @@ JobId = Annotated[
 Stack = Annotated[
     str | None,
     typer.Option(
-        envvar="TAILRACE_STACK", metavar="NAME", help="Name of the pipeline's CloudFormation stack.", callback=text
+        envvar=STACK_VARIABLE, metavar="NAME", help="Name of the pipeline's CloudFormation stack.", callback=text
     ),
 ]
 Profile = Annotated[

@@ -33,15 +33,6 @@ def duration_s(text: str) -> float:
     return _parse(text, _TIMES, "a duration, for instance 90s, 15m, 24h or 7d")
 
 
-def shown_bytes(size: float) -> str:
-    """Format a size for people."""
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:  # noqa: PLR2004 - the step between binary units
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
-
-
 def _parse(text: str, units: dict[str, int], what: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2].lower() not in units:

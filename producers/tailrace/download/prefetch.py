@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum, auto
 
@@ -41,7 +41,7 @@ def schedule(slices: Iterable[Slice], bytes_in_flight: int) -> Iterator[tuple[Pr
 
 def prefetch(
     slices: Iterable[Slice], read: Callable[[Slice], bytes], *, concurrency: int, bytes_in_flight: int
-) -> Iterator[tuple[Slice, bytes]]:
+) -> Generator[tuple[Slice, bytes], None, None]:
     """Yield each slice with its bytes, in order.
 
     Raises the error of a read when the turn of its slice comes.

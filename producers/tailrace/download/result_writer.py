@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from tailrace.download.counts import Download
 from tailrace.download.parts import PartVerifier, Slice, header_line
 from tailrace.download.safe_csv import SafeCsvWriter, escape_if
 from tailrace.download.targets import open_target
@@ -24,10 +25,17 @@ class ResultWriter:
         self._verifier = PartVerifier(manifest.job_id)
         file.write(header_line(manifest.columns))
 
-    @property
-    def rows(self) -> int:
-        """Rows of the parts that are complete."""
-        return self._verifier.rows
+    def counts(self, target: str | None) -> Download:
+        """Return what was written, once all of it was."""
+        manifest = self._manifest
+        return Download(
+            job_id=manifest.job_id,
+            rows=self._verifier.rows,
+            rows_scored=manifest.rows_scored,
+            rows_rejected=manifest.rows_rejected,
+            size_bytes=self._verifier.size_bytes,
+            target=target,
+        )
 
     def write(self, piece: Slice, data: bytes) -> None:
         """Verify and write the next slice.

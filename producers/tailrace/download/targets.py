@@ -25,6 +25,11 @@ _OTHER_FORMATS = frozenset({".parquet", ".feather", ".arrow", ".orc", ".avro", "
 _OTHER_COMPRESSIONS = frozenset({".bz2", ".xz", ".lzma", ".lz4", ".br", ".zip", ".7z", ".rar", ".z"})
 
 
+def shown(target: str | os.PathLike[str] | IO[bytes]) -> str | None:
+    """Return the path; None for a stream and for standard output."""
+    return os.fspath(target) if isinstance(target, (str, os.PathLike)) and target != STDOUT else None
+
+
 @contextmanager
 def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
     """Yield a stream to write to.

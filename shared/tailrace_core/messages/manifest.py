@@ -92,7 +92,7 @@ def build_manifest(job: Job, settings: JobSettings, chunks: Iterable[Chunk]) -> 
         rows_not_isolated=job.rows_not_isolated,
         rows_cancelled=job.rows_cancelled,
         columns=settings.result_columns,
-        parts=tuple(_part(chunk) for chunk in leaves),
+        parts=tuple(manifest_part(chunk) for chunk in leaves),
     )
 
 
@@ -107,7 +107,8 @@ def _sums(leaves: Iterable[Chunk]) -> tuple[int, int, int]:
     return scored, rejected, cancelled
 
 
-def _part(chunk: Chunk) -> ManifestPart:
+def manifest_part(chunk: Chunk) -> ManifestPart:
+    """Return the part of a chunk that is settled."""
     has_part = chunk.state in {ChunkState.SCORED, ChunkState.REJECTED}
     return ManifestPart(
         first_row=chunk.range.first_row,

@@ -94,7 +94,7 @@ def test_a_command_does_not_import_what_only_others_need(tmp_path: Path) -> None
     # A third of a second of CPU, and seconds on a machine that a job keeps busy.
     script = (
         "import sys; from tailrace.cli.application import run; code = run(sys.argv[1:]); "
-        "print(code, sorted({'boto3', 'numpy', 'tailrace.client'} & sys.modules.keys()))"
+        "print(code, sorted({'boto3', 'numpy', 'tailrace.client.sync_client'} & sys.modules.keys()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "local", "status", "--state-dir", str(tmp_path / "none")],

@@ -21,7 +21,7 @@ PLANTED = [
     ("packages", f"{CLIENT}/options.py", "from tailrace_consumers import ports"),
     ("packages", f"{CONSUMERS}/ports.py", "import tailrace"),
     ("packages", f"{CONSUMERS}/ports.py", "if True:\n    import tailrace_local.cli"),
-    ("packages", f"{CLIENT}/client.py", "def f():\n    from tailrace_local import testing"),
+    ("packages", f"{CLIENT}/client/sync_client.py", "def f():\n    from tailrace_local import testing"),
     ("consumers-are-deployed", f"{LOCAL}/testing.py", "import tailrace_consumers.ports"),
     ("core-needs", f"{CORE}/errors.py", "import boto3"),
     ("core-needs", f"{CORE}/ledger/rules.py", "def f():\n    from botocore.config import Config"),

@@ -13,7 +13,18 @@ import aioboto3
 import boto3
 import pytest
 
-from tailrace import AsyncTailrace, InputError, Job, JobKeyError, JobState, Reject, Submission, Tailrace, TimedOutError
+from tailrace import (
+    AsyncTailrace,
+    Download,
+    InputError,
+    Job,
+    JobKeyError,
+    JobState,
+    JobStatus,
+    Reject,
+    Tailrace,
+    TimedOutError,
+)
 from tailrace.progress import Progress
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import ChunkState
@@ -28,12 +39,12 @@ _SOURCE = b"id,x\n" + b"".join(b"%d,%d\n" % (row, row * 7) for row in range(ROWS
 class Client(Protocol):
     """The tests' steps with either client."""
 
-    def submit(self, *names: Any, **options: Any) -> Submission: ...
-    def wait(self, job_id: str, **options: Any) -> Job: ...
-    def status(self, job_id: str) -> Job: ...
-    def cancel(self, job_id: str) -> Job: ...
-    def jobs(self) -> list[Job]: ...
-    def download(self, job_id: str, target: Any, **options: Any) -> int: ...
+    def submit(self, *names: Any, **options: Any) -> Job: ...
+    def wait(self, job_id: str, **options: Any) -> JobStatus: ...
+    def status(self, job_id: str) -> JobStatus: ...
+    def cancel(self, job_id: str) -> JobStatus: ...
+    def jobs(self) -> list[JobStatus]: ...
+    def download(self, job_id: str, target: Any, **options: Any) -> Download: ...
     def rejects(self, job_id: str, **options: Any) -> list[Reject]: ...
 
 
@@ -41,7 +52,7 @@ class SyncClient:
     def __init__(self, **options: Any) -> None:
         self._client = Tailrace(NAME, session=boto3.Session("t", "t", region_name="eu-west-1"), **options)
 
-    def submit(self, *names: Any, **options: Any) -> Submission:
+    def submit(self, *names: Any, **options: Any) -> Job:
         return self._client.submit(names, **options)
 
     def rejects(self, job_id: str, **options: Any) -> list[Reject]:
@@ -57,8 +68,8 @@ class AsyncClient:
     def __init__(self, **options: Any) -> None:
         self._options = options
 
-    def submit(self, *names: Any, **options: Any) -> Submission:
-        done: Submission = self._run(lambda client: client.submit(names, **options))
+    def submit(self, *names: Any, **options: Any) -> Job:
+        done: Job = self._run(lambda client: client.submit(names, **options))
         return done
 
     def rejects(self, job_id: str, **options: Any) -> list[Reject]:
@@ -103,7 +114,7 @@ def test_every_row_comes_back_in_order_beside_its_kept_columns(
     stack.score(submitted.job_id)
     job = tailrace.wait(submitted.job_id, timeout_s=5)
     assert (job.state, job.rows_scored, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, ROWS - 2, 2)
-    assert tailrace.download(job.job_id, tmp_path / "out.csv") == ROWS
+    assert tailrace.download(job.job_id, tmp_path / "out.csv").rows == ROWS
     expected = [f"{row},{str(row * 7)[::-1]}" for row in range(ROWS - 2)]
     assert (tmp_path / "out.csv").read_text().splitlines() == ["id,prediction", *expected, "#no,", ","]
     assert [(each.row, each.record) for each in tailrace.rejects(job.job_id)] == [(248, b"#no,1"), (249, b"lonely")]
@@ -319,10 +330,10 @@ def test_a_download_does_not_replace_a_source_of_the_job_unless_told_to(
         with pytest.raises(InputError, match="has the columns of the job's input"):
             tailrace.download(submitted.job_id, target)
     assert Path(source).read_bytes() == _SOURCE
-    assert tailrace.download(submitted.job_id, source, replace_input=True) == ROWS
+    assert tailrace.download(submitted.job_id, source, replace_input=True).rows == ROWS
     assert Path(source).read_bytes().startswith(b"prediction\n")
     # What is there now is an earlier result.
-    assert tailrace.download(submitted.job_id, source) == ROWS
+    assert tailrace.download(submitted.job_id, source).rows == ROWS
 
 
 def test_an_output_with_the_columns_of_the_input_is_refused_before_anything_is_sent(

@@ -116,7 +116,7 @@ def submit(
                 environment.put(job_reports.estimate_text(found))
             return
         with reporting(environment, quiet=quiet) as report:
-            submission = client.submit(
+            handle = client.submit(
                 sources,
                 options,
                 on_progress=report,
@@ -124,6 +124,7 @@ def submit(
                 # Files are told by their identity, before; whose rows a pipe brings, by their columns.
                 output=output if STDIN in sources else None,
             )
+        submission = handle.submission
         follow = FollowUp(environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet)
         job, why = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tailrace.cli.printable import printable
-from tailrace.cli.quantities import shown_bytes
 from tailrace.cli.reports.columns import align
 from tailrace.operations.open_work import OpenWork
+from tailrace.progress_display.text import shown_bytes
 from tailrace.submit.estimates import Estimate
 from tailrace_core.jobs.model import Job
 

@@ -13,6 +13,7 @@ import pytest
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
 from tailrace.client import Tailrace
+from tailrace.client.job import JobHandle
 from tailrace.download.rejects_summary.missing_values import MissingValues
 from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
@@ -52,12 +53,12 @@ class FakeClient:
 
     def submit(
         self, sources: list[str], options: SubmitOptions, *, on_progress: OnProgress, stdin: Any, output: str | None
-    ) -> Submission:
+    ) -> JobHandle:
         self.asked.update(sources=sources, options=options, stdin=stdin, output=output)
         on_progress(Progress(job_id=_JOB, rows_read=10))
         if self.raises is not None:
             raise self.raises
-        return Submission(job(), chunks_sent=1)
+        return JobHandle(Submission(job(), chunks_sent=1), "demo")
 
     def estimate(self, sources: list[str], options: SubmitOptions, *, stdin: Any) -> Estimate:
         self.asked.update(sources=sources, options=options, stdin=stdin)

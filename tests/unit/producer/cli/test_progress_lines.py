@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from tailrace.cli.progress_lines import describe, live
 from tailrace.progress import Progress
+from tailrace.progress_display.bars import live
+from tailrace.progress_display.text import describe
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

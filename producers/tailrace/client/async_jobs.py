@@ -1,87 +1,65 @@
-"""The async client: `AsyncTailrace`, over aioboto3. Use it for many invocations a second.
-
-It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread.
-Each submit, estimate and download under way has one thread for its work on files
-(`tailrace.file_thread`).
-"""
+"""Submitted jobs, as in `tailrace.client.sync_jobs`: the async shell, over aioboto3."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import replace
 from typing import IO, Any, Self, TypeVar
 
-from ulid import ULID
-
 from tailrace.aws.async_connections import Aioboto3Connection
-from tailrace.aws.stacks import Stack, check_endpoint, find_stack
-from tailrace.client import estimate_source, open_source, source_records
+from tailrace.aws.stack_names import stack_name
+from tailrace.aws.stacks import Stack, find_stack
+from tailrace.client.job_steps import JobSteps
+from tailrace.client.sync_jobs import open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
+from tailrace.download.column_types import ColumnTypes
+from tailrace.download.counts import Download
 from tailrace.download.input_guard import refuse_input, replaces_file
+from tailrace.download.parts import PartVerifier, Slice, header_line, require_delivered
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import open_result
 from tailrace.file_thread import FileThread
-from tailrace.job_steps import JobSteps
 from tailrace.operations.open_work import OpenWork
-from tailrace.options import SubmitOptions
 from tailrace.polling import PollSchedule
-from tailrace.progress import JobProgress, OnProgress, silent
+from tailrace.progress import JobProgress, OnProgress, ShowProgress
+from tailrace.progress_display.showing import showing
 from tailrace.sources.names import Names
 from tailrace.sources.source import Source
-from tailrace.submit.async_submitter import AsyncSubmitter
-from tailrace.submit.byte_budget import DEFAULT_BYTES
-from tailrace.submit.estimates import Estimate
-from tailrace.submit.planning import planner_for
-from tailrace.submit.submitter import Submission, SubmitSteps
-from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
-from tailrace_core.jobs.model import Job, JobSettings
+from tailrace_core.jobs.model import Job as JobStatus
+from tailrace_core.jobs.model import JobSettings
 from tailrace_core.messages.manifest import Manifest
 
 T = TypeVar("T")
 
 
-class AsyncTailrace:
-    """`tailrace.Tailrace` with coroutines, to be used in ``async with``.
-
-    Arguments and errors are the same.
-
-    ``on_progress`` of a submit is called in the event loop and in the thread that cuts the input,
-    ``on_progress`` of a download in the thread that writes it. The names of AWS are looked up in
-    asyncio's default executor: at most one thread for each service that is being connected to.
-    """
+class AsyncSubmittedJobs:
+    """The part of `AsyncTailrace` for submitted jobs, which is all that an `AsyncJob` needs."""
 
     def __init__(
         self,
-        stack: str,
+        stack: str | None,
+        connection: Aioboto3Connection,
         *,
-        session: Any = None,
-        endpoint_url: str | None = None,
-        region: str | None = None,
-        concurrency: int = 32,
-        bytes_in_flight: int = DEFAULT_BYTES,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Any] = asyncio.sleep,
-        new_id: Callable[[], str] = lambda: str(ULID()),
+        concurrency: int,
+        bytes_in_flight: int,
+        now: Callable[[], float],
+        sleep: Callable[[float], Any],
     ) -> None:
-        self._name = stack
-        self._connection = Aioboto3Connection(
-            session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency
-        )
+        self._name = stack_name(stack)
+        self._connection = connection
         self._concurrency = concurrency
         self._bytes_in_flight = bytes_in_flight
         self._now = now
         self._sleep = sleep
-        self._new_id = new_id
         self._entered = False
         self._stack: Stack | None = None
         self._finding_stack = asyncio.Lock()
@@ -102,45 +80,7 @@ class AsyncTailrace:
                 self._stack = await self._run(find_stack(self._name, self._connection.where))
             return self._stack
 
-    async def submit(
-        self,
-        sources: Names,
-        options: SubmitOptions | None = None,
-        *,
-        on_progress: OnProgress = silent,
-        stdin: IO[bytes] | None = None,
-        output: str | os.PathLike[str] | None = None,
-        **changes: Any,
-    ) -> Submission:
-        """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
-        self._require_entered()
-        options = replace(options or SubmitOptions(), **changes)
-        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
-            stack = await self.stack()
-            endpoint = options.endpoint_name or stack.endpoint_name
-            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
-            if output is not None:
-                await files.run(refuse_input, output, planner.settings)
-            await self._run(check_endpoint(endpoint))
-            sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
-            submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
-            return await submitter.submit(source, planner, options, on_progress, files)
-
-    async def estimate(
-        self,
-        sources: Names,
-        options: SubmitOptions | None = None,
-        *,
-        stdin: IO[bytes] | None = None,
-        **changes: Any,
-    ) -> Estimate:
-        """See `Tailrace.estimate`."""
-        self._require_entered()
-        options = replace(options or SubmitOptions(), **changes)
-        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
-            return await files.run(estimate_source, source, options)
-
-    async def status(self, job_id: str) -> Job:
+    async def status(self, job_id: str) -> JobStatus:
         """See `Tailrace.status`."""
         return await self._run((await self._jobs()).status(job_id))
 
@@ -152,28 +92,48 @@ class AsyncTailrace:
         """See `Tailrace.settings`."""
         return await self._run((await self._jobs()).settings(job_id))
 
-    async def jobs(self, limit: int = 20) -> list[Job]:
+    async def jobs(self, limit: int = 20) -> list[JobStatus]:
         """See `Tailrace.jobs`."""
         return await self._run((await self._jobs()).jobs(limit))
 
-    async def wait(self, job_id: str, *, timeout_s: float | None = None, on_progress: OnProgress = silent) -> Job:
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout_s: float | None = None,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+    ) -> JobStatus:
         """See `Tailrace.wait`."""
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
-        while True:
-            job = await self.status(job_id)
-            on_progress(JobProgress(job))
-            if job.state.final:
-                return job
-            try:
-                delay_s = schedule.delay_s(job, self._now())
-            except TimedOutError as exc:
-                if job.times_parked:
-                    with contextlib.suppress(TailraceError):
-                        (await self.open_work(job_id)).explain(exc, self._name)
-                raise
-            await self._sleep(delay_s)
+        with showing(on_progress or progress) as report:
+            while True:
+                job = await self.status(job_id)
+                report(JobProgress(job))
+                if job.state.final:
+                    return job
+                await self._sleep_until_next_poll(schedule, job)
 
-    async def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> Job:
+    async def parts(
+        self, job_id: str, *, timeout_s: float | None = None, progress: ShowProgress = None
+    ) -> AsyncGenerator[Part, None]:
+        """See `Tailrace.parts`. Close it (`contextlib.aclosing`) if you stop early."""
+        schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
+        row = 0
+        with showing(progress) as report:
+            while True:
+                job = await self.status(job_id)
+                report(JobProgress(job))
+                settled, row = await self._run((await self._jobs()).settled_from(job_id, row))
+                async with aclosing(await self._slices(map(whole, settled))) as slices:
+                    async for piece, data in slices:
+                        yield checked_part(job_id, piece, data)
+                if job.state.final:
+                    require_delivered(job)
+                    return
+                await self._sleep_until_next_poll(schedule, job)
+
+    async def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> JobStatus:
         """See `Tailrace.cancel`."""
         return await self._run((await self._jobs()).cancel(job_id, reason))
 
@@ -188,28 +148,43 @@ class AsyncTailrace:
         *,
         safe_csv: bool = False,
         replace_input: bool = False,
-        on_progress: OnProgress = silent,
-    ) -> int:
+        clobber: bool = True,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+    ) -> Download:
         """See `Tailrace.download`. When it is cancelled, no file is left behind."""
         self._require_entered()
         async with FileThread() as files:
             if isinstance(target, (str, os.PathLike)):
-                await files.run(targets.check, target)
+                await files.run(lambda: targets.check(target, clobber=clobber))
                 if not replace_input and await files.run(replaces_file, target):
                     await files.run(refuse_input, target, await self.settings(job_id))
             manifest = await self._run((await self._jobs()).result(job_id))
-            bucket = (await self.stack()).bucket
-            slices = prefetch_async(
-                parts.slices(manifest),
-                lambda piece: self._execute(piece.call(bucket)),
-                concurrency=self._concurrency,
-                bytes_in_flight=self._bytes_in_flight,
-            )
-            result = files.open(lambda: open_result(target, manifest, safe_csv=safe_csv, on_progress=on_progress))
-            async with result as writer, aclosing(slices):
-                async for piece, data in slices:
-                    await files.run(writer.write, piece, data)
-            return writer.rows
+            slices = await self._slices(parts.slices(manifest))
+            with showing(on_progress or progress) as report:
+                result = files.open(lambda: open_result(target, manifest, safe_csv=safe_csv, on_progress=report))
+                async with result as writer, aclosing(slices):
+                    async for piece, data in slices:
+                        await files.run(writer.write, piece, data)
+            return writer.counts(targets.shown(target))
+
+    async def result(self, job_id: str) -> AsyncGenerator[bytes, None]:
+        """Yield a completed job's result in blocks of bytes; see `Job.result`.
+
+        Close it (`contextlib.aclosing`) if you stop early.
+        """
+        manifest = await self._run((await self._jobs()).result(job_id))
+        verifier = PartVerifier(job_id)
+        yield header_line(manifest.columns)
+        async with aclosing(await self._slices(parts.slices(manifest))) as slices:
+            async for piece, data in slices:
+                verifier.check(piece, data)
+                yield data
+        verifier.check_total(manifest)
+
+    async def column_types(self, job_id: str) -> ColumnTypes:
+        """See `Tailrace.column_types`."""
+        return await self._run((await self._jobs()).column_types(job_id))
 
     async def rejects(
         self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None
@@ -237,6 +212,25 @@ class AsyncTailrace:
 
     async def _jobs(self) -> JobSteps:
         return JobSteps(await self.stack(), now=self._now)
+
+    async def _slices(self, pieces: Iterable[Slice]) -> AsyncGenerator[tuple[Slice, bytes], None]:
+        bucket = (await self.stack()).bucket
+        return prefetch_async(
+            pieces,
+            lambda piece: self._execute(piece.call(bucket)),
+            concurrency=self._concurrency,
+            bytes_in_flight=self._bytes_in_flight,
+        )
+
+    async def _sleep_until_next_poll(self, schedule: PollSchedule, job: JobStatus) -> None:
+        try:
+            delay_s = schedule.delay_s(job, self._now())
+        except TimedOutError as exc:
+            if job.times_parked:
+                with contextlib.suppress(TailraceError):
+                    (await self.open_work(job.job_id)).explain(exc, self._name)
+            raise
+        await self._sleep(delay_s)
 
     def _source(
         self, sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tailrace.aws.stacks import Stack
+from tailrace.download.column_types import ColumnTypes, column_types
 from tailrace.download.parts import (
     missing_manifest_error,
     object_call,
@@ -23,10 +24,13 @@ from tailrace.operations.open_work import OpenWork, open_work
 from tailrace.submit.closing import end_job
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import InputError, NotFoundError
-from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.jobs.model import ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.messages.manifest import Manifest
+from tailrace_core.messages.manifest import Manifest, ManifestPart, manifest_part
 from tailrace_core.objects import keys
+
+SHAPE_NOTE = "shape"
+_SETTLED_AT_A_TIME = 200
 
 
 class JobSteps:
@@ -92,6 +96,34 @@ class JobSteps:
         job = yield from self.status(job_id)
         require_delivered(job)
         return (yield from self._manifest(job))
+
+    def column_types(self, job_id: str) -> Steps[ColumnTypes]:
+        """Read the types of the result's columns."""
+        settings = yield from self.settings(job_id)
+        shape = None if settings.output_type else (yield from self._ledger.note(job_id, SHAPE_NOTE))
+        return column_types(settings, shape)
+
+    def settled_from(self, job_id: str, first_row: int) -> Steps[tuple[list[ManifestPart], int]]:
+        """Read the settled parts from a row up to the first open chunk, in order.
+
+        Returns them, and the row at which the next ones begin. Cancelled rows have no part.
+        """
+        found: list[ManifestPart] = []
+        after, row = None, first_row
+        while True:
+            page, after = yield from self._ledger.chunks_page(
+                job_id, after, first_row=first_row, limit=_SETTLED_AT_A_TIME
+            )
+            for chunk in page:
+                if not chunk.state.leaf:
+                    continue
+                if chunk.state is ChunkState.OPEN or chunk.range.first_row != row:
+                    return found, row
+                row = chunk.range.end
+                if chunk.state is not ChunkState.CANCELLED:
+                    found.append(manifest_part(chunk))
+            if not after or len(found) >= _SETTLED_AT_A_TIME:
+                return found, row
 
     def rejects_calls(self, job_id: str) -> Steps[list[Call]]:
         """Return the calls that read the objects of a finished job's rejected rows, in order."""

@@ -1,0 +1,121 @@
+"""The async client: `AsyncTailrace`, over aioboto3. Use it for many invocations a second.
+
+It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread.
+Each submit, estimate and download under way has one thread for its work on files
+(`tailrace.file_thread`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import IO, Any, TypeVar, Unpack
+
+from ulid import ULID
+
+from tailrace.aws.async_connections import Aioboto3Connection
+from tailrace.aws.stacks import check_endpoint
+from tailrace.client.async_job import AsyncJob
+from tailrace.client.async_jobs import AsyncSubmittedJobs
+from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
+from tailrace.client.sync_client import estimate_source
+from tailrace.download.input_guard import refuse_input
+from tailrace.file_thread import FileThread
+from tailrace.options import SubmitOptions
+from tailrace.progress import OnProgress, ShowProgress
+from tailrace.progress_display.showing import showing
+from tailrace.sources.names import Names
+from tailrace.submit.async_submitter import AsyncSubmitter
+from tailrace.submit.byte_budget import DEFAULT_BYTES
+from tailrace.submit.estimates import Estimate
+from tailrace.submit.planning import planner_for
+from tailrace.submit.submitter import Submission, SubmitSteps
+from tailrace.submit.task_sender import TaskSender
+
+T = TypeVar("T")
+
+
+class AsyncTailrace(AsyncSubmittedJobs):
+    """`tailrace.Tailrace` with coroutines, to be used in ``async with``.
+
+    Arguments and errors are the same.
+
+    ``on_progress`` of a submit is called in the event loop and in the thread that cuts the input,
+    ``on_progress`` of a download in the thread that writes it. The names of AWS are looked up in
+    asyncio's default executor: at most one thread for each service that is being connected to.
+    """
+
+    def __init__(
+        self,
+        stack: str | None = None,
+        *,
+        session: Any = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        concurrency: int = 32,
+        bytes_in_flight: int = DEFAULT_BYTES,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        new_id: Callable[[], str] = lambda: str(ULID()),
+    ) -> None:
+        super().__init__(
+            stack,
+            Aioboto3Connection(session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency),
+            concurrency=concurrency,
+            bytes_in_flight=bytes_in_flight,
+            now=now,
+            sleep=sleep,
+        )
+        self._new_id = new_id
+
+    @lists_options
+    async def submit(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+        stdin: IO[bytes] | None = None,
+        output: str | os.PathLike[str] | None = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> AsyncJob:
+        """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
+        self._require_entered()
+        options = merged_options(options, keywords)
+        async with AsyncExitStack() as opened:
+            report = opened.enter_context(showing(on_progress or progress))
+            files = await opened.enter_async_context(FileThread())
+            source = await opened.enter_async_context(files.open(self._source(sources, options.header, stdin)))
+            stack = await self.stack()
+            endpoint = options.endpoint_name or stack.endpoint_name
+            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            if output is not None:
+                await files.run(refuse_input, output, planner.settings)
+            await self._run(check_endpoint(endpoint))
+            sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
+            submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
+            done = await submitter.submit(source, planner, options, report, files)
+        return AsyncJob(self, done, self._name)
+
+    async def job(self, job_id: str) -> AsyncJob:
+        """See `Tailrace.job`."""
+        return AsyncJob(self, Submission(await self.status(job_id), continued=True), self._name)
+
+    @lists_options
+    async def estimate(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        stdin: IO[bytes] | None = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> Estimate:
+        """See `Tailrace.estimate`."""
+        self._require_entered()
+        options = merged_options(options, keywords)
+        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
+            return await files.run(estimate_source, source, options)

@@ -1,0 +1,181 @@
+"""The sync client: `Tailrace`, over boto3."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from typing import IO, Any, TypeVar, Unpack
+
+from ulid import ULID
+
+from tailrace.aws.connections import AwsConnection, Boto3Connection
+from tailrace.aws.stacks import check_endpoint
+from tailrace.client.job import Job
+from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
+from tailrace.client.sync_jobs import SubmittedJobs, open_source
+from tailrace.download.input_guard import refuse_input
+from tailrace.operations.facade import Operations
+from tailrace.operations.results import ResultsReader
+from tailrace.options import SubmitOptions
+from tailrace.progress import OnProgress, ShowProgress
+from tailrace.progress_display.showing import showing
+from tailrace.sources.names import Names
+from tailrace.sources.source import Source
+from tailrace.submit.byte_budget import DEFAULT_BYTES
+from tailrace.submit.estimates import Estimate, estimate
+from tailrace.submit.planning import planner_for
+from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
+from tailrace.submit.threaded_sender import ThreadedSender
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+
+T = TypeVar("T")
+_SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
+"""The services of a submit, in the order of their first calls."""
+
+
+class Tailrace(SubmittedJobs):
+    """A client of one deployed stack; a context manager.
+
+    Its methods may be called from several threads.
+
+    It makes no AWS call before it has to. All methods raise `InputError` for what the caller can
+    fix, `TransientError` when AWS cannot be reached, `AccessDeniedError` when the identity lacks a
+    permission, and `ConfigurationError` when credentials or a region are missing.
+
+    Args:
+        stack: The name of the stack; by default that of the environment variable
+            ``TAILRACE_STACK``.
+        session: A `boto3.Session` with other credentials than the default ones.
+        endpoint_url: One address for all services.
+        region: The region; by default the session's, then ``AWS_REGION``.
+        concurrency: Uploads, invocations and reads at a time.
+        bytes_in_flight: About how many bytes of chunks and of parts are held at most.
+        connection: Makes the AWS calls, instead of a `Boto3Connection`.
+        sender: Sends the chunks, instead of a `ThreadedSender`.
+        now: Seconds since the epoch.
+        sleep: Waits for so many seconds between two looks of `wait`.
+        new_id: Makes job ids.
+    """
+
+    def __init__(
+        self,
+        stack: str | None = None,
+        *,
+        session: Any = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        concurrency: int = 8,
+        bytes_in_flight: int = DEFAULT_BYTES,
+        connection: AwsConnection | None = None,
+        sender: Sender | None = None,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+        new_id: Callable[[], str] = lambda: str(ULID()),
+    ) -> None:
+        super().__init__(
+            stack,
+            connection
+            or Boto3Connection(session=session, endpoint_url=endpoint_url, region=region, concurrency=concurrency),
+            concurrency=concurrency,
+            bytes_in_flight=bytes_in_flight,
+            now=now,
+            sleep=sleep,
+        )
+        self._sender = sender or ThreadedSender(self._execute, concurrency=concurrency, bytes_in_flight=bytes_in_flight)
+        self._new_id = new_id
+
+    @lists_options
+    def submit(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+        stdin: IO[bytes] | None = None,
+        output: str | os.PathLike[str] | None = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> Job:
+        """Cut an input, upload its chunks and invoke the endpoint for them.
+
+        Returns when all of it is on its way. When it fails midway, a job without a key is closed;
+        one with a key stays open to be continued.
+
+        Args:
+            sources: A path, a pattern, an ``s3://`` address, ``-`` for standard input, a binary
+                stream, or bytes of CSV; or a list of these in their order. A stream is read once,
+                from where it stands, and stays open; to continue a job, give it again from the same
+                place.
+            options: All options in one object; keyword arguments replace its fields.
+            progress: A callback for the progress; True to show it, False for none. None shows it on
+                a terminal and in a notebook.
+            on_progress: The callback under its older name.
+            stdin: The stream that ``-`` stands for. None: the process's standard input.
+            output: A file to which you will download the result: one that has the input's columns
+                is refused before anything is sent.
+            **keywords: The options, see `tailrace.client.submit_keywords.SubmitKeywords`.
+
+        Raises:
+            InputError: an option or the input is wrong.
+            JobKeyError: the job key was used for another input or other options.
+        """
+        options = merged_options(options, keywords)
+        with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
+            self._connection.prepare(_SUBMIT_SERVICES)
+            endpoint = options.endpoint_name or self.stack.endpoint_name
+            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            if output is not None:
+                refuse_input(output, planner.settings)
+            self._run(check_endpoint(endpoint))
+            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
+            done = Submitter(steps, self._execute, self._sender).submit(source, planner, options, report)
+        return Job(self, done, self._name)
+
+    def job(self, job_id: str) -> Job:
+        """Return the handle of a job that was submitted before."""
+        return Job(self, Submission(self.status(job_id), continued=True), self._name)
+
+    @lists_options
+    def estimate(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        stdin: IO[bytes] | None = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> Estimate:
+        """Return what `submit` would do with the same arguments.
+
+        Reads the input; reads and changes nothing else. A stream is at its end afterwards: seek
+        back before you submit it.
+        """
+        options = merged_options(options, keywords)
+        with self._open(sources, options, stdin) as source:
+            return estimate_source(source, options)
+
+    @functools.cached_property
+    def operations(self) -> Operations:
+        """The operators' methods: parked chunks, dead letters."""
+        ledger = DynamoLedger(DynamoSteps(self.stack.table), self._execute)
+        return Operations(
+            self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
+        )
+
+    def results(self, **options: Any) -> ResultsReader:
+        """Return a reader of the stack's results queue, a context manager.
+
+        ``options`` are those of `ResultsReader`.
+        """
+        return self.operations.results(**options)
+
+    def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
+        return open_source(sources, options.header, stdin, self._connection.open_object)
+
+
+def estimate_source(source: Source, options: SubmitOptions) -> Estimate:
+    """Read an opened source to its end and return the estimate of its submit."""
+    planner = planner_for(source.columns, source.header, options, endpoint_name="none")
+    return estimate(planner.plan(source.blocks(), source.describe_position), planner.settings)

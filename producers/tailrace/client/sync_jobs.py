@@ -1,0 +1,299 @@
+"""Submitted jobs: read them, wait for them, download their results. The sync shell, over boto3."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
+
+from tailrace.aws.connections import AwsConnection
+from tailrace.aws.stack_names import stack_name
+from tailrace.aws.stacks import Stack, find_stack
+from tailrace.client.job_steps import JobSteps
+from tailrace.download import parts, targets
+from tailrace.download.column_types import ColumnTypes
+from tailrace.download.counts import Download
+from tailrace.download.input_guard import refuse_input, replaces_file
+from tailrace.download.parts import Slice
+from tailrace.download.prefetch import prefetch
+from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.download.result_stream import Part, checked_part, open_stream, result_blocks, whole
+from tailrace.download.result_writer import open_result
+from tailrace.download.source_records import SourceRecords, SubmittedRange, require_same_columns
+from tailrace.operations.open_work import OpenWork
+from tailrace.polling import PollSchedule
+from tailrace.progress import JobProgress, OnProgress, ShowProgress
+from tailrace.progress_display.showing import showing
+from tailrace.sources.names import Names, source_names
+from tailrace.sources.origins import OpenObject
+from tailrace.sources.source import Source
+from tailrace.submit.planning import planned_cuts
+from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.rejects import Reject, read_rejects
+from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.jobs.model import Job as JobStatus
+from tailrace_core.jobs.model import JobSettings
+from tailrace_core.messages.manifest import Manifest
+
+if TYPE_CHECKING:
+    import io
+
+T = TypeVar("T")
+_SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
+"""The services of a submit, in the order of their first calls."""
+
+
+class SubmittedJobs:
+    """The part of `Tailrace` for jobs that were submitted, which is all that a `Job` needs."""
+
+    def __init__(
+        self,
+        stack: str | None,
+        connection: AwsConnection,
+        *,
+        concurrency: int,
+        bytes_in_flight: int,
+        now: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self._name = stack_name(stack)
+        self._connection = connection
+        self._concurrency = concurrency
+        self._bytes_in_flight = bytes_in_flight
+        self._now = now
+        self._sleep = sleep
+
+    @functools.cached_property
+    def stack(self) -> Stack:
+        """The stack, looked up once by its outputs."""
+        return self._run(find_stack(self._name, self._connection.where))
+
+    def status(self, job_id: str) -> JobStatus:
+        """Return the job as it is now."""
+        return self._run(self._jobs.status(job_id))
+
+    def open_work(self, job_id: str) -> OpenWork:
+        """Return why chunks of the job are parked, and when its next attempt is due.
+
+        Reads a bounded number of the job's chunks.
+        """
+        return self._run(self._jobs.open_work(job_id))
+
+    def settings(self, job_id: str) -> JobSettings:
+        """Return the settings that the job was submitted with."""
+        return self._run(self._jobs.settings(job_id))
+
+    def jobs(self, limit: int = 20) -> list[JobStatus]:
+        """Return the newest jobs, newest first."""
+        return self._run(self._jobs.jobs(limit))
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout_s: float | None = None,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+    ) -> JobStatus:
+        """Return the job in its final state.
+
+        Bounded by ``timeout_s`` in seconds, and by the job's deadline and some slack. ``progress``
+        is a callback; True to show the progress, False for none; None shows it on a terminal and
+        in a notebook. ``on_progress`` is the callback under its older name.
+
+        Raises:
+            TimedOutError: the time is over; the job goes on. Its notes say why chunks are parked,
+                and with which command to go on.
+        """
+        schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
+        with showing(on_progress or progress) as report:
+            while True:
+                job = self.status(job_id)
+                report(JobProgress(job))
+                if job.state.final:
+                    return job
+                self._sleep_until_next_poll(schedule, job)
+
+    def parts(
+        self, job_id: str, *, timeout_s: float | None = None, progress: ShowProgress = None
+    ) -> Generator[Part, None, None]:
+        """Yield the parts of a job's result in the order of rows, each as soon as it is there.
+
+        Several are read ahead, within ``bytes_in_flight``. Time limit and progress are those of
+        `wait`. Close it (`contextlib.closing`) if you stop early.
+
+        Raises:
+            TimedOutError: the time is over; the job goes on.
+            InputError: at the end: the job ended early, so the parts are not the whole result.
+            ContractError: a part is not what was recorded.
+        """
+        schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
+        row = 0
+        with showing(progress) as report:
+            while True:
+                job = self.status(job_id)
+                report(JobProgress(job))
+                settled, row = self._run(self._jobs.settled_from(job_id, row))
+                with contextlib.closing(self._slices(map(whole, settled))) as slices:
+                    for piece, data in slices:
+                        yield checked_part(job_id, piece, data)
+                if job.state.final:
+                    parts.require_delivered(job)
+                    return
+                self._sleep_until_next_poll(schedule, job)
+
+    def cancel(self, job_id: str, reason: str = "cancelled by its owner") -> JobStatus:
+        """Close a job that is under way, and return it as it is then.
+
+        Its open chunks are cancelled and late results are refused.
+        """
+        return self._run(self._jobs.cancel(job_id, reason))
+
+    def manifest(self, job_id: str) -> Manifest:
+        """Return the final summary of a job."""
+        return self._run(self._jobs.manifest(job_id))
+
+    def download(
+        self,
+        job_id: str,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        safe_csv: bool = False,
+        replace_input: bool = False,
+        clobber: bool = True,
+        progress: ShowProgress = None,
+        on_progress: OnProgress | None = None,
+    ) -> Download:
+        """Write a completed job's result, rows in the input's order; return its counts.
+
+        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is
+        standard output. With ``safe_csv`` it is for a spreadsheet: see
+        `tailrace.download.safe_csv`. An existing file that has the columns of the job's input is
+        refused, as it may be that input; with ``replace_input`` it is replaced. Without
+        ``clobber`` nothing that exists is replaced. ``progress`` is that of `wait`.
+
+        Raises:
+            InputError: the job has no whole result, or the target cannot be written.
+            ContractError: a part is not what the manifest says.
+        """
+        if isinstance(target, (str, os.PathLike)):
+            targets.check(target, clobber=clobber)
+            if not replace_input and replaces_file(target):
+                refuse_input(target, self.settings(job_id))
+        manifest = self._run(self._jobs.result(job_id))
+        with showing(on_progress or progress) as report:
+            with open_result(target, manifest, safe_csv=safe_csv, on_progress=report) as writer:
+                for piece, data in self._slices(parts.slices(manifest)):
+                    writer.write(piece, data)
+            return writer.counts(targets.shown(target))
+
+    def result(self, job_id: str) -> io.BufferedReader:
+        """Return a completed job's result as a binary file to read from once; see `Job.result`."""
+        manifest = self._run(self._jobs.result(job_id))
+        return open_stream(result_blocks(manifest, self._slices(parts.slices(manifest))))
+
+    def column_types(self, job_id: str) -> ColumnTypes:
+        """Return the columns of a job's result, in their order, with their types.
+
+        Kept columns are text. The model's are what ``output_type`` or the job's first answers
+        established; where every answer was a single row, nothing was established: text.
+        """
+        return self._run(self._jobs.column_types(job_id))
+
+    def rejects(self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None) -> Iterator[Reject]:
+        """Yield the rejected rows of a finished job in order: position, reason, original record.
+
+        The pipeline knows the columns that were sent or kept: in a record, the others are empty.
+        With ``source``, all that was submitted, each record is the original one, byte for byte.
+        Memory holds one chunk of it at a time.
+
+        Raises:
+            InputError: ``source`` is not what was submitted, as its recorded checksums tell.
+        """
+        calls = self._run(self._jobs.rejects_calls(job_id))
+        if source is None:
+            for call in calls:
+                yield from read_rejects(self._read(call))
+            return
+        settings = self.settings(job_id)
+        submitted = self._run(self._jobs.submitted_ranges(job_id))
+        with open_source(source, settings.header, stdin, self._connection.open_object) as opened:
+            records = source_records(opened, settings, submitted)
+            for call in calls:
+                for reject in read_rejects(self._read(call)):
+                    yield records.join(reject)
+
+    def rejects_summary(self, job_id: str) -> RejectsSummary | None:
+        """Return the most frequent reasons of a job's rejected rows, and values that explain them.
+
+        None if no row was rejected. Makes at most some forty calls, so it may look at some of the
+        rows only (``sampled``).
+        """
+        return self._run(self._jobs.rejects_summary(job_id))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- inside
+
+    @functools.cached_property
+    def _jobs(self) -> JobSteps:
+        return JobSteps(self.stack, now=self._now)
+
+    def _slices(self, pieces: Iterable[Slice]) -> Generator[tuple[Slice, bytes], None, None]:
+        return prefetch(
+            pieces,
+            lambda piece: self._read(piece.call(self.stack.bucket)),
+            concurrency=self._concurrency,
+            bytes_in_flight=self._bytes_in_flight,
+        )
+
+    def _sleep_until_next_poll(self, schedule: PollSchedule, job: JobStatus) -> None:
+        try:
+            delay_s = schedule.delay_s(job, self._now())
+        except TimedOutError as exc:
+            if job.times_parked:
+                with contextlib.suppress(TailraceError):
+                    self.open_work(job.job_id).explain(exc, self._name)
+            raise
+        self._sleep(delay_s)
+
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._execute)
+
+    def _execute(self, call: Call) -> Any:
+        return self._connection.execute(call)
+
+    def _read(self, call: Call) -> bytes:
+        return self._connection.read_body(call)
+
+
+def open_source(sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
+    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input."""
+    return Source.open(
+        source_names(sources),
+        header=header,
+        stdin=stdin or getattr(sys.stdin, "buffer", None),
+        s3=s3,
+    )
+
+
+def source_records(source: Source, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:
+    """Return the reader of original records of an opened source.
+
+    Raises:
+        InputError: it has other columns than the job's input.
+    """
+    require_same_columns(source.columns, settings)
+    return SourceRecords(planned_cuts(source.blocks(), settings, source.describe_position), submitted)
