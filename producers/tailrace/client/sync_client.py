@@ -106,9 +106,10 @@ class Tailrace(SubmittedJobs):
 
         Args:
             sources: A path, a pattern, an ``s3://`` address, ``-`` for standard input, a binary
-                stream, or bytes of CSV; or a list of these in their order. A stream is read once,
-                from where it stands, and stays open; to continue a job, give it again from the same
-                place.
+                stream, bytes of CSV, a pandas or polars DataFrame, or an Arrow table (see
+                `tailrace.sources.tables`); or a list of these in their order. A stream is read
+                once, from where it stands, and stays open; to continue a job, give it again from
+                the same place.
             options: All options in one object; keyword arguments replace its fields.
             progress: A callback for the progress; True to show it, False for none. None shows it on
                 a terminal and in a notebook.

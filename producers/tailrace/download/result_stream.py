@@ -6,13 +6,10 @@ import contextlib
 import io
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tailrace.download.parts import PartVerifier, Slice, header_line
+from tailrace.sources.block_reader import BlockReader
 from tailrace_core.messages.manifest import Manifest, ManifestPart
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _BUFFER_BYTES = 1024 * 1024
 
@@ -67,30 +64,4 @@ def result_blocks(
 
 def open_stream(blocks: Generator[bytes, None, None]) -> io.BufferedReader:
     """Return a binary file to read the blocks from, once; close it to stop early."""
-    return io.BufferedReader(_BlockReader(blocks), _BUFFER_BYTES)
-
-
-class _BlockReader(io.RawIOBase):
-    def __init__(self, blocks: Generator[bytes, None, None]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        into = memoryview(buffer).cast("B")
-        while not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = memoryview(block)
-        size = min(len(into), len(self._rest))
-        into[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
-
-    def close(self) -> None:
-        if not self.closed:
-            self._blocks.close()
-        super().close()
+    return io.BufferedReader(BlockReader(blocks), _BUFFER_BYTES)

@@ -64,4 +64,5 @@ def notebook_report(clock: Callable[[], float], show: Callable[[Line], Display] 
 def _show(line: Line) -> Any:
     from IPython.display import display  # noqa: PLC0415 - a notebook has it, others need not
 
-    return display(line, display_id=True)
+    shown: Callable[..., Any] = display
+    return shown(line, display_id=True)

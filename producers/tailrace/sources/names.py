@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tailrace.sources.block_reader import BlockReader
+from tailrace.sources.origins import Origin
 from tailrace.sources.streams import BinaryStream, check_stream
+from tailrace.sources.tables.recognition import table_text
 from tailrace_core.errors import InputError
 
-Name = str | os.PathLike[str] | BinaryStream
-Names = Name | Iterable[Name]
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
-_TAKEN = "name files, patterns, s3:// addresses or binary streams"
+    Table: TypeAlias = "pd.DataFrame | pl.DataFrame | pa.Table | pa.RecordBatch | pa.RecordBatchReader"
+
+Name: TypeAlias = "str | os.PathLike[str] | BinaryStream | bytes | bytearray | memoryview | Table"
+Names: TypeAlias = "Name | Iterable[Name]"
+
+_TAKEN = "name files, patterns, s3:// addresses or binary streams, or give bytes or a table"
 
 
-def source_names(sources: Names) -> list[str | BinaryStream]:
+def source_names(sources: Names) -> list[str | BinaryStream | Origin]:
     """Return the names one by one; a single name stands for a list of it.
 
     Raises:
-        InputError: one of them is neither a path nor a binary stream; the message says what to give
-            instead.
+        InputError: one of them is no path, binary stream, bytes or table; the message says what
+            to give instead.
     """
     if _is_single(sources):
         return [_checked(sources, "the source")]
@@ -44,11 +55,12 @@ def _is_frame(source: object) -> bool:
     return any(hasattr(type(source), name) for name in ("to_csv", "write_csv", "sink_csv", "__arrow_c_stream__"))
 
 
-def _checked(source: Any, what: str) -> str | BinaryStream:
+def _checked(source: Any, what: str) -> str | BinaryStream | Origin:
     if _is_frame(source):
-        raise InputError(f"{what} is a {type(source).__name__}, which is not read directly: {_frame_remedy(source)}")
+        return _table(source, what)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        raise InputError(f"{what} is bytes: name a file, or give the rows as a stream, io.BytesIO(...)")
+        data = bytes(source)
+        return Origin(f"{what} (bytes)", lambda: io.BytesIO(data), len(data), reopenable=True)
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)
         if isinstance(name, str):
@@ -61,17 +73,19 @@ def _checked(source: Any, what: str) -> str | BinaryStream:
     return stream
 
 
-def _frame_remedy(frame: object) -> str:
-    if hasattr(type(frame), "to_csv"):
-        return (
-            'write it with frame.to_csv("rows.csv", index=False) and name that file, or give '
-            "io.BytesIO(frame.to_csv(index=False).encode())"
-        )
-    if hasattr(type(frame), "write_csv"):
-        return (
-            'write it with frame.write_csv("rows.csv") and name that file, or give '
-            "io.BytesIO(frame.write_csv().encode())"
-        )
-    if hasattr(type(frame), "sink_csv"):
-        return 'write it with frame.sink_csv("rows.csv") and name that file'
-    return 'write it as CSV, for instance with pyarrow.csv.write_csv(table, "rows.csv"), and name that file'
+def _table(source: Any, what: str) -> Origin:
+    text = table_text(source)
+    if text is None:
+        raise InputError(f"{what} is a {type(source).__name__}, which is not read directly: {_remedy(source)}")
+    blocks = text.blocks
+    return Origin(text.name, lambda: BlockReader(blocks()), None, reopenable=text.rereadable, is_table=True)
+
+
+def _remedy(source: object) -> str:
+    if hasattr(type(source), "collect"):
+        return "give source.collect()"
+    if hasattr(type(source), "to_frame"):
+        return "give source.to_frame()"
+    if hasattr(type(source), "__arrow_c_stream__"):
+        return "give pyarrow.RecordBatchReader.from_stream(source)"
+    return 'write it as CSV, for instance with source.to_csv("rows.csv", index=False), and name that file'

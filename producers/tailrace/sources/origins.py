@@ -52,16 +52,18 @@ OpenObject = Callable[[str, str], RemoteObject]
 class Origin:
     """One file, stream or object.
 
-    If it is not ``reopenable``, it can be read only once and is not checked early.
+    If it is not ``reopenable``, it can be read only once and is not checked early. One that
+    ``is_table`` has column names in any case.
     """
 
     name: str
     open: Callable[[], Readable]
     size_bytes: int | None
     reopenable: bool
+    is_table: bool = False
 
 
-def resolve(name: str | BinaryStream, *, stdin: BinaryStream | None, s3: OpenObject | None) -> list[Origin]:
+def resolve(name: str | BinaryStream | Origin, *, stdin: BinaryStream | None, s3: OpenObject | None) -> list[Origin]:
     """Resolve a name to one origin, or a pattern to the files that match it, sorted by name.
 
     A stream is its own origin.
@@ -70,6 +72,8 @@ def resolve(name: str | BinaryStream, *, stdin: BinaryStream | None, s3: OpenObj
         InputError: the file or object does not exist, is a directory or may not be read, or no file
             matches.
     """
+    if isinstance(name, Origin):
+        return [name]
     if not isinstance(name, str):
         return [_stream(name, stream_name(name))]
     if name == STDIN:

@@ -57,7 +57,7 @@ class Source:
     @classmethod
     def open(
         cls,
-        names: Sequence[str | BinaryStream],
+        names: Sequence[str | BinaryStream | Origin],
         *,
         header: HeaderPolicy,
         stdin: BinaryStream | None = None,
@@ -73,7 +73,11 @@ class Source:
         """
         if not names:
             raise InputError("no input is named: name a file, a pattern, s3://bucket/key, or - for standard input")
-        return cls([origin for name in names for origin in resolve(name, stdin=stdin, s3=s3)], header)
+        origins = [origin for name in names for origin in resolve(name, stdin=stdin, s3=s3)]
+        table = next((each for each in origins if each.is_table), None)
+        if table is not None and header is HeaderPolicy.NONE:
+            raise InputError(f'{table.name} has column names: leave out header="none"')
+        return cls(origins, header)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,9 +22,8 @@ class PandasLike:
         return ""
 
 
-class PolarsLike:
-    def write_csv(self) -> str:
-        return ""
+class ArrowLike:
+    def __arrow_c_stream__(self) -> None: ...
 
 
 class Reading:
@@ -84,11 +83,10 @@ def test_a_stream_is_read_from_where_it_stands() -> None:
         (Reading(None), "no bytes at the moment"),
         (Reading(7), "returns int where bytes are expected"),
         (AsyncReading(), "asynchronous stream"),
-        (PandasLike(), r'frame.to_csv\("rows.csv", index=False\)'),
+        (PandasLike(), r'source.to_csv\("rows.csv", index=False\)'),
         ([PandasLike()], "source 1 is a PandasLike"),
-        (PolarsLike(), r'frame.write_csv\("rows.csv"\)'),
-        (_TEXT, "the source is bytes: .*io.BytesIO"),
-        ([b"a.csv"], "source 1 is bytes"),
+        (ArrowLike(), "RecordBatchReader.from_stream"),
+        ([b"a.csv"], r"source 1 \(bytes\) holds a header only"),
         ([["a", "b"], [1, 2]], "source 1 is a list: name files, patterns"),
         ((row for row in [("a", "b")]), "source 1 is a tuple"),
         (None, "the source is a NoneType"),

@@ -1,0 +1,35 @@
+"""A polars DataFrame as records of CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tailrace_core.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def records(frame: pl.DataFrame, rows: int) -> Iterator[bytes]:
+    """Yield the records of so many rows at a time.
+
+    Raises:
+        InputError: a column is nested.
+    """
+    import polars as pl  # noqa: PLC0415 - the caller has it, others need not
+    import polars.selectors as cs  # noqa: PLC0415 - the same
+
+    zoned = cs.datetime(time_zone="*")
+    plain = zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string("iso:strict") + "Z"
+    try:
+        for batch in frame.iter_slices(rows):
+            written = batch.with_columns(cs.float().fill_nan(None), plain)
+            if frame.width == 1:
+                # CSV readers skip a blank line: a missing value that is alone in its row is quoted.
+                written = written.select(pl.all().cast(pl.String).fill_null(""))
+            yield written.write_csv(include_header=False).encode()
+    except pl.exceptions.PolarsError as exc:
+        raise InputError(
+            f"the polars DataFrame cannot be written as CSV ({exc}): convert its columns to text or numbers"
+        ) from exc
