@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from tailrace.download.counts import Download
     from tailrace.download.result_stream import Part
     from tailrace.operations.open_work import OpenWork
-    from tailrace.operations.results import ResultsReader
+    from tailrace.operations.results.async_reader import AsyncResultsReader
+    from tailrace.operations.results.reader import ResultsReader
+    from tailrace.operations.results.reading import ReaderCounts
+    from tailrace.operations.results.unknown import UnknownEvent
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress, ShowProgress
     from tailrace.submit.submitter import Submission
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AsyncJob": "tailrace.client.async_job",
+    "AsyncResultsReader": "tailrace.operations.results.async_reader",
     "AsyncTailrace": "tailrace.client.async_client",
     "Download": "tailrace.download.counts",
     "DownloadProgress": "tailrace.progress",
@@ -46,8 +50,9 @@ _MODULES = {
     "OpenWork": "tailrace.operations.open_work",
     "Part": "tailrace.download.result_stream",
     "Progress": "tailrace.progress",
+    "ReaderCounts": "tailrace.operations.results.reading",
     "Reject": "tailrace_core.csv_text.rejects",
-    "ResultsReader": "tailrace.operations.results",
+    "ResultsReader": "tailrace.operations.results.reader",
     "ShowProgress": "tailrace.progress",
     "Submission": "tailrace.submit.submitter",
     "SubmitKeywords": "tailrace.client.submit_keywords",
@@ -56,10 +61,12 @@ _MODULES = {
     "TailraceError": "tailrace_core.errors",
     "TimedOutError": "tailrace_core.errors",
     "TransientError": "tailrace_core.errors",
+    "UnknownEvent": "tailrace.operations.results.unknown",
 }
 
 __all__ = [
     "AsyncJob",
+    "AsyncResultsReader",
     "AsyncTailrace",
     "Download",
     "DownloadProgress",
@@ -76,6 +83,7 @@ __all__ = [
     "OpenWork",
     "Part",
     "Progress",
+    "ReaderCounts",
     "Reject",
     "ResultsReader",
     "ShowProgress",
@@ -86,6 +94,7 @@ __all__ = [
     "TailraceError",
     "TimedOutError",
     "TransientError",
+    "UnknownEvent",
 ]
 
 

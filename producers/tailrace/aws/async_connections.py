@@ -72,6 +72,14 @@ class Aioboto3Connection:
 
         return open_object
 
+    def boto3_client(self, service: str) -> Any:
+        """Return a sync client of boto3 with the default credentials, for libraries that make calls of their own."""
+        import boto3  # noqa: PLC0415 - slow to import; few need it
+
+        return boto3.client(
+            service, region_name=resolve_region(self._own_session(), self._region), endpoint_url=self._endpoint_url
+        )
+
     async def __aenter__(self) -> Self:
         return self
 

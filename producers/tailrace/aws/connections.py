@@ -117,6 +117,9 @@ class AwsConnection(Protocol):
     def open_object(self, bucket: str, key: str) -> RemoteObject:
         """Open an object of S3 for streaming."""
 
+    def boto3_client(self, service: str) -> Any:
+        """Return a client of boto3, for libraries that make calls of their own."""
+
     def close(self) -> None:
         """Close the connections."""
 
@@ -197,6 +200,10 @@ class Boto3Connection:
         """Open an object of S3 for streaming."""
         answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
         return RemoteObject(answer["Body"], answer["ContentLength"])
+
+    def boto3_client(self, service: str) -> Any:
+        """Return a client of boto3, for libraries that make calls of their own."""
+        return self._client(service)
 
     def close(self) -> None:
         """Close the connections."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailrace_core.aws.calls import Call
-from tailrace_core.errors import AccessDeniedError, PermanentError
+from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.errors import AccessDeniedError, InputError, PermanentError
 
 BATCH = 10
 """Maximum number of messages in one call to SQS."""
@@ -37,6 +37,21 @@ class ReceivedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """About how many messages a queue holds."""
+
+    waiting: int
+    hidden: int
+    """Received by readers that have neither deleted nor released them."""
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.waiting + self.hidden + self.delayed
+
+
+@dataclass(frozen=True, slots=True)
 class QueueScan:
     """Messages found in a queue, hidden from other readers until released or until their visibility timeout ends."""
 
@@ -45,21 +60,15 @@ class QueueScan:
     """False when there may be more: a bound was reached, or another reader holds messages."""
 
 
-class Queue:
-    """One queue; ``execute`` carries out calls and raises errors of `tailrace_core.errors`."""
+class QueueSteps:
+    """The calls of one queue, as steps that sync and async clients run."""
 
-    def __init__(self, url: str, execute: Callable[[Call], Any]) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self._execute = execute
 
-    @property
-    def name(self) -> str:
-        """The queue's name."""
-        return self.url.rpartition("/")[2]
-
-    def receive(self, *, visibility_timeout_s: int, wait_s: int, max_messages: int = BATCH) -> list[ReceivedMessage]:
+    def receive(self, *, visibility_timeout_s: int, wait_s: int, max_messages: int) -> Steps[list[ReceivedMessage]]:
         """Receive messages (10 at most), hidden for ``visibility_timeout_s``; wait up to ``wait_s`` (20) for them."""
-        answer = self._call(
+        answer = yield self._call(
             "receive_message",
             MaxNumberOfMessages=min(max_messages, BATCH),
             VisibilityTimeout=visibility_timeout_s,
@@ -70,35 +79,107 @@ class Queue:
         )
         return [_held(each) for each in answer.get("Messages", ())]
 
-    def send(self, body: str, attributes: Mapping[str, Any] | None = None) -> None:
+    def send(self, body: str, attributes: Mapping[str, Any] | None = None) -> Steps[None]:
         """Send a message."""
-        self._call("send_message", MessageBody=body, **({"MessageAttributes": dict(attributes)} if attributes else {}))
+        yield self._call(
+            "send_message", MessageBody=body, **({"MessageAttributes": dict(attributes)} if attributes else {})
+        )
 
-    def delete(self, held: ReceivedMessage) -> None:
+    def delete(self, held: ReceivedMessage) -> Steps[None]:
         """Delete a message; ignore one that is deleted already or whose receipt is too old."""
         try:
-            self._call("delete_message", ReceiptHandle=held.receipt)
+            yield self._call("delete_message", ReceiptHandle=held.receipt)
         except AccessDeniedError:
             raise
         except PermanentError:
             return
 
-    def change_visibility(self, messages: Sequence[ReceivedMessage], seconds: int) -> None:
-        """Hide messages for ``seconds`` from now on; 0 releases them. A message that SQS refuses keeps its timeout."""
+    def change_visibility(self, messages: Sequence[ReceivedMessage], seconds: int) -> Steps[set[str]]:
+        """Hide messages for ``seconds`` from now on; 0 releases them.
+
+        Returns the ids of the messages that SQS refused: they keep their timeout.
+        """
+        refused: set[str] = set()
         for start in range(0, len(messages), BATCH):
+            batch = messages[start : start + BATCH]
             entries = [
                 {"Id": str(index), "ReceiptHandle": each.receipt, "VisibilityTimeout": seconds}
-                for index, each in enumerate(messages[start : start + BATCH])
+                for index, each in enumerate(batch)
             ]
-            self._call("change_message_visibility_batch", Entries=entries)
+            answer = yield self._call("change_message_visibility_batch", Entries=entries)
+            refused.update(batch[int(each["Id"])].message_id for each in answer.get("Failed", ()))
+        return refused
+
+    def counts(self) -> Steps[QueueCounts]:
+        """Count the messages, approximately."""
+        answer = yield self._call("get_queue_attributes", AttributeNames=list(_COUNTS))
+        return QueueCounts(*(int(answer["Attributes"].get(name, 0)) for name in _COUNTS))
+
+    def _call(self, operation: str, **params: Any) -> Call:
+        return Call("sqs", operation, {"QueueUrl": self.url, **params})
+
+
+class Queue:
+    """One queue; ``execute`` carries out calls and raises errors of `tailrace_core.errors`."""
+
+    def __init__(self, url: str, execute: Callable[[Call], Any]) -> None:
+        self.url = url
+        self.steps = QueueSteps(url)
+        self._execute = execute
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self.url.rpartition("/")[2]
+
+    def receive(self, *, visibility_timeout_s: int, wait_s: int, max_messages: int = BATCH) -> list[ReceivedMessage]:
+        """Receive messages (10 at most), hidden for ``visibility_timeout_s``; wait up to ``wait_s`` (20) for them."""
+        return run(
+            self.steps.receive(visibility_timeout_s=visibility_timeout_s, wait_s=wait_s, max_messages=max_messages),
+            self._execute,
+        )
+
+    def send(self, body: str, attributes: Mapping[str, Any] | None = None) -> None:
+        """Send a message."""
+        run(self.steps.send(body, attributes), self._execute)
+
+    def delete(self, held: ReceivedMessage) -> None:
+        """Delete a message; ignore one that is deleted already or whose receipt is too old."""
+        run(self.steps.delete(held), self._execute)
+
+    def change_visibility(self, messages: Sequence[ReceivedMessage], seconds: int) -> None:
+        """Hide messages for ``seconds`` from now on; 0 releases them. A message that SQS refuses keeps its timeout."""
+        run(self.steps.change_visibility(messages, seconds), self._execute)
 
     def size(self) -> int:
         """Return about how many messages the queue holds, with hidden and delayed ones."""
-        found = self._call("get_queue_attributes", AttributeNames=list(_COUNTS))["Attributes"]
-        return sum(int(found.get(name, 0)) for name in _COUNTS)
+        return run(self.steps.counts(), self._execute).total
 
-    def _call(self, operation: str, **params: Any) -> Any:
-        return self._execute(Call("sqs", operation, {"QueueUrl": self.url, **params}))
+
+def find_queue(named: str) -> Steps[str]:
+    """Return the URL of a queue named by its URL, its name or its ARN.
+
+    A name or an ARN needs the permission ``sqs:GetQueueUrl``.
+
+    Raises:
+        InputError: there is no such queue.
+    """
+    if named.startswith(("https://", "http://")):
+        return named
+    params = {"QueueName": named}
+    if named.startswith("arn:"):
+        _, _, service, _, account, *name = [*named.split(":"), "", "", "", ""][:6]
+        if service != "sqs":
+            raise InputError(f"{named!r} is not a queue of SQS; give a queue's URL, name or ARN")
+        params = {"QueueName": name[0], "QueueOwnerAWSAccountId": account}
+    try:
+        answer = yield Call("sqs", "get_queue_url", params)
+    except AccessDeniedError:
+        raise
+    except PermanentError as exc:
+        raise InputError(f"there is no queue {named!r} ({exc.message}); give a queue's URL, name or ARN") from exc
+    url: str = answer["QueueUrl"]
+    return url
 
 
 def scan(

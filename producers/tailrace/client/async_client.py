@@ -10,20 +10,21 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import IO, Any, TypeVar, Unpack
 
 from ulid import ULID
 
 from tailrace.aws.async_connections import Aioboto3Connection
-from tailrace.aws.stacks import check_endpoint
+from tailrace.aws.stacks import Stack, check_endpoint
 from tailrace.client.async_job import AsyncJob
 from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
 from tailrace.download.input_guard import refuse_input
 from tailrace.file_thread import FileThread
+from tailrace.operations.results.methods import ReadsEventsAsync
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, ShowProgress
 from tailrace.progress_display.showing import showing
@@ -34,11 +35,12 @@ from tailrace.submit.estimates import Estimate
 from tailrace.submit.planning import planner_for
 from tailrace.submit.submitter import Submission, SubmitSteps
 from tailrace.submit.task_sender import TaskSender
+from tailrace_core.aws.calls import Call
 
 T = TypeVar("T")
 
 
-class AsyncTailrace(AsyncSubmittedJobs):
+class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
     """`tailrace.Tailrace` with coroutines, to be used in ``async with``.
 
     Arguments and errors are the same.
@@ -119,3 +121,9 @@ class AsyncTailrace(AsyncSubmittedJobs):
         options = merged_options(options, keywords)
         async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
             return await files.run(estimate_source, source, options)
+
+    async def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Awaitable[Any]]]:
+        return await self.stack(), self._execute
+
+    def _dynamodb(self) -> Any:
+        return self._connection.boto3_client("dynamodb")

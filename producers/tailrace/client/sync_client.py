@@ -11,13 +11,13 @@ from typing import IO, Any, TypeVar, Unpack
 from ulid import ULID
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
-from tailrace.aws.stacks import check_endpoint
+from tailrace.aws.stacks import Stack, check_endpoint
 from tailrace.client.job import Job
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_jobs import SubmittedJobs, open_source
 from tailrace.download.input_guard import refuse_input
 from tailrace.operations.facade import Operations
-from tailrace.operations.results import ResultsReader
+from tailrace.operations.results.methods import ReadsEvents
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, ShowProgress
 from tailrace.progress_display.showing import showing
@@ -28,6 +28,7 @@ from tailrace.submit.estimates import Estimate, estimate
 from tailrace.submit.planning import planner_for
 from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
 from tailrace.submit.threaded_sender import ThreadedSender
+from tailrace_core.aws.calls import Call
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 
@@ -36,7 +37,7 @@ _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-
 """The services of a submit, in the order of their first calls."""
 
 
-class Tailrace(SubmittedJobs):
+class Tailrace(SubmittedJobs, ReadsEvents):
     """A client of one deployed stack; a context manager.
 
     Its methods may be called from several threads.
@@ -165,12 +166,11 @@ class Tailrace(SubmittedJobs):
             self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
         )
 
-    def results(self, **options: Any) -> ResultsReader:
-        """Return a reader of the stack's results queue, a context manager.
+    def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Any]]:
+        return self.stack, self._execute
 
-        ``options`` are those of `ResultsReader`.
-        """
-        return self.operations.results(**options)
+    def _dynamodb(self) -> Any:
+        return self._connection.boto3_client("dynamodb")
 
     def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
         return open_source(sources, options.header, stdin, self._connection.open_object)

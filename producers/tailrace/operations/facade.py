@@ -11,13 +11,12 @@ from tailrace.aws.stacks import Stack
 from tailrace.operations.dead_letters import DeadLetters
 from tailrace.operations.parked_queue import ParkedQueue
 from tailrace.operations.redriving import ParkedRedriver
-from tailrace.operations.results import ResultsReader
 from tailrace_core.aws.calls import Call
 from tailrace_core.ledger.port import Ledger
 
 
 class Operations:
-    """Parked chunks, dead letters and the results queue of one stack; each part is built on first use.
+    """Parked chunks and dead letters of one stack; each part is built on first use.
 
     ``execute`` carries out a call; ``read`` carries out one that gets an object, and returns the
     whole body.
@@ -67,10 +66,6 @@ class Operations:
     def dead_letters(self) -> DeadLetters:
         """The dead-letter queues of consumers and subscriptions."""
         return DeadLetters(self._stack, self._queue, now=self._now, new_id=self._new_id)
-
-    def results(self, **options: Any) -> ResultsReader:
-        """Return a reader of the results queue; ``options`` are those of `ResultsReader`."""
-        return ResultsReader(self._queue_of("ResultsQueue"), **options)
 
     def _queue_of(self, output: str) -> Queue:
         return self._queue(self._stack.queue_url(output))

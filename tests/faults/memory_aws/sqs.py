@@ -88,6 +88,7 @@ class Sqs:
                     "Body": message.body,
                     "ReceiptHandle": message.receipt,
                     "MessageAttributes": message.attributes or {},
+                    "Attributes": {"ApproximateReceiveCount": str(message.receives)},
                 }
             )
         return {"Messages": received} if received else {}

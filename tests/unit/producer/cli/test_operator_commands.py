@@ -258,3 +258,32 @@ def test_a_job_that_fails_when_a_chunk_needs_an_operator_exits_as_failed(tmp_pat
     assert "need an operator" in found["reason"]
     assert "(500)" in found["reason"]
     assert not sim.cloud.queue(names.PARKED).messages
+
+
+def test_one_result_at_a_time_prints_all_and_leaves_nothing_hidden(bench: Bench) -> None:
+    bench.sim.endpoint.down = False
+    bench.run("parked", "redrive", "--all", "--yes")
+    bench.sim.drain()
+    queue = bench.sim.cloud.queue(names.RESULTS)
+    held = len(queue.messages)
+    found = [line for _ in range(held) for line in bench.lines("results", "--max", "1")]
+    assert len({each["event_id"] for each in found}) == held == 3
+    assert queue.messages == bench.sim.cloud.queue(f"{names.RESULTS}-dead").messages == {}
+
+
+def test_a_peek_prints_the_events_and_receives_none(bench: Bench) -> None:
+    bench.sim.endpoint.down = False
+    bench.run("parked", "redrive", "--all", "--yes")
+    bench.sim.drain()
+    queue = bench.sim.cloud.queue(names.RESULTS)
+    for _ in range(6):
+        seen = bench.lines("results", "--peek")
+    assert "about 3 events wait in the queue" in bench.err
+    assert [each.receives for each in queue.messages.values()] == [0, 0, 0]
+    sent = [json.loads(each.body) for each in queue.messages.values()]
+    own = ("body", "received_at", "completed_at")
+    kept = [{name: value for name, value in each.items() if name not in own} for each in sent]
+    assert sorted(seen, key=str) == sorted(kept, key=str)
+    assert len(bench.lines("results", "--peek", "--max", "1")) == 1
+    bench.run("results", "--peek", "--follow")
+    assert bench.code == 2
