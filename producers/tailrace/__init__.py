@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tailrace.client.sync_client import Tailrace
     from tailrace.download.counts import Download
     from tailrace.download.result_stream import Part
+    from tailrace.operations.job_search import JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.results.async_reader import AsyncResultsReader
     from tailrace.operations.results.reader import ResultsReader
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.errors import InputError, JobKeyError, TailraceError, TimedOutError, TransientError
+    from tailrace_core.jobs.description import JobDescription
     from tailrace_core.jobs.model import Job as JobStatus
     from tailrace_core.jobs.model import JobSettings, JobState, OnParked
 
@@ -40,6 +42,8 @@ _MODULES = {
     "HeaderPolicy": "tailrace_core.csv_text.headers",
     "InputError": "tailrace_core.errors",
     "Job": "tailrace.client.job",
+    "JobDescription": "tailrace_core.jobs.description",
+    "JobFilter": "tailrace.operations.job_search",
     "JobKeyError": "tailrace_core.errors",
     "JobProgress": "tailrace.progress",
     "JobSettings": "tailrace_core.jobs.model",
@@ -73,6 +77,8 @@ __all__ = [
     "HeaderPolicy",
     "InputError",
     "Job",
+    "JobDescription",
+    "JobFilter",
     "JobKeyError",
     "JobProgress",
     "JobSettings",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from tailrace.records.cutting import Cut
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import JobSettings, OnParked
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
@@ -57,6 +58,10 @@ class SubmitOptions:
     chunk_rows: int = 50_000
     chunk_bytes: int = 4 * 1024 * 1024
     job_key: str | None = None
+    name: str | None = None
+    """Name of the job for people; it need not be unique."""
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Tags by which `tailrace jobs` finds the job."""
     on_bad_row: OnBadRow = OnBadRow.REJECT
     na: Sequence[str] = ()
     """Tokens of missing values: rows that hold one in a sent column are rejected and not sent. An
@@ -97,6 +102,7 @@ class SubmitOptions:
             )
         if self.job_key is not None and not 0 < len(self.job_key) <= _MAX_KEY_CHARS:
             raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
+        JobDescription(name=self.name, tags=self.tags)  # checks both
         if not self.output_columns:
             raise InputError("output_columns is empty: name the columns that the model returns, at least one")
         _check_result_columns((*self.keep, *self.output_columns), self.output_columns)
@@ -230,6 +236,21 @@ _ADDED = {
 }
 """Settings added later, as the default options set them: with these values, a job key recorded
 before them still fits."""
+
+
+def changed_settings(settings: JobSettings) -> dict[str, Any]:
+    """Return the settings that default options would have set otherwise, columns by name.
+
+    A header and the whole list of columns are left out: the input shows them.
+    """
+    defaults = {**{name: field.default for name, field in JobSettings.model_fields.items()}, **_ADDED}
+    defaults |= {"window": DEFAULT_WINDOW, "sent_columns": tuple(range(len(settings.source_columns)))}
+    hidden = {"schema_version", "header_record", "source_columns"}
+    changed = {name: value for name, value in settings if name not in hidden and value != defaults[name]}
+    for name in ("sent_columns", "kept_columns"):
+        if name in changed:
+            changed[name] = tuple(settings.source_columns[index] for index in changed[name])
+    return changed
 
 
 def differences(one: JobSettings, other: JobSettings) -> str:

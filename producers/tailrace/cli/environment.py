@@ -121,6 +121,7 @@ class Environment:
     stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
     targets: list[Target] = field(default_factory=list)
     """The stack that the command has named, once it has."""
 

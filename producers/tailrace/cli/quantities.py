@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from tailrace_core.errors import InputError
 
@@ -31,6 +32,33 @@ def duration_s(text: str) -> float:
         InputError: it is not one.
     """
     return _parse(text, _TIMES, "a duration, for instance 90s, 15m, 24h or 7d")
+
+
+def shown_duration(seconds: float) -> str:
+    """Format a duration for people: its two largest units."""
+    rest = max(0, round(seconds))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        number, rest = divmod(rest, size)
+        if number or parts or unit == "s":
+            parts.append(f"{number} {unit}")
+    return " ".join(parts[:2])
+
+
+def moment_s(text: str, now: float) -> float:
+    """Parse a moment: ISO 8601 (UTC if it names no zone), or a duration before ``now``; return seconds since the epoch.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            return now - duration_s(text)
+        except InputError:
+            raise InputError(f"{text!r} is not a moment, for instance 2026-11-28, 2026-11-28T09:00 or 7d") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _parse(text: str, units: dict[str, int], what: str) -> float:

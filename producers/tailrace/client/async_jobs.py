@@ -24,6 +24,7 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import open_result
 from tailrace.file_thread import FileThread
+from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
@@ -34,6 +35,7 @@ from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Job as JobStatus
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.messages.manifest import Manifest
@@ -95,6 +97,14 @@ class AsyncSubmittedJobs:
     async def jobs(self, limit: int = 20) -> list[JobStatus]:
         """See `Tailrace.jobs`."""
         return await self._run((await self._jobs()).jobs(limit))
+
+    async def describe(self, job_id: str) -> DescribedJob:
+        """See `Tailrace.describe`."""
+        return await self._run((await self._jobs()).describe(job_id))
+
+    async def find_jobs(self, wanted: JobFilter | None = None, *, limit: int = 20) -> FoundJobs:
+        """See `Tailrace.find_jobs`."""
+        return await self._run((await self._jobs()).find(wanted or JobFilter(), limit))
 
     async def wait(
         self,

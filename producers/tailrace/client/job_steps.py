@@ -20,10 +20,12 @@ from tailrace.download.rejects_summary.summary import (
     summarize_rejects,
 )
 from tailrace.download.source_records import SubmittedRange
+from tailrace.operations.job_search import FoundJobs, JobFilter, find_jobs
 from tailrace.operations.open_work import OpenWork, open_work
 from tailrace.submit.closing import end_job
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.manifest import Manifest, ManifestPart, manifest_part
@@ -66,6 +68,15 @@ class JobSteps:
     def jobs(self, limit: int) -> Steps[list[Job]]:
         """Read the newest jobs, newest first."""
         return self._ledger.jobs(limit)
+
+    def describe(self, job_id: str) -> Steps[DescribedJob]:
+        """Read the job as it is now, with its description."""
+        job = yield from self.status(job_id)
+        return DescribedJob(job, (yield from self._ledger.description(job_id)))
+
+    def find(self, wanted: JobFilter, limit: int) -> Steps[FoundJobs]:
+        """Read the newest jobs that ``wanted`` chooses."""
+        return find_jobs(self._ledger, wanted, limit)
 
     def cancel(self, job_id: str, reason: str) -> Steps[Job]:
         """Close a job that is under way, and read it as it is then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, replace
 from enum import Enum
 from typing import Any, Literal, TypedDict, TypeVar
@@ -34,6 +34,10 @@ class SubmitKeywords(TypedDict, total=False):
             4,194,304 (4 MiB).
         job_key: Name of the job, 1 to 256 characters: submitting the same input with it again
             continues the job instead of starting another. Default: None.
+        name: Name of the job for people, at most 200 characters; it need not be unique. Default:
+            None.
+        tags: Tags by which `Tailrace.find_jobs` and ``tailrace jobs --tag`` find the job, at most
+            20. Default: none.
         on_bad_row: Treatment of a row that would break the model's CSV reader: ``reject`` records
             it, ``stop`` refuses the input. Default: ``"reject"``.
         na: Tokens of missing values: rows that hold one in a sent column are rejected and not sent.
@@ -71,6 +75,8 @@ class SubmitKeywords(TypedDict, total=False):
     chunk_rows: int
     chunk_bytes: int
     job_key: str | None
+    name: str | None
+    tags: Mapping[str, str]
     on_bad_row: OnBadRow | Literal["reject", "stop"]
     na: Sequence[str]
     max_attempts: int
@@ -116,7 +122,9 @@ def lists_options(method: F) -> F:
 
 
 def _parameter(option: Field[Any]) -> inspect.Parameter:
-    default = None if option.default is MISSING else option.default
+    default: Any = option.default
+    if option.default is MISSING:
+        default = None if option.default_factory is MISSING else option.default_factory()
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,

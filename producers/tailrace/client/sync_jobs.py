@@ -23,6 +23,7 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, open_stream, result_blocks, whole
 from tailrace.download.result_writer import open_result
 from tailrace.download.source_records import SourceRecords, SubmittedRange, require_same_columns
+from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
@@ -35,6 +36,7 @@ from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Job as JobStatus
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.messages.manifest import Manifest
@@ -90,6 +92,14 @@ class SubmittedJobs:
     def jobs(self, limit: int = 20) -> list[JobStatus]:
         """Return the newest jobs, newest first."""
         return self._run(self._jobs.jobs(limit))
+
+    def describe(self, job_id: str) -> DescribedJob:
+        """Return the job as it is now, with its name, tags, sources and submitter."""
+        return self._run(self._jobs.describe(job_id))
+
+    def find_jobs(self, wanted: JobFilter | None = None, *, limit: int = 20) -> FoundJobs:
+        """Return the newest jobs that ``wanted`` chooses by state, tags and time, newest first."""
+        return self._run(self._jobs.find(wanted or JobFilter(), limit))
 
     def wait(
         self,

@@ -43,7 +43,7 @@ class AsyncSubmitter:
         A job without a key is closed on cancellation too, before `asyncio.CancelledError` is
         raised.
         """
-        session = await run_async(self._steps.open(planner.settings, options), self._execute)
+        session = await run_async(self._steps.open(planner.settings, options, source.names), self._execute)
         if session.job.outcome is not None:
             return Submission(session.job, continued=True)
         tasks = WorkList.of(source, planner, session, on_progress)

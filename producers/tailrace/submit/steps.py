@@ -22,6 +22,7 @@ from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import write_rejects
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
 from tailrace_core.jobs import window
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.limits import NO_ROW_SENT
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.split_budget import split_grant
@@ -94,14 +95,16 @@ def next_step(recorded: Chunk | None) -> NextStep:
     return NextStep.SKIP
 
 
-def open_job(ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None) -> Steps[JobSession]:
-    """Create the job, or open the job that the key was used for.
+def open_job(
+    ledger: DynamoSteps, job: Job, settings: JobSettings, key: str | None, description: JobDescription | None = None
+) -> Steps[JobSession]:
+    """Create the job, or open the job that the key was used for, which keeps its description.
 
     Raises:
         JobKeyError: the key was used with other settings, or its job is no longer in the ledger.
     """
     named = None if key is None else JobKey(key, fingerprint(settings))
-    if (yield from ledger.create_job(job, settings, named)):
+    if (yield from ledger.create_job(job, settings, named, description)):
         return JobSession(job, settings, PreviousChunks(()))
     if named is None:
         raise InputError(f"job {job.job_id} exists already; submit again")

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tailrace.aws.callers import caller_arn
 from tailrace.aws.stacks import Stack
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
@@ -19,6 +20,7 @@ from tailrace.submit.planning import Planner
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.finishing import finish_if_complete_steps
@@ -59,8 +61,11 @@ class SubmitSteps:
         self._now = now
         self._new_id = new_id
 
-    def open(self, settings: JobSettings, options: SubmitOptions) -> Steps[JobSession]:
-        """Create the job, or find the job that the key was used for."""
+    def open(self, settings: JobSettings, options: SubmitOptions, sources: Sequence[str]) -> Steps[JobSession]:
+        """Create the job, or find the job that the key was used for.
+
+        ``sources`` are the names of the input, for the job's description.
+        """
         now = self._now()
         job = Job(
             job_id=self._new_id(),
@@ -69,7 +74,14 @@ class SubmitSteps:
             deadline_at=now + options.deadline_s,
             split_budget=settings.split_budget,
         )
-        return open_job(self._ledger, job, settings, options.job_key)
+        description = JobDescription.from_sources(
+            sources,
+            name=options.name,
+            tags=options.tags,
+            job_key=options.job_key,
+            submitted_by=(yield from caller_arn()),
+        )
+        return (yield from open_job(self._ledger, job, settings, options.job_key, description))
 
     def chunk_steps(self, session: JobSession) -> ChunkSteps:
         """Return the steps of the job's chunks."""
@@ -112,7 +124,7 @@ class Submitter:
 
         A job that fails midway is closed, or stays open if its key allows to continue.
         """
-        session = self._run(self._steps.open(planner.settings, options))
+        session = self._run(self._steps.open(planner.settings, options, source.names))
         if session.job.outcome is not None:
             return Submission(session.job, continued=True)
         tasks = WorkList.of(source, planner, session, on_progress)

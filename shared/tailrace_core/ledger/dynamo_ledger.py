@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -31,8 +32,10 @@ class DynamoLedger:
     def _run(self, steps: Steps[T]) -> T:
         return run(steps, self._execute)
 
-    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
-        return self._run(self._steps.create_job(job, settings, key))
+    def create_job(
+        self, job: Job, settings: JobSettings, key: JobKey | None = None, description: JobDescription | None = None
+    ) -> bool:
+        return self._run(self._steps.create_job(job, settings, key, description))
 
     def find_job_key(self, key: str) -> tuple[str, str] | None:
         return self._run(self._steps.find_job_key(key))
@@ -42,6 +45,9 @@ class DynamoLedger:
 
     def settings(self, job_id: str) -> JobSettings | None:
         return self._run(self._steps.settings(job_id))
+
+    def description(self, job_id: str) -> JobDescription:
+        return self._run(self._steps.description(job_id))
 
     def note(self, job_id: str, name: str) -> str | None:
         return self._run(self._steps.note(job_id, name))

@@ -12,6 +12,7 @@ from typing import Any
 
 from tailrace_core.aws.calls import Steps
 from tailrace_core.errors import ConflictError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import expressions, items, rules, splits
@@ -35,7 +36,9 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
 
     # -- jobs
 
-    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> Steps[bool]:
+    def create_job(
+        self, job: Job, settings: JobSettings, key: JobKey | None = None, description: JobDescription | None = None
+    ) -> Steps[bool]:
         items.check_settings(settings)
         expires_at = int(job.deadline_at) + RETENTION_S
         stored = {
@@ -49,6 +52,10 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             items.check_job_key(key.key)
             named = {"job_id": job.job_id, "fingerprint": key.fingerprint, "expires_at": expires_at}
             writes.append(self._put_new({**items.job_key_item_key(key.key), **items.encode_item(named)}))
+        if description is not None:
+            note = {"note": description.to_json(), "expires_at": expires_at}
+            note_key = items.note_item_key(job.job_id, items.DESCRIPTION)
+            writes.append(self._put_new({**note_key, **items.encode_item(note)}))
         return not (yield from self._transact(writes))
 
     def seal(self, job_id: str, rows_total: int) -> Steps[bool]:

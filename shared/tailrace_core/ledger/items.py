@@ -22,6 +22,8 @@ LAST_CHUNK = "chunk#~"
 """Sort key after every chunk: chunk names begin with digits."""
 KEY = "key#"
 NOTE = "note#"
+DESCRIPTION = "description"
+"""Name of the note that holds a job's description."""
 DUE_INDEX = "due"
 CREATED_INDEX = "created"
 SHARDS = 8
@@ -132,9 +134,7 @@ def job_item(job: Job, expires_at: int) -> dict[str, Any]:
             "item": JOB,
             "kind": JOB,
             "state": job.state,
-            # The sort key of an index is a string of fixed width, so that it sorts as the numbers
-            # do.
-            "created_at": f"{job.created_at:020.9f}",
+            "created_at": created_key(job.created_at),
             "deadline_at": job.deadline_at,
             "rows_scored": job.rows_scored,
             "rows_rejected": job.rows_rejected,
@@ -195,6 +195,14 @@ def job_from_item(item: dict[str, Any]) -> Job:
         controlled_at=_time(values.get("controlled_at")),
         finishing_at=_time(values.get("finishing_at")),
     )
+
+
+def created_key(created_at: float) -> str:
+    """Return a time as the sort key of `CREATED_INDEX`.
+
+    It is a text of fixed width, so that it sorts as the numbers do.
+    """
+    return f"{created_at:020.9f}"
 
 
 def encode_ranges(ranges: tuple[RowRange, ...]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ThrottledError
+from tailrace_core.jobs.description import DescribedJob, JobDescription
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -43,6 +44,10 @@ class LookupSteps:
         """Get one of the job's notes."""
         item = yield from self._get(items.note_item_key(job_id, name))
         return None if item is None else str(items.decode_item(item)["note"])
+
+    def description(self, job_id: str) -> Steps[JobDescription]:
+        """Get the job's description; an empty one if none was recorded."""
+        return JobDescription.from_json((yield from self.note(job_id, items.DESCRIPTION)) or "{}")
 
     def chunk(self, job_id: str, rows: RowRange) -> Steps[Chunk | None]:
         """Get the chunk."""
@@ -92,14 +97,42 @@ class LookupSteps:
             ScanIndexForward=False,
             Limit=limit,
         )
-        ids = [items.decode_item(item)["job"] for item in answer["Items"]]
-        found = yield from self._get_all([items.job_item_key(each) for each in ids])
+        found = yield from self._get_all(
+            [items.job_item_key(items.decode_item(item)["job"]) for item in answer["Items"]]
+        )
         return sorted(map(items.job_from_item, found), key=lambda job: job.created_at, reverse=True)
 
+    def described_jobs(
+        self, limit: int, *, since: float | None = None, after: Any = None
+    ) -> Steps[tuple[list[DescribedJob], Any]]:
+        """Read a page of the newest jobs and their descriptions, newest first, and the next start.
+
+        ``since`` leaves out jobs created before it.
+        """
+        oldest = items.created_key(since or 0.0)
+        answer = yield self._query(
+            IndexName=items.CREATED_INDEX,
+            KeyConditionExpression="kind = :k AND created_at >= :oldest",
+            ExpressionAttributeValues=items.encode_item({":k": items.JOB, ":oldest": oldest}),
+            ScanIndexForward=False,
+            Limit=limit,
+            **({"ExclusiveStartKey": after} if after else {}),
+        )
+        ids = [items.decode_item(item)["job"] for item in answer["Items"]]
+        keys = [key for each in ids for key in (items.job_item_key(each), items.note_item_key(each, items.DESCRIPTION))]
+        found = yield from self._get_all(keys)
+        texts = [items.decode_item(item) for item in found if "note" in item]
+        notes = {each["job"]: JobDescription.from_json(each["note"]) for each in texts}
+        jobs = [items.job_from_item(item) for item in found if "note" not in item]
+        jobs.sort(key=lambda job: job.created_at, reverse=True)
+        described = [DescribedJob(job, notes.get(job.job_id, JobDescription())) for job in jobs]
+        return described, answer.get("LastEvaluatedKey")
+
     def _get_all(self, keys: Sequence[dict[str, Any]]) -> Steps[list[dict[str, Any]]]:
+        """Read items by their keys, in no order; those that are not there are left out."""
         found: list[dict[str, Any]] = []
         for start in range(0, len(keys), _BATCH):
-            wanted: Any = {self.table: {"Keys": keys[start : start + _BATCH], "ConsistentRead": True}}
+            wanted: Any = {self.table: {"Keys": list(keys[start : start + _BATCH]), "ConsistentRead": True}}
             while wanted:
                 batch = yield Call("dynamodb", "batch_get_item", {"RequestItems": wanted})
                 answered = batch["Responses"].get(self.table, ())

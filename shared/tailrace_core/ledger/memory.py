@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import claimable_chunks
@@ -33,12 +34,16 @@ class MemoryLedger:
         self._failed_checks: dict[tuple[str, RowRange | None], int] = {}
         self._lock = threading.RLock()
 
-    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
+    def create_job(
+        self, job: Job, settings: JobSettings, key: JobKey | None = None, description: JobDescription | None = None
+    ) -> bool:
         with self._lock:
             if job.job_id in self._jobs or (key is not None and key.key in self._keys):
                 return False
             self._jobs[job.job_id] = job
             self._settings[job.job_id] = settings
+            if description is not None:
+                self._notes[job.job_id, items.DESCRIPTION] = description.to_json()
             self._chunks[job.job_id] = {}
             self._job_due[job.job_id] = rules.first_check_at(job)
             if key is not None:
@@ -53,6 +58,9 @@ class MemoryLedger:
 
     def settings(self, job_id: str) -> JobSettings | None:
         return self._settings.get(job_id)
+
+    def description(self, job_id: str) -> JobDescription:
+        return JobDescription.from_json(self.note(job_id, items.DESCRIPTION) or "{}")
 
     def note(self, job_id: str, name: str) -> str | None:
         return self._notes.get((job_id, name))

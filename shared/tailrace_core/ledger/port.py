@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.due_items import DueItem
@@ -32,7 +33,9 @@ class Ledger(Protocol):
     permission. Reasons are kept up to `rules.REASON_CHARS` characters.
     """
 
-    def create_job(self, job: Job, settings: JobSettings, key: JobKey | None = None) -> bool:
+    def create_job(
+        self, job: Job, settings: JobSettings, key: JobKey | None = None, description: JobDescription | None = None
+    ) -> bool:
         """Write a new job in ``submitting``; False if the job or the key exists.
 
         Raises:
@@ -47,6 +50,9 @@ class Ledger(Protocol):
 
     def settings(self, job_id: str) -> JobSettings | None:
         """Get the job's settings; they never change."""
+
+    def description(self, job_id: str) -> JobDescription:
+        """Get the job's description; an empty one if none was recorded."""
 
     def note(self, job_id: str, name: str) -> str | None:
         """Get one of the job's notes; a note never changes."""

@@ -60,6 +60,7 @@ class Cloud:
             "sns": self.sns,
             "cloudformation": _CloudFormation(),
             "sagemaker": _SageMaker(),
+            "sts": _Sts(),
         }
 
     def add_service(self, name: str, service: Any) -> None:
@@ -79,6 +80,13 @@ class Cloud:
 
     def queue(self, name: str) -> Queue:
         return self.sqs.queues[name]
+
+
+class _Sts:
+    """Stand-in for STS: it knows one caller."""
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/producer", "UserId": "AIDA"}
 
 
 class _Events:

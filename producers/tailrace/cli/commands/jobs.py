@@ -11,15 +11,18 @@ from tailrace.cli import arguments, exit_codes
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.progress_lines import reporting
-from tailrace.cli.quantities import duration_s
+from tailrace.cli.quantities import duration_s, moment_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.download import targets
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.operations.job_search import MAX_LOOKED_AT, JobFilter
 from tailrace.operations.open_work import OpenWork
+from tailrace.options import changed_settings
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
 from tailrace_core.errors import TailraceError, TimedOutError
-from tailrace_core.jobs.model import Job
+from tailrace_core.jobs.description import parse_tags
+from tailrace_core.jobs.model import Job, JobState
 
 
 def wait_for(
@@ -119,15 +122,17 @@ def status(
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        job = client.status(job_id)
+        described = client.describe(job_id)
+        job = described.job
+        changed = changed_settings(client.settings(job_id))
         why = summarize_rejects(client, job)
         work = OpenWork(job_id) if job.state.final else client.open_work(job_id)
     name = stack or ""
     if json_:
-        fields = job_reports.status_fields(job, work, name)
+        fields = job_reports.status_fields(described, work, name, changed, environment.now())
         environment.put_json(job_reports.as_json({**fields, **reject_reports.job_fields(job, why, work)}))
         return
-    environment.put(job_reports.status_text(job, work, name))
+    environment.put(job_reports.status_text(described, work, name, changed, environment.now()))
     report = reject_reports.text(job, why, stack=stack, work=work)
     if report:
         environment.put(report)
@@ -159,8 +164,10 @@ def wait(
             job = wait_for(environment, client, job_id, timeout_s, quiet=quiet, stack=stack)
         except TimedOutError:
             if json_:
-                job, work = client.status(job_id), client.open_work(job_id)
-                environment.put_json(job_reports.as_json(job_reports.status_fields(job, work, stack or "")))
+                described, work = client.describe(job_id), client.open_work(job_id)
+                changed = changed_settings(client.settings(job_id))
+                fields = job_reports.status_fields(described, work, stack or "", changed, environment.now())
+                environment.put_json(job_reports.as_json(fields))
             raise
         why = summarize_rejects(client, job)
     if json_:
@@ -212,6 +219,16 @@ def jobs(
     *,
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Maximum number of jobs.")] = 20,
+    state: Annotated[
+        list[JobState] | None, typer.Option(help="Only jobs in this state; may be given several times.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only jobs with this tag, of several: with all.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only jobs created since: 7d ago, or 2026-11-28T09:00 (UTC).")
+    ] = None,
+    before: Annotated[str | None, typer.Option(metavar="TIME", help="Only jobs created before this time.")] = None,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -221,17 +238,28 @@ def jobs(
 ) -> None:
     """List the newest jobs of a stack, newest first.
 
-    Example:
+    Examples:
       tailrace jobs --stack demand --json
+
+      tailrace jobs --stack demand --state running --tag team=forecasting --since 7d
     """
     environment = of(context)
+    now = environment.now()
+    wanted = JobFilter(
+        states=frozenset(state or ()),
+        tags=parse_tags(tag or ()),
+        since=None if since is None else moment_s(since, now),
+        before=None if before is None else moment_s(before, now),
+    )
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        found = client.jobs(limit)
+        found = client.find_jobs(wanted, limit=limit)
     if json_:
-        for job in found:
-            environment.put_json(job_reports.as_json(job_reports.fields(job)))
+        for each in found.jobs:
+            environment.put_json(job_reports.as_json(job_reports.described_fields(each)))
     else:
-        environment.put(job_reports.table(found))
+        environment.put(job_reports.table(found.jobs, now))
+    if not found.complete:
+        environment.say(f"the newest {MAX_LOOKED_AT:,} jobs were looked at, not all: narrow the search with --since")
 
 
 @guarded

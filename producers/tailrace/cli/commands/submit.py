@@ -19,6 +19,7 @@ from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.sources.origins import STDIN, local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.description import parse_tags
 from tailrace_core.jobs.model import OnParked
 
 
@@ -35,6 +36,8 @@ def submit(
     json_: arguments.Json = False,
     dry_run: submit_options.DryRun = False,
     job_key: submit_options.JobKey = None,
+    name: submit_options.Name = None,
+    tag: submit_options.Tag = None,
     header: submit_options.Header = HeaderPolicy.STRIP,
     keep: submit_options.Keep = None,
     drop: submit_options.Drop = None,
@@ -83,6 +86,8 @@ def submit(
         chunk_rows=chunk_rows,
         chunk_bytes=size_bytes(chunk_bytes),
         job_key=job_key,
+        name=name,
+        tags=parse_tags(tag or ()),
         on_bad_row=on_bad_row,
         na=_names(na),
         max_attempts=max_attempts,

@@ -40,6 +40,14 @@ JobKey = Annotated[
         callback=arguments.text,
     ),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Name of the job for people; it need not be unique.", callback=arguments.text),
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Tag of the job, for `tailrace jobs --tag`; may be given several times."),
+]
 Header = Annotated[
     HeaderPolicy,
     typer.Option(

@@ -8,11 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tailrace.cli.printable import printable
+from tailrace.cli.quantities import shown_duration
 from tailrace.cli.reports.columns import align
 from tailrace.operations.open_work import OpenWork
 from tailrace.progress_display.text import shown_bytes
 from tailrace.submit.estimates import Estimate
+from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Job
+
+_NAME_CHARS = 40
+"""Width of the column of names; the end of a path tells more than its beginning."""
 
 
 def fields(job: Job) -> dict[str, Any]:
@@ -37,15 +42,38 @@ def fields(job: Job) -> dict[str, Any]:
     }
 
 
+def described_fields(described: DescribedJob) -> dict[str, Any]:
+    """Return a job with its description as a JSON object."""
+    about = described.description
+    return {
+        **fields(described.job),
+        "finished_at": None if described.job.finishing_at is None else _time(described.job.finishing_at),
+        "name": about.name,
+        "tags": dict(about.tags),
+        "sources": list(about.sources),
+        "source_count": about.source_count,
+        "job_key": about.job_key,
+        "submitted_by": about.submitted_by,
+    }
+
+
 def as_json(values: dict[str, Any]) -> str:
     """Format one line of JSON."""
     return json.dumps(values, ensure_ascii=False)
 
 
-def status_fields(job: Job, work: OpenWork, stack: str) -> dict[str, Any]:
-    """Return a job with its open work as a JSON object; at most the first few parked chunks."""
+def status_fields(
+    described: DescribedJob, work: OpenWork, stack: str, changed: dict[str, Any], now: float
+) -> dict[str, Any]:
+    """Return a job with its open work as a JSON object; at most the first few parked chunks.
+
+    ``changed`` are the settings that differ from the defaults.
+    """
+    rate = rows_per_s(described.job, now)
     return {
-        **fields(job),
+        **described_fields(described),
+        "rows_per_s": None if rate is None else round(rate, 1),
+        "settings": changed,
         "chunks_parked": work.parked_count,
         "chunks_held": work.held_count,
         "chunks_all_read": work.complete,
@@ -65,11 +93,23 @@ def status_fields(job: Job, work: OpenWork, stack: str) -> dict[str, Any]:
     }
 
 
-def status_text(job: Job, work: OpenWork, stack: str) -> str:
+def rows_per_s(job: Job, now: float) -> float | None:
+    """Return the rows settled a second since the job was created; None if none is yet."""
+    elapsed_s = (job.finishing_at or now) - job.created_at
+    return job.rows_settled / elapsed_s if job.rows_settled and elapsed_s > 0 else None
+
+
+def status_text(described: DescribedJob, work: OpenWork, stack: str, changed: dict[str, Any], now: float) -> str:
     """Format a job with its open work in a few lines."""
-    values = status_fields(job, work, stack)
+    values = status_fields(described, work, stack, changed, now)
     del values["parked"]
     all_read = values.pop("chunks_all_read")
+    about = described.description
+    values["tags"] = " ".join(f"{key}={value}" for key, value in about.tags.items()) or None
+    more = about.source_count - len(about.sources)
+    values["sources"] = ", ".join([*about.sources, *([f"and {more:,} more"] if more else [])]) or None
+    values["source_count"] = None
+    values["settings"] = ", ".join(f"{name} {_setting(value)}" for name, value in changed.items()) or None
     lines = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, lines)) + 1
     text = [f"{name + ':':{width}} {printable(value)}" for name, value in lines.items()]
@@ -89,22 +129,32 @@ def summary(job: Job) -> str:
     return f"job {job.job_id} {job.state}: {', '.join(parts)}" + (f" ({printable(job.reason)})" if job.reason else "")
 
 
-def table(jobs: Sequence[Job]) -> str:
-    """Format jobs as columns of text."""
-    rows = [("JOB", "STATE", "CREATED", "ROWS", "SCORED", "REJECTED", "CANCELLED")]
+def table(jobs: Sequence[DescribedJob], now: float) -> str:
+    """Format jobs as columns of text; the age is at ``now``."""
+    rows = [("JOB", "NAME", "STATE", "AGE", "ROWS", "SCORED", "REJECTED", "CANCELLED")]
     rows += [
         (
             job.job_id,
+            _shortened(each.description.name or ", ".join(each.description.sources[:1]) or "-"),
             str(job.state),
-            _time(job.created_at),
-            "?" if job.rows_total is None else str(job.rows_total),
-            str(job.rows_scored),
-            str(job.rows_rejected),
-            str(job.rows_cancelled),
+            shown_duration(now - job.created_at),
+            "?" if job.rows_total is None else f"{job.rows_total:,}",
+            f"{job.rows_scored:,}",
+            f"{job.rows_rejected:,}",
+            f"{job.rows_cancelled:,}",
         )
-        for job in jobs
+        for each in jobs
+        for job in [each.job]
     ]
     return align(rows)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else f"…{name[1 - _NAME_CHARS :]}"
+
+
+def _setting(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def estimate_text(found: Estimate) -> str:

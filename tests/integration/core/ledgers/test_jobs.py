@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.port import JobKey, Ledger
@@ -15,6 +16,17 @@ def test_a_job_reads_back_as_it_was_written(ledger: Ledger) -> None:
     assert ledger.create_job(new_job(), SETTINGS)
     assert ledger.job(JOB) == new_job()
     assert ledger.settings(JOB) == SETTINGS
+
+
+def test_a_job_keeps_its_description(ledger: Ledger) -> None:
+    description = JobDescription.from_sources(["a.csv"], name="ä", tags={"k": ""}, job_key="k", submitted_by="arn:x")
+    assert ledger.create_job(new_job(), SETTINGS, None, description)
+    assert ledger.description(JOB) == description
+
+
+def test_a_job_without_a_description_has_an_empty_one(ledger: Ledger) -> None:
+    assert ledger.create_job(new_job(), SETTINGS)
+    assert ledger.description(JOB) == JobDescription()
 
 
 def test_what_is_not_there_is_none(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import ConditionFailedError, ThrottledError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import ChunkState, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import MAX_CLAIMED
@@ -37,8 +38,11 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "chunks_page": lambda: STEPS.chunks_page(JOB),
     "chunks_page, a later one": lambda: STEPS.chunks_page(JOB, items.chunk_item_key(JOB, ROWS)),
     "jobs": lambda: STEPS.jobs(10),
+    "described_jobs": lambda: STEPS.described_jobs(10, since=NOW),
+    "description": lambda: STEPS.description(JOB),
     "overdue_page": lambda: STEPS.overdue_page(3, NOW),
     "create_job": lambda: STEPS.create_job(new_job(), SETTINGS, JobKey("k", "f")),
+    "create_job with a description": lambda: STEPS.create_job(new_job(), SETTINGS, None, JobDescription(name="n")),
     "seal": lambda: STEPS.seal(JOB, 10),
     "close": lambda: STEPS.close(JOB, JobState.CANCELLED, "why"),
     "start_finishing": lambda: STEPS.start_finishing(JOB, NOW),

@@ -17,6 +17,7 @@ from tailrace.client.job import JobHandle
 from tailrace.download.rejects_summary.missing_values import MissingValues
 from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
+from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, Progress
@@ -25,9 +26,11 @@ from tailrace.submit.submitter import Submission
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import ConfigurationError, InputError, TimedOutError, TransientError
+from tailrace_core.jobs.description import DescribedJob, JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 
 _JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
+_NOW = 100.0
 
 
 def job(state: JobState = JobState.RUNNING, **changes: Any) -> Job:
@@ -41,6 +44,7 @@ class FakeClient:
     ends_as: Job = field(default_factory=lambda: job(JobState.COMPLETED, rows_scored=10))
     raises: BaseException | None = None
     wait_raises: BaseException | None = None
+    about: JobDescription = field(default_factory=JobDescription)
     asked: dict[str, Any] = field(default_factory=dict)
     summary: RejectsSummary | None = None
     """None for one that cannot be read."""
@@ -104,8 +108,12 @@ class FakeClient:
         yield Reject(3, 'said "no"', b"a,\xff,1")
         yield Reject(4, "not isolated: said no", b"a,b,1")
 
-    def jobs(self, limit: int) -> list[Job]:
-        return [self.ends_as][:limit]
+    def describe(self, job_id: str) -> DescribedJob:
+        return DescribedJob(self.status(job_id), self.about)
+
+    def find_jobs(self, wanted: JobFilter, *, limit: int) -> FoundJobs:
+        self.asked.update(wanted=wanted, limit=limit)
+        return FoundJobs([DescribedJob(self.ends_as, self.about)], complete=self.asked.get("complete", True))
 
     def cancel(self, _: str, reason: str) -> Job:
         return job(JobState.CANCELLED, rows_cancelled=10, outcome=JobState.CANCELLED, reason=reason)
@@ -130,7 +138,12 @@ def invoke() -> Callable[..., Result]:
 
         out, err = io.BytesIO(), io.StringIO()
         environment = Environment(
-            connect=connect, stdin=io.BytesIO(b"a\n1\n"), stdout=out, stderr=err, clock=lambda: 0.0
+            connect=connect,
+            stdin=io.BytesIO(b"a\n1\n"),
+            stdout=out,
+            stderr=err,
+            clock=lambda: 0.0,
+            now=lambda: _NOW,
         )
         named = () if stack is None else ("--stack", stack)
         code = run([*arguments, *named], environment)
@@ -436,10 +449,64 @@ def test_only_who_asks_gets_csv_for_spreadsheets(
 
 def test_jobs_are_listed_one_a_line(invoke: Callable[..., Result]) -> None:
     assert [line.split()[:2] for line in invoke(FakeClient(), "jobs").out.splitlines()] == [
-        ["JOB", "STATE"],
-        [_JOB, "completed"],
+        ["JOB", "NAME"],
+        [_JOB, "-"],
     ]
     assert json.loads(invoke(FakeClient(), "jobs", "--json").out)["job_id"] == _JOB
+
+
+_ABOUT = JobDescription.from_sources(
+    ["/data/sales.csv"],
+    name="nightly",
+    tags={"team": "demand"},
+    job_key="sales/1",
+    submitted_by="arn:aws:iam::1:user/kim",
+)
+
+
+def test_jobs_are_chosen_by_state_tag_and_time(invoke: Callable[..., Result]) -> None:
+    client = FakeClient(about=_ABOUT)
+    text = invoke(
+        client, "jobs", "--state", "running", "--state", "closing", "--tag", "team=demand", "--since", "1970-01-01",
+        "--before", "30s", "--limit", "7",
+    ).out  # fmt: skip
+    states = frozenset({JobState.RUNNING, JobState.CLOSING})
+    assert client.asked["wanted"] == JobFilter(states=states, tags={"team": "demand"}, since=0.0, before=_NOW - 30)
+    assert client.asked["limit"] == 7
+    assert text.splitlines()[1].split() == [_JOB, "nightly", "completed", "1", "min", "40", "s", "10", "10", "0", "0"]
+
+
+def test_a_search_that_did_not_look_at_all_jobs_says_so(invoke: Callable[..., Result]) -> None:
+    client = FakeClient(asked={"complete": False})
+    assert "--since" in invoke(client, "jobs", "--tag", "a=b").err
+
+
+@pytest.mark.parametrize("option", [("--tag", "team"), ("--since", "yesterday"), ("--tag", "a=1", "--tag", "a=2")])
+def test_a_search_that_cannot_be_read_is_refused(invoke: Callable[..., Result], option: tuple[str, ...]) -> None:
+    assert invoke(FakeClient(), "jobs", *option).code == 2
+
+
+def test_status_shows_what_the_job_is_and_how_fast(invoke: Callable[..., Result]) -> None:
+    client = FakeClient(job(JobState.COMPLETED, rows_scored=10, finishing_at=4.0), about=_ABOUT)
+    fields = json.loads(invoke(client, "status", _JOB, "--json").out)
+    assert fields["name"] == "nightly"
+    assert fields["tags"] == {"team": "demand"}
+    assert fields["sources"] == ["/data/sales.csv"]
+    assert fields["job_key"] == "sales/1"
+    assert fields["submitted_by"] == "arn:aws:iam::1:user/kim"
+    assert fields["finished_at"] == "1970-01-01T00:00:04+00:00"
+    assert fields["rows_per_s"] == 2.5
+    assert fields["settings"]["kept_columns"] == ["a"]
+    text = invoke(client, "status", _JOB).out
+    assert "team=demand" in text
+    assert "kept_columns a" in text
+
+
+def test_submit_passes_name_and_tags(invoke: Callable[..., Result]) -> None:
+    client = FakeClient()
+    invoke(client, "submit", "a.csv", "--name", "nightly", "--tag", "team=demand", "--tag", "run=7")
+    assert client.asked["options"].name == "nightly"
+    assert client.asked["options"].tags == {"team": "demand", "run": "7"}
 
 
 def test_cancel_reports_the_job(invoke: Callable[..., Result]) -> None:
