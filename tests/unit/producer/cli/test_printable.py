@@ -10,6 +10,7 @@ from tailrace.cli.printable import printable, printable_lines
 from tailrace.cli.reports import job_reports
 from tailrace.cli.reports.columns import align
 from tailrace.operations.open_work import OpenWork
+from tailrace_core.jobs.description import DescribedJob, JobDescription
 from tailrace_core.jobs.model import Job, JobState
 
 HOSTILE = "\x1b[2J\x9b31m\u202egpj.exe\r\nforged: line\x00"
@@ -49,7 +50,15 @@ def test_a_reason_forges_no_line_of_a_report_and_is_unchanged_in_json() -> None:
     job = Job(job_id="J", state=JobState.FAILED, created_at=0, deadline_at=1, rows_total=1, reason=HOSTILE)
     for text in (
         job_reports.summary(job),
-        job_reports.status_text(job, OpenWork(job.job_id), "demand"),
+        job_reports.status_text(
+            DescribedJob(
+                job, JobDescription(name=HOSTILE, tags={HOSTILE: HOSTILE}, sources=(HOSTILE,), source_count=2)
+            ),
+            OpenWork(job.job_id),
+            "demand",
+            {"echo_column": HOSTILE},
+            now=1.0,
+        ),
         align([("A", "B"), (HOSTILE, "b")]),
     ):
         assert "\x1b" not in text
