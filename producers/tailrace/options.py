@@ -6,20 +6,19 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
-from tailrace.records.columns import ColumnPlan
-from tailrace.records.cutting import Cut
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import JobSettings, OnParked
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
+
+if TYPE_CHECKING:
+    from tailrace.records.columns import ColumnPlan
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -124,6 +123,8 @@ class SubmitOptions:
         Raises:
             InputError: a column is unknown, or the options contradict each other.
         """
+        from tailrace.records.columns import ColumnPlan  # noqa: PLC0415 - needs numpy, which takes long to import
+
         plan = ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
         # Checked again with the names of the input's columns.
         _check_result_columns((*plan.kept_names, *self.output_columns), self.output_columns)
@@ -165,10 +166,8 @@ class SubmitOptions:
                 canaries=self.canaries,
                 echo_column=self.echo,
             )
-        except ValidationError as exc:
-            error = exc.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in error["loc"])
-            raise InputError(f"{where} is {error['input']!r}: {error['msg']}") from exc
+        except ValueError as exc:
+            raise InputError(str(exc)) from exc
 
 
 def _check_result_columns(columns: Sequence[str], outputs: Sequence[str]) -> None:
@@ -223,7 +222,7 @@ def _member(kind: type[E], value: str, name: str) -> E:
 def fingerprint(settings: JobSettings) -> str:
     """Hash all that has to stay the same for a submit to continue a job: settings, columns, limits, endpoint."""
     unchanged = {name for name, value in _ADDED.items() if getattr(settings, name) == value}
-    return hashlib.sha256(settings.model_dump_json(exclude=unchanged).encode()).hexdigest()
+    return hashlib.sha256(settings.to_json(unchanged).encode()).hexdigest()
 
 
 _ADDED = {
@@ -243,10 +242,10 @@ def changed_settings(settings: JobSettings) -> dict[str, Any]:
 
     A header and the whole list of columns are left out: the input shows them.
     """
-    defaults = {**{name: field.default for name, field in JobSettings.model_fields.items()}, **_ADDED}
+    defaults = {**{each.name: each.default for each in fields(JobSettings)}, **_ADDED}
     defaults |= {"window": DEFAULT_WINDOW, "sent_columns": tuple(range(len(settings.source_columns)))}
     hidden = {"schema_version", "header_record", "source_columns"}
-    changed = {name: value for name, value in settings if name not in hidden and value != defaults[name]}
+    changed = {name: value for name, value in vars(settings).items() if name not in hidden and value != defaults[name]}
     for name in ("sent_columns", "kept_columns"):
         if name in changed:
             changed[name] = tuple(settings.source_columns[index] for index in changed[name])
@@ -255,12 +254,14 @@ def changed_settings(settings: JobSettings) -> dict[str, Any]:
 
 def differences(one: JobSettings, other: JobSettings) -> str:
     """Return the names of the settings that differ, for messages."""
-    return ", ".join(name for name in type(one).model_fields if getattr(one, name) != getattr(other, name))
+    return ", ".join(name for name, value in vars(one).items() if value != getattr(other, name))
 
 
 def _sent_header(plan: ColumnPlan, header: bytes | None) -> str:
     if header is None:
         raise InputError("the header policy repeat needs an input with a header")
+    from tailrace.records.cutting import Cut  # noqa: PLC0415 - as above
+
     return b"".join(plan.select(Cut.of(header + b"\n")).sent).removesuffix(b"\n").decode()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tailrace_core.jobs.model import Job
+if TYPE_CHECKING:
+    from tailrace_core.jobs.model import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

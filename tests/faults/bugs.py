@@ -174,7 +174,7 @@ def echoes_not_compared(made: Composition) -> Composition:
     class ForgetsEchoes(LedgerLookup):
         def settings(self, job_id: str) -> JobSettings | None:
             found = super().settings(job_id)
-            return found and found.model_copy(update={"echo_column": None})
+            return found and dataclasses.replace(found, echo_column=None)
 
     return with_part(made, "lookup", ForgetsEchoes(made.ledger))
 

@@ -126,7 +126,7 @@ class Invariants:
     def _settings_of(self, job_id: str) -> JobSettings:
         if job_id not in self._settings:
             stored = self._table.items[job_id, items.SETTINGS]["settings"]["S"]
-            self._settings[job_id] = JobSettings.model_validate_json(stored)
+            self._settings[job_id] = JobSettings.from_json(stored)
         return self._settings[job_id]
 
     def _job(self, job_id: str) -> Job:

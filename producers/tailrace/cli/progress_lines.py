@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tailrace.cli.environment import Environment
 from tailrace.progress import OnProgress, silent
 from tailrace.progress_display.showing import EVERY_S, plain_lines
+
+if TYPE_CHECKING:
+    from tailrace.cli.environment import Environment
 
 __all__ = ["EVERY_S", "reporting"]
 

@@ -6,20 +6,20 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from tailrace.client.sync_jobs import SubmittedJobs
-from tailrace.download.counts import Download
-from tailrace.download.result_stream import Part
-from tailrace.progress import ShowProgress
-from tailrace.sources.names import Names
-from tailrace.submit.submitter import Submission
-from tailrace_core.csv_text.rejects import Reject
-from tailrace_core.jobs.model import Job as JobStatus
-
 if TYPE_CHECKING:
     import io
 
     import pandas as pd
     import pyarrow as pa
+
+    from tailrace.client.sync_jobs import SubmittedJobs
+    from tailrace.download.counts import Download
+    from tailrace.download.result_stream import Part
+    from tailrace.progress import ShowProgress
+    from tailrace.sources.names import Names
+    from tailrace.submit.submitter import Submission
+    from tailrace_core.csv_text.rejects import Reject
+    from tailrace_core.jobs.model import Job as JobStatus
 
 
 class JobHandle:

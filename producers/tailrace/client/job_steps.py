@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tailrace.aws.stacks import Stack
-from tailrace.download.column_types import ColumnTypes, column_types
-from tailrace.download.parts import (
-    missing_manifest_error,
-    object_call,
-    read_manifest,
-    rejects_keys,
-    require_delivered,
-)
-from tailrace.download.rejects_summary.summary import (
-    RejectsSummary,
-    settled_chunks,
-    settled_in,
-    summarize_rejects,
-)
-from tailrace.download.source_records import SubmittedRange
-from tailrace.operations.job_search import FoundJobs, JobFilter, find_jobs
-from tailrace.operations.open_work import OpenWork, open_work
-from tailrace.submit.closing import end_job
-from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import InputError, NotFoundError
 from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.messages.manifest import Manifest, ManifestPart, manifest_part
 from tailrace_core.objects import keys
+
+# What single methods need is imported there: `status` starts in half of the time.
+if TYPE_CHECKING:
+    from tailrace.aws.stacks import Stack
+    from tailrace.download.column_types import ColumnTypes
+    from tailrace.download.rejects_summary.summary import RejectsSummary
+    from tailrace.download.source_records import SubmittedRange
+    from tailrace.operations.job_search import FoundJobs, JobFilter
+    from tailrace.operations.open_work import OpenWork
+    from tailrace_core.aws.calls import Call, Steps
+    from tailrace_core.messages.manifest import Manifest, ManifestPart
 
 SHAPE_NOTE = "shape"
 _SETTLED_AT_A_TIME = 200
@@ -55,6 +46,8 @@ class JobSteps:
 
     def open_work(self, job_id: str) -> Steps[OpenWork]:
         """Read what is parked and queued of the job, in a bounded number of calls."""
+        from tailrace.operations.open_work import open_work
+
         job = yield from self.status(job_id)
         return (yield from open_work(job, self._ledger))
 
@@ -76,10 +69,14 @@ class JobSteps:
 
     def find(self, wanted: JobFilter, limit: int) -> Steps[FoundJobs]:
         """Read the newest jobs that ``wanted`` chooses."""
+        from tailrace.operations.job_search import find_jobs
+
         return find_jobs(self._ledger, wanted, limit)
 
     def cancel(self, job_id: str, reason: str) -> Steps[Job]:
         """Close a job that is under way, and read it as it is then."""
+        from tailrace.submit.closing import end_job
+
         job = yield from self.status(job_id)
         if not job.state.final:
             yield from end_job(job_id, JobState.CANCELLED, reason, stack=self._stack, now=self._now())
@@ -104,12 +101,16 @@ class JobSteps:
             InputError: the job is under way, or ended early.
             ContractError: the manifest is not there or is not of the job.
         """
+        from tailrace.download.parts import require_delivered
+
         job = yield from self.status(job_id)
         require_delivered(job)
         return (yield from self._manifest(job))
 
     def column_types(self, job_id: str) -> Steps[ColumnTypes]:
         """Read the types of the result's columns."""
+        from tailrace.download.column_types import column_types
+
         settings = yield from self.settings(job_id)
         shape = None if settings.output_type else (yield from self._ledger.note(job_id, SHAPE_NOTE))
         return column_types(settings, shape)
@@ -119,6 +120,8 @@ class JobSteps:
 
         Returns them, and the row at which the next ones begin. Cancelled rows have no part.
         """
+        from tailrace_core.messages.manifest import manifest_part
+
         found: list[ManifestPart] = []
         after, row = None, first_row
         while True:
@@ -138,11 +141,15 @@ class JobSteps:
 
     def rejects_calls(self, job_id: str) -> Steps[list[Call]]:
         """Return the calls that read the objects of a finished job's rejected rows, in order."""
+        from tailrace.download.parts import object_call, rejects_keys
+
         manifest = yield from self.manifest(job_id)
         return [object_call(self._stack.bucket, key) for key in rejects_keys(manifest)]
 
     def submitted_ranges(self, job_id: str) -> Steps[list[SubmittedRange]]:
         """Read the ranges that the job was submitted in, in order, with their checksums."""
+        from tailrace.download.source_records import SubmittedRange
+
         found: list[SubmittedRange] = []
         after = None
         while True:
@@ -157,6 +164,8 @@ class JobSteps:
 
         A running job is summarized by the first page of its chunks.
         """
+        from tailrace.download.rejects_summary.summary import settled_chunks, settled_in, summarize_rejects
+
         job = yield from self.status(job_id)
         if not job.rows_rejected:
             return None
@@ -169,6 +178,8 @@ class JobSteps:
         return (yield from summarize_rejects(job, settings, settled, self._stack.bucket))
 
     def _manifest(self, job: Job) -> Steps[Manifest]:
+        from tailrace.download.parts import missing_manifest_error, object_call, read_manifest
+
         try:
             body = yield object_call(self._stack.bucket, keys.manifest_key(job.job_id))
         except NotFoundError as exc:

@@ -6,33 +6,38 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from typing import IO, Any, TypeVar, Unpack
-
-from ulid import ULID
+from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
-from tailrace.aws.stacks import Stack, check_endpoint
-from tailrace.client.job import Job
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_jobs import SubmittedJobs, open_source
-from tailrace.download.input_guard import refuse_input
-from tailrace.operations.facade import Operations
 from tailrace.operations.results.methods import ReadsEvents
-from tailrace.options import SubmitOptions
-from tailrace.progress import OnProgress, ShowProgress
 from tailrace.progress_display.showing import showing
-from tailrace.sources.names import Names
-from tailrace.sources.source import Source
 from tailrace.submit.byte_budget import DEFAULT_BYTES
-from tailrace.submit.estimates import Estimate, estimate
-from tailrace.submit.planning import planner_for
-from tailrace.submit.submitter import Sender, Submission, SubmitSteps, Submitter
-from tailrace.submit.threaded_sender import ThreadedSender
-from tailrace_core.aws.calls import Call
-from tailrace_core.ledger.dynamo_ledger import DynamoLedger
-from tailrace_core.ledger.dynamo_steps import DynamoSteps
+
+# What single methods need is imported there: a submit or a status starts in half of the time.
+if TYPE_CHECKING:
+    from tailrace.aws.stacks import Stack
+    from tailrace.client.job import Job
+    from tailrace.operations.facade import Operations
+    from tailrace.options import SubmitOptions
+    from tailrace.progress import OnProgress, ShowProgress
+    from tailrace.sources.names import Names
+    from tailrace.sources.source import Source
+    from tailrace.submit.estimates import Estimate
+    from tailrace.submit.submitter import Sender
+    from tailrace_core.aws.calls import Call
 
 T = TypeVar("T")
+
+
+def new_ulid() -> str:
+    """Return a new ULID, the id of a job."""
+    from ulid import ULID
+
+    return str(ULID())
+
+
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
 
@@ -74,7 +79,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         sender: Sender | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
-        new_id: Callable[[], str] = lambda: str(ULID()),
+        new_id: Callable[[], str] = new_ulid,
     ) -> None:
         super().__init__(
             stack,
@@ -85,7 +90,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             now=now,
             sleep=sleep,
         )
-        self._sender = sender or ThreadedSender(self._execute, concurrency=concurrency, bytes_in_flight=bytes_in_flight)
+        self._sender = sender
         self._new_id = new_id
 
     @lists_options
@@ -124,20 +129,34 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             InputError: an option or the input is wrong.
             JobKeyError: the job key was used for another input or other options.
         """
+        from tailrace.aws.stacks import check_endpoint
+        from tailrace.client.job import Job
+        from tailrace.submit.planning import planner_for
+        from tailrace.submit.submitter import SubmitSteps, Submitter
+        from tailrace.submit.threaded_sender import ThreadedSender
+
         options = merged_options(options, keywords)
+        sender = self._sender or ThreadedSender(
+            self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
+        )
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
             endpoint = options.endpoint_name or self.stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
             if output is not None:
+                from tailrace.download.input_guard import refuse_input
+
                 refuse_input(output, planner.settings)
             self._run(check_endpoint(endpoint))
             steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
-            done = Submitter(steps, self._execute, self._sender).submit(source, planner, options, report)
+            done = Submitter(steps, self._execute, sender).submit(source, planner, options, report)
         return Job(self, done, self._name)
 
     def job(self, job_id: str) -> Job:
         """Return the handle of a job that was submitted before."""
+        from tailrace.client.job import Job
+        from tailrace.submit.submitter import Submission
+
         return Job(self, Submission(self.status(job_id), continued=True), self._name)
 
     @lists_options
@@ -161,6 +180,10 @@ class Tailrace(SubmittedJobs, ReadsEvents):
     @functools.cached_property
     def operations(self) -> Operations:
         """The operators' methods: parked chunks, dead letters."""
+        from tailrace.operations.facade import Operations
+        from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+        from tailrace_core.ledger.dynamo_steps import DynamoSteps
+
         ledger = DynamoLedger(DynamoSteps(self.stack.table), self._execute)
         return Operations(
             self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
@@ -178,5 +201,8 @@ class Tailrace(SubmittedJobs, ReadsEvents):
 
 def estimate_source(source: Source, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
+    from tailrace.submit.estimates import estimate
+    from tailrace.submit.planning import planner_for
+
     planner = planner_for(source.columns, source.header, options, endpoint_name="none")
     return estimate(planner.plan(source.blocks(), source.describe_position), planner.settings)

@@ -9,40 +9,38 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
-from tailrace.aws.connections import AwsConnection
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
-from tailrace.download import parts, targets
-from tailrace.download.column_types import ColumnTypes
-from tailrace.download.counts import Download
-from tailrace.download.input_guard import refuse_input, replaces_file
-from tailrace.download.parts import Slice
-from tailrace.download.prefetch import prefetch
-from tailrace.download.rejects_summary.summary import RejectsSummary
-from tailrace.download.result_stream import Part, checked_part, open_stream, result_blocks, whole
-from tailrace.download.result_writer import open_result
-from tailrace.download.source_records import SourceRecords, SubmittedRange, require_same_columns
-from tailrace.operations.job_search import FoundJobs, JobFilter
-from tailrace.operations.open_work import OpenWork
 from tailrace.polling import PollSchedule
-from tailrace.progress import JobProgress, OnProgress, ShowProgress
+from tailrace.progress import JobProgress
 from tailrace.progress_display.showing import showing
-from tailrace.sources.names import Names, source_names
-from tailrace.sources.origins import OpenObject
-from tailrace.sources.source import Source
-from tailrace.submit.planning import planned_cuts
 from tailrace_core.aws.calls import Call, Steps, run
-from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
-from tailrace_core.jobs.description import DescribedJob
-from tailrace_core.jobs.model import Job as JobStatus
-from tailrace_core.jobs.model import JobSettings
-from tailrace_core.messages.manifest import Manifest
 
+# What single methods need is imported there: a submit or a status starts in half of the time.
 if TYPE_CHECKING:
     import io
+
+    from tailrace.aws.connections import AwsConnection
+    from tailrace.download.column_types import ColumnTypes
+    from tailrace.download.counts import Download
+    from tailrace.download.parts import Slice
+    from tailrace.download.rejects_summary.summary import RejectsSummary
+    from tailrace.download.result_stream import Part
+    from tailrace.download.source_records import SourceRecords, SubmittedRange
+    from tailrace.operations.job_search import FoundJobs, JobFilter
+    from tailrace.operations.open_work import OpenWork
+    from tailrace.progress import OnProgress, ShowProgress
+    from tailrace.sources.names import Names
+    from tailrace.sources.origins import OpenObject
+    from tailrace.sources.source import Source
+    from tailrace_core.csv_text.headers import HeaderPolicy
+    from tailrace_core.csv_text.rejects import Reject
+    from tailrace_core.jobs.description import DescribedJob
+    from tailrace_core.jobs.model import Job as JobStatus
+    from tailrace_core.jobs.model import JobSettings
+    from tailrace_core.messages.manifest import Manifest
 
 T = TypeVar("T")
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
@@ -99,6 +97,8 @@ class SubmittedJobs:
 
     def find_jobs(self, wanted: JobFilter | None = None, *, limit: int = 20) -> FoundJobs:
         """Return the newest jobs that ``wanted`` chooses by state, tags and time, newest first."""
+        from tailrace.operations.job_search import JobFilter
+
         return self._run(self._jobs.find(wanted or JobFilter(), limit))
 
     def wait(
@@ -141,6 +141,9 @@ class SubmittedJobs:
             InputError: at the end: the job ended early, so the parts are not the whole result.
             ContractError: a part is not what was recorded.
         """
+        from tailrace.download.parts import require_delivered
+        from tailrace.download.result_stream import checked_part, whole
+
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         row = 0
         with showing(progress) as report:
@@ -152,7 +155,7 @@ class SubmittedJobs:
                     for piece, data in slices:
                         yield checked_part(job_id, piece, data)
                 if job.state.final:
-                    parts.require_delivered(job)
+                    require_delivered(job)
                     return
                 self._sleep_until_next_poll(schedule, job)
 
@@ -190,6 +193,10 @@ class SubmittedJobs:
             InputError: the job has no whole result, or the target cannot be written.
             ContractError: a part is not what the manifest says.
         """
+        from tailrace.download import parts, targets
+        from tailrace.download.input_guard import refuse_input, replaces_file
+        from tailrace.download.result_writer import open_result
+
         if isinstance(target, (str, os.PathLike)):
             targets.check(target, clobber=clobber)
             if not replace_input and replaces_file(target):
@@ -203,8 +210,11 @@ class SubmittedJobs:
 
     def result(self, job_id: str) -> io.BufferedReader:
         """Return a completed job's result as a binary file to read from once; see `Job.result`."""
+        from tailrace.download.parts import slices
+        from tailrace.download.result_stream import open_stream, result_blocks
+
         manifest = self._run(self._jobs.result(job_id))
-        return open_stream(result_blocks(manifest, self._slices(parts.slices(manifest))))
+        return open_stream(result_blocks(manifest, self._slices(slices(manifest))))
 
     def column_types(self, job_id: str) -> ColumnTypes:
         """Return the columns of a job's result, in their order, with their types.
@@ -224,6 +234,8 @@ class SubmittedJobs:
         Raises:
             InputError: ``source`` is not what was submitted, as its recorded checksums tell.
         """
+        from tailrace_core.csv_text.rejects import read_rejects
+
         calls = self._run(self._jobs.rejects_calls(job_id))
         if source is None:
             for call in calls:
@@ -262,6 +274,8 @@ class SubmittedJobs:
         return JobSteps(self.stack, now=self._now)
 
     def _slices(self, pieces: Iterable[Slice]) -> Generator[tuple[Slice, bytes], None, None]:
+        from tailrace.download.prefetch import prefetch
+
         return prefetch(
             pieces,
             lambda piece: self._read(piece.call(self.stack.bucket)),
@@ -291,6 +305,9 @@ class SubmittedJobs:
 
 def open_source(sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
     """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input."""
+    from tailrace.sources.names import source_names
+    from tailrace.sources.source import Source
+
     return Source.open(
         source_names(sources),
         header=header,
@@ -305,5 +322,8 @@ def source_records(source: Source, settings: JobSettings, submitted: Iterable[Su
     Raises:
         InputError: it has other columns than the job's input.
     """
+    from tailrace.download.source_records import SourceRecords, require_same_columns
+    from tailrace.submit.planning import planned_cuts
+
     require_same_columns(source.columns, settings)
     return SourceRecords(planned_cuts(source.blocks(), settings, source.describe_position), submitted)

@@ -6,10 +6,13 @@ It is read in a bounded number of calls, so that `status` of a huge job stays ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
-from tailrace_core.ledger.dynamo_steps import DynamoSteps
+
+if TYPE_CHECKING:
+    from tailrace_core.aws.calls import Steps
+    from tailrace_core.ledger.dynamo_steps import DynamoSteps
 
 MAX_PAGES = 5
 """Most pages of chunks to read: each is one call and about 2,000 chunks."""

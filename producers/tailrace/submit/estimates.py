@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
 from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import JobSettings
 from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
+
+if TYPE_CHECKING:
+    from tailrace_core.jobs.model import JobSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

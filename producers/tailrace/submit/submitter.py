@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tailrace.aws.callers import caller_arn
-from tailrace.aws.stacks import Stack
-from tailrace.options import SubmitOptions
-from tailrace.progress import OnProgress
-from tailrace.sources.source import Source
 from tailrace.submit.closing import abandon_job
 from tailrace.submit.finishing import ManifestPublisher
-from tailrace.submit.planning import Planner
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, Steps, run
@@ -24,6 +19,13 @@ from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.finishing import finish_if_complete_steps
+
+if TYPE_CHECKING:
+    from tailrace.aws.stacks import Stack
+    from tailrace.options import SubmitOptions
+    from tailrace.progress import OnProgress
+    from tailrace.sources.source import Source
+    from tailrace.submit.planning import Planner
 
 
 class Sender(Protocol):

@@ -1,16 +1,25 @@
-"""Jobs and chunks: their settings, states and attributes."""
+"""Jobs and chunks: their states and attributes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from tailrace_core.answers.shape import ColumnType
-from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.jobs.settings import JobSettings, OnParked
+
+__all__ = [
+    "EARLY_ENDS",
+    "FINAL_STATES",
+    "Chunk",
+    "ChunkState",
+    "Job",
+    "JobSettings",
+    "JobState",
+    "OnParked",
+    "QueuedRetry",
+]
 
 
 class JobState(StrEnum):
@@ -57,77 +66,6 @@ class ChunkState(StrEnum):
     def leaf(self) -> bool:
         """True if the chunk owns its rows: a split chunk's rows belong to its children."""
         return self is not ChunkState.SPLIT
-
-
-class OnParked(StrEnum):
-    """Handling of a chunk that needs an operator."""
-
-    WAIT = "wait"
-    """The chunk waits, and its job with it, until an operator decides or the deadline passes."""
-    FAIL = "fail"
-    """The job fails at once: for schedulers, which have no operator at hand."""
-
-
-class JobSettings(BaseModel):
-    """Settings of a job: written once at submit, never changed, shared by all its chunks."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    schema_version: int = 1
-    endpoint_name: str
-    header: HeaderPolicy = HeaderPolicy.STRIP
-    header_record: str | None = None
-    """The header of the columns sent, without a line end; sent at the head of each chunk with
-    ``repeat``."""
-    source_columns: tuple[str, ...] = ()
-    """The names of the input's columns, in the input's order."""
-    sent_columns: tuple[int, ...] = ()
-    """Indices into ``source_columns`` of the columns sent, in the order sent."""
-    kept_columns: tuple[int, ...] = ()
-    """Indices into ``source_columns`` of the columns returned with the prediction, in that
-    order."""
-    output_columns: tuple[str, ...] = ("prediction",)
-    output_type: ColumnType | None = None
-    """The declared type of the output columns; None to establish it by the first answers."""
-    content_type: str = "text/csv"
-    accept: str = "text/csv"
-    chunk_rows: int = Field(default=50_000, ge=1)
-    chunk_bytes: int = Field(default=4 * 1024 * 1024, ge=1)
-    max_attempts: int = Field(default=3, ge=1, le=100)
-    max_rejects: int | None = Field(default=None, ge=0)
-    """The job fails when more rows than this are rejected; None for no limit."""
-    max_rejects_percent: float | None = Field(default=None, ge=0, le=100)
-    """The same limit in per cent of the rows of a sealed job."""
-    split_budget: int = Field(default=10_000, ge=0)
-    """The number of splits in two that this job may make."""
-    rows_per_split: int = Field(default=0, ge=0)
-    """The budget grows by one split for each so many rows of opened chunks; 0: it does not grow."""
-    request_ttl_s: int = Field(default=21_600, ge=60, le=21_600)
-    invocation_timeout_s: int = Field(default=900, ge=1, le=3_600)
-    window: int = Field(default=0, ge=0)
-    """The number of chunks in flight at once; 0 for no limit."""
-    on_parked: OnParked = OnParked.WAIT
-    na_tokens: tuple[str, ...] = ()
-    """Rows with one of these in a sent column were rejected before anything was sent."""
-    canaries: int = Field(default=0, ge=0, le=100)
-    """The number of rows of each chunk that are sent twice, to prove the order of the answer."""
-    echo_column: str | None = None
-    """The name of a sent column that the model gives back as the output column of that name."""
-
-    @property
-    def header_line(self) -> bytes:
-        """The first line of each input object; empty unless the header is repeated."""
-        return b"" if self.header_record is None else self.header_record.encode() + b"\n"
-
-    @property
-    def has_kept_columns(self) -> bool:
-        """True if the job keeps columns, so that its chunks have kept objects."""
-        return bool(self.kept_columns)
-
-    @property
-    def result_columns(self) -> tuple[str, ...]:
-        """Column names of the result: the kept columns, then the output columns."""
-        return (*(self.source_columns[index] for index in self.kept_columns), *self.output_columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         stored = {
             "job": job.job_id,
             "item": items.SETTINGS,
-            "settings": settings.model_dump_json(),
+            "settings": settings.to_json(),
             "expires_at": expires_at,
         }
         writes = [self._put_new(items.job_item(job, expires_at)), self._put_new(items.encode_item(stored))]

@@ -8,6 +8,7 @@ item under ``job = key#<key>``.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from tailrace_core.errors import InputError
@@ -71,7 +72,7 @@ def check_settings(settings: JobSettings) -> None:
 
     The answer does not depend on the endpoint's name, so that a dry run finds the same.
     """
-    size_bytes = len(settings.model_copy(update={"endpoint_name": ""}).model_dump_json().encode())
+    size_bytes = len(replace(settings, endpoint_name="").to_json().encode())
     if size_bytes > MAX_SETTINGS_BYTES:
         raise InputError(
             f"the job's settings (probably the names of its {len(settings.source_columns)} columns) take {size_bytes} "

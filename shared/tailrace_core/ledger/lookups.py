@@ -38,7 +38,7 @@ class LookupSteps:
     def settings(self, job_id: str) -> Steps[JobSettings | None]:
         """Get the job's settings."""
         item = yield from self._get(items.settings_item_key(job_id))
-        return None if item is None else JobSettings.model_validate_json(items.decode_item(item)["settings"])
+        return None if item is None else JobSettings.from_json(items.decode_item(item)["settings"])
 
     def note(self, job_id: str, name: str) -> Steps[str | None]:
         """Get one of the job's notes."""

@@ -50,7 +50,7 @@ def record(folder: Path, columns: tuple[str, ...], chunks: list[Chunk]) -> None:
     )
     found = [
         items.job_item(job, 0),
-        items.settings_item_key(JOB_ID) | items.encode_item({"settings": settings.model_dump_json()}),
+        items.settings_item_key(JOB_ID) | items.encode_item({"settings": settings.to_json()}),
     ]
     for item in (*found, *(items.chunk_item(each, 0) for each in chunks)):
         (folder / "items" / f"{JOB_ID}!{item['item']['S']}").write_text(json.dumps(item))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.commands.jobs import fetch, summarize_rejects, wait_for
-from tailrace.cli.environment import Environment
 from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.client import Tailrace
-from tailrace.download import targets
-from tailrace.download.rejects_summary.summary import RejectsSummary
-from tailrace.submit.submitter import Submission
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job, JobState
 
+if TYPE_CHECKING:
+    from tailrace.cli.environment import Environment
+    from tailrace.client import Tailrace
+    from tailrace.download.rejects_summary.summary import RejectsSummary
+    from tailrace.submit.submitter import Submission
+
+_STDOUT = "-"
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
 
 
@@ -39,7 +41,7 @@ class FollowUp:
         """
         job = self.submission.job
         try:
-            if not self.json and self.output != targets.STDOUT:
+            if not self.json and self.output != _STDOUT:
                 self.environment.put(job.job_id)
             if wait:
                 job = wait_for(self.environment, self.client, job.job_id, timeout_s, quiet=self.quiet, stack=self.stack)
@@ -69,7 +71,7 @@ class FollowUp:
     def _put_json(self, job: Job, output: str | None, why: RejectsSummary | None = None) -> None:
         if self.json:
             line = job_reports.as_json(_fields(self.submission, job, output, why))
-            if self.output == targets.STDOUT:
+            if self.output == _STDOUT:
                 self.environment.say_json(line)
             else:
                 self.environment.put_json(line)

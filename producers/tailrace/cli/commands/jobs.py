@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,16 +13,18 @@ from tailrace.cli.printable import printable
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, moment_s
 from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.client import Tailrace
-from tailrace.download import targets
-from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.operations.job_search import MAX_LOOKED_AT, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.options import changed_settings
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import parse_tags
-from tailrace_core.jobs.model import Job, JobState
+from tailrace_core.jobs.model import JobState
+
+if TYPE_CHECKING:
+    from tailrace.client import Tailrace
+    from tailrace.download.rejects_summary.summary import RejectsSummary
+    from tailrace_core.jobs.model import Job
 
 
 def wait_for(
@@ -208,6 +210,8 @@ def download(
     Example:
       tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output scored.csv.gz
     """
+    from tailrace.download import targets  # noqa: PLC0415 - the other commands do not need it
+
     environment = of(context)
     targets.check(output, clobber=not no_clobber)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import typer
 
@@ -14,7 +13,6 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.download import targets
 from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.sources.origins import STDIN, local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
@@ -116,7 +114,7 @@ def submit(
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
             if json_:
-                environment.put_json(job_reports.as_json(asdict(found)))
+                environment.put_json(job_reports.as_json({name: getattr(found, name) for name in found.__slots__}))
             else:
                 environment.put(job_reports.estimate_text(found))
             return
@@ -146,6 +144,8 @@ def _check_follow_up(
     if timeout is not None and not wait and output is None:
         raise InputError("--timeout limits a wait, and this command does not wait: add --wait or --output")
     if output is not None:
+        from tailrace.download import targets  # noqa: PLC0415 - most submits do not wait
+
         targets.check(output, sources=local_files(sources), clobber=clobber)
 
 

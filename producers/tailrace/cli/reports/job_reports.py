@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.printable import printable
 from tailrace.cli.quantities import shown_duration
 from tailrace.cli.reports.columns import align
-from tailrace.operations.open_work import OpenWork
 from tailrace.progress_display.text import shown_bytes
-from tailrace.submit.estimates import Estimate
-from tailrace_core.jobs.description import DescribedJob
-from tailrace_core.jobs.model import Job
+
+if TYPE_CHECKING:
+    from tailrace.operations.open_work import OpenWork
+    from tailrace.submit.estimates import Estimate
+    from tailrace_core.jobs.description import DescribedJob
+    from tailrace_core.jobs.model import Job
 
 _NAME_CHARS = 40
 """Width of the column of names; the end of a path tells more than its beginning."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
 from tailrace.download.rejects_summary.first_aid import first_aid
-from tailrace.download.rejects_summary.summary import RejectsSummary
-from tailrace.operations.open_work import OpenWork
-from tailrace_core.jobs.model import Job
+
+if TYPE_CHECKING:
+    from tailrace.download.rejects_summary.summary import RejectsSummary
+    from tailrace.operations.open_work import OpenWork
+    from tailrace_core.jobs.model import Job
 
 
 def fields(summary: RejectsSummary | None) -> dict[str, Any] | None:

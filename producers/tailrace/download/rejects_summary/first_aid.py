@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace_core.jobs.model import Job, JobState
+
+if TYPE_CHECKING:
+    from tailrace.download.rejects_summary.summary import RejectsSummary
 
 MOST_HINTS = 3
 
