@@ -16,8 +16,10 @@ import botocore.exceptions
 from botocore.handlers import convert_body_to_file_like_object
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
+from tailrace.aws.direct_calls import DirectCalls
 from tailrace.sources.origins import RemoteObject
 from tailrace_core.aws.calls import BodyCall, Call
+from tailrace_core.aws.direct.connections import Timeouts
 from tailrace_core.aws.errors import CLOCK_CODES, translate_exception
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
@@ -146,6 +148,9 @@ class Boto3Connection:
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._direct = DirectCalls(
+            lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        )
         self._interactive = retry(self._once, policy=INTERACTIVE_RETRIES)
         self._patient = retry(self._once, policy=JOB_RETRIES)
         self._whole = retry(self._once_whole, policy=JOB_RETRIES)
@@ -207,6 +212,7 @@ class Boto3Connection:
 
     def close(self) -> None:
         """Close the connections."""
+        self._direct.close()
         with self._lock:
             for client in self._clients.values():
                 client.close()
@@ -214,11 +220,14 @@ class Boto3Connection:
 
     def _once(self, call: Call) -> Any:
         with translate_errors(call):
-            return getattr(self._client(call.service), call.operation)(**call.params)
+            return self._direct.execute(call, self._by_botocore)
+
+    def _by_botocore(self, call: Call) -> Any:
+        return getattr(self._client(call.service), call.operation)(**call.params)
 
     def _once_whole(self, call: Call) -> bytes:
         with translate_errors(call):
-            answer = getattr(self._client(call.service), call.operation)(**call.params)
+            answer = self._direct.execute(call, self._by_botocore)
             with contextlib.closing(answer["Body"]) as body:
                 data: bytes = body.read()
                 return data
@@ -241,6 +250,7 @@ class Boto3Connection:
                         config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
                     )
                 send_bodies_whole(client)
+                self._direct.observe(client)
                 self._clients[service] = client
             return self._clients[service]
 
@@ -252,9 +262,11 @@ class Boto3Connection:
 
 @contextlib.contextmanager
 def translate_errors(call: Call) -> Iterator[None]:
-    """Raise botocore's errors as `TailraceError`."""
+    """Raise botocore's errors as `TailraceError`; add a remedy to those that need one."""
     try:
         yield
+    except ConfigurationError as exc:
+        raise with_remedy(exc) from exc.__cause__
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
         raise with_remedy(translate_exception(exc, f"{call.service}.{call.operation}")) from exc
 

@@ -1,4 +1,4 @@
-"""AWS calls as values, the retries around them, and the translation of AWS's errors.
+"""AWS calls as values, their retries, the translation of AWS's errors, and direct calls.
 
 May import `tailrace_core.errors`.
 """

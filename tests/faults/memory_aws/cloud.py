@@ -95,6 +95,9 @@ class _Events:
     def unregister(self, event: str, handler: Any) -> None:
         """Ignore a hook."""
 
+    def register_last(self, event: str, handler: Any) -> None:
+        """Ignore a hook."""
+
 
 @dataclass(frozen=True)
 class _Meta:

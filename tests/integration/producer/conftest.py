@@ -15,8 +15,14 @@ from tests.moto_tables import one_call_at_a_time
 
 
 @pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    with one_call_at_a_time(), moto_server() as url:
+def moto_paths() -> list[str]:
+    """Paths of all requests that have reached moto."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def moto_url(moto_paths: list[str]) -> Iterator[str]:
+    with one_call_at_a_time(), moto_server(moto_paths) as url:
         yield url
 
 

@@ -1,0 +1,36 @@
+"""Requests and responses of HTTP as values, and the error for what needs botocore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Body = bytes | bytearray | memoryview
+
+
+class NotDirectError(Exception):
+    """The call needs botocore: for its parameters, its response or its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request without its signature.
+
+    ``path`` is percent-encoded, ``query`` is in SigV4's canonical form, and the names of
+    ``headers`` are in lower case.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Body = b""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response whose body was read; the names of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
