@@ -34,17 +34,6 @@ def duration_s(text: str) -> float:
     return _parse(text, _TIMES, "a duration, for instance 90s, 15m, 24h or 7d")
 
 
-def shown_duration(seconds: float) -> str:
-    """Format a duration for people: its two largest units."""
-    rest = max(0, round(seconds))
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        number, rest = divmod(rest, size)
-        if number or parts or unit == "s":
-            parts.append(f"{number} {unit}")
-    return " ".join(parts[:2])
-
-
 def moment_s(text: str, now: float) -> float:
     """Parse a moment: ISO 8601 (UTC if it names no zone), or a duration before ``now``; return seconds since the epoch.
 

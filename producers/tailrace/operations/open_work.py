@@ -30,6 +30,8 @@ class OpenWork:
     parked_count: int = 0
     held_count: int = 0
     """Chunks that wait until a single row that is tried alone shows that the endpoint works."""
+    retrying_count: int = 0
+    """Chunks at their second or a later attempt since the last redrive, queued or in flight."""
     next_attempt_at: float | None = None
     """Time of the next queued attempt, in seconds since the epoch; None when none is queued."""
     complete: bool = True
@@ -73,6 +75,7 @@ def open_work(job: Job, ledger: DynamoSteps) -> Steps[OpenWork]:
         job_id=job.job_id,
         parked=tuple(parked[:SHOWN]),
         parked_count=len(parked),
+        retrying_count=sum(not each.parked and (each.retry is not None or each.tries > 1) for each in chunks),
         held_count=sum(each.held for each in retries),
         next_attempt_at=min((each.at for each in retries), default=None),
         complete=not after,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -11,13 +12,14 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from tailrace.progress import OnProgress
-from tailrace.progress_display.text import Moment, describe, share
+from tailrace.progress_display.text import Moment, describer, share
 
 
 @contextlib.contextmanager
-def bars_on(console: Console) -> Iterator[OnProgress]:
+def bars_on(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[OnProgress]:
     """Yield a callback that keeps one live line on a console; it disappears when the block ends."""
     with live(console) as bars:
+        describe = describer(clock)
         tasks: dict[type, TaskID] = {}
 
         def report(moment: Moment) -> None:

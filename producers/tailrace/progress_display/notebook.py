@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tailrace.progress import OnProgress
-from tailrace.progress_display.text import Moment, describe, share
+from tailrace.progress_display.text import Moment, describer, share
 
 EVERY_S = 0.2
 
@@ -45,6 +45,7 @@ def notebook_report(clock: Callable[[], float], show: Callable[[Line], Display] 
     """Return a callback that shows the progress below the cell, at most every `EVERY_S` seconds."""
     shown: list[Display] = []
     last = [-EVERY_S]
+    describe = describer(clock)
 
     def report(moment: Moment) -> None:
         done, total = share(moment)

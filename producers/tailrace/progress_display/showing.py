@@ -42,16 +42,17 @@ def showing(
 
 def plain_lines(write: Callable[[str], object], clock: Callable[[], float]) -> OnProgress:
     """Return a callback that writes a line every `EVERY_S` seconds."""
-    from tailrace.progress_display.text import Moment, describe  # noqa: PLC0415 - as above
+    from tailrace.progress_display.text import Moment, describer  # noqa: PLC0415 - as above
 
+    describe = describer(clock)
     start = clock()
     last = [start]
 
     def report(moment: Moment) -> None:
-        now = clock()
+        now, line = clock(), describe(moment)
         if now - last[0] >= EVERY_S:
             last[0] = now
-            write(f"{describe(moment)} ({now - start:.0f} s)\n")
+            write(f"{line} ({now - start:.0f} s)\n")
 
     return report
 
@@ -65,7 +66,7 @@ def _on_terminal(stream: TextIO, clock: Callable[[], float]) -> Iterator[OnProgr
     except ImportError:
         yield plain_lines(stream.write, clock)
         return
-    with bars_on(Console(file=stream)) as report:
+    with bars_on(Console(file=stream), clock) as report:
         yield report
 
 

@@ -101,5 +101,17 @@ def summary(submission: Submission, job: Job) -> str:
     """Format the end of a submit in one line."""
     sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} submitted"
     before = f", {submission.chunks_skipped:,} had been submitted before" if submission.continued else ""
-    why = f"; see why with `tailrace rejects {job.job_id}`" if job.rows_rejected and job.state in _DELIVERED else ""
-    return f"{job_reports.summary(job)}; {sent}{before}{why}"
+    return f"{job_reports.summary(job)}; {sent}{before}"
+
+
+def next_commands(job: Job, output: str | None) -> str:
+    """Format the commands that come next, a line each; empty if there are none."""
+    lines = []
+    if not job.state.final:
+        lines.append(f"see how it goes on with `tailrace watch {job.job_id}`")
+    if job.state in _DELIVERED:
+        lines += [f"see why rows were rejected with `tailrace rejects {job.job_id}`"] if job.rows_rejected else []
+    if output is None and (job.state in _DELIVERED or not job.state.final):
+        when = "" if job.state.final else "when it has ended, "
+        lines.append(f"{when}fetch the result with `tailrace download {job.job_id} --output FILE`")
+    return "\n".join(lines)

@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "status": Listed("jobs", "status", "Show the state and the counters of a job; exit with 0 whatever its state."),
     "wait": Listed("jobs", "wait", "Wait until a job has ended; the exit code says how."),
+    "watch": Listed("watch", "watch", "Show a job live until it has ended; the exit code says how, as with wait."),
     "download": Listed(
         "jobs",
         "download",

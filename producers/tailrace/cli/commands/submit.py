@@ -8,7 +8,7 @@ import typer
 
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli.commands import submit_options
-from tailrace.cli.commands.follow_up import FollowUp, summary
+from tailrace.cli.commands.follow_up import FollowUp, next_commands, summary
 from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
@@ -132,6 +132,9 @@ def submit(
         job, why = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:
         environment.say(summary(submission, job))
+        following = next_commands(job, output)
+        if following:
+            environment.say(following)
         explained = reject_reports.text(job, why, stack=stack)
         if explained:
             environment.say(explained)

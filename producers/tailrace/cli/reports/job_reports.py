@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.printable import printable
-from tailrace.cli.quantities import shown_duration
 from tailrace.cli.reports.columns import align
-from tailrace.progress_display.text import shown_bytes
+from tailrace.progress_display.text import shown_bytes, shown_duration
 
 if TYPE_CHECKING:
     from tailrace.operations.open_work import OpenWork
@@ -77,6 +76,7 @@ def status_fields(
         "rows_per_s": None if rate is None else round(rate, 1),
         "settings": changed,
         "chunks_parked": work.parked_count,
+        "chunks_retrying": work.retrying_count,
         "chunks_held": work.held_count,
         "chunks_all_read": work.complete,
         "next_attempt_at": None if work.next_attempt_at is None else _time(work.next_attempt_at),

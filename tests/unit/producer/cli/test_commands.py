@@ -311,8 +311,26 @@ def test_wrong_usage_exits_with_2(invoke: Callable[..., Result], arguments: tupl
 
 def test_the_summary_counts_in_words_and_leads_to_the_rejected_rows(invoke: Callable[..., Result]) -> None:
     end = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1)
-    said = invoke(FakeClient(end), "submit", "a.csv", "--wait").err.splitlines()[-1]
-    assert said.endswith(f"; 1 chunk submitted; see why with `tailrace rejects {_JOB} --stack demo`")
+    said = invoke(FakeClient(end), "submit", "a.csv", "--wait").err.splitlines()[-3:]
+    assert said[0].endswith("; 1 chunk submitted")
+    assert said[1] == f"see why rows were rejected with `tailrace rejects {_JOB} --stack demo`"
+    assert said[2] == f"fetch the result with `tailrace download {_JOB} --output FILE --stack demo`"
+
+
+def test_a_submit_that_does_not_wait_says_how_to_go_on(invoke: Callable[..., Result]) -> None:
+    said = invoke(FakeClient(), "submit", "a.csv").err.splitlines()[-2:]
+    assert said == [
+        f"see how it goes on with `tailrace watch {_JOB} --stack demo`",
+        f"when it has ended, fetch the result with `tailrace download {_JOB} --output FILE --stack demo`",
+    ]
+
+
+def test_a_watch_that_is_piped_writes_lines_and_ends_as_a_wait(invoke: Callable[..., Result]) -> None:
+    end = job(JobState.COMPLETED_WITH_REJECTS, rows_scored=9, rows_rejected=1)
+    result = invoke(FakeClient(end), "watch", _JOB)
+    assert result.code == 3
+    assert "completed_with_rejects: 9 of 10 rows scored, 1 rejected" in result.out
+    assert "\x1b" not in result.err
 
 
 def test_less_than_a_byte_is_named_as_what_it_is(invoke: Callable[..., Result]) -> None:
