@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.benchmarks import (
     calls,
     collection,
+    commands,
     cutting,
     delivering,
     invocation_rate,
@@ -23,6 +24,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *calls.BENCHMARKS,
     *collection.BENCHMARKS,
     *starting.BENCHMARKS,
+    *commands.BENCHMARKS,
     *invocation_rate.BENCHMARKS,
     *delivering.BENCHMARKS,
 )

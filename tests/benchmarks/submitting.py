@@ -25,8 +25,8 @@ def _copying(scale: Scale) -> Iterator[Contest]:
     target = f"s3://{BUCKET}/copy.csv"
     with running_sink() as sink:
         commands: dict[str, Command] = {
-            "submit": _submit(file, sink),
-            "submit, 16 MiB": [*_submit(file, sink), "--chunk-bytes", "16MiB", "--chunk-rows", "1000000"],
+            "submit": submit_command(file, sink),
+            "submit, 16 MiB": [*submit_command(file, sink), "--chunk-bytes", "16MiB", "--chunk-rows", "1000000"],
             "aws s3 cp": [
                 ROOT / ".tools/awscli/bin/aws",
                 "--endpoint-url",
@@ -39,17 +39,18 @@ def _copying(scale: Scale) -> Iterator[Contest]:
             ],
             "s5cmd": [_s5cmd(), "--endpoint-url", sink.url, "cp", file.path, target],
         }
-        yield Contest({name: _contestant(command, file, sink) for name, command in commands.items()})
+        yield Contest({name: uploading(command, file, sink) for name, command in commands.items()})
 
 
 @contextmanager
 def _submitting(scale: Scale) -> Iterator[Contest]:
     files = {f"submit {size} GB": inputs.cached("numeric", scale.of(size * _GB)) for size in (1, 4)}
     with running_sink() as sink:
-        yield Contest({name: _contestant(_submit(file, sink), file, sink) for name, file in files.items()})
+        yield Contest({name: uploading(submit_command(file, sink), file, sink) for name, file in files.items()})
 
 
-def _contestant(command: Command, file: Input, sink: Sink) -> Contestant:
+def uploading(command: Command, file: Input, sink: Sink) -> Contestant:
+    """Return a program that uploads a file to the sink, whole."""
     small = file.size_bytes <= KEPT_BYTES
     run = program(command, env=sink.environment)
     return Contestant(partial(_into, sink, run), (file.size_bytes, file.checksum if small else None, True))
@@ -70,7 +71,8 @@ def _into(sink: Sink, run: Callable[[], Run]) -> Run:
     return Run(done.figures, (taken.size_bytes, taken.checksum, complete))
 
 
-def _submit(file: Input, sink: Sink) -> Command:
+def submit_command(file: Input, sink: Sink) -> Command:
+    """Return the command that submits a file to the sink."""
     tailrace = Path(sys.executable).with_name("tailrace")
     return [
         tailrace,

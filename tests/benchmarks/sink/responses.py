@@ -89,25 +89,24 @@ class Responder:
         return Response(delay_s, logged, headers=_JSON, body=json.dumps(found).encode())
 
     def _write(self, params: Any) -> int:
-        """Store the job's item, which is read again.
+        """Store a job's own items, which are read again.
 
         Return the number of chunks in a transaction.
         """
-        written = [each.get("Put", {}).get("Item", {}) for each in params["TransactItems"]]
-        for item in written:
-            if item.get("item") == {"S": "job"}:
-                self._path(item["job"]["S"]).write_text(json.dumps(item))
-        return sum(item.get("item", {}).get("S", "").startswith("chunk#") for item in written)
+        names = []
+        for each in params["TransactItems"]:
+            written = each.get("Put", {}).get("Item", {})
+            names.append(written.get("item", {}).get("S", ""))
+            if "job" in written and not names[-1].startswith("chunk#"):
+                self._path(written).write_text(json.dumps(written))
+        return sum(name.startswith("chunk#") for name in names)
 
     def _item(self, params: Any) -> Any:
-        job_id, item = (params["Key"][name]["S"] for name in ("job", "item"))
-        path = self._folder / "items" / f"{job_id}!{item}"
-        if not path.exists():
-            path = self._path(job_id)
+        path = self._path(params["Key"])
         return {"Item": json.loads(path.read_text())} if path.exists() else {}
 
-    def _path(self, job_id: str) -> Path:
-        return self._folder / f"{job_id}.job.json"
+    def _path(self, item: Any) -> Path:
+        return self._folder / "items" / "!".join(item[name]["S"].replace("/", "!") for name in ("job", "item"))
 
 
 def _described() -> Response:
