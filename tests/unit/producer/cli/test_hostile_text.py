@@ -54,6 +54,10 @@ CASES: dict[str, list[Case]] = {
     ],
     "status": [Case("status JOB"), Case("status JOB", _PARKED), Case("status TEXT", code=2, json=False)],
     "wait": [Case("wait JOB", code=3), Case("wait JOB --timeout 1s", _PARKED, code=1)],
+    "watch": [
+        Case("watch JOB", code=3, json=False),
+        Case("watch JOB --timeout 1s", _PARKED, code=1, json=False),
+    ],
     "download": [
         Case("download JOB", data=True, json=False),
         Case("download JOB --safe-csv", data=True, json=False),
