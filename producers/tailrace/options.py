@@ -51,6 +51,8 @@ class SubmitOptions:
 
     header: HeaderPolicy = HeaderPolicy.STRIP
     keep: Sequence[str] = ()
+    join: bool = False
+    """Return all columns of the input, then the predictions: ``keep`` with ``*`` at its end."""
     drop: Sequence[str] = ()
     send: Sequence[str] = ()
     output_columns: Sequence[str] = ("prediction",)
@@ -123,9 +125,11 @@ class SubmitOptions:
         Raises:
             InputError: a column is unknown, or the options contradict each other.
         """
-        from tailrace.records.columns import ColumnPlan  # noqa: PLC0415 - needs numpy, which takes long to import
+        from tailrace.records.column_names import ALL  # noqa: PLC0415 - needed here only
+        from tailrace.records.columns import ColumnPlan  # noqa: PLC0415 - as above
 
-        plan = ColumnPlan.from_names(columns, keep=self.keep, drop=self.drop, send=self.send)
+        keep = (*self.keep, ALL) if self.join else self.keep
+        plan = ColumnPlan.from_names(columns, keep=keep, drop=self.drop, send=self.send)
         # Checked again with the names of the input's columns.
         _check_result_columns((*plan.kept_names, *self.output_columns), self.output_columns)
         if self.echo is not None and self.echo not in {plan.columns[index] for index in plan.sent}:

@@ -25,7 +25,10 @@ class SubmitKeywords(TypedDict, total=False):
             ``repeat``: it is sent with every chunk; ``none``: the input has no header, and its
             columns are ``column_1``, ``column_2`` and so on. Default: ``"strip"``.
         keep: Columns to return beside the prediction. They are not sent, unless ``send`` names them
-            too. Default: none.
+            too. Default: none. In this list and the next two, ``a:c`` are the columns from a to c,
+            and ``*`` all others; what ``*`` keeps is sent as well.
+        join: Return all columns of the input, then the predictions; the same as ``*`` at the end of
+            keep. Default: False.
         drop: Columns to leave out, neither sent nor returned. Default: none.
         send: Columns to send, in this order. Default: all that are neither kept nor dropped.
         output_columns: Names of the columns that the model returns. Default: ``("prediction",)``.
@@ -69,6 +72,7 @@ class SubmitKeywords(TypedDict, total=False):
 
     header: HeaderPolicy | Literal["strip", "repeat", "none"]
     keep: Sequence[str]
+    join: bool
     drop: Sequence[str]
     send: Sequence[str]
     output_columns: Sequence[str]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tailrace.records import bitmaps
 from tailrace.records.bitmaps import Octets
+from tailrace.records.column_names import choose, listed
 from tailrace.records.cutting import Cut, Window
 from tailrace.records.structure import Structure
 from tailrace_core.errors import InputError, RecordError
@@ -52,28 +53,34 @@ class ColumnPlan:
         drop: Sequence[str] = (),
         send: Sequence[str] = (),
     ) -> ColumnPlan:
-        """Make the plan from column names.
+        """Make the plan from lists of names, see `tailrace.records.column_names.choose`.
 
-        Kept columns are not sent unless ``send`` names them too. ``send`` and ``keep`` set the
-        order of their columns. Without ``send``, all columns that are neither kept nor dropped are
-        sent, in the file's order.
+        A kept column that is named is not sent unless ``send`` names it too; those that ``*`` keeps
+        are sent as if they were not kept. ``send`` and ``keep`` set the order of their columns.
+        Without ``send``, all columns that are neither kept by name nor dropped are sent, in the
+        file's order. ``*`` leaves out what is dropped.
 
         Raises:
             InputError: a column is unknown, is named twice, or is dropped and also kept or sent; or
                 no column is left to send.
         """
-        kept = _positions(columns, keep, "keep")
-        dropped = _positions(columns, drop, "drop")
-        sent = _positions(columns, send, "send")
-        for wish, chosen in (("keep", kept), ("send", sent)):
+        keeping, dropping, sending = (
+            choose(columns, names, wish) for names, wish in ((keep, "keep"), (drop, "drop"), (send, "send"))
+        )
+        dropped = {*dropping.named, *dropping.others}
+        for wish, chosen in (("keep", keeping.named), ("send", sending.named)):
             for position in chosen:
                 if position in dropped:
                     raise InputError(f"column {columns[position]!r} is both in {wish} and in drop: name it in one")
+        kept, sent = (
+            (*each.named, *(position for position in each.others if position not in dropped))
+            for each in (keeping, sending)
+        )
         if not send:
-            sent = tuple(position for position in range(len(columns)) if position not in {*kept, *dropped})
+            sent = tuple(position for position in range(len(columns)) if position not in {*keeping.named, *dropped})
         if not sent:
             raise InputError(
-                f"no column is left to send: all of {_listed(columns)} are kept or dropped; "
+                f"no column is left to send: all of {listed(columns)} are kept or dropped; "
                 "name the columns to send as well in send"
             )
         return cls(tuple(columns), sent, kept)
@@ -225,24 +232,3 @@ def delimiters(values: Octets, structure: Structure) -> Positions:
     if structure.inside is not None:
         marked &= ~bitmaps.to_bools(structure.inside, len(values))
     return np.flatnonzero(marked)
-
-
-def _positions(columns: Sequence[str], names: Sequence[str], wish: str) -> tuple[int, ...]:
-    known = {name: position for position, name in enumerate(columns)}
-    found: list[int] = []
-    for name in names:
-        # A list may be written with spaces after its commas; a column that really has them takes
-        # precedence.
-        name = name if name in known else name.strip()  # noqa: PLW2901 - the same name, without spaces
-        if name not in known:
-            raise InputError(f"no column {name!r}, which {wish} names; the columns are {_listed(columns)}")
-        if known[name] in found:
-            raise InputError(f"{wish} names column {name!r} twice: name it once")
-        found.append(known[name])
-    return tuple(found)
-
-
-def _listed(columns: Sequence[str]) -> str:
-    shown = 50
-    more = f" and {len(columns) - shown} more" if len(columns) > shown else ""
-    return ", ".join(map(repr, columns[:shown])) + more

@@ -48,6 +48,8 @@ def _means(said: str, default: Any) -> bool:
         return said.startswith(("None", "all"))
     if default == ():
         return said.startswith(("none", "all"))
+    if isinstance(default, bool):
+        return said == str(default)
     if isinstance(default, int | float):
         return float(re.split(r"[ (]", said)[0].replace(",", "")) == default
     return said == (str(default) if isinstance(default, tuple) else f'"{default}"').replace("'", '"')

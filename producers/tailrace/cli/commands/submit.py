@@ -38,6 +38,7 @@ def submit(
     tag: submit_options.Tag = None,
     header: submit_options.Header = HeaderPolicy.STRIP,
     keep: submit_options.Keep = None,
+    join: submit_options.Join = False,
     drop: submit_options.Drop = None,
     send: submit_options.Send = None,
     output_columns: submit_options.OutputColumns = "prediction",
@@ -78,6 +79,7 @@ def submit(
     options = SubmitOptions(
         header=header,
         keep=_names(keep),
+        join=join,
         drop=_names(drop),
         send=_names(send),
         output_columns=_names(output_columns),

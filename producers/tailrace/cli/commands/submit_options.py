@@ -58,7 +58,16 @@ Header = Annotated[
 ]
 Keep = Annotated[
     str | None,
-    typer.Option(metavar="A,B", help="Columns to return beside the prediction; not sent.", rich_help_panel=_COLUMNS),
+    typer.Option(
+        metavar="A,B",
+        help="Columns to return beside the prediction; not sent, unless --send names them too. Here and in --drop and "
+        "--send, a:c are the columns from a to c, and * all others; what * keeps is sent as well.",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+Join = Annotated[
+    bool,
+    typer.Option("--join", help="Return all columns of the input, then the predictions.", rich_help_panel=_COLUMNS),
 ]
 Drop = Annotated[
     str | None,

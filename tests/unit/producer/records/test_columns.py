@@ -90,6 +90,13 @@ def test_nothing_to_select_passes_the_pieces_on_without_a_copy() -> None:
         ({"send": ["price", "id"]}, (2, 0), ()),
         ({"send": ["a,b", "id"], "keep": ["id"]}, (3, 0), (0,)),
         ({"send": ["price"], "drop": ["id"]}, (2,), ()),
+        ({"keep": ["*"]}, (0, 1, 2, 3), (0, 1, 2, 3)),
+        ({"keep": ["price", "*"]}, (0, 1, 3), (2, 0, 1, 3)),
+        ({"keep": ["*"], "drop": ["price"]}, (0, 1, 3), (0, 1, 3)),
+        ({"keep": ["*"], "send": ["price"]}, (2,), (0, 1, 2, 3)),
+        ({"keep": ["id"], "send": ["*"]}, (0, 1, 2, 3), (0,)),
+        ({"keep": ["region:a,b"]}, (0,), (1, 2, 3)),
+        ({"keep": [":region"], "drop": ["a,b:"]}, (2,), (0, 1)),
     ],
 )
 def test_wishes_become_positions(wishes: dict[str, list[str]], sent: tuple[int, ...], kept: tuple[int, ...]) -> None:
@@ -106,6 +113,11 @@ def test_wishes_become_positions(wishes: dict[str, list[str]], sent: tuple[int, 
         ({"keep": ["id"], "drop": ["id"]}, r"column 'id' is both in keep and in drop"),
         ({"send": ["id"], "drop": ["id"]}, r"column 'id' is both in send and in drop"),
         ({"send": ["id", "id"]}, r"send names column 'id' twice"),
+        ({"send": ["id:price", "region"]}, r"send names column 'region' twice"),
+        ({"drop": ["price:id"]}, r"'id' stands before 'price'"),
+        ({"keep": ["id:prize"]}, r"no column 'id:prize'"),
+        ({"keep": [":"]}, r"no column ':'"),
+        ({"drop": ["*"]}, r"no column is left to send"),
         ({"keep": ["id", "region"], "drop": ["price", "a,b"]}, r"no column is left to send"),
     ],
 )
@@ -131,6 +143,13 @@ def test_a_single_record_of_empty_fields_keeps_its_shape() -> None:
     plan = ColumnPlan(("a", "b", "c"), (0, 1), (2,))
     assert plan.select(Cut.of(b",,\r\n")).sent == (b",\r\n",)
     assert plan.select(Cut.of(b",,\r\n")).kept == (b"\n",)
+
+
+def test_a_column_that_is_called_like_a_range_or_a_star_is_meant() -> None:
+    columns = ("a", "b", "a:b", "*", "x:y", "z")
+    assert ColumnPlan.from_names(columns, keep=["a:b"]).kept == (2,)
+    assert ColumnPlan.from_names(columns, keep=["*"]).kept == (3,)
+    assert ColumnPlan.from_names(columns, keep=["x:y:z"]).kept == (4, 5)
 
 
 def test_spaces_around_a_name_do_not_count_unless_the_column_has_them() -> None:
