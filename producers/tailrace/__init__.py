@@ -48,7 +48,7 @@ _MODULES = {
     "JobProgress": "tailrace.progress",
     "JobSettings": "tailrace_core.jobs.model",
     "JobState": "tailrace_core.jobs.model",
-    "JobStatus": "tailrace.client.job",
+    "JobStatus": "tailrace_core.jobs.model",
     "OnBadRow": "tailrace.options",
     "OnParked": "tailrace_core.jobs.model",
     "OpenWork": "tailrace.operations.open_work",
@@ -67,6 +67,9 @@ _MODULES = {
     "TransientError": "tailrace_core.errors",
     "UnknownEvent": "tailrace.operations.results.unknown",
 }
+
+_NAMES_THERE = {"JobStatus": "Job"}
+"""Names that are others in their modules."""
 
 __all__ = [
     "AsyncJob",
@@ -107,7 +110,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+    value = getattr(import_module(_MODULES[name]), _NAMES_THERE.get(name, name))
     globals()[name] = value
     return value
 
