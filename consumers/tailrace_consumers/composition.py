@@ -27,6 +27,7 @@ from tailrace_consumers.chunks.failures.probes import Probes
 from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.persons_acts import PersonsActs
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.chunks.window_filling import WindowFiller
@@ -189,6 +190,11 @@ class Composition:
         """Parks chunks that need a person."""
         adapters = self.adapters
         return Parking(ledger=self.ledger, queue=adapters.parked, bucket=self.settings.bucket, clock=adapters.clock)
+
+    @cached_property
+    def acts(self) -> PersonsActs:
+        """Records people's acts."""
+        return PersonsActs(ledger=self.ledger, clock=self.adapters.clock)
 
     @cached_property
     def attempts(self) -> Attempts:

@@ -65,9 +65,14 @@ def record_latency(meter: Meter, *, answered_at: str | None, now: float) -> None
 
     Skip invalid and future dates.
     """
+    answered_s = seconds(answered_at)
+    if answered_s is not None and now >= answered_s:
+        meter.record(Metric.SETTLE_LATENCY, round((now - answered_s) * 1_000))
+
+
+def seconds(date: str | None) -> float | None:
+    """Return an ISO date of a message in seconds since the epoch; None if it is none."""
     try:
-        elapsed_s = now - datetime.fromisoformat(answered_at or "").timestamp()
+        return datetime.fromisoformat(date or "").timestamp()
     except (ValueError, OverflowError):
-        return
-    if elapsed_s >= 0:
-        meter.record(Metric.SETTLE_LATENCY, round(elapsed_s * 1_000))
+        return None

@@ -14,6 +14,7 @@ from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.runtime.grouped_settling import PendingSettlement
 from tailrace_core.errors import TransientError
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
@@ -63,6 +64,7 @@ def settled_before_published(made: Composition) -> Composition:
             *,
             timings: Timings | None = None,
             reason: str | None = None,
+            entry: HistoryEntry | None = None,
         ) -> Outcome | PendingSettlement:
             whole = part.rejected == chunk.range.rows
             state = ChunkState.REJECTED if whole else ChunkState.SCORED
@@ -75,6 +77,7 @@ def settled_before_published(made: Composition) -> Composition:
                     part_checksum=part.checksum,
                     part_bytes=part.size_bytes,
                     reason=reason,
+                    entry=entry,
                 )
             )
             if settled is SettleOutcome.SETTLED:

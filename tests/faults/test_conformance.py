@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_core.errors import TailraceError
+from tailrace_core.jobs.history import HistoryEntry, HistoryEvent
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.due_items import DueItem
@@ -85,6 +86,9 @@ def _operations(source: random.Random) -> Iterator[Callable[[DynamoLedger], Any]
     yield lambda ledger: (ledger.jobs(5), ledger.find_job_key("k"), ledger.find_job_key("other"), ledger.settings(JOB))
 
 
+ENTRY = HistoryEntry(at=START + 2, what=HistoryEvent.FAILED, attempt=1, failure="500")
+
+
 def _choices(chunk: Chunk, source: random.Random) -> list[Callable[[DynamoLedger], Any]]:
     first = replace(chunk, attempt=1)
     left, right = (replace(first, range=each) for each in chunk.range.split_at(chunk.range.first_row + 1))
@@ -102,10 +106,12 @@ def _choices(chunk: Chunk, source: random.Random) -> list[Callable[[DynamoLedger
     usual: list[Callable[[DynamoLedger], Any]] = [
         lambda ledger: ledger.add_rejected(first),
         lambda ledger: ledger.add_cancelled(first),
-        lambda ledger: ledger.begin_attempt(chunk),
+        lambda ledger: ledger.begin_attempt(chunk, ENTRY),
         lambda ledger: ledger.confirm(replace(chunk, output_location="s3://b/o", invoked_at=START + 1)),
-        lambda ledger: ledger.postpone(chunk),
-        lambda ledger: ledger.park(chunk),
+        lambda ledger: ledger.postpone(chunk, ENTRY),
+        lambda ledger: ledger.add_history(JOB, chunk.range, ENTRY),
+        lambda ledger: (ledger.attention(3), ledger.chunks_of([(JOB, chunk.range)])),
+        lambda ledger: ledger.park(replace(chunk, parked_at=START + 3), ENTRY),
         lambda ledger: ledger.settle(end),
         lambda ledger: ledger.settle_all([end, beside]),
         lambda ledger: ledger.split(first, left, right),

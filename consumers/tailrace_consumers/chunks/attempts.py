@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from tailrace_consumers.ports import Clock, Invoker
+from tailrace_core.jobs.history import HistoryEntry, HistoryEvent, failed_before
 from tailrace_core.jobs.model import Chunk, JobSettings, QueuedRetry
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue
@@ -35,20 +36,33 @@ class Attempts:
         """Return the time in seconds since the epoch."""
         return self._clock()
 
-    def postpone(self, chunk: Chunk, delay_s: float, reason: str) -> bool:
+    def postpone(self, chunk: Chunk, delay_s: float, reason: str, entry: HistoryEntry | None = None) -> bool:
         """Postpone the reconciler's check by ``delay_s``; False when the ledger moved on."""
-        return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason))
+        return self._ledger.postpone(dataclasses.replace(chunk, due_at=self.due_at(delay_s), reason=reason), entry)
 
-    def await_retry(self, chunk: Chunk, message: RetryDue, delay_s: float) -> bool:
+    def await_retry(self, chunk: Chunk, message: RetryDue, delay_s: float, entry: HistoryEntry | None = None) -> bool:
         """Record that ``message`` is queued, and postpone the reconciler's check until after it.
 
         False when the ledger moved on.
         """
         retry = QueuedRetry(self.now() + delay_s, message.tries, held=message.held_since is not None)
-        return self.postpone(dataclasses.replace(chunk, retry=retry), delay_s, message.reason)
+        return self.postpone(dataclasses.replace(chunk, retry=retry), delay_s, message.reason, entry)
+
+    def failure(self, chunk: Chunk, what: HistoryEvent, reason: str) -> HistoryEntry | None:
+        """Return the entry for the failure of the chunk's attempt; None if it is recorded."""
+        if failed_before(chunk.history, chunk.attempt):
+            return None
+        return HistoryEntry(at=self.now(), what=what, attempt=chunk.attempt, failure=reason)
 
     def begin(
-        self, chunk: Chunk, *, tries: int, reason: str, redrives: int | None = None, scored: int | None = None
+        self,
+        chunk: Chunk,
+        *,
+        tries: int,
+        reason: str,
+        redrives: int | None = None,
+        scored: int | None = None,
+        entry: HistoryEntry | None = None,
     ) -> Chunk | None:
         """Record the intent of the next attempt.
 
@@ -74,7 +88,7 @@ class Attempts:
             failure_location=None,
             parked=False,
         )
-        return following if self._ledger.begin_attempt(following) else None
+        return following if self._ledger.begin_attempt(following, entry) else None
 
     def send(self, chunk: Chunk, settings: JobSettings) -> None:
         """Invoke an attempt that the ledger does not record; raises as `invoke` does."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.ports import RetryQueue
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk
 from tailrace_core.messages.events import RetryDue
 
@@ -21,10 +22,13 @@ class RetryScheduler:
     queue: RetryQueue
     attempts: Attempts
 
-    def schedule(self, chunk: Chunk, message: RetryDue, delay_s: float) -> None:
-        """Queue ``message`` for ``delay_s`` seconds (0 to 900), and record it with the chunk."""
+    def schedule(self, chunk: Chunk, message: RetryDue, delay_s: float, entry: HistoryEntry | None = None) -> None:
+        """Queue ``message`` for ``delay_s`` seconds (0 to 900), and record it with the chunk.
+
+        ``entry`` is added to the chunk's history.
+        """
         whole_s = self.send(message, delay_s)
-        self.attempts.await_retry(chunk, message, whole_s)
+        self.attempts.await_retry(chunk, message, whole_s, entry)
 
     def send(self, message: RetryDue, delay_s: float) -> int:
         """Queue ``message``, whose chunk shows it already; return its delay in whole seconds."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.metrics import record_latency, record_rows
+from tailrace_consumers.metrics import record_latency, record_rows, seconds
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_consumers.runtime.grouped_settling import PendingSettlement
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
@@ -29,6 +30,16 @@ class Timings:
 
     received_at: str | None = None
     completed_at: str | None = None
+
+    @property
+    def received_s(self) -> float | None:
+        """``received_at`` in seconds since the epoch; None for no date or an invalid one."""
+        return seconds(self.received_at)
+
+    @property
+    def completed_s(self) -> float | None:
+        """``completed_at`` in seconds since the epoch; None for no date or an invalid one."""
+        return seconds(self.completed_at)
 
 
 class ChunkSettler:
@@ -59,13 +70,14 @@ class ChunkSettler:
         *,
         timings: Timings | None = None,
         reason: str | None = None,
+        entry: HistoryEntry | None = None,
     ) -> Outcome:
         """Publish the part, settle its chunk, and check the job.
 
         The part decides: the first writer wrote it, and all others report what it holds. A chunk
         that was settled meanwhile, for example by a split, stays as it is.
         """
-        published = self.publish_part(chunk, settings, part, timings=timings, reason=reason)
+        published = self.publish_part(chunk, settings, part, timings=timings, reason=reason, entry=entry)
         if isinstance(published, Outcome):
             return published
         return self.settle(published)
@@ -82,6 +94,7 @@ class ChunkSettler:
         *,
         timings: Timings | None = None,
         reason: str | None = None,
+        entry: HistoryEntry | None = None,
     ) -> Outcome | PendingSettlement:
         """Publish the part; return the settlement that is to follow, see `settle_part`.
 
@@ -102,6 +115,11 @@ class ChunkSettler:
             part_checksum=part.checksum,
             part_bytes=part.size_bytes,
             reason=reason,
+            received_at=None if timings is None else timings.received_s,
+            completed_at=None if timings is None else timings.completed_s,
+            settled_at=self._clock(),
+            history=chunk.history,
+            entry=entry,
         )
         return PendingSettlement(settlement, lambda settled: self._conclude(settled, chunk, part, timings))
 
@@ -117,7 +135,7 @@ class ChunkSettler:
 
     def cancel(self, chunk: Chunk) -> Outcome:
         """Cancel a chunk whose result arrives after its job was closed."""
-        self._ledger.settle(Settlement.cancelled_of(chunk))
+        self._ledger.settle(Settlement.cancelled_of(chunk, self._clock()))
         return self.acknowledge(chunk.job_id, Outcome.CLOSED)
 
     def acknowledge(self, job_id: str, outcome: Outcome) -> Outcome:

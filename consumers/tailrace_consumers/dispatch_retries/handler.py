@@ -26,6 +26,7 @@ def assemble(composition: Composition) -> DispatchRetries:
         holding=composition.holding,
         parking=composition.parking,
         scheduler=composition.scheduler,
+        acts=composition.acts,
         random_source=composition.random_source,
     )
 

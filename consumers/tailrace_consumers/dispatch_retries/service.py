@@ -10,6 +10,7 @@ from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.holding import PARKED_NOTE, Holding
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
+from tailrace_consumers.chunks.persons_acts import PersonsActs
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.errors import ThrottledError
@@ -34,6 +35,7 @@ class DispatchRetries:
     holding: Holding
     parking: Parking
     scheduler: RetryScheduler
+    acts: PersonsActs
     random_source: random.Random
 
     def handle(self, message: RetryDue) -> Outcome:
@@ -48,11 +50,15 @@ class DispatchRetries:
         if not context.job.state.accepts_results or self.attempts.now() >= context.job.deadline_at:
             return Outcome.CLOSED
         if _stale(context.chunk, message):
+            self.acts.record_late(context.chunk, message)
             return Outcome.STALE
         if message.held_since is not None and (decided := self._held(context, message, message.held_since)) is not None:
             return decided
         intended = self._intended(context.job, context.chunk, message)
-        return Outcome.STALE if intended is None else self._invoke(context, intended, message)
+        if intended is None:
+            self.acts.record_late(context.chunk, message)
+            return Outcome.STALE
+        return self._invoke(context, intended, message)
 
     def _held(self, context: ChunkContext, message: RetryDue, held_since: int) -> Outcome | None:
         """Decide on a held chunk; None when it is to be invoked."""
@@ -79,7 +85,12 @@ class DispatchRetries:
             return chunk
         scored = job.answers if message.tries > chunk.tries else message.held_since
         return self.attempts.begin(
-            chunk, tries=message.tries, reason=message.reason, redrives=message.redrives, scored=scored
+            chunk,
+            tries=message.tries,
+            reason=message.reason,
+            redrives=message.redrives,
+            scored=scored,
+            entry=self.acts.entry(chunk, message),
         )
 
     def _invoke(self, context: ChunkContext, chunk: Chunk, message: RetryDue) -> Outcome:

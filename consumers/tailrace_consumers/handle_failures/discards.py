@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.chunks.persons_acts import PersonsActs
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.jobs.identities import InferenceId
@@ -34,6 +35,7 @@ class DiscardChunks:
     lookup: LedgerLookup
     settler: ChunkSettler
     rejection: Rejection
+    acts: PersonsActs
 
     def handle(self, message: DiscardDue) -> Outcome:
         """Handle the message and return its outcome.
@@ -49,7 +51,9 @@ class DiscardChunks:
         if chunk.state is ChunkState.OPEN and job.state is JobState.CLOSING:
             return self.settler.cancel(chunk)
         if chunk.state is not ChunkState.OPEN or chunk.attempt != message.attempt or not chunk.parked:
+            self.acts.record_late(chunk, message)
             return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
         if not job.state.accepts_results:
             return self.settler.acknowledge(chunk.job_id, Outcome.CLOSED)
-        return self.rejection.reject(chunk, context.settings, message.reason, lost_input=True)
+        entry = self.acts.entry(chunk, message)
+        return self.rejection.reject(chunk, context.settings, message.reason, lost_input=True, entry=entry)

@@ -29,7 +29,10 @@ def assemble(composition: Composition) -> HandleFailures:
         policy=composition.policy,
         completion=composition.completion,
         discards=DiscardChunks(
-            lookup=composition.lookup, settler=composition.settler, rejection=composition.policy.rejection
+            lookup=composition.lookup,
+            settler=composition.settler,
+            rejection=composition.policy.rejection,
+            acts=composition.acts,
         ),
     )
 

@@ -24,6 +24,7 @@ from tailrace_consumers.reconcile_jobs.visits import Finding, ReadJob, Visit, ta
 from tailrace_consumers.runtime.batches import handle_concurrently
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
+from tailrace_core.jobs.history import HistoryEvent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.port import Ledger
@@ -182,7 +183,8 @@ class ReconcileJobs:
 
         Its success counts too.
         """
-        following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION)
+        entry = self.attempts.failure(chunk, HistoryEvent.FAILED, NO_CONFIRMATION)
+        following = self.attempts.begin(chunk, tries=chunk.tries, reason=chunk.reason or NO_CONFIRMATION, entry=entry)
         if following is None:
             return Finding.SETTLED
         outcome = self.attempt_invoker.invoke_or_park(following, settings)
@@ -234,7 +236,7 @@ class ReconcileJobs:
     def _retry(self, chunk: Chunk) -> None:
         """Queue a retry as for an expired request: not counted, bounded by the job's deadline."""
         message = RetryDue.of(chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=NO_ANSWER)
-        self.scheduler.schedule(chunk, message, 0.0)
+        self.scheduler.schedule(chunk, message, 0.0, self.attempts.failure(chunk, HistoryEvent.FAILED, NO_ANSWER))
 
 
 def _notification(chunk: Chunk, location: str, *, succeeded: bool) -> str:

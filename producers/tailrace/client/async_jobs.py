@@ -12,7 +12,7 @@ from typing import IO, Any, Self, TypeVar
 from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
-from tailrace.client.job_steps import JobSteps
+from tailrace.client.job_steps import HistoryRecord, JobSteps
 from tailrace.client.sync_jobs import open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
@@ -36,8 +36,8 @@ from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
+from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.model import Job as JobStatus
-from tailrace_core.jobs.model import JobSettings
 from tailrace_core.messages.manifest import Manifest
 
 T = TypeVar("T")
@@ -93,6 +93,20 @@ class AsyncSubmittedJobs:
     async def settings(self, job_id: str) -> JobSettings:
         """See `Tailrace.settings`."""
         return await self._run((await self._jobs()).settings(job_id))
+
+    async def chunks(self, job_id: str) -> AsyncGenerator[Chunk, None]:
+        """See `Tailrace.chunks`. Close it (`contextlib.aclosing`) if you stop early."""
+        jobs, after = await self._jobs(), None
+        while True:
+            page, after = await self._run(jobs.chunks_page(job_id, after))
+            for chunk in page:
+                yield chunk
+            if not after:
+                return
+
+    async def history(self, job_id: str) -> list[HistoryRecord]:
+        """See `Tailrace.history`."""
+        return await self._run((await self._jobs()).history(job_id))
 
     async def jobs(self, limit: int = 20) -> list[JobStatus]:
         """See `Tailrace.jobs`."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from tailrace_core.errors import InputError, NotFoundError
 from tailrace_core.jobs.description import DescribedJob
-from tailrace_core.jobs.model import ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.history import HistoryEntry
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.objects import keys
 
@@ -24,6 +27,15 @@ if TYPE_CHECKING:
 
 SHAPE_NOTE = "shape"
 _SETTLED_AT_A_TIME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """An entry of the history of a job or of one of its chunks."""
+
+    range: RowRange | None
+    """The chunk's rows; None for the job."""
+    entry: HistoryEntry
 
 
 class JobSteps:
@@ -75,12 +87,29 @@ class JobSteps:
 
     def cancel(self, job_id: str, reason: str) -> Steps[Job]:
         """Close a job that is under way, and read it as it is then."""
+        from tailrace.aws.callers import caller_arn
         from tailrace.submit.closing import end_job
 
         job = yield from self.status(job_id)
         if not job.state.final:
-            yield from end_job(job_id, JobState.CANCELLED, reason, stack=self._stack, now=self._now())
+            who = yield from caller_arn()
+            yield from end_job(job_id, JobState.CANCELLED, reason, stack=self._stack, now=self._now(), who=who)
         return (yield from self.status(job_id))
+
+    def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[list[Chunk], Any]]:
+        """Read one page of the job's chunks by range, and the next page's start (None if last)."""
+        return self._ledger.chunks_page(job_id, after)
+
+    def history(self, job_id: str) -> Steps[list[HistoryRecord]]:
+        """Read the history of the job and of all its chunks, in the order of time."""
+        job = yield from self.status(job_id)
+        found = [HistoryRecord(None, entry) for entry in job.history]
+        after: Any = None
+        while True:
+            page, after = yield from self._ledger.chunks_page(job_id, after)
+            found += [HistoryRecord(chunk.range, entry) for chunk in page for entry in chunk.history]
+            if not after:
+                return sorted(found, key=lambda each: each.entry.at)
 
     def manifest(self, job_id: str) -> Steps[Manifest]:
         """Read the final summary of a job.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import io
 
     from tailrace.aws.connections import AwsConnection
+    from tailrace.client.job_steps import HistoryRecord
     from tailrace.download.column_types import ColumnTypes
     from tailrace.download.counts import Download
     from tailrace.download.parts import Slice
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.jobs.description import DescribedJob
+    from tailrace_core.jobs.model import Chunk, JobSettings
     from tailrace_core.jobs.model import Job as JobStatus
-    from tailrace_core.jobs.model import JobSettings
     from tailrace_core.messages.manifest import Manifest
 
 T = TypeVar("T")
@@ -86,6 +87,22 @@ class SubmittedJobs:
     def settings(self, job_id: str) -> JobSettings:
         """Return the settings that the job was submitted with."""
         return self._run(self._jobs.settings(job_id))
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        """Yield the job's chunks by range, split ones included; some 1,000 are read at a time."""
+        page, after = self._run(self._jobs.chunks_page(job_id))
+        yield from page
+        while after:
+            page, after = self._run(self._jobs.chunks_page(job_id, after))
+            yield from page
+
+    def history(self, job_id: str) -> list[HistoryRecord]:
+        """Return what went wrong in the job and what people decided, in the order of time.
+
+        Reads all chunks of the job. Each chunk and the job itself keep up to 20 entries
+        (`tailrace_core.jobs.history`).
+        """
+        return self._run(self._jobs.history(job_id))
 
     def jobs(self, limit: int = 20) -> list[JobStatus]:
         """Return the newest jobs, newest first."""

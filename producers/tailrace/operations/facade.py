@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from tailrace.aws.callers import caller_arn
 from tailrace.aws.queues import Queue
 from tailrace.aws.stacks import Stack
+from tailrace.operations.attention import MAX_CHUNKS, Attention, AttentionReader
 from tailrace.operations.dead_letters import DeadLetters
 from tailrace.operations.parked_queue import ParkedQueue
 from tailrace.operations.redriving import ParkedRedriver
-from tailrace_core.aws.calls import Call
+from tailrace_core.aws.calls import Call, run
 from tailrace_core.ledger.port import Ledger
 
 
@@ -50,6 +52,19 @@ class Operations:
             now=self._now,
         )
 
+    def attention(self, limit: int = MAX_CHUNKS) -> Attention:
+        """List the parked chunks of all jobs, the longest parked first, without receiving anything."""
+        return self._attention.read(limit)
+
+    @cached_property
+    def _attention(self) -> AttentionReader:
+        return AttentionReader(ledger=self._ledger, queue=self._queue_of("ParkedQueue"), now=self._now)
+
+    @cached_property
+    def caller(self) -> str | None:
+        """ARN of the identity that makes the calls; None if STS does not answer."""
+        return run(caller_arn(), self._execute)
+
     @cached_property
     def redriving(self) -> ParkedRedriver:
         """Redriving and discarding of parked chunks."""
@@ -60,6 +75,8 @@ class Operations:
             ledger=self._ledger,
             bucket=self._stack.bucket,
             execute=self._execute,
+            caller=lambda: self.caller,
+            now=self._now,
         )
 
     @cached_property

@@ -127,6 +127,15 @@ def parked_status(job: Job | None, chunk: Chunk | None, attempt: int, now: float
     return ParkedStatus.PARKED if chunk.parked else ParkedStatus.ARRIVING
 
 
+def ledger_entry(job: Job | None, chunk: Chunk, now: float) -> ParkedChunk:
+    """Build a parked chunk from the ledger alone, without its message."""
+    status = parked_status(job, chunk, chunk.attempt, now)
+    if status is ParkedStatus.ARRIVING:
+        # Without a message, the ledger alone decides: the chunk is not parked.
+        status = ParkedStatus.UNDER_WAY
+    return ParkedChunk(job_id=chunk.job_id, range=chunk.range, status=status, chunk=chunk, job=job)
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedChunkId:
     """Identifies a parked chunk."""

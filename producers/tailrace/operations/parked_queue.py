@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tailrace.aws.queues import Queue, ReceivedMessage, release, scan
 from tailrace.operations.corrections import sent_rows
-from tailrace.operations.parked import ParkedChunk, ParkedChunkId, ParkedStatus, parked_status
+from tailrace.operations.parked import ParkedChunk, ParkedChunkId, ledger_entry, parked_status
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, MessageError, NotFoundError
 from tailrace_core.jobs.model import Chunk, Job
@@ -202,11 +202,7 @@ class ParkedQueue:
         )
 
     def _of_chunk(self, job: Job, chunk: Chunk) -> ParkedChunk:
-        status = parked_status(job, chunk, chunk.attempt, self._now())
-        if status is ParkedStatus.ARRIVING:
-            # Without a message, the ledger alone decides: the chunk is not parked.
-            status = ParkedStatus.UNDER_WAY
-        return ParkedChunk(job_id=job.job_id, range=chunk.range, status=status, chunk=chunk, job=job)
+        return ledger_entry(job, chunk, self._now())
 
     def _failure(self, parked: ParkedChunk) -> str | None:
         location = parked.event.failure_location if parked.event is not None else None

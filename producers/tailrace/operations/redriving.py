@@ -65,6 +65,8 @@ class ParkedRedriver:
         ledger: Ledger,
         bucket: str,
         execute: Callable[[Call], Any],
+        caller: Callable[[], str | None],
+        now: Callable[[], float],
     ) -> None:
         self._parked = parked
         self._retries = retries
@@ -72,6 +74,8 @@ class ParkedRedriver:
         self._ledger = ledger
         self._bucket = bucket
         self._execute = execute
+        self._caller = caller
+        self._now = now
 
     def redrive(
         self, name: ParkedChunkId, *, force: bool = False, note: str | None = None, edit: bytes | None = None
@@ -139,6 +143,9 @@ class ParkedRedriver:
             rows=parked.range.rows,
             attempt=parked.attempt,
             reason=f"discarded: {reason[:_REASON_CHARS]}; parked for: {parked.reason[:_REASON_CHARS]}",
+            requested_by=self._caller(),
+            requested_at=self._now(),
+            note=reason[:_REASON_CHARS],
         )
         self._failed.send(message.to_json())
         return RedriveResult(parked, "discarded", reason, self._delete_messages(parked))
@@ -194,6 +201,9 @@ class ParkedRedriver:
             tries=1,
             redrives=count,
             reason=reason[: 2 * _REASON_CHARS],
+            requested_by=self._caller(),
+            requested_at=self._now(),
+            note=what[:_REASON_CHARS] or None,
         )
         self._retries.send(message.to_json())
 

@@ -15,15 +15,18 @@ _NO_LIMIT = 2**31
 _MAX_REASON_CHARS = 1000
 
 
-def end_job(job_id: str, outcome: JobState, reason: str, *, stack: Stack, now: float) -> Steps[None]:
-    """Close the job, cancel its open chunks and finish it.
+def end_job(
+    job_id: str, outcome: JobState, reason: str, *, stack: Stack, now: float, who: str | None = None
+) -> Steps[bool]:
+    """Close the job, cancel its open chunks and finish it; return False if it had been closed.
 
-    The reconciler does what is left undone.
+    The reconciler does what is left undone. ``who`` is the ARN of the person who asked for it.
     """
     ledger = DynamoSteps(stack.table)
-    yield from close_job_steps(job_id, outcome, reason, ledger=ledger, now=now)
+    closed = yield from close_job_steps(job_id, outcome, reason, ledger=ledger, now=now, who=who)
     if (yield from cancel_open_chunks_steps(job_id, ledger=ledger, now=now, limit=_NO_LIMIT)):
         yield from finish_if_complete_steps(job_id, ledger=ledger, effects=ManifestPublisher(stack), now=now)
+    return closed
 
 
 def abandon_job(job_id: str, key: str | None, error: BaseException, *, stack: Stack, now: float) -> Steps[None]:

@@ -182,7 +182,13 @@ class ChunkSteps:
         chunk = self._new_chunk(task)
         if not task.plan.rows_sent:
             part = self._part(task.plan)
-            chunk = replace(chunk, reason=NO_ROW_SENT, part_checksum=checksum(part), part_bytes=len(part))
+            chunk = replace(
+                chunk,
+                reason=NO_ROW_SENT,
+                part_checksum=checksum(part),
+                part_bytes=len(part),
+                settled_at=self.now(),
+            )
             # Effects come before the chunk is settled, so that a crash repeats them; the event's id
             # stays the same.
             yield self._publish(self._part_ready(chunk, part))
@@ -255,12 +261,14 @@ class ChunkSteps:
             # The answer broke off, so the request may or may not be accepted. The reconciler
             # invokes the chunk again.
             return
+        invoked_at = self.now()
         yield from self.ledger.confirm(
             replace(
                 chunk,
                 output_location=answer["OutputLocation"],
                 failure_location=answer.get("FailureLocation"),
-                due_at=self.now() + DUE_S,
+                invoked_at=invoked_at,
+                due_at=invoked_at + DUE_S,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tailrace_core.jobs.history import History
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.settings import JobSettings, OnParked
@@ -122,6 +123,8 @@ class Job:
     finishing_at: float | None = None
     """Time of the move to ``finishing``. The manifest and the final event carry it, so that a
     second finisher writes the same bytes."""
+    history: History = ()
+    """How the job was ended early, and by whom."""
 
     @property
     def answers(self) -> int:
@@ -179,6 +182,14 @@ class Chunk:
     """True if the service has taken the current attempt and its locations are recorded."""
     invoked_at: float | None = None
     """Time of the current attempt's invocation, if it was recorded."""
+    received_at: float | None = None
+    """Time at which the service took the request that settled the chunk, by its own account."""
+    completed_at: float | None = None
+    """Time at which the service had the answer that settled the chunk, by its own account."""
+    settled_at: float | None = None
+    """Time at which the chunk left ``open``."""
+    parked_at: float | None = None
+    """Time of the latest parking; the chunk may have been redriven since."""
     output_location: str | None = None
     failure_location: str | None = None
     due_at: float | None = None
@@ -209,6 +220,8 @@ class Chunk:
     scored_before: int | None = None
     """The job's `answers` when this chunk began to fail, or was made by a split; of a single row,
     when it began to fail. A higher count later shows that the endpoint answers other requests."""
+    history: History = ()
+    """Its failures, and what people decided."""
 
     @property
     def waiting(self) -> bool:

@@ -6,6 +6,7 @@ The counters still add up to all rows of the job.
 from __future__ import annotations
 
 from tailrace_core.aws.calls import Steps
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, run_immediate
@@ -40,9 +41,15 @@ def cancel_open_chunks(job_id: str, *, ledger: Ledger, now: float, limit: int) -
     return run_immediate(cancel_open_chunks_steps(job_id, ledger=ImmediateLedger(ledger), now=now, limit=limit))
 
 
-def close_job_steps(job_id: str, outcome: JobState, reason: str, *, ledger: LedgerSteps, now: float) -> Steps[bool]:
-    """`close_job` as steps."""
-    closed = yield from ledger.close(job_id, outcome, reason)
+def close_job_steps(
+    job_id: str, outcome: JobState, reason: str, *, ledger: LedgerSteps, now: float, who: str | None = None
+) -> Steps[bool]:
+    """`close_job` as steps. ``who`` is the ARN of the person who asked for it, if one did."""
+    cancelled = outcome is JobState.CANCELLED
+    entry = HistoryEntry(
+        at=now, what=outcome, who=who, note=reason if cancelled else None, failure=None if cancelled else reason
+    )
+    closed = yield from ledger.close(job_id, outcome, reason, entry)
     if closed:
         yield from ledger.postpone_job(job_id, now)
     return closed
@@ -65,10 +72,11 @@ def cancel_open_chunks_steps(job_id: str, *, ledger: LedgerSteps, now: float, li
                 return False
             if chunk.range.first_row > end:
                 gap = RowRange(end, chunk.range.first_row - end)
-                yield from ledger.add_cancelled(Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now))
+                cancelled_gap = Chunk(job_id=job_id, range=gap, state=ChunkState.CANCELLED, due_at=now, settled_at=now)
+                yield from ledger.add_cancelled(cancelled_gap)
                 cancelled += 1
             if chunk.state is ChunkState.OPEN:
-                opened.append(Settlement.cancelled_of(chunk))
+                opened.append(Settlement.cancelled_of(chunk, now))
                 cancelled += 1
             end = chunk.range.end
         yield from ledger.settle_all(opened)

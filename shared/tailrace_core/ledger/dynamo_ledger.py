@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.jobs.description import JobDescription
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -80,8 +81,8 @@ class DynamoLedger:
     def add_cancelled(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.add_cancelled(chunk))
 
-    def begin_attempt(self, chunk: Chunk) -> bool:
-        return self._run(self._steps.begin_attempt(chunk))
+    def begin_attempt(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
+        return self._run(self._steps.begin_attempt(chunk, entry))
 
     def claim(self, job: Job, window: int, due_at: float) -> list[Chunk]:
         return self._run(self._steps.claim(job, window, due_at))
@@ -92,11 +93,23 @@ class DynamoLedger:
     def confirm_all(self, chunks: Sequence[Chunk]) -> list[bool]:
         return self._run(self._steps.confirm_all(chunks))
 
-    def postpone(self, chunk: Chunk) -> bool:
-        return self._run(self._steps.postpone(chunk))
+    def postpone(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
+        return self._run(self._steps.postpone(chunk, entry))
 
-    def park(self, chunk: Chunk) -> bool:
-        return self._run(self._steps.park(chunk))
+    def park(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
+        return self._run(self._steps.park(chunk, entry))
+
+    def add_history(self, job_id: str, rows: RowRange | None, entry: HistoryEntry) -> bool:
+        return self._run(self._steps.add_history(job_id, rows, entry))
+
+    def attention(self, limit: int) -> list[DueItem]:
+        return self._run(self._steps.attention(limit))
+
+    def chunks_of(self, wanted: Sequence[tuple[str, RowRange]]) -> list[Chunk]:
+        return self._run(self._steps.chunks_of(wanted))
+
+    def jobs_of(self, job_ids: Sequence[str]) -> list[Job]:
+        return self._run(self._steps.jobs_of(job_ids))
 
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
         return self._run(self._steps.mark_answered(job_id, rows))
@@ -110,8 +123,10 @@ class DynamoLedger:
     def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
         return self._run(self._steps.settle_all(ends))
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
-        return self._run(self._steps.split(parent, left, right, window=window))
+    def split(
+        self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0, entry: HistoryEntry | None = None
+    ) -> SettleOutcome:
+        return self._run(self._steps.split(parent, left, right, window=window, entry=entry))
 
     def record_probe(self, job: Job, following: Job) -> bool:
         return self._run(self._steps.record_probe(job, following))
@@ -122,8 +137,8 @@ class DynamoLedger:
     def seal(self, job_id: str, rows_total: int) -> bool:
         return self._run(self._steps.seal(job_id, rows_total))
 
-    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
-        return self._run(self._steps.close(job_id, outcome, reason))
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> bool:
+        return self._run(self._steps.close(job_id, outcome, reason, entry))
 
     def start_finishing(self, job_id: str, now: float) -> Job | None:
         return self._run(self._steps.start_finishing(job_id, now))

@@ -13,6 +13,7 @@ from typing import Any
 from tailrace_core.aws.calls import Steps
 from tailrace_core.errors import ConflictError
 from tailrace_core.jobs.description import JobDescription
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import expressions, items, rules, splits
@@ -72,17 +73,17 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         job = yield from self.job(job_id)
         return job is not None and job.rows_total == rows_total
 
-    def close(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]:
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> Steps[bool]:
         if outcome not in EARLY_ENDS:
             raise ValueError(f"a job is not closed early as {outcome}")
-        return (
-            yield from self._update(
-                items.job_item_key(job_id),
-                "SET #s = :closing, outcome = :o, reason = :r",
-                "#s IN (:submitting, :running)",
-                {":closing": JobState.CLOSING, ":o": outcome, ":r": rules.truncate_reason(reason) or "", **_ACCEPTING},
-            )
+        # A job is closed once: its history has room.
+        update, values = expressions.with_entry(
+            "SET #s = :closing, outcome = :o, reason = :r",
+            {":closing": JobState.CLOSING, ":o": outcome, ":r": rules.truncate_reason(reason) or "", **_ACCEPTING},
+            (),
+            entry,
         )
+        return (yield from self._update(items.job_item_key(job_id), update, "#s IN (:submitting, :running)", values))
 
     def record_probe(self, job: Job, following: Job) -> Steps[bool]:
         known = items.encode_ranges(job.probed)
@@ -192,7 +193,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         put = self._put_new(items.chunk_item(settled, _expiry(chunk)))
         return expressions.open_outcome((yield from self._transact([put, count])))
 
-    def begin_attempt(self, chunk: Chunk) -> Steps[bool]:
+    def begin_attempt(self, chunk: Chunk, entry: HistoryEntry | None = None) -> Steps[bool]:
         rules.check_next(chunk)
         values = {
             ":n": chunk.attempt,
@@ -213,7 +214,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         removes = f" REMOVE output_location, failure_location, invoked_at, failed_checks, {_RETRY}"
         known = chunk.scored_before is not None
         update = f"{sets}, scored_before = :b{removes}" if known else f"{sets}{removes}, scored_before"
-        return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1))
+        return (yield from self._update_open(chunk, update, values, attempt=chunk.attempt - 1, entry=entry))
 
     def confirm(self, chunk: Chunk) -> Steps[bool]:
         (confirmed,) = yield from self.confirm_all([chunk])
@@ -246,7 +247,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         update = f", due_at = :d REMOVE {_RETRY}"
         return self._locations(chunk, update, f"parked = :np AND {queued}", values)
 
-    def postpone(self, chunk: Chunk) -> Steps[bool]:
+    def postpone(self, chunk: Chunk, entry: HistoryEntry | None = None) -> Steps[bool]:
         values = {":d": rules.required_due_at(chunk), ":r": rules.truncate_reason(chunk.reason) or "", ":np": False}
         update = "SET due_at = :d, reason = :r"
         if chunk.retry is None:
@@ -254,23 +255,28 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         else:
             update += ", retry_at = :at, retry_tries = :t, retry_held = :h REMOVE failed_checks"
             values |= {":at": chunk.retry.at, ":t": chunk.retry.tries, ":h": chunk.retry.held}
-        return (yield from self._update_open(chunk, update, values, also="parked = :np"))
+        return (yield from self._update_open(chunk, update, values, also="parked = :np", entry=entry))
 
-    def park(self, chunk: Chunk) -> Steps[bool]:
+    def park(self, chunk: Chunk, entry: HistoryEntry | None = None) -> Steps[bool]:
+        parked_at = rules.required_parked_at(chunk)
         if not chunk.attempt:
             return False
-        update = self._write(
-            items.chunk_item_key(chunk.job_id, chunk.range),
-            f"SET parked = :p, reason = :r REMOVE due_shard, due_at, {_RETRY}",
-            "#s = :open AND attempt = :a AND parked = :np",
+        parked, values = expressions.with_entry(
+            f"SET parked = :p, reason = :r, parked_at = :at, due_shard = :shard, due_at = :at REMOVE {_RETRY}",
             {
                 ":p": True,
                 ":np": False,
                 ":r": rules.truncate_reason(chunk.reason) or "",
+                ":at": parked_at,
+                ":shard": items.ATTENTION,
                 ":open": ChunkState.OPEN,
                 ":a": chunk.attempt,
             },
+            chunk.history,
+            entry,
         )
+        key = items.chunk_item_key(chunk.job_id, chunk.range)
+        update = self._write(key, parked, "#s = :open AND attempt = :a AND parked = :np", values)
         count = self._write(
             items.job_item_key(chunk.job_id),
             "ADD times_parked :one",
@@ -286,11 +292,21 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         found = None if written else (yield from self.note(job.job_id, name))
         return text if found is None else found
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> Steps[SettleOutcome]:
+    def add_history(self, job_id: str, rows: RowRange | None, entry: HistoryEntry) -> Steps[bool]:
+        key = items.job_item_key(job_id) if rows is None else items.chunk_item_key(job_id, rows)
+        found = yield from self._get(key)
+        if found is None:
+            return False
+        update, values = expressions.with_entry("SET ", {}, items.history_of(found), entry)
+        return (yield from self._update(key, update.removesuffix(", "), "attribute_exists(job)", values))
+
+    def split(
+        self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0, entry: HistoryEntry | None = None
+    ) -> Steps[SettleOutcome]:
         splits.check_children(parent, left, right)
         job = (yield from self.job(parent.job_id)) if right.waiting else None
         for _ in range(_SPLIT_TRIES):
-            reasons = yield from self._transact(self._splitting(parent, left, right, window, job))
+            reasons = yield from self._transact(self._splitting(parent, left, right, window, job, entry))
             outcome = expressions.settle_outcome(reasons)
             job_refused = len(reasons) > 1 and reasons[1] == expressions.CONDITION_FAILED
             if outcome is not SettleOutcome.REFUSED or not job_refused:
@@ -303,7 +319,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
         raise ConflictError(f"{parent.job_id}: other callers changed its window at each of {_SPLIT_TRIES} tries")
 
     def _splitting(
-        self, parent: Chunk, left: Chunk, right: Chunk, window: int, job: Job | None
+        self, parent: Chunk, left: Chunk, right: Chunk, window: int, job: Job | None, entry: HistoryEntry | None
     ) -> list[dict[str, Any]]:
         update, condition = (
             "ADD split_budget :spent, splits_spent :more",
@@ -320,18 +336,26 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             else:
                 update = f"SET waiting_from = :row {update}"
                 condition += " AND (attribute_not_exists(waiting_from) OR waiting_from > :row)"
+        at = "" if parent.settled_at is None else ", settled_at = :at"
+        replaced, values = expressions.with_entry(
+            f"SET #s = :split, reason = :r, parked = :np{at} REMOVE due_shard, due_at",
+            {
+                ":split": ChunkState.SPLIT,
+                ":open": ChunkState.OPEN,
+                ":a": parent.attempt,
+                ":r": rules.truncate_reason(parent.reason) or "",
+                ":np": False,
+                ":at": parent.settled_at,
+            },
+            parent.history,
+            entry,
+        )
         return [
             self._write(
                 items.chunk_item_key(parent.job_id, parent.range),
-                "SET #s = :split, reason = :r, parked = :np REMOVE due_shard, due_at",
+                replaced,
                 "#s = :open AND attempt = :a AND attribute_not_exists(answered)",
-                {
-                    ":split": ChunkState.SPLIT,
-                    ":open": ChunkState.OPEN,
-                    ":a": parent.attempt,
-                    ":r": rules.truncate_reason(parent.reason) or "",
-                    ":np": False,
-                },
+                values,
             ),
             self._write(
                 items.job_item_key(parent.job_id),

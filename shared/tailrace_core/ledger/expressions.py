@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tailrace_core.jobs.history import MAX_ENTRIES, History, HistoryEntry, extended
 from tailrace_core.ledger import items
 from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
 
@@ -37,6 +38,25 @@ def _request(table: str, key: dict[str, Any], condition: str, values: dict[str, 
         **({"ExpressionAttributeNames": {"#s": "state"}} if "#s" in text else {}),
         **({"ExpressionAttributeValues": used} if used else {}),
     }
+
+
+def with_entry(
+    expression: str, values: dict[str, Any], history: History, entry: HistoryEntry | None
+) -> tuple[str, dict[str, Any]]:
+    """Add an entry of an item's history to an update that starts with ``SET``; None adds nothing.
+
+    ``history`` is as the caller read it. While it has room, the entry is appended to whatever
+    stands there, so that no concurrent caller's entry is lost.
+    """
+    if entry is None:
+        return expression, values
+    if len(history) < MAX_ENTRIES:
+        added = "list_append(if_not_exists(history, :history), :entry)"
+        texts: dict[str, Any] = {":history": (), ":entry": (entry.to_text(),)}
+    else:
+        added = ":history"
+        texts = {":history": tuple(each.to_text() for each in extended(history, entry))}
+    return expression.replace("SET ", f"SET history = {added}, ", 1), {**values, **texts}
 
 
 def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.history import History, HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import rules
@@ -31,6 +32,10 @@ SHARDS = 8
 """Shards of the index of due items: one partition of an index takes 1,000 writes a second, and a
 chunk needs a few."""
 
+ATTENTION = "parked"
+"""Shard of the index of due items that holds the parked chunks, by the time of their parking. The
+reconciler does not read it."""
+
 MAX_ITEM_BYTES = 400_000
 """Largest item; DynamoDB's limit is 400 KB, of 1,024 bytes."""
 
@@ -47,6 +52,8 @@ def encode_value(value: Any) -> dict[str, Any]:
         return {"BOOL": value}
     if isinstance(value, int | float):
         return {"N": repr(value)}
+    if isinstance(value, tuple | list):
+        return {"L": [encode_value(each) for each in value]}
     return {"S": str(value)}
 
 
@@ -195,6 +202,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
         controls_failed=values.get("controls_failed", 0),
         controlled_at=_time(values.get("controlled_at")),
         finishing_at=_time(values.get("finishing_at")),
+        history=history_of(item),
     )
 
 
@@ -219,6 +227,13 @@ def _time(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
+def history_of(item: dict[str, Any]) -> History:
+    """Decode the history of a job or a chunk from its item."""
+    # An update whose answer was lost is repeated, and its entry with it.
+    texts = dict.fromkeys(text["S"] for text in item.get("history", {}).get("L", ()))
+    return tuple(map(HistoryEntry.from_text, texts))
+
+
 def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
     """Encode a new chunk as an item."""
     item = CHUNK + chunk.range.name
@@ -233,6 +248,7 @@ def chunk_item(chunk: Chunk, expires_at: int) -> dict[str, Any]:
             "inference_id": None if chunk.waiting else chunk.inference_id,
             "invoked": chunk.invoked,
             "invoked_at": chunk.invoked_at,
+            "settled_at": chunk.settled_at,
             "output_location": chunk.output_location,
             "failure_location": chunk.failure_location,
             "due_shard": shard_of(item, chunk.job_id) if due else None,
@@ -267,10 +283,15 @@ def chunk_from_item(item: dict[str, Any]) -> Chunk:
         attempt=values["attempt"],
         tries=values["tries"],
         invoked=values["invoked"],
-        invoked_at=values.get("invoked_at"),
+        invoked_at=_time(values.get("invoked_at")),
+        received_at=_time(values.get("received_at")),
+        completed_at=_time(values.get("completed_at")),
+        settled_at=_time(values.get("settled_at")),
+        parked_at=_time(values.get("parked_at")),
         output_location=values.get("output_location"),
         failure_location=values.get("failure_location"),
-        due_at=_time(values.get("due_at")),
+        # In the index, a parked chunk stands at the time of its parking, in a shard of its own.
+        due_at=None if values["parked"] else _time(values.get("due_at")),
         reason=values.get("reason") or None,
         rejected=values["rejected"],
         not_isolated=values.get("not_isolated", 0),
@@ -284,6 +305,7 @@ def chunk_from_item(item: dict[str, Any]) -> Chunk:
         attempts_before=values.get("attempts_before", 0),
         retry=_retry(values),
         scored_before=values.get("scored_before"),
+        history=history_of(item),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import OpenOutcome, Settlement, SettleOutcome
@@ -26,7 +27,7 @@ class LedgerSteps(Protocol):
 
     def job(self, job_id: str) -> Steps[Job | None]: ...
     def settings(self, job_id: str) -> Steps[JobSettings | None]: ...
-    def close(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]: ...
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> Steps[bool]: ...
     def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]: ...
     def add_cancelled(self, chunk: Chunk) -> Steps[OpenOutcome]: ...
     def settle_all(self, ends: Sequence[Settlement]) -> Steps[list[SettleOutcome]]: ...
@@ -50,8 +51,8 @@ class ImmediateLedger:
     def settings(self, job_id: str) -> Steps[JobSettings | None]:
         return immediate(self._ledger.settings(job_id))
 
-    def close(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]:
-        return immediate(self._ledger.close(job_id, outcome, reason))
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> Steps[bool]:
+        return immediate(self._ledger.close(job_id, outcome, reason, entry))
 
     def postpone_job(self, job_id: str, due_at: float) -> Steps[bool]:
         return immediate(self._ledger.postpone_job(job_id, due_at))

@@ -14,6 +14,7 @@ from tailrace_core.ledger import items
 from tailrace_core.ledger.due_items import DueItem
 
 _BATCH = 100
+"""Most items in one BatchGetItem."""
 
 
 class LookupSteps:
@@ -97,10 +98,18 @@ class LookupSteps:
             ScanIndexForward=False,
             Limit=limit,
         )
-        found = yield from self._get_all(
-            [items.job_item_key(items.decode_item(item)["job"]) for item in answer["Items"]]
-        )
-        return sorted(map(items.job_from_item, found), key=lambda job: job.created_at, reverse=True)
+        found = yield from self.jobs_of([items.decode_item(item)["job"] for item in answer["Items"]])
+        return sorted(found, key=lambda job: job.created_at, reverse=True)
+
+    def jobs_of(self, job_ids: Sequence[str]) -> Steps[list[Job]]:
+        """Get the jobs that exist, in no order."""
+        found = yield from self._get_all([items.job_item_key(each) for each in job_ids])
+        return [items.job_from_item(item) for item in found]
+
+    def chunks_of(self, wanted: Sequence[tuple[str, RowRange]]) -> Steps[list[Chunk]]:
+        """Get the chunks that exist, in no order."""
+        found = yield from self._get_all([items.chunk_item_key(job_id, rows) for job_id, rows in wanted])
+        return [items.chunk_from_item(item) for item in found]
 
     def described_jobs(
         self, limit: int, *, since: float | None = None, after: Any = None
@@ -156,6 +165,27 @@ class LookupSteps:
             **({"ExclusiveStartKey": after} if after else {}),
         )
         return [_due(items.decode_item(item)) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+    def attention(self, limit: int) -> Steps[list[DueItem]]:
+        """List parked chunks by the time of their parking, the first ``limit``.
+
+        ``due_at`` is the time of the parking. The index lags by a moment.
+        """
+        found: list[DueItem] = []
+        after: Any = None
+        while len(found) < limit:
+            answer = yield self._query(
+                IndexName=items.DUE_INDEX,
+                KeyConditionExpression="due_shard = :s",
+                ExpressionAttributeValues=items.encode_item({":s": items.ATTENTION}),
+                Limit=limit - len(found),
+                **({"ExclusiveStartKey": after} if after else {}),
+            )
+            found += [_due(items.decode_item(item)) for item in answer["Items"]]
+            after = answer.get("LastEvaluatedKey")
+            if not after:
+                break
+        return found
 
     def _get(self, key: dict[str, Any]) -> Steps[dict[str, Any] | None]:
         answer = yield Call("dynamodb", "get_item", {"TableName": self.table, "Key": key, "ConsistentRead": True})

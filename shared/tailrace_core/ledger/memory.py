@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from tailrace_core.jobs.description import JobDescription
+from tailrace_core.jobs.history import HistoryEntry, extended
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import claimable_chunks
@@ -111,7 +112,7 @@ class MemoryLedger:
                 self._put(settled)
             return opened
 
-    def begin_attempt(self, chunk: Chunk) -> bool:
+    def begin_attempt(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
         rules.check_next(chunk)
         with self._lock:
             found = self._open_at(chunk, chunk.attempt - 1)
@@ -132,6 +133,7 @@ class MemoryLedger:
                         output_location=None,
                         failure_location=None,
                         parked=False,
+                        history=extended(found.history, entry),
                     )
                 )
                 self._failed_checks.pop((chunk.job_id, chunk.range), None)
@@ -159,7 +161,7 @@ class MemoryLedger:
         with self._lock:
             return [self.confirm(chunk) for chunk in chunks]
 
-    def postpone(self, chunk: Chunk) -> bool:
+    def postpone(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
         with self._lock:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
@@ -170,18 +172,24 @@ class MemoryLedger:
                     due_at=rules.required_due_at(chunk),
                     reason=rules.truncate_reason(chunk.reason),
                     retry=chunk.retry,
+                    history=extended(found.history, entry),
                 )
             )
             self._failed_checks.pop((chunk.job_id, chunk.range), None)
             return True
 
-    def park(self, chunk: Chunk) -> bool:
+    def park(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
+        parked_at = rules.required_parked_at(chunk)
         with self._lock:
             found = self._open_at(chunk, chunk.attempt)
             if found is None or found.parked:
                 return False
             reason = rules.truncate_reason(chunk.reason)
-            self._put(dataclasses.replace(found, parked=True, due_at=None, retry=None, reason=reason))
+            history = extended(found.history, entry)
+            parked = dataclasses.replace(
+                found, parked=True, parked_at=parked_at, due_at=None, retry=None, reason=reason, history=history
+            )
+            self._put(parked)
             job = self._jobs[chunk.job_id]
             self._jobs[job.job_id] = dataclasses.replace(job, times_parked=job.times_parked + 1)
             return True
@@ -211,7 +219,36 @@ class MemoryLedger:
         with self._lock:
             return [self.settle(end) for end in ends]
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
+    def add_history(self, job_id: str, rows: RowRange | None, entry: HistoryEntry) -> bool:
+        with self._lock:
+            job, chunk = self.job(job_id), None if rows is None else self.chunk(job_id, rows)
+            if rows is None:
+                return self._move(job and dataclasses.replace(job, history=extended(job.history, entry)))
+            if chunk is not None:
+                self._put(dataclasses.replace(chunk, history=extended(chunk.history, entry)))
+            return chunk is not None
+
+    def attention(self, limit: int) -> list[DueItem]:
+        with self._lock:
+            found = [
+                DueItem(chunk.job_id, chunk.range, chunk.parked_at)
+                for chunks in self._chunks.values()
+                for chunk in chunks.values()
+                if chunk.parked and chunk.parked_at is not None
+            ]
+            return sorted(found, key=lambda each: each.due_at)[:limit]
+
+    def chunks_of(self, wanted: Sequence[tuple[str, RowRange]]) -> list[Chunk]:
+        found = (self.chunk(job_id, rows) for job_id, rows in wanted)
+        return [chunk for chunk in found if chunk is not None]
+
+    def jobs_of(self, job_ids: Sequence[str]) -> list[Job]:
+        found = map(self.job, job_ids)
+        return [job for job in found if job is not None]
+
+    def split(
+        self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0, entry: HistoryEntry | None = None
+    ) -> SettleOutcome:
         splits.check_children(parent, left, right)
         with self._lock:
             found = self.chunk(parent.job_id, parent.range)
@@ -227,6 +264,8 @@ class MemoryLedger:
                         reason=rules.truncate_reason(parent.reason),
                         parked=False,
                         due_at=None,
+                        settled_at=parent.settled_at,
+                        history=extended(found.history, entry),
                     )
                 )
                 self._put(left)
@@ -261,9 +300,9 @@ class MemoryLedger:
         with self._lock:
             return self._move(rules.seal(self.job(job_id), rows_total))
 
-    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> bool:
         with self._lock:
-            return self._move(rules.close(self.job(job_id), outcome, reason))
+            return self._move(rules.close(self.job(job_id), outcome, reason, entry))
 
     def start_finishing(self, job_id: str, now: float) -> Job | None:
         with self._lock:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tailrace_core.jobs.description import JobDescription
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.due_items import DueItem
@@ -30,7 +31,8 @@ class Ledger(Protocol):
 
     Every method is atomic, and reads are consistent. Times are seconds since the epoch. All methods
     raise `TransientError` if the store does not answer, and `AccessDeniedError` if the caller lacks
-    permission. Reasons are kept up to `rules.REASON_CHARS` characters.
+    permission. Reasons are kept up to `rules.REASON_CHARS` characters. Where a method takes an
+    ``entry``, it is added to the history together with the change, or not at all.
     """
 
     def create_job(
@@ -94,7 +96,7 @@ class Ledger(Protocol):
         Needs ``due_at`` too: the item's retention counts from it.
         """
 
-    def begin_attempt(self, chunk: Chunk) -> bool:
+    def begin_attempt(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
         """Record the intent to invoke again: ``chunk.attempt`` follows the recorded attempt.
 
         Takes over ``tries``, ``due_at``, ``reason``, ``redrives``, ``attempts_before`` and
@@ -125,18 +127,39 @@ class Ledger(Protocol):
     def confirm_all(self, chunks: Sequence[Chunk]) -> list[bool]:
         """Confirm attempts of one job, each as `confirm` would; return the result of each."""
 
-    def postpone(self, chunk: Chunk) -> bool:
+    def postpone(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
         """Set ``due_at``, ``reason`` and ``retry`` of the current attempt.
 
         False if the chunk is not open at this attempt, or is parked: an operator decides then.
         """
 
-    def park(self, chunk: Chunk) -> bool:
-        """Park the chunk: its current attempt needs an operator, for ``reason``.
+    def park(self, chunk: Chunk, entry: HistoryEntry | None = None) -> bool:
+        """Park the chunk at ``parked_at``: its current attempt needs an operator, for ``reason``.
 
         It is not overdue any more, and no retry is queued; the job's deadline stands. False if the
         chunk is not open at this attempt, or is parked already.
+
+        Raises:
+            ValueError: it has no ``parked_at``.
         """
+
+    def attention(self, limit: int) -> list[DueItem]:
+        """List parked chunks, the longest parked first; ``due_at`` is the time of the parking.
+
+        They may have changed since: read them again (`chunks_of`).
+        """
+
+    def add_history(self, job_id: str, rows: RowRange | None, entry: HistoryEntry) -> bool:
+        """Add an entry to the history of a chunk, or of the job if ``rows`` is None.
+
+        In any state. False if there is no such chunk or job. Not for what another method records.
+        """
+
+    def chunks_of(self, wanted: Sequence[tuple[str, RowRange]]) -> list[Chunk]:
+        """Get many chunks by job id and range, in no order, without those that do not exist."""
+
+    def jobs_of(self, job_ids: Sequence[str]) -> list[Job]:
+        """Get many jobs, in no order, without those that do not exist."""
 
     def mark_answered(self, job_id: str, rows: RowRange) -> bool:
         """Record that an open chunk's part is written: `split` is refused from now on.
@@ -160,7 +183,9 @@ class Ledger(Protocol):
             ValueError: they are of several jobs, or cancellations among others.
         """
 
-    def split(self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0) -> SettleOutcome:
+    def split(
+        self, parent: Chunk, left: Chunk, right: Chunk, *, window: int = 0, entry: HistoryEntry | None = None
+    ) -> SettleOutcome:
         """Replace the open ``parent``, at its current attempt, by two open children that tile it.
 
         Spends one split of the job's budget; ``parent.reason`` is the reason. The left child takes
@@ -189,7 +214,7 @@ class Ledger(Protocol):
         total, is final without one, or has settled more rows already.
         """
 
-    def close(self, job_id: str, outcome: JobState, reason: str) -> bool:
+    def close(self, job_id: str, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> bool:
         """End a job early: results are refused from now on, open chunks can only be cancelled.
 
         ``outcome`` is one of ``EARLY_ENDS``. False if the job is closed, finishing or final.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tailrace_core.jobs.history import History, HistoryEntry, extended
 from tailrace_core.jobs.model import EARLY_ENDS, Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 
@@ -71,6 +72,14 @@ class Settlement:
     part_checksum: str | None = None
     part_bytes: int | None = None
     reason: str | None = None
+    received_at: float | None = None
+    completed_at: float | None = None
+    """The service's own times of the request that is settled, where it was answered."""
+    settled_at: float | None = None
+    history: History = ()
+    """The chunk's history as the caller read it."""
+    entry: HistoryEntry | None = None
+    """The entry to add to it."""
 
     def __post_init__(self) -> None:
         if self.waiting and self.state is not ChunkState.CANCELLED:
@@ -84,9 +93,10 @@ class Settlement:
             raise ValueError(f"{self.not_isolated} rows not isolated does not fit {self.rejected} rows {self.state}")
 
     @classmethod
-    def cancelled_of(cls, chunk: Chunk) -> Settlement:
+    def cancelled_of(cls, chunk: Chunk, now: float | None = None) -> Settlement:
         """Build the settlement of an open chunk whose job was closed."""
-        return cls(job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, waiting=chunk.waiting)
+        cancelled = ChunkState.CANCELLED
+        return cls(job_id=chunk.job_id, range=chunk.range, state=cancelled, waiting=chunk.waiting, settled_at=now)
 
     @property
     def scored(self) -> int:
@@ -138,6 +148,10 @@ def settle(job: Job | None, chunk: Chunk | None, end: Settlement) -> tuple[Settl
             part_checksum=end.part_checksum,
             part_bytes=end.part_bytes,
             reason=truncate_reason(end.reason) or chunk.reason,
+            received_at=end.received_at,
+            completed_at=end.completed_at,
+            settled_at=end.settled_at,
+            history=extended(chunk.history, end.entry),
             parked=False,
             due_at=None,
         ),
@@ -213,6 +227,13 @@ def required_due_at(chunk: Chunk) -> float:
     return chunk.due_at
 
 
+def required_parked_at(chunk: Chunk) -> float:
+    """Return the time of a chunk's parking; raise ValueError if it has none."""
+    if chunk.parked_at is None:
+        raise ValueError(f"a chunk is parked at some time: {chunk.job_id} {chunk.range.name}")
+    return chunk.parked_at
+
+
 def check_next(chunk: Chunk) -> None:
     """Raise ValueError for a first attempt: `open_chunk` or `claim` records it."""
     if chunk.attempt <= 1:
@@ -245,13 +266,18 @@ def all_rejected(chunk: Chunk) -> Chunk:
         input_checksum=chunk.input_checksum,
         part_checksum=chunk.part_checksum,
         part_bytes=chunk.part_bytes,
+        settled_at=chunk.settled_at,
     )
 
 
 def all_cancelled(chunk: Chunk) -> Chunk:
     """Return ``chunk``, whose range was never submitted, settled as cancelled."""
     return Chunk(
-        job_id=chunk.job_id, range=chunk.range, state=ChunkState.CANCELLED, reason=truncate_reason(chunk.reason)
+        job_id=chunk.job_id,
+        range=chunk.range,
+        state=ChunkState.CANCELLED,
+        reason=truncate_reason(chunk.reason),
+        settled_at=chunk.settled_at,
     )
 
 
@@ -274,13 +300,16 @@ def check_total(rows_total: int) -> None:
         raise ValueError(f"a job has 0 rows or more: {rows_total}")
 
 
-def close(job: Job | None, outcome: JobState, reason: str) -> Job | None:
+def close(job: Job | None, outcome: JobState, reason: str, entry: HistoryEntry | None = None) -> Job | None:
     """Return the job closed early; None if it is closed, finishing or final."""
     if outcome not in EARLY_ENDS:
         raise ValueError(f"a job is not closed early as {outcome}")
     if job is None or not job.state.accepts_results:
         return None
-    return dataclasses.replace(job, state=JobState.CLOSING, outcome=outcome, reason=truncate_reason(reason))
+    history = extended(job.history, entry)
+    return dataclasses.replace(
+        job, state=JobState.CLOSING, outcome=outcome, reason=truncate_reason(reason), history=history
+    )
 
 
 def start_finishing(job: Job | None, now: float) -> Job | None:

@@ -94,6 +94,9 @@ class SettlementSteps(WriteSteps):
         }
         sets = "SET #s = :to, rejected = :rej, parked = :np"
         optional = {
+            "received_at": end.received_at,
+            "completed_at": end.completed_at,
+            "settled_at": end.settled_at,
             "part_checksum": end.part_checksum,
             "part_bytes": end.part_bytes,
             "not_isolated": end.not_isolated or None,
@@ -104,7 +107,8 @@ class SettlementSteps(WriteSteps):
                 sets += f", {name} = :{name}"
                 values[f":{name}"] = value
         key = items.chunk_item_key(end.job_id, end.range)
-        return self._write(key, sets + " REMOVE due_shard, due_at", condition, values)
+        update, values = expressions.with_entry(sets + " REMOVE due_shard, due_at", values, end.history, end.entry)
+        return self._write(key, update, condition, values)
 
     def _job_write(self, ends: Sequence[Settlement]) -> dict[str, Any]:
         states = {f":j{index}": state for index, state in enumerate(ends[0].job_states)}

@@ -7,6 +7,7 @@ from typing import Any
 
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ConditionFailedError
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState
 from tailrace_core.ledger import expressions, items
 from tailrace_core.ledger.lookups import LookupSteps
@@ -62,10 +63,17 @@ class WriteSteps(LookupSteps):
         return [not each and next(rest) for each in failed]
 
     def _update_open(
-        self, chunk: Chunk, update: str, values: dict[str, Any], attempt: int | None = None, also: str = ""
+        self,
+        chunk: Chunk,
+        update: str,
+        values: dict[str, Any],
+        attempt: int | None = None,
+        also: str = "",
+        entry: HistoryEntry | None = None,
     ) -> Steps[bool]:
         """Change a chunk that is open at the given attempt; a waiting chunk is at none."""
         at = chunk.attempt if attempt is None else attempt
+        update, values = expressions.with_entry(update, values, chunk.history, entry)
         return (yield from self._update_one(self._write_open(chunk, update, values, at, also))) if at else False
 
     def _write_open(self, chunk: Chunk, update: str, values: dict[str, Any], at: int, also: str = "") -> dict[str, Any]:

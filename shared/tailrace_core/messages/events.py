@@ -170,6 +170,12 @@ class RetryDue(_Message):
     """Rows of the job that were scored when the chunk was held. If given, the attempt waits until
     more are scored, or until a probe is needed; see `tailrace_core.jobs.probing`."""
     reason: str
+    requested_by: str | None = None
+    """ARN of the person who asked for the attempt, as the sender states it."""
+    requested_at: float | None = None
+    """Time of the request, in seconds since the epoch."""
+    note: str | None = None
+    """The person's note."""
 
     @classmethod
     def of(
@@ -210,6 +216,12 @@ class DiscardDue(_Message):
     attempt: RequestedAttempt
     """Attempt at which the chunk was parked; the message is stale at any other."""
     reason: str
+    requested_by: str | None = None
+    """ARN of the person who gives the chunk up, as the sender states it."""
+    requested_at: float | None = None
+    """Time of the request, in seconds since the epoch."""
+    note: str | None = None
+    """The person's reason alone."""
 
     @property
     def range(self) -> RowRange:

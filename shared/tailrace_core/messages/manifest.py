@@ -28,6 +28,15 @@ class ManifestPart(BaseModel):
     size_bytes: int | None = None
     checksum: str | None = None
     reason: str | None = None
+    attempts: int | None = None
+    """Attempts of the chunk; those of the chunks that it was split from are not counted."""
+    invoked_at: float | None = None
+    """Times in seconds since the epoch: when the attempt was invoked that was last recorded, when
+    the service took the request and when it had the answer, by its own account, and when the rows
+    were settled."""
+    received_at: float | None = None
+    completed_at: float | None = None
+    settled_at: float | None = None
 
 
 class Manifest(BaseModel):
@@ -121,4 +130,9 @@ def manifest_part(chunk: Chunk) -> ManifestPart:
         size_bytes=chunk.part_bytes,
         checksum=chunk.part_checksum,
         reason=chunk.reason if chunk.state is not ChunkState.SCORED else None,
+        attempts=chunk.attempt if chunk.invoked_at is not None else None,
+        invoked_at=chunk.invoked_at,
+        received_at=chunk.received_at,
+        completed_at=chunk.completed_at,
+        settled_at=chunk.settled_at,
     )

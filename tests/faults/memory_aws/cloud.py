@@ -19,6 +19,7 @@ SUCCEEDED, FAILED, RETRIES, PARKED, RESULTS = "succeeded", "failed", "retries", 
 _VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0}
 """Visibility timeouts of template.yaml, in seconds."""
 _MAX_RECEIVES = {PARKED: 1000}
+CALLER = "arn:aws:iam::123456789012:user/caller"
 START = 1_800_000_000.0
 
 
@@ -86,7 +87,7 @@ class _Sts:
     """Stand-in for STS: it knows one caller."""
 
     def get_caller_identity(self) -> dict[str, str]:
-        return {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/producer", "UserId": "AIDA"}
+        return {"Account": "123456789012", "Arn": CALLER, "UserId": "AIDA"}
 
 
 class _Events:

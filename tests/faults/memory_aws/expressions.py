@@ -195,9 +195,15 @@ class _Reader:
 
     def _operand(self) -> Operand:
         token = self.take()
-        if token != "if_not_exists":
+        if token not in {"if_not_exists", "list_append"}:
             return _operand(token)
         self.take("(")
+        if token == "list_append":
+            first = self._operand()
+            self.take(",")
+            second = self._operand()
+            self.take(")")
+            return lambda scope: _joined(first(scope), second(scope))
         path = _operand(self.take())
         self.take(",")
         value = _operand(self.take())
@@ -212,6 +218,12 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
+
+
+def _joined(first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any]:
+    if first is None or second is None:
+        raise ExpressionError("list_append of what is not there")
+    return {"L": [*first["L"], *second["L"]]}
 
 
 def _path(scope: Scope, token: str) -> str:

@@ -170,7 +170,7 @@ def test_one_thing_that_fails_does_not_keep_the_rest_waiting(bench: Bench) -> No
 def test_a_job_past_its_deadline_expires_with_what_is_open(bench: Bench) -> None:
     scored, parked, waiting = (bench.add_chunk(row, [b"1"]) for row in range(3))
     bench.collect.handle(bench.answer(scored, b"1"))
-    bench.ledger.park(parked)
+    bench.ledger.park(dataclasses.replace(parked, parked_at=NOW))
     bench.ledger.seal(JOB_ID, 3)
 
     assert run(bench, later_s=86_400).get(Finding.EXPIRED) == 1

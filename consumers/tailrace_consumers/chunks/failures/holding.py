@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
+from tailrace_core.jobs.history import HistoryEvent
 from tailrace_core.jobs.model import Chunk, Job
 from tailrace_core.jobs.probing import HeldStep, held_step
 from tailrace_core.ledger.port import Ledger
@@ -47,7 +48,8 @@ class Holding:
         message = RetryDue.of(
             chunk, attempt=chunk.attempt + 1, tries=chunk.tries, reason=reason, held_since=job.answers
         )
-        self.scheduler.schedule(chunk, message, self.first_delay_s())
+        entry = self.scheduler.attempts.failure(chunk, HistoryEvent.FAILED, reason)
+        self.scheduler.schedule(chunk, message, self.first_delay_s(), entry)
 
     def resume(self, job: Job, chunk: Chunk) -> None:
         """Queue a held chunk's message once more; the ledger says since when it is held."""

@@ -8,6 +8,7 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, ParkedQueue
 from tailrace_core.jobs.advice import advise
 from tailrace_core.jobs.failures import FailureClass
+from tailrace_core.jobs.history import HistoryEntry, HistoryEvent
 from tailrace_core.jobs.model import Chunk, JobSettings, JobState, OnParked
 from tailrace_core.ledger.closing import close_job
 from tailrace_core.ledger.port import Ledger
@@ -51,7 +52,9 @@ class Parking:
             advice=advise(failure, reason),
         )
         self._queue.send(event)
-        self._ledger.park(dataclasses.replace(chunk, reason=reason))
+        now = self._clock()
+        entry = HistoryEntry(at=now, what=HistoryEvent.PARKED, attempt=chunk.attempt, failure=reason)
+        self._ledger.park(dataclasses.replace(chunk, reason=reason, parked_at=now), entry)
         return Outcome.PARKED
 
 

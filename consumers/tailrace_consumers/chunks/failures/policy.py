@@ -33,6 +33,7 @@ from tailrace_consumers.ports import Meter, ObjectStore
 from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass
+from tailrace_core.jobs.history import HistoryEvent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.jobs.probing import HeldStep, may_separate
 from tailrace_core.ledger.port import Ledger
@@ -150,7 +151,8 @@ class FailurePolicy:
         counted = POLICIES[failure.failure_class].counted
         delay_s = backoff_s(chunk.attempts_since_redrive, self.random_source, cap_s=MAX_DELAY_S)
         message = RetryDue.of(chunk, attempt=chunk.attempt + 1, tries=chunk.tries + counted, reason=failure.reason)
-        self.scheduler.schedule(chunk, message, delay_s)
+        entry = self.attempts.failure(chunk, HistoryEvent.FAILED, failure.reason)
+        self.scheduler.schedule(chunk, message, delay_s, entry)
         return Outcome.RETRYING
 
     def _probe(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
@@ -168,9 +170,13 @@ class FailurePolicy:
 
     def _isolate(self, job: Job, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome:
         if chunk.rows_sent == 1:
-            return self.rejection.reject(chunk, settings, failure.reason)
+            return self._reject(settings, chunk, failure)
         delivered = self._deliver_part(settings, chunk, failure)
         return delivered or self._split(job, settings, chunk, failure)
+
+    def _reject(self, settings: JobSettings, chunk: Chunk, failure: Failure, *, isolated: bool = True) -> Outcome:
+        entry = self.attempts.failure(chunk, HistoryEvent.REJECTED, failure.reason)
+        return self.rejection.reject(chunk, settings, failure.reason, isolated=isolated, entry=entry)
 
     def _deliver_part(self, settings: JobSettings, chunk: Chunk, failure: Failure) -> Outcome | None:
         """Settle an existing part.
@@ -181,7 +187,7 @@ class FailurePolicy:
         if part is None:
             return None
         if part.rejected == chunk.range.rows:
-            return self.rejection.reject(chunk, settings, failure.reason)
+            return self._reject(settings, chunk, failure)
         return self.settler.settle_part(chunk, settings, part)
 
     def _split(
@@ -212,14 +218,17 @@ class FailurePolicy:
     ) -> Outcome:
         for half in both:
             write_child(self.store, chunk.job_id, half)
-        parent = dataclasses.replace(chunk, reason=failure.reason)
+        parent = dataclasses.replace(chunk, reason=failure.reason, settled_at=self.attempts.now())
         left, right = (child_chunk(half, job, self.attempts) for half in both)
+        entry = self.attempts.failure(chunk, HistoryEvent.SPLIT, failure.reason)
         if probing:
             left, right = self._hold_rest(parent, left, right)
             # The rest keeps a place in the window, where it waits for the row and the row for it.
-            outcome, started = self.ledger.split(parent, left, right), [left, right]
+            outcome, started = self.ledger.split(parent, left, right, entry=entry), [left, right]
         else:
-            outcome, started = record_split(self.ledger, parent, left, right, job=job, window=settings.window)
+            outcome, started = record_split(
+                self.ledger, parent, left, right, job=job, window=settings.window, entry=entry
+            )
         match outcome:
             case SettleOutcome.SETTLED:
                 for each in started:
@@ -228,7 +237,7 @@ class FailurePolicy:
             case SettleOutcome.NO_BUDGET if probing:
                 return self._hold_or_park(self.ledger.job(job.job_id) or job, settings, chunk, failure)
             case SettleOutcome.NO_BUDGET:
-                return self.rejection.reject(chunk, settings, failure.reason, isolated=False)
+                return self._reject(settings, chunk, failure, isolated=False)
             case SettleOutcome.REFUSED:
                 return self.settler.cancel(chunk)
             case _:

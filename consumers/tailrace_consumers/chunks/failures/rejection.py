@@ -15,6 +15,7 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import read_rejects, write_rejects
 from tailrace_core.errors import NotFoundError
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.split_budget import not_isolated_reason
 from tailrace_core.objects import keys
@@ -29,9 +30,18 @@ class Rejection:
         self._settler = settler
 
     def reject(
-        self, chunk: Chunk, settings: JobSettings, reason: str, *, lost_input: bool = False, isolated: bool = True
+        self,
+        chunk: Chunk,
+        settings: JobSettings,
+        reason: str,
+        *,
+        lost_input: bool = False,
+        isolated: bool = True,
+        entry: HistoryEntry | None = None,
     ) -> Outcome:
         """Reject all rows of the chunk that were sent; ``lost_input`` as for `read_chunk_rows`.
+
+        ``entry`` is added to the chunk's history.
 
         ``isolated`` is False for rows that share the failure of a chunk that could not be split.
 
@@ -45,7 +55,7 @@ class Rejection:
             unknown = 0 if isolated else chunk.rows_sent
             part = part or self._parts.write(chunk, _blank_lines(rows), rejected=chunk.range.rows, not_isolated=unknown)
             self._record(rows, part, _stated(part, reason))
-        return self._settler.settle_part(chunk, settings, part, reason=_stated(part, reason))
+        return self._settler.settle_part(chunk, settings, part, reason=_stated(part, reason), entry=entry)
 
     def _record(self, rows: ChunkRows, part: Part, reason: str) -> None:
         if part.rejected == rows.chunk.range.rows:

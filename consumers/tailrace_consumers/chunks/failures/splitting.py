@@ -17,6 +17,7 @@ from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.objects.chunk_rows import ChunkRows
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import Reject, write_rejects
+from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, Job, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
@@ -104,7 +105,14 @@ def held_child(child: Chunk, parent: Chunk, attempts: Attempts, delay_s: float) 
 
 
 def record_split(
-    ledger: Ledger, parent: Chunk, left: Chunk, right: Chunk, *, job: Job, window: int
+    ledger: Ledger,
+    parent: Chunk,
+    left: Chunk,
+    right: Chunk,
+    *,
+    job: Job,
+    window: int,
+    entry: HistoryEntry | None = None,
 ) -> tuple[SettleOutcome, list[Chunk]]:
     """Record the split in the ledger; return the outcome, and the children to invoke.
 
@@ -114,7 +122,7 @@ def record_split(
     """
     waiting = dataclasses.replace(right, attempt=0, tries=0)
     if not 0 < window <= job.chunks_in_flight:
-        outcome = ledger.split(parent, left, right, window=window)
+        outcome = ledger.split(parent, left, right, window=window, entry=entry)
         if outcome is not SettleOutcome.NO_ROOM:
             return outcome, [left, right]
-    return ledger.split(parent, left, waiting, window=window), [left]
+    return ledger.split(parent, left, waiting, window=window, entry=entry), [left]

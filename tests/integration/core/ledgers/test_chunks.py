@@ -78,7 +78,7 @@ def test_confirming_records_where_the_answer_will_be(ledger: Ledger) -> None:
 def test_confirmed_together_each_attempt_has_its_own_outcome(ledger: Ledger) -> None:
     started(ledger, *(chunk_of(first, 10) for first in range(0, 550, 10)))
     assert ledger.begin_attempt(chunk_of(10, 10, attempt=2))
-    assert ledger.park(chunk_of(20, 10))
+    assert ledger.park(chunk_of(20, 10, parked_at=NOW))
     assert ledger.settle(scored(30, 10)) is SettleOutcome.SETTLED
     ledger.postpone(chunk_of(40, 10, retry=QueuedRetry(NOW + 12.5, 2), due_at=NOW + 900))
     firsts = [*range(0, 550, 10), 2_000]
@@ -136,7 +136,7 @@ def test_an_earlier_attempt_cannot_confirm_postpone_or_park(ledger: Ledger) -> N
     first = chunk_of(0, 10, reason="late")
     assert not ledger.confirm(first)
     assert not ledger.postpone(first)
-    assert not ledger.park(first)
+    assert not ledger.park(dataclasses.replace(first, parked_at=NOW))
     assert ledger.chunk(JOB, RowRange(0, 10)) == before
     assert known(ledger.job(JOB)).times_parked == 0
 
@@ -151,21 +151,21 @@ def test_postponing_moves_when_it_is_due(ledger: Ledger) -> None:
 
 def test_a_parked_chunk_is_parked_once_and_not_due_until_a_person_redrives_it(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    assert ledger.park(chunk_of(0, 10, reason="input missing"))
-    assert not ledger.park(chunk_of(0, 10))
+    assert ledger.park(chunk_of(0, 10, reason="input missing", parked_at=NOW))
+    assert not ledger.park(chunk_of(0, 10, parked_at=NOW))
     assert not ledger.postpone(chunk_of(0, 10))
     assert known(ledger.job(JOB)).times_parked == 1
     chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
     assert (chunk.parked, chunk.due_at, chunk.reason) == (True, None, "input missing")
     assert all(each.range is None for each in due(ledger, NOW + 1e6))
     assert ledger.begin_attempt(chunk_of(0, 10, attempt=2, redrives=1))
-    assert ledger.chunk(JOB, RowRange(0, 10)) == chunk_of(0, 10, attempt=2, redrives=1)
+    assert ledger.chunk(JOB, RowRange(0, 10)) == chunk_of(0, 10, attempt=2, redrives=1, parked_at=NOW)
     assert DueItem(JOB, RowRange(0, 10), NOW + 300) in due(ledger, NOW + 1e6)
 
 
 def test_a_confirmation_that_comes_after_the_parking_does_not_make_it_due(ledger: Ledger) -> None:
     started(ledger, chunk_of(0, 10))
-    ledger.park(chunk_of(0, 10, reason="access denied"))
+    ledger.park(chunk_of(0, 10, reason="access denied", parked_at=NOW))
     assert ledger.confirm(chunk_of(0, 10, output_location="s3://b/o", due_at=NOW + 10))
     chunk = known(ledger.chunk(JOB, RowRange(0, 10)))
     assert (chunk.output_location, chunk.due_at, chunk.parked) == ("s3://b/o", None, True)

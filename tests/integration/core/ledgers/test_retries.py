@@ -41,7 +41,7 @@ def test_no_retry_is_queued_once_the_attempt_begins_is_confirmed_or_is_parked(le
     assert ledger.confirm(chunk_of(0, 10, attempt=2, output_location="s3://b/o", retry=RETRY))
     assert known(ledger.chunk(JOB, ROWS)).retry is None
     ledger.postpone(chunk_of(0, 10, attempt=2, retry=RETRY))
-    assert ledger.park(chunk_of(0, 10, attempt=2))
+    assert ledger.park(chunk_of(0, 10, attempt=2, parked_at=NOW))
     assert known(ledger.chunk(JOB, ROWS)).retry is None
 
 

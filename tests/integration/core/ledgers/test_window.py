@@ -148,7 +148,8 @@ def test_a_chunk_that_waits_takes_no_attempt_no_answer_and_no_split(ledger: Ledg
     with pytest.raises(ValueError, match="waits"):
         ledger.split(chunk_of(0, 10), waiting(0, 4), chunk_of(4, 6))
     assert not ledger.begin_attempt(chunk_of(0, 10, attempt=2))
-    assert not any((ledger.confirm(waiting(0)), ledger.postpone(waiting(0)), ledger.park(waiting(0))))
+    parked = dataclasses.replace(waiting(0), parked_at=NOW)
+    assert not any((ledger.confirm(waiting(0)), ledger.postpone(waiting(0)), ledger.park(parked)))
     assert not ledger.mark_answered(JOB, RowRange(0, 10))
     assert ledger.settle(scored(0, 10)) is SettleOutcome.ALREADY
     assert known(ledger.chunk(JOB, RowRange(0, 10))).waiting

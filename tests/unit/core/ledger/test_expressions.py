@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import ConditionFailedError, ThrottledError
 from tailrace_core.jobs.description import JobDescription
+from tailrace_core.jobs.history import MAX_ENTRIES, HistoryEntry, HistoryEvent
 from tailrace_core.jobs.model import ChunkState, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.window import MAX_CLAIMED
@@ -25,7 +27,12 @@ from tests.unit.core.strategies import JOB
 
 STEPS = DynamoSteps("ledger")
 ROWS = RowRange(0, 10)
-PARENT = chunk_of(0, 10, reason="why")
+PARENT = chunk_of(0, 10, reason="why", parked_at=NOW, settled_at=NOW)
+ENTRY = HistoryEntry(at=NOW, what=HistoryEvent.FAILED, attempt=1, failure="500")
+FILLED = chunk_of(0, 10, attempt=2, history=(ENTRY,) * MAX_ENTRIES)
+TIMED = dataclasses.replace(
+    end_of(ROWS, ChunkState.SCORED), received_at=NOW, completed_at=NOW, settled_at=NOW, entry=ENTRY
+)
 STORED = items.job_item(new_job(state=JobState.FINISHING), 1)
 FULL = new_job(chunks_in_flight=18, chunks_waiting=2, waiting_from=0)
 WAITING = [items.chunk_item(waiting_chunk(row, 10), 1) for row in (0, 10)]
@@ -44,6 +51,7 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "create_job": lambda: STEPS.create_job(new_job(), SETTINGS, JobKey("k", "f")),
     "create_job with a description": lambda: STEPS.create_job(new_job(), SETTINGS, None, JobDescription(name="n")),
     "seal": lambda: STEPS.seal(JOB, 10),
+    "close with an entry": lambda: STEPS.close(JOB, JobState.CANCELLED, "why", ENTRY),
     "close": lambda: STEPS.close(JOB, JobState.CANCELLED, "why"),
     "start_finishing": lambda: STEPS.start_finishing(JOB, NOW),
     "finish": lambda: STEPS.finish(JOB),
@@ -64,10 +72,17 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
     "mark_answered": lambda: STEPS.mark_answered(JOB, ROWS),
     "mark_all_answered": lambda: STEPS.mark_all_answered([(JOB, ROWS), (JOB, RowRange(10, 5))]),
     "chunks_with_jobs": lambda: STEPS.chunks_with_jobs([(JOB, ROWS), (JOB, RowRange(10, 5))]),
+    "begin_attempt with a full history": lambda: STEPS.begin_attempt(FILLED, ENTRY),
+    "add_history": lambda: STEPS.add_history(JOB, ROWS, ENTRY),
+    "add_history of a job": lambda: STEPS.add_history(JOB, None, ENTRY),
+    "attention": lambda: STEPS.attention(10),
+    "chunks_of": lambda: STEPS.chunks_of([(JOB, ROWS)]),
+    "postpone with an entry": lambda: STEPS.postpone(PARENT, ENTRY),
     "postpone": lambda: STEPS.postpone(PARENT),
-    "park": lambda: STEPS.park(PARENT),
+    "park": lambda: STEPS.park(PARENT, ENTRY),
     "settle": lambda: STEPS.settle(end_of(ROWS, ChunkState.SCORED)),
     "settle at an attempt": lambda: STEPS.settle(end_of(ROWS, ChunkState.REJECTED, attempt=2)),
+    "settle with times and an entry": lambda: STEPS.settle(TIMED),
     "settle as cancelled": lambda: STEPS.settle(end_of(ROWS, ChunkState.CANCELLED)),
     "settle what waits": lambda: STEPS.settle(Settlement.cancelled_of(waiting_chunk(0, 10))),
     "settle_all": lambda: STEPS.settle_all(
@@ -77,12 +92,13 @@ ALL: dict[str, Callable[[], Steps[Any]]] = {
         [Settlement.cancelled_of(PARENT), Settlement.cancelled_of(waiting_chunk(10, 10))]
     ),
     "split": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6)),
+    "split with an entry": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6), entry=ENTRY),
     "split in a window": lambda: STEPS.split(PARENT, chunk_of(0, 4), chunk_of(4, 6), window=5),
     "split with a child that waits": lambda: STEPS.split(PARENT, chunk_of(0, 4), waiting_chunk(4, 6), window=5),
 }
 RESERVED = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
 WORDS = {"SET", "REMOVE", "ADD", "AND", "OR", "IN", "BETWEEN", "NOT"}
-FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
+FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists", "list_append"}
 
 
 def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
@@ -96,7 +112,8 @@ def calls_of(steps: Steps[Any], *, lost: bool) -> list[Call]:
         if call.operation == "get_item":
             return {"Item": STORED} if call.params["Key"]["item"] == {"S": "job"} else {}
         if call.operation == "batch_get_item":
-            return {"Responses": {"ledger": [STORED]}}
+            (key, *_) = call.params["RequestItems"]["ledger"]["Keys"]
+            return {"Responses": {"ledger": [STORED] if key["item"] == {"S": "job"} else []}}
         if call.params.get("Limit") == MAX_CLAIMED and "IndexName" not in call.params:
             return {"Items": WAITING}
         return (
@@ -169,6 +186,8 @@ def test_reads_are_consistent_unless_an_index_is_read(name: str) -> None:
 def test_values_are_typed_as_the_api_wants_them(name: str) -> None:
     def typed(value: dict[str, Any]) -> bool:
         ((kind, plain),) = value.items()
+        if kind == "L":
+            return all(map(typed, plain))
         return isinstance(plain, bool if kind == "BOOL" else str) and kind in {"S", "N", "BOOL"}
 
     for request in (each for call in calls_of(ALL[name](), lost=False) for each in requests_of(call)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -139,7 +140,8 @@ class Ledgers(RuleBasedStateMachine):
     @rule(data=st.data(), what=st.sampled_from(["confirm", "postpone", "park"]))
     def touch(self, data: st.DataObject, what: str) -> None:
         chunk = self.some(data)
-        getattr(self.ledger, what)(chunk_of(*_range(chunk), attempt=chunk.attempt, output_location="s3://b/o"))
+        known: dict[str, Any] = {"attempt": chunk.attempt, "output_location": "s3://b/o", "parked_at": NOW}
+        getattr(self.ledger, what)(chunk_of(*_range(chunk), **known))
 
     @rule(late=st.booleans())
     def claim(self, late: bool) -> None:  # noqa: FBT001 - hypothesis calls it by name

@@ -1,0 +1,48 @@
+"""Reasons as people read them: the container's own words first, and what makes two reasons alike.
+
+The ledger, the events and ``--json`` keep each reason whole; this is for display and grouping.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_CAUSE_CHARS = 120
+
+# Patterns are compiled on first use: most commands show no reason.
+_FRAME = (
+    r"(?:\w*Error: )?Received (?:client|server) error \((?P<status>[0-9]{1,3})\) from (?P<source>[\w.-]+?)\.?"
+    r"(?: with message (?P<quoted>\"(?:[^\"]|\"(?! ?\.? ?See ))*\"))?\.?"
+    r"(?: ?See (?:the SageMaker Endpoint logs|https?://)[^\n]*?for more information\.?)?"
+    r"(?:\s+(?P<detail>.+))?"
+)
+_OURS = r"(?:redriven \([0-9]+\)(?:: .*?)?|discarded: .*?); parked for: "
+_VARIABLE = r"""(?P<status>\([0-9]{3}\))|"[^"]*"|'[^']*'|`[^`]*`|\b[a-z0-9]+://\S+|\barn:\S+|\b[0-9][\w.:+-]*"""
+
+
+def lead(reason: str) -> str:
+    """Return the reason with the container's own words first and the service's frame behind them.
+
+    ``ClientError: Received client error (400) from model. See … could not convert 'x'`` becomes
+    ``could not convert 'x' (client error 400 from model)``. A reason without such words is returned
+    as it is. What a redrive or a discard put before the reason is left out.
+    """
+    text = re.sub(_OURS, "", " ".join(reason.split()), count=1)
+    found = re.fullmatch(_FRAME, text, re.IGNORECASE)
+    if found is None:
+        return text
+    words = (found["detail"] or (found["quoted"] or "").strip('"')).strip()
+    kind = "server" if found["status"].startswith("5") or found["status"] == "0" else "client"
+    return f"{words} ({kind} error {found['status']} from {found['source']})" if words else text
+
+
+def cause_of(reason: str) -> str:
+    """Return what a reason has in common with others of the same cause, in at most 120 characters.
+
+    Numbers, quoted values and addresses are replaced by ``…``; the status of an answer stays.
+    """
+    masked = re.sub(
+        _VARIABLE, lambda match: match["status"] or "…", lead(reason[:4_096]), flags=re.IGNORECASE | re.VERBOSE
+    )
+    line = " ".join(masked.split())
+    return line if len(line) <= MAX_CAUSE_CHARS else f"{line[: MAX_CAUSE_CHARS - 1]}…"
