@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from tailrace.aws.stack_names import STACK_VARIABLE
+from tailrace.cli import declarations as typer
 
 
 def text(value: str | None) -> str | None:

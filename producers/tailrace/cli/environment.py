@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, Protocol, TextIO, cast
 
-import typer
-
+from tailrace.cli.declarations import Exit
 from tailrace.cli.exit_codes import of_error
 from tailrace.cli.hints import complete
 from tailrace.cli.printable import TerminalWriter, printable, printable_json, printable_lines
@@ -174,7 +173,11 @@ class Environment:
         return cast("IO[bytes]", TerminalWriter(self.stdout, printable_json if json else printable_lines))
 
 
-def of(context: typer.Context) -> Environment:
+class _Holder(Protocol):
+    obj: Any
+
+
+def of(context: _Holder) -> Environment:
     """Return the environment that the command runs in."""
     environment: Environment = context.obj
     return environment
@@ -190,7 +193,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except (TailraceError, KeyboardInterrupt, OSError) as exc:
             _explain(of(context), exc, debug=bool(kwargs.get("debug")))
-            raise typer.Exit(of_error(exc)) from exc
+            raise Exit(of_error(exc)) from exc
 
     return run
 

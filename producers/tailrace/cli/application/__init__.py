@@ -28,16 +28,17 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
 
     The version and the list of commands are written without importing Typer or a command.
     """
-    if _COMPLETION not in os.environ:
+    completing = _COMPLETION in os.environ
+    if not completing:
         if not arguments:
             return _print(_list_of_commands()) or _USAGE
         if arguments[0] == "--version":
             return _print(f"tailrace {__version__}\n")
         if arguments[0] in {"-h", "--help"}:
             return _print(_list_of_commands())
-    from tailrace.cli.application.typer_commands import run_command  # noqa: PLC0415 - slow to import
+    from tailrace.cli.application.running import run_command  # noqa: PLC0415 - imports what all commands need
 
-    return run_command(arguments, environment)
+    return run_command(arguments, environment, completing=completing)
 
 
 def _list_of_commands() -> str:

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from inspect import Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tailrace.cli import declarations
 from tailrace.cli.application import plugins
+from tailrace.cli.application.running import imported
 from tailrace.cli.commands.registry import COMMANDS
-from tailrace.cli.environment import Environment, error_text
-from tailrace.cli.exit_codes import ExitCode, of_error
+from tailrace.cli.exit_codes import ExitCode
 from tailrace.cli.printable import printable
-from tailrace.cli.termination import signals_raise
 from tailrace.cli.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from tailrace.cli.environment import Environment
+
 # Typer has no public name for click's ClickException, which all usage errors are.
 _USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.mro()[2])
 
 
-def run_command(arguments: Sequence[str], environment: Environment | None) -> int:
-    """Run the command that the arguments name; return the exit code."""
-    environment = environment or Environment()
+def run_typer(arguments: Sequence[str], environment: Environment) -> int:
+    """Have Typer run the command that the arguments name; return the exit code."""
     try:
-        with signals_raise():
-            # Not standalone: a usage error may repeat an argument, which is not printable as it is.
-            code = build().main(list(arguments), prog_name="tailrace", obj=environment, standalone_mode=False)
+        # Not standalone: a usage error may repeat an argument, which is not printable as it is.
+        code = build().main(list(arguments), prog_name="tailrace", obj=environment, standalone_mode=False)
     except _USAGE_ERROR as exc:
         return _explain_usage(exc)
     except typer.Abort:
-        return ExitCode.ERROR
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else ExitCode.ERROR
-    except KeyboardInterrupt as exc:
-        return of_error(exc)
-    except OSError as exc:
-        # Raised outside of the guarded commands: the help text could not be written, for instance.
-        environment.say(f"tailrace: {printable(error_text(exc))}")
         return ExitCode.ERROR
     return code if isinstance(code, int) else ExitCode.OK
 
@@ -98,20 +91,75 @@ def build() -> TyperGroup:
 def load(name: str) -> Any:
     """Import a command, or a group of commands, of the registry."""
     listed = COMMANDS[name]
-    found = getattr(import_module(f"tailrace.cli.commands.{listed.module}"), listed.name)
-    return _of_typer(found(), name) if listed.is_group else _of_function(found, name)
+    found = imported(listed)
+    return _of_typer(found(), name) if listed.is_group else typer_command(found, name)
 
 
 def _of_typer(app: typer.Typer, name: str) -> Any:
+    _translate(app)
     parent = typer.Typer(add_completion=False)
     parent.add_typer(app, name=name)
     return cast("TyperGroup", typer.main.get_command(parent)).commands[name]
 
 
-def _of_function(function: Callable[..., None], name: str, **settings: Any) -> Any:
+def _translate(app: typer.Typer) -> None:
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = _translated(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _translate(group.typer_instance)
+
+
+def typer_command(function: Callable[..., None], name: str, **settings: Any) -> Any:
+    """Return a command as Typer has it, with the declarations that it reads."""
     app = typer.Typer(add_completion=False)
-    app.command(name, **settings)(function)
+    app.command(name, **settings)(_translated(function))
     return typer.main.get_command(app)
+
+
+def _translated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with Typer's declarations in place of ours."""
+    hints = {name: _annotation(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    parameters = [each.replace(annotation=hints[each.name]) for each in signature(function).parameters.values()]
+    vars(call).pop("__wrapped__")
+    vars(call)["__signature__"] = Signature(parameters)
+    call.__annotations__ = hints
+    return call
+
+
+def _annotation(hint: Any) -> Any:
+    if hint is declarations.Context:
+        return typer.Context
+    if get_origin(hint) is not Annotated:
+        return hint
+    kind, *declared = get_args(hint)
+    return Annotated[(kind, *map(_declaration, declared))]
+
+
+def _declaration(declared: Any) -> Any:
+    if not isinstance(declared, declarations.Argument):
+        return declared
+    settings = dict(declared.settings)
+    if "callback" in settings:
+        settings["callback"] = _callback(settings["callback"])
+    made: Callable[..., Any] = typer.Option if isinstance(declared, declarations.Option) else typer.Argument
+    return made(*declared.names, **settings)
+
+
+def _callback(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except declarations.BadParameter as exc:
+            raise typer.BadParameter(str(exc)) from exc
+
+    return checked
 
 
 def _named(name: str, help_line: str) -> Any:
@@ -138,7 +186,7 @@ def _refusal(name: str, reason: str, code: ExitCode) -> Any:
         raise typer.Exit(code)
 
     settings = {"ignore_unknown_options": True, "help_option_names": []}
-    return _of_function(explain, name, hidden=True, context_settings=settings)
+    return typer_command(explain, name, hidden=True, context_settings=settings)
 
 
 def _root(

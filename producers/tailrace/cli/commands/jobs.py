@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tailrace.cli import arguments, exit_codes
+from tailrace.cli import declarations as typer
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.progress_lines import reporting

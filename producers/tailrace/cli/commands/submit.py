@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import typer
-
 from tailrace.cli import arguments, exit_codes
+from tailrace.cli import declarations as typer
 from tailrace.cli.commands import submit_options
 from tailrace.cli.commands.follow_up import FollowUp, next_commands, summary
 from tailrace.cli.environment import Target, guarded, of

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from tailrace import options
 from tailrace.cli import arguments
+from tailrace.cli import declarations as typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs import model

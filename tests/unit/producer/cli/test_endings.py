@@ -98,7 +98,7 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 def test_an_interruption_while_modules_are_imported_is_one_line_and_a_code(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
     found = subprocess.run(
-        [sys.executable, "-c", "from tailrace.cli import main; main()", "jobs"],
+        [sys.executable, "-c", "from tailrace.cli import main; main()", "parked"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
