@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import Any, cast
+from collections.abc import Sequence
 
 from tailrace.cli.application.parsing import UnknownError, parse
-from tailrace.cli.commands.registry import COMMANDS, Listed
+from tailrace.cli.commands.registry import COMMANDS
 from tailrace.cli.declarations import Context, Exit
 from tailrace.cli.environment import Environment, error_text
 from tailrace.cli.exit_codes import ExitCode, of_error
@@ -35,15 +33,10 @@ def run_command(arguments: Sequence[str], environment: Environment | None, *, co
         return ExitCode.ERROR
 
 
-def imported(listed: Listed) -> Callable[..., Any]:
-    """Import a command's function, or the function that builds a group."""
-    return cast("Callable[..., Any]", getattr(import_module(f"tailrace.cli.commands.{listed.module}"), listed.name))
-
-
 def _run(arguments: Sequence[str], environment: Environment, *, completing: bool) -> int:
     listed = COMMANDS.get(arguments[0]) if arguments else None
     if listed is not None and not listed.is_group and not completing:
-        command = imported(listed)
+        command = listed.imported()
         try:
             values = parse(command, arguments[1:])
         except UnknownError:

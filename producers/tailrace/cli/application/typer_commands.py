@@ -13,7 +13,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from tailrace.cli import declarations
 from tailrace.cli.application import plugins
-from tailrace.cli.application.running import imported
 from tailrace.cli.commands.registry import COMMANDS
 from tailrace.cli.exit_codes import ExitCode
 from tailrace.cli.printable import printable
@@ -91,7 +90,7 @@ def build() -> TyperGroup:
 def load(name: str) -> Any:
     """Import a command, or a group of commands, of the registry."""
     listed = COMMANDS[name]
-    found = imported(listed)
+    found = listed.imported()
     return _of_typer(found(), name) if listed.is_group else typer_command(found, name)
 
 

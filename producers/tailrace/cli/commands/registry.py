@@ -7,7 +7,8 @@ lines of this table; a test holds them to the commands' own docstrings.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 
 class Listed(NamedTuple):
@@ -21,6 +22,10 @@ class Listed(NamedTuple):
     help: str
     """First paragraph of the command's docstring, or the group's help."""
     is_group: bool = False
+
+    def imported(self) -> Any:
+        """Import the command's module and return the function."""
+        return getattr(import_module(f"tailrace.cli.commands.{self.module}"), self.name)
 
 
 COMMANDS = {

@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tailrace.cli.application.parsing import UnknownError, parse
-from tailrace.cli.application.running import imported
 from tailrace.cli.application.typer_commands import typer_command
 from tailrace.cli.commands.registry import COMMANDS
 
@@ -57,7 +56,7 @@ def of_typer(command: Callable[..., Any], words: list[str]) -> dict[str, Any] | 
 @example("jobs", ["--state", "running", "--state", "failed", "--limit", "3"])
 @example("cancel", ["--", "-JOB"])
 def test_what_is_parsed_here_is_what_typer_parses(name: str, words: list[str]) -> None:
-    command = imported(COMMANDS[name])
+    command = COMMANDS[name].imported()
     try:
         parsed = parse(command, words)
     except UnknownError:
@@ -79,13 +78,13 @@ def test_what_is_parsed_here_is_what_typer_parses(name: str, words: list[str]) -
 )
 def test_ordinary_lines_need_no_typer(line: str) -> None:
     name, *words = line.split()
-    command = imported(COMMANDS[name])
+    command = COMMANDS[name].imported()
     assert parse(command, words) == of_typer(command, words)
 
 
 def test_the_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILRACE_STACK", "named")
-    command = imported(COMMANDS["status"])
+    command = COMMANDS["status"].imported()
     for words, stack in ((["JOB"], "named"), (["JOB", "--stack", "other"], "other")):
         assert parse(command, words)["stack"] == stack
         assert parse(command, words) == of_typer(command, words)
