@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -56,6 +57,11 @@ class Aioboto3Connection:
         if isinstance(call, BodyCall):
             return await self._whole(call)
         return await (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
+
+    def executor_for_threads(self) -> Callable[[Call], Any]:
+        """Return a function that makes a call from another thread; see `opener_for_threads`."""
+        loop = asyncio.get_running_loop()
+        return lambda call: asyncio.run_coroutine_threadsafe(self.execute(call), loop).result()
 
     def opener_for_threads(self) -> OpenObject:
         """Return a function that opens an object of S3 for streaming from another thread.

@@ -62,14 +62,14 @@ class AsyncJob(JobHandle):
         progress: ShowProgress = None,
     ) -> pd.DataFrame:
         """See `Job.to_pandas`. A temporary file holds the result meanwhile."""
-        from tailrace.download.tables import read_pandas  # noqa: PLC0415 - needed for tables only
+        from tailrace.download.tables.reading import read_pandas  # noqa: PLC0415 - needed for tables only
 
         types = await self._client.column_types(self.id)
         return await self._read(lambda file: read_pandas(file, types, dtype), timeout_s, progress)
 
     async def to_arrow(self, *, timeout_s: float | None = None, progress: ShowProgress = None) -> pa.Table:
         """See `Job.to_arrow`. A temporary file holds the result meanwhile."""
-        from tailrace.download.tables import read_arrow  # noqa: PLC0415 - needed for tables only
+        from tailrace.download.tables.reading import read_arrow  # noqa: PLC0415 - needed for tables only
 
         types = await self._client.column_types(self.id)
         return await self._read(lambda file: read_arrow(file, types), timeout_s, progress)

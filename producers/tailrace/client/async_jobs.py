@@ -16,13 +16,14 @@ from tailrace.client.job_steps import HistoryRecord, JobSteps
 from tailrace.client.sync_jobs import open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
-from tailrace.download.column_types import ColumnTypes
 from tailrace.download.counts import Download
 from tailrace.download.input_guard import refuse_input, replaces_file
+from tailrace.download.object_upload import S3Target
 from tailrace.download.parts import PartVerifier, Slice, header_line, require_delivered
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, whole
-from tailrace.download.result_writer import open_result
+from tailrace.download.result_writer import ResultOptions, open_result
+from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.file_thread import FileThread
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
@@ -30,6 +31,7 @@ from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
 from tailrace.progress_display.showing import showing
 from tailrace.sources.names import Names
+from tailrace.sources.origins import is_address
 from tailrace.sources.source import Source
 from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -179,18 +181,34 @@ class AsyncSubmittedJobs:
         """See `Tailrace.download`. When it is cancelled, no file is left behind."""
         self._require_entered()
         async with FileThread() as files:
+            if safe_csv:
+                targets.require_csv(target)
+            s3 = self._s3_target(target, clobber=clobber)
             if isinstance(target, (str, os.PathLike)):
                 await files.run(lambda: targets.check(target, clobber=clobber))
                 if not replace_input and await files.run(replaces_file, target):
-                    await files.run(refuse_input, target, await self.settings(job_id))
+                    settings, opener = await self.settings(job_id), self._connection.opener_for_threads()
+                    await files.run(lambda: refuse_input(target, settings, s3=opener))
+            columns = await self.column_types(job_id) if targets.is_parquet(target) else None
             manifest = await self._run((await self._jobs()).result(job_id))
             slices = await self._slices(parts.slices(manifest))
+            written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
             with showing(on_progress or progress) as report:
-                result = files.open(lambda: open_result(target, manifest, safe_csv=safe_csv, on_progress=report))
+                result = files.open(lambda: open_result(target, manifest, written, report))
                 async with result as writer, aclosing(slices):
                     async for piece, data in slices:
                         await files.run(writer.write, piece, data)
             return writer.counts(targets.shown(target))
+
+    async def check_target(
+        self, target: str | os.PathLike[str], *, sources: Iterable[str] = (), clobber: bool = True
+    ) -> None:
+        """See `Tailrace.check_target`."""
+        self._require_entered()
+        async with FileThread() as files:
+            await files.run(lambda: targets.check(target, sources=sources, clobber=clobber))
+            if (s3 := self._s3_target(target, clobber=clobber)) is not None:
+                await files.run(s3.check)
 
     async def result(self, job_id: str) -> AsyncGenerator[bytes, None]:
         """Yield a completed job's result in blocks of bytes; see `Job.result`.
@@ -236,6 +254,11 @@ class AsyncSubmittedJobs:
 
     async def _jobs(self) -> JobSteps:
         return JobSteps(await self.stack(), now=self._now)
+
+    def _s3_target(self, target: object, *, clobber: bool) -> S3Target | None:
+        if not is_address(target):
+            return None
+        return S3Target(str(target), self._connection.executor_for_threads(), clobber)
 
     async def _slices(self, pieces: Iterable[Slice]) -> AsyncGenerator[tuple[Slice, bytes], None]:
         bucket = (await self.stack()).bucket

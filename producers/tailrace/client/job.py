@@ -131,7 +131,7 @@ class Job(JobHandle):
         Raises:
             InputError: the job has no whole result, or pandas is not installed.
         """
-        from tailrace.download.tables import read_pandas  # noqa: PLC0415 - needed for tables only
+        from tailrace.download.tables.reading import read_pandas  # noqa: PLC0415 - needed for tables only
 
         with self.result(timeout_s=timeout_s, progress=progress) as file:
             return read_pandas(file, self._client.column_types(self.id), dtype)
@@ -144,7 +144,7 @@ class Job(JobHandle):
         Raises:
             InputError: the job has no whole result, or pyarrow is not installed.
         """
-        from tailrace.download.tables import read_arrow  # noqa: PLC0415 - needed for tables only
+        from tailrace.download.tables.reading import read_arrow  # noqa: PLC0415 - needed for tables only
 
         with self.result(timeout_s=timeout_s, progress=progress) as file:
             return read_arrow(file, self._client.column_types(self.id))

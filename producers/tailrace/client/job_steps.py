@@ -17,9 +17,9 @@ from tailrace_core.objects import keys
 # What single methods need is imported there: `status` starts in half of the time.
 if TYPE_CHECKING:
     from tailrace.aws.stacks import Stack
-    from tailrace.download.column_types import ColumnTypes
     from tailrace.download.rejects_summary.summary import RejectsSummary
     from tailrace.download.source_records import SubmittedRange
+    from tailrace.download.tables.column_types import ColumnTypes
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace_core.aws.calls import Call, Steps
@@ -138,7 +138,7 @@ class JobSteps:
 
     def column_types(self, job_id: str) -> Steps[ColumnTypes]:
         """Read the types of the result's columns."""
-        from tailrace.download.column_types import column_types
+        from tailrace.download.tables.column_types import column_types
 
         settings = yield from self.settings(job_id)
         shape = None if settings.output_type else (yield from self._ledger.note(job_id, SHAPE_NOTE))

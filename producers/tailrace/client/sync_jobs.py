@@ -15,6 +15,7 @@ from tailrace.client.job_steps import JobSteps
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress
 from tailrace.progress_display.showing import showing
+from tailrace.sources.origins import is_address
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import TailraceError, TimedOutError
 
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
     from tailrace.aws.connections import AwsConnection
     from tailrace.client.job_steps import HistoryRecord
-    from tailrace.download.column_types import ColumnTypes
     from tailrace.download.counts import Download
+    from tailrace.download.object_upload import S3Target
     from tailrace.download.parts import Slice
     from tailrace.download.rejects_summary.summary import RejectsSummary
     from tailrace.download.result_stream import Part
     from tailrace.download.source_records import SourceRecords, SubmittedRange
+    from tailrace.download.tables.column_types import ColumnTypes
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.progress import OnProgress, ShowProgress
@@ -200,10 +202,11 @@ class SubmittedJobs:
     ) -> Download:
         """Write a completed job's result, rows in the input's order; return its counts.
 
-        A file appears whole or not at all; a name that ends in ``.gz`` is compressed; ``-`` is
-        standard output. With ``safe_csv`` it is for a spreadsheet: see
-        `tailrace.download.safe_csv`. An existing file that has the columns of the job's input is
-        refused, as it may be that input; with ``replace_input`` it is replaced. Without
+        A file, or an object of S3 (``s3://bucket/key``), appears whole or not at all. A name that
+        ends in ``.gz`` or ``.zst`` is compressed; one in ``.parquet`` is Parquet, its columns typed
+        as by `column_types`. ``-`` is standard output. With ``safe_csv`` it is for a spreadsheet:
+        see `tailrace.download.safe_csv`. An existing file that has the columns of the job's input
+        is refused, as it may be that input; with ``replace_input`` it is replaced. Without
         ``clobber`` nothing that exists is replaced. ``progress`` is that of `wait`.
 
         Raises:
@@ -212,18 +215,39 @@ class SubmittedJobs:
         """
         from tailrace.download import parts, targets
         from tailrace.download.input_guard import refuse_input, replaces_file
-        from tailrace.download.result_writer import open_result
+        from tailrace.download.result_writer import ResultOptions, open_result
 
+        if safe_csv:
+            targets.require_csv(target)
+        s3 = self._s3_target(target, clobber=clobber)
         if isinstance(target, (str, os.PathLike)):
             targets.check(target, clobber=clobber)
             if not replace_input and replaces_file(target):
-                refuse_input(target, self.settings(job_id))
+                refuse_input(target, self.settings(job_id), s3=self._connection.open_object)
+        columns = self.column_types(job_id) if targets.is_parquet(target) else None
         manifest = self._run(self._jobs.result(job_id))
+        written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
         with showing(on_progress or progress) as report:
-            with open_result(target, manifest, safe_csv=safe_csv, on_progress=report) as writer:
+            with open_result(target, manifest, written, report) as writer:
                 for piece, data in self._slices(parts.slices(manifest)):
                     writer.write(piece, data)
             return writer.counts(targets.shown(target))
+
+    def check_target(
+        self, target: str | os.PathLike[str], *, sources: Iterable[str] = (), clobber: bool = True
+    ) -> None:
+        """Refuse a target that a download could not be written to. Leaves nothing behind.
+
+        Raises:
+            InputError: see `tailrace.download.targets.check`; for an address of S3, there is no
+                such bucket, or without ``clobber`` the object exists.
+            AccessDeniedError: the bucket may not be written to.
+        """
+        from tailrace.download import targets
+
+        targets.check(target, sources=sources, clobber=clobber)
+        if (s3 := self._s3_target(target, clobber=clobber)) is not None:
+            s3.check()
 
     def result(self, job_id: str) -> io.BufferedReader:
         """Return a completed job's result as a binary file to read from once; see `Job.result`."""
@@ -289,6 +313,13 @@ class SubmittedJobs:
     @functools.cached_property
     def _jobs(self) -> JobSteps:
         return JobSteps(self.stack, now=self._now)
+
+    def _s3_target(self, target: object, *, clobber: bool) -> S3Target | None:
+        if not is_address(target):
+            return None
+        from tailrace.download.object_upload import S3Target
+
+        return S3Target(str(target), self._execute, clobber)
 
     def _slices(self, pieces: Iterable[Slice]) -> Generator[tuple[Slice, bytes], None, None]:
         from tailrace.download.prefetch import prefetch

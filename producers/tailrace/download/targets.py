@@ -1,12 +1,14 @@
-"""Targets of a download: a file, written whole or not at all, or standard output.
+"""Targets of a download: a file or an object of S3, whole or not at all, or standard output.
 
-A file is compressed if its name ends in ``.gz``.
+The end of the name says how it is written: ``.gz`` and ``.zst`` compressed, ``.parquet`` as
+Parquet, all others as plain CSV.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
 import stat
 import sys
@@ -14,14 +16,21 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from tailrace.download.object_upload import S3Target
+from tailrace.download.tables.extras import extra_module
+from tailrace.sources.origins import is_address
 from tailrace_core.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 STDOUT = "-"
 _GZIP, _ZSTD = ".gz", ".zst"
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
-_OTHER_FORMATS = frozenset({".parquet", ".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods"})
+_PARQUET = ".parquet"
+_OTHER_FORMATS = frozenset({".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods"})
 _OTHER_COMPRESSIONS = frozenset({".bz2", ".xz", ".lzma", ".lz4", ".br", ".zip", ".7z", ".rar", ".z"})
 
 
@@ -30,29 +39,71 @@ def shown(target: str | os.PathLike[str] | IO[bytes]) -> str | None:
     return os.fspath(target) if isinstance(target, (str, os.PathLike)) and target != STDOUT else None
 
 
+def is_parquet(target: str | os.PathLike[str] | IO[bytes]) -> bool:
+    """Tell whether the target is written as Parquet."""
+    return isinstance(target, (str, os.PathLike)) and Path(target).suffix.lower() == _PARQUET
+
+
+def require_csv(target: str | os.PathLike[str] | IO[bytes]) -> None:
+    """Refuse a target that is no CSV, for what only CSV needs.
+
+    Raises:
+        InputError: it is Parquet.
+    """
+    if is_parquet(target):
+        raise InputError(f"{target} is Parquet, whose cells no spreadsheet evaluates: leave out safe_csv (--safe-csv)")
+
+
+class CountingFile(io.RawIOBase):
+    """Counts the bytes that are written to a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size_bytes = 0
+
+    def writable(self) -> bool:
+        """Return true."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self.size_bytes
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of the bytes."""
+        self._file.write(data)
+        size = memoryview(data).nbytes
+        self.size_bytes += size
+        return size
+
+
 @contextmanager
-def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+def open_target(
+    target: str | os.PathLike[str] | IO[bytes], *, s3: S3Target | None = None, counted: list[CountingFile] | None = None
+) -> Iterator[IO[bytes]]:
     """Yield a stream to write to.
 
-    A file gets its name when the block ends, and is removed when the block raises.
+    A file gets its name when the block ends, and is removed when the block raises; an object of S3
+    appears when the block ends.
 
     An existing target that is no regular file (a device, a FIFO) is written directly and stays what
     it is; opening a FIFO waits for its reader. A symbolic link is followed: the file that it leads
     to is written.
 
+    Args:
+        target: the file, its name, or an address of S3.
+        s3: writes to the address.
+        counted: gets the file that counts what is written, after compression.
+
     Raises:
         InputError: the folder does not exist or cannot be written.
     """
-    if not isinstance(target, (str, os.PathLike)):
-        yield target
-        return
-    if target == STDOUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(os.path.realpath(target))
-    with _device(path) if _is_device(path) else _temporary(path) as file:
-        suffix = Path(target).suffix.lower()
+    with _opened(target, s3) as raw:
+        file = raw
+        if counted is not None:
+            counted.append(CountingFile(raw))
+            file = cast("IO[bytes]", counted[-1])
+        suffix = Path(target).suffix.lower() if isinstance(target, (str, os.PathLike)) else ""
         if suffix == _GZIP:
             # Without a name and a time in the header the same result gives the same bytes.
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressed:
@@ -64,16 +115,44 @@ def open_target(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes
             yield file
 
 
+@contextmanager
+def _opened(target: str | os.PathLike[str] | IO[bytes], s3: S3Target | None) -> Iterator[IO[bytes]]:
+    if not isinstance(target, (str, os.PathLike)):
+        yield target
+        return
+    if target == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if is_address(target):
+        if s3 is None:
+            raise InputError(f"{target} cannot be written here: name a file")
+        with s3.open() as upload:
+            yield cast("IO[bytes]", upload)
+        return
+    path = Path(os.path.realpath(target))
+    with _device(path) if _is_device(path) else _temporary(path) as file:
+        yield file
+
+
 def check(
-    target: str | os.PathLike[str], *, sources: Iterable[str] = (), clobber: bool = True, json: bool = False
+    target: str | os.PathLike[str],
+    *,
+    sources: Iterable[str] = (),
+    clobber: bool = True,
+    json: bool = False,
+    result: bool = True,
 ) -> None:
     """Refuse early a target that could not be written in the end. Leaves nothing behind.
 
+    An address of S3 is checked by its form; see `tailrace.download.object_upload.S3Target.check`.
+
     Args:
         target: the file to write; ``-`` is standard output.
-        sources: local files that the result must not replace.
+        sources: files and addresses that the result must not replace.
         clobber: whether an existing file may be replaced.
         json: whether JSON is written, so that the name may say so.
+        result: whether a result is written: only that may be Parquet, or an object of S3.
 
     Raises:
         InputError: the target is a directory, is one of the sources, exists although it must not,
@@ -82,7 +161,13 @@ def check(
     """
     if target == STDOUT:
         return
+    if not result and (is_address(target) or is_parquet(target)):
+        raise InputError(f"{target}: only results are written to S3 and as Parquet; name a file in .csv, .gz or .zst")
     _require_written_format(Path(target), json=json)
+    if is_address(target):
+        if target in set(sources):
+            raise InputError(f"the output {target} is the input, which it would replace: name another object")
+        return
     _require_other_file(Path(target), sources)
     if not clobber and os.path.lexists(target):
         raise InputError(f"{target} exists: name another file, or leave out --no-clobber to replace it")
@@ -102,13 +187,15 @@ def check(
 def _require_written_format(path: Path, *, json: bool) -> None:
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in {_GZIP, _ZSTD} else suffix
-    written = "CSV, plain or compressed: end the name in .csv, .csv.gz or .csv.zst"
+    written = "CSV, plain or compressed, and Parquet: end the name in .csv, .csv.gz, .csv.zst or .parquet"
     if suffix in _OTHER_COMPRESSIONS:
         raise InputError(f"{path} names a compression that Tailrace does not write; it writes {written}")
-    if inner in _OTHER_FORMATS or (inner in _JSON and not json):
+    if inner in _OTHER_FORMATS or (inner == _PARQUET != suffix) or (inner in _JSON and not json):
         raise InputError(f"{path} names a format that Tailrace does not write; it writes {written}")
     if suffix == _ZSTD:
         _zstandard()
+    if suffix == _PARQUET:
+        extra_module("pyarrow.parquet", "arrow", "a name in .parquet")
 
 
 def _require_other_file(path: Path, sources: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from tailrace.sources.streams import BinaryStream, BorrowedStream, check_stream,
 from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 
 STDIN = "-"
-_S3 = "s3://"
+S3_SCHEME = "s3://"
 _PATTERN = re.compile(r"[*?[]")
 _SHOWN_CHARS = 80
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
@@ -78,7 +78,7 @@ def resolve(name: str | BinaryStream | Origin, *, stdin: BinaryStream | None, s3
         return [_stream(name, stream_name(name))]
     if name == STDIN:
         return [_standard_input(stdin)]
-    if name.startswith(_S3):
+    if name.startswith(S3_SCHEME):
         return [_remote(name, s3)]
     if glob.has_magic(name) and not os.path.lexists(name):
         matches = sorted(path for path in _matches(name) if not Path(path).is_dir())
@@ -88,11 +88,30 @@ def resolve(name: str | BinaryStream | Origin, *, stdin: BinaryStream | None, s3
     return [_file(name)]
 
 
+def is_address(name: object) -> bool:
+    """Tell whether a name is an address of S3."""
+    return isinstance(name, str) and name.startswith(S3_SCHEME)
+
+
+def parse_address(name: str) -> tuple[str, str]:
+    """Return the bucket and the key of an address.
+
+    Raises:
+        InputError: it is not the address of an object.
+    """
+    address = _ADDRESS.fullmatch(name)
+    if address is None:
+        raise InputError(
+            f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN)"
+        )
+    return address[1], address[2]
+
+
 def local_files(names: Iterable[str]) -> list[str]:
     """Return the local files of names and patterns, without addresses and standard input."""
     found: list[str] = []
     for name in names:
-        if name == STDIN or name.startswith(_S3):
+        if name == STDIN or name.startswith(S3_SCHEME):
             continue
         found += _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
     return found
@@ -114,14 +133,9 @@ def _stream(stream: BinaryStream, name: str) -> Origin:
 
 
 def _remote(name: str, s3: OpenObject | None) -> Origin:
-    address = _ADDRESS.fullmatch(name)
-    if address is None:
-        raise InputError(
-            f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN)"
-        )
+    bucket, key = parse_address(name)
     if s3 is None:
         raise InputError(f"{name} cannot be read: this client has no access to S3; name a file")
-    bucket, key = address.groups()
     first = _open_remote(name, bucket, key, s3)
     first.body.close()
     return Origin(name, lambda: _open_remote(name, bucket, key, s3).body, first.size_bytes, reopenable=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +76,11 @@ class Pipeline:
         """The stack's ledger."""
         return DynamoLedger(DynamoSteps(self.table), self._execute)
 
-    def score(self, job_id: str, now: float = 1.0) -> None:
-        """Settle all open chunks and finish the job."""
+    def score(self, job_id: str, now: float = 1.0, *, only: Container[int] | None = None) -> None:
+        """Settle the open chunks, or those ``only`` by number, and finish the job if it is complete."""
         ledger = self.ledger()
-        for chunk in list(ledger.chunks(job_id)):
-            if chunk.state is ChunkState.OPEN:
+        for number, chunk in enumerate(list(ledger.chunks(job_id))):
+            if chunk.state is ChunkState.OPEN and (only is None or number in only):
                 self._score(ledger, chunk)
         finish_if_complete(job_id, ledger=ledger, store=self, publisher=self, now=now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import pydoc
 import re
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import Enum
 from typing import Any, get_type_hints
 
@@ -18,7 +18,8 @@ _METHODS = [Tailrace.submit, Tailrace.estimate, AsyncTailrace.submit, AsyncTailr
 
 
 def _default(option: Any) -> Any:
-    return option.default.value if isinstance(option.default, Enum) else option.default
+    default = option.default_factory() if option.default is MISSING else option.default
+    return default.value if isinstance(default, Enum) else default
 
 
 def test_the_keywords_are_the_options_in_their_order() -> None:
@@ -46,7 +47,7 @@ def _means(said: str, default: Any) -> bool:
     said = said.replace("`", "")
     if default is None:
         return said.startswith(("None", "all"))
-    if default == ():
+    if default in ((), {}):
         return said.startswith(("none", "all"))
     if isinstance(default, bool):
         return said == str(default)

@@ -33,6 +33,7 @@ class FollowUp:
     output: str | None
     json: bool
     quiet: bool
+    clobber: bool = True
 
     def to_the_end(self, timeout_s: float | None, *, wait: bool, safe_csv: bool) -> tuple[Job, RejectsSummary | None]:
         """Print the id; wait and download the result where asked; print the job.
@@ -55,6 +56,7 @@ class FollowUp:
                     safe_csv=safe_csv,
                     quiet=self.quiet,
                     replace_input=True,
+                    clobber=self.clobber,
                 )
         except (TailraceError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, TimedOutError):

@@ -22,6 +22,7 @@ from tailrace_core.jobs.model import JobState
 
 if TYPE_CHECKING:
     from tailrace.client import Tailrace
+    from tailrace.download.counts import Download
     from tailrace.download.rejects_summary.summary import RejectsSummary
     from tailrace_core.jobs.model import Job
 
@@ -84,8 +85,9 @@ def fetch(
     safe_csv: bool,
     quiet: bool,
     replace_input: bool = False,
-) -> None:
-    """Download with progress; ``-`` is the environment's standard output.
+    clobber: bool = True,
+) -> Download:
+    """Download with progress and return the counts; ``-`` is the environment's standard output.
 
     Raises:
         OSError: the target cannot be written; the message names it.
@@ -93,13 +95,16 @@ def fetch(
     try:
         with reporting(environment, quiet=quiet) as report:
             where = environment.data() if target == "-" else target
-            client.download(job_id, where, safe_csv=safe_csv, replace_input=replace_input, on_progress=report)
+            done = client.download(
+                job_id, where, safe_csv=safe_csv, replace_input=replace_input, clobber=clobber, on_progress=report
+            )
         environment.stdout.flush()
     except OSError as exc:
         if target == "-" and isinstance(exc, BrokenPipeError):
             raise
         name = "standard output" if target == "-" else target
         raise OSError(f"the result cannot be written to {name}: {exc.strerror or exc}") from exc
+    return done
 
 
 @guarded
@@ -192,12 +197,14 @@ def download(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; - is standard output, a name that ends in .gz or .zst is compressed.",
+            help="File or s3://bucket/key to write; - is standard output. A name that ends in .gz or .zst is "
+            "compressed, one in .parquet is Parquet.",
         ),
     ] = "-",
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
+    json_: arguments.Json = False,
     profile: arguments.Profile = None,
     region: arguments.Region = None,
     endpoint_url: arguments.EndpointUrl = None,
@@ -208,13 +215,20 @@ def download(
 
     Example:
       tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output scored.csv.gz
+
+      tailrace download 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --output s3://lake/scored.parquet --json
     """
     from tailrace.download import targets  # noqa: PLC0415 - the other commands do not need it
 
     environment = of(context)
+    if safe_csv:
+        targets.require_csv(output)
     targets.check(output, clobber=not no_clobber)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet)
+        done = fetch(environment, client, job_id, output, safe_csv=safe_csv, quiet=quiet, clobber=not no_clobber)
+    if json_:
+        line = job_reports.as_json(job_reports.download_fields(done))
+        (environment.say_json if output == targets.STDOUT else environment.put_json)(line)
 
 
 @guarded

@@ -61,7 +61,7 @@ def rejects(
     """
     environment = of(context)
     if output != targets.STDOUT:
-        targets.check(output, sources=local_files(source or ()), clobber=not no_clobber, json=json_)
+        targets.check(output, sources=local_files(source or ()), clobber=not no_clobber, json=json_, result=False)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         settings = client.settings(job_id)
         rows = RejectedRows(settings, whole=source is not None)

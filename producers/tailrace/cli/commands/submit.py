@@ -13,7 +13,7 @@ from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
-from tailrace.sources.origins import STDIN, local_files
+from tailrace.sources.origins import STDIN, is_address, local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import parse_tags
@@ -110,8 +110,10 @@ def submit(
         endpoint_url=endpoint_url,
         concurrency=concurrency,
     )
-    _check_follow_up(output, timeout, sources, wait=wait, clobber=not no_clobber)
+    _check_follow_up(output, timeout, sources, wait=wait, clobber=not no_clobber, safe_csv=safe_csv)
     with environment.client(target) as client:
+        if output is not None and is_address(output) and not dry_run:
+            client.check_target(output, clobber=not no_clobber)
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
             if json_:
@@ -129,7 +131,9 @@ def submit(
                 output=output if STDIN in sources else None,
             )
         submission = handle.submission
-        follow = FollowUp(environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet)
+        follow = FollowUp(
+            environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet, clobber=not no_clobber
+        )
         job, why = follow.to_the_end(timeout_s, wait=wait or output is not None, safe_csv=safe_csv)
     if not quiet:
         environment.say(summary(submission, job))
@@ -143,14 +147,16 @@ def submit(
 
 
 def _check_follow_up(
-    output: str | None, timeout: str | None, sources: Sequence[str], *, wait: bool, clobber: bool
+    output: str | None, timeout: str | None, sources: Sequence[str], *, wait: bool, clobber: bool, safe_csv: bool
 ) -> None:
     if timeout is not None and not wait and output is None:
         raise InputError("--timeout limits a wait, and this command does not wait: add --wait or --output")
     if output is not None:
         from tailrace.download import targets  # noqa: PLC0415 - most submits do not wait
 
-        targets.check(output, sources=local_files(sources), clobber=clobber)
+        if safe_csv:
+            targets.require_csv(output)
+        targets.check(output, sources=[*local_files(sources), *filter(is_address, sources)], clobber=clobber)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

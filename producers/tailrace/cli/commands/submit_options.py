@@ -27,7 +27,11 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended
 Output = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Wait, and write the result to this file; - is standard output."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Wait, and write the result to this file or s3://bucket/key; - is standard output. A name that ends in "
+        ".gz or .zst is compressed, one in .parquet is Parquet.",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show rows, chunks and costs; send nothing.")]

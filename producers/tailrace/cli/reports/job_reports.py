@@ -12,6 +12,7 @@ from tailrace.cli.reports.columns import align
 from tailrace.progress_display.text import shown_bytes, shown_duration
 
 if TYPE_CHECKING:
+    from tailrace.download.counts import Download
     from tailrace.operations.open_work import OpenWork
     from tailrace.submit.estimates import Estimate
     from tailrace_core.jobs.description import DescribedJob
@@ -40,6 +41,18 @@ def fields(job: Job) -> dict[str, Any]:
         "reason": job.reason,
         "created_at": _time(job.created_at),
         "deadline_at": _time(job.deadline_at),
+    }
+
+
+def download_fields(done: Download) -> dict[str, Any]:
+    """Return a download's counts for JSON; ``output`` is None for standard output."""
+    return {
+        "job_id": done.job_id,
+        "rows": done.rows,
+        "rows_scored": done.rows_scored,
+        "rows_rejected": done.rows_rejected,
+        "size_bytes": done.size_bytes,
+        "output": done.target,
     }
 
 

@@ -14,6 +14,7 @@ from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
 from tailrace.client import Tailrace
 from tailrace.client.job import JobHandle
+from tailrace.download.counts import Download
 from tailrace.download.rejects_summary.missing_values import MissingValues
 from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
@@ -94,14 +95,18 @@ class FakeClient:
             endpoint_name="model", source_columns=("a", "b", "c"), sent_columns=(1, 2), kept_columns=(0,)
         )
 
-    def download(self, _: str, target: Any, *, safe_csv: bool, replace_input: bool, on_progress: OnProgress) -> int:
+    def download(
+        self, _: str, target: Any, *, safe_csv: bool, replace_input: bool, clobber: bool, on_progress: OnProgress
+    ) -> Download:
         self.asked.update(safe_csv=safe_csv, replace_input=replace_input)
         on_progress(Progress(job_id=_JOB))
         if isinstance(target, str):
             Path(target).write_bytes(b"prediction\n1\n")
         else:
             target.write(b"prediction\n1\n")
-        return 1
+        self.asked.update(clobber=clobber)
+        name = target if isinstance(target, str) else None
+        return Download(job_id=_JOB, rows=1, rows_scored=1, rows_rejected=0, size_bytes=13, target=name)
 
     def rejects(self, _: str, *, source: list[str] | None, stdin: Any) -> Iterator[Reject]:
         self.asked.update(source=source, stdin=stdin)
@@ -564,3 +569,31 @@ def test_a_download_replaces_an_earlier_result(invoke: Callable[..., Result], tm
     path.write_bytes(b"a,prediction\n1,old\n")
     assert invoke(FakeClient(), "download", _JOB, "--output", str(path)).code == 0
     assert path.read_bytes() == b"prediction\n1\n"
+
+
+@pytest.mark.parametrize("output", ["-", "scored.csv"])
+def test_download_gives_its_counts_as_json(invoke: Callable[..., Result], tmp_path: Path, output: str) -> None:
+    target = output if output == "-" else str(tmp_path / output)
+    result = invoke(FakeClient(), "download", _JOB, "--output", target, "--json", "--no-clobber")
+    line = result.err if output == "-" else result.out
+    assert json.loads(line) == {
+        "job_id": _JOB, "rows": 1, "rows_scored": 1, "rows_rejected": 0, "size_bytes": 13,
+        "output": None if output == "-" else target,
+    }  # fmt: skip
+    assert result.code == 0
+    assert (result.out == "prediction\n1\n") == (output == "-")
+
+
+def test_an_object_of_s3_is_checked_before_anything_is_sent(invoke: Callable[..., Result]) -> None:
+    @dataclass
+    class Refusing(FakeClient):
+        def check_target(self, target: str, *, clobber: bool) -> None:
+            raise InputError(f"{target} exists" if not clobber else "")
+
+    client = Refusing()
+    result = invoke(client, "submit", "a.csv", "--output", "s3://lake/out.csv", "--no-clobber")
+    assert (result.code, result.err) == (2, "tailrace: s3://lake/out.csv exists\n")
+    assert "sources" not in client.asked
+    same = invoke(client, "submit", "s3://lake/a.csv", "--output", "s3://lake/a.csv")
+    assert (same.code, "is the input" in same.err) == (2, True)
+    assert invoke(client, "submit", "a.csv", "--output", "a.parquet", "--safe-csv").code == 2

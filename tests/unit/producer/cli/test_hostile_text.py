@@ -46,7 +46,7 @@ CASES: dict[str, list[Case]] = {
         Case("submit TEXT", code=2, json=False),
         Case("submit TEXT*.csv", code=2, json=False),
         Case("submit s3://TEXT", code=2, json=False),
-        Case("submit FILE --output TEXT.parquet", code=2, json=False),
+        Case("submit FILE --output TEXT.feather", code=2, json=False),
         Case("submit FILE --na TEXT --chunk-bytes TEXT", code=2, json=False),
         Case("submit FILE --content-type TEXT", code=2, json=False),
         Case("submit FILE --echo TEXT", code=2, json=False),

@@ -114,7 +114,7 @@ def test_a_name_in_zst_is_compressed_with_zstd(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("out.parquet", "format"),
+        ("out.parquet.gz", "format"),
         ("out.XLSX", "format"),
         ("out.json", "format"),
         ("out.jsonl.gz", "format"),
@@ -151,3 +151,25 @@ def test_an_existing_file_is_replaced_only_if_that_is_allowed(tmp_path: Path) ->
     targets.check(path)
     with pytest.raises(InputError, match="exists: name another file, or leave out --no-clobber"):
         targets.check(path, clobber=False)
+
+
+def test_only_results_are_parquet_or_objects_of_s3(tmp_path: Path) -> None:
+    for target in (str(tmp_path / "out.parquet"), "s3://lake/out.csv"):
+        targets.check(target)
+        with pytest.raises(InputError, match="only results are written to S3 and as Parquet"):
+            targets.check(target, result=False)
+    with pytest.raises(InputError, match="is Parquet, whose cells no spreadsheet evaluates"):
+        targets.require_csv(tmp_path / "out.parquet")
+    targets.require_csv("s3://lake/out.csv")
+
+
+def test_an_object_that_is_the_input_is_refused() -> None:
+    with pytest.raises(InputError, match="is the input, which it would replace: name another object"):
+        targets.check("s3://lake/in.csv", sources=["a.csv", "s3://lake/in.csv"])
+
+
+def test_bytes_are_counted_as_they_are_stored(tmp_path: Path) -> None:
+    counted: list[targets.CountingFile] = []
+    with targets.open_target(tmp_path / "out.csv.gz", counted=counted) as file:
+        file.write(b"x" * 10_000)
+    assert counted[0].size_bytes == (tmp_path / "out.csv.gz").stat().st_size < 100
