@@ -7,7 +7,7 @@ bit more than there are bytes. Bits that stand for no byte are zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -56,14 +56,23 @@ def to_bools(words: Words, size: int) -> Mask:
 
 def invert(words: Words, size: int) -> Words:
     """Invert the bits of ``size`` bytes."""
-    flipped = ~words
-    flipped[-1] &= np.uint64((1 << size % _BITS) - 1)
-    return flipped
+    return truncated(~words, size)
+
+
+def truncated(words: Words, size: int) -> Words:
+    """Clear, in place, the bits that stand for no byte of ``size``."""
+    words[-1] &= np.uint64((1 << size % _BITS) - 1)
+    return words
 
 
 def is_set(words: Words, position: int) -> bool:
     """Report whether the bit at ``position`` is set."""
     return bool(int(words[position // _BITS]) >> position % _BITS & 1)
+
+
+def set_bit(words: Words, position: int) -> None:
+    """Set the bit at ``position``."""
+    words[position // _BITS] |= np.uint64(1 << position % _BITS)
 
 
 def count_set(words: Words) -> int:
@@ -103,22 +112,26 @@ def shift_down(words: Words) -> Words:
     return moved
 
 
-def join(pieces: Sequence[tuple[Words | None, int, int]]) -> Words:
-    """Join slices of bitmaps to one.
-
-    Each slice is a bitmap (None: no bit is set), its start and its size in bits.
-    """
-    whole = np.zeros(word_count(sum(size for _, _, size in pieces)), np.uint64)
-    at = 0
-    for words, start, size in pieces:
-        if words is not None and size:
-            _copy_bits(whole, at, words, start, size)
-        at += size
-    return whole
+def copy_bits(words: Words, start: int, size: int) -> Words:
+    """Copy ``size`` bits from ``start`` on to a bitmap of their own."""
+    word, bit = divmod(start, _BITS)
+    if not bit:
+        return truncated(words[word : word + word_count(size)].copy(), size)
+    copied = np.zeros(word_count(size), np.uint64)
+    _insert_bits(copied, 0, words, start, size)
+    return copied
 
 
-def _copy_bits(whole: Words, at: int, words: Words, start: int, size: int) -> None:
-    """Copy ``size`` bits of ``words`` from ``start`` on to ``whole`` from ``at`` on."""
+def insert(whole: Words, at: int, words: Words, size: int) -> None:
+    """Insert a bitmap of ``size`` bits at a position of ``whole`` from which on no bit is set."""
+    if at % _BITS:
+        _insert_bits(whole, at, words, 0, size)
+    else:
+        whole[at // _BITS :][: len(words)] = words
+
+
+def _insert_bits(whole: Words, at: int, words: Words, start: int, size: int) -> None:
+    """Insert ``size`` bits of ``words`` from ``start`` on to ``whole`` from ``at`` on."""
     word, bit = divmod(at, _BITS)
     # Two neighbouring words make one word of the result; words before the first and after the last
     # count as zero.
@@ -170,7 +183,7 @@ def each_holds(marks: Words, ends: Words, each: int) -> bool:
     wanted = small.type(each)
     # The marks that are missing in each word, summed over the words before it.
     lacking = wanted * ended - counted
-    due: npt.NDArray[Any] = np.add.accumulate(lacking).astype(small) - lacking + wanted
+    due: npt.NDArray[Any] = np.add.accumulate(lacking, dtype=small) - lacking + wanted
     first = ends & -ends
     found = np.bitwise_count(marks & (first - _ONE))
     if ((found != due) & (ended != 0)).any():

@@ -1,30 +1,31 @@
 """Cutting of a byte stream at record boundaries, byte for byte, in bounded memory and in one pass.
 
-Blocks are scanned one at a time and gathered into cuts. Each cut keeps the structure that the scan
+The input is read to buffers, scanned there, and cut. Each cut keeps the structure that the scan
 found, for the checks and the column selection that follow. Rows count from 0; offsets are in bytes
 from the start of the stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
 from tailrace.records.bitmaps import RankIndex
+from tailrace.records.buffers import BlockReader, Buffer
 from tailrace.records.malloc import retain_freed_memory
-from tailrace.records.scanning import scan_blocks
-from tailrace.records.structure import BlockSlice, ScannedBlock, Structure
+from tailrace.records.structure import Structure
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 from tailrace_core.errors import RecordTooLargeError
 
 SCAN_BYTES = 1024 * 1024
 """Size of a scan: enough to make its fixed cost small, and still in the CPU's cache."""
-_WINDOW_SCANS = 2
-"""A window holds more than this many scans: later steps do more work in the interpreter between
-NumPy operations."""
+_BUFFER_SCANS = 4
+"""A buffer has room for so many scans, unless a cut needs more."""
+_WINDOW_SCANS = 4
+"""A window holds about so many scans: later steps do more work in the interpreter between NumPy
+operations."""
 
 DescribePosition = Callable[[int], str]
 """Describes an offset for error messages, as a place in the user's files."""
@@ -48,74 +49,79 @@ class Window:
         return self.start + self.structure.size
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """Slices that hold ``rows`` records, to be joined to a window.
-
-    ``ended``: the last record has a line end.
-    """
-
-    parts: Sequence[BlockSlice]
-    rows: int
-    ended: bool
-
-    def window(self, start: int) -> Window:
-        return Window(start, Structure.join(self.parts, self.rows, ended=self.ended))
-
-
 class Cut:
     """A cut of ``rows`` whole records from ``first_row`` on, ``size`` bytes long.
 
-    The windows tile its ``data``. ``data`` and ``windows`` are assembled on first use. To pass the
-    bytes on without a copy, take the ``pieces``. ``offset`` is where it starts in the input.
+    The windows tile its ``data``. Both are made on first use. To pass the bytes on without a copy,
+    take the ``pieces``. ``offset`` is where it starts in the input.
     """
 
-    def __init__(self, first_row: int, rows: int, sections: Sequence[_Section], offset: int = 0) -> None:
+    def __init__(self, first_row: int, rows: int, offset: int, place: _Place | None, data: bytes | None = None) -> None:
         self.first_row = first_row
         self.rows = rows
         self.offset = offset
-        self.size = sum(stop - start for each in sections for _, start, stop in each.parts)
-        self._sections = tuple(sections)
-        self._data: bytes | None = None
+        self.size = place.size if place is not None else len(data or b"")
+        self._place = place
+        self._data = data
         self._windows: tuple[Window, ...] = ()
 
     @classmethod
     def of(cls, data: bytes, first_row: int = 0) -> Self:
         """Make a cut of whole records in memory."""
         structure = Structure.of(data)
-        cut = cls(first_row, structure.rows, ())
-        cut.size, cut._data, cut._windows = len(data), data, (Window(0, structure),) if data else ()
+        cut = cls(first_row, structure.rows, 0, None, data)
+        cut._windows = (Window(0, structure),) if data else ()
         return cut
 
     @property
     def pieces(self) -> tuple[memoryview, ...]:
-        """The bytes in order, as slices of the blocks that were read."""
-        if self._data is not None:
-            return (memoryview(self._data),)
-        parts = (part for section in self._sections for part in section.parts)
-        return tuple(memoryview(block.data)[start:stop] for block, start, stop in parts)
+        """The bytes in order, as slices of what was read."""
+        if self._data is None and self._place is not None:
+            return (self._place.view,)
+        return (memoryview(self.data),)
 
     @property
     def data(self) -> bytes:
         """The bytes in one piece."""
-        return self._data if self._data is not None else self._assemble()
+        if self._data is None and self._place is not None:
+            self._data = self._place.view.tobytes()
+        return self._data or b""
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The bytes in windows of whole records."""
-        if self._data is None:
-            self._assemble()
+        if self._place is not None:
+            self._data = self.data
+            self._windows = tuple(self._place.windows(self.rows))
+            self._place = None  # frees the buffer, now that there is a copy
         return self._windows
 
-    def _assemble(self) -> bytes:
-        windows: list[Window] = []
-        for section in self._sections:
-            windows.append(section.window(windows[-1].stop if windows else 0))
-        self._data = b"".join(self.pieces)
-        self._windows = tuple(windows)
-        # Free the blocks, now that there is a copy.
-        self._sections = ()
-        return self._data
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The place of a cut in a buffer."""
+
+    buffer: Buffer
+    start: int
+    size: int
+
+    @property
+    def view(self) -> memoryview:
+        return self.buffer.view(self.start, self.start + self.size)
+
+    def windows(self, rows: int) -> Iterator[Window]:
+        whole = self.buffer.structure(self.start, self.size, rows)
+        window_bytes = _WINDOW_SCANS * self.buffer.scan_bytes
+        if self.size < 2 * window_bytes:
+            yield Window(0, whole)
+            return
+        ends = RankIndex(whole.ends)
+        start = passed = 0
+        while start < self.size:
+            upto = max(ends.rank(min(start + window_bytes, self.size)), passed + 1)
+            stop = min(ends.select(upto - 1) + 1, self.size)
+            yield Window(start, whole.slice(start, stop - start, upto - passed))
+            start, passed = stop, upto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +140,11 @@ class Limits:
 
 
 def cut(
-    blocks: Iterable[bytes], limits: Limits, describe: DescribePosition = byte_position, *, scan_bytes: int = SCAN_BYTES
+    blocks: Iterable[bytes],
+    limits: Limits,
+    describe: DescribePosition = byte_position,
+    *,
+    scan_bytes: int = SCAN_BYTES,
 ) -> Iterator[Cut]:
     """Cut the input into contiguous cuts.
 
@@ -147,79 +157,135 @@ def cut(
         RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
-    cutter = _Cutter(limits, describe, scan_bytes)
-    with closing(scan_blocks(blocks, scan_bytes)) as scanned_blocks:
-        for block in scanned_blocks:
-            yield from cutter.cuts(block)
-        yield from cutter.last_cuts()
+    return _Cutter(BlockReader(blocks, scan_bytes), limits, describe, scan_bytes).cuts()
 
 
 class _Cutter:
-    """Fills one cut after the other; offsets count from the start of the input."""
+    """Fills one cut after the other.
 
-    def __init__(self, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
+    Positions count from the start of the buffer. It holds the cut that is being filled, the bytes
+    after it, and perhaps cuts before it that were given out as slices.
+    """
+
+    def __init__(self, reader: BlockReader, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
+        self._reader = reader
         self._limits = limits
         self._describe = describe
-        self._builder = _CutBuilder(_WINDOW_SCANS * scan_bytes)
-        self._read = 0
+        self._scan_bytes = scan_bytes
+        self._typical_bytes = min(limits.size_bytes, _BUFFER_SCANS * scan_bytes)
+        """Size of a cut with its margin, by the one before."""
+        self._first_row = 0
         self._large = False
+        self._offset = 0
+        """Offset of the buffer in the input."""
+        self._buffer = Buffer(self._capacity(0), scan_bytes)
+        self._start = self._stop = 0
+        """Start of the cut, and the end of its last record so far."""
+        self._rows = self._passed = 0
+        """Records of the cut, and record ends in the buffer, up to there."""
 
-    def cuts(self, block: ScannedBlock) -> Iterator[Cut]:
-        """Add a block and yield the cuts that are full; the rest waits for more."""
-        builder = self._builder
-        builder.put(block)
-        begin, self._read = self._read, self._read + len(block.data)
-        ends = RankIndex(block.ends)
-        passed = 0
-        # Records that end within the room are not over a limit, even if all records of the block
+    def cuts(self) -> Iterator[Cut]:
+        """Yield all cuts of an input."""
+        while self._buffer.fill(self._reader):
+            yield from self._full_cuts(self._buffer)
+            if self._buffer.is_full:
+                self._move(self._start)
+        yield from self._full_cuts(self._buffer)
+        yield from self._last_cuts()
+
+    def _full_cuts(self, buffer: Buffer) -> Iterator[Cut]:
+        """Yield the full cuts, up to one that takes the buffer; the rest waits for more."""
+        ends = RankIndex(buffer.ends)
+        # Records that end within the room are not over a limit, even if all records of the buffer
         # do.
-        while (reach := builder.stop + self._room) < self._read or passed < ends.count:
-            rows = ends.rank(min(reach, self._read) - begin) - passed
+        while buffer is self._buffer:
+            reach = self._stop + self._room
+            if reach >= buffer.size and self._passed == ends.count:
+                return
+            rows = ends.rank(min(reach, buffer.size)) - self._passed
             if rows:
-                rows = min(rows, 1 if self._large else self._limits.rows - builder.rows)
-                passed += rows
-                yield from self._accept(begin + ends.select(passed - 1) + 1, rows)
+                rows = min(rows, 1 if self._large else self._limits.rows - self._rows)
+                self._passed += rows
+                yield from self._accept(ends.select(self._passed - 1) + 1, rows)
             else:
                 yield from self._make_room()
 
-    def last_cuts(self) -> Iterator[Cut]:
+    def _last_cuts(self) -> Iterator[Cut]:
         """Yield the remaining cuts at the end of the input."""
-        builder = self._builder
-        while (left := self._read - builder.stop) > self._room:
+        while self._buffer.size - self._stop > self._room:
             yield from self._make_room()
-        if left:
-            builder.ended = False
-            yield from self._accept(self._read, 1)
-        if builder.rows:
-            yield builder.take()
+        if self._buffer.size > self._stop:
+            yield from self._accept(self._buffer.size, 1)
+        if self._rows:
+            yield self._take()
 
     @property
     def _room(self) -> int:
         """Maximum bytes of the next record."""
         record_bytes = self._limits.record_bytes
-        return record_bytes if self._large else min(self._limits.size_bytes - self._builder.size, record_bytes)
+        return record_bytes if self._large else min(self._limits.size_bytes - (self._stop - self._start), record_bytes)
 
     def _accept(self, stop: int, rows: int) -> Iterator[Cut]:
         """Accept the records up to ``stop``."""
         if self._large:
-            self._check_large(stop - self._builder.stop)
-        self._builder.add(stop, rows)
-        if self._large or self._builder.rows == self._limits.rows:
+            self._check_large(stop - self._stop)
+        self._stop = stop
+        self._rows += rows
+        if self._large or self._rows == self._limits.rows:
             self._large = False
-            yield self._builder.take()
+            yield self._take()
 
     def _make_room(self) -> Iterator[Cut]:
         """Begin another cut, or a cut for one large record, as the next record does not fit."""
         if self._room == self._limits.record_bytes:
             raise self._endless()
-        if self._builder.rows:
-            yield self._builder.take()
+        if self._rows:
+            yield self._take()
         else:
             self._large = True
 
+    def _take(self) -> Cut:
+        """Return the accepted records as a cut, and begin another.
+
+        A cut that has a full buffer nearly to itself takes the buffer, without a copy.
+        """
+        buffer, start, stop, rows = self._buffer, self._start, self._stop, self._rows
+        first_row, offset = self._first_row, self._offset + start
+        self._first_row += rows
+        self._rows = 0
+        size = stop - start
+        self._typical_bytes = max(size, min(size + size // 32, self._limits.size_bytes))
+        self._start = stop
+        if start or stop < buffer.size // 2 or not buffer.is_full:
+            return Cut(first_row, rows, offset, _Place(buffer, start, size))
+        self._move(stop)
+        return Cut(first_row, rows, offset, _Place(buffer, 0, stop), buffer.take(stop))
+
+    def _move(self, start: int) -> None:
+        """Go on in a new buffer with what stands from ``start`` on."""
+        buffer = self._buffer
+        left = buffer.size - start
+        self._offset += start
+        if left <= buffer.unreadable_bytes:
+            self._reader.unread(left)
+            head = b""
+        else:
+            head = buffer.view(start, buffer.size).tobytes()
+        self._buffer = Buffer(self._capacity(left), self._scan_bytes, head)
+        self._start = self._stop = self._rows = self._passed = 0
+
+    def _capacity(self, left: int) -> int:
+        """Return the size of a buffer for the next cuts.
+
+        It begins with ``left`` bytes. The byte after a cut shows that no record more fits into it.
+        """
+        room = _BUFFER_SCANS * self._scan_bytes
+        cut_bytes = self._typical_bytes
+        return max(room // cut_bytes * cut_bytes, cut_bytes, 2 * left) + 1
+
     def _endless(self) -> RecordTooLargeError:
-        row, offset = self._builder.first_row + self._builder.rows, self._builder.stop
-        quote = self._builder.open_quote(self._limits.record_bytes)
+        row, offset = self._first_row + self._rows, self._offset + self._stop
+        quote = self._open_quote()
         cause = (
             "no record may be longer: shorten it, or leave it out"
             if quote is None
@@ -233,7 +299,7 @@ class _Cutter:
         )
 
     def _check_large(self, size_bytes: int) -> None:
-        row, offset = self._builder.first_row, self._builder.stop
+        row, offset = self._first_row, self._offset + self._stop
         if self._limits.allow_large:
             return
         raise RecordTooLargeError(
@@ -246,71 +312,9 @@ class _Cutter:
             limit_bytes=self._limits.size_bytes,
         )
 
-
-class _CutBuilder:
-    """Builds cuts of whole records from scanned blocks."""
-
-    def __init__(self, window_bytes: int) -> None:
-        self._window_bytes = window_bytes
-        self._parts: list[BlockSlice] = []
-        """Slices that are not in a section yet."""
-        self._section_size = self._section_rows = 0
-        self._sections: list[_Section] = []
-        self.first_row = 0
-        self.rows = 0
-        self.size = 0
-        self.stop = 0
-        """Offset in the input after the last record that was added."""
-        self.ended = True
-        """True while the last record that was added has a line end."""
-
-    def put(self, block: ScannedBlock) -> None:
-        """Append the next block; only records that end in this block may be added now."""
-        self._parts.append((block, 0, len(block.data)))
-
-    def add(self, stop: int, rows: int) -> None:
-        """Add ``rows`` records that end at ``stop``, an offset in the input."""
-        size = stop - self.stop
-        self.stop = stop
-        self.size += size
-        self.rows += rows
-        self._section_size += size
-        self._section_rows += rows
-        if self._section_size > self._window_bytes:
-            self._close_section()
-
-    def take(self) -> Cut:
-        """Return the added records as a cut, and begin another."""
-        if self._section_size:
-            self._close_section()
-        done = Cut(self.first_row, self.rows, self._sections, self.stop - self.size)
-        self.first_row += self.rows
-        self.rows = self.size = 0
-        self._sections = []
-        return done
-
-    def open_quote(self, record_bytes: int) -> int | None:
-        """Return where the next record opens the quote that is open after ``record_bytes``."""
-        _, pending = _split_at(self._parts, self._section_size)
-        data = b"".join(block.data[start:stop] for block, start, stop in pending)[:record_bytes]
+    def _open_quote(self) -> int | None:
+        """Return where the next record opens the quote that is open at the limit for records."""
+        data = self._buffer.view(self._stop, self._buffer.size)[: self._limits.record_bytes].tobytes()
         start, stop = max(quoted_spans(data), default=(0, 0))
         is_open = state_behind(data, (start, stop), START) is QuoteState.QUOTED
-        return self.stop + start if is_open else None
-
-    def _close_section(self) -> None:
-        parts, self._parts = _split_at(self._parts, self._section_size)
-        self._sections.append(_Section(parts, self._section_rows, self.ended))
-        self._section_size = self._section_rows = 0
-
-
-def _split_at(parts: Sequence[BlockSlice], size: int) -> tuple[list[BlockSlice], list[BlockSlice]]:
-    """Split slices into the first ``size`` bytes and the rest."""
-    first: list[BlockSlice] = []
-    left = size
-    for number, (block, start, stop) in enumerate(parts):
-        if stop - start > left:
-            middle = start + left
-            return [*first, (block, start, middle)], [(block, middle, stop), *parts[number + 1 :]]
-        first.append((block, start, stop))
-        left -= stop - start
-    return first, []
+        return self._offset + self._stop + start if is_open else None

@@ -157,8 +157,8 @@ class Preflight:
         if self.columns == 1 and (bitmaps.where(np.less_equal, octets, _SPACE) & structure.starts).any():
             return False
         # With two columns and more, a blank line lacks a comma.
-        commas = structure.outside(bitmaps.equal(octets, _COMMA))
-        return bitmaps.each_holds(commas, structure.ends, self.columns - 1)
+        commas = bitmaps.equal(octets, _COMMA) if structure.commas is None else structure.commas
+        return bitmaps.each_holds(structure.outside(commas), structure.ends, self.columns - 1)
 
 
 def _after(describe: DescribePosition, start: int) -> DescribePosition:

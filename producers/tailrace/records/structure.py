@@ -8,7 +8,6 @@ so; a block without that proof is scanned exactly, field by field.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,110 +21,46 @@ _NEWLINE, _QUOTE, _COMMA = b'\n",'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BlockMarks:
-    """A block of input, and the bitmaps that do not depend on the bytes before it."""
-
-    data: bytes
-    newlines: Words
-    quoting: Quoting | None
-    """None if the block has no quote."""
-
-    @classmethod
-    def of(cls, data: bytes) -> Self:
-        """Mark a block that begins and ends anywhere."""
-        octets = np.frombuffer(data, np.uint8)
-        newlines = bitmaps.equal(octets, _NEWLINE)
-        first = data.find(b'"')
-        if first < 0:
-            return cls(data, newlines, None)
-        quotes = bitmaps.equal(octets, _QUOTE)
-        # Most often, the byte before the first quote shows whether that opens a field.
-        begins_inside = data[first - 1] not in b",\n\r" if first else False
-        return cls(data, newlines, Quoting.of(octets, newlines, quotes, begins_inside=begins_inside))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Quoting:
-    """Quoting of a block by the parity of its quotes.
-
-    It is right if each quote opens or closes a field or is one of a doubled quote.
-    """
-
-    begins_inside: bool
-    """True if the block is taken to begin inside quotes."""
-    quotes: Words
-    inside: Words
-    """Bytes inside quotes, with the opening quotes and without the closing ones."""
-    ends: Words
-    """Newlines outside of quotes."""
-    regular: bool
-    """True if each opening quote stands behind a comma, a newline or another quote.
-
-    An opening quote at the first byte is not looked at.
-    """
-
-    @classmethod
-    def of(cls, octets: Octets, newlines: Words, quotes: Words, *, begins_inside: bool) -> Self:
-        """Find the bytes inside quotes, and the newlines outside of them."""
-        inside = bitmaps.prefix_parity(quotes)
-        if begins_inside:
-            inside = bitmaps.invert(inside, len(octets))
-        # `(a | b) ^ b` is `a & ~b`, and the union is of use.
-        fitting = newlines | inside
-        ends = fitting ^ inside
-        fitting |= quotes
-        fitting |= bitmaps.equal(octets, _COMMA)
-        # The bytes before quoted ones that are not quoted themselves, and do not fit there.
-        misfits = bitmaps.shift_down(inside)
-        misfits |= fitting
-        misfits ^= fitting
-        return cls(begins_inside, quotes, inside, ends, not np.count_nonzero(misfits))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ScannedBlock:
-    """A block of input, which begins and ends anywhere, and the bitmaps of its structure."""
+    """The structure of a block of input, which begins and ends anywhere, as bitmaps."""
 
-    data: bytes
     ends: Words
     """Newlines outside of quotes."""
     inside: Words | None
     """Bytes inside quotes, with the opening quotes and without the closing ones; None when there
     are none."""
+    commas: Words | None
+    """All commas; None when nobody looked for them."""
     after: QuoteState
     """The quote state after the block."""
 
     @classmethod
-    def scan(cls, data: bytes, before: QuoteState = START) -> Self:
-        """Scan a block that begins in the state ``before``."""
-        return cls.resolve(BlockMarks.of(data), before)
-
-    @classmethod
-    def resolve(cls, marks: BlockMarks, before: QuoteState) -> Self:
-        """Find the structure of a marked block that begins in the state ``before``."""
-        data, newlines, quoting = marks.data, marks.newlines, marks.quoting
+    def scan(cls, data: bytes, start: int, stop: int, before: QuoteState = START) -> Self:
+        """Scan the block from ``start`` to ``stop``, which begins in the state ``before``."""
+        octets = np.frombuffer(data, np.uint8, stop - start, start)
+        newlines = bitmaps.equal(octets, _NEWLINE)
         begins_inside = before is QuoteState.QUOTED
-        if quoting is None:
-            if not begins_inside:
-                return cls(data, newlines, None, state_behind(data, (0, 0), before))
-            nothing = np.zeros_like(newlines)
-            return cls(data, nothing, bitmaps.invert(nothing, len(data)), before)
-        if quoting.begins_inside is not begins_inside:
-            octets = np.frombuffer(data, np.uint8)
-            quoting = Quoting.of(octets, newlines, quoting.quotes, begins_inside=begins_inside)
-        if quoting.regular and not (before is QuoteState.TEXT and data.startswith(b'"')):
-            return cls(data, quoting.ends, quoting.inside, _regular_state(data, quoting.inside))
-        inside, after = _exact(data, before)
-        return cls(data, newlines & ~inside, inside, after)
-
-    @property
-    def unclosed(self) -> bool:
-        """True if the block ends inside quotes."""
-        return self.after is QuoteState.QUOTED
-
-
-BlockSlice = tuple[ScannedBlock, int, int]
-"""A block, and the start and stop of a slice of it."""
+        if data.find(b'"', start, stop) < 0:
+            if begins_inside:
+                nothing = np.zeros_like(newlines)
+                return cls(nothing, bitmaps.invert(nothing, len(octets)), None, before)
+            return cls(newlines, None, None, _unquoted_state(octets, before))
+        quotes, commas = bitmaps.equal(octets, _QUOTE), bitmaps.equal(octets, _COMMA)
+        parity = bitmaps.prefix_parity(quotes)
+        inside = bitmaps.invert(parity, len(octets)) if begins_inside else bitmaps.truncated(parity, len(octets))
+        # `(a | b) ^ b` is `a & ~b`, and the union is of use.
+        fitting = newlines | inside
+        ends = fitting ^ inside
+        fitting |= quotes
+        fitting |= commas
+        # The bytes before quoted ones that are not quoted themselves, and do not fit there.
+        misfits = bitmaps.shift_down(inside)
+        misfits |= fitting
+        misfits ^= fitting
+        if not np.count_nonzero(misfits) and not (before is QuoteState.TEXT and octets[0] == _QUOTE):
+            return cls(ends, inside, commas, _regular_state(octets, inside))
+        inside, after = _exact(data[start:stop], before)
+        return cls(newlines & ~inside, inside, commas, after)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,27 +78,31 @@ class Structure:
     unclosed: bool
     """True if the last record leaves its quote open; it has no line end then."""
 
+    commas: Words | None = None
+    """All commas, quoted ones too; None when nobody looked for them."""
+
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Find the structure of whole records; the last one may lack its line end."""
-        block = ScannedBlock.scan(data)
+        block = ScannedBlock.scan(data, 0, len(data))
         ended = not data or bitmaps.is_set(block.ends, len(data) - 1)
-        return cls.join([(block, 0, len(data))], bitmaps.count_set(block.ends) + (not ended), ended=ended)
-
-    @classmethod
-    def join(cls, parts: Sequence[BlockSlice], rows: int, *, ended: bool) -> Self:
-        """Join the structures of slices that hold ``rows`` records.
-
-        ``ended``: the last record has a line end.
-        """
-        size = sum(stop - start for _, start, stop in parts)
-        ends = bitmaps.join([(block.ends, start, stop - start) for block, start, stop in parts])
-        inside = None
-        if any(block.inside is not None for block, _, _ in parts):
-            inside = bitmaps.join([(block.inside, start, stop - start) for block, start, stop in parts])
+        ends = block.ends
         if not ended:
-            ends[size // 64] |= np.uint64(1 << size % 64)
-        return cls(size, ends, inside, rows, unclosed=not ended and parts[-1][0].unclosed)
+            bitmaps.set_bit(ends, len(data))
+        unclosed = not ended and block.after is QuoteState.QUOTED
+        return cls(len(data), ends, block.inside, bitmaps.count_set(ends), unclosed, block.commas)
+
+    def slice(self, start: int, size: int, rows: int) -> Self:
+        """Return the structure of ``rows`` whole records among these."""
+        ends, inside, commas = (
+            None if words is None else bitmaps.copy_bits(words, start, size)
+            for words in (self.ends, self.inside, self.commas)
+        )
+        assert ends is not None  # noqa: S101  there is a bitmap of ends
+        ended = bitmaps.is_set(ends, size - 1)
+        if not ended:
+            bitmaps.set_bit(ends, size)
+        return type(self)(size, ends, inside, rows, not ended and self.unclosed, commas)
 
     @property
     def starts(self) -> Words:
@@ -177,11 +116,18 @@ class Structure:
         return words if self.inside is None else words & ~self.inside
 
 
-def _regular_state(data: bytes, inside: Words) -> QuoteState:
+def _unquoted_state(octets: Octets, before: QuoteState) -> QuoteState:
+    """Return the state after bytes without a quote, outside of quotes."""
+    if not len(octets):
+        return before
+    return QuoteState.FIELD_START if octets[-1] in b",\r\n" else QuoteState.TEXT
+
+
+def _regular_state(octets: Octets, inside: Words) -> QuoteState:
     """Return the state after bytes in which each quote opens or closes a field."""
-    if bitmaps.is_set(inside, len(data) - 1):
+    if bitmaps.is_set(inside, len(octets) - 1):
         return QuoteState.QUOTED
-    return QuoteState.FIELD_START if data[-1] in b',\r\n"' else QuoteState.TEXT
+    return QuoteState.FIELD_START if octets[-1] in b',\r\n"' else QuoteState.TEXT
 
 
 def _exact(data: bytes, before: QuoteState) -> tuple[Words, QuoteState]:

@@ -1,4 +1,4 @@
-"""UTF-8 validation by bitmaps.
+"""UTF-8 validation of all bytes at once.
 
 It is several times as fast as decoding, which builds a text only to drop it.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailrace.records import bitmaps
-from tailrace.records.bitmaps import Octets, Words
+from tailrace.records.bitmaps import Octets
 
 _ASCII = 0x7F
 _CONTINUATION_END = np.int8(-64)
@@ -39,11 +38,17 @@ def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
 
 def _continued(octets: Octets, highest: int) -> bool:
     """Report whether each lead byte has its continuation bytes, and no other byte is one."""
-    wanted: Words = np.zeros(bitmaps.word_count(len(octets)), np.uint64)
-    for lowest, after in _LEADS:
+    size = len(octets)
+    wanted = np.empty(size + len(_LEADS), np.bool_)
+    wanted[0] = wanted[size + 1 :] = False
+    (first, _), *others = _LEADS
+    np.greater_equal(octets, first, out=wanted[1 : size + 1])
+    for lowest, after in others:
         if highest >= lowest:
-            wanted |= bitmaps.shift_up(bitmaps.where(np.greater_equal, octets, lowest), after)
-    return np.array_equal(wanted, bitmaps.where(np.less, octets.view(np.int8), int(_CONTINUATION_END)))
+            wanted[after : after + size] |= octets >= lowest
+    found = octets.view(np.int8) < _CONTINUATION_END
+    # A lead byte at the very end lacks what it wants there.
+    return not wanted[size] and not np.not_equal(wanted[:size], found, out=found).any()
 
 
 def _bounded(octets: Octets, lead: bytes, lowest: int, above: int) -> bool:

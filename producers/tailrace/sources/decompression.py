@@ -53,6 +53,11 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     return rest
 
 
+def is_compressed(head: bytes) -> bool:
+    """Report whether a file that begins with ``head`` is compressed in a way that is read."""
+    return head.startswith((_GZIP, _ZSTD))
+
+
 def peek(blocks: Iterator[bytes], size_bytes: int) -> tuple[bytes, Iterator[bytes]]:
     """Return the first bytes and the whole input again.
 

@@ -7,12 +7,13 @@ same.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from tailrace.sources.decompression import BLOCK_BYTES, decompress, peek
+from tailrace.sources.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
@@ -95,7 +96,7 @@ class Source:
         """Bytes read so far, out of ``size_hint_bytes``."""
         return self._read_before + self._current.bytes_read
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> SourceBlocks:
         """Read the data records in blocks of 1 MiB or less that end anywhere.
 
         Headers are left out (strip, repeat). The bytes that a stream has at the moment make a
@@ -112,7 +113,7 @@ class Source:
         if self._consumed:
             raise InputError("the input has been read already: open it again")
         self._consumed = True
-        return self._all_blocks()
+        return SourceBlocks(self._all_blocks(), self)
 
     def describe_position(self, offset: int) -> str:
         """Describe an offset of the data read so far as a place in the files.
@@ -188,6 +189,19 @@ class Source:
         finally:
             self.close()
 
+    def read_piece(self, size_bytes: int) -> bytes | None:
+        """Read the next bytes in one piece, fewer than asked for only at the end.
+
+        Returns None if they come in the next block: all but the last file, its head, and what is
+        compressed or a stream.
+        """
+        is_last = len(self._files_read) == len(self._origins)
+        return self._current.read_piece(size_bytes) if is_last else None
+
+    def unread(self, size_bytes: int) -> None:
+        """Go back by some of the bytes that `read_piece` returned."""
+        self._current.unread(size_bytes)
+
     def _next(self, origin: Origin) -> None:
         done = self._current
         done.close()
@@ -195,6 +209,21 @@ class Source:
         self._read_before += done.bytes_read
         self._current = file
         self._check_header(file)
+
+
+class SourceBlocks:
+    """The blocks of a source; what can be read in larger pieces may be read with them in turn."""
+
+    def __init__(self, blocks: Iterator[bytes], source: Source) -> None:
+        self._blocks = blocks
+        self.read_piece = source.read_piece
+        self.unread = source.unread
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._blocks)
 
 
 class _OpenFile:
@@ -205,7 +234,9 @@ class _OpenFile:
         self.bytes_read = 0
         self._stream = origin.open()
         try:
-            head, rest = peek(decompress(self._stored(), self.name), _SNIFF_BYTES)
+            stored_head, stored = peek(self._stored(), _SNIFF_BYTES)
+            self._is_plain = isinstance(self._stream, io.FileIO) and not is_compressed(stored_head)
+            head, rest = peek(decompress(stored, self.name), _SNIFF_BYTES)
             self.bom_dropped = head.startswith(_BOM)
             _check_encoding(head, self.name)
             self._head, self._rest, self._data_start = self._first(rest)
@@ -239,6 +270,20 @@ class _OpenFile:
         head = self._head if policy is HeaderPolicy.NONE else self._head[self._data_start :]
         return chain((head,) if head else (), self._rest)
 
+    def read_piece(self, size_bytes: int) -> bytes | None:
+        """Read what follows the first of the `blocks`; None if it comes in blocks only."""
+        if not self._is_plain:
+            return None
+        piece = self._read(size_bytes)
+        self.bytes_read += len(piece)
+        return piece
+
+    def unread(self, size_bytes: int) -> None:
+        """Go back by some of the bytes that `read_piece` returned."""
+        assert isinstance(self._stream, io.FileIO)  # noqa: S101  it has returned a piece
+        self._stream.seek(-size_bytes, io.SEEK_CUR)
+        self.bytes_read -= size_bytes
+
     def close(self) -> None:
         """Close the stream."""
         self._stream.close()
@@ -248,9 +293,9 @@ class _OpenFile:
             self.bytes_read += len(block)
             yield block
 
-    def _read(self) -> bytes:
+    def _read(self, size_bytes: int = BLOCK_BYTES) -> bytes:
         try:
-            return self._stream.read(BLOCK_BYTES)
+            return self._stream.read(size_bytes)
         except OSError as error:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 

@@ -58,18 +58,27 @@ def test_bits_move_across_the_borders_of_words(flags: list[bool], by: int) -> No
     assert flags_of(bitmaps.shift_down(words), size) == [*padded[1:], False]
 
 
-@given(st.lists(st.tuples(_FLAGS, st.booleans()), max_size=4), st.data())
-def test_stretches_side_by_side_make_one_bitmap(stretches: list[tuple[list[bool], bool]], data: st.DataObject) -> None:
-    pieces: list[tuple[Words | None, int, int]] = []
-    expected: list[bool] = []
-    for flags, blank in stretches:
-        start = data.draw(st.integers(0, len(flags)))
-        size = data.draw(st.integers(0, len(flags) - start))
-        pieces.append((None if blank else words_of(flags), start, size))
-        expected += [False] * size if blank else flags[start : start + size]
-    joined = bitmaps.join(pieces)
-    assert len(joined) == bitmaps.word_count(len(expected))
-    assert flags_of(joined, 64 * len(joined)) == expected + [False] * (64 * len(joined) - len(expected))
+@given(_FLAGS, st.data())
+def test_a_copied_stretch_is_a_bitmap_of_its_own(flags: list[bool], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(flags)))
+    size = data.draw(st.integers(0, len(flags) - start))
+    words = words_of(flags)
+    copied = bitmaps.copy_bits(words, start, size)
+    assert len(copied) == bitmaps.word_count(size)
+    assert flags_of(copied, 64 * len(copied)) == flags[start : start + size] + [False] * (64 * len(copied) - size)
+    copied[:] = 0
+    assert flags_of(words, len(flags)) == flags
+
+
+@given(st.lists(_FLAGS, max_size=4))
+def test_stretches_inserted_one_after_the_other_make_one_bitmap(stretches: list[list[bool]]) -> None:
+    expected = [flag for flags in stretches for flag in flags]
+    whole = np.zeros(bitmaps.word_count(len(expected)), np.uint64)
+    at = 0
+    for flags in stretches:
+        bitmaps.insert(whole, at, words_of(flags), len(flags))
+        at += len(flags)
+    assert flags_of(whole, 64 * len(whole)) == expected + [False] * (64 * len(whole) - len(expected))
 
 
 @given(_FLAGS)
