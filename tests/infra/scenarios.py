@@ -66,6 +66,20 @@ DEPLOYING = Scenario(
     },
     root="infra/deployer.yaml",
 )
+# A queue of events for one more service, beside a stack with a key.
+FAN_OUT = Scenario(
+    "fan-out",
+    {
+        "Pipeline": "tailrace",
+        "ResultsTopic": "arn:aws:sns:eu-west-1:123456789012:tailrace-ResultsTopic",
+        "Bucket": "tailrace-bucket",
+        "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+        "Endpoints": "demand",
+        "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:tailrace-AlarmTopic",
+        "EventBusArn": "arn:aws:events:eu-west-1:123456789012:event-bus/billing",
+    },
+    root="infra/fan-out.yaml",
+)
 SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
 
 

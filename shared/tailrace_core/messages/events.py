@@ -266,5 +266,10 @@ def decode_published(body: str) -> PartReady | JobFinished:
 
 def message_attributes(event: PartReady | JobFinished) -> dict[str, dict[str, str]]:
     """Return the SNS message attributes that subscribers filter on."""
-    values = {"type": event.type, "job_id": event.job_id, "endpoint": event.endpoint}
+    values = {
+        "type": event.type,
+        "job_id": event.job_id,
+        "endpoint": event.endpoint,
+        "schema_version": str(event.schema_version),
+    }
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

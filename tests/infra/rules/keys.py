@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.infra.rules.resource_policies import is_one_arn
 from tests.infra.rules.shapes import (
     BUCKET,
     DEPLOYER,
@@ -128,7 +129,8 @@ def grants_of_the_key_are_bound_to_services(template: Template) -> Iterator[str]
             if action not in USE:
                 yield f"{role}: {statement['Sid']} grants {action}"
             via = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", [])
-            if target(statement["Resource"]) not in {"Key", "KeyArn"} or not via:
+            of_key = target(statement["Resource"]) in {"Key", "KeyArn"} or is_one_arn(statement["Resource"], "kms")
+            if not of_key or not via:
                 yield f"{role}: {statement['Sid']} uses a key outside the services that hold the data"
 
 

@@ -42,6 +42,11 @@ def everything_refuses_plain_http(template: Template) -> Iterator[str]:
                     yield f"{key}{path} can be reached without TLS"
 
 
+def is_one_arn(value: object, service: str) -> bool:
+    """Return whether a value is the ARN of one resource, as a parameter gave it."""
+    return isinstance(value, str) and value.startswith(f"arn:aws:{service}:") and "*" not in value
+
+
 def services_send_only_for_one_source(template: Template) -> Iterator[str]:
     for kind in (QUEUE_POLICY, BUCKET_POLICY):
         for key, statement in template.policy_statements(kind):
@@ -49,8 +54,8 @@ def services_send_only_for_one_source(template: Template) -> Iterator[str]:
                 continue
             if "Service" not in (statement["Principal"] if isinstance(statement["Principal"], dict) else {}):
                 yield f"{key}: {statement['Sid']} lets {statement['Principal']} in"
-            source = target(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn"))
-            if source not in template.of_type(TOPIC):
+            source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
+            if target(source) not in template.of_type(TOPIC) and not is_one_arn(source, "sns"):
                 yield f"{key}: {statement['Sid']} lets any source in"
 
 

@@ -175,7 +175,7 @@ def test_events_reach_the_queue_with_attributes_to_filter_on(stack: Stack) -> No
     SnsPublisher(stack.settings.results_topic, stack.execute).publish(event)
 
     assert {name: value["StringValue"] for name, value in calls[0].params["MessageAttributes"].items()} == {
-        "type": "PartReady", "job_id": "j", "endpoint": "demand",
+        "type": "PartReady", "job_id": "j", "endpoint": "demand", "schema_version": "1",
     }  # fmt: skip
     assert stack.received(stack.results_queue) == [json.loads(event.to_json())]
 

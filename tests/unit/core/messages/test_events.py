@@ -109,9 +109,9 @@ def test_a_job_that_is_not_being_finished_has_no_final_event() -> None:
         JobFinished.of(job, endpoint="demand", manifest_location="s3://b/m.json")
 
 
-def test_subscribers_filter_on_type_job_and_endpoint() -> None:
+def test_subscribers_filter_on_type_version_job_and_endpoint() -> None:
     assert {name: value["StringValue"] for name, value in message_attributes(PART).items()} == {
-        "type": "PartReady", "job_id": JOB, "endpoint": "demand",
+        "type": "PartReady", "job_id": JOB, "endpoint": "demand", "schema_version": "1",
     }  # fmt: skip
 
 
