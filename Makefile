@@ -68,7 +68,8 @@ check: .venv/.ready .tools/cloud/.ready $(CHECKERS:%=.tools/%/.ready) ## check f
 	$(BIN)/ruff check .
 	git ls-files -z '*.md' | xargs -0 $(BIN)/mdformat --check
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/mypy shared producers consumers infra/local tests
+	$(BIN)/mypy shared producers consumers infra/local tests docs/examples
+	for each in docs/examples/*.ipynb; do $(BIN)/mypy -c "$$($(BIN)/python -m tests.notebooks $$each)" || exit 1; done
 	$(BIN)/python -m tests.infra.gate
 
 .PHONY: test

@@ -96,7 +96,8 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             endpoint = options.endpoint_name or stack.endpoint_name
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
             if output is not None:
-                await files.run(refuse_input, output, planner.settings)
+                opener = self._connection.opener_for_threads()
+                await files.run(lambda: refuse_input(output, planner.settings, s3=opener))
             await self._run(check_endpoint(endpoint))
             sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
             submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)

@@ -146,7 +146,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
 
-                refuse_input(output, planner.settings)
+                refuse_input(output, planner.settings, s3=self._connection.open_object)
             self._run(check_endpoint(endpoint))
             steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
             done = Submitter(steps, self._execute, sender).submit(source, planner, options, report)
