@@ -7,22 +7,22 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-import boto3
-import botocore.config
-import botocore.exceptions
-from botocore.handlers import convert_body_to_file_like_object
-from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
-
 from tailrace.aws.direct_calls import DirectCalls
-from tailrace.sources.origins import RemoteObject
+from tailrace.aws.plain_environment import plain_environment
 from tailrace_core.aws.calls import BodyCall, Call
 from tailrace_core.aws.direct.connections import Timeouts
 from tailrace_core.aws.errors import CLOCK_CODES, translate_exception
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 from tailrace_core.errors import ConfigurationError, InputError, TailraceError
+
+# boto3 and botocore are imported where they are used: a plain environment needs neither.
+if TYPE_CHECKING:
+    import boto3
+
+    from tailrace.sources.origins import RemoteObject
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
@@ -41,6 +41,8 @@ def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any
     Over TLS an upload with a checksum in its headers needs no second hash for its signature. By
     default botocore computes one all the same when it did not compute the checksum itself.
     """
+    import boto3
+
     secure = endpoint_url is None or urlsplit(endpoint_url).scheme == "https"
     return {
         "s3": {"payload_signing_enabled": False} if secure else None,
@@ -62,6 +64,8 @@ def send_bodies_whole(client: Any) -> None:
     the rest of a submit. aioboto3's clients keep the file: aiohttp sends it piece by piece between
     other tasks, without a thread, and warns of large bodies that are not files.
     """
+    from botocore.handlers import convert_body_to_file_like_object
+
     client.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
 
 
@@ -83,7 +87,15 @@ def validate_endpoint_url(url: str | None) -> str | None:
     return url
 
 
+_MAX_ORDINARY_CHARS = 60
+_ORDINARY = re.compile(r"https?://[A-Za-z0-9]{1,63}(?:[.-][A-Za-z0-9]{1,63})*(?::[0-9]{1,5})?/?")
+
+
 def _is_address(url: str) -> bool:
+    if _ORDINARY.fullmatch(url) and len(url) < _MAX_ORDINARY_CHARS:
+        return True
+    from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
+
     return is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)
 
 
@@ -148,8 +160,9 @@ class Boto3Connection:
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._plain = plain_environment(region=region, endpoint_url=endpoint_url) if session is None else None
         self._direct = DirectCalls(
-            lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+            lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), self._plain
         )
         self._interactive = retry(self._once, policy=INTERACTIVE_RETRIES)
         self._patient = retry(self._once, policy=JOB_RETRIES)
@@ -165,6 +178,8 @@ class Boto3Connection:
     @property
     def region(self) -> str:
         """The region that is called; empty when none is named."""
+        if self._plain is not None:
+            return self._plain.region
         return resolve_region(self._own_session(), self._region) or ""
 
     def prepare(self, services: Sequence[str]) -> None:
@@ -172,6 +187,8 @@ class Boto3Connection:
 
         Errors are ignored here: the first call of the service raises them.
         """
+        if self._plain is not None:
+            return
         made = self._prepared(services)
         next(made, None)
         threading.Thread(target=list, args=(made,), name="tailrace-clients", daemon=True).start()
@@ -203,6 +220,8 @@ class Boto3Connection:
 
     def open_object(self, bucket: str, key: str) -> RemoteObject:
         """Open an object of S3 for streaming."""
+        from tailrace.sources.origins import RemoteObject
+
         answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
         return RemoteObject(answer["Body"], answer["ContentLength"])
 
@@ -241,6 +260,8 @@ class Boto3Connection:
     def _made(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
+                import botocore.config
+
                 session = self._own_session()
                 with translate_address_errors(service):
                     client = session.client(
@@ -256,6 +277,8 @@ class Boto3Connection:
 
     def _own_session(self) -> boto3.Session:
         if self._session is None:
+            import boto3
+
             self._session = boto3.Session(region_name=self._region)
         return self._session
 
@@ -267,7 +290,13 @@ def translate_errors(call: Call) -> Iterator[None]:
         yield
     except ConfigurationError as exc:
         raise with_remedy(exc) from exc.__cause__
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as exc:
+    except TailraceError:
+        raise
+    except Exception as exc:
+        import botocore.exceptions
+
+        if not isinstance(exc, botocore.exceptions.ClientError | botocore.exceptions.BotoCoreError):
+            raise
         raise with_remedy(translate_exception(exc, f"{call.service}.{call.operation}")) from exc
 
 

@@ -69,11 +69,13 @@ def connect(target: Target) -> Tailrace:
     Raises:
         ConfigurationError: there is no such profile.
     """
+    from tailrace.aws.plain_environment import plain_environment  # noqa: PLC0415 - the same
     from tailrace.client import Tailrace  # noqa: PLC0415 - slow to import; plugins do not need it
 
+    plain = target.profile is None and plain_environment(region=target.region, endpoint_url=target.endpoint_url)
     return Tailrace(
         target.stack or "",
-        session=_session(target),
+        session=None if plain else _session(target),
         endpoint_url=target.endpoint_url,
         region=target.region,
         concurrency=target.concurrency,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
@@ -33,13 +35,14 @@ T = TypeVar("T")
 
 def new_ulid() -> str:
     """Return a new ULID, the id of a job."""
-    from ulid import ULID
-
-    return str(ULID())
+    # By hand: the package `ulid` takes longer to import than most calls take.
+    number = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
+    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
+_SENDER = "tailrace.submit.threaded_sender"
 
 
 class Tailrace(SubmittedJobs, ReadsEvents):
@@ -129,25 +132,27 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             InputError: an option or the input is wrong.
             JobKeyError: the job key was used for another input or other options.
         """
-        from tailrace.aws.stacks import check_endpoint
-        from tailrace.client.job import Job
-        from tailrace.submit.planning import planner_for
-        from tailrace.submit.submitter import SubmitSteps, Submitter
-        from tailrace.submit.threaded_sender import ThreadedSender
-
         options = merged_options(options, keywords)
-        sender = self._sender or ThreadedSender(
-            self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
-        )
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
+            # NumPy, above all, is imported while the stack is looked up.
+            threading.Thread(target=import_module, args=(_SENDER,), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
+            from tailrace.aws.stacks import check_endpoint
+            from tailrace.client.job import Job
+            from tailrace.submit.planning import planner_for
+            from tailrace.submit.submitter import SubmitSteps, Submitter
+            from tailrace.submit.threaded_sender import ThreadedSender
+
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
 
                 refuse_input(output, planner.settings, s3=self._connection.open_object)
             self._run(check_endpoint(endpoint))
+            sender = self._sender or ThreadedSender(
+                self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
+            )
             steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
             done = Submitter(steps, self._execute, sender).submit(source, planner, options, report)
         return Job(self, done, self._name)

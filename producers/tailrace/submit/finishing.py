@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tailrace.aws.stacks import Stack
-from tailrace_core.aws.calls import Call, Steps
-from tailrace_core.messages.events import JobFinished, PartReady, message_attributes
+from typing import TYPE_CHECKING
+
+from tailrace_core.aws.calls import Call
+
+if TYPE_CHECKING:
+    from tailrace.aws.stacks import Stack
+    from tailrace_core.aws.calls import Steps
+    from tailrace_core.messages.events import JobFinished, PartReady
 
 
 class ManifestPublisher:
@@ -29,5 +34,7 @@ class ManifestPublisher:
 
 def publish_call(topic: str, event: PartReady | JobFinished) -> Call:
     """Return the call that publishes ``event`` on the topic with the ARN ``topic``."""
+    from tailrace_core.messages.events import message_attributes  # noqa: PLC0415 - brings pydantic, which most submits do not need
+
     params = {"TopicArn": topic, "Message": event.to_json(), "MessageAttributes": message_attributes(event)}
     return Call("sns", "publish", params)

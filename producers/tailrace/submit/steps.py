@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tailrace.aws.stacks import Stack
 from tailrace.options import differences, fingerprint
@@ -29,11 +30,13 @@ from tailrace_core.jobs.split_budget import split_grant
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome
-from tailrace_core.messages.events import INLINE_BYTES, PartReady
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
+
+if TYPE_CHECKING:
+    from tailrace_core.messages.events import PartReady
 
 DUE_S = 300.0
 """When the reconciler first checks a chunk, counted from the intent and again from the
@@ -288,6 +291,8 @@ class ChunkSteps:
         return unscored_part(plan, len(self.settings.output_columns))
 
     def _part_ready(self, chunk: Chunk, part: bytes) -> PartReady:
+        from tailrace_core.messages.events import INLINE_BYTES, PartReady  # noqa: PLC0415 - brings pydantic, which most submits do not need
+
         return PartReady(
             event_id=PartReady.id_of(self.job_id, chunk.range),
             job_id=self.job_id,

@@ -5,16 +5,17 @@ The caller that settles or seals last finishes the job; exactly one wins.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.limits import excess_rejects_reason, nothing_scored_reason
 from tailrace_core.jobs.model import Chunk, Job, JobState
 from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, immediate, run_immediate
 from tailrace_core.ledger.port import Ledger
-from tailrace_core.messages.events import JobFinished
-from tailrace_core.messages.manifest import build_manifest
 from tailrace_core.objects import keys
+
+if TYPE_CHECKING:
+    from tailrace_core.messages.events import JobFinished
 
 
 class ManifestStore(Protocol):
@@ -100,6 +101,9 @@ def _complete_finishing(job: Job, ledger: LedgerSteps, effects: FinishingSteps) 
     settings = yield from ledger.settings(job.job_id)
     if settings is None:
         raise ValueError(f"job {job.job_id} has no settings in the ledger")
+    from tailrace_core.messages.events import JobFinished  # noqa: PLC0415 - brings pydantic
+    from tailrace_core.messages.manifest import build_manifest  # noqa: PLC0415 - as above
+
     manifest = build_manifest(job, settings, (yield from _leaves(job.job_id, ledger)))
     location = yield from effects.put_manifest(keys.manifest_key(job.job_id), manifest.to_json().encode())
     yield from effects.publish(JobFinished.of(job, endpoint=settings.endpoint_name, manifest_location=location))

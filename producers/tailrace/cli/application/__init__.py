@@ -52,6 +52,9 @@ def _print(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has enough, as in `… | head`.
+        return _ERROR
     except OSError as exc:
         sys.stderr.write(f"tailrace: {exc.strerror}\n")
         return _ERROR

@@ -18,13 +18,13 @@ from tailrace_core.aws.direct.connections import (
     Origin,
 )
 from tailrace_core.aws.direct.error_responses import parse_error, response_metadata
-from tailrace_core.aws.direct.operations import OPERATIONS
+from tailrace_core.aws.direct.operations import OPERATIONS, Operation
 from tailrace_core.aws.direct.requests import HttpRequest, HttpResponse, NotDirectError
 from tailrace_core.aws.direct.signing import Credentials, Signer, timestamp
 from tailrace_core.aws.errors import translate_response
 from tailrace_core.errors import TransientError
 
-_XML_SERVICES = frozenset({"s3", "sns"})
+_XML_SERVICES = frozenset({"cloudformation", "s3", "sns", "sts"})
 _REDIRECTS = range(300, 400)
 _ERRORS = 300
 _WRONG_REGION = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
@@ -41,6 +41,7 @@ class Target:
         signer: Signs for the region and the service's name there.
         sign_payload: Whether bodies sent to S3 are hashed for the signature.
         headers: More headers for each request, ``user-agent`` for one.
+        operation: The operation, unless it is among `OPERATIONS`.
     """
 
     origin: Origin
@@ -49,6 +50,7 @@ class Target:
     signer: Signer
     sign_payload: bool
     headers: Mapping[str, str]
+    operation: Operation | None = None
 
     def signed(self, call: Call, credentials: Credentials, at: str) -> tuple[HttpRequest, dict[str, str]]:
         """Return the request of a call, and all its headers with the signature of time ``at``.
@@ -56,7 +58,7 @@ class Target:
         Raises:
             NotDirectError: botocore has to send it.
         """
-        operation = OPERATIONS.get((call.service, call.operation))
+        operation = self.operation or OPERATIONS.get((call.service, call.operation))
         if operation is None:
             raise NotDirectError
         request = operation.build(call.params, self.base)
@@ -90,7 +92,7 @@ class DirectCaller:
             TailraceError: by `tailrace_core.aws.errors`.
         """
         request, headers = target.signed(call, self._credentials(), timestamp(self._clock()))
-        operation = OPERATIONS[call.service, call.operation]
+        operation = target.operation or OPERATIONS[call.service, call.operation]
         name = f"{call.service}.{call.operation}"
         try:
             connection, status, received = self._pool.exchange(target.origin, request, headers)

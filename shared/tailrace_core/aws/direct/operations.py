@@ -34,8 +34,9 @@ class Operation:
     """True when the answer has a ``Body``, which the caller reads."""
 
 
-def _json_operation(target: str) -> Operation:
-    headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"}
+def json_operation(target: str, version: str = "1.0") -> Operation:
+    """Return an operation of a JSON protocol."""
+    headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{version}"}
 
     def build(params: Params, base: str) -> HttpRequest:
         try:
@@ -212,7 +213,7 @@ def _text(params: Params, name: str) -> str:
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     **{
-        ("dynamodb", operation): _json_operation(f"DynamoDB_20120810.{name}")
+        ("dynamodb", operation): json_operation(f"DynamoDB_20120810.{name}")
         for operation, name in (
             ("batch_execute_statement", "BatchExecuteStatement"),
             ("batch_get_item", "BatchGetItem"),

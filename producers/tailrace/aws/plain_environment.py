@@ -1,0 +1,165 @@
+"""Environments in which nothing is special: the first request of a kind needs no botocore either.
+
+The import of botocore, and its models of the services that a submit calls, take longer than the
+rest of a small submit. Where credentials are in the environment and nothing changes an address, a
+proxy or a signature, the target of a call follows from the region alone. An environment that has
+any setting not known here is botocore's. A test compares the targets with botocore's own requests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tailrace_core.aws.direct.caller import Target
+from tailrace_core.aws.direct.connections import Origin, tls_context
+from tailrace_core.aws.direct.lookups import LOOKUPS
+from tailrace_core.aws.direct.operations import OPERATIONS
+from tailrace_core.aws.direct.requests import NotDirectError
+from tailrace_core.aws.direct.signing import Credentials, Signer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from tailrace_core.aws.calls import Call
+
+_HARMLESS = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CA_BUNDLE",
+        "AWS_CONFIG_FILE",
+        "AWS_DEFAULT_OUTPUT",
+        "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_PAGER",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    }
+)
+_PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy"})
+_REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+")
+"""Regions of the partition ``aws``, as botocore recognizes them."""
+_BUCKET = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!-s3)")
+"""Names that may be a part of a host's name and stand for an ordinary bucket."""
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_HOSTS = {
+    "cloudformation": "cloudformation",
+    "dynamodb": "dynamodb",
+    "sagemaker": "api.sagemaker",
+    "sagemaker-runtime": "runtime.sagemaker",
+    "sts": "sts",
+}
+_SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}
+_US_EAST_1 = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainEnvironment:
+    """The credentials, the region and the certificates of a plain environment."""
+
+    region: str
+    credentials: Credentials
+    ca_file: str
+    endpoint_url: str | None
+    contexts: dict[str, ssl.SSLContext]
+
+    def target(self, call: Call) -> Target:
+        """Return where a call goes.
+
+        Raises:
+            NotDirectError: that does not follow from the region alone.
+        """
+        known = call.service == "s3" or call.service in _HOSTS
+        operation = OPERATIONS.get((call.service, call.operation)) or LOOKUPS.get((call.service, call.operation))
+        if operation is None or not known:
+            raise NotDirectError
+        host, base = self._host(call)
+        address = urlsplit(self.endpoint_url or f"https://{host}")
+        secure = address.scheme == "https"
+        default = 443 if secure else 80
+        port = address.port or default
+        name = address.hostname or ""
+        return Target(
+            origin=Origin(name, port, self._context() if secure else None),
+            host=name if port == default else f"{name}:{port}",
+            base=base,
+            signer=Signer(self.region, _SIGNING_NAMES.get(call.service, call.service)),
+            sign_payload=not secure,
+            headers={"user-agent": "tailrace"},
+            operation=operation,
+        )
+
+    def _host(self, call: Call) -> tuple[str, str]:
+        """Return the name of AWS's server, and the path that requests begin with."""
+        if call.service != "s3":
+            return f"{_HOSTS[call.service]}.{self.region}.amazonaws.com", ""
+        bucket = call.params.get("Bucket")
+        if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
+            raise NotDirectError
+        if self.endpoint_url is None:
+            # botocore's default for the oldest region is the oldest address.
+            server = "s3" if self.region == _US_EAST_1 else f"s3.{self.region}"
+            return f"{bucket}.{server}.amazonaws.com", ""
+        if not _ADDRESS.fullmatch(urlsplit(self.endpoint_url).hostname or ""):
+            raise NotDirectError
+        return "", f"/{bucket}"
+
+    def _context(self) -> ssl.SSLContext:
+        if self.ca_file not in self.contexts:
+            self.contexts[self.ca_file] = tls_context(self.ca_file)
+        return self.contexts[self.ca_file]
+
+
+def plain_environment(
+    *, region: str | None, endpoint_url: str | None, environ: Mapping[str, str] = os.environ
+) -> PlainEnvironment | None:
+    """Return the environment if it is plain, otherwise None."""
+    found = region or environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or ""
+    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if not (key and secret and _REGION.fullmatch(found) and _is_plain(environ)):
+        return None
+    if endpoint_url is not None and urlsplit(endpoint_url).path not in {"", "/"}:
+        return None
+    ca_file = environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or _default_ca_file()
+    if ca_file is None or not Path(ca_file).is_file():
+        return None
+    return PlainEnvironment(
+        region=found,
+        credentials=Credentials(key, secret, environ.get("AWS_SESSION_TOKEN") or None),
+        ca_file=ca_file,
+        endpoint_url=endpoint_url,
+        contexts={},
+    )
+
+
+def _is_plain(environ: Mapping[str, str]) -> bool:
+    names = {name.upper() for name in environ if name.upper().startswith(("AWS_", "BOTO"))}
+    proxies = any(environ[name] for name in environ if name.lower() in _PROXIES)
+    folder = Path(environ.get("HOME", "/")) / ".aws"
+    config = Path(environ.get("AWS_CONFIG_FILE", folder / "config"))
+    # Without proxies in the environment, other systems may have some in their settings.
+    return (
+        sys.platform == "linux"
+        and names <= _HARMLESS
+        and not proxies
+        and not config.is_file()
+        and not (folder / "models").exists()
+    )
+
+
+def _default_ca_file() -> str | None:
+    """Return the certificates that botocore uses: certifi's, or its own."""
+    for package in ("certifi", "botocore"):
+        spec = find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            return str(Path(spec.submodule_search_locations[0]) / "cacert.pem")
+    return None
