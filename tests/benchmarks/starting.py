@@ -99,7 +99,7 @@ def _first_event_ratio(function: str) -> Ratio:
         name=f"cold start of {function} with its first event ÷ boto3 with its clients",
         ours=Figure.of(SECONDS, f"{function} with its first event"),
         theirs=Figure.of(SECONDS, f"boto3 for {function}"),
-        bar=1.4,
+        bar=1.0,
         unit="s",
         note="the same until an ordinary event is handled, with the calls that it makes answered at once",
     )

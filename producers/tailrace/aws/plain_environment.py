@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -120,9 +120,19 @@ class PlainEnvironment:
 
 
 def plain_environment(
-    *, region: str | None, endpoint_url: str | None, environ: Mapping[str, str] = os.environ
+    *,
+    region: str | None,
+    endpoint_url: str | None,
+    environ: Mapping[str, str] = os.environ,
+    modules: Container[str] = sys.modules,
 ) -> PlainEnvironment | None:
-    """Return the environment if it is plain, otherwise None."""
+    """Return the environment if it is plain, otherwise None.
+
+    A process that has imported botocore before (``modules``) saves nothing, and may have hooks in
+    it: moto's, for instance.
+    """
+    if "botocore" in modules:
+        return None
     found = region or environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or ""
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if not (key and secret and _REGION.fullmatch(found) and _is_plain(environ)):

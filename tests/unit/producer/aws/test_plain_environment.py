@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
+from tailrace.aws import plain_environment as module
 from tailrace.aws.connections import client_settings, send_bodies_whole
-from tailrace.aws.plain_environment import plain_environment
 from tailrace.aws.request_patterns import SentRequest
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.direct.requests import HttpResponse, NotDirectError
@@ -48,6 +49,7 @@ CALLS = [
     Call("s3", "get_object", {"Bucket": "a-bucket", "Key": "k"}),
     Call("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
 ]
+plain_environment = functools.partial(module.plain_environment, modules=())
 _VARIABLES = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 
 
@@ -174,3 +176,7 @@ def test_other_calls_are_botocores(environ: dict[str, str]) -> None:
     for call in (Call("sqs", "receive_message", {}), CALLS[-2]):
         with pytest.raises(NotDirectError):
             plain.target(call)
+
+
+def test_a_process_that_has_imported_botocore_keeps_it(environ: dict[str, str]) -> None:
+    assert module.plain_environment(region="eu-west-1", endpoint_url=None, environ=environ) is None
