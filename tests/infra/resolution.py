@@ -178,11 +178,13 @@ _FUNCTIONS: dict[str, Callable[[Resolution, Any], Any]] = {
 
 
 def _typed(parameter: dict[str, Any], value: Any) -> Any:
+    if parameter["Type"] == "CommaDelimitedList" and isinstance(value, str):
+        return value.split(",")
     return int(value) if parameter["Type"] == "Number" and _plain(value) and value != "" else value
 
 
 def _plain(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+    return all(map(_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float)
 
 
 def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tests.unit.producer.operations.results.bench import event
 pytestmark = pytest.mark.cloud
 
 READING = Path(__file__).with_name("reading_process.py")
+TAILRACE = Path(sys.executable).with_name("tailrace")
 HIDDEN, VISIBLE = "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessages"
 
 
@@ -113,7 +114,7 @@ def test_an_idle_reader_ends_within_two_seconds(events: Events, kind: str) -> No
 
 def test_the_idle_command_ends_within_two_seconds_and_hides_nothing(events: Events) -> None:
     stack = events.cloud.facts.stack
-    process = events.start("-m", "tailrace.cli", "results", "--follow", "--queue", events.url, "--stack", stack)
+    process = events.start(TAILRACE, "results", "--follow", "--queue", events.url, "--stack", stack)
     events.send(1)
     assert "rows 0 to 0" in line(process)
     began = time.monotonic()

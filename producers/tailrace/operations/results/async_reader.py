@@ -99,7 +99,7 @@ class AsyncResultsReader:
             return
         answer = await self._execute(streamed_part_call(described, self._bucket))
         proof = PartProof(described)
-        async with answer["Body"] as body:
+        with contextlib.closing(answer["Body"]) as body:
             while data := await body.read(BLOCK_BYTES):
                 proof.update(data)
                 yield data

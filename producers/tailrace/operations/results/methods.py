@@ -228,6 +228,9 @@ class ReadsEventsAsync:
     ) -> ReaderCounts:
         """Await ``handler`` for each event, ``workers`` at a time; see `Tailrace.consume`.
 
+        The table of ``once`` is used with boto3's default credentials; pass a persistence layer to
+        use others.
+
         When it is cancelled, the handlers are cancelled and their events released.
         """
         from tailrace.operations.results.async_consuming import AsyncConsumer, stopping_at_loop_signals  # noqa: PLC0415 - on use

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from tailrace.aws.queues import QueueSteps
 from tailrace.operations.results.async_consuming import AsyncConsumer
@@ -55,12 +55,6 @@ class Body:
 class AsyncBody(Body):
     async def read(self, size: int = -1, /) -> bytes:  # type: ignore[override]
         return super().read(size)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
 
 
 class Bench:
