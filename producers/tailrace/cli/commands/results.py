@@ -15,7 +15,7 @@ from tailrace.cli import arguments
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.termination import TerminationError
-from tailrace_core.errors import InputError
+from tailrace_core.errors import AccessDeniedError, InputError
 from tailrace_core.messages.events import JobFinished
 
 if TYPE_CHECKING:
@@ -101,8 +101,11 @@ def _peek(client: Tailrace, environment: Environment, queue: str | None, most: i
         f"tailrace: about {counts.waiting} events wait in the queue, {counts.hidden} are with readers, "
         f"{counts.delayed} are delayed; nothing was received. Events of the newest finished jobs, read or not:"
     )
-    for event in itertools.islice(client.recent_events(), most):
-        _put(environment, event, json_=json_)
+    try:
+        for event in itertools.islice(client.recent_events(), most):
+            _put(environment, event, json_=json_)
+    except AccessDeniedError as exc:
+        environment.say(f"tailrace: this identity may not read the ledger, so none is shown: {printable(exc.message)}")
 
 
 def _put(environment: Environment, event: Event, *, json_: bool) -> None:

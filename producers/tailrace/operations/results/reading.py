@@ -282,9 +282,8 @@ class Reading:
     def _hide(self, messages: list[ReceivedMessage], seconds: int) -> Steps[None]:
         try:
             yield from self._queue.change_visibility(messages, seconds)
-        except PermanentError:
-            # They come back when their visibility timeouts end.
-            return
+        except PermanentError as exc:
+            _LOG.warning("%d events come back only when their leases end: %s", len(messages), exc.message)
 
     def _lose(self, event: Event) -> None:
         self.counts.lost += 1
