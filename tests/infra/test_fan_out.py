@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+from tailrace.doctor.stack import topics
 from tailrace_core.messages.events import JobFinished, PartReady
 from tests.infra.scenarios import FAN_OUT, stacks
 from tests.infra.templates import Template, root
 
+COMMANDS: Any = SimpleNamespace(commands=SimpleNamespace(aws=lambda *words: " ".join(words)))
 BUS = FAN_OUT.parameters["EventBusArn"]
 
 
@@ -57,3 +61,14 @@ def test_a_pipe_may_put_events_on_its_bus_and_nothing_else() -> None:
 def test_an_alarm_tells_of_dead_letters_if_there_is_a_topic() -> None:
     assert deployed().properties("EventsDeadLetters")["AlarmActions"] == [FAN_OUT.parameters["AlarmTopicArn"]]
     assert "AlarmActions" not in deployed(AlarmTopicArn="").properties("EventsDeadLetters")
+
+
+def test_the_doctor_knows_the_filter_of_the_results_queue() -> None:
+    attributes = {
+        "RawMessageDelivery": "true",
+        "RedrivePolicy": "{}",
+        "FilterPolicy": json.dumps(deployed_root_filter()),
+    }
+    nobody: Any = None
+    assert topics._flaws(nobody, "ResultsQueue", "arn", attributes) == []
+    assert len(topics._flaws(COMMANDS, "SucceededQueue", "arn", attributes)) == 1

@@ -99,7 +99,7 @@ def fan_out(enforcing: RunningCloud) -> Iterator[FanOut]:
         **{name: enforcing.outputs[name] for name in ("ResultsTopic", "Bucket", "KeyArn")},
         "AlarmTopicArn": enforcing.outputs["AlarmTopic"],
     }
-    command = [
+    command: list[str | Path] = [
         AWS, "cloudformation", "deploy", "--template-file", ROOT / "infra/fan-out.yaml", "--stack-name", stack,
         "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *(f"{key}={each}" for key, each in given.items()),
     ]  # fmt: skip
