@@ -146,14 +146,23 @@ class AsyncResultsReader:
 
     async def _next(self) -> Event | None:
         # Shielded: a cancelled receive would hide events that nobody holds.
-        following = asyncio.ensure_future(self._run(self._reading.next()))
+        reading = self._reading
+        following = asyncio.ensure_future(self._run(reading.next()))
         try:
             return await asyncio.shield(following)
         except asyncio.CancelledError:
-            self._reading.stopped = True
             with contextlib.suppress(TailraceError):
-                await following
+                await self._give_up(reading, following)
             raise
+
+    async def _give_up(self, reading: Reading, following: asyncio.Future[Event | None]) -> None:
+        """Let a receive end, and release what it brings; the reader can go on later."""
+        stopped, reading.stopped = reading.stopped, True
+        try:
+            if (event := await following) is not None:
+                await self._run(reading.release(event))
+        finally:
+            reading.stopped = stopped or self._stopped
 
     async def _keep(self) -> None:
         while not self._ending.is_set():

@@ -415,3 +415,20 @@ def test_a_damaged_part_breaks_the_contract(bench: Bench, reader: Any, stored: b
 def test_only_parts_of_the_job_are_read(reader: Any, location: str) -> None:
     with reader() as reading, pytest.raises(ContractError):
         reading.part(event(1, body=None, location=location))
+
+
+def test_waiting_for_an_event_may_be_cancelled_and_the_reader_goes_on(bench: Bench) -> None:
+    bench.send(1)
+
+    async def read() -> list[str]:
+        async with bench.async_reader() as reader:
+            waiting = asyncio.ensure_future(anext(reader))
+            bench.while_receiving = waiting.cancel
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert bench.hidden == 0
+            bench.while_receiving = lambda: None
+            return [each.event_id async for each in reader]
+
+    assert asyncio.run(read()) == bench.ids(1)
+    assert bench.left == []
