@@ -55,9 +55,11 @@ class SerialSender:
         while pair := list(itertools.islice(following, 2)):
             for work in pair:
                 run(steps.upload(work.plan), self._execute)
-            for work, chunk in zip(pair, run(steps.record(pair), self._execute), strict=True):
-                if chunk is not None:
-                    run(steps.invoke(chunk), self._execute)
+            located: list[Chunk] = []
+            for chunk in run(steps.record(pair), self._execute):
+                located += [] if chunk is None else run(steps.invoke(chunk), self._execute)
+            run(steps.confirm(located), self._execute)
+            for work in pair:
                 on_sent(work)
 
 

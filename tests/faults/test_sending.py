@@ -1,4 +1,4 @@
-"""Recording of intents: in input order, those that are ready together in one transaction."""
+"""Intents in input order, and confirmations: those that are ready together in one transaction."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from tailrace.aws.connections import Boto3Connection
 from tailrace.client import Tailrace
 from tailrace.submit import threaded_sender
+from tailrace.submit.batch_queues import batch_size
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
@@ -23,6 +24,7 @@ from tests.unit.core.job_examples import SETTINGS, chunk_of, new_job, waiting_ch
 from tests.unit.core.strategies import JOB
 
 PATIENCE_S = 120.0
+CONCURRENCY = 4
 
 
 class Watch:
@@ -30,6 +32,7 @@ class Watch:
 
     def __init__(self, uploads: int) -> None:
         self.recorded: list[list[str]] = []
+        self.confirmed: list[int] = []
         self._uploads = uploads
         self._uploaded = threading.Semaphore(0)
 
@@ -40,6 +43,7 @@ class Watch:
                 if not self.recorded:
                     assert all(self._uploaded.acquire(timeout=PATIENCE_S) for _ in range(self._uploads))
                 self.recorded.append(rows)
+            self.confirmed += _confirmed(call)
             answer = execute(call)
             if call.operation == "put_object":
                 self._uploaded.release()
@@ -53,10 +57,18 @@ def _chunks(call: Call) -> list[str]:
     return [item for item in items if item.startswith("chunk#")]
 
 
+def _confirmed(call: Call) -> list[int]:
+    """Return the number of attempts that a call confirms, if any."""
+    parts = [each["Update"] for each in call.params.get("TransactItems", ()) if "Update" in each]
+    parts += [call.params] if call.operation == "update_item" else []
+    found = sum(each["UpdateExpression"].startswith("SET invoked") for each in parts)
+    return [found] if found else []
+
+
 def submitted(chunks: int, watch: Watch) -> None:
     sim = Simulation()
     connection = Boto3Connection(session=sim.cloud, retry=watch)
-    with Tailrace("stack", connection=connection, concurrency=4, now=sim.cloud.clock) as client:
+    with Tailrace("stack", connection=connection, concurrency=CONCURRENCY, now=sim.cloud.clock) as client:
         client.submit("-", stdin=io.BytesIO(b"x\n" + b"1\n" * chunks), chunk_rows=1, on_progress=lambda _: None)
     flat = [row for rows in watch.recorded for row in rows]
     assert flat == sorted(flat)
@@ -67,7 +79,9 @@ def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
     watch = Watch(uploads=10)
     submitted(10, watch)
     # At most four uploads were not reported yet.
-    assert len(watch.recorded) <= 1 + 1 + 4
+    assert len(watch.recorded) <= 1 + 1 + CONCURRENCY
+    assert sum(watch.confirmed) == 10
+    assert len(watch.confirmed) <= 2
 
 
 def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +89,11 @@ def test_transactions_wait_for_more_chunks_and_at_the_end_for_nothing(monkeypatc
     watch = Watch(uploads=0)
     began = time.monotonic()
     submitted(60, watch)
-    assert [len(rows) for rows in watch.recorded[1:-1]] == [25] * (len(watch.recorded) - 2)
-    assert len(watch.recorded) <= 4
+    full = batch_size(CONCURRENCY)
+    assert [len(rows) for rows in watch.recorded[1:-1]] == [full] * (len(watch.recorded) - 2)
+    assert len(watch.recorded) <= 60 / full + 2
+    assert sum(watch.confirmed) == 60
+    assert watch.confirmed[:-1] == [full] * (len(watch.confirmed) - 1)
     assert time.monotonic() - began < PATIENCE_S
 
 

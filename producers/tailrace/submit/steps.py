@@ -1,9 +1,10 @@
 """The steps of a submit.
 
-The calls for the job, and for each chunk's objects, intent and invocation. A chunk has three
+The calls for the job, and for each chunk's objects, intent and invocation. A chunk has four
 phases, because executors overlap them differently. `upload` may run for many chunks at once.
 `record` runs in the order of the input, so that the ledger always holds the input up to some row,
-without a gap. `invoke` may again run for many chunks at once.
+without a gap. `invoke` may again run for many chunks at once, and `confirm` records the answers to
+several.
 """
 
 from __future__ import annotations
@@ -217,8 +218,8 @@ class ChunkSteps:
         goes_on = not chunk.waiting or window.should_claim(task.number, self.settings.window)
         return chunk if goes_on else None
 
-    def invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a recorded chunk.
+    def invoke(self, chunk: Chunk) -> Steps[list[Chunk]]:
+        """Invoke the endpoint for a recorded chunk; return the attempts to `confirm`.
 
         For a chunk that waits, invoke the waiting chunks that fit the window, usually none.
 
@@ -226,21 +227,34 @@ class ChunkSteps:
             InputError: the endpoint does not exist (any more).
         """
         if not chunk.waiting:
-            yield from self._invoke(chunk)
-        elif (job := (yield from self.ledger.job(self.job_id))) is not None:
-            yield from self.start_waiting(job)
+            return (yield from self._invoke(chunk))
+        job = yield from self.ledger.job(self.job_id)
+        return [] if job is None else (yield from self.start_waiting(job))
 
-    def start_waiting(self, job: Job) -> Steps[None]:
+    def start_waiting(self, job: Job) -> Steps[list[Chunk]]:
         """Invoke as many waiting chunks as fit the window; ``job`` is the job as just read.
+
+        Returns the attempts to `confirm`.
 
         Raises:
             InputError: the endpoint does not exist (any more).
         """
+        located: list[Chunk] = []
         for chunk in (yield from self.ledger.claim(job, self.settings.window, self.now() + DUE_S)):
-            yield from self._invoke(chunk)
+            located += yield from self._invoke(chunk)
+        return located
 
-    def _invoke(self, chunk: Chunk) -> Steps[None]:
-        """Invoke the endpoint for a started chunk and record the locations of its answer."""
+    def confirm(self, located: Sequence[Chunk]) -> Steps[None]:
+        """Record the locations that the endpoint named for invoked attempts.
+
+        An attempt's answer may be handled before. If the producer dies before, the reconciler makes
+        another attempt.
+        """
+        if located:
+            yield from self.ledger.confirm_all(located)
+
+    def _invoke(self, chunk: Chunk) -> Steps[list[Chunk]]:
+        """Invoke the endpoint for a started chunk; return it with the locations of its answer."""
         settings = self.settings
         params = {
             "EndpointName": settings.endpoint_name,
@@ -263,9 +277,9 @@ class ChunkSteps:
         if not answer.get("OutputLocation"):
             # The answer broke off, so the request may or may not be accepted. The reconciler
             # invokes the chunk again.
-            return
+            return []
         invoked_at = self.now()
-        yield from self.ledger.confirm(
+        return [
             replace(
                 chunk,
                 output_location=answer["OutputLocation"],
@@ -273,7 +287,7 @@ class ChunkSteps:
                 invoked_at=invoked_at,
                 due_at=invoked_at + DUE_S,
             )
-        )
+        ]
 
     def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
         # With a checksum given, botocore sends the body as it is; to calculate one, it would read

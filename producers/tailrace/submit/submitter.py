@@ -98,7 +98,8 @@ class SubmitSteps:
             job_id, ledger=self._ledger, effects=ManifestPublisher(self._stack), now=self._now()
         )
         job = yield from self.job(session)
-        yield from self.chunk_steps(session).start_waiting(job)
+        chunks = self.chunk_steps(session)
+        yield from chunks.confirm((yield from chunks.start_waiting(job)))
         return job
 
     def job(self, session: JobSession) -> Steps[Job]:

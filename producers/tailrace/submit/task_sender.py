@@ -10,7 +10,13 @@ from typing import Any
 
 from tailrace.file_thread import FileThread
 from tailrace.submit.async_byte_budget import AsyncByteBudget
-from tailrace.submit.intent_queue import BATCH_INTERVAL_S, PIPELINE_DEPTH, IntentQueue
+from tailrace.submit.batch_queues import (
+    BATCH_INTERVAL_S,
+    PIPELINE_DEPTH,
+    ConfirmationQueue,
+    IntentQueue,
+    batch_size,
+)
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run_async
 from tailrace_core.jobs.model import Chunk
@@ -43,12 +49,12 @@ class TaskSender:
 
 
 class _Sending:
-    """The sending of one job in three stages: upload, record, invoke.
+    """The sending of one job in four stages: upload, record, invoke, confirm.
 
     See `tailrace.submit.threaded_sender`.
 
     A chunk's bytes are held until it is uploaded. One task records the intents in the order of the
-    input.
+    input, another confirms the invocations.
     """
 
     def __init__(
@@ -66,15 +72,18 @@ class _Sending:
         self._upload_slots = asyncio.Semaphore(concurrency)
         self._invoke_slots = asyncio.Semaphore(concurrency)
         self._on_sent = on_sent
-        self._intents = IntentQueue()
+        self._intents = IntentQueue(batch_size(concurrency))
+        self._answers = ConfirmationQueue(batch_size(concurrency))
         self._changed = asyncio.Event()
-        self._all_uploaded = False
         self._error: BaseException | None = None
 
     async def run(self, tasks: Iterator[ChunkTask], files: FileThread) -> None:
         uploads: set[asyncio.Task[None]] = set()
         invocations: set[asyncio.Task[None]] = set()
+        # Nobody waits for a confirmation, so the first ones are not written alone either.
+        self._answers.not_before = asyncio.get_running_loop().time() + BATCH_INTERVAL_S
         recorder = asyncio.create_task(self._record_all(invocations))
+        confirmer = asyncio.create_task(self._confirm_all())
         try:
             place = 0
             while (task := await files.run(next, tasks, None)) is not None:
@@ -87,10 +96,11 @@ class _Sending:
         except BaseException as exc:  # noqa: BLE001 - raised below, when the calls under way have ended
             self._fail(exc)
         await self._end(uploads)
-        self._all_uploaded = True
-        self._changed.set()
+        self._complete(self._intents)
         await self._end({recorder})
         await self._end(invocations)
+        self._complete(self._answers)
+        await self._end({confirmer})
         if self._error is not None:
             raise self._error
 
@@ -121,42 +131,67 @@ class _Sending:
         finally:
             self._budget.release(task.plan.held_bytes)
 
+    def _complete(self, queue: IntentQueue | ConfirmationQueue) -> None:
+        queue.complete = True
+        self._changed.set()
+
     async def _record_all(self, invocations: set[asyncio.Task[None]]) -> None:
-        loop = asyncio.get_running_loop()
-        not_before = loop.time()
         try:
-            while True:
-                await self._wait_until(lambda: self._intents.ready)
-                await self._wait_until(lambda: self._intents.full, not_before)
-                if self._error is not None or not self._intents.ready:
-                    return
-                not_before = loop.time() + BATCH_INTERVAL_S
+            while await self._is_ready(self._intents) and self._error is None:
                 tasks = self._intents.take()
                 for task, chunk in zip(tasks, await run_async(self._steps.record(tasks), self._execute), strict=True):
                     _start(invocations, self._invoke(task, chunk))
         except BaseException as exc:  # noqa: BLE001 - raised by `run`
             self._fail(exc)
 
+    async def _confirm_all(self) -> None:
+        """Confirm all that is invoked, also after an error, until no more is."""
+        while await self._is_ready(self._answers):
+            answers = self._answers.take()
+            try:
+                attempts = [each for _, located in answers for each in located]
+                await run_async(self._steps.confirm(attempts), self._execute)
+                self._finish(task for task, _ in answers)
+            except BaseException as exc:  # noqa: BLE001 - raised by `run`
+                self._fail(exc)
+                if isinstance(exc, asyncio.CancelledError):
+                    return
+
+    async def _is_ready(self, queue: IntentQueue | ConfirmationQueue) -> bool:
+        """Wait until a transaction is full or due; False when the queue stays empty."""
+        await self._wait_until(lambda: queue.ready or queue.complete)
+        loop = asyncio.get_running_loop()
+        await self._wait_until(lambda: queue.full or queue.complete or self._error is not None, queue.not_before)
+        queue.not_before = loop.time() + BATCH_INTERVAL_S
+        return queue.ready
+
     async def _wait_until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
-        """Wait for the condition, the deadline, the last upload or an error."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                while not (condition() or self._all_uploaded or self._error is not None):
+                while not condition():
                     self._changed.clear()
                     await self._changed.wait()
 
     async def _invoke(self, task: ChunkTask, chunk: Chunk | None) -> None:
         try:
+            located: list[Chunk] = []
             if chunk is not None:
                 async with self._invoke_slots:
                     if self._error is not None:
                         return
-                    await run_async(self._steps.invoke(chunk), self._execute)
-            self._on_sent(task)
+                    located = await run_async(self._steps.invoke(chunk), self._execute)
+            if located:
+                self._answers.add(task, located)
+                self._changed.set()
+            else:
+                self._finish([task])
         except BaseException as exc:  # noqa: BLE001 - raised by `run`
             self._fail(exc)
-        finally:
+
+    def _finish(self, tasks: Iterable[ChunkTask]) -> None:
+        for task in tasks:
             self._pipeline.release()
+            self._on_sent(task)
 
     def _fail(self, error: BaseException) -> None:
         # A cancellation must reach the caller, whatever failed before.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from tailrace.aws.stacks import Stack
 from tailrace.submit.steps import ChunkSteps
-from tailrace_core.aws.calls import Call
+from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -21,23 +24,34 @@ STEPS = ChunkSteps(
 )
 
 
-def after_answer(answer: dict[str, str]) -> Call | None:
-    """The calls made once the endpoint has given this answer."""
-    steps = STEPS.invoke(CHUNK)
-    assert next(steps).operation == "invoke_endpoint_async"
-    try:
-        return steps.send(answer)
-    except StopIteration:
-        return None
+def _said(answer: dict[str, str], call: Call) -> dict[str, str]:
+    assert call.operation == "invoke_endpoint_async"
+    return answer
+
+
+def confirmed(*answers: dict[str, str]) -> list[Call]:
+    """The calls made after the endpoint has given these answers to as many chunks."""
+    located: list[Chunk] = []
+    for number, answer in enumerate(answers):
+        chunk = replace(CHUNK, range=RowRange(2 * number, 2))
+        located += run(STEPS.invoke(chunk), partial(_said, answer))
+    made: list[Call] = []
+    run(STEPS.confirm(located), made.append)
+    return made
 
 
 def test_an_invocation_is_confirmed_with_the_locations_of_its_answer() -> None:
-    confirmed = after_answer({"OutputLocation": "s3://bucket/out"})
-    assert confirmed is not None
-    assert confirmed.operation == "update_item"
-    assert "s3://bucket/out" in str(confirmed.params)
+    (call,) = confirmed({"OutputLocation": "s3://bucket/out"})
+    assert call.operation == "update_item"
+    assert "s3://bucket/out" in str(call.params)
+
+
+def test_invocations_are_confirmed_together() -> None:
+    (call,) = confirmed({"OutputLocation": "s3://bucket/1"}, {}, {"OutputLocation": "s3://bucket/2"})
+    assert call.operation == "transact_write_items"
+    assert [str(each).count("s3://bucket/") for each in call.params["TransactItems"]] == [1, 1]
 
 
 @pytest.mark.parametrize("answer", [{}, {"InferenceId": "x"}])
 def test_an_answer_that_broke_off_confirms_nothing(answer: dict[str, str]) -> None:
-    assert after_answer(answer) is None
+    assert confirmed(answer) == []

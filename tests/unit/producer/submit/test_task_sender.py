@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, cast
 
 import pytest
 
 from tailrace.file_thread import FileThread
+from tailrace.submit.batch_queues import batch_size
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call, Steps
+
+CONCURRENCY = 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class FakeSteps:
 
     def __init__(self) -> None:
         self.recorded: list[int] = []
+        self.confirmed: list[list[int]] = []
 
     def upload(self, plan: Plan) -> Steps[None]:
         yield Call("s3", "put", {"number": plan.number})
@@ -39,8 +44,13 @@ class FakeSteps:
         self.recorded += numbers
         return cast("list[int | None]", numbers)
 
-    def invoke(self, chunk: int) -> Steps[None]:
+    def invoke(self, chunk: int) -> Steps[list[int]]:
         yield Call("runtime", "invoke", {"number": chunk})
+        return [chunk]
+
+    def confirm(self, located: list[int]) -> Steps[None]:
+        yield Call("dynamodb", "confirm", {})
+        self.confirmed.append(located)
 
 
 @dataclass
@@ -56,7 +66,7 @@ class Run:
                 self.cut += 1
                 yield ChunkTask(cast("Any", Plan(number, held_bytes)), None, number)
 
-        sender = TaskSender(self.execute, concurrency=4, bytes_in_flight=limit)
+        sender = TaskSender(self.execute, concurrency=CONCURRENCY, bytes_in_flight=limit)
         async with FileThread() as files:
             await sender.send_all(
                 cast("ChunkSteps", self.steps), tasks(), lambda task: self.sent.append(task.number), files
@@ -71,7 +81,8 @@ def test_every_chunk_is_sent_and_intents_follow_the_input() -> None:
     run = Run(at_once)
     asyncio.run(run.send(200))
     assert run.steps.recorded == list(range(200))
-    assert sorted(run.sent) == list(range(200))
+    assert sorted(run.sent) == sorted(chain(*run.steps.confirmed)) == list(range(200))
+    assert len(run.steps.confirmed) <= 200 / batch_size(CONCURRENCY) + 3
 
 
 def test_the_bytes_between_cutting_and_upload_are_bounded() -> None:
@@ -108,6 +119,9 @@ def test_the_first_error_ends_the_sending_after_the_calls_under_way() -> None:
     assert under_way == 0
     assert run.cut < 1_000
     assert 3 not in run.sent
+    # What was invoked is confirmed, so that nobody invokes it again.
+    assert sorted(run.sent) == sorted(chain(*run.steps.confirmed))
+    assert run.sent
 
 
 def test_a_cancellation_waits_for_the_calls_under_way_and_a_second_one_cancels_them() -> None:
