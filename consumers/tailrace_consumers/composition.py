@@ -128,10 +128,12 @@ class Composition:
         execute = retrying(serialize_transactions(BotocoreExecutor()))
         return cls(settings, aws_adapters(settings, execute, meter=EmbeddedMeter()))
 
-    def for_message(self, completion_check: CompletionCheck, *, max_bytes: int | None = None) -> Composition:
+    def for_message(
+        self, completion_check: CompletionCheck, *, max_bytes: int | None = None, lookup: LedgerLookup | None = None
+    ) -> Composition:
         """Return a copy for one message, to be used by one thread.
 
-        The lookup's cache and the adapters are shared.
+        The lookup's cache and the adapters are shared. ``lookup`` has read the message's chunk.
 
         Objects larger than ``max_bytes`` are not read; see
         `tailrace_consumers.ports.ObjectStore.with_read_limit`.
@@ -140,7 +142,7 @@ class Composition:
         if max_bytes is not None:
             adapters = replace(adapters, store=adapters.store.with_read_limit(max_bytes))
         made = Composition(self.settings, adapters, completion_check=completion_check)
-        made.lookup = self.lookup
+        made.lookup = lookup or self.lookup
         made.shapes = self.shapes
         return made
 

@@ -5,10 +5,11 @@ Adapters name the technology; the fakes in tests keep state in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
 
@@ -74,6 +75,12 @@ class Publisher(Protocol):
 
     def publish(self, event: PartReady | JobFinished) -> None:
         """Publish the event; at least once."""
+
+    def publish_all(self, events: Sequence[PartReady]) -> list[TailraceError | None]:
+        """Publish events together, each at least once.
+
+        Returns None for each that was published, and the error of each other one.
+        """
 
 
 class RetryQueue(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tailrace_consumers.ports import DeferToSerialError, InvocationResponse, StoredObject
@@ -67,6 +67,16 @@ class MemoryPublisher:
 
     def publish(self, event: PartReady | JobFinished) -> None:
         self.events.append(event)
+
+    def publish_all(self, events: Sequence[PartReady]) -> list[TailraceError | None]:
+        return [self._error(event) for event in events]
+
+    def _error(self, event: PartReady) -> TailraceError | None:
+        try:
+            self.publish(event)
+        except TailraceError as exc:
+            return exc
+        return None
 
 
 @dataclass

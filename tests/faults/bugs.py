@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
@@ -12,12 +12,11 @@ from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.runtime.grouped_settling import PendingSettlement
-from tailrace_core.errors import TransientError
+from tailrace_core.errors import TailraceError, TransientError
 from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.identities import InferenceId
-from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
-from tailrace_core.ledger.rules import Settlement, SettleOutcome
+from tailrace_core.jobs.model import Chunk, Job, JobSettings
+from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.messages.events import PartReady
 
 _NUMBERS = itertools.count()
@@ -46,17 +45,33 @@ def with_part(made: Composition, name: str, part: object) -> Composition:
     return made
 
 
+def with_publishing(made: Composition, publish: Callable[[Any], Any]) -> Composition:
+    """Return ``made`` with another way to publish an event, alone and together with others."""
+
+    def publish_all(events: Sequence[Any]) -> list[TailraceError | None]:
+        errors: list[TailraceError | None] = []
+        for event in events:
+            try:
+                publish(event)
+                errors.append(None)
+            except TailraceError as exc:
+                errors.append(exc)
+        return errors
+
+    return with_port(made, "publisher", publish=publish, publish_all=publish_all)
+
+
 def unstable_event_ids(made: Composition) -> Composition:
     def publish(event: Any) -> None:
         changed = {"event_id": f"{event.event_id}:{next(_NUMBERS)}"} if isinstance(event, PartReady) else {}
         made.adapters.publisher.publish(event.model_copy(update=changed))
 
-    return with_port(made, "publisher", publish=publish)
+    return with_publishing(made, publish)
 
 
 def settled_before_published(made: Composition) -> Composition:
     class SettlesFirst(ChunkSettler):
-        def publish_part(
+        def pending_part(
             self,
             chunk: Chunk,
             settings: JobSettings,
@@ -65,24 +80,15 @@ def settled_before_published(made: Composition) -> Composition:
             timings: Timings | None = None,
             reason: str | None = None,
             entry: HistoryEntry | None = None,
-        ) -> Outcome | PendingSettlement:
-            whole = part.rejected == chunk.range.rows
-            state = ChunkState.REJECTED if whole else ChunkState.SCORED
-            settled = self._ledger.settle(
-                Settlement(
-                    job_id=chunk.job_id,
-                    range=chunk.range,
-                    state=state,
-                    rejected=part.rejected,
-                    part_checksum=part.checksum,
-                    part_bytes=part.size_bytes,
-                    reason=reason,
-                    entry=entry,
-                )
-            )
-            if settled is SettleOutcome.SETTLED:
-                self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
+        ) -> Any:
+            pending = super().pending_part(chunk, settings, part, timings=timings, reason=reason, entry=entry)
+            if self._ledger.settle(pending.settlement) is SettleOutcome.SETTLED:
+                self._publisher.publish(pending.event)
             return self.acknowledge(chunk.job_id, Outcome.SCORED)
+
+        def settle(self, pending: Any) -> Outcome:
+            outcome: Outcome = pending
+            return outcome
 
     adapters = made.adapters
     hasty = SettlesFirst(
@@ -103,7 +109,7 @@ def publishing_errors_swallowed(made: Composition) -> Composition:
         except TransientError:
             return
 
-    return with_port(made, "publisher", publish=publish)
+    return with_publishing(made, publish)
 
 
 def writing_errors_swallowed(made: Composition) -> Composition:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.collect_results import handler as collect_results
 from tailrace_consumers.composition import Adapters, Composition, aws_adapters
 from tailrace_consumers.dispatch_retries import handler as dispatch_retries
@@ -92,16 +93,24 @@ class Functions:
         return process, Composition(SETTINGS, dataclasses.replace(adapters, **changes))
 
     def service(
-        self, role: str, made: Composition, completion_check: CompletionCheck | None = None, *, serial: bool = True
+        self,
+        role: str,
+        made: Composition,
+        completion_check: CompletionCheck | None = None,
+        *,
+        serial: bool = True,
+        ahead: LedgerLookup | None = None,
     ) -> Any:
         """Build the service for one message, or for one run of the reconciler.
 
-        ``completion_check`` is for functions that check jobs once for each batch.
+        ``completion_check`` is for functions that check jobs once for each batch, and ``ahead`` has
+        read the chunks of one.
         """
         module = reconcile_jobs if role == RECONCILER else CONSUMERS[role][1]
         if completion_check is None or role not in CHECKS_PER_BATCH:
             return module.assemble(self.mutate(made))
-        own = made.for_message(completion_check, max_bytes=None if serial else self.concurrent_max_bytes)
+        limit, lookup = (None, None) if serial else (self.concurrent_max_bytes, ahead)
+        own = made.for_message(completion_check, max_bytes=limit, lookup=lookup)
         return module.assemble(self.mutate(own), serial=serial)
 
     def deferred_completion(self, made: Composition) -> DeferredCompletion:
@@ -121,11 +130,15 @@ class Functions:
         if not messages:
             return False
         made = self._live_composition(role)
-        deferred, settling = self.deferred_completion(made), GroupedSettling(self.mutate(made).ledger)
+        mutated = self.mutate(made)
+        deferred = self.deferred_completion(made)
+        settling = GroupedSettling(mutated.ledger, mutated.adapters.publisher)
+        self.schedule.begin(role)
         try:
+            ahead = self._read_ahead(role, [each["Body"] for each in messages], made)
             answer = process_batch(
                 {"Records": [{"messageId": each["ReceiptHandle"], "body": each["Body"]} for each in messages]},
-                lambda record: self._handle(role, record, made, deferred, settling),
+                lambda record: self._handle(role, record, made, deferred, settling, ahead),
                 partial(deferred.flush, partial(self._note, role)),
                 settle=partial(
                     settling.flush, *self._reports(role), partial(deferred.end_due, partial(self._note, role))
@@ -148,11 +161,23 @@ class Functions:
             lambda _, exc: self._note(role, exc),
         )
 
+    def _read_ahead(self, role: str, bodies: list[str], made: Composition) -> LedgerLookup | None:
+        if role in CHECKS_PER_BATCH and len(bodies) > 1:
+            return collect_results.read_ahead(bodies, made)
+        return None
+
     def _handle(
-        self, role: str, record: Record, made: Composition, deferred: DeferredCompletion, settling: GroupedSettling
+        self,
+        role: str,
+        record: Record,
+        made: Composition,
+        deferred: DeferredCompletion,
+        settling: GroupedSettling,
+        ahead: LedgerLookup | None,
     ) -> None:
         self.schedule.begin(role)
-        service = self.service(role, made, deferred.for_message(record.message_id), serial=record.serial)
+        check = deferred.for_message(record.message_id)
+        service = self.service(role, made, check, serial=record.serial, ahead=ahead)
         try:
             outcome, _ = CONSUMERS[role][1].handle(record.body, service)
         except DeferToSerialError:

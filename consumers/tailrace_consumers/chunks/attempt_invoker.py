@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from tailrace_consumers.chunks.attempts import Attempts
@@ -34,8 +35,21 @@ class AttemptInvoker:
             ThrottledError: too many requests, or no capacity.
             TransientError: the service did not respond.
         """
+        sent = self.send_or_park(chunk, settings)
+        if isinstance(sent, Outcome):
+            return sent
+        return self.confirm_all([sent])[0]
+
+    def send_or_park(self, chunk: Chunk, settings: JobSettings) -> Chunk | Outcome:
+        """Do as `invoke_or_park` does, but leave the confirmation of what it returns to the caller.
+
+        Raises what `invoke_or_park` raises.
+        """
         try:
-            current = self._attempts.invoke(chunk, settings)
+            return self._attempts.send(chunk, settings)
         except PermanentError as exc:
             return self._parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, exc.message)
-        return Outcome.INVOKED if current else Outcome.STALE
+
+    def confirm_all(self, sent: Sequence[Chunk]) -> list[Outcome]:
+        """Confirm invoked attempts of one job together; return the outcome of each."""
+        return [Outcome.INVOKED if current else Outcome.STALE for current in self._attempts.confirm_all(sent)]

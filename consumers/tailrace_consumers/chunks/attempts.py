@@ -6,6 +6,7 @@ The reconciler finds crashes in between.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from tailrace_consumers.ports import Clock, Invoker
 from tailrace_core.jobs.history import HistoryEntry, HistoryEvent, failed_before
@@ -90,9 +91,27 @@ class Attempts:
         )
         return following if self._ledger.begin_attempt(following, entry) else None
 
-    def send(self, chunk: Chunk, settings: JobSettings) -> None:
-        """Invoke an attempt that the ledger does not record; raises as `invoke` does."""
-        self._invoker.invoke(chunk, settings)
+    def send(self, chunk: Chunk, settings: JobSettings) -> Chunk:
+        """Invoke an attempt, and return it with the locations of its answer, for `confirm_all`.
+
+        Raises what `tailrace_consumers.ports.Invoker` raises.
+        """
+        answer = self._invoker.invoke(chunk, settings)
+        return dataclasses.replace(
+            chunk,
+            invoked=True,
+            invoked_at=self._clock(),
+            output_location=answer.output_location,
+            failure_location=answer.failure_location,
+            due_at=self.due_at(),
+        )
+
+    def confirm_all(self, located: Sequence[Chunk]) -> list[bool]:
+        """Record the locations of invoked attempts of one job.
+
+        False for each that another attempt replaced meanwhile.
+        """
+        return self._ledger.confirm_all(located) if located else []
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
         """Invoke the intended attempt and record its locations.
@@ -101,14 +120,4 @@ class Attempts:
 
         Raises what `tailrace_consumers.ports.Invoker` raises.
         """
-        answer = self._invoker.invoke(chunk, settings)
-        return self._ledger.confirm(
-            dataclasses.replace(
-                chunk,
-                invoked=True,
-                invoked_at=self._clock(),
-                output_location=answer.output_location,
-                failure_location=answer.failure_location,
-                due_at=self.due_at(),
-            )
-        )
+        return self._ledger.confirm(self.send(chunk, settings))

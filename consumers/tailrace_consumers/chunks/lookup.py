@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from threading import Lock
 
 from tailrace_consumers.outcomes import Outcome
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.notifications import Notification
 
@@ -48,18 +51,28 @@ class LedgerLookup:
         self._ledger = ledger
         self._settings: dict[str, JobSettings] = {}
         self._storing = Lock()
+        self._read: Mapping[tuple[str, RowRange], tuple[Chunk, Job] | None] = {}
+
+    def read_ahead(self, inferences: Iterable[InferenceId]) -> LedgerLookup:
+        """Read chunks with their jobs in one call; return a lookup that finds them as they are now.
+
+        Use it for a batch of messages: the ledger holds each later step to its own conditions. The
+        cache of settings is shared.
+        """
+        wanted = list(dict.fromkeys((each.job_id, each.range) for each in inferences))
+        made = copy(self)
+        made._read = dict(zip(wanted, self._ledger.chunks_with_jobs(wanted), strict=True))  # noqa: SLF001 its own class
+        return made
 
     def find(self, inference: InferenceId) -> ChunkContext | None:
         """Return the chunk with its job.
 
         None when the ledger does not know them: nothing is written for those.
         """
-        chunk = self._ledger.chunk(inference.job_id, inference.range)
-        if chunk is None:
-            return None
-        job = self._ledger.job(inference.job_id)
-        settings = self.settings(inference.job_id)
-        return None if job is None or settings is None else ChunkContext(job, settings, chunk)
+        wanted = inference.job_id, inference.range
+        found = self._read[wanted] if wanted in self._read else self._ledger.chunks_with_jobs([wanted])[0]
+        settings = None if found is None else self.settings(inference.job_id)
+        return None if found is None or settings is None else ChunkContext(found[1], settings, found[0])
 
     def settings(self, job_id: str) -> JobSettings | None:
         """Return the job's settings; None for an unknown job."""

@@ -77,16 +77,18 @@ class ChunkSettler:
         The part decides: the first writer wrote it, and all others report what it holds. A chunk
         that was settled meanwhile, for example by a split, stays as it is.
         """
-        published = self.publish_part(chunk, settings, part, timings=timings, reason=reason, entry=entry)
-        if isinstance(published, Outcome):
-            return published
-        return self.settle(published)
+        return self.settle(self.pending_part(chunk, settings, part, timings=timings, reason=reason, entry=entry))
 
     def settle(self, pending: PendingSettlement) -> Outcome:
-        """Settle a chunk whose part is published, and check the job."""
+        """Mark a chunk as answered, publish its part, settle it, and check the job."""
+        # Mark before publishing: a chunk whose rows were published is never split, so no row is
+        # published twice.
+        if not self._ledger.mark_answered(*pending.chunk):
+            return pending.conclude(SettleOutcome.ALREADY)
+        self._publisher.publish(pending.event)
         return pending.conclude(self._ledger.settle(pending.settlement))
 
-    def publish_part(
+    def pending_part(
         self,
         chunk: Chunk,
         settings: JobSettings,
@@ -95,16 +97,8 @@ class ChunkSettler:
         timings: Timings | None = None,
         reason: str | None = None,
         entry: HistoryEntry | None = None,
-    ) -> Outcome | PendingSettlement:
-        """Publish the part; return the settlement that is to follow, see `settle_part`.
-
-        The result is an outcome when the chunk was settled already.
-        """
-        # Mark before publishing: a chunk whose rows were published is never split, so no row is
-        # published twice.
-        if not self._ledger.mark_answered(chunk.job_id, chunk.range):
-            return self.acknowledge(chunk.job_id, Outcome.STALE)
-        self._publisher.publish(self._event(chunk, settings, part, timings or Timings()))
+    ) -> PendingSettlement:
+        """Return the event and the settlement that are to follow a part, see `settle_part`."""
         whole = part.rejected == chunk.range.rows
         settlement = Settlement(
             job_id=chunk.job_id,
@@ -121,7 +115,8 @@ class ChunkSettler:
             history=chunk.history,
             entry=entry,
         )
-        return PendingSettlement(settlement, lambda settled: self._conclude(settled, chunk, part, timings))
+        event = self._event(chunk, settings, part, timings or Timings())
+        return PendingSettlement(settlement, event, lambda settled: self._conclude(settled, chunk, part, timings))
 
     def _conclude(self, settled: SettleOutcome, chunk: Chunk, part: Part, timings: Timings | None) -> Outcome:
         whole = part.rejected == chunk.range.rows

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, RetryQueue
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.backoff import backoff_s
@@ -25,7 +27,8 @@ REASON = "the endpoint did not accept it when it was claimed from the waiting ch
 class WindowFiller:
     """Claims and invokes waiting chunks.
 
-    A crash in between leaves an unconfirmed attempt, which the reconciler finds.
+    Invoked chunks are confirmed together. A crash in between leaves unconfirmed attempts, which the
+    reconciler finds.
     """
 
     ledger: Ledger
@@ -45,22 +48,34 @@ class WindowFiller:
         """
         if self.attempts.now() >= job.deadline_at:
             return
+        sent: list[Chunk] = []
+        try:
+            self._invoke_all(self.ledger.claim(job, settings.window, self.attempts.due_at()), settings, sent)
+        finally:
+            for outcome in self.attempt_invoker.confirm_all(sent):
+                self.meter.record(outcome, 1)
+
+    def _invoke_all(self, chunks: Sequence[Chunk], settings: JobSettings, sent: list[Chunk]) -> None:
+        """Invoke chunks, and add to ``sent`` those to confirm; queue what the endpoint refuses."""
         refused = False
-        for chunk in self.ledger.claim(job, settings.window, self.attempts.due_at()):
-            refused = refused or not self._invoke(chunk, settings)
+        for chunk in chunks:
+            refused = refused or not self._invoke(chunk, settings, sent)
             if refused:
                 self._queue(chunk)
 
-    def _invoke(self, chunk: Chunk, settings: JobSettings) -> bool:
+    def _invoke(self, chunk: Chunk, settings: JobSettings, sent: list[Chunk]) -> bool:
         """Return whether the endpoint accepted the chunk.
 
         A permanent refusal parks it, which counts.
         """
         try:
-            outcome = self.attempt_invoker.invoke_or_park(chunk, settings)
+            found = self.attempt_invoker.send_or_park(chunk, settings)
         except TransientError:
             return False
-        self.meter.record(outcome, 1)
+        if isinstance(found, Outcome):
+            self.meter.record(found, 1)
+        else:
+            sent.append(found)
         return True
 
     def _queue(self, chunk: Chunk) -> None:

@@ -57,7 +57,7 @@ class CollectResults:
         return collected if isinstance(collected, Outcome) else self.settler.settle(collected)
 
     def collect(self, notification: Notification) -> Outcome | PendingSettlement:
-        """Handle the notification up to the settlement of its chunk; return that, or the outcome.
+        """Handle the notification up to the part; return what is to follow, or the outcome.
 
         Raises:
             TransientError: a service did not respond, or the output does not exist (yet): the queue
@@ -133,7 +133,7 @@ class CollectResults:
             return self._refuse(context, exc)
         if part.rejected == chunk.range.rows:
             return self._rejected_before(context, inference, key)
-        return self.settler.publish_part(chunk, settings, part, timings=timings, reason=reason)
+        return self.settler.pending_part(chunk, settings, part, timings=timings, reason=reason)
 
     def _rejected_before(self, context: ChunkContext, inference: InferenceId, key: str) -> Outcome:
         """Resume an interrupted rejection when no other message will."""

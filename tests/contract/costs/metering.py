@@ -51,6 +51,13 @@ class MeteredTable:
             self.write_units += sum(_index_writes(old, new, *keys) for keys in INDEXES.values())
 
     def _read(self, operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        if operation == "batch_get_item":
+            ((table, wanted),) = request["RequestItems"].items()
+            assert wanted["ConsistentRead"]
+            found = [math.ceil(_size(item) / _READ_BYTES) for item in answer["Responses"][table]]
+            # An item that is not there costs a unit.
+            self.read_units += sum(found) + len(wanted["Keys"]) - len(found)
+            return
         items = [answer["Item"]] if answer.get("Item") else answer.get("Items", [])
         size = sum(map(_size, items))
         consistent = request.get("ConsistentRead", False)
@@ -121,7 +128,7 @@ def counted(chunks: int, window: int = DEFAULT_WINDOW) -> Counted:
         gets=calls["s3.get_object"] + calls["s3.head_object"],
         write_units=metered.write_units,
         read_units=metered.read_units,
-        publishes=calls["sns.publish"],
+        publishes=calls["sns.publish"] + calls["sns.publish_batch"],
         queue_requests=sum(count for call, count in calls.items() if call.startswith("sqs.")),
     )
     messages = sum(role in CONSUMERS for role, _ in sim.functions.outcomes)

@@ -160,3 +160,15 @@ class Sns:
         for queue in self.subscriptions[TopicArn]:
             self.sqs.send_message(QueueUrl=queue, MessageBody=Message)
         return {"MessageId": str(len(self.published[TopicArn]))}
+
+    def publish_batch(self, *, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 boto3's names
+        entries = PublishBatchRequestEntries
+        if not 1 <= len(entries) <= 10:
+            raise refusal("TooManyEntriesInBatchRequest", "1 to 10", "PublishBatch")
+        if len({each["Id"] for each in entries}) < len(entries):
+            raise refusal("BatchEntryIdsNotDistinct", "an Id twice", "PublishBatch")
+        if sum(len(each["Message"].encode()) for each in entries) > 256 * 1024:
+            raise refusal("BatchRequestTooLong", "more than 256 KiB", "PublishBatch")
+        for each in entries:
+            self.publish(TopicArn=TopicArn, Message=each["Message"])
+        return {"Successful": [{"Id": each["Id"], "MessageId": each["Id"]} for each in entries], "Failed": []}

@@ -1,7 +1,8 @@
 """One suite over the fakes and the adapters, so that both behave alike."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import boto3
 import pytest
@@ -12,7 +13,7 @@ from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsRetryQueue
 from tailrace_consumers.ports import DeferToSerialError, ObjectStore
 from tailrace_core.aws.calls import Call
-from tailrace_core.errors import AlignmentError, NotFoundError, TransientError
+from tailrace_core.errors import AlignmentError, NotFoundError, ThrottledError, TransientError
 from tailrace_core.messages.events import PartReady, RetryDue, decode
 from tests.fakes.consumer_ports import MemoryObjectStore
 from tests.integration.consumers.aws import BUCKET, REGION, Stack
@@ -165,11 +166,15 @@ def test_a_retry_carries_its_delay_within_what_sqs_grants() -> None:
     assert decode(RetryDue, calls[0].params["MessageBody"]) == message
 
 
-def test_events_reach_the_queue_with_attributes_to_filter_on(stack: Stack) -> None:
-    event = PartReady(
-        event_id="e", job_id="j", endpoint="demand", first_row=0, rows=1, rejected=0, location="s3://b/k",
-        size_bytes=1, checksum="crc32:00000000", columns=("p",),
+def part_ready(number: int = 0, body: str | None = None) -> PartReady:
+    return PartReady(
+        event_id=f"e{number}", job_id="j", endpoint="demand", first_row=number, rows=1, rejected=0,
+        location="s3://b/k", size_bytes=1, checksum="crc32:00000000", columns=("p",), body=body,
     )  # fmt: skip
+
+
+def test_events_reach_the_queue_with_attributes_to_filter_on(stack: Stack) -> None:
+    event = part_ready()
     calls: list[Call] = []
     SnsPublisher("arn", recording(calls)).publish(event)
     SnsPublisher(stack.settings.results_topic, stack.execute).publish(event)
@@ -178,6 +183,47 @@ def test_events_reach_the_queue_with_attributes_to_filter_on(stack: Stack) -> No
         "type": "PartReady", "job_id": "j", "endpoint": "demand", "schema_version": "1",
     }  # fmt: skip
     assert stack.received(stack.results_queue) == [json.loads(event.to_json())]
+
+
+def test_events_published_together_reach_the_queue_in_few_requests(stack: Stack) -> None:
+    # One that fills a request alone, several that fill one by their bytes, and more than ten.
+    bodies = ["x" * 200_000, *["y" * 60_000] * 4, *["z"] * 13]
+    events = [part_ready(number, body) for number, body in enumerate(bodies)]
+    calls: list[Call] = []
+
+    def execute(call: Call) -> Mapping[str, Any]:
+        calls.append(call)
+        return stack.execute(call)
+
+    assert SnsPublisher(stack.settings.results_topic, execute).publish_all(events) == [None] * len(events)
+    entries = [len(call.params.get("PublishBatchRequestEntries", ["alone"])) for call in calls]
+    assert entries == [1, 3, 10, 4]
+    assert calls[1].params["PublishBatchRequestEntries"][0]["MessageAttributes"]["type"]["StringValue"] == "PartReady"
+    received = sorted(stack.received(stack.results_queue), key=lambda each: each["first_row"])
+    assert received == [json.loads(event.to_json()) for event in events]
+
+
+def test_an_event_that_is_refused_in_a_batch_is_published_alone_and_fails_alone() -> None:
+    events = [part_ready(number) for number in range(3)]
+
+    def execute(call: Call) -> Mapping[str, Any]:
+        if call.operation == "publish_batch":
+            return {"Successful": [{"Id": "1"}], "Failed": [{"Id": "0", "Code": "InternalError"}, {"Id": "2"}]}
+        if '"e2"' in call.params["Message"]:
+            raise ThrottledError("slow down")
+        return {}
+
+    errors = SnsPublisher("arn", execute).publish_all(events)
+    assert [None if each is None else str(each) for each in errors] == [None, None, "slow down"]
+
+
+def test_a_batch_without_an_answer_fails_all_its_events() -> None:
+    def execute(_: Call) -> Mapping[str, Any]:
+        raise TransientError("no answer")
+
+    errors = SnsPublisher("arn", execute).publish_all([part_ready(0), part_ready(1)])
+    assert [str(each) for each in errors] == ["no answer"] * 2
+    assert SnsPublisher("arn", execute).publish_all([]) == []
 
 
 def recording(calls: list[Call]) -> Callable[[Call], dict[str, str]]:

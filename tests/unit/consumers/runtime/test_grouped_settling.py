@@ -10,38 +10,74 @@ import pytest
 from tailrace_consumers.collect_results.handler import process_event
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
-from tailrace_core.errors import ConflictError, TransientError
-from tailrace_core.jobs.model import ChunkState, JobState
+from tailrace_core.errors import ConflictError, TailraceError, TransientError
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import Settlement, SettleOutcome
+from tailrace_core.messages.events import JobFinished, PartReady
 from tailrace_core.messages.notifications import Notification
+from tests.fakes.consumer_ports import MemoryPublisher
 from tests.unit.consumers.bench import JOB_ID, Bench
 
 OUTCOMES = {SettleOutcome.SETTLED: Outcome.SCORED, SettleOutcome.ALREADY: Outcome.STALE}
 
 
 class RecordingLedger(MemoryLedger):
-    """A ledger in which every chunk is settled but those at row 7; ``failing`` jobs conflict."""
+    """A ledger whose chunks are all open but that at row 5, and settle but that at row 7.
 
-    def __init__(self, failing: str = "") -> None:
+    The marks or the settlements of ``failing`` jobs conflict.
+    """
+
+    def __init__(self, failing: str = "", *, failing_marks: str = "") -> None:
         super().__init__()
+        self.steps: list[str] = []
         self.groups: list[list[tuple[str, int]]] = []
         self._failing = failing
+        self._failing_marks = failing_marks
+
+    def mark_all_answered(self, chunks: Sequence[tuple[str, RowRange]]) -> list[bool]:
+        self.steps.append(f"mark {len(chunks)}")
+        if self._failing_marks in {job_id for job_id, _ in chunks}:
+            raise ConflictError("others were faster")
+        return [rows.first_row != 5 for _, rows in chunks]
 
     def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
+        self.steps.append(f"settle {len(ends)}")
         self.groups.append([(end.job_id, end.range.first_row) for end in ends])
         if ends[0].job_id == self._failing:
             raise ConflictError("others were faster")
         return [SettleOutcome.ALREADY if end.range.first_row == 7 else SettleOutcome.SETTLED for end in ends]
 
 
+class RecordingPublisher(MemoryPublisher):
+    """A publisher that refuses the part at row 9; ``steps`` are those of the ledger."""
+
+    def __init__(self, steps: list[str]) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def publish_all(self, events: Sequence[PartReady]) -> list[TailraceError | None]:
+        self._steps.append(f"publish {len(events)}")
+        return super().publish_all(events)
+
+    def publish(self, event: PartReady | JobFinished) -> None:
+        if isinstance(event, PartReady) and event.first_row == 9:
+            raise TransientError("the topic does not answer")
+        super().publish(event)
+
+
 class CountingLedger(MemoryLedger):
-    """A ledger that notes how many chunks are settled together."""
+    """A ledger that notes how many chunks are read and settled together."""
 
     def __init__(self) -> None:
         super().__init__()
         self.settled: list[int] = []
+        self.read: list[int] = []
+
+    def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> list[tuple[Chunk, Job] | None]:
+        self.read.append(len(wanted))
+        return super().chunks_with_jobs(wanted)
 
     def settle_all(self, ends: Sequence[Settlement]) -> list[SettleOutcome]:
         self.settled.append(len(ends))
@@ -54,16 +90,23 @@ def pending(job_id: str, row: int, error: Exception | None = None) -> PendingSet
             raise error
         return OUTCOMES[settled]
 
-    return PendingSettlement(Settlement(job_id=job_id, range=RowRange(row, 1), state=ChunkState.SCORED), conclude)
+    event = PartReady(
+        event_id=f"{job_id}.{row}", job_id=job_id, endpoint="demand", first_row=row, rows=1, rejected=0,
+        location="s3://b/k", size_bytes=1, checksum="crc32:00000000", columns=("p",),
+    )  # fmt: skip
+    settlement = Settlement(job_id=job_id, range=RowRange(row, 1), state=ChunkState.SCORED)
+    return PendingSettlement(settlement, event, conclude)
 
 
 def flush(ledger: RecordingLedger, *added: PendingSettlement) -> tuple[set[str], dict[str, Outcome], dict[str, str]]:
-    settling = GroupedSettling(ledger)
+    settling = GroupedSettling(ledger, RecordingPublisher(ledger.steps))
     outcomes, errors = dict[str, Outcome](), dict[str, str]()
     for number, each in enumerate(added):
         settling.add(f"m{number}", each)
     failed = settling.flush(outcomes.__setitem__, lambda message, exc: errors.update({message: str(exc)}))
+    made = list(ledger.steps)
     assert settling.flush(outcomes.__setitem__, lambda *_: None) == set()
+    assert ledger.steps == made
     return failed, outcomes, errors
 
 
@@ -77,9 +120,44 @@ def test_the_chunks_of_a_job_are_settled_in_one_call() -> None:
     assert not failed
 
 
+def test_all_chunks_are_marked_then_all_parts_are_published_then_each_job_is_settled() -> None:
+    ledger = RecordingLedger()
+    flush(ledger, pending("a", 0), pending("b", 1), pending("a", 2))
+    assert ledger.steps == ["mark 3", "publish 3", "settle 1", "settle 2"]
+
+
+def test_a_chunk_that_is_open_no_more_is_not_published_and_not_settled() -> None:
+    ledger = RecordingLedger()
+    failed, outcomes, _ = flush(ledger, pending("a", 5), pending("a", 0))
+    assert ledger.steps == ["mark 2", "publish 1", "settle 1"]
+    assert (failed, outcomes) == (set(), {"m0": Outcome.STALE, "m1": Outcome.SCORED})
+
+
+def test_a_chunk_whose_part_is_not_published_is_not_settled_and_its_message_fails_alone() -> None:
+    ledger = RecordingLedger()
+    failed, outcomes, errors = flush(ledger, pending("a", 0), pending("a", 9), pending("b", 9), pending("b", 1))
+    assert ledger.groups == [[("a", 0)], [("b", 1)]]
+    assert failed == set(errors) == {"m1", "m2"}
+    assert outcomes == {"m0": Outcome.SCORED, "m3": Outcome.SCORED}
+
+
+def test_two_messages_of_one_chunk_publish_its_part_once() -> None:
+    ledger = RecordingLedger()
+    failed, outcomes, _ = flush(ledger, pending("a", 0), pending("a", 0))
+    assert ledger.steps == ["mark 2", "publish 1", "settle 2"]
+    assert (failed, len(outcomes)) == (set(), 2)
+
+
+def test_nothing_is_published_when_no_chunk_can_be_marked() -> None:
+    ledger = RecordingLedger(failing_marks="a")
+    failed, outcomes, _ = flush(ledger, pending("a", 0), pending("b", 0))
+    assert ledger.steps == ["mark 2"]
+    assert (failed, outcomes) == ({"m0", "m1"}, {})
+
+
 def test_a_job_with_few_chunks_is_settled_and_ended_before_a_large_one_is_settled() -> None:
     ledger = RecordingLedger()
-    settling = GroupedSettling(ledger)
+    settling = GroupedSettling(ledger, MemoryPublisher())
     for number, job_id in enumerate(("large", "small", "large", "large")):
         settling.add(f"m{number}", pending(job_id, number))
     seen: list[str] = []
@@ -112,7 +190,7 @@ def event_of(*messages: Notification) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_batch_makes_one_transaction_for_each_job(concurrency: int) -> None:
+def test_a_batch_makes_one_read_and_one_transaction_for_each_job(concurrency: int) -> None:
     ledger = CountingLedger()
     bench = Bench(ledger)
     bench.add_job()
@@ -121,9 +199,27 @@ def test_a_batch_makes_one_transaction_for_each_job(concurrency: int) -> None:
     messages = [bench.answer(chunk, b"5\n") for chunk in chunks]
     answer = process_event(event_of(*messages, messages[0]), bench.composition, concurrency=concurrency)
     assert answer == {"batchItemFailures": []}
-    assert ledger.settled == [6]
+    assert (ledger.read, ledger.settled) == ([5], [6])
     assert bench.job().state is JobState.COMPLETED
     assert bench.job().rows_scored == 5
+
+
+def test_what_cannot_be_read_together_is_read_message_by_message() -> None:
+    class Refusing(CountingLedger):
+        def chunks_with_jobs(self, wanted: Sequence[tuple[str, RowRange]]) -> list[tuple[Chunk, Job] | None]:
+            if len(wanted) > 1:
+                raise TransientError("no answer")
+            return super().chunks_with_jobs(wanted)
+
+    ledger = Refusing()
+    bench = Bench(ledger)
+    bench.add_job()
+    chunks = [bench.add_chunk(row, [b"1"]) for row in range(3)]
+    event = event_of(*(bench.answer(chunk, b"5\n") for chunk in chunks))
+    event["Records"].append({"messageId": "nonsense", "body": "no JSON"})
+    answer = process_event(event, bench.composition, concurrency=1)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "nonsense"}]}
+    assert (ledger.read, bench.job().rows_scored) == ([1, 1, 1], 3)
 
 
 def test_results_of_a_job_that_closes_during_a_batch_are_cancelled() -> None:

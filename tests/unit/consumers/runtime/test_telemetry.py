@@ -20,6 +20,7 @@ from tailrace_consumers.runtime.grouped_settling import GroupedSettling
 from tailrace_core.errors import ContractError, TransientError
 from tailrace_core.jobs.model import Job
 from tailrace_core.ledger.memory import MemoryLedger
+from tests.fakes.consumer_ports import MemoryPublisher
 from tests.unit.consumers.threads import bounded, switching_often
 
 BODIES = ["scored", "large", "parked", "transient", "nonsense", "bug", "alone for ever", "scored", "no look", "scored"]
@@ -78,7 +79,7 @@ def said(
         telemetry.process_concurrently,
         event,
         partial(handle, deferred=deferred),
-        GroupedSettling(MemoryLedger()),
+        GroupedSettling(MemoryLedger(), MemoryPublisher()),
         deferred,
         concurrency=concurrency,
     )
@@ -127,7 +128,7 @@ def test_when_the_process_ends_what_was_counted_is_said(
         return Outcome.SCORED, "x"
 
     event = {"Records": [{"messageId": f"m{at}", "body": "x"} for at in range(4)]}
-    nothing = GroupedSettling(MemoryLedger()), DeferredCompletion(RecordingCheck())
+    nothing = GroupedSettling(MemoryLedger(), MemoryPublisher()), DeferredCompletion(RecordingCheck())
     with pytest.raises(error):
         bounded(lambda: telemetry.process_concurrently(event, fatal, *nothing, concurrency=2))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
