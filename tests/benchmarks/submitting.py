@@ -65,9 +65,7 @@ def _into(sink: Sink, run: Callable[[], Run]) -> Run:
     done = run()
     taken = sink.taken()
     submitted = taken.calls.get("InvokeEndpointAsync", 0)
-    # Beside the chunks' own, a job takes one update to be sealed.
-    confirmed = taken.calls.get("UpdateItem", 1) - 1
-    complete = submitted in {0, taken.objects} and {taken.recorded, confirmed} == {submitted}
+    complete = submitted in {0, taken.objects} and {taken.recorded, taken.confirmed} == {submitted}
     return Run(done.figures, (taken.size_bytes, taken.checksum, complete))
 
 

@@ -44,7 +44,7 @@ class Usage:
         )
 
 
-CHUNK = Usage(puts=3, gets=2, write_units=12, read_units=4, publishes=1)
+CHUNK = Usage(puts=3, gets=2, write_units=13, read_units=3, publishes=1)
 """Requests of the producer and the functions for a chunk with kept columns, scored at the first
 attempt."""
 AWS_OWN = Usage(puts=1, gets=1, publishes=1, queue_requests=6, function_runs=1)

@@ -5,12 +5,14 @@ It reads the input and touches nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
+from tailrace.submit.batch_queues import MAX_BATCH
 from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.errors import InputError
 from tailrace_core.positions.canaries import add_copies
@@ -83,9 +85,10 @@ def _input_bytes(plan: ChunkPlan, settings: JobSettings) -> int:
 def _calls(chunks: int, invocations: int, objects: int) -> int:
     """Count the producer's calls.
 
-    Objects, an intent a chunk, an invocation and its confirmation, and 6 for the job.
+    Objects, invocations, intents and confirmations of up to 25 chunks each, and 6 for the job. A
+    slow submit writes fewer chunks together, so that it makes more calls.
     """
-    return objects + chunks + 2 * invocations + 6
+    return objects + invocations + math.ceil(chunks / MAX_BATCH) + math.ceil(invocations / MAX_BATCH) + 6
 
 
 def _cost(chunks: int) -> float:

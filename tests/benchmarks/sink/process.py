@@ -26,6 +26,9 @@ class Taken:
     checksum: int | None
     objects: int
     recorded: int
+    """Number of chunks whose intent was recorded."""
+    confirmed: int
+    """Number of attempts that were confirmed."""
     calls: Mapping[str, int]
     """Number of calls by operation."""
 
@@ -72,7 +75,8 @@ class Sink:
         kept = sorted(self._objects)
         checksum = checksum_of(*kept) if len(kept) == len(sizes) else None
         recorded = sum(int(line[1]) for line in lines if line[0] == "TransactWriteItems")
-        return Taken(sum(sizes), checksum, len(sizes), recorded, Counter(line[0] for line in lines))
+        confirmed = sum(int(line[2]) for line in lines if line[0] in {"TransactWriteItems", "UpdateItem"})
+        return Taken(sum(sizes), checksum, len(sizes), recorded, confirmed, Counter(line[0] for line in lines))
 
     @property
     def _objects(self) -> list[Path]:

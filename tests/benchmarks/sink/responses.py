@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Responder:
         if request.path.endswith("/async-invocations"):
             return _invoked(request.headers)
         if request.path == "/" and request.method == "POST":
-            return _queried(parse_qs(request.body.decode())["Action"][0])
+            return _queried(parse_qs(request.body.decode()))
         return self._s3(request)
 
     def _s3(self, request: Request) -> Response:
@@ -82,9 +82,15 @@ class Responder:
         found: Any = {}
         logged = operation
         if operation == "TransactWriteItems":
-            logged = f"{operation} {self._write(params)}"
+            logged = f"{operation} {self._write(params)} {_confirmations(params['TransactItems'])}"
+        elif operation == "UpdateItem":
+            logged = f"{operation} 0 {_confirmations([{'Update': params}])}"
         elif operation == "GetItem":
-            found = self._item(params)
+            found = self._item(params["Key"])
+        elif operation == "BatchGetItem":
+            ((table, wanted),) = params["RequestItems"].items()
+            items = [self._item(key) for key in wanted["Keys"]]
+            found = {"Responses": {table: [each["Item"] for each in items if each]}}
         delay_s = 0.012 if operation == "TransactWriteItems" else 0.006
         return Response(delay_s, logged, headers=_JSON, body=json.dumps(found).encode())
 
@@ -101,12 +107,17 @@ class Responder:
                 self._path(written).write_text(json.dumps(written))
         return sum(name.startswith("chunk#") for name in names)
 
-    def _item(self, params: Any) -> Any:
-        path = self._path(params["Key"])
+    def _item(self, key: Any) -> Any:
+        path = self._path(key)
         return {"Item": json.loads(path.read_text())} if path.exists() else {}
 
     def _path(self, item: Any) -> Path:
         return self._folder / "items" / "!".join(item[name]["S"].replace("/", "!") for name in ("job", "item"))
+
+
+def _confirmations(writes: Iterable[Any]) -> int:
+    """Return the number of writes that confirm an attempt."""
+    return sum(each.get("Update", {}).get("UpdateExpression", "").startswith("SET invoked") for each in writes)
 
 
 def _described() -> Response:
@@ -131,11 +142,14 @@ def _invoked(headers: Mapping[str, str]) -> Response:
     return Response(0.02, "InvokeEndpointAsync", 202, where, body)
 
 
-def _queried(action: str) -> Response:
+def _queried(params: Mapping[str, list[str]]) -> Response:
+    action = params["Action"][0]
     if action != "DescribeStacks":
-        return Response(
-            0.015, action, headers=_XML, body=f"<{action}Response><{action}Result/></{action}Response>".encode()
-        )
+        # PublishBatch says of each entry that it is published.
+        ids = [values[0] for name, values in params.items() if name.endswith(".Id")]
+        published = "".join(f"<member><Id>{each}</Id><MessageId>0</MessageId></member>" for each in ids)
+        result = f"<{action}Result><Successful>{published}</Successful></{action}Result>"
+        return Response(0.015, action, headers=_XML, body=f"<{action}Response>{result}</{action}Response>".encode())
     outputs = "".join(
         f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
         for key, value in _OUTPUTS.items()

@@ -19,9 +19,9 @@ from tests.faults.deployed.rounds import SEED, Round, RoundRunner
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 KILLS = [
-    rule("kill_after", function="*CollectResults*", call="dynamodb.*", number=3, limit=1),
-    rule("kill_before", function="*CollectResults*", call="sns.Publish", limit=1),
-    rule("kill_after", function="*HandleFailures*", number=5, limit=1),
+    rule("kill_after", function="*CollectResults*", call="dynamodb.TransactWriteItems", limit=1),
+    rule("kill_before", function="*CollectResults*", call="sns.Publish*", limit=1),
+    rule("kill_after", function="*HandleFailures*", number=4, limit=1),
     rule("kill_after", function="*DispatchRetries*", call="sagemaker*", limit=1),
     rule("kill_before", function="*ReconcileJobs*", number=4, limit=1),
 ]

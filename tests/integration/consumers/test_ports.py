@@ -191,7 +191,7 @@ def test_events_published_together_reach_the_queue_in_few_requests(stack: Stack)
     events = [part_ready(number, body) for number, body in enumerate(bodies)]
     calls: list[Call] = []
 
-    def execute(call: Call) -> Mapping[str, Any]:
+    def execute(call: Call) -> Any:
         calls.append(call)
         return stack.execute(call)
 
