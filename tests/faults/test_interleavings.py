@@ -266,6 +266,20 @@ def producer_and_functions() -> Scene:
     return Scene(sim, None, data, submit, sim.pump, at_once=True)
 
 
+def producer_and_failures() -> Scene:
+    """Build a scene in which an attempt may fail before it is confirmed."""
+    data = Dataset.of(b"1", b"flaky")
+    sim = Simulation(Schedule(before_call=take_turns))
+    _, client = sim.producer()
+    assert client.stack.name
+
+    def submit() -> None:
+        options = replace(OPTIONS, chunk_rows=1)
+        sim.jobs.append(client.submit("-", options, stdin=io.BytesIO(data.text)).job_id)
+
+    return Scene(sim, None, data, submit, sim.pump)
+
+
 def two_producers() -> Scene:
     data = Dataset.of(b"1", b"2,2", b"3")
     sim = Simulation(Schedule(before_call=take_turns))
@@ -301,6 +315,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
         two_that_start_what_waits,
         one_that_starts_what_waits_and_cancel,
         producer_and_functions,
+        producer_and_failures,
         two_producers,
     )
 }
@@ -341,6 +356,7 @@ ENTWINED = frozenset(
         "same success twice in a batch",
         "last two chunks in a batch",
         "producer and functions",
+        "producer and failures",
         "two producers",
     }
 )
