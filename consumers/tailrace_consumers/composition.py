@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_consumers.adapters.direct_executor import DirectExecutor
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
@@ -125,7 +125,7 @@ class Composition:
             ConfigurationError: the environment lacks a variable.
         """
         settings = Settings.from_environment(os.environ)
-        execute = retrying(serialize_transactions(BotocoreExecutor()))
+        execute = retrying(serialize_transactions(DirectExecutor()))
         return cls(settings, aws_adapters(settings, execute, meter=EmbeddedMeter()))
 
     def for_message(

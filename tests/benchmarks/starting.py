@@ -90,7 +90,7 @@ def _ratio(function: str) -> Ratio:
         theirs=Figure.of(SECONDS, f"boto3 for {function}"),
         bar=1.4,
         unit="s",
-        note="import of the built artifact, its service and the clients",
+        note="import of the built artifact and its service, which needs no clients",
     )
 
 

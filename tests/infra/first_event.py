@@ -3,7 +3,7 @@
 Usage: ``first_event.py ARTIFACT FOLDER RECORDING``.
 
 FOLDER is the function's own in the artifact; RECORDING was written by `tests.faults.sample_events`.
-Clients are made as ever, and asked for each method; only their answers are the recorded ones.
+Requests are built and signed as ever; only their answers are the recorded ones.
 Standard library only: the runtime's Python runs it.
 """
 
@@ -22,41 +22,35 @@ from typing import Any
 
 
 class Played:
-    """A client that returns the recorded answers in order and asserts the same calls."""
+    """Returns the recorded answers in order and asserts the same calls."""
 
-    def __init__(self, service: str, client: Any, answers: list[dict[str, Any]]) -> None:
-        self._service = service
-        self._client = client
+    def __init__(self, answers: list[dict[str, Any]], credentials: Any) -> None:
         self._answers = answers
+        self._credentials = credentials
 
-    def __getattr__(self, operation: str) -> Any:
-        getattr(self._client, operation)
-        return partial(self._answer, operation)
-
-    def _answer(self, operation: str, **_: Any) -> Any:
+    def __call__(self, call: Any, target: Any) -> Any:
+        target.signed(call, self._credentials, "20260101T000000Z")
         recorded = self._answers.pop(0)
-        assert (recorded["service"], recorded["operation"]) == (self._service, operation), recorded
+        assert (recorded["service"], recorded["operation"]) == (call.service, call.operation), recorded
         answer: dict[str, Any] = recorded["answer"]
         return {**answer, "Body": io.BytesIO(answer["Body"].encode())} if "Body" in answer else answer
 
 
 def handled(folder: str, recording: dict[str, Any]) -> Any:
-    """Return the function's answer; everything is as in its handler, except clock and clients."""
+    """Return the function's answer; everything is as in its handler, except clock and answers."""
     module = importlib.import_module(f"tailrace_consumers.{folder}.handler")
-    clients, composition, executor, retrying, settings, telemetry = map(
+    composition, executor, signing, retrying, settings, telemetry = map(
         importlib.import_module,
         (
-            "tailrace_consumers.adapters.clients",
             "tailrace_consumers.composition",
-            "tailrace_consumers.adapters.executor",
+            "tailrace_consumers.adapters.direct_executor",
+            "tailrace_core.aws.direct.signing",
             "tailrace_core.aws.retrying",
             "tailrace_consumers.settings",
             "tailrace_consumers.runtime.telemetry",
         ),
     )
-    execute = executor.BotocoreExecutor(
-        lambda service: Played(service, clients.default_client(service), recording["answers"])
-    )
+    execute = executor.DirectExecutor(call=Played(recording["answers"], signing.Credentials("id", "secret")))
     told = settings.Settings.from_environment(os.environ)
     world = composition.aws_adapters(
         told, retrying.retrying(execute), clock=lambda: recording["time"], meter=telemetry.EmbeddedMeter()

@@ -285,7 +285,9 @@ def test_a_built_function_handles_an_ordinary_event_with_what_its_artifact_holds
 def test_a_start_does_without_what_costs_time_and_is_not_needed(recordings: Path, tmp_path: Path) -> None:
     assert make(ROOT, "CollectResults", tmp_path / "artifact").returncode == 0
     said = handle_first_event(tmp_path / "artifact", "CollectResults", recordings)
-    assert {"boto3", "s3transfer", "asyncio", "multiprocessing", "unittest"} & set(said["modules"]) == set()
+    assert {"boto3", "botocore", "urllib3", "s3transfer", "asyncio", "multiprocessing", "unittest"} & set(
+        said["modules"]
+    ) == set()
     assert said["collects as before"]
 
 

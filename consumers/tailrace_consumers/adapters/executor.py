@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
-from tailrace_consumers.adapters.clients import default_client
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.errors import translate_exception
 
@@ -24,7 +23,8 @@ class BotocoreExecutor:
     is not.
     """
 
-    def __init__(self, make_client: ClientFactory = default_client) -> None:
+    def __init__(self, make_client: ClientFactory | None = None) -> None:
+        """``make_client`` defaults to `tailrace_consumers.adapters.clients.default_client`."""
         self._make_client = make_client
         self._clients: dict[str, Any] = {}
         self._client_lock = Lock()
@@ -43,6 +43,11 @@ class BotocoreExecutor:
 
     def _make(self, service: str) -> Any:
         with self._client_lock:
+            if self._make_client is None:
+                # Importing botocore is most of a cold start, and most functions need none of it.
+                from tailrace_consumers.adapters.clients import default_client  # noqa: PLC0415
+
+                self._make_client = default_client
             if service not in self._clients:
                 self._clients[service] = self._make_client(service)
             return self._clients[service]

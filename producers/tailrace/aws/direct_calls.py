@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace.aws.request_patterns import SentRequest, target_like
 from tailrace_core.aws.direct.caller import DirectCaller, Target
-from tailrace_core.aws.direct.connections import NO_DELAY, ConnectionPool, Origin, Timeouts, tls_context
+from tailrace_core.aws.direct.connections import NO_DELAY, ConnectionPool, Origin, Timeouts
 from tailrace_core.aws.direct.operations import OPERATIONS
 from tailrace_core.aws.direct.requests import NotDirectError
 from tailrace_core.aws.direct.signing import Credentials
 
 if TYPE_CHECKING:
-    import ssl
-
     from botocore.awsrequest import AWSPreparedRequest
 
     from tailrace.aws.plain_environment import PlainEnvironment
@@ -49,7 +47,6 @@ class DirectCalls:
         self._pool = ConnectionPool(timeouts)
         self._call = DirectCaller(self._pool, self._credentials)
         self._targets: dict[_Kind, Target] = {}
-        self._contexts: dict[str, ssl.SSLContext] = {}
         self._sent = threading.local()
         self._not_plain: set[_Kind] = set()
 
@@ -121,15 +118,13 @@ class DirectCalls:
         plain = http._cert_file is None and http._socket_options in ([], [NO_DELAY])  # noqa: SLF001
         if not direct or not plain:
             raise NotDirectError
-        context = self._context(http._verify) if seen.secure else None  # noqa: SLF001
-        return Origin(seen.name, seen.port, context)
+        return Origin(seen.name, seen.port, _ca_file(http._verify) if seen.secure else None)  # noqa: SLF001
 
-    def _context(self, verify: Any) -> ssl.SSLContext:
-        from botocore.httpsession import get_cert_path  # noqa: PLC0415 - as above
 
-        path: Any = get_cert_path(verify)
-        if not isinstance(path, str) or not os.path.isfile(path):  # noqa: PTH113 - as botocore has it
-            raise NotDirectError
-        if path not in self._contexts:
-            self._contexts[path] = tls_context(path)
-        return self._contexts[path]
+def _ca_file(verify: Any) -> str:
+    from botocore.httpsession import get_cert_path  # noqa: PLC0415 - as above
+
+    path: Any = get_cert_path(verify)
+    if not isinstance(path, str) or not os.path.isfile(path):  # noqa: PTH113 - as botocore has it
+        raise NotDirectError
+    return path

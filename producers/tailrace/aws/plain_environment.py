@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tailrace_core.aws.direct.caller import Target
-from tailrace_core.aws.direct.connections import Origin, tls_context
+from tailrace_core.aws.direct.connections import Origin
 from tailrace_core.aws.direct.lookups import LOOKUPS
 from tailrace_core.aws.direct.operations import OPERATIONS
 from tailrace_core.aws.direct.requests import NotDirectError
 from tailrace_core.aws.direct.signing import Credentials, Signer
 
 if TYPE_CHECKING:
-    import ssl
-
     from tailrace_core.aws.calls import Call
 
 _HARMLESS = frozenset(
@@ -70,7 +68,6 @@ class PlainEnvironment:
     credentials: Credentials
     ca_file: str
     endpoint_url: str | None
-    contexts: dict[str, ssl.SSLContext]
 
     def target(self, call: Call) -> Target:
         """Return where a call goes.
@@ -89,7 +86,7 @@ class PlainEnvironment:
         port = address.port or default
         name = address.hostname or ""
         return Target(
-            origin=Origin(name, port, self._context() if secure else None),
+            origin=Origin(name, port, self.ca_file if secure else None),
             host=name if port == default else f"{name}:{port}",
             base=base,
             signer=Signer(self.region, _SIGNING_NAMES.get(call.service, call.service)),
@@ -112,11 +109,6 @@ class PlainEnvironment:
         if not _ADDRESS.fullmatch(urlsplit(self.endpoint_url).hostname or ""):
             raise NotDirectError
         return "", f"/{bucket}"
-
-    def _context(self) -> ssl.SSLContext:
-        if self.ca_file not in self.contexts:
-            self.contexts[self.ca_file] = tls_context(self.ca_file)
-        return self.contexts[self.ca_file]
 
 
 def plain_environment(
@@ -147,7 +139,6 @@ def plain_environment(
         credentials=Credentials(key, secret, environ.get("AWS_SESSION_TOKEN") or None),
         ca_file=ca_file,
         endpoint_url=endpoint_url,
-        contexts={},
     )
 
 

@@ -68,20 +68,27 @@ class Target:
 
     def url(self, request: HttpRequest) -> str:
         """Return the address of a request, for messages."""
-        return f"{'https' if self.origin.context else 'http'}://{self.host}{request.path}"
+        return f"{'https' if self.origin.ca_file else 'http'}://{self.host}{request.path}"
 
 
 class DirectCaller:
     """Carries out calls without botocore. Thread-safe.
 
-    ``credentials`` is called for each request: credentials expire.
+    ``credentials`` is called for each request, because they expire. So is ``more_headers``, which
+    are not signed.
     """
 
     def __init__(
-        self, pool: ConnectionPool, credentials: Callable[[], Credentials], *, clock: Callable[[], float] = time.time
+        self,
+        pool: ConnectionPool,
+        credentials: Callable[[], Credentials],
+        *,
+        more_headers: Callable[[], Mapping[str, str]] = dict,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool = pool
         self._credentials = credentials
+        self._more_headers = more_headers
         self._clock = clock
 
     def __call__(self, call: Call, target: Target) -> dict[str, Any]:
@@ -92,6 +99,7 @@ class DirectCaller:
             TailraceError: by `tailrace_core.aws.errors`.
         """
         request, headers = target.signed(call, self._credentials(), timestamp(self._clock()))
+        headers.update(self._more_headers())
         operation = target.operation or OPERATIONS[call.service, call.operation]
         name = f"{call.service}.{call.operation}"
         try:

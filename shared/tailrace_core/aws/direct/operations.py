@@ -7,11 +7,12 @@ property test holds requests and answers to those of botocore.
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zlib import crc32
 
 from tailrace_core.aws.direct.requests import Body, HttpRequest, HttpResponse, NotDirectError
@@ -34,9 +35,9 @@ class Operation:
     """True when the answer has a ``Body``, which the caller reads."""
 
 
-def json_operation(target: str, version: str = "1.0") -> Operation:
-    """Return an operation of a JSON protocol."""
-    headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{version}"}
+def json_operation(target: str, version: str = "1.0", **more: str) -> Operation:
+    """Return an operation of a JSON protocol; ``more`` are constant headers."""
+    headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{version}", **more}
 
     def build(params: Params, base: str) -> HttpRequest:
         try:
@@ -211,6 +212,64 @@ def _text(params: Params, name: str) -> str:
     return value
 
 
+_TOPIC_VERSION = "2010-03-31"
+_MESSAGE_ID = re.compile(rb"<MessageId>([^<]+)</MessageId>")
+
+
+def _topic_operation(action: str, parse: Callable[[HttpResponse], dict[str, Any]]) -> Operation:
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+    def build(params: Params, base: str) -> HttpRequest:
+        fields = {"Action": action, "Version": _TOPIC_VERSION, **dict(_fields("", params))}
+        return HttpRequest("POST", f"{base}/", headers, urlencode(fields).encode())
+
+    return Operation(build, parse)
+
+
+def _fields(prefix: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield the form fields of a value, in the order of its parts."""
+    if isinstance(value, str):
+        yield prefix, value
+    elif isinstance(value, Mapping):
+        attributes = prefix.endswith("MessageAttributes")
+        for number, (name, each) in enumerate(value.items(), 1):
+            if attributes:
+                yield f"{prefix}.entry.{number}.Name", name
+                yield from _fields(f"{prefix}.entry.{number}.Value", each)
+            else:
+                yield from _fields(f"{prefix}.{name}" if prefix else name, each)
+    elif isinstance(value, list) and value:
+        for number, each in enumerate(value, 1):
+            yield from _fields(f"{prefix}.member.{number}", each)
+    else:
+        raise NotDirectError
+
+
+def _published(response: HttpResponse) -> dict[str, Any]:
+    if b"PublishResult" not in response.body:
+        raise TransientError("the response is none of Publish")
+    found = _MESSAGE_ID.search(response.body)
+    return {"MessageId": found[1].decode()} if found else {}
+
+
+def _batch_published(response: HttpResponse) -> dict[str, Any]:
+    from xml.etree import ElementTree as ET  # noqa: PLC0415 - slow to import; few functions publish
+
+    try:
+        root = ET.fromstring(response.body)  # noqa: S314 - from AWS, over TLS; expat bounds expansion
+    except ET.ParseError as exc:
+        raise TransientError(f"the response is no XML: {exc}") from exc
+    found: dict[str, Any] = {"Successful": [], "Failed": []}
+    for result in root.iterfind("{*}PublishBatchResult"):
+        for group, entries in found.items():
+            for member in result.iterfind(f"{{*}}{group}/{{*}}member"):
+                entry: dict[str, Any] = {each.tag.rpartition("}")[2]: each.text or "" for each in member}
+                if "SenderFault" in entry:
+                    entry["SenderFault"] = entry["SenderFault"] == "true"
+                entries.append(entry)
+    return found
+
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     **{
         ("dynamodb", operation): json_operation(f"DynamoDB_20120810.{name}")
@@ -227,6 +286,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("s3", "head_object"): Operation(_head, _object_answer),
     ("s3", "put_object"): Operation(_put, lambda response: _chosen(response.headers, _STORED)),
     ("s3", "upload_part"): Operation(_upload_part, lambda response: _chosen(response.headers, _STORED)),
+    ("sns", "publish"): _topic_operation("Publish", _published),
+    ("sns", "publish_batch"): _topic_operation("PublishBatch", _batch_published),
+    ("sqs", "send_message"): json_operation("AmazonSQS.SendMessage", **{"x-amzn-query-mode": "true"}),
     ("sagemaker-runtime", "invoke_endpoint_async"): Operation(_invocation, _invocation_answer),
 }
 """The operations that chunks need, by boto3's names of service and method."""

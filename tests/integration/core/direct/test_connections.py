@@ -14,7 +14,7 @@ import pytest
 
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.direct.caller import DirectCaller, Target
-from tailrace_core.aws.direct.connections import ConnectionPool, Origin, Timeouts, tls_context
+from tailrace_core.aws.direct.connections import ConnectionPool, Origin, Timeouts
 from tailrace_core.aws.direct.requests import NotDirectError
 from tailrace_core.aws.direct.signing import Credentials, Signer
 from tailrace_core.errors import (
@@ -46,8 +46,7 @@ def caller() -> Iterator[MakeCaller]:
 
     def make(server: Server, timeouts: Timeouts = LONG, ca: Path | None = None) -> Execute:
         port = urlsplit(server.url).port or 0
-        context = tls_context(str(ca or server.authority)) if server.authority else None
-        origin = Origin("127.0.0.1", port, context)
+        origin = Origin("127.0.0.1", port, str(ca or server.authority) if server.authority else None)
         pools.append(ConnectionPool(timeouts))
         call = DirectCaller(pools[-1], lambda: Credentials("id", "secret", "token"))
 

@@ -1,0 +1,58 @@
+"""The executor of the functions: direct calls where the environment suffices, else botocore's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_core.aws.calls import Call
+from tailrace_core.aws.direct.caller import DirectCaller, Target
+from tailrace_core.aws.direct.connections import ConnectionPool, Timeouts
+from tailrace_core.aws.direct.environment import EnvironmentTargets
+from tailrace_core.aws.direct.requests import NotDirectError
+from tailrace_core.aws.retrying import RetryPolicy, retrying
+
+TIMEOUTS = Timeouts(connect_s=3, read_s=20)
+"""Those of `tailrace_consumers.adapters.clients.default_client`."""
+STANDARD_RETRIES = RetryPolicy(max_tries=3, max_conflict_tries=1, base_s=1.0, cap_s=20.0)
+"""botocore's standard mode with three attempts; conflicts are left to the retries around this."""
+
+
+class DirectExecutor:
+    """Executes one `Call`, as `BotocoreExecutor` does, without importing botocore for it.
+
+    Thread-safe.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        call: Callable[[Call, Target], Any] | None = None,
+        by_botocore: Callable[[Call], Any] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """``call`` and ``by_botocore`` carry calls out, and ``sleep`` waits; tests replace them."""
+        self._targets = EnvironmentTargets(environment, "tailrace")
+        self._call = call or DirectCaller(
+            ConnectionPool(TIMEOUTS), self._targets.credentials, more_headers=self._targets.trace_headers
+        )
+        self._by_botocore = by_botocore or BotocoreExecutor()
+        self._direct = retrying(self._once, policy=STANDARD_RETRIES, sleep=sleep)
+
+    def __call__(self, call: Call) -> Mapping[str, Any]:
+        """Return the service's response. Raises one of ``tailrace_core.errors``."""
+        try:
+            answer: Mapping[str, Any] = self._direct(call)
+        except NotDirectError:
+            answer = self._by_botocore(call)
+        return answer
+
+    def _once(self, call: Call) -> Any:
+        target = self._targets.find(call)
+        if target is None:
+            raise NotDirectError
+        return self._call(call, target)
