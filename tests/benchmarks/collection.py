@@ -7,7 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks import model_outputs
-from tests.benchmarks.contests import PEAK_MB, SECONDS, Benchmark, Contest, Contestant, Figure, Ratio, Run, Scale
+from tests.benchmarks.contests import (
+    CPU_SECONDS,
+    PEAK_MB,
+    SECONDS,
+    Benchmark,
+    Contest,
+    Contestant,
+    Figure,
+    Ratio,
+    Run,
+    Scale,
+)
 from tests.benchmarks.model_outputs import ModelOutputs
 from tests.benchmarks.processes import ours, reporting
 from tests.benchmarks.sink.process import Sink, running_sink
@@ -22,6 +33,8 @@ _ROWS = 10_500_000
 _BATCH = 10
 _FEW_ROWS = 40_000
 """Rows of a small chunk: an output of 800 KB and kept columns of 4 MB."""
+_SMALL_CHUNKS = 40
+_SMALL_ROWS = 10
 _MANY_ROWS = 2_100_000
 """Rows of a large chunk: an output of 200 MB."""
 _ENVIRONMENT = {
@@ -77,12 +90,28 @@ def _large_batch(scale: Scale) -> Iterator[Contest]:
         yield Contest({"four": _collecting_batch(sink, chunks, COLUMNS, 4, rounds=1)})
 
 
+@contextmanager
+def _small_chunks(_: Scale) -> Iterator[Contest]:
+    """Collect chunks that are hardly more than their requests, as they are and by botocore's clients."""
+    chunks = [model_outputs.cached(_SMALL_ROWS)] * _SMALL_CHUNKS
+    with running_sink() as sink:
+        _serve(sink, chunks, wide=False)
+        yield Contest(
+            {by: _collecting_batch(sink, chunks, ["prediction"], 4, by=by) for by in ("function", "botocore")}
+        )
+
+
 def _collecting_batch(
-    sink: Sink, chunks: Sequence[ModelOutputs], columns: Sequence[str], at_a_time: int, rounds: int | None = None
+    sink: Sink,
+    chunks: Sequence[ModelOutputs],
+    columns: Sequence[str],
+    at_a_time: int,
+    rounds: int | None = None,
+    by: str = "function",
 ) -> Contestant:
     rows = [str(each.rows) for each in chunks]
     run = reporting(
-        ours("collect_batch", sink.folder, ",".join(columns), str(at_a_time), *rows),
+        ours("collect_batch", sink.folder, ",".join(columns), str(at_a_time), by, *rows),
         env={**sink.environment, **_ENVIRONMENT, "AWS_ENDPOINT_URL": sink.url},
     )
 
@@ -134,6 +163,20 @@ BENCHMARKS = (
                 bar=0.6,
                 unit="s",
                 note="the bar is ours; chunks of 40,000 rows, outputs of 800 KB, kept columns of 4 MB; a warm function",
+            ),
+        ),
+    ),
+    Benchmark(
+        "collect-cpu",
+        _small_chunks,
+        (
+            Ratio(
+                name="CPU per chunk in collect_results ÷ with botocore's clients",
+                ours=Figure.of(CPU_SECONDS, "function"),
+                theirs=Figure.of(CPU_SECONDS, "botocore"),
+                bar=0.4,
+                unit="s",
+                note="the bar is ours; a batch of 40 chunks of ten rows over TLS, in a warm function",
             ),
         ),
     ),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SECONDS = "seconds"
+CPU_SECONDS = "cpu_seconds"
+"""The processor's time, in user and system mode, of contestants that report it."""
 PEAK_MB = "peak_mb"
 """The most memory that a process held at once, in MB (10**6 bytes)."""
 

@@ -1,4 +1,4 @@
-"""The contestant's side of `processes.reporting`: does the work, reports its time and its answer.
+"""The contestant's side of `processes.reporting`: does the work, reports its times and its answer.
 
 Imports nothing but the standard library: peers run in an environment without the project.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 def report(work: Callable[[], Any]) -> None:
     """Time the work, without Python's start and imports, and write it for `processes.reporting`."""
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     answer = work()
-    seconds = time.perf_counter() - started
-    json.dump({"answer": answer, "figures": {"seconds": seconds}}, sys.stdout)
+    figures = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started}
+    json.dump({"answer": answer, "figures": figures}, sys.stdout)

@@ -1,7 +1,7 @@
-"""``collect_batch.py SINK COLUMNS AT_A_TIME ROWS ROWS...``: collects a chunk for each ROWS.
+"""``collect_batch.py SINK COLUMNS AT_A_TIME BY ROWS ROWS...``: collects a chunk for each ROWS.
 
 The function is warm: it has handled a message before. SINK is the sink's folder; the model answers
-COLUMNS.
+COLUMNS. BY is ``function``, or ``botocore`` for the function with botocore's clients.
 """
 
 from __future__ import annotations
@@ -9,13 +9,20 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+from tailrace_consumers.adapters.executor import BotocoreExecutor
+from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.collect_results.handler import build, process_event
+from tailrace_consumers.composition import Composition, aws_adapters
+from tailrace_consumers.runtime.telemetry import EmbeddedMeter
+from tailrace_consumers.settings import Settings
 from tailrace_core.answers.shape import ColumnType
+from tailrace_core.aws.retrying import retrying
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
@@ -70,11 +77,18 @@ def event_of(chunks: list[Chunk]) -> dict[str, Any]:
     return {"Records": [{"messageId": each["inferenceId"], "body": json.dumps(each)} for each in told]}
 
 
-def main(folder: Path, columns: tuple[str, ...], at_a_time: int, rows: list[int]) -> None:
+def with_botocore() -> Composition:
+    """Build the function with botocore's client for each call."""
+    settings = Settings.from_environment(os.environ)
+    execute = retrying(serialize_transactions(BotocoreExecutor()))
+    return Composition(settings, aws_adapters(settings, execute, meter=EmbeddedMeter()))
+
+
+def main(folder: Path, columns: tuple[str, ...], at_a_time: int, by: str, rows: list[int]) -> None:
     """Report the answer to the batch, and the number of scored chunks in the log."""
     warming, *chunks = chunks_of([rows[0], *rows])
     record(folder, columns, [warming, *chunks])
-    made = build()
+    made = {"function": build, "botocore": with_botocore}[by]()
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         process_event(event_of([warming]), made)
@@ -88,4 +102,5 @@ def main(folder: Path, columns: tuple[str, ...], at_a_time: int, rows: list[int]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), tuple(sys.argv[2].split(",")), int(sys.argv[3]), [int(each) for each in sys.argv[4:]])
+    _, folder, columns, at_a_time, by, *rows = sys.argv
+    main(Path(folder), tuple(columns.split(",")), int(at_a_time), by, [int(each) for each in rows])

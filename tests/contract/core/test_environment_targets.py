@@ -12,6 +12,7 @@ from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from tailrace.aws.request_patterns import SentRequest
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.direct.caller import Target
 from tailrace_core.aws.direct.environment import EnvironmentTargets
@@ -19,7 +20,7 @@ from tailrace_core.aws.direct.operations import OPERATIONS
 from tailrace_core.aws.direct.requests import HttpResponse
 from tailrace_core.aws.direct.signing import Credentials
 from tailrace_core.aws.retrying import RetryPolicy
-from tests.contract.core.test_direct_requests import KNOWN, Botocore, SentRequest
+from tests.contract.core.test_direct_requests import KNOWN, Botocore
 
 PLAIN = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")

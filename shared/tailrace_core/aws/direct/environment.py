@@ -131,10 +131,10 @@ class EnvironmentTargets:
     def _needs_proxy(self, host: str) -> bool:
         if not self._proxied:
             return False
-        from urllib.request import proxy_bypass_environment  # noqa: PLC0415 - slow to import, and rarely needed
+        import urllib.request as proxies  # noqa: PLC0415 - slow to import, and rarely needed
 
         exempt = self._environment.get("no_proxy") or self._environment.get("NO_PROXY", "")
-        return not proxy_bypass_environment(host, {"no": exempt})
+        return not proxies.proxy_bypass_environment(host, {"no": exempt})  # type: ignore[attr-defined]  # not in typeshed
 
     def _ca_file(self) -> str:
         found = self._environment
