@@ -88,7 +88,7 @@ def main(folder: Path, columns: tuple[str, ...], at_a_time: int, by: str, rows: 
     """Report the answer to the batch, and the number of scored chunks in the log."""
     warming, *chunks = chunks_of([rows[0], *rows])
     record(folder, columns, [warming, *chunks])
-    made = {"function": build, "botocore": with_botocore}[by]()
+    made = with_botocore() if by == "botocore" else build()
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         process_event(event_of([warming]), made)
