@@ -65,10 +65,14 @@ class DirectCalls:
                 self._not_plain.add(kind)
         if (call.service, call.operation) not in OPERATIONS:
             return by_botocore(call)
-        self._sent.request = None
-        answer = by_botocore(call)
-        if self._sent.request is not None and len(self._targets) < _MAX_KINDS:
-            self._learn(kind, call, *self._sent.request)
+        try:
+            self._sent.request = None
+            answer = by_botocore(call)
+            if self._sent.request is not None and len(self._targets) < _MAX_KINDS:
+                self._learn(kind, call, *self._sent.request)
+        finally:
+            # It holds the body: a chunk for each thread.
+            self._sent.request = None
         return answer
 
     def observe(self, client: Any) -> None:
