@@ -100,7 +100,7 @@ def test_requests_are_those_of_botocore(call: Call, region: str, url: str | None
     assert (request.method, request.path, request.query) == (seen.method, seen.path, seen.query)
     assert (target.origin.host, target.origin.port, target.host) == (seen.name, seen.port, seen.host)
     assert bytes(request.body) == seen.body
-    assert (target.origin.context is not None) == seen.secure
+    assert (target.origin.ca_file is not None) == seen.secure
     ignored = {"amz-sdk-invocation-id", "amz-sdk-request", "content-length", "expect", "host", "user-agent"}
     assert {n: v for n, v in headers.items() if n not in ignored} == {
         n: v for n, v in seen.headers.items() if n not in ignored
