@@ -6,10 +6,9 @@ from functools import cache, partial
 from typing import Any
 
 from tailrace_consumers.composition import Composition
-from tailrace_consumers.handle_failures.discards import DiscardChunks, is_discard
+from tailrace_consumers.handle_failures.decisions import ParkedDecisions, decode_decision
 from tailrace_consumers.handle_failures.service import HandleFailures
 from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
-from tailrace_core.messages.events import DiscardDue, decode
 from tailrace_core.messages.notifications import decode_notification
 
 
@@ -28,20 +27,17 @@ def assemble(composition: Composition) -> HandleFailures:
         settler=composition.settler,
         policy=composition.policy,
         completion=composition.completion,
-        discards=DiscardChunks(
-            lookup=composition.lookup,
-            settler=composition.settler,
-            rejection=composition.policy.rejection,
-            acts=composition.acts,
+        decisions=ParkedDecisions(
+            lookup=composition.lookup, settler=composition.settler, policy=composition.policy, acts=composition.acts
         ),
     )
 
 
 def handle(body: str, service: HandleFailures) -> HandledMessage:
     """Handle one message: a notification of the endpoint, or a person's decision."""
-    if is_discard(body):
-        message = decode(DiscardDue, body)
-        return service.discards.handle(message), f"{message.job_id}.{message.range.name}"
+    decision = decode_decision(body)
+    if decision is not None:
+        return service.decisions.handle(decision), f"{decision.job_id}.{decision.range.name}"
     notification = decode_notification(body)
     return service.handle(notification), notification.inference_id or notification.event_name
 

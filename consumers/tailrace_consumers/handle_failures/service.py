@@ -9,7 +9,7 @@ from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler
-from tailrace_consumers.handle_failures.discards import DiscardChunks
+from tailrace_consumers.handle_failures.decisions import ParkedDecisions
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
 from tailrace_consumers.settings import Settings
@@ -39,7 +39,7 @@ class HandleFailures:
     settler: ChunkSettler
     policy: FailurePolicy
     completion: JobCompletion
-    discards: DiscardChunks
+    decisions: ParkedDecisions
 
     def handle(self, notification: Notification) -> Outcome:
         """Handle the notification and return its outcome.

@@ -10,6 +10,7 @@ from tailrace.aws.callers import caller_arn
 from tailrace.aws.queues import Queue
 from tailrace.aws.stacks import Stack
 from tailrace.operations.attention import MAX_CHUNKS, Attention, AttentionReader
+from tailrace.operations.bulk_redriving import BulkRedriver
 from tailrace.operations.dead_letters import DeadLetters
 from tailrace.operations.parked_queue import ParkedQueue
 from tailrace.operations.redriving import ParkedRedriver
@@ -68,16 +69,24 @@ class Operations:
     @cached_property
     def redriving(self) -> ParkedRedriver:
         """Redriving and discarding of parked chunks."""
-        return ParkedRedriver(
-            parked=self.parked,
-            retries=self._queue_of("RetriesQueue"),
-            failed=self._queue_of("FailedQueue"),
-            ledger=self._ledger,
-            bucket=self._stack.bucket,
-            execute=self._execute,
-            caller=lambda: self.caller,
-            now=self._now,
-        )
+        return ParkedRedriver(**self._decision_parts())
+
+    @cached_property
+    def bulk(self) -> BulkRedriver:
+        """Redriving, discarding and correcting of all parked chunks that match."""
+        return BulkRedriver(attention=self.attention, **self._decision_parts())
+
+    def _decision_parts(self) -> dict[str, Any]:
+        return {
+            "parked": self.parked,
+            "retries": self._queue_of("RetriesQueue"),
+            "failed": self._queue_of("FailedQueue"),
+            "ledger": self._ledger,
+            "bucket": self._stack.bucket,
+            "execute": self._execute,
+            "caller": lambda: self.caller,
+            "now": self._now,
+        }
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

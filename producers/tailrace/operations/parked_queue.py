@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tailrace.aws.queues import Queue, ReceivedMessage, release, scan
 from tailrace.operations.corrections import sent_rows
 from tailrace.operations.parked import ParkedChunk, ParkedChunkId, ledger_entry, parked_status
 from tailrace_core.aws.calls import Call
+from tailrace_core.csv_text.rejects import read_rejects
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, MessageError, NotFoundError
 from tailrace_core.jobs.model import Chunk, Job
 from tailrace_core.jobs.ranges import RowRange
@@ -176,6 +177,14 @@ class ParkedQueue:
             first_rows=rows,
             failure=self._failure(parked),
         )
+
+    def rejected_rows(self, parked: ParkedChunk) -> Sequence[int]:
+        """Return the numbers of the chunk's rows that were rejected before sending."""
+        if parked.chunk is None or not parked.chunk.rejected:
+            return []
+        key = keys.rejects_key(parked.job_id, parked.range)
+        body = self._read(Call("s3", "get_object", {"Bucket": self._bucket, "Key": key}))
+        return [each.row for each in read_rejects(body)]
 
     def input(self, parked: ParkedChunk) -> bytes:
         """Read the rows of the chunk's input object, as sent but without the copies of canaries.

@@ -29,6 +29,8 @@ class HistoryEvent(StrEnum):
     """An attempt failed and the chunk's rows were rejected."""
     REDRIVEN = "redriven"
     """A person asked for the next attempt."""
+    HALVED = "redriven in halves"
+    """A person had the chunk split, and its halves invoked."""
     DISCARDED = "discarded"
     """A person gave the chunk up."""
     REDRIVE_LATE = "redrive came late"

@@ -6,6 +6,7 @@ The ledger, the events and ``--json`` keep each reason whole; this is for displa
 from __future__ import annotations
 
 import re
+import zlib
 
 MAX_CAUSE_CHARS = 120
 
@@ -46,3 +47,8 @@ def cause_of(reason: str) -> str:
     )
     line = " ".join(masked.split())
     return line if len(line) <= MAX_CAUSE_CHARS else f"{line[: MAX_CAUSE_CHARS - 1]}…"
+
+
+def cause_id(cause: str) -> str:
+    """Return a short name of a cause (six hex digits), to be typed in commands."""
+    return f"{zlib.crc32(cause.encode(errors='replace')) & 0xFFFFFF:06x}"

@@ -206,10 +206,9 @@ class RetryDue(_Message):
         return RowRange(self.first_row, self.rows)
 
 
-class DiscardDue(_Message):
-    """On the failed queue: a person gives a parked chunk up; its rows are to be rejected with the reason."""
+class _Decision(_Message):
+    """A person's decision about a parked chunk, on the failed queue."""
 
-    type: Literal["DiscardDue"] = "DiscardDue"
     job_id: str
     first_row: FirstRow
     rows: Rows
@@ -217,16 +216,28 @@ class DiscardDue(_Message):
     """Attempt at which the chunk was parked; the message is stale at any other."""
     reason: str
     requested_by: str | None = None
-    """ARN of the person who gives the chunk up, as the sender states it."""
+    """ARN of the person, as the sender states it."""
     requested_at: float | None = None
     """Time of the request, in seconds since the epoch."""
     note: str | None = None
-    """The person's reason alone."""
+    """The person's reason or note alone."""
 
     @property
     def range(self) -> RowRange:
         """The chunk's rows."""
         return RowRange(self.first_row, self.rows)
+
+
+class DiscardDue(_Decision):
+    """On the failed queue: a person gives a parked chunk up; its rows are to be rejected with the reason."""
+
+    type: Literal["DiscardDue"] = "DiscardDue"
+
+
+class SplitDue(_Decision):
+    """On the failed queue: a person has a parked chunk redriven in two halves, to find a bad row."""
+
+    type: Literal["SplitDue"] = "SplitDue"
 
 
 Published = Annotated[PartReady | JobFinished, Field(discriminator="type")]

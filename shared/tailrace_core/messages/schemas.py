@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue
+from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue
 from tailrace_core.messages.manifest import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: tuple[type[BaseModel], ...] = (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue)
+MODELS: tuple[type[BaseModel], ...] = (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, SplitDue)
 
 
 def schemas() -> dict[str, str]:

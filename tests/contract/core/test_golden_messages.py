@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, decode
+from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue, decode
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.notifications import decode_notification
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS: dict[str, Any] = {
-    model.__name__: model for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue)
+    model.__name__: model for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, SplitDue)
 }
 OURS = sorted(path for path in GOLDEN.glob("*.json") if path.stem.split("-")[0] in MODELS)
 SERVICE = sorted(GOLDEN.glob("notification-*.json"))

@@ -23,6 +23,7 @@ from tailrace_consumers.chunks.failures.splitting import (
     split_off_last,
     write_child,
 )
+from tailrace_consumers.chunks.lookup import ChunkContext
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import FAILURE_METRICS
@@ -33,7 +34,7 @@ from tailrace_consumers.ports import Meter, ObjectStore
 from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass
-from tailrace_core.jobs.history import HistoryEvent
+from tailrace_core.jobs.history import HistoryEntry, HistoryEvent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.jobs.probing import HeldStep, may_separate
 from tailrace_core.ledger.port import Ledger
@@ -109,6 +110,30 @@ class FailurePolicy:
                 return self._probe(job, settings, chunk, short)
             case Action.PARK:
                 return self.parking.park(chunk, settings, short.failure_class, short.reason)
+
+    def halve(self, context: ChunkContext, reason: str, entry: HistoryEntry | None) -> Outcome:
+        """Split an open chunk in halves on a person's request, and invoke both.
+
+        A chunk that cannot be split stays parked: a single row, one whose input is missing, or one
+        of a job whose split budget is spent.
+        """
+        job, settings, chunk = context.job, context.settings, context.chunk
+        if chunk.rows_sent < 2:  # noqa: PLR2004 - two halves
+            return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+        try:
+            both = halve(read_chunk_rows(self.store, chunk, settings))
+        except NotFoundError:
+            return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+        for half in both:
+            write_child(self.store, chunk.job_id, half)
+        parent = dataclasses.replace(chunk, reason=reason, settled_at=self.attempts.now())
+        left, right = (child_chunk(half, job, self.attempts) for half in both)
+        outcome, started = record_split(self.ledger, parent, left, right, job=job, window=settings.window, entry=entry)
+        if outcome is not SettleOutcome.SETTLED:
+            return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
+        for each in started:
+            self._start(job, each, settings)
+        return Outcome.SPLIT
 
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
         """Start the children that an interrupted split left open and not invoked."""

@@ -301,7 +301,10 @@ def cancel(
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
+        before = client.status(job_id)
         job = client.cancel(job_id, reason)
+    if before.state.final:
+        environment.say(f"tailrace: job {job_id} was {before.state} already; nothing was cancelled")
     if json_:
         environment.put_json(job_reports.as_json(job_reports.fields(job)))
     else:

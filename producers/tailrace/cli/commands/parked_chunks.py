@@ -1,33 +1,21 @@
-"""The commands ``tailrace parked``: list, show, redrive and discard parked chunks."""
+"""The commands ``tailrace parked``: list and show parked chunks; `parked_decisions` acts on them."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import time
 from typing import Annotated
 
 import typer
 
 from tailrace.cli import arguments
+from tailrace.cli.commands.parked_decisions import discard, redrive
+from tailrace.cli.commands.parked_options import INCOMPLETE, Before, CauseText, Job, Most, Since, Words, selection
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports
-from tailrace.operations.parked import MAX_REDRIVES, ParkedChunkId
-from tailrace.operations.parked_queue import MAX_MESSAGES
-from tailrace.operations.redriving import NO_REASON, RedriveResult
-from tailrace_core.errors import InputError
-
-Words = Annotated[
-    list[str], typer.Argument(metavar="JOB RANGE", help="Id of a job and range of rows, or id of an event.")
-]
-SomeWords = Annotated[
-    list[str] | None, typer.Argument(metavar="[JOB RANGE]", help="Id of a job and range of rows, or id of an event.")
-]
-Job = Annotated[
-    str | None, typer.Option("--job", metavar="JOB", help="Only chunks of this job; read from the ledger too.")
-]
-Most = Annotated[int, typer.Option("--max", min=1, metavar="N", help="Maximum number of messages to read.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
+from tailrace.operations.attention import Attention, group_by_cause
+from tailrace.operations.parked import ParkedChunkId
+from tailrace.operations.parked_queue import MAX_MESSAGES, ParkedListing
 
 
 @guarded
@@ -35,6 +23,12 @@ def list_(
     *,
     context: typer.Context,
     job: Job = None,
+    cause: CauseText = None,
+    since: Since = None,
+    before: Before = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Read the parked queue instead, which shows stale messages too.")
+    ] = False,
     most: Most = MAX_MESSAGES,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -43,29 +37,41 @@ def list_(
     endpoint_url: arguments.EndpointUrl = None,
     debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
-    """List parked chunks; messages of chunks that need no action any more are shown as stale.
+    """List parked chunks, grouped by cause: the container's words come first.
 
-    Reads the parked queue for up to 20 s and releases its messages at once;
-    with --job, reads the ledger instead.
+    Reads the ledger and receives no message. --queue receives messages for up to 20 s and releases
+    them at once; that counts as a receive of each.
 
-    Example:
-      tailrace parked list --stack demand --json
+    Examples:
+      tailrace parked list --stack demand
+
+      tailrace parked list --stack demand --cause "out of memory" --since 2h --json
     """
     environment = of(context)
+    now = time.time()
+    chosen = selection(job, cause, since, before, now)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        listing = client.operations.parked.list(job, max_messages=most)
+        if queue or job is not None:
+            listing = client.operations.parked.list(job, max_messages=most)
+        else:
+            found = client.operations.attention(most)
+            listing = ParkedListing(found.chunks, complete=found.complete)
+            _warn_of_messages(environment, found)
+    chunks = [each for each in listing.chunks if chosen.chooses(each)]
     if json_:
-        for each in listing.chunks:
+        for each in chunks:
             environment.put_json(job_reports.as_json(parked_reports.fields(each)))
+    elif queue:
+        environment.put(parked_reports.table(chunks, now))
     else:
-        environment.put(parked_reports.table(listing.chunks))
+        environment.put(parked_reports.grouped(group_by_cause(chunks), now))
     for message in listing.unreadable:
         environment.say(
             f"tailrace: message {message.message_id} of the queue is not a ChunkParked event: "
             f"{printable(message.body[:200])}"
         )
     if not listing.complete:
-        environment.say(_INCOMPLETE)
+        environment.say(INCOMPLETE)
 
 
 @guarded
@@ -103,121 +109,13 @@ def show(
         environment.put(parked_reports.detail_text(details))
 
 
-@guarded
-def redrive(
-    *,
-    context: typer.Context,
-    chunk: SomeWords = None,
-    all_: Annotated[bool, typer.Option("--all", help="Redrive all parked chunks; delete stale messages too.")] = False,
-    job: Job = None,
-    edit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="File with the chunk's corrected rows: as many, with the columns sent; - is stdin."
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help=f"Redrive chunks again that were redriven {MAX_REDRIVES} times.")
-    ] = False,
-    now: Annotated[
-        bool,
-        typer.Option("--now", help="Also make attempts at once that wait for their delay; with --all, name the --job."),
-    ] = False,
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What was fixed, to record with the chunk.")] = None,
-    yes: Yes = False,
-    most: Most = MAX_MESSAGES,
-    stack: arguments.Stack = None,
-    json_: arguments.Json = False,
-    profile: arguments.Profile = None,
-    region: arguments.Region = None,
-    endpoint_url: arguments.EndpointUrl = None,
-    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
-) -> None:
-    """Invoke the model again on parked chunks, once the cause is fixed.
-
-    One chunk is redriven at once; --all only shows what it would do unless --yes is given.
-
-    Examples:
-      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --note "role fixed"
-
-      tailrace parked redrive 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --edit rows.csv
-
-      tailrace parked redrive --all --stack demand --yes
-
-      tailrace parked redrive --all --job 01JD0WAWQSRPH4P5HK2ZTF1J2N --now --stack demand --yes
-    """
-    environment = of(context)
-    if now and (edit is not None or (all_ and job is None)):
-        raise InputError("--now needs one chunk (JOB RANGE) without --edit, or --all with --job")
-    if bool(chunk) is all_ or (job is not None and not all_) or (edit is not None and all_):
-        raise InputError("name one chunk (JOB RANGE), with or without --edit; or give --all, with or without --job")
-    rows = None if edit is None else _read(environment, edit)
-    name = None if not chunk else ParkedChunkId.parse(*chunk)
-    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        redriving = client.operations.redriving
-        if name is not None and now and client.operations.parked.find(name).queued:
-            _put(environment, redriving.hurry(name), json_=json_)
-            return
-        if name is not None:
-            _put(environment, redriving.redrive(name, force=force, note=note, edit=rows), json_=json_)
-            return
-        found = redriving.redrive_all(job, force=force, note=note, confirmed=yes, max_messages=most)
-        for done in found.chunks:
-            _put(environment, done, json_=json_, confirmed=yes)
-        for done in redriving.hurry_all(job, confirmed=yes) if now and job is not None else ():
-            _put(environment, done, json_=json_, confirmed=yes)
-    if not found.complete:
-        environment.say(_INCOMPLETE)
-    if not yes:
-        environment.say("nothing was done yet: give --yes to do it")
-
-
-@guarded
-def discard(
-    *,
-    context: typer.Context,
-    chunk: Words,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason to record with each rejected row.")] = NO_REASON,
-    yes: Yes = False,
-    stack: arguments.Stack = None,
-    json_: arguments.Json = False,
-    profile: arguments.Profile = None,
-    region: arguments.Region = None,
-    endpoint_url: arguments.EndpointUrl = None,
-    debug: arguments.Debug = False,  # noqa: ARG001 - `guarded` reads it
-) -> None:
-    """Discard a parked chunk: reject its rows, so that the job can end. This cannot be undone.
-
-    Example:
-      tailrace parked discard 01JD0WAWQSRPH4P5HK2ZTF1J2N 000000000100-50 --stack demand --reason "shop closed" --yes
-    """
-    environment = of(context)
-    name = ParkedChunkId.parse(*chunk)
-    with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
-        if yes:
-            done = client.operations.redriving.discard(name, reason)
-        else:
-            parked = client.operations.parked.find(name)
-            done = RedriveResult(parked, "discarded", reason)
-    _put(environment, done, json_=json_, confirmed=yes)
-    if not yes:
-        environment.say(f"nothing was done yet: give --yes to reject its {name.range.rows} rows for good")
-
-
-_INCOMPLETE = "tailrace: the queue may hold more than was read, or another reader holds messages: run this again"
-
-
-def _put(environment: Environment, done: RedriveResult, *, json_: bool, confirmed: bool = True) -> None:
-    if json_:
-        environment.put_json(job_reports.as_json(parked_reports.result_fields(done, confirmed=confirmed)))
-    else:
-        environment.put(parked_reports.result_text(done, confirmed=confirmed))
-
-
-def _read(environment: Environment, name: str) -> bytes:
-    if name != "-":
-        return Path(name).read_bytes()
-    return (environment.stdin or sys.stdin.buffer).read()
+def _warn_of_messages(environment: Environment, found: Attention) -> None:
+    if found.messages is not None and found.messages > len(found.chunks) and found.complete:
+        more = found.messages - len(found.chunks)
+        environment.say(
+            f"tailrace: the parked queue holds about {more} more messages: stale ones, copies, or chunks that were "
+            "parked before this version; `tailrace parked list --queue` reads them"
+        )
 
 
 def build() -> typer.Typer:

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
+from tailrace.operations.attention import Cause
 from tailrace.operations.dead_letters import DeadLetter
+from tailrace.operations.decisions import RedriveResult
 from tailrace.operations.parked import ParkedChunk
 from tailrace.operations.parked_queue import ParkedDetails
-from tailrace.operations.redriving import RedriveResult
+from tailrace_core.jobs.classification import classify
+from tailrace_core.jobs.history import HistoryEntry
+from tailrace_core.jobs.reasons import cause_id, cause_of, lead
 
 _SHORT = 80
+_LINE = 160
+_SHOWN = 10
+"""Chunks of a cause that are shown to people."""
 
 
-def short(text: str) -> str:
-    """Shorten a text to one line of 80 characters."""
+def short(text: str, limit: int = _SHORT) -> str:
+    """Shorten a text to one line of ``limit`` characters."""
     line = " ".join(text.split())
-    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _ago(at: float | None, now: float) -> str:
+    if at is None:
+        return "-"
+    passed_s = max(0, round(now - at))
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if passed_s >= 2 * seconds:
+            return f"{passed_s // seconds}{unit} ago"
+    return f"{passed_s}s ago"
 
 
 def fields(parked: ParkedChunk) -> dict[str, Any]:
@@ -34,23 +53,43 @@ def fields(parked: ParkedChunk) -> dict[str, Any]:
         "stale": parked.status.stale,
         "attempt": parked.attempt,
         "redrives": parked.redrives,
-        "failure_class": None if event is None else str(event.failure_class),
+        "failure_class": str(classify(parked.reason) if event is None else event.failure_class),
+        "cause": cause_id(cause_of(parked.reason)),
+        "parked_at": None if parked.chunk is None else parked.chunk.parked_at,
         "reason": parked.reason,
         "advice": parked.advice,
     }
 
 
-def table(chunks: Sequence[ParkedChunk]) -> str:
+def grouped(causes: Sequence[Cause], now: float) -> str:
+    """Format parked chunks for people, grouped by cause: what it is, what to do, which chunks."""
+    blocks = [_block(each, now) for each in causes]
+    return "\n\n".join(blocks) if blocks else "no chunk is parked"
+
+
+def _block(cause: Cause, now: float) -> str:
+    chunks = cause.chunks
+    count, jobs = len(chunks), len(cause.job_ids)
+    head = f"cause {cause_id(cause.name)}: {count} chunk{'s' * (count != 1)}, {cause.rows:,} rows"
+    head += f", {jobs} job{'s' * (jobs != 1)}"
+    more = [f"  … and {count - _SHOWN} more; --json lists all"] if count > _SHOWN else []
+    shown = table(chunks[:_SHOWN], now).splitlines()
+    lines = [head, f"  {printable(short(cause.example, _LINE))}", f"  {cause.advice}", *(f"  {each}" for each in shown)]
+    return "\n".join([*lines, *more])
+
+
+def table(chunks: Sequence[ParkedChunk], now: float) -> str:
     """Format parked chunks as columns of text."""
-    rows = [("JOB", "RANGE", "ATTEMPT", "REDRIVES", "STATE", "REASON")]
+    rows = [("JOB", "RANGE", "ATTEMPT", "REDRIVES", "PARKED", "STATE", "REASON")]
     rows += [
         (
             each.job_id,
             each.range.name,
             str(each.attempt),
             str(each.redrives),
+            _ago(None if each.chunk is None else each.chunk.parked_at, now),
             f"stale: {each.status_text}" if each.status.stale else each.status_text,
-            short(each.reason),
+            short(lead(each.reason)),
         )
         for each in chunks
     ]
@@ -66,6 +105,7 @@ def detail_fields(details: ParkedDetails) -> dict[str, Any]:
         "input_location": details.input_location,
         "output_location": None if chunk is None else chunk.output_location,
         "failure_location": None if chunk is None else chunk.failure_location,
+        "history": [] if chunk is None else [history_fields(entry) for entry in chunk.history],
         "input_first_rows": details.first_rows,
         "failure": details.failure,
     }
@@ -74,14 +114,33 @@ def detail_fields(details: ParkedDetails) -> dict[str, Any]:
 def detail_text(details: ParkedDetails) -> str:
     """Format the details of a chunk for people."""
     values = detail_fields(details)
+    values["reason"] = lead(details.parked.reason)
+    del values["history"]
+    chunk = details.parked.chunk
+    history = [] if chunk is None else [history_text(entry) for entry in chunk.history]
     rows, failure = values.pop("input_first_rows"), values.pop("failure")
     shown = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, shown)) + 1
     lines = [f"{name + ':':{width}} {printable(value)}" for name, value in shown.items()]
     lines += ["", "first rows of the input:", *_indented(rows, "the input object is missing, or may not be read")]
+    lines += ["", "history:", *(f"  {printable(line)}" for line in history)] if history else []
     if failure is not None:
         lines += ["", "the failure object says:", *_indented(failure, "")]
     return "\n".join(lines)
+
+
+def history_fields(entry: HistoryEntry) -> dict[str, Any]:
+    """Return an entry of a history as a JSON object."""
+    return {name: value for name, value in asdict(entry).items() if value is not None}
+
+
+def history_text(entry: HistoryEntry) -> str:
+    """Format an entry of a history in one line."""
+    at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    attempt = "" if entry.attempt is None else f" (attempt {entry.attempt})"
+    who = f" by {entry.who}" if entry.who else ""
+    said = [text for text in (entry.note, entry.failure and short(lead(entry.failure), _LINE)) if text]
+    return f"{at} {entry.what}{attempt}{who}{': ' if said else ''}{'; '.join(said)}"
 
 
 def result_fields(done: RedriveResult, *, confirmed: bool) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def test_a_window_full_of_parked_chunks_goes_on_when_one_is_discarded(splitting:
     assert splitting.chunk(RowRange(0, 1)).parked
     assert splitting.chunk(RowRange(1, 3)).waiting
     discard = DiscardDue(job_id=JOB_ID, first_row=0, rows=1, attempt=1, reason="given up")
-    assert splitting.failures.discards.handle(discard) is Outcome.REJECTED
+    assert splitting.failures.decisions.handle(discard) is Outcome.REJECTED
     assert invoked(splitting)[-1] == RowRange(1, 3)
 
 

@@ -26,7 +26,10 @@ def test_each_command_on_the_disk_is_in_the_table() -> None:
     builders = re.compile(r"^def build\(\) -> typer\.Typer:$", re.MULTILINE)
     groups = {stem for stem, text in modules.items() if builders.search(text)}
     assert groups == {listed.module for listed in COMMANDS.values() if listed.is_group}
-    guarded = {stem for stem, text in modules.items() if "\n@guarded\n" in text}
+    of_groups = {"parked_decisions": "parked_chunks"}
+    """Modules with some of a group's commands, which the group's own module imports."""
+    assert all(f"commands.{part} import" in modules[group] for part, group in of_groups.items())
+    guarded = {stem for stem, text in modules.items() if "\n@guarded\n" in text} - of_groups.keys()
     assert guarded == {listed.module for listed in COMMANDS.values()}
 
 

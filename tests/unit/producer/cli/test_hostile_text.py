@@ -67,7 +67,11 @@ CASES: dict[str, list[Case]] = {
     "cancel": [Case("cancel JOB --reason TEXT", _PARKED)],
     "rejects": [Case("rejects JOB", data=True), Case("rejects JOB --source FILE", data=True)],
     "results": [Case("results")],
-    "parked list": [Case("parked list", _PARKED), Case("parked list --job JOB", _PARKED)],
+    "parked list": [
+        Case("parked list", _PARKED),
+        Case("parked list --job JOB", _PARKED),
+        Case("parked list --queue", _PARKED),
+    ],
     "parked show": [
         Case("parked show JOB 0-2", _PARKED),
         Case("parked show JOB TEXT", _PARKED, code=2, json=False),
@@ -75,7 +79,9 @@ CASES: dict[str, list[Case]] = {
     "parked redrive": [
         Case("parked redrive JOB 0-2 --note TEXT", _PARKED, shows=False),
         Case("parked redrive --all", _PARKED, shows=False),
-        Case("parked redrive JOB 0-2 --edit TEXT", _PARKED, code=1, json=False),
+        Case("parked redrive JOB 0-2 --edit TEXT", _PARKED, code=2, json=False),
+        Case("parked redrive --cause e --note TEXT --yes", _PARKED, shows=False),
+        Case("parked redrive --halves", _PARKED, shows=False),
     ],
     "parked discard": [
         Case("parked discard JOB 0-2 --reason TEXT", _PARKED),

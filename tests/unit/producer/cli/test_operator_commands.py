@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import pytest
 
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
+from tailrace_core.jobs.history import HistoryEvent
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.events import RetryDue
 from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
 from tests.faults.memory_aws import cloud as names
+from tests.faults.memory_aws.cloud import CALLER
 from tests.faults.model import SERVER_ERROR
 from tests.faults.parked_simulation import parked_simulation
 from tests.faults.simulation import Simulation
@@ -55,8 +58,8 @@ def bench() -> Bench:
 
 
 def test_parked_chunks_are_a_table_for_people_and_objects_for_machines(bench: Bench) -> None:
-    text = bench.run("parked", "list").splitlines()
-    assert text[0].split() == ["JOB", "RANGE", "ATTEMPT", "REDRIVES", "STATE", "REASON"]
+    text = bench.run("parked", "list", "--queue").splitlines()
+    assert text[0].split() == ["JOB", "RANGE", "ATTEMPT", "REDRIVES", "PARKED", "STATE", "REASON"]
     assert [line.split()[:3] for line in text[1:]] == [
         [bench.job_id, "000000000000-2", "3"],
         [bench.job_id, "000000000002-1", "3"],
@@ -69,9 +72,116 @@ def test_parked_chunks_are_a_table_for_people_and_objects_for_machines(bench: Be
     assert bench.err == ""
 
 
+def test_the_list_groups_by_cause_and_receives_nothing(bench: Bench) -> None:
+    text = bench.run("parked", "list")
+    (head,) = [line for line in text.splitlines() if line.startswith("cause ")]
+    assert head.endswith(": 2 chunks, 3 rows, 1 job")
+    assert "\n  no worker … (server error 500 from model)" in text or "(server error 500 from model)" in text
+    received = [message.receives for message in bench.sim.cloud.queue(names.PARKED).messages.values()]
+    assert received == [0, 0]
+
+
+def test_a_cause_is_chosen_by_its_id_or_by_words_of_the_reason(bench: Bench) -> None:
+    (cause,) = {each["cause"] for each in bench.lines("parked", "list")}
+    for text in (cause, "SERVER ERROR"):
+        assert len(bench.lines("parked", "redrive", "--cause", text)) == 2
+    assert bench.lines("parked", "redrive", "--cause", "kms") == []
+    assert bench.sent(names.RETRIES) == []
+
+
+def test_chunks_are_chosen_by_the_time_of_their_parking(bench: Bench) -> None:
+    at = min(each["parked_at"] for each in bench.lines("parked", "list"))
+    moment = datetime.fromtimestamp(at, UTC).isoformat()
+    assert len(bench.lines("parked", "redrive", "--since", moment)) == 2
+    assert bench.lines("parked", "redrive", "--before", moment) == []
+
+
+def test_all_that_match_are_redriven_with_one_receive_of_each_message(bench: Bench) -> None:
+    done = bench.lines("parked", "redrive", "--cause", "server error", "--note", "fixed", "--yes")
+    assert [(each["action"], each["done"]) for each in done] == [("redriven", True)] * 2
+    assert [each["requested_by"] for each in bench.sent(names.RETRIES)] == [CALLER] * 2
+    assert bench.sent(names.PARKED) == []
+
+
+def test_all_that_match_are_discarded_only_with_a_yes(bench: Bench) -> None:
+    shown = bench.lines("parked", "discard", "--job", bench.job_id, "--reason", "old")
+    assert [each["done"] for each in shown] == [False, False]
+    assert bench.sent(names.FAILED) == []
+    assert "nothing was done yet: 2 chunks with 3 rows" in bench.err
+    bench.run("parked", "discard", "--job", bench.job_id, "--reason", "old", "--yes")
+    assert [each["note"] for each in bench.sent(names.FAILED)] == ["old", "old"]
+
+
+def test_rows_of_several_chunks_are_corrected_from_one_file(bench: Bench, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(b"row,x\n1,8\n2,9\n")
+    chosen = ("parked", "redrive", "--job", bench.job_id, "--edit-rows", str(rows))
+    assert [each["done"] for each in bench.lines(*chosen)] == [False, False]
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n2\n"
+    bench.run(*chosen, "--yes")
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n8\n"
+    assert bench.run("parked", "show", bench.job_id, "2-1", "--input") == "9\n"
+    assert len(bench.sent(names.RETRIES)) == 2
+
+
+@pytest.mark.parametrize("rows", [b"7,1\n", b"1,1\n1,2\n", b"x,1\ny,2\n", b"1,1,1\n", b""])
+def test_corrections_that_do_not_fit_change_nothing(bench: Bench, rows: bytes) -> None:
+    bench.run("parked", "redrive", "--job", bench.job_id, "--edit-rows", "-", "--yes", stdin=rows)
+    assert bench.code == 2
+    assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n2\n"
+    assert bench.sent(names.RETRIES) == []
+
+
+def test_what_cannot_be_halved_is_left(bench: Bench) -> None:
+    done = {each["range"]: each for each in bench.lines("parked", "redrive", "--halves", "--yes")}
+    assert {each["action"] for each in done.values()} == {"left"}
+    assert "split budget is spent" in done["000000000000-2"]["detail"]
+    assert "single row" in done["000000000002-1"]["detail"]
+    bench.run("parked", "redrive", bench.job_id, "2-1", "--halves")
+    assert (bench.code, "single row" in bench.err) == (2, True)
+    assert bench.sent(names.FAILED) == []
+
+
+def test_two_who_redrive_at_once_make_one_attempt_and_both_are_recorded(bench: Bench) -> None:
+    bench.run("parked", "redrive", bench.job_id, "0-2", "--note", "one")
+    (first,) = bench.sent(names.RETRIES)
+    second = {**first, "requested_by": "arn:aws:iam::1:user/ben", "note": "two"}
+    for body in (second, second):
+        bench.sim.cloud.sqs.send_message(QueueUrl=names.RETRIES, MessageBody=json.dumps(body))
+    bench.sim.endpoint.down = False
+    bench.sim.drain()
+    chunk = bench.sim.ledger.chunk(bench.job_id, RowRange(0, 2))
+    assert chunk is not None
+    assert (chunk.attempt, chunk.redrives) == (4, 1)
+    acts = [entry for entry in chunk.history if entry.who is not None]
+    assert sorted(entry.who or "" for entry in acts) == sorted([CALLER, "arn:aws:iam::1:user/ben"])
+    assert sorted(entry.what for entry in acts) == [HistoryEvent.REDRIVE_LATE, HistoryEvent.REDRIVEN]
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(bench: Bench) -> None:
+    for option in ("--edit", "--edit-rows"):
+        chosen = [bench.job_id, "0-2"] if option == "--edit" else ["--job", bench.job_id]
+        bench.run("parked", "redrive", *chosen, option, "nope.csv")
+        assert (bench.code, "nope.csv cannot be read" in bench.err) == (2, True)
+
+
+def test_cancelling_a_job_that_has_ended_says_so(bench: Bench) -> None:
+    bench.run("cancel", bench.job_id)
+    assert "already" not in bench.err
+    bench.sim.drain()
+    bench.run("cancel", bench.job_id)
+    assert f"job {bench.job_id} was cancelled already; nothing was cancelled" in bench.err
+    job = bench.sim.ledger.job(bench.job_id)
+    assert job is not None
+    (entry,) = job.history
+    assert (entry.what, entry.who, entry.note) == ("cancelled", CALLER, "cancelled by its owner")
+
+
 def test_a_message_that_is_none_of_ours_is_named(bench: Bench) -> None:
     bench.sim.cloud.sqs.send_message(QueueUrl=names.PARKED, MessageBody="hello")
     assert len(bench.lines("parked", "list")) == 2
+    assert "--queue" in bench.err, "the ledger's list says that the queue holds more"
+    assert len(bench.lines("parked", "list", "--queue")) == 2
     assert "hello" in bench.err
 
 
@@ -82,7 +192,7 @@ def test_a_list_that_may_lack_something_says_so(bench: Bench) -> None:
 
 def test_showing_a_chunk_shows_why_and_what_to_do(bench: Bench) -> None:
     text = bench.run("parked", "show", bench.job_id, "0-2")
-    for said in ("server error (500)", "redrive", "s3://", "  1\n  2", "no worker"):
+    for said in ("no worker (server error 500 from model)", "redrive", "s3://", "  1\n  2", "no worker"):
         assert said in text
     assert bench.run("parked", "show", bench.job_id, "0-2", "--input") == "1\n2\n"
 
