@@ -27,6 +27,7 @@ from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.file_thread import FileThread
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
+from tailrace.operations.report_data import ReportData
 from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
 from tailrace.progress_display.showing import showing
@@ -109,6 +110,10 @@ class AsyncSubmittedJobs:
     async def history(self, job_id: str) -> list[HistoryRecord]:
         """See `Tailrace.history`."""
         return await self._run((await self._jobs()).history(job_id))
+
+    async def report_data(self, job_id: str) -> ReportData:
+        """See `Tailrace.report_data`."""
+        return await self._run((await self._jobs()).report_data(job_id))
 
     async def jobs(self, limit: int = 20) -> list[JobStatus]:
         """See `Tailrace.jobs`."""

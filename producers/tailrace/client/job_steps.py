@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tailrace.download.tables.column_types import ColumnTypes
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
+    from tailrace.operations.report_data import ReportData
     from tailrace_core.aws.calls import Call, Steps
     from tailrace_core.messages.manifest import Manifest, ManifestPart
 
@@ -110,6 +111,12 @@ class JobSteps:
             found += [HistoryRecord(chunk.range, entry) for chunk in page for entry in chunk.history]
             if not after:
                 return sorted(found, key=lambda each: each.entry.at)
+
+    def report_data(self, job_id: str) -> Steps[ReportData]:
+        """Read what a finished job's report shows, in three reads."""
+        from tailrace.operations.report_data import read_report
+
+        return read_report(job_id, self._ledger, self._stack.bucket)
 
     def manifest(self, job_id: str) -> Steps[Manifest]:
         """Read the final summary of a job.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace.download.tables.column_types import ColumnTypes
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
+    from tailrace.operations.report_data import ReportData
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
     from tailrace.sources.origins import OpenObject
@@ -105,6 +106,14 @@ class SubmittedJobs:
         (`tailrace_core.jobs.history`).
         """
         return self._run(self._jobs.history(job_id))
+
+    def report_data(self, job_id: str) -> ReportData:
+        """Return what `tailrace report` shows of a finished job: three reads, whatever its size.
+
+        They are a batch of the job's items, its manifest, and the first page of its chunks (1 MB),
+        which holds their histories.
+        """
+        return self._run(self._jobs.report_data(job_id))
 
     def jobs(self, limit: int = 20) -> list[JobStatus]:
         """Return the newest jobs, newest first."""

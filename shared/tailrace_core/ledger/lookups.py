@@ -101,6 +101,17 @@ class LookupSteps:
         found = yield from self.jobs_of([items.decode_item(item)["job"] for item in answer["Items"]])
         return sorted(found, key=lambda job: job.created_at, reverse=True)
 
+    def job_items(self, job_id: str) -> Steps[tuple[Job, JobSettings, JobDescription] | None]:
+        """Get a job, its settings and its description in one read; None if there is no such job."""
+        names = [items.JOB, items.SETTINGS, items.NOTE + items.DESCRIPTION]
+        found = yield from self._get_all([items.encode_item({"job": job_id, "item": name}) for name in names])
+        by_name = {item["item"]["S"]: item for item in found}
+        if items.JOB not in by_name or items.SETTINGS not in by_name:
+            return None
+        text = items.decode_item(by_name[items.SETTINGS])["settings"]
+        note = items.decode_item(by_name.get(names[-1], {})).get("note", "{}")
+        return items.job_from_item(by_name[items.JOB]), JobSettings.from_json(text), JobDescription.from_json(note)
+
     def jobs_of(self, job_ids: Sequence[str]) -> Steps[list[Job]]:
         """Get the jobs that exist, in no order."""
         found = yield from self._get_all([items.job_item_key(each) for each in job_ids])

@@ -57,6 +57,11 @@ COMMANDS = {
     "results": Listed(
         "results", "results", "Print the events of the results queue; each is acknowledged once it is printed."
     ),
+    "report": Listed(
+        "report",
+        "report",
+        "Write the report of a finished job: one HTML file that needs no network and no script.",
+    ),
     "parked": Listed("parked_chunks", "build", "List, show, redrive and discard parked chunks.", is_group=True),
     "dlq": Listed("dead_letters", "build", "List, show and redrive dead letters.", is_group=True),
 }
