@@ -166,7 +166,7 @@ def test_an_existing_file_stays_with_no_clobber(desk: Desk, command: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["submit", "download", "rejects"])
-@pytest.mark.parametrize("name", ["out.parquet", "out.xlsx", "out.json", "out.csv.bz2"])
+@pytest.mark.parametrize("name", ["out.feather", "out.xlsx", "out.json", "out.csv.bz2"])
 def test_names_of_formats_that_are_not_written_are_refused_before_anything(desk: Desk, command: str, name: str) -> None:
     subject = desk.write("rows.csv", b"id,x\n1,2\n") if command == "submit" else "01ARZ3NDEKTSV4RRFFQ69G0001"
     assert desk.run(command, subject, "--output", str(desk.folder / name)) == 2
