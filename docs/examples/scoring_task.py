@@ -5,7 +5,9 @@ from __future__ import annotations
 from tailrace import Tailrace
 
 
-def score(source: str, target: str, *, run_id: str, keep: str = "order_id", max_rejects: str = "1%") -> dict[str, int | str]:
+def score(
+    source: str, target: str, *, run_id: str, keep: str = "order_id", max_rejects: str = "1%"
+) -> dict[str, int | str]:
     """Score ``source`` and write ``target``, both a path or ``s3://bucket/key``.
 
     A retry with the same ``run_id`` continues the job: no row is scored twice, and a finished job
