@@ -51,6 +51,10 @@ class DirectExecutor:
             answer = self._by_botocore(call)
         return answer
 
+    def is_direct(self, call: Call) -> bool:
+        """Return false when botocore is to carry the call out."""
+        return self._targets.find(call) is not None
+
     def _once(self, call: Call) -> Any:
         target = self._targets.find(call)
         if target is None:

@@ -39,6 +39,7 @@ def test_a_call_is_direct_where_the_environment_says_it_all() -> None:
     script = Script()
     answer = DirectExecutor(PLAIN, call=script, by_botocore=by_botocore)(GET)
     assert (answer["by"], script.targets) == ("itself", ["dynamodb.eu-west-1.amazonaws.com"])
+    assert DirectExecutor(PLAIN, call=script).is_direct(GET)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_any_other_call_is_botocores(environment: dict[str, str], call: Call) ->
     script = Script()
     assert DirectExecutor(environment, call=script, by_botocore=by_botocore)(call)["by"] == "botocore"
     assert script.targets == []
+    assert not DirectExecutor(environment, call=script).is_direct(call)
 
 
 def test_a_call_that_turns_out_to_need_botocore_gets_it() -> None:

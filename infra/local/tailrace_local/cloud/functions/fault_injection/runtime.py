@@ -3,8 +3,8 @@
 Awslambdaric, with faults.
 
 It runs in place of `python -m awslambdaric HANDLER` while a fault plan for functions is set. The
-function's code and artifact are the same: the faults come from botocore's own events, and from
-signals.
+function's code and artifact are the same: the faults come from botocore's own events, from the
+executor of Tailrace's functions, which makes most calls without botocore, and from signals.
 """
 
 from __future__ import annotations
@@ -21,6 +21,17 @@ from typing import Any, NoReturn
 
 from tailrace_local.cloud.functions.fault_injection.rules import Fault, FaultRules
 
+_EXECUTOR = "tailrace_consumers.adapters.direct_executor"
+
+
+class _DirectModel:
+    """Names of a direct call's service and operation, as botocore's model has them."""
+
+    def __init__(self, call: Any) -> None:
+        self.service_model = self
+        self.service_name = call.service
+        self.name = "".join(part.capitalize() for part in call.operation.split("_"))
+
 
 class FaultInjector:
     """Checks the rules at each event and AWS call of this process, and injects the faults."""
@@ -33,11 +44,13 @@ class FaultInjector:
         self._request_id = ""
         self._calls = 0
         self._timer: threading.Timer | None = None
+        self._watching = False
 
     def around_event(self, work: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap awslambdaric's `handle_event_request`; its third argument is the request's id."""
 
         def handle(client: Any, handler: Any, request_id: str, *rest: Any, **named: Any) -> Any:
+            self._watch_direct_calls()
             self._begin(request_id)
             try:
                 return work(client, handler, request_id, *rest, **named)
@@ -74,6 +87,36 @@ class FaultInjector:
                 die()
             case {"kind": "lose_reply"}:
                 raise self._exceptions.ReadTimeoutError(endpoint_url=_name(model))
+
+    def _watch_direct_calls(self) -> None:
+        """Wrap the executor of direct calls, once the function's handler has been imported."""
+        module = sys.modules.get(_EXECUTOR)
+        if module is not None and not self._watching:
+            self._watching = True
+            module.DirectExecutor.__call__ = self.around_direct_call(module.DirectExecutor.__call__)
+
+    def around_direct_call(self, work: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Wrap the executor's method; calls that are botocore's have botocore's events."""
+
+        def execute(executor: Any, call: Any) -> Any:
+            if not executor.is_direct(call):
+                return work(executor, call)
+            translate = sys.modules["tailrace_core.aws.errors"].translate_exception
+            try:
+                return self._with_faults(_DirectModel(call), lambda: work(executor, call))
+            except (self._exceptions.BotoCoreError, self._exceptions.ClientError) as exc:
+                raise translate(exc, f"{call.service}.{call.operation}") from exc
+
+        return execute
+
+    def _with_faults(self, model: Any, work: Callable[[], Any]) -> Any:
+        context: dict[str, Any] = {}
+        refused = self.before_call(model, {"url": model.service_name}, context)
+        if refused is not None:
+            raise self._exceptions.ClientError(refused[1], model.name)
+        answer = work()
+        self.after_call(model, context)
+        return answer
 
     def _begin(self, request_id: str) -> None:
         self._request_id, self._calls = request_id, 0

@@ -1,0 +1,52 @@
+"""Faults of a plan reach calls that functions make without botocore, on the chosen side of each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from tailrace_consumers.adapters.direct_executor import DirectExecutor
+from tailrace_core.aws.calls import Call
+from tailrace_core.errors import ThrottledError, TransientError
+from tailrace_local.cloud.functions.fault_injection.rules import FaultRules
+from tailrace_local.cloud.functions.fault_injection.runtime import FaultInjector
+
+PLAIN = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
+UPDATE = Call("dynamodb", "update_item", {"TableName": "table", "Key": {}})
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "effects"),
+    [
+        ({"kind": "unreachable"}, TransientError, 0),
+        ({"kind": "lose_reply"}, TransientError, 1),
+        ({"kind": "refuse", "code": "ThrottlingException", "status": 400, "message": "slow"}, ThrottledError, 0),
+    ],
+)
+def test_a_fault_ends_one_call_once_and_whole(
+    fault: dict[str, Any], error: type[TransientError], effects: int, tmp_path: Path
+) -> None:
+    """Each stands for a call whose retries are exhausted: the executor's own do not hide it."""
+    when = {"function": "*", "call": "dynamodb.UpdateItem", "after": 0, "limit": 1}
+    plan = {"seed": 1, "rules": [{"name": "", "when": when, "do": fault}]}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    injector = FaultInjector(FaultRules(tmp_path, "Function"), botocore.exceptions, lambda _: None)
+    sent: list[Call] = []
+
+    def send(call: Call, _: object) -> dict[str, Any]:
+        sent.append(call)
+        return {}
+
+    executor = DirectExecutor(PLAIN, call=send, by_botocore=lambda _: {"by": "botocore"})
+    execute = injector.around_direct_call(DirectExecutor.__call__)
+    with pytest.raises(error) as caught:
+        execute(executor, UPDATE)
+    assert type(caught.value) is error
+    assert len(sent) == effects
+    # Other calls, and those that are botocore's, which has events of its own, go on.
+    assert execute(executor, Call("dynamodb", "get_item", {})) == {}
+    assert execute(executor, Call("sagemaker", "create_model", {})) == {"by": "botocore"}
