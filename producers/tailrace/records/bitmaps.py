@@ -19,6 +19,9 @@ Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
 _BITS = 64
+STRETCH_BYTES = 1024 * 1024
+"""Work with a byte or more for each byte is done in stretches of this size, which need no more
+memory than the CPU's cache has."""
 _WORD = np.dtype("<u8")
 _ONE = np.uint64(1)
 # As arrays, operands need no conversion, which takes as long as the rest of a call's fixed cost.
@@ -38,10 +41,20 @@ def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: 
     An example of ``compare`` is ``np.equal``.
     """
     size = len(octets)
-    mask = np.empty(word_count(size) * _BITS, np.bool_)
-    compare(octets, limit, out=mask[:size])
-    mask[size:] = False
-    return np.packbits(mask, bitorder="little").view(_WORD)
+    if size <= STRETCH_BYTES:
+        mask = np.empty(word_count(size) * _BITS, np.bool_)
+        compare(octets, limit, out=mask[:size])
+        mask[size:] = False
+        return np.packbits(mask, bitorder="little").view(_WORD)
+    words = np.zeros(word_count(size), _WORD)
+    packed = words.view(np.uint8)
+    mask = np.empty(STRETCH_BYTES, np.bool_)
+    for start in range(0, size, STRETCH_BYTES):
+        stretch = octets[start : start + STRETCH_BYTES]
+        compare(stretch, limit, out=mask[: len(stretch)])
+        bits = np.packbits(mask[: len(stretch)], bitorder="little")
+        packed[start // 8 :][: len(bits)] = bits
+    return words
 
 
 def equal(octets: Octets, octet: int) -> Words:

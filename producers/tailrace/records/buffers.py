@@ -1,13 +1,12 @@
 """Buffers: input from the start of a record on, in one piece, and the structure found in it.
 
-Bytes are read to the place where they stay and scanned at once, while they are in the CPU's cache.
-A whole chunk fills a buffer, which then becomes the chunk without a copy.
+A plain file is read in pieces of about a chunk, each of which is a buffer. What comes in blocks is
+copied to one. Bitmaps begin with the buffer, so that those of a chunk need not be joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from io import BytesIO
 
 import numpy as np
 
@@ -79,7 +78,7 @@ class Buffer:
     def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"") -> None:
         self.capacity = capacity
         self.size = len(head)
-        self.ends: Words = np.zeros(bitmaps.word_count(capacity), np.uint64)
+        self.ends: Words = np.zeros(0, np.uint64)
         self.inside: Words | None = None
         self.commas: Words | None = None
         """None also if some stretch has no quote, and commas were not looked for there."""
@@ -88,9 +87,7 @@ class Buffer:
         self._state = START
         self.unreadable_bytes = 0
         """How many of the last bytes the reader can go back by."""
-        # Only this object makes bytes from a part of other bytes, or from memory that was written
-        # to, and does so without a copy.
-        self._file = BytesIO(head)
+        self._data: bytes | bytearray = head
 
     @property
     def is_full(self) -> bool:
@@ -104,12 +101,12 @@ class Buffer:
         """
         begin = self.size
         if begin <= self.scan_bytes and (piece := reader.read_piece(self.capacity - begin)) is not None:
-            self._file = BytesIO(self._file.getvalue() + piece if begin else piece)
+            self._data = self._data + piece if begin else piece
             self.size, self.unreadable_bytes = begin + len(piece), len(piece)
             self._scan()
             return self.is_full
-        if len(self._file.getbuffer()) < self.capacity:
-            self._file = BytesIO(self._file.getvalue() + bytes(self.capacity - begin))
+        if len(self._data) < self.capacity:
+            self._data = bytearray(self._data).ljust(self.capacity, b"\0")
         while not self.is_full:
             stop = self._stretch_end(self.size)
             filled = reader.read_into(self.view(self.size, stop))
@@ -126,18 +123,16 @@ class Buffer:
 
     def view(self, start: int, stop: int) -> memoryview:
         """Return a slice of the bytes, without a copy."""
-        return self._file.getbuffer()[start:stop]
-
-    def take(self, size: int) -> bytes:
-        """Return the first ``size`` bytes, without a copy; no view may be left or be made."""
-        self._file.truncate(size)
-        return self._file.getvalue()
+        return memoryview(self._data)[start:stop]
 
     def _scan(self) -> None:
         """Scan what is not scanned yet."""
+        if not len(self.ends):
+            # Not before the bytes: they need the largest piece of free memory.
+            self.ends = np.zeros(bitmaps.word_count(self.capacity), np.uint64)
         while self._scanned < self.size:
             start, stop = self._scanned, min(self._stretch_end(self._scanned), self.size)
-            block = ScannedBlock.scan(self._file.getvalue(), start, stop, self._state)
+            block = ScannedBlock.scan(self._data, start, stop, self._state)
             bitmaps.insert(self.ends, start, block.ends, stop - start)
             self.inside = self._inserted(self.inside, start, block.inside, stop - start)
             if block.commas is not None and (self.commas is not None or not start):

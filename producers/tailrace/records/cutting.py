@@ -164,7 +164,7 @@ class _Cutter:
     """Fills one cut after the other.
 
     Positions count from the start of the buffer. It holds the cut that is being filled, the bytes
-    after it, and perhaps cuts before it that were given out as slices.
+    after it, and perhaps cuts before it.
     """
 
     def __init__(self, reader: BlockReader, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
@@ -187,21 +187,19 @@ class _Cutter:
     def cuts(self) -> Iterator[Cut]:
         """Yield all cuts of an input."""
         while self._buffer.fill(self._reader):
-            yield from self._full_cuts(self._buffer)
+            yield from self._full_cuts()
             if self._buffer.is_full:
                 self._move(self._start)
-        yield from self._full_cuts(self._buffer)
+        yield from self._full_cuts()
         yield from self._last_cuts()
 
-    def _full_cuts(self, buffer: Buffer) -> Iterator[Cut]:
-        """Yield the full cuts, up to one that takes the buffer; the rest waits for more."""
+    def _full_cuts(self) -> Iterator[Cut]:
+        """Yield the full cuts; the rest waits for more."""
+        buffer = self._buffer
         ends = RankIndex(buffer.ends)
         # Records that end within the room are not over a limit, even if all records of the buffer
         # do.
-        while buffer is self._buffer:
-            reach = self._stop + self._room
-            if reach >= buffer.size and self._passed == ends.count:
-                return
+        while (reach := self._stop + self._room) < buffer.size or self._passed < ends.count:
             rows = ends.rank(min(reach, buffer.size)) - self._passed
             if rows:
                 rows = min(rows, 1 if self._large else self._limits.rows - self._rows)
@@ -245,21 +243,13 @@ class _Cutter:
             self._large = True
 
     def _take(self) -> Cut:
-        """Return the accepted records as a cut, and begin another.
-
-        A cut that has a full buffer nearly to itself takes the buffer, without a copy.
-        """
-        buffer, start, stop, rows = self._buffer, self._start, self._stop, self._rows
-        first_row, offset = self._first_row, self._offset + start
-        self._first_row += rows
-        self._rows = 0
-        size = stop - start
+        """Return the accepted records as a cut, and begin another."""
+        start, size = self._start, self._stop - self._start
+        done = Cut(self._first_row, self._rows, self._offset + start, _Place(self._buffer, start, size))
+        self._first_row += self._rows
         self._typical_bytes = max(size, min(size + size // 32, self._limits.size_bytes))
-        self._start = stop
-        if start or stop < buffer.size // 2 or not buffer.is_full:
-            return Cut(first_row, rows, offset, _Place(buffer, start, size))
-        self._move(stop)
-        return Cut(first_row, rows, offset, _Place(buffer, 0, stop), buffer.take(stop))
+        self._start, self._rows = self._stop, 0
+        return done
 
     def _move(self, start: int) -> None:
         """Go on in a new buffer with what stands from ``start`` on."""

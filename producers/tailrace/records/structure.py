@@ -35,7 +35,7 @@ class ScannedBlock:
     """The quote state after the block."""
 
     @classmethod
-    def scan(cls, data: bytes, start: int, stop: int, before: QuoteState = START) -> Self:
+    def scan(cls, data: bytes | bytearray, start: int, stop: int, before: QuoteState = START) -> Self:
         """Scan the block from ``start`` to ``stop``, which begins in the state ``before``."""
         octets = np.frombuffer(data, np.uint8, stop - start, start)
         newlines = bitmaps.equal(octets, _NEWLINE)
@@ -59,7 +59,7 @@ class ScannedBlock:
         misfits ^= fitting
         if not np.count_nonzero(misfits) and not (before is QuoteState.TEXT and octets[0] == _QUOTE):
             return cls(ends, inside, commas, _regular_state(octets, inside))
-        inside, after = _exact(data[start:stop], before)
+        inside, after = _exact(bytes(data[start:stop]), before)
         return cls(newlines & ~inside, inside, commas, after)
 
 

@@ -5,9 +5,11 @@ It is several times as fast as decoding, which builds a text only to drop it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from tailrace.records.bitmaps import Octets
+from tailrace.records.bitmaps import STRETCH_BYTES, Octets
 
 _ASCII = 0x7F
 _CONTINUATION_END = np.int8(-64)
@@ -15,6 +17,8 @@ _CONTINUATION_END = np.int8(-64)
 _LEADS = ((0xC0, 1), (0xE0, 2), (0xF0, 3))
 """Lowest lead byte, and the number of continuation bytes that a character has from it on, at
 least."""
+_LONGEST = 4
+"""Most bytes of a character."""
 _NEVER = (b"\xc0", b"\xc1", *(bytes((octet,)) for octet in range(0xF5, 0x100)))
 _SECOND = ((b"\xe0", 0xA0, 0xC0), (b"\xed", 0x80, 0xA0), (b"\xf0", 0x90, 0xC0), (b"\xf4", 0x80, 0x90))
 """Lead bytes whose second byte has narrower bounds (from, below); others would be overlong or no
@@ -29,11 +33,22 @@ def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
     stop = start + len(octets)
     if any(data.find(octet, start, stop) >= 0 for octet in _NEVER if octet[0] <= highest):
         return False
-    return _continued(octets, highest) and all(
+    return all(_continued(stretch, highest) for stretch in _stretches(octets)) and all(
         _bounded(octets, *second)
         for second in _SECOND
         if second[0][0] <= highest and data.find(second[0], start, stop) >= 0
     )
+
+
+def _stretches(octets: Octets) -> Iterator[Octets]:
+    """Yield stretches of whole characters, if all are whole."""
+    start = 0
+    while start < len(octets):
+        stop = start + STRETCH_BYTES
+        for _ in range(_LONGEST):
+            stop -= stop < len(octets) and octets.view(np.int8)[stop] < _CONTINUATION_END
+        yield octets[start:stop]
+        start = stop
 
 
 def _continued(octets: Octets, highest: int) -> bool:

@@ -36,6 +36,15 @@ def test_a_bitmap_has_a_bit_for_each_byte_and_zeros_after_them(flags: list[bool]
     assert bitmaps.to_bools(words, len(flags)).tolist() == flags
 
 
+@pytest.mark.parametrize("size", [bitmaps.STRETCH_BYTES + more for more in (0, 1, 63, 64, 65, bitmaps.STRETCH_BYTES)])
+def test_long_bitmaps_are_made_in_stretches(size: int) -> None:
+    flags = np.random.default_rng(7).integers(0, 2, size, np.uint8)
+    words = bitmaps.equal(flags, 1)
+    assert len(words) == bitmaps.word_count(size)
+    assert bitmaps.to_bools(words, size).tolist() == flags.view(np.bool_).tolist()
+    assert bitmaps.count_set(words) == flags.sum()
+
+
 @given(_FLAGS)
 def test_bits_are_counted_and_found(flags: list[bool]) -> None:
     words = words_of(flags)

@@ -27,13 +27,40 @@ _LIMITS = st.builds(
 )
 
 
+class InPieces:
+    """An input whose first bytes come in a block; the rest is read in pieces, and again."""
+
+    def __init__(self, data: bytes, head: int) -> None:
+        self._data = data
+        self._head = head
+        self._at = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        if not self._at:
+            self._at = self._head
+            yield self._data[: self._head]
+
+    def read_piece(self, size: int) -> bytes | None:
+        if not self._at:
+            return None
+        piece = self._data[self._at : self._at + size]
+        self._at += len(piece)
+        return piece
+
+    def unread(self, size: int) -> None:
+        self._at -= size
+        assert self._at >= self._head
+
+
 @given(st.data(), _LIMITS, _STRETCHES)
 def test_cuts_depend_on_the_bytes_alone_and_are_the_greedy_ones(
     data: st.DataObject, limits: Limits, scan_bytes: int
 ) -> None:
     whole = data.draw(soup())
     expected = _outcome(_greedy(whole, limits))
-    for blocks in ([whole], data.draw(sliced(whole)), [bytes((octet,)) for octet in whole]):
+    head = data.draw(st.integers(min(1, len(whole)), len(whole)))
+    inputs = ([whole], data.draw(sliced(whole)), [bytes((octet,)) for octet in whole], InPieces(whole, head))
+    for blocks in inputs:
         assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes)) == expected
 
 

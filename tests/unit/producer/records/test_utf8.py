@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.records.bitmaps import STRETCH_BYTES
 from tailrace.records.utf8 import is_utf8
 
 
@@ -48,3 +49,10 @@ def test_what_stands_before_is_not_looked_at() -> None:
     data = b"\xc0\xff\xe0" + "größer 😀".encode()
     assert checked(data, 3)
     assert not checked(data, 2)
+
+
+@pytest.mark.parametrize("before", range(5))
+@pytest.mark.parametrize("middle", ["€😀é".encode(), b"\xf0\x9f\x98", b"\x80" * 6, b"\xe2\x82"])
+def test_characters_across_stretches_are_judged_as_by_decoding(before: int, middle: bytes) -> None:
+    data = b"." * (STRETCH_BYTES - before) + middle + b"." * 9
+    assert checked(data) == reference(data)
