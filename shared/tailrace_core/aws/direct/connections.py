@@ -10,6 +10,7 @@ import functools
 import select
 import socket
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -241,6 +242,8 @@ class ConnectionPool:
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._idle: dict[Origin, deque[Connection]] = {}
+        # For whoever forgets `close`.
+        weakref.finalize(self, _close_all, self._idle)
 
     def idle(self, origin: Origin) -> Connection | None:
         """Return an open connection that nobody uses; None when there is none."""
@@ -299,9 +302,13 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close all idle connections."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
+        _close_all(self._idle)
+
+
+def _close_all(idle: Mapping[Origin, deque[Connection]]) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().close()
 
 
 def _exchanged(connection: Connection, request: HttpRequest, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:

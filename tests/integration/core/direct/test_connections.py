@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -84,6 +85,27 @@ def test_one_connection_serves_one_call_after_the_other(caller: MakeCaller, tmp_
             execute(UPDATE)
             execute(PUT)
     assert {each.connection for each in server.received} == {0}
+
+
+def test_a_pool_that_is_forgotten_closes_its_connections(tmp_path: Path) -> None:
+    with scripted_server(well, tmp_path) as server:
+        port = urlsplit(server.url).port or 0
+        pool = ConnectionPool(LONG)
+        target = Target(
+            Origin("127.0.0.1", port, str(server.authority)),
+            "",
+            "",
+            Signer("r", "dynamodb"),
+            sign_payload=True,
+            headers={},
+        )
+        DirectCaller(pool, lambda: Credentials("id", "secret"))(UPDATE, target)
+        connection = pool.idle(target.origin)
+        assert connection is not None
+        pool.release(target.origin, connection)
+        del pool
+        gc.collect()
+        assert not connection.reusable
 
 
 def close_after_answer(request: Received) -> None:
