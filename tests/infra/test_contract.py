@@ -21,7 +21,7 @@ EVERY_FUNCTION = {
 SENDERS = {"TAILRACE_RETRIES_QUEUE": "RetriesQueue", "TAILRACE_PARKED_QUEUE": "ParkedQueue"}
 QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
 
-LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "Query")}
+LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query")}
 CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"}
@@ -29,8 +29,8 @@ SENDING = {"sqs:SendMessage", "sagemaker:InvokeEndpointAsync"}
 GRANTED = {
     "CollectResults": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
     "HandleFailures": LEDGER | CONSUME | LOGS | OBJECTS | SENDING | {"sns:Publish"},
-    "DispatchRetries": {"dynamodb:GetItem", "dynamodb:UpdateItem"} | CONSUME | LOGS | SENDING,
-    "ReconcileJobs": LEDGER - {"dynamodb:PutItem"}
+    "DispatchRetries": LEDGER - {"dynamodb:PutItem", "dynamodb:Query"} | CONSUME | LOGS | SENDING,
+    "ReconcileJobs": LEDGER - {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
     | LOGS
     | SENDING
     | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sns:Publish"},

@@ -46,6 +46,7 @@ MATRIX: list[Row] = [
     *((f"s3:{action}", "Bucket", NOBODY)
       for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
     ("dynamodb:GetItem", "LedgerTable", SENDERS | {OPERATOR}),
+    ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {OPERATOR}),
     ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
     ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {OPERATOR}),
     ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {OPERATOR}),
