@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as ControlledBrowser
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _WAIT_S = 60.0
@@ -27,6 +30,23 @@ def find_browser() -> str:
             pytest.fail(f"CI needs a browser: none of {', '.join(_NAMES)} is installed")
         pytest.skip("no Chromium is installed")
     return found
+
+
+@contextmanager
+def controlled_browser() -> Iterator[ControlledBrowser]:
+    """Start a Chromium whose pages a test controls by Playwright.
+
+    Playwright's event loop counts as running in this thread until the block ends, so no other may
+    run meanwhile: close it with the module.
+    """
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - slow to import
+
+    path = find_browser()
+    with sync_playwright() as playwright:
+        # Chromium refuses to run as root with its sandbox.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 class Browser:

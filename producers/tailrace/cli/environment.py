@@ -112,6 +112,12 @@ def _session(target: Target) -> boto3.Session:
         raise with_remedy(translate_exception(exc, "session")) from exc
 
 
+def _open_browser(url: str) -> object:
+    import webbrowser  # noqa: PLC0415 - one command needs it
+
+    return webbrowser.open(url)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """The streams, the clock and the connection that commands use."""
@@ -122,6 +128,7 @@ class Environment:
     stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    open_browser: Callable[[str], object] = _open_browser
     now: Callable[[], float] = time.time
     targets: list[Target] = field(default_factory=list)
     """The stack that the command has named, once it has."""

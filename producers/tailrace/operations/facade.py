@@ -22,7 +22,7 @@ class Operations:
     """Parked chunks and dead letters of one stack; each part is built on first use.
 
     ``execute`` carries out a call; ``read`` carries out one that gets an object, and returns the
-    whole body.
+    whole body. Both are there for further reads of the same stack.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Operations:
         now: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        self._stack = stack
+        self.stack = stack
         self._ledger = ledger
-        self._execute = execute
-        self._read = read
+        self.execute = execute
+        self.read = read
         self._now = now
         self._new_id = new_id
 
@@ -48,8 +48,8 @@ class Operations:
         return ParkedQueue(
             queue=self._queue_of("ParkedQueue"),
             ledger=self._ledger,
-            bucket=self._stack.bucket,
-            read=self._read,
+            bucket=self.stack.bucket,
+            read=self.read,
             now=self._now,
         )
 
@@ -64,7 +64,7 @@ class Operations:
     @cached_property
     def caller(self) -> str | None:
         """ARN of the identity that makes the calls; None if STS does not answer."""
-        return run(caller_arn(), self._execute)
+        return run(caller_arn(), self.execute)
 
     @cached_property
     def redriving(self) -> ParkedRedriver:
@@ -82,8 +82,8 @@ class Operations:
             "retries": self._queue_of("RetriesQueue"),
             "failed": self._queue_of("FailedQueue"),
             "ledger": self._ledger,
-            "bucket": self._stack.bucket,
-            "execute": self._execute,
+            "bucket": self.stack.bucket,
+            "execute": self.execute,
             "caller": lambda: self.caller,
             "now": self._now,
         }
@@ -91,10 +91,10 @@ class Operations:
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """The dead-letter queues of consumers and subscriptions."""
-        return DeadLetters(self._stack, self._queue, now=self._now, new_id=self._new_id)
+        return DeadLetters(self.stack, self._queue, now=self._now, new_id=self._new_id)
 
     def _queue_of(self, output: str) -> Queue:
-        return self._queue(self._stack.queue_url(output))
+        return self._queue(self.stack.queue_url(output))
 
     def _queue(self, url: str) -> Queue:
-        return Queue(url, self._execute)
+        return Queue(url, self.execute)

@@ -32,9 +32,18 @@ class ParkedRedriver(DecisionSender):
     """Redrives and discards parked chunks of one stack."""
 
     def redrive(
-        self, name: ParkedChunkId, *, force: bool = False, note: str | None = None, edit: bytes | None = None
+        self,
+        name: ParkedChunkId,
+        *,
+        force: bool = False,
+        note: str | None = None,
+        edit: bytes | None = None,
+        clear: bool = True,
     ) -> RedriveResult:
         """Start a parked chunk's next attempt, with the corrected rows of ``edit`` if given.
+
+        Without ``clear``, nothing is received from the parked queue: the chunk's message stays there,
+        stale.
 
         Raises:
             InputError: the chunk is not parked (any more) or was redriven too often, or the
@@ -44,7 +53,7 @@ class ParkedRedriver(DecisionSender):
         self._require(parked, force=force)
         replaced = None if edit is None else self._replace_input(parked, edit)
         self._send_retry(parked, note, replaced)
-        return RedriveResult(parked, "redriven", replaced or "", self._delete_messages([parked]))
+        return RedriveResult(parked, "redriven", replaced or "", self._delete_messages([parked]) if clear else 0)
 
     def redrive_all(
         self,
@@ -97,8 +106,10 @@ class ParkedRedriver(DecisionSender):
         for parked in self._parked.queued_of_job(job_id):
             yield self._hurry(parked) if confirmed else RedriveResult(parked, "hurried", "only shown")
 
-    def discard(self, name: ParkedChunkId, reason: str = NO_REASON) -> RedriveResult:
+    def discard(self, name: ParkedChunkId, reason: str = NO_REASON, *, clear: bool = True) -> RedriveResult:
         """Discard a parked chunk: its rows are rejected with the reason, moments later.
+
+        Without ``clear``, nothing is received from the parked queue, as in `redrive`.
 
         Raises:
             InputError: the chunk is not parked (any more).
@@ -106,7 +117,7 @@ class ParkedRedriver(DecisionSender):
         parked = self._parked.find(name)
         self._require(parked, force=True)
         self._send_discard(parked, reason)
-        return RedriveResult(parked, "discarded", reason, self._delete_messages([parked]))
+        return RedriveResult(parked, "discarded", reason, self._delete_messages([parked]) if clear else 0)
 
     # -- inside
 

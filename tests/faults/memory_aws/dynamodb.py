@@ -32,6 +32,7 @@ class DynamoDb:
     table: str
     clock: Callable[[], float]
     items: dict[Key, Item] = field(default_factory=dict)
+    page_items: int = PAGE_ITEMS
     on_change: list[Callable[[set[str]], None]] = field(default_factory=list)
     """Called with the jobs that a write changed."""
     _partitions: dict[str, list[str]] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class DynamoDb:
             found = self._index(request) if "IndexName" in request else self._partition(request)
         except ExpressionError as exc:
             raise refusal("ValidationException", str(exc), "Query") from exc
-        limit = min(request.get("Limit", PAGE_ITEMS), PAGE_ITEMS)
+        limit = min(request.get("Limit", self.page_items), self.page_items)
         page = found[:limit]
         answer: dict[str, Any] = {"Items": [dict(item) for _, item in page]}
         if len(found) > limit:
@@ -111,7 +112,7 @@ class DynamoDb:
         start = bisect_left(names, after["item"]["S"] + "\0" if after else first)
         found = (((job, name), self.items[job, name]) for name in islice(names, start, None))
         matching = (each for each in found if holds(request, each[1], "KeyConditionExpression"))
-        return list(islice(matching, request.get("Limit", PAGE_ITEMS) + 1))
+        return list(islice(matching, request.get("Limit", self.page_items) + 1))
 
     def _index(self, request: Mapping[str, Any]) -> list[tuple[Key, Item]]:
         partition, sort, kind = INDEXES[request["IndexName"]]

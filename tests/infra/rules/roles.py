@@ -20,6 +20,7 @@ WITHOUT_RESOURCE = {
     "cloudformation:GetTemplateSummary",
     "cloudformation:ValidateTemplate",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricStatistics",
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ec2:DescribeDhcpOptions",

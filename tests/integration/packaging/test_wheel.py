@@ -103,6 +103,9 @@ def test_a_command_whose_extra_is_missing_names_it(client: Path, tmp_path: Path)
     assert asynchronous.returncode == 1
     assert "tailrace[async]" in asynchronous.stderr.splitlines()[-1]
     environment = CleanEnvironment.make(tmp_path / "env", [Requirement("tailrace[cli]")], [client])
+    console = environment.run("tailrace", "console", "--stack", "demo", "--no-browser")
+    assert console.returncode == 1
+    assert "tailrace[console]" in console.stderr
     (environment.folder / "rows.csv.zst").write_bytes(b"\x28\xb5\x2f\xfd\x00")
     for arguments in (("rows.csv.zst", "--dry-run"), ("rows.csv", "--output", "out.csv.zst", "--stack", "demo")):
         refused = environment.run("tailrace", "submit", *arguments)

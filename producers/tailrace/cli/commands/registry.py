@@ -64,5 +64,10 @@ COMMANDS = {
     ),
     "parked": Listed("parked_chunks", "build", "List, show, redrive and discard parked chunks.", is_group=True),
     "dlq": Listed("dead_letters", "build", "List, show and redrive dead letters.", is_group=True),
+    "console": Listed(
+        "console",
+        "console",
+        "Serve pages for an operator: what needs attention, jobs, chunks, dead letters, the endpoint.",
+    ),
 }
 """All commands by name, in the order of the list."""

@@ -6,6 +6,7 @@ import functools
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -159,6 +160,15 @@ class Operator:
                 "application-autoscaling"
             ).describe_scalable_targets(**scaling),
             "aws cloudwatch describe-alarms": lambda: client("cloudwatch").describe_alarms(StateValue="ALARM"),
+            "tailrace console: the endpoint's backlog": lambda: client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/SageMaker",
+                MetricName="ApproximateBacklogSize",
+                Dimensions=[{"Name": "EndpointName", "Value": outputs["EndpointName"]}],
+                StartTime=datetime.fromtimestamp(0, UTC),
+                EndTime=datetime.fromtimestamp(60, UTC),
+                Period=60,
+                Statistics=["Average"],
+            ),
             "aws lambda get-account-settings": lambda: client("lambda").get_account_settings(),
             "aws lambda list-event-source-mappings": lambda: client("lambda").list_event_source_mappings(
                 FunctionName=self._scene.cloud.functions["CollectResults"]

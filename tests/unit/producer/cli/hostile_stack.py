@@ -52,6 +52,11 @@ class HostileOutputs:
         return answer
 
 
+def _interrupt(_: str) -> None:
+    """Press Ctrl-C as soon as a browser would be opened."""
+    raise KeyboardInterrupt
+
+
 class Screen(io.BytesIO):
     """Standard output that is a terminal."""
 
@@ -117,7 +122,12 @@ class HostileStack:
         out = Screen() if terminal else io.BytesIO()
         err = io.StringIO()
         environment = Environment(
-            connect=self._connect, reach=self._reach, stdin=io.BytesIO(self.stdin), stdout=out, stderr=err
+            connect=self._connect,
+            reach=self._reach,
+            stdin=io.BytesIO(self.stdin),
+            stdout=out,
+            stderr=err,
+            open_browser=_interrupt,
         )
         code = run([*arguments, "--stack", "stack"], environment)
         return Shown(code, out.getvalue(), err.getvalue())

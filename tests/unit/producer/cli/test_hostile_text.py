@@ -87,6 +87,7 @@ CASES: dict[str, list[Case]] = {
         Case("parked discard JOB 0-2 --reason TEXT", _PARKED),
         Case("parked discard JOB 0-2 --reason TEXT --yes", _PARKED),
     ],
+    "console": [Case("console", shows=False, json=False)],
     "doctor": [Case("doctor", code=1)],
     "dlq list": [Case("dlq list", _PARKED)],
     "dlq peek": [Case("dlq peek failed", _PARKED), Case("dlq peek TEXT", _PARKED, code=2, json=False)],
