@@ -8,13 +8,14 @@ serve: it refuses the dead-letter queues of subscriptions, and not every partiti
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tailrace.aws.queues import EMPTY_RECEIVES, Queue, ReceivedMessage, release, scan
 from tailrace.aws.stacks import Stack
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
+from tailrace_core.jobs.reasons import cause_of
 from tailrace_core.messages.decoding import read_json
 from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
 from tailrace_core.messages.notifications import decode_notification
@@ -47,6 +48,35 @@ class DeadLetter:
     """Its subject: an attempt, a chunk, or the id of an event; empty when it cannot be read."""
     fault: str | None
     """Why it cannot be read; None when it can: its consumer's log tells why that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterCause:
+    """Dead letters of one cause."""
+
+    cause: str
+    """The letters' kind with what they have in common: the reason that they carry, or why they
+    cannot be read."""
+    letters: tuple[DeadLetter, ...]
+
+
+def group_letters(letters: Iterable[DeadLetter]) -> list[LetterCause]:
+    """Group letters by cause, the largest group first."""
+    groups: dict[str, list[DeadLetter]] = {}
+    for letter in letters:
+        groups.setdefault(_cause(letter), []).append(letter)
+    ranked = sorted(groups, key=lambda cause: (-len(groups[cause]), cause))
+    return [LetterCause(cause, tuple(groups[cause])) for cause in ranked]
+
+
+def _cause(letter: DeadLetter) -> str:
+    if letter.fault is not None:
+        return f"unreadable: {cause_of(letter.fault)}"
+    data = read_json(letter.message.body)
+    known = data if isinstance(data, dict) else {}
+    kind = known.get("type") or known.get("invocationStatus") or known.get("eventName") or "message"
+    reason = known.get("reason") or known.get("failureReason")
+    return f"{kind}: {cause_of(str(reason))}" if reason else str(kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ MATRIX: list[Row] = [
     ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
     ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {OPERATOR}),
     ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {OPERATOR}),
-    ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE}),
+    ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
     ("dynamodb:Query", "LedgerTable/index/created", {PRODUCER, OPERATOR}),
     *((f"dynamodb:{action}", "LedgerTable", NOBODY)
       for action in ("DeleteItem", "Scan", "DeleteTable", "UpdateTable", "ExportTableToPointInTime")),

@@ -11,6 +11,7 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports
 from tailrace.cli.reports.columns import align
+from tailrace.operations.dead_letters import group_letters
 
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="Queue, as `tailrace dlq list` names it: failed, retries …")]
 
@@ -48,6 +49,9 @@ def peek(
     context: typer.Context,
     queue: Name,
     most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Maximum number of messages.")] = 10,
+    by_cause: Annotated[
+        bool, typer.Option("--by-cause", help="Group the letters by cause, with one example of each.")
+    ] = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
@@ -63,6 +67,13 @@ def peek(
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         letters = client.operations.dead_letters.peek(queue, max_messages=most)
+    if by_cause:
+        for group in group_letters(letters):
+            if json_:
+                environment.put_json(job_reports.as_json(parked_reports.cause_fields(group)))
+            else:
+                environment.put(parked_reports.cause_text(group))
+        return
     for letter in letters:
         if json_:
             environment.put_json(job_reports.as_json(parked_reports.letter_fields(letter)))

@@ -10,7 +10,7 @@ from typing import Any
 from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
 from tailrace.operations.attention import Cause
-from tailrace.operations.dead_letters import DeadLetter
+from tailrace.operations.dead_letters import DeadLetter, LetterCause
 from tailrace.operations.decisions import RedriveResult
 from tailrace.operations.parked import ParkedChunk
 from tailrace.operations.parked_queue import ParkedDetails
@@ -173,6 +173,17 @@ def letter_fields(letter: DeadLetter) -> dict[str, Any]:
         "attributes": {name: each.get("StringValue") for name, each in letter.message.attributes.items()},
         "body": letter.message.body,
     }
+
+
+def cause_fields(group: LetterCause) -> dict[str, Any]:
+    """Return a cause of dead letters as a JSON object."""
+    about = [each.about for each in group.letters]
+    return {"cause": group.cause, "letters": len(about), "about": about, "example": group.letters[0].message.body}
+
+
+def cause_text(group: LetterCause) -> str:
+    """Format a cause of dead letters for people, with its first letter."""
+    return f"{len(group.letters):>4}  {printable(group.cause)}\n{letter_text(group.letters[0])}"
 
 
 def letter_text(letter: DeadLetter) -> str:

@@ -67,6 +67,10 @@ CASES: dict[str, list[Case]] = {
     "cancel": [Case("cancel JOB --reason TEXT", _PARKED)],
     "rejects": [Case("rejects JOB", data=True), Case("rejects JOB --source FILE", data=True)],
     "results": [Case("results")],
+    "report": [
+        Case("report JOB", json=False),
+        Case("report JOB --output TEXT/x.html", code=2, json=False),
+    ],
     "parked list": [
         Case("parked list", _PARKED),
         Case("parked list --job JOB", _PARKED),

@@ -261,6 +261,21 @@ def test_wrong_usage_exits_with_2_and_does_nothing(bench: Bench, arguments: tupl
     assert bench.sent(names.RETRIES) == []
 
 
+def test_dead_letters_are_grouped_by_cause(bench: Bench) -> None:
+    dead = bench.sim.cloud.queue(f"{names.FAILED}-dead").name
+    bodies = [
+        json.dumps({"eventName": "InferenceResult", "invocationStatus": "Failed", "inferenceId": f"x{number}",
+                    "failureReason": f"no row {number}"})
+        for number in (17, 18)
+    ]  # fmt: skip
+    for body in (*bodies, "{"):
+        bench.sim.cloud.sqs.send_message(QueueUrl=dead, MessageBody=body)
+    groups = bench.lines("dlq", "peek", "failed", "--by-cause")
+    assert (groups[0]["letters"], groups[0]["cause"]) == (2, "Failed: no row …")
+    assert groups[1]["cause"].startswith("unreadable: not JSON")
+    assert "   2  Failed: no row …" in bench.run("dlq", "peek", "failed", "--by-cause")
+
+
 def test_dead_letters_are_sent_only_with_a_yes(bench: Bench) -> None:
     body = RetryDue(job_id=bench.job_id, first_row=0, rows=2, attempt=2, tries=2, reason="x").to_json()
     bench.sim.cloud.sqs.send_message(QueueUrl="retries-dead", MessageBody=body)
