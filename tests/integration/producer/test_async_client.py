@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_job_of_100_000_rows_takes_two_threads_for_its_input_and_none_for_its_calls(
+def test_a_job_of_100_000_rows_takes_one_thread_for_its_input_and_none_for_its_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "input.csv"
@@ -64,10 +64,9 @@ def test_a_job_of_100_000_rows_takes_two_threads_for_its_input_and_none_for_its_
         chunks = asyncio.run(submit(sink.url))
         taken = sink.taken()
     assert chunks == taken.recorded == taken.calls["InvokeEndpointAsync"] == 200
-    # One reads and cuts the input, the other scans the next block of it. The address is no name that
-    # had to be looked up.
-    assert seen == {"tailrace-files_0", "tailrace-scan"}
-    assert most == 2
+    # It reads and cuts the input. The address is no name that had to be looked up.
+    assert seen == {"tailrace-files_0"}
+    assert most == 1
 
 
 def cancelled_submit(moto_url: str, source: str, when: Callable[[Any], bool], **options: Any) -> asyncio.CancelledError:
