@@ -32,7 +32,7 @@ def _starting(_: Scale) -> Iterator[Contest]:
     file = inputs.cached("numeric", _CHUNK_BYTES)
     with running_sink() as sink:
         submit = submit_command(file, sink)
-        copy = [
+        copy: Command = [
             _AWS,
             "--endpoint-url",
             sink.url,
@@ -42,7 +42,16 @@ def _starting(_: Scale) -> Iterator[Contest]:
             file.path,
             f"s3://{BUCKET}/copy.csv",
         ]
-        status = [_TAILRACE, "status", _job(submit, sink), "--stack", STACK, "--endpoint-url", sink.url, "--json"]
+        status: Command = [
+            _TAILRACE,
+            "status",
+            _job(submit, sink),
+            "--stack",
+            STACK,
+            "--endpoint-url",
+            sink.url,
+            "--json",
+        ]
         state = program(status, lambda output: json.loads(output)["state"], env=sink.environment)
         contestants = {
             "tailrace --version": Contestant(program([_TAILRACE, "--version"])),

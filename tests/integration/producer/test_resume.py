@@ -50,6 +50,9 @@ class MortalConnection:
             raise Crash
         return answer
 
+    def boto3_client(self, service: str) -> Any:
+        return self._connection.boto3_client(service)
+
     def read_body(self, call: Call) -> bytes:
         return self._connection.read_body(call)
 
