@@ -19,13 +19,13 @@ from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 from tailrace_core.errors import RecordTooLargeError
 
-SCAN_BYTES = 1024 * 1024
-"""Size of a scan: enough to make its fixed cost small, and still in the CPU's cache."""
-_BUFFER_SCANS = 4
-"""A buffer has room for so many scans, unless a cut needs more."""
-_WINDOW_SCANS = 4
-"""A window holds about so many scans: later steps do more work in the interpreter between NumPy
-operations."""
+SCAN_BYTES = 4 * 1024 * 1024
+"""Size of a scan, of a buffer unless a cut needs more, and about that of a window.
+
+The larger, the less work there is in the interpreter between NumPy operations.
+"""
+_BLOCK_BYTES = 1024 * 1024
+"""A smaller block is all that its source had at the moment."""
 
 DescribePosition = Callable[[int], str]
 """Describes an offset for error messages, as a place in the user's files."""
@@ -111,7 +111,7 @@ class _Place:
 
     def windows(self, rows: int) -> Iterator[Window]:
         whole = self.buffer.structure(self.start, self.size, rows)
-        window_bytes = _WINDOW_SCANS * self.buffer.scan_bytes
+        window_bytes = self.buffer.scan_bytes
         if self.size < 2 * window_bytes:
             yield Window(0, whole)
             return
@@ -157,7 +157,7 @@ def cut(
         RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
-    return _Cutter(BlockReader(blocks, scan_bytes), limits, describe, scan_bytes).cuts()
+    return _Cutter(BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES)), limits, describe, scan_bytes).cuts()
 
 
 class _Cutter:
@@ -172,7 +172,7 @@ class _Cutter:
         self._limits = limits
         self._describe = describe
         self._scan_bytes = scan_bytes
-        self._typical_bytes = min(limits.size_bytes, _BUFFER_SCANS * scan_bytes)
+        self._typical_bytes = min(limits.size_bytes, scan_bytes)
         """Size of a cut with its margin, by the one before."""
         self._first_row = 0
         self._large = False
@@ -269,7 +269,7 @@ class _Cutter:
 
         It begins with ``left`` bytes. The byte after a cut shows that no record more fits into it.
         """
-        room = _BUFFER_SCANS * self._scan_bytes
+        room = self._scan_bytes
         cut_bytes = self._typical_bytes
         return max(room // cut_bytes * cut_bytes, cut_bytes, 2 * left) + 1
 

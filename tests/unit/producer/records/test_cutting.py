@@ -168,7 +168,7 @@ def test_a_small_block_is_cut_before_the_next_is_asked_for() -> None:
 def test_no_more_than_a_few_blocks_are_read_ahead() -> None:
     asked: list[int] = []
     cuts = cut(_asked_for(asked), Limits(rows=1, size_bytes=100), scan_bytes=2)
-    assert (next(cuts).data, asked) == (b"0\n", [0, 1, 2, 3, 4])
+    assert (next(cuts).data, asked) == (b"0\n", [0, 1])
     assert [each.data for each in cuts] == [b"%d\n" % number for number in range(1, 9)]
 
 
