@@ -1,0 +1,1 @@
+"""The generated reference pages: commands by Typer's generator, the Python API by griffe2md."""
