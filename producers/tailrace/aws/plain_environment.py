@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tailrace_core.aws.direct.caller import Target
 from tailrace_core.aws.direct.connections import Origin
+from tailrace_core.aws.direct.environment import host_suffix
 from tailrace_core.aws.direct.lookups import LOOKUPS
 from tailrace_core.aws.direct.operations import OPERATIONS
 from tailrace_core.aws.direct.requests import NotDirectError
@@ -98,14 +99,14 @@ class PlainEnvironment:
     def _host(self, call: Call) -> tuple[str, str]:
         """Return the name of AWS's server, and the path that requests begin with."""
         if call.service != "s3":
-            return f"{_HOSTS[call.service]}.{self.region}.amazonaws.com", ""
+            return f"{_HOSTS[call.service]}.{self.region}.{host_suffix(self.region)}", ""
         bucket = call.params.get("Bucket")
         if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
             raise NotDirectError
         if self.endpoint_url is None:
             # botocore's default for the oldest region is the oldest address.
             server = "s3" if self.region == _US_EAST_1 else f"s3.{self.region}"
-            return f"{bucket}.{server}.amazonaws.com", ""
+            return f"{bucket}.{server}.{host_suffix(self.region)}", ""
         if not _ADDRESS.fullmatch(urlsplit(self.endpoint_url).hostname or ""):
             raise NotDirectError
         return "", f"/{bucket}"

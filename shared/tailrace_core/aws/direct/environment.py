@@ -118,7 +118,7 @@ class EnvironmentTargets:
             secure = parts.scheme == "https"
             origin = Origin(parts.hostname or "", parts.port, self._ca_file() if secure else None)
             return Target(origin, f"{parts.hostname}:{parts.port}", path_style, signer, not secure, self._headers)
-        suffix = next((suffix for pattern, suffix in _SUFFIXES if pattern.fullmatch(self._region)), None)
+        suffix = host_suffix(self._region)
         if suffix is None:
             return None
         # botocore keeps S3's oldest address, which is in us-east-1.
@@ -162,3 +162,8 @@ def _authorities() -> str:
         if (spec := find_spec(package)) is not None and spec.origin:
             return str(Path(spec.origin).with_name("cacert.pem"))
     raise FileNotFoundError("neither certifi nor botocore is installed")
+
+
+def host_suffix(region: str) -> str | None:
+    """Return the end of the hosts' names in a region; None where the partition is not known."""
+    return next((suffix for pattern, suffix in _SUFFIXES if pattern.fullmatch(region)), None)
