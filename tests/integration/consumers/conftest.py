@@ -9,7 +9,10 @@ from tests.moto_tables import one_call_at_a_time
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name, value in {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_METRICS_NAMESPACE": "Tailrace"}.items():
+    # moto answers botocore's requests only, and the functions make all requests by botocore where the environment holds
+    # a variable that is about them.
+    variables = {"AWS_RETRY_MODE": "standard", "AWS_DEFAULT_REGION": REGION, "POWERTOOLS_METRICS_NAMESPACE": "Tailrace"}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with mock_aws(), one_call_at_a_time():
         made = make_stack()

@@ -96,7 +96,7 @@ def test_the_clients_wheel_works_alone_and_names_the_distribution_with_the_local
 
 def test_a_command_whose_extra_is_missing_names_it(client: Path, tmp_path: Path) -> None:
     library = CleanEnvironment.make(tmp_path / "library", [Requirement("tailrace")], [client])
-    command = library.run("tailrace", "status", "JOB")
+    command = library.run("tailrace", "parked", "list")
     assert command.returncode == 1
     assert command.stderr == "tailrace: the command line needs the extra [cli]: pip install 'tailrace[cli]'\n"
     asynchronous = library.run("python", "-c", _ASYNC)

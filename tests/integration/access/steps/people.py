@@ -132,6 +132,9 @@ class Operator:
         yield Step("tailrace status", lambda _: ask("status", self._finished))
         yield Step("tailrace wait", lambda _: ask("wait", self._finished))
         yield Step(
+            "tailrace report", lambda _: ask("report", self._finished, "--output", self._scene.folder / "r.html")
+        )
+        yield Step(
             "tailrace download", lambda _: ask("download", self._finished, "--output", self._scene.folder / "o.csv")
         )
         yield Step("tailrace cancel", lambda _: ask("cancel", self._scene.unanswered()))
