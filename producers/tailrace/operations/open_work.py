@@ -47,7 +47,9 @@ class OpenWork:
         """Return why chunks are parked and what to do, a sentence a line; none if none is parked."""
         if not self.parked:
             return []
-        reasons = ((each.range.name, each.reason or "no reason was recorded") for each in self.parked)
+        from tailrace_core.jobs.reasons import lead  # noqa: PLC0415 - most jobs have nothing parked
+
+        reasons = ((each.range.name, lead(each.reason or "no reason was recorded")) for each in self.parked)
         lines = [f"chunk {name} is parked: {reason}" for name, reason in reasons]
         more = self.parked_count - len(self.parked)
         lines += [f"{more} more chunk{'s' * (more != 1)} parked"] if more else []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,10 @@ def path_of(name: str) -> Path:
 
 
 def _page(text: str) -> str:
-    return mdformat.text(_NOTE + text, options=_WRAP, extensions={"gfm"})
+    """Format a page as the gate demands it: Markdown, and the code in it."""
+    page = mdformat.text(_NOTE + text, options=_WRAP, extensions={"gfm"})
+    ruff = [str(Path(sys.executable).with_name("ruff")), "format", "--stdin-filename", "page.md", "-"]
+    return subprocess.run(ruff, input=page, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
 def _as_block(match: re.Match[str]) -> str:

@@ -56,11 +56,13 @@ def hints(job: Job, summary: RejectsSummary | None, work: OpenWork | None) -> tu
 
 
 def _reasons(summary: RejectsSummary) -> list[str]:
+    from tailrace_core.jobs.reasons import lead  # noqa: PLC0415 - most jobs have no rejected row
+
     shown = (
         f"{summary.rows_examined:,} of {summary.rows_rejected:,}" if summary.sampled else f"{summary.rows_rejected:,}"
     )
     lines = [f"why rows were rejected ({shown} rows looked at):"]
-    lines += [align([(f"  {each.rows:,}", each.reason) for each in summary.reasons])] if summary.reasons else []
+    lines += [align([(f"  {each.rows:,}", lead(each.reason)) for each in summary.reasons])] if summary.reasons else []
     found = summary.missing_values
     if found is not None:
         tokens = " or ".join("an empty value" if token == "" else repr(token) for token in found.tokens)

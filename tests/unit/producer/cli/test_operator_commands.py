@@ -313,7 +313,7 @@ def test_what_is_for_a_spreadsheet_holds_no_formula_and_the_parts_stay_as_they_a
 
 def test_status_says_why_chunks_are_parked_and_which_command_goes_on(bench: Bench) -> None:
     text = bench.run("status", bench.job_id)
-    assert "chunk 000000000000-2 is parked: ClientError: Received server error (500)" in text
+    assert "chunk 000000000000-2 is parked: no worker (server error 500 from model)" in text
     assert f"tailrace parked redrive --all --job {bench.job_id} --stack stack --yes" in text
     (found,) = bench.lines("status", bench.job_id)
     assert found["chunks_parked"] == len(found["parked"]) == 2
@@ -327,7 +327,7 @@ def test_status_says_why_chunks_are_parked_and_which_command_goes_on(bench: Benc
 def test_wait_says_why_chunks_are_parked_at_once_and_when_its_time_is_over(bench: Bench) -> None:
     assert bench.run("wait", bench.job_id, "--timeout", "1s") == ""
     assert bench.code == 1
-    assert bench.err.count("chunk 000000000000-2 is parked: ClientError: Received server error (500)") == 2
+    assert bench.err.count("chunk 000000000000-2 is parked: no worker (server error 500 from model)") == 2
     assert "parked redrive --all" in bench.err
     assert bench.run("wait", bench.job_id, "--timeout", "1s", "--json", "--quiet").count("(500)") == 2
     assert bench.err.count("chunk 000000000000-2 is parked") == 1
