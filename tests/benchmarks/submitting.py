@@ -133,7 +133,7 @@ BENCHMARKS = (
                 ("submit", "submit", _NOTE),
                 ("submit, 16 MiB", "submit in chunks of 16 MiB", _LARGER),
             )
-            for theirs, bar in (("aws s3 cp", 0.65), ("s5cmd", 0.85))
+            for theirs, bar in (("aws s3 cp", 0.80), ("s5cmd", 0.95))
         ),
     ),
     Benchmark(
@@ -158,7 +158,7 @@ BENCHMARKS = (
                 name="submit, peak memory ÷ 200 MB",
                 ours=Figure.of(PEAK_MB, "submit 1 GB"),
                 theirs=200.0,
-                bar=1.0,
+                bar=0.75,
                 unit="MB",
                 note="1 GB",
             ),
