@@ -24,7 +24,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger import items
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.manifest import Manifest, ManifestPart
-from tests.browser import Browser, find_browser
+from tests.browser import Browser, controlled_browser, find_browser
 
 JOB = "01HZX3T8Q5W6E7R8T9Y0ABCDEF"
 NOW = 1_700_000_000.0
@@ -224,11 +224,16 @@ def test_axe_finds_nothing_in_a_real_browser(tmp_path: Path, scheme: str) -> Non
     assert 'data-found="[]"' in shown, re.findall(r'data-found="([^"]*)"', shown)
 
 
-def test_the_page_opens_from_a_file_without_a_script(tmp_path: Path) -> None:
-    browser = Browser(find_browser(), tmp_path / "profile")
+def test_the_page_opens_from_a_file_without_a_request_or_a_script(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(report_page(data_of([part_of(0)], text=HOSTILE), region="eu-west-1"))
-    shown = browser.text(path.as_uri())
+    asked: list[str] = []
+    with controlled_browser() as browser:
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri(), wait_until="networkidle")
+        shown = page.content()
+    assert asked == [path.as_uri()]
     assert "<svg" in shown
     assert "Every row was settled" in shown
     assert "<script" not in shown
