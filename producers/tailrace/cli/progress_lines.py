@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tailrace.progress import OnProgress, silent
-from tailrace.progress_display.showing import EVERY_S, plain_lines
+from tailrace.progress.showing import EVERY_S, plain_lines
 
 if TYPE_CHECKING:
     from tailrace.cli.environment import Environment
@@ -23,7 +23,7 @@ def reporting(environment: Environment, *, quiet: bool) -> Iterator[OnProgress]:
     elif environment.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415 - slow to import
 
-        from tailrace.progress_display.bars import bars_on  # noqa: PLC0415 - the same
+        from tailrace.progress.bars import bars_on  # noqa: PLC0415 - the same
 
         with bars_on(Console(file=environment.stderr)) as report:
             yield report

@@ -2,7 +2,7 @@
 
 It runs the same steps as the sync client, with tasks of the event loop. No AWS call takes a thread.
 Each submit, estimate and download under way has one thread for its work on files
-(`tailrace.file_thread`).
+(`tailrace.sources.file_thread`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
 from tailrace.download.input_guard import refuse_input
-from tailrace.file_thread import FileThread
 from tailrace.operations.results.methods import ReadsEventsAsync
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, ShowProgress
-from tailrace.progress_display.showing import showing
+from tailrace.progress.showing import showing
+from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES

@@ -11,8 +11,8 @@ from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.job import JobHandle
 from tailrace.download.counts import Download
 from tailrace.download.result_stream import Part
-from tailrace.file_thread import FileThread
 from tailrace.progress import ShowProgress
+from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.submit.submitter import Submission
 from tailrace_core.csv_text.rejects import Reject

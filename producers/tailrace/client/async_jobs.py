@@ -13,6 +13,7 @@ from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import HistoryRecord, JobSteps
+from tailrace.client.polling import PollSchedule
 from tailrace.client.sync_jobs import open_source, source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
@@ -24,13 +25,12 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import ResultOptions, open_result
 from tailrace.download.tables.column_types import ColumnTypes
-from tailrace.file_thread import FileThread
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.operations.report_data import ReportData
-from tailrace.polling import PollSchedule
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
-from tailrace.progress_display.showing import showing
+from tailrace.progress.showing import showing
+from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.sources.origins import is_address
 from tailrace.sources.source import Source

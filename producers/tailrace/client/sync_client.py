@@ -14,7 +14,7 @@ from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_jobs import SubmittedJobs, open_source
 from tailrace.operations.results.methods import ReadsEvents
-from tailrace.progress_display.showing import showing
+from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 
 # What single methods need is imported there: a submit or a status starts in half of the time.

@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
-from tailrace.polling import PollSchedule
+from tailrace.client.polling import PollSchedule
 from tailrace.progress import JobProgress
-from tailrace.progress_display.showing import showing
+from tailrace.progress.showing import showing
 from tailrace.sources.origins import is_address
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import TailraceError, TimedOutError

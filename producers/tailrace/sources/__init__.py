@@ -1,4 +1,4 @@
 """Input sources: files, S3 objects and streams, opened as one stream of CSV records.
 
-Imports `tailrace_core` only.
+Holds also the thread in which the async client works on files. Imports `tailrace_core` only.
 """

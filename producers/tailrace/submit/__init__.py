@@ -1,6 +1,5 @@
 """Submitting a job.
 
 This package holds the plan of its chunks, the calls for each, and the senders that make the calls.
-Imports `tailrace.records`, `sources`, `aws`, `costs`, `file_thread`, `options`, `progress` and
-`tailrace_core`.
+Imports `tailrace.records`, `sources`, `aws`, `costs`, `options`, `progress` and `tailrace_core`.
 """

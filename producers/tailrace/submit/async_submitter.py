@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from tailrace.file_thread import FileThread
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
+from tailrace.sources.file_thread import FileThread
 from tailrace.sources.source import Source
 from tailrace.submit.planning import Planner
 from tailrace.submit.steps import JobClosedError

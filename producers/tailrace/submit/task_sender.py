@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from tailrace.file_thread import FileThread
+from tailrace.sources.file_thread import FileThread
 from tailrace.submit.async_byte_budget import AsyncByteBudget
 from tailrace.submit.batch_queues import (
     BATCH_INTERVAL_S,

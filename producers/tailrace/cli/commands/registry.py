@@ -15,7 +15,7 @@ class Listed(NamedTuple):
     """A command: its place, and its line in the list of commands."""
 
     module: str
-    """Name of the module in `tailrace.cli.commands`."""
+    """Name of the module in `tailrace.cli.commands`, with its subpackage if it is in one."""
     name: str
     """Name of a command's function; or of a function without arguments that builds a group of
     commands."""
@@ -62,8 +62,10 @@ COMMANDS = {
         "report",
         "Write the report of a finished job: one HTML file that needs no network and no script.",
     ),
-    "parked": Listed("parked_chunks", "build", "List, show, redrive and discard parked chunks.", is_group=True),
-    "dlq": Listed("dead_letters", "build", "List, show and redrive dead letters.", is_group=True),
+    "parked": Listed(
+        "operations.parked_chunks", "build", "List, show, redrive and discard parked chunks.", is_group=True
+    ),
+    "dlq": Listed("operations.dead_letters", "build", "List, show and redrive dead letters.", is_group=True),
     "console": Listed(
         "console",
         "console",

@@ -15,8 +15,8 @@ from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.operations.open_work import OpenWork
 from tailrace.progress import JobProgress, OnProgress
-from tailrace.progress_display.pace import Pace
-from tailrace.progress_display.text import Moment
+from tailrace.progress.pace import Pace
+from tailrace.progress.text import Moment
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Job

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from tailrace.cli.printable import printable
 from tailrace.operations.open_work import OpenWork
-from tailrace.progress_display.pace import Pace
-from tailrace.progress_display.text import shown_duration, shown_rate
+from tailrace.progress.pace import Pace
+from tailrace.progress.text import shown_duration, shown_rate
 from tailrace_core.jobs.description import DescribedJob
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.printable import printable
 from tailrace.cli.reports.columns import align
-from tailrace.progress_display.text import shown_bytes, shown_duration
+from tailrace.progress.text import shown_bytes, shown_duration
 
 if TYPE_CHECKING:
     from tailrace.download.counts import Download

@@ -22,11 +22,14 @@ def test_the_table_has_each_commands_own_help(name: str) -> None:
 
 
 def test_each_command_on_the_disk_is_in_the_table() -> None:
-    modules = {path.stem: path.read_text() for path in Path(commands.__file__).parent.glob("*.py")}
+    folder = Path(commands.__file__).parent
+    modules = {
+        ".".join(path.relative_to(folder).with_suffix("").parts): path.read_text() for path in folder.rglob("*.py")
+    }
     builders = re.compile(r"^def build\(\) -> typer\.Typer:$", re.MULTILINE)
     groups = {stem for stem, text in modules.items() if builders.search(text)}
     assert groups == {listed.module for listed in COMMANDS.values() if listed.is_group}
-    of_groups = {"parked_decisions": "parked_chunks"}
+    of_groups = {"operations.parked_decisions": "operations.parked_chunks"}
     """Modules with some of a group's commands, which the group's own module imports."""
     assert all(f"commands.{part} import" in modules[group] for part, group in of_groups.items())
     guarded = {stem for stem, text in modules.items() if "\n@guarded\n" in text} - of_groups.keys()

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from tailrace.progress import Progress
-from tailrace.progress_display.bars import live
-from tailrace.progress_display.text import describe
+from tailrace.progress.bars import live
+from tailrace.progress.text import describe
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from tailrace.file_thread import FileThread
+from tailrace.sources.file_thread import FileThread
 from tailrace.submit.batch_queues import batch_size
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.task_sender import TaskSender

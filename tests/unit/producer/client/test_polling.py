@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.polling import FIRST_DELAY_S, MAX_DELAY_S, MIN_DELAY_S, SLACK_S, PollSchedule
+from tailrace.client.polling import FIRST_DELAY_S, MAX_DELAY_S, MIN_DELAY_S, SLACK_S, PollSchedule
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs.model import Job, JobState
 

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from tailrace.progress import OnProgress
-from tailrace.progress_display.text import Moment, describer, share
+from tailrace.progress.text import Moment, describer, share
 
 
 @contextlib.contextmanager

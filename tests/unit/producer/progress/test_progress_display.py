@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tailrace.progress import DownloadProgress, silent
-from tailrace.progress_display.notebook import Line, notebook_report
-from tailrace.progress_display.showing import showing
+from tailrace.progress.notebook import Line, notebook_report
+from tailrace.progress.showing import showing
 
 
 def _moment(rows: int) -> DownloadProgress:
@@ -78,7 +78,7 @@ def test_lines_come_every_few_seconds_when_progress_is_asked_for_without_a_termi
 def test_a_terminal_without_rich_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [each for each in sys.modules if each == "rich" or each.startswith("rich.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "tailrace.progress_display.bars", raising=False)
+    monkeypatch.delitem(sys.modules, "tailrace.progress.bars", raising=False)
     monkeypatch.setitem(sys.modules, "rich", None)
     stderr, clock = Terminal(), Clock()
     with showing(None, stderr=stderr, clock=clock) as report:

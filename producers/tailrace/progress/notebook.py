@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tailrace.progress import OnProgress
-from tailrace.progress_display.text import Moment, describer, share
+from tailrace.progress.text import Moment, describer, share
 
 EVERY_S = 0.2
 

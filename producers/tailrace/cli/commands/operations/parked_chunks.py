@@ -8,8 +8,17 @@ from typing import Annotated
 import typer
 
 from tailrace.cli import arguments
-from tailrace.cli.commands.parked_decisions import discard, redrive
-from tailrace.cli.commands.parked_options import INCOMPLETE, Before, CauseText, Job, Most, Since, Words, selection
+from tailrace.cli.commands.operations.parked_decisions import discard, redrive
+from tailrace.cli.commands.operations.parked_options import (
+    INCOMPLETE,
+    Before,
+    CauseText,
+    Job,
+    Most,
+    Since,
+    Words,
+    selection,
+)
 from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports

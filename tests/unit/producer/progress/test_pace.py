@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tailrace.progress import DownloadProgress, JobProgress, Progress
-from tailrace.progress_display.pace import Pace
-from tailrace.progress_display.text import describer, shown_duration
+from tailrace.progress.pace import Pace
+from tailrace.progress.text import describer, shown_duration
 from tailrace_core.jobs.model import Job, JobState
 
 

@@ -28,7 +28,7 @@ def showing(
     if progress is False:
         yield silent
         return
-    from tailrace.progress_display.notebook import is_notebook, notebook_report  # noqa: PLC0415 - a submit starts fast
+    from tailrace.progress.notebook import is_notebook, notebook_report  # noqa: PLC0415 - a submit starts fast
 
     stream = sys.stderr if stderr is None else stderr
     if is_notebook():
@@ -42,7 +42,7 @@ def showing(
 
 def plain_lines(write: Callable[[str], object], clock: Callable[[], float]) -> OnProgress:
     """Return a callback that writes a line every `EVERY_S` seconds."""
-    from tailrace.progress_display.text import Moment, describer  # noqa: PLC0415 - as above
+    from tailrace.progress.text import Moment, describer  # noqa: PLC0415 - as above
 
     describe = describer(clock)
     start = clock()
@@ -62,7 +62,7 @@ def _on_terminal(stream: TextIO, clock: Callable[[], float]) -> Iterator[OnProgr
     try:
         from rich.console import Console  # noqa: PLC0415 - it comes with the extra [cli]
 
-        from tailrace.progress_display.bars import bars_on  # noqa: PLC0415 - it needs rich
+        from tailrace.progress.bars import bars_on  # noqa: PLC0415 - it needs rich
     except ImportError:
         yield plain_lines(stream.write, clock)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tailrace.progress import DownloadProgress, JobProgress, Progress
-from tailrace.progress_display.pace import Pace
+from tailrace.progress.pace import Pace
 from tailrace_core.jobs.model import Job
 
 Moment = Progress | JobProgress | DownloadProgress

@@ -1,4 +1,8 @@
-"""Progress reports of a submit, a wait and a download."""
+"""Progress reports of a submit, a wait and a download, and their display.
+
+The modules beside show them to people: a live line on a terminal, a bar in a notebook, plain lines
+elsewhere. May import rich where it is used.
+"""
 
 from __future__ import annotations
 

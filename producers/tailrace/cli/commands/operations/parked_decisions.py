@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tailrace.cli import arguments
-from tailrace.cli.commands.parked_options import (
+from tailrace.cli.commands.operations.parked_options import (
     INCOMPLETE,
     Before,
     CauseText,
