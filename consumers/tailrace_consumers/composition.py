@@ -16,7 +16,6 @@ from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
-from tailrace_consumers.chunks.answer_shapes import AnswerShapes
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.controls import Controls
@@ -51,6 +50,7 @@ from tailrace_core.aws.retrying import retrying
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.parts.answer_shapes import AnswerShapes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

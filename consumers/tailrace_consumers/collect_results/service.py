@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.answer_shapes import AnswerShapes
 from tailrace_consumers.chunks.failures.controls import Controls, is_control
 from tailrace_consumers.chunks.failures.policy import Failure, FailurePolicy
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup, identify_attempt
 from tailrace_consumers.chunks.settling import ChunkSettler, Timings
 from tailrace_consumers.objects.chunk_rows import canary_layout, read_chunk_rejects, read_sent_lines
-from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError, ObjectStore
@@ -26,8 +24,9 @@ from tailrace_core.jobs.model import Chunk, ChunkState, JobState
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import S3Location, parse_trusted
-from tailrace_core.positions.canaries import check_copies
-from tailrace_core.positions.echoes import Echo, check_echoes
+from tailrace_core.parts.alignment import aligned_predictions, part_blocks
+from tailrace_core.parts.answer_shapes import AnswerShapes
+from tailrace_core.parts.joining import kept_lines
 
 REJECTED_BEFORE = (
     "an earlier attempt failed, and the consumer that rejected its rows died before it recorded the reason"
@@ -180,15 +179,13 @@ class CollectResults:
         if found is not None:
             return found, None
         predictions, reader = self._predictions(context, key)
-        if chunk.rejected:
-            rejected = [each.row - chunk.range.first_row for each in read_chunk_rejects(self.store, chunk)]
-            blank = blank_prediction(len(settings.output_columns), kept=settings.has_kept_columns)
-            predictions = insert_blanks(predictions, rejected, chunk.range.rows, blank)
+        rejected = [each.row for each in read_chunk_rejects(self.store, chunk)]
         kept = None
         if settings.has_kept_columns:
             kept_key = keys.kept_key(chunk.job_id, chunk.range)
             kept = kept_lines(self.store.read(kept_key), chunk.range.rows, self.store.locate(kept_key))
-        part = self.parts.write(chunk, join_lines(predictions, kept), rejected=chunk.rejected)
+        blocks = part_blocks(predictions, settings, chunk.range, rejected=rejected, kept=kept)
+        part = self.parts.write(chunk, blocks, rejected=chunk.rejected)
         return part, HEADER_SCORED if reader.header_scored else None
 
     def _predictions(self, context: ChunkContext, key: str) -> tuple[Iterator[list[bytes]], AnswerReader]:
@@ -198,12 +195,14 @@ class CollectResults:
         header = settings.header is HeaderPolicy.REPEAT
         expected = self.shapes.expected(context.job, settings, layout.lines, header=header)
         reader = AnswerReader(expected)
-        predictions = reader.read(self._output(key))
-        echo = Echo.of(settings)
-        if echo is not None:
-            sent = read_sent_lines(self.store, chunk, settings)
-            predictions = check_echoes(predictions, sent, echo, first_row=chunk.range.first_row)
-        predictions = check_copies(predictions, layout, first_row=chunk.range.first_row)
+        predictions = aligned_predictions(
+            self._output(key),
+            reader,
+            settings,
+            layout,
+            first_row=chunk.range.first_row,
+            sent=lambda: read_sent_lines(self.store, chunk, settings),
+        )
         return self._established(context, predictions, reader, expected), reader
 
     def _established(

@@ -1,12 +1,9 @@
-"""The rows of an open chunk in the bucket: sent records, kept records, and earlier rejects."""
+"""Reads the rows of an open chunk in the bucket: sent and kept records, and earlier rejects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
-from tailrace_consumers.objects.source_records import original_record
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.framing import complete_records
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -15,47 +12,9 @@ from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import ContractError, NotFoundError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
+from tailrace_core.parts.chunk_rows import ChunkRows
 from tailrace_core.positions.canaries import remove_copies
 from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
-
-
-@dataclass(frozen=True)
-class ChunkRows:
-    """A chunk's rows, in memory; ``chunk_bytes`` bounds the objects to tens of megabytes."""
-
-    chunk: Chunk
-    settings: JobSettings
-    header: bytes
-    """The first line of each input object; empty unless the header is repeated."""
-    sent: list[bytes]
-    """Records with their line ends."""
-    kept: list[bytes] | None
-    """Records with their line ends, one a row of the range; None when no columns are kept."""
-    rejects: list[Reject]
-    """Rows rejected before sending."""
-
-    @cached_property
-    def sent_rows(self) -> list[int]:
-        """The positions of the rows sent, in the whole input and in order."""
-        rejected = {each.row for each in self.rejects}
-        return [row for row in range(self.chunk.range.first_row, self.chunk.range.end) if row not in rejected]
-
-    def reject_all(self, reason: str) -> list[Reject]:
-        """Return the rejects object's contents when every row sent is rejected."""
-        now = [
-            Reject(row, reason, self._original(row, record))
-            for row, record in zip(self.sent_rows, self.sent, strict=True)
-        ]
-        return sorted([*self.rejects, *now], key=lambda each: each.row)
-
-    def _original(self, row: int, record: bytes) -> bytes:
-        kept = None if self.kept is None else strip_line_end(self.kept[row - self.chunk.range.first_row])
-        return original_record(self.settings, strip_line_end(record), kept)
-
-
-def strip_line_end(record: bytes) -> bytes:
-    """Return the record without its line end."""
-    return record[:-2] if record.endswith(b"\r\n") else record.removesuffix(b"\n")
 
 
 def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, lost_input: bool = False) -> ChunkRows:

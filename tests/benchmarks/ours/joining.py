@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tailrace_consumers.adapters.s3_object_store import BLOCK_BYTES
-from tailrace_consumers.objects.joining import join_lines, kept_lines
 from tailrace_core.answers.reader import ExpectedPredictions, align_predictions
 from tailrace_core.objects.checksums import Checksum
+from tailrace_core.parts.joining import join_lines, kept_lines
 from tests.benchmarks.report import report
 
 

@@ -16,11 +16,9 @@ from tailrace_consumers.chunks.failures.rejection import Rejection
 from tailrace_consumers.chunks.failures.splitting import (
     ChildContents,
     child_chunk,
-    halve,
+    divide,
     held_child,
     record_split,
-    split_off_first,
-    split_off_last,
     write_child,
 )
 from tailrace_consumers.chunks.lookup import ChunkContext
@@ -40,6 +38,7 @@ from tailrace_core.jobs.probing import HeldStep, may_separate
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.messages.events import RetryDue
+from tailrace_core.parts.chunk_rows import halve, split_off_first, split_off_last
 
 MAX_DELAY_S = 900.0
 MAX_REASON_CHARS = 2000
@@ -121,7 +120,7 @@ class FailurePolicy:
         if chunk.rows_sent < 2:  # noqa: PLR2004 - two halves
             return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
         try:
-            both = halve(read_chunk_rows(self.store, chunk, settings))
+            both = divide(read_chunk_rows(self.store, chunk, settings), halve)
         except NotFoundError:
             return self.settler.acknowledge(chunk.job_id, Outcome.STALE)
         for half in both:
@@ -138,7 +137,7 @@ class FailurePolicy:
     def resume_split(self, settings: JobSettings, parent: Chunk) -> Outcome:
         """Start the children that an interrupted split left open and not invoked."""
         rows = read_chunk_rows(self.store, dataclasses.replace(parent, state=ChunkState.OPEN), settings)
-        divisions = (halve(rows), split_off_first(rows), split_off_last(rows))
+        divisions = [divide(rows, each) for each in (halve, split_off_first, split_off_last)]
         for half in {each.range: each for both in divisions for each in both}:
             found = self.ledger.chunk(parent.job_id, half)
             if found is not None and found.state is ChunkState.OPEN and found.attempt == 1 and not found.invoked:
@@ -224,7 +223,7 @@ class FailurePolicy:
             reason = f"{failure.reason} (and the chunk cannot be split: {exc.message})"
             return self.parking.park(chunk, settings, FailureClass.INFRASTRUCTURE, reason)
         if not probing:
-            both = halve(rows) if job.rows_scored else split_off_first(rows)
+            both = divide(rows, halve if job.rows_scored else split_off_first)
             return self._replace(job, settings, chunk, failure, both)
         separated = self.probes.separate(job, rows)
         if separated is None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.failures.splitting import ChildContents, split_off_first, split_off_last
-from tailrace_consumers.objects.chunk_rows import ChunkRows
+from tailrace_consumers.chunks.failures.splitting import ChildContents, divide
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.model import Job
 from tailrace_core.jobs.probing import may_probe, probes_made, with_probe
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.parts.chunk_rows import ChunkRows, split_off_first, split_off_last
 
 _RACES = 4
 """Lost races after which the message is handled again; each winner makes a probe."""
@@ -33,7 +33,7 @@ class Probes:
         Raises:
             TransientError: others recorded probes at the same moment, several times.
         """
-        first, last = split_off_first(rows), split_off_last(rows)
+        first, last = divide(rows, split_off_first), divide(rows, split_off_last)
         for both in (first, last):
             if both[0].range in job.probed and both[1].range in job.probed:
                 return both

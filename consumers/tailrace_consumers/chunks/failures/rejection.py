@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailrace_consumers.chunks.settling import ChunkSettler
-from tailrace_consumers.objects.chunk_rows import ChunkRows, read_chunk_rows
-from tailrace_consumers.objects.joining import BATCH_LINES, blank_prediction, join_lines
+from tailrace_consumers.objects.chunk_rows import read_chunk_rows
 from tailrace_consumers.objects.parts import Part, Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import ObjectStore
@@ -19,6 +18,8 @@ from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.split_budget import not_isolated_reason
 from tailrace_core.objects import keys
+from tailrace_core.parts.chunk_rows import ChunkRows
+from tailrace_core.parts.joining import BATCH_LINES, blank_prediction, join_lines
 
 
 class Rejection:

@@ -11,10 +11,10 @@ down (`tailrace_core.jobs.probing`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.objects.chunk_rows import ChunkRows
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.csv_text.rejects import Reject, write_rejects
 from tailrace_core.jobs.history import HistoryEntry
@@ -23,8 +23,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import SettleOutcome
 from tailrace_core.objects import keys
-from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.parts.chunk_rows import ChunkRows
 
 
 @dataclass(frozen=True)
@@ -37,39 +36,22 @@ class ChildContents:
     rejects: list[Reject]
 
 
-def halve(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
-    """Divide a chunk, of which at least two rows were sent, into halves.
-
-    The same objects give the same halves.
-    """
-    return _divided(rows, len(rows.sent) // 2)
-
-
-def split_off_first(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
-    """Separate the first row sent from the rest, to learn whether the model can score any row."""
-    return _divided(rows, 1)
-
-
-def split_off_last(rows: ChunkRows) -> tuple[ChildContents, ChildContents]:
-    """Separate the last row sent from the rest."""
-    return _divided(rows, len(rows.sent) - 1)
-
-
-def _divided(rows: ChunkRows, middle: int) -> tuple[ChildContents, ChildContents]:
-    whole = rows.chunk.range
-    left, right = whole.split_at(rows.sent_rows[middle])
-    return _half(rows, left, rows.sent[:middle]), _half(rows, right, rows.sent[middle:])
-
-
-def _half(rows: ChunkRows, part: RowRange, sent: list[bytes]) -> ChildContents:
-    first = part.first_row - rows.chunk.range.first_row
-    layout = draw_layout(rows.chunk.job_id, part, len(sent), rows.settings.canaries)
+def contents(rows: ChunkRows) -> ChildContents:
+    """Return the contents of a child's objects."""
     return ChildContents(
-        range=part,
-        input=rows.header + add_copies(b"".join(sent), layout),
-        kept=None if rows.kept is None else b"".join(rows.kept[first : first + part.rows]),
-        rejects=[each for each in rows.rejects if part.first_row <= each.row < part.end],
+        range=rows.chunk.range,
+        input=rows.body(),
+        kept=None if rows.kept is None else b"".join(rows.kept),
+        rejects=rows.rejects,
     )
+
+
+def divide(
+    rows: ChunkRows, division: Callable[[ChunkRows], tuple[ChunkRows, ChunkRows]]
+) -> tuple[ChildContents, ChildContents]:
+    """Divide a chunk; ``division`` is one of `tailrace_core.parts.chunk_rows`."""
+    left, right = division(rows)
+    return contents(left), contents(right)
 
 
 def write_child(store: ObjectStore, job_id: str, half: ChildContents) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace_consumers.chunks.answer_shapes import AnswerShapes
 from tailrace_core.answers.evidence import UnprovenAnswerError
 from tailrace_core.answers.reader import AnswerReader
 from tailrace_core.answers.shape import ColumnType
@@ -12,6 +11,7 @@ from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.memory import MemoryLedger
+from tailrace_core.parts.answer_shapes import AnswerShapes
 
 JOB = Job(job_id="01JD0000000000000000000000", state=JobState.RUNNING, created_at=0.0, deadline_at=1.0, rows_total=99)
 OUT_OF_MEMORY = b'{"error": "CUDA out of memory"}'

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_consumers.objects.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 from tailrace_core.errors import ContractError
+from tailrace_core.parts.joining import blank_prediction, insert_blanks, join_lines, kept_lines
 
 
 def batched(lines: list[bytes], sizes: list[int]) -> list[list[bytes]]:

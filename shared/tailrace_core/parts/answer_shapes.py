@@ -1,8 +1,9 @@
-"""The shape of a job's answers: established once, in the ledger, and held to afterwards."""
+"""The shape of a job's answers: established once, noted in the ledger, and held to afterwards."""
 
 from __future__ import annotations
 
 from threading import Lock
+from typing import Protocol
 
 from tailrace_core.answers.evidence import (
     Misfit,
@@ -18,18 +19,27 @@ from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
 from tailrace_core.answers.shape import AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
-from tailrace_core.ledger.port import Ledger
 from tailrace_core.positions.echoes import Echo
 
 _CACHED = 256
 _SHAPE = "shape"
 
 
+class Notes(Protocol):
+    """The notes of jobs, such as a ledger's; a note never changes."""
+
+    def note(self, job_id: str, name: str) -> str | None:
+        """Get one of the job's notes."""
+
+    def write_note(self, job: Job, name: str, text: str) -> str:
+        """Write a note unless there is one of that name; return the note that stands."""
+
+
 class AnswerShapes:
     """Knows, checks and records the shapes. Thread-safe."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
         self._known: dict[str, AnswerShape] = {}
         self._storing = Lock()
 
@@ -66,7 +76,7 @@ class AnswerShapes:
             check_evidence(reader, expected, misfit, remainder=_is_remainder(job, chunk))
         # A single value is a prediction; it does not say what the others look like.
         if expected.shape is None and (expected.rows > 1 or expected.declared is not None):
-            standing = decode_shape(self._ledger.write_note(job, _SHAPE, encode_shape(reader.shape)))
+            standing = decode_shape(self._notes.write_note(job, _SHAPE, encode_shape(reader.shape)))
             self._store(job.job_id, standing)
             _compare(reader, expected, standing)
 
@@ -85,15 +95,15 @@ class AnswerShapes:
         """Record an answer whose count was wrong: it may tell a later one from predictions."""
         misfit = Misfit.of(error)
         if misfit is not None:
-            self._ledger.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))
+            self._notes.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))
 
     def _misfit(self, job_id: str, answered: int) -> Misfit | None:
-        found = self._ledger.note(job_id, _misfit_name(answered))
+        found = self._notes.note(job_id, _misfit_name(answered))
         return decode_misfit(found) if found else None
 
     def _shape(self, job_id: str) -> AnswerShape | None:
         found = self._known.get(job_id)
-        if found is None and (text := self._ledger.note(job_id, _SHAPE)):
+        if found is None and (text := self._notes.note(job_id, _SHAPE)):
             found = decode_shape(text)
             self._store(job_id, found)
         return found
