@@ -13,9 +13,19 @@ from pydantic import BaseModel
 
 from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue
 from tailrace_core.messages.manifest import Manifest
+from tailrace_core.messages.rounds import RoundDue
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: tuple[type[BaseModel], ...] = (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, SplitDue)
+MODELS: tuple[type[BaseModel], ...] = (
+    ChunkParked,
+    DiscardDue,
+    JobFinished,
+    Manifest,
+    PartReady,
+    RetryDue,
+    RoundDue,
+    SplitDue,
+)
 
 
 def schemas() -> dict[str, str]:

@@ -12,10 +12,12 @@ import pytest
 from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue, decode
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.notifications import decode_notification
+from tailrace_core.messages.rounds import RoundDue
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS: dict[str, Any] = {
-    model.__name__: model for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, SplitDue)
+    model.__name__: model
+    for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, RoundDue, SplitDue)
 }
 OURS = sorted(path for path in GOLDEN.glob("*.json") if path.stem.split("-")[0] in MODELS)
 SERVICE = sorted(GOLDEN.glob("notification-*.json"))
