@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from tailrace_consumers.adapters.direct_executor import DirectExecutor
+from tailrace_consumers.adapters.engine_invoker import EngineInvoker
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
-from tailrace_consumers.adapters.sagemaker_invoker import SageMakerInvoker
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
@@ -47,6 +47,7 @@ from tailrace_consumers.runtime.telemetry import EmbeddedMeter
 from tailrace_consumers.settings import Settings
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.retrying import retrying
+from tailrace_core.invocations import InvocationTargets
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.port import Ledger
@@ -86,7 +87,7 @@ def aws_adapters(
         publisher=SnsPublisher(settings.results_topic, execute),
         retries=SqsRetryQueue(settings.retries_queue, execute),
         parked=SqsParkedQueue(settings.parked_queue, execute),
-        invoker=SageMakerInvoker(settings.bucket, execute),
+        invoker=EngineInvoker(InvocationTargets(settings.bucket, settings.scoring_queue), execute, clock=clock),
         notifications=_notifications(settings, execute),
         meter=meter or NullMeter(),
         clock=clock,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tailrace_core.errors import TailraceError
+from tailrace_core.invocations import InvocationResponse
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
 
@@ -111,21 +112,14 @@ class Meter(Protocol):
         """Record a value of one of `tailrace_consumers.metrics.Metric`."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationResponse:
-    """The service's response: the future locations of the output and of the failure."""
-
-    output_location: str
-    failure_location: str | None
-
-
 class Invoker(Protocol):
-    """The endpoint."""
+    """The model, reached by the engine of the job."""
 
     def invoke(self, chunk: Chunk, settings: JobSettings) -> InvocationResponse:
-        """Invoke the endpoint for the chunk's current attempt.
+        """Invoke the model for the chunk's current attempt.
 
         Raises:
+            ConfigurationError: the stack lacks what the job's engine needs.
             ThrottledError: too fast, or no capacity.
             TransientError: the service did not respond.
             PermanentError: the endpoint does not exist, or refuses the request.

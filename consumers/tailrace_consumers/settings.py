@@ -28,9 +28,11 @@ class Settings(BaseModel):
     succeeded_queue: str | None = None
     """The queue of the endpoint's successes, and next that of its failures.
 
-    Only the reconciler sends there.
+    The reconciler and ScoreChunks send there.
     """
     failed_queue: str | None = None
+    scoring_queue: str | None = None
+    """The queue of requests to ScoreChunks, in stacks with a real-time or a serverless endpoint."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

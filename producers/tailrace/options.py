@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
+from tailrace_core.engines import Engine, EngineLimits, limits_of
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import JobSettings, OnParked
@@ -28,6 +29,7 @@ DEFAULT_WINDOW = 200
 """Target tracking aims at five queued requests an instance, so one job keeps 40 instances busy. On
 a single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts
 within the six hours that a request lives."""
+DEFAULT_REQUEST_TTL_S = 21_600
 _MAX_KEY_CHARS = 256
 
 
@@ -57,7 +59,8 @@ class SubmitOptions:
     send: Sequence[str] = ()
     output_columns: Sequence[str] = ("prediction",)
     chunk_rows: int = 50_000
-    chunk_bytes: int = 4 * 1024 * 1024
+    chunk_bytes: int | None = None
+    """None: as the engine takes best, 4 MiB or 3 MiB (serverless)."""
     job_key: str | None = None
     name: str | None = None
     """Name of the job for people; it need not be unique."""
@@ -73,8 +76,10 @@ class SubmitOptions:
     """Splits in two that the job may make to isolate bad rows. None: 10,000, and one more for every
     four rows."""
     deadline_s: float = DAY_S
-    request_ttl_s: int = 21_600
-    invocation_timeout_s: int = 900
+    request_ttl_s: int | None = None
+    """Seconds that a request may wait for its turn. None: 21,600."""
+    invocation_timeout_s: int | None = None
+    """None: 900, or as long as the engine allows (60 for real-time and serverless endpoints)."""
     window: int = DEFAULT_WINDOW
     """Maximum chunks in flight; a job of no more chunks is not held back by it. 0 for no limit."""
     on_parked: OnParked = OnParked.WAIT
@@ -89,11 +94,15 @@ class SubmitOptions:
     accept: str = "text/csv"
     endpoint_name: str | None = None
     """An endpoint other than the stack's; it has to notify the stack's topics."""
+    via: Engine | None = None
+    """The way to infer. None: the stack's own."""
 
     def __post_init__(self) -> None:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
         self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
+        if self.via is not None:
+            self._set("via", _member(Engine, self.via, "via"))
         for name in ("keep", "drop", "send", "output_columns", "na"):
             value = getattr(self, name)
             self._set(name, parse_names(value) if isinstance(value, str) else tuple(value))
@@ -136,12 +145,16 @@ class SubmitOptions:
             raise InputError(f"echo is {self.echo!r}, which is not a column that is sent: name one of those")
         return plan
 
-    def settings(self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str) -> JobSettings:
+    def settings(
+        self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str, engine: Engine = Engine.ASYNC
+    ) -> JobSettings:
         """Return the settings of the job; ``header`` is the input's header record, if it has one.
 
         Raises:
-            InputError: a value is out of bounds.
+            InputError: a value is out of bounds, or the engine has no such setting.
         """
+        limits = limits_of(engine)
+        self._check_engine(engine, limits)
         count, percent = _rejects(self.max_rejects)
         try:
             return JobSettings(
@@ -155,23 +168,43 @@ class SubmitOptions:
                 content_type=self.content_type,
                 accept=self.accept,
                 chunk_rows=self.chunk_rows,
-                chunk_bytes=self.chunk_bytes,
+                chunk_bytes=limits.default_chunk_bytes if self.chunk_bytes is None else self.chunk_bytes,
                 max_attempts=self.max_attempts,
                 max_rejects=count,
                 max_rejects_percent=percent,
                 split_budget=BASE_SPLITS if self.split_budget is None else self.split_budget,
                 rows_per_split=ROWS_PER_SPLIT if self.split_budget is None else 0,
-                request_ttl_s=self.request_ttl_s,
-                invocation_timeout_s=self.invocation_timeout_s,
+                request_ttl_s=DEFAULT_REQUEST_TTL_S if self.request_ttl_s is None else self.request_ttl_s,
+                invocation_timeout_s=(
+                    limits.default_model_s if self.invocation_timeout_s is None else self.invocation_timeout_s
+                ),
                 window=self.window,
                 na_tokens=tuple(dict.fromkeys(self.na)),
                 on_parked=self.on_parked,
                 output_type=self.output_type,
                 canaries=self.canaries,
                 echo_column=self.echo,
+                engine=engine,
             )
         except ValueError as exc:
             raise InputError(str(exc)) from exc
+
+    def _check_engine(self, engine: Engine, limits: EngineLimits) -> None:
+        """Refuse settings beyond an engine's limits, and those that it has not."""
+        if self.chunk_bytes is not None and self.chunk_bytes > limits.max_bytes:
+            raise InputError(
+                f"chunk_bytes is {self.chunk_bytes}, and a request via {engine} takes {limits.max_bytes} bytes at "
+                "most; choose smaller chunks"
+            )
+        if self.invocation_timeout_s is not None and self.invocation_timeout_s > limits.max_model_s:
+            raise InputError(
+                f"invocation_timeout_s is {self.invocation_timeout_s}, and the model has {limits.max_model_s} s at "
+                f"most via {engine}; choose a shorter time"
+            )
+        if self.request_ttl_s is not None and not limits.queues_requests:
+            raise InputError(
+                f"request_ttl_s is {self.request_ttl_s}, and requests via {engine} do not wait in a queue; leave it out"
+            )
 
 
 def _check_result_columns(columns: Sequence[str], outputs: Sequence[str]) -> None:
@@ -247,6 +280,8 @@ def changed_settings(settings: JobSettings) -> dict[str, Any]:
     A header and the whole list of columns are left out: the input shows them.
     """
     defaults = {**{each.name: each.default for each in fields(JobSettings)}, **_ADDED}
+    limits = limits_of(settings.engine)
+    defaults |= {"chunk_bytes": limits.default_chunk_bytes, "invocation_timeout_s": limits.default_model_s}
     defaults |= {"window": DEFAULT_WINDOW, "sent_columns": tuple(range(len(settings.source_columns)))}
     hidden = {"schema_version", "header_record", "source_columns"}
     changed = {name: value for name, value in vars(settings).items() if name not in hidden and value != defaults[name]}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tailrace_consumers.ports import DeferToSerialError, InvocationResponse, StoredObject
+from tailrace_consumers.ports import DeferToSerialError, StoredObject
 from tailrace_core.errors import NotFoundError, TailraceError
+from tailrace_core.invocations import InvocationResponse
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
 from tailrace_core.objects import keys

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace_core.aws.calls import Call, Steps
+from tailrace_core.engines import Engine
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, PermanentError
+from tailrace_core.invocations import InvocationTargets
 
-_NEEDED = ("Bucket", "LedgerTable", "EndpointName", "ResultsTopic")
+_NEEDED = ("Bucket", "LedgerTable", "ResultsTopic")
+_ENDPOINT = "EndpointName"
+_NO_ENDPOINT = "none"
+"""The kind of endpoint of a stack that has none; its jobs are batch transforms."""
 _INVOCABLE = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 _MAX_PAGES = 20
 
@@ -33,13 +38,52 @@ class Stack:
 
     @property
     def endpoint_name(self) -> str:
-        """Name of the endpoint."""
-        return self.outputs["EndpointName"]
+        """Name of the endpoint; empty in a stack that has none."""
+        return self.outputs.get(_ENDPOINT, "")
 
     @property
     def results_topic(self) -> str:
         """ARN of the topic that ``PartReady`` and ``JobFinished`` are published to."""
         return self.outputs["ResultsTopic"]
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines that the stack can infer with, its own way first."""
+        kind = self._kind
+        transforms = kind == _NO_ENDPOINT or self.outputs.get("BatchTransform") == "true"
+        own = () if kind == _NO_ENDPOINT else (Engine(kind),)
+        return (*own, Engine.TRANSFORM) if transforms else own
+
+    @property
+    def _kind(self) -> str:
+        kind = self.outputs.get("EndpointKind", Engine.ASYNC)
+        if kind not in {_NO_ENDPOINT, Engine.ASYNC, Engine.REALTIME, Engine.SERVERLESS}:
+            raise ConfigurationError(
+                f"stack {self.name} has an endpoint of the kind {kind!r}, which this version of tailrace does not "
+                "know; install the version that the stack was deployed with"
+            )
+        return kind
+
+    def engine(self, via: Engine | None) -> Engine:
+        """Return the engine of a job: ``via``, or the stack's own way.
+
+        Raises:
+            InputError: the stack cannot infer that way.
+        """
+        has = self.engines
+        if via is None or via in has:
+            return via or has[0]
+        how = "BatchTransform=true" if via is Engine.TRANSFORM else f"EndpointKind={via}"
+        raise InputError(
+            f"stack {self.name!r} cannot score via {via}: it scores via {' or '.join(has)}; submit with "
+            f"--via {has[0]}, or deploy the stack with the parameter {how}",
+            via=via,
+        )
+
+    @property
+    def invocation_targets(self) -> InvocationTargets:
+        """The resources that invocations go to."""
+        return InvocationTargets(self.bucket, self.outputs.get("ScoringQueueUrl"))
 
     def queue_url(self, output: str) -> str:
         """Return the URL of a queue by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
@@ -68,7 +112,8 @@ def find_stack(name: str, where: str) -> Steps[Stack]:
         others = yield from _others()
         raise InputError(f"there is no stack {name!r} in {where}{others}", stack=name) from exc
     outputs = _outputs(answer["Stacks"][0])
-    missing = [output for output in _NEEDED if output not in outputs]
+    needed = _NEEDED if outputs.get("EndpointKind") == _NO_ENDPOINT else (*_NEEDED, _ENDPOINT)
+    missing = [output for output in needed if output not in outputs]
     if missing:
         state = answer["Stacks"][0].get("StackStatus", "unknown")
         raise InputError(

@@ -36,6 +36,7 @@ from tailrace.submit.planning import planner_for
 from tailrace.submit.submitter import Submission, SubmitSteps
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call
+from tailrace_core.engines import Engine
 
 T = TypeVar("T")
 
@@ -94,11 +95,13 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             source = await opened.enter_async_context(files.open(self._source(sources, options.header, stdin)))
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
-            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            engine = stack.engine(options.via)
+            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
             if output is not None:
                 opener = self._connection.opener_for_threads()
                 await files.run(lambda: refuse_input(output, planner.settings, s3=opener))
-            await self._run(check_endpoint(endpoint))
+            if engine is not Engine.TRANSFORM:
+                await self._run(check_endpoint(endpoint))
             sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
             submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
             done = await submitter.submit(source, planner, options, report, files)

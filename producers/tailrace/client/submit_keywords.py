@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from tailrace.options import OnBadRow, SubmitOptions
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import OnParked
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ class SubmitKeywords(TypedDict, total=False):
         output_columns: Names of the columns that the model returns. Default: ``("prediction",)``.
         chunk_rows: Maximum rows in a chunk. Default: 50,000.
         chunk_bytes: Maximum size of a chunk, in bytes; stay below the container's limit. Default:
-            4,194,304 (4 MiB).
+            None: 4,194,304 (4 MiB), and 3 MiB via a serverless endpoint.
         job_key: Name of the job, 1 to 256 characters: submitting the same input with it again
             continues the job instead of starting another. Default: None.
         name: Name of the job for people, at most 200 characters; it need not be unique. Default:
@@ -52,9 +53,9 @@ class SubmitKeywords(TypedDict, total=False):
             and one more for every 4 rows.
         deadline_s: The job expires after so many seconds, 14 days at most. Default: 86,400 (24 h).
         request_ttl_s: Seconds that a request may wait in the endpoint's queue, 60 to 21,600.
-            Default: 21,600 (6 h).
-        invocation_timeout_s: Seconds that the model may take for a chunk, 3,600 at most. Default:
-            900 (15 min).
+            Default: None: 21,600 (6 h).
+        invocation_timeout_s: Seconds that the model may take for a chunk, 3,600 at most, and 60 via
+            a real-time or a serverless endpoint. Default: None: 900 (15 min), or 60.
         window: Maximum chunks of the job in flight; 0 for no limit. Default: 200.
         on_parked: Handling of a chunk that no retry can fix: ``wait`` for an operator, or ``fail``
             the job at once. Default: ``"wait"``.
@@ -68,6 +69,8 @@ class SubmitKeywords(TypedDict, total=False):
         accept: Media type of the model's response. Default: ``"text/csv"``.
         endpoint_name: An endpoint other than the stack's; it has to notify the stack's topics.
             Default: None, the stack's.
+        via: The way to infer, of those that the stack was deployed for: ``async``, ``realtime``,
+            ``serverless`` or ``transform``. Default: None, the stack's own.
     """
 
     header: HeaderPolicy | Literal["strip", "repeat", "none"]
@@ -77,7 +80,7 @@ class SubmitKeywords(TypedDict, total=False):
     send: Sequence[str]
     output_columns: Sequence[str]
     chunk_rows: int
-    chunk_bytes: int
+    chunk_bytes: int | None
     job_key: str | None
     name: str | None
     tags: Mapping[str, str]
@@ -87,8 +90,8 @@ class SubmitKeywords(TypedDict, total=False):
     max_rejects: int | str | None
     split_budget: int | None
     deadline_s: float
-    request_ttl_s: int
-    invocation_timeout_s: int
+    request_ttl_s: int | None
+    invocation_timeout_s: int | None
     window: int
     on_parked: OnParked | Literal["wait", "fail"]
     output_type: ColumnType | Literal["number", "text"] | None
@@ -97,6 +100,7 @@ class SubmitKeywords(TypedDict, total=False):
     content_type: str
     accept: str
     endpoint_name: str | None
+    via: Engine | Literal["async", "realtime", "serverless", "transform"] | None
 
 
 def merged_options(options: SubmitOptions | None, keywords: SubmitKeywords) -> SubmitOptions:

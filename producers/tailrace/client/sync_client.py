@@ -16,6 +16,7 @@ from tailrace.client.sync_jobs import SubmittedJobs, open_source
 from tailrace.operations.results.methods import ReadsEvents
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
+from tailrace_core.engines import Engine
 
 # What single methods need is imported there: a submit or a status starts in half of the time.
 if TYPE_CHECKING:
@@ -138,18 +139,20 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             # NumPy, above all, is imported while the stack is looked up.
             threading.Thread(target=import_module, args=(_SENDER,), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
+            engine = self.stack.engine(options.via)
             from tailrace.aws.stacks import check_endpoint
             from tailrace.client.job import Job
             from tailrace.submit.planning import planner_for
             from tailrace.submit.submitter import SubmitSteps, Submitter
             from tailrace.submit.threaded_sender import ThreadedSender
 
-            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint)
+            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
 
                 refuse_input(output, planner.settings, s3=self._connection.open_object)
-            self._run(check_endpoint(endpoint))
+            if engine is not Engine.TRANSFORM:
+                self._run(check_endpoint(endpoint))
             sender = self._sender or ThreadedSender(
                 self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
             )

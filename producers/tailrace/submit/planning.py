@@ -16,6 +16,7 @@ from tailrace.records.cutting import Cut, DescribePosition, Limits, byte_positio
 from tailrace.records.preflight import Preflight
 from tailrace.records.screening import ScreenedCut, Screener, refuse_swallowed_lines
 from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
@@ -168,18 +169,25 @@ def _max_bytes(settings: JobSettings) -> int:
 
 
 def planner_for(
-    columns: tuple[str, ...], header: bytes | None, options: SubmitOptions, *, endpoint_name: str
+    columns: tuple[str, ...],
+    header: bytes | None,
+    options: SubmitOptions,
+    *,
+    endpoint_name: str,
+    engine: Engine | None = None,
 ) -> Planner:
     """Return the planner of an input with these columns and this header record.
 
-    The header is None when the input has none. All that is checked before the first row is checked
+    The header is None when the input has none. ``engine`` is the job's; None stands for the
+    options' own, or the default. All that is checked before the first row is checked
     here, for a submit as for its dry run.
 
     Raises:
         InputError: the options do not fit the input.
     """
     plan = options.column_plan(columns)
-    settings = options.settings(plan, header=header, endpoint_name=endpoint_name)
+    engine = engine or options.via or Engine.ASYNC
+    settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine)
     check_settings(settings)
     planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
     planner.check_limits()

@@ -23,6 +23,7 @@ from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import write_rejects
 from tailrace_core.errors import InputError, JobKeyError, PermanentError, TailraceError
+from tailrace_core.invocations import invoke
 from tailrace_core.jobs import window
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.limits import NO_ROW_SENT
@@ -256,17 +257,8 @@ class ChunkSteps:
     def _invoke(self, chunk: Chunk) -> Steps[list[Chunk]]:
         """Invoke the endpoint for a started chunk; return it with the locations of its answer."""
         settings = self.settings
-        params = {
-            "EndpointName": settings.endpoint_name,
-            "InputLocation": self._location(keys.input_key(self.job_id, chunk.range)),
-            "InferenceId": str(chunk.inference_id),
-            "ContentType": settings.content_type,
-            "Accept": settings.accept,
-            "RequestTTLSeconds": settings.request_ttl_s,
-            "InvocationTimeoutSeconds": settings.invocation_timeout_s,
-        }
         try:
-            answer = yield Call("sagemaker-runtime", "invoke_endpoint_async", params)
+            answer = yield from invoke(chunk, settings, self.stack.invocation_targets, self.now())
         except PermanentError as exc:
             if "not found" in exc.message.lower() or "could not find" in exc.message.lower():
                 raise InputError(
@@ -274,7 +266,7 @@ class ChunkSteps:
                     endpoint=settings.endpoint_name,
                 ) from exc
             raise
-        if not answer.get("OutputLocation"):
+        if answer is None:
             # The answer broke off, so the request may or may not be accepted. The reconciler
             # invokes the chunk again.
             return []
@@ -282,8 +274,8 @@ class ChunkSteps:
         return [
             replace(
                 chunk,
-                output_location=answer["OutputLocation"],
-                failure_location=answer.get("FailureLocation"),
+                output_location=answer.output_location,
+                failure_location=answer.failure_location,
                 invoked_at=invoked_at,
                 due_at=invoked_at + DUE_S,
             )

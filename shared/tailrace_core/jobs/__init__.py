@@ -1,4 +1,4 @@
 """Jobs and chunks: their settings and states, their row ranges, and what a failure does to them.
 
-May import `tailrace_core.errors` and `tailrace_core.csv_text`.
+May import `tailrace_core.errors`, `tailrace_core.engines` and `tailrace_core.csv_text`.
 """

@@ -14,6 +14,7 @@ from typing import Any
 
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.engines import Engine
 
 
 class OnParked(StrEnum):
@@ -73,6 +74,8 @@ class JobSettings:
     """The number of rows of each chunk that are sent twice, to prove the order of the answer."""
     echo_column: str | None = None
     """The name of a sent column that the model gives back as the output column of that name."""
+    engine: Engine = Engine.ASYNC
+    """The way to infer; settings of before there was a choice have none, and mean ``async``."""
 
     def __post_init__(self) -> None:
         for name, kind in _ENUMS.items():
@@ -88,8 +91,12 @@ class JobSettings:
         object.__setattr__(self, name, value)
 
     def to_json(self, exclude: Collection[str] = ()) -> str:
-        """Serialize the settings as stored, without the fields in ``exclude``."""
-        values = {name: value for name, value in vars(self).items() if name not in exclude}
+        """Serialize the settings as stored, without the fields in ``exclude``.
+
+        The engine ``async`` is not stored: settings had no engine before there was a choice.
+        """
+        left_out = {*exclude, "engine"} if self.engine is Engine.ASYNC else exclude
+        values = {name: value for name, value in vars(self).items() if name not in left_out}
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -121,7 +128,12 @@ class JobSettings:
         return (*(self.source_columns[index] for index in self.kept_columns), *self.output_columns)
 
 
-_ENUMS: dict[str, type[StrEnum]] = {"header": HeaderPolicy, "on_parked": OnParked, "output_type": ColumnType}
+_ENUMS: dict[str, type[StrEnum]] = {
+    "header": HeaderPolicy,
+    "on_parked": OnParked,
+    "output_type": ColumnType,
+    "engine": Engine,
+}
 _TUPLES = ("source_columns", "sent_columns", "kept_columns", "output_columns", "na_tokens")
 _OPTIONAL = frozenset({"max_rejects", "max_rejects_percent"})
 _BOUNDS: dict[str, tuple[int, int | None]] = {

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.rounds import RoundDue
+from tailrace_core.messages.scoring import ScoreDue
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: tuple[type[BaseModel], ...] = (
@@ -24,6 +25,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     PartReady,
     RetryDue,
     RoundDue,
+    ScoreDue,
     SplitDue,
 )
 

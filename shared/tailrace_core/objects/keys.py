@@ -38,6 +38,14 @@ def rejects_key(job_id: str, rows: RowRange) -> str:
     return _object(job_id, "rejects", rows)
 
 
+def output_key(inference_id: str) -> str:
+    """Return the key of an attempt's answer where Tailrace, not the service, stores it.
+
+    A repeated attempt overwrites its own answer alone.
+    """
+    return f"{OUTPUTS}{inference_id}.out"
+
+
 def manifest_key(job_id: str) -> str:
     """Return the key of the job's final summary."""
     return f"v1/jobs/{job_id}/manifest.json"

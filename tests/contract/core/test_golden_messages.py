@@ -13,11 +13,22 @@ from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, 
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.notifications import decode_notification
 from tailrace_core.messages.rounds import RoundDue
+from tailrace_core.messages.scoring import ScoreDue
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS: dict[str, Any] = {
     model.__name__: model
-    for model in (ChunkParked, DiscardDue, JobFinished, Manifest, PartReady, RetryDue, RoundDue, SplitDue)
+    for model in (
+        ChunkParked,
+        DiscardDue,
+        JobFinished,
+        Manifest,
+        PartReady,
+        RetryDue,
+        RoundDue,
+        ScoreDue,
+        SplitDue,
+    )
 }
 OURS = sorted(path for path in GOLDEN.glob("*.json") if path.stem.split("-")[0] in MODELS)
 SERVICE = sorted(GOLDEN.glob("notification-*.json"))

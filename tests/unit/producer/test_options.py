@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tailrace.options import MAX_DEADLINE_S, SubmitOptions, differences, fingerprint
+from tailrace.options import MAX_DEADLINE_S, SubmitOptions, changed_settings, differences, fingerprint
+from tailrace_core.engines import Engine
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
 
 
-def settings(**options: object) -> JobSettings:
-    chosen = SubmitOptions(**options)  # type: ignore[arg-type]  # what people write in a notebook
-    return chosen.settings(chosen.column_plan(("a", "b")), header=b"a,b", endpoint_name="m")
+def settings(engine: Engine = Engine.ASYNC, **options: Any) -> JobSettings:
+    chosen = SubmitOptions(**options)
+    return chosen.settings(chosen.column_plan(("a", "b")), header=b"a,b", endpoint_name="m", engine=engine)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_a_limit_of_rejects_is_a_count_or_a_share(
         {"invocation_timeout_s": 3601},
     ],
 )
-def test_what_makes_no_sense_is_refused_as_input(options: dict[str, object]) -> None:
+def test_what_makes_no_sense_is_refused_as_input(options: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         settings(**options)
 
@@ -65,10 +68,54 @@ def test_a_repeated_header_names_the_columns_that_are_sent() -> None:
 
 
 @pytest.mark.parametrize("change", [{"chunk_rows": 7}, {"keep": "a"}, {"header": "none"}, {"output_columns": "q"}])
-def test_the_fingerprint_tells_settings_apart_and_says_which(change: dict[str, object]) -> None:
+def test_the_fingerprint_tells_settings_apart_and_says_which(change: dict[str, Any]) -> None:
     assert fingerprint(settings()) == fingerprint(settings())
     assert fingerprint(settings()) != fingerprint(settings(**change))
     assert differences(settings(), settings(**change))
+
+
+def test_a_key_of_before_there_were_engines_fits_an_asynchronous_job_and_no_other() -> None:
+    stored = settings().to_json()
+    assert "engine" not in stored
+    assert fingerprint(settings()) == fingerprint(JobSettings.from_json(stored))
+    others = {fingerprint(settings(engine, chunk_bytes=1_000, invocation_timeout_s=60)) for engine in Engine}
+    assert len(others) == len(Engine)
+
+
+@pytest.mark.parametrize(
+    ("engine", "chunk_bytes", "model_s"),
+    [
+        (Engine.ASYNC, 4_194_304, 900),
+        (Engine.REALTIME, 4_194_304, 60),
+        (Engine.SERVERLESS, 3_145_728, 60),
+        (Engine.TRANSFORM, 4_194_304, 900),
+    ],
+)
+def test_an_engine_sets_the_size_of_a_chunk_and_the_time_of_the_model(
+    engine: Engine, chunk_bytes: int, model_s: int
+) -> None:
+    found = settings(engine)
+    assert (found.engine, found.chunk_bytes, found.invocation_timeout_s) == (engine, chunk_bytes, model_s)
+    assert "chunk_bytes" not in changed_settings(found)
+    given = settings(engine, chunk_bytes=1_000, invocation_timeout_s=7)
+    assert (given.chunk_bytes, given.invocation_timeout_s) == (1_000, 7)
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "message"),
+    [
+        (Engine.ASYNC, {"chunk_bytes": 2**30 + 1}, "via async takes 1073741824 bytes at most"),
+        (Engine.REALTIME, {"chunk_bytes": 25_000_001}, "via realtime takes 25000000 bytes at most"),
+        (Engine.SERVERLESS, {"chunk_bytes": 4_194_305}, "via serverless takes 4194304 bytes at most"),
+        (Engine.TRANSFORM, {"chunk_bytes": 104_857_601}, "via transform takes 104857600 bytes at most"),
+        (Engine.REALTIME, {"invocation_timeout_s": 61}, "the model has 60 s at most via realtime"),
+        (Engine.SERVERLESS, {"invocation_timeout_s": 900}, "the model has 60 s at most via serverless"),
+        (Engine.TRANSFORM, {"request_ttl_s": 600}, "requests via transform do not wait in a queue"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused(engine: Engine, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(engine, **options)
 
 
 def test_the_deadline_is_no_part_of_the_fingerprint() -> None:
@@ -92,10 +139,10 @@ def test_a_kept_column_that_is_named_with_spaces_is_no_other_column() -> None:
     ],
 )
 def test_names_and_media_types_that_cannot_be_used_are_refused_before_anything(
-    options: dict[str, object], message: str
+    options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        SubmitOptions(**options)  # type: ignore[arg-type]  # what people write in a notebook
+        SubmitOptions(**options)
 
 
 def test_an_echo_is_a_column_that_is_sent_and_comes_back() -> None:

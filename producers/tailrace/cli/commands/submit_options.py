@@ -9,6 +9,7 @@ from tailrace.cli import arguments
 from tailrace.cli import declarations as typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.engines import Engine
 from tailrace_core.jobs import model
 
 _COLUMNS = "Columns"
@@ -110,10 +111,11 @@ Na = Annotated[
 ]
 ChunkRows = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum rows in a chunk.", rich_help_panel=_CHUNKS)]
 ChunkBytes = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="SIZE",
-        help="Maximum size of a chunk (500kB, 4MiB); stay below the container's limit.",
+        help="Maximum size of a chunk (500kB, 4MiB); stay below the container's limit. Default: 4MiB, and 3MiB via a "
+        "serverless endpoint.",
         rich_help_panel=_CHUNKS,
     ),
 ]
@@ -194,9 +196,19 @@ Echo = Annotated[
 ContentType = Annotated[str, typer.Option(help="MIME type of the rows sent to the model.", rich_help_panel=_MODEL)]
 Accept = Annotated[str, typer.Option(help="MIME type of the model's response.", rich_help_panel=_MODEL)]
 InvocationTimeout = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="TIME", help="Maximum time the model may take for one chunk; 1h at most.", rich_help_panel=_MODEL
+        metavar="TIME",
+        help="Maximum time the model may take for one chunk: 1h at most, and 60s via a real-time or a serverless "
+        "endpoint. Default: 15m, or 60s.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Via = Annotated[
+    Engine | None,
+    typer.Option(
+        help="Way to infer, of those that the stack was deployed for. Default: the stack's own.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Concurrency = Annotated[

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobSettings, OnParked
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -86,6 +87,13 @@ def test_the_same_numbers_are_refused_as_before(name: str, value: int | None) ->
         except ValueError:
             accepted.append(False)
     assert accepted[0] == accepted[1]
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_job_without_an_engine_is_asynchronous_and_any_other_is_stored(engine: Engine) -> None:
+    settings = JobSettings(endpoint_name="m", engine=engine)
+    assert ("engine" in settings.to_json()) == (engine is not Engine.ASYNC)
+    assert JobSettings.from_json(settings.to_json()) == settings
 
 
 def test_fields_of_a_newer_version_are_ignored() -> None:
