@@ -7,32 +7,41 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailrace_local.autoscaling.ports import ScalingError
+from tailrace_local.autoscaling.records import DIMENSIONS, PROVISIONED_CONCURRENCY
 
 
 class EndpointCapacity:
-    """Instance counts, by DescribeEndpoint and UpdateEndpointWeightsAndCapacities."""
+    """Variants' capacities, by DescribeEndpoint and UpdateEndpointWeightsAndCapacities."""
 
     def __init__(self, sagemaker: Any) -> None:
         self._sagemaker = sagemaker
 
-    def read(self, endpoint: str, variant: str) -> int:
-        """Return the desired instance count."""
+    def read(self, endpoint: str, variant: str, dimension: str) -> int:
+        """Return the desired capacity."""
         _, shown = self._described(endpoint, variant)
-        return int(shown["DesiredInstanceCount"])
+        found = shown.get("DesiredInstanceCount")
+        if dimension == PROVISIONED_CONCURRENCY:
+            serverless = shown.get("DesiredServerlessConfig") or shown.get("CurrentServerlessConfig") or {}
+            found = serverless.get("ProvisionedConcurrency")
+        if found is None:
+            raise ScalingError(f"the variant {variant} of {endpoint} has no {DIMENSIONS[dimension]}")
+        return int(found)
 
-    def settled(self, endpoint: str, variant: str) -> bool:
+    def settled(self, endpoint: str, variant: str, dimension: str) -> bool:  # noqa: ARG002 - the port's
         """Return whether the endpoint is in service again, with the change made or rolled back."""
         status, _ = self._described(endpoint, variant)
         if status == "Failed":
             raise ScalingError(f"endpoint {endpoint} failed")
         return status == "InService"
 
-    def change(self, endpoint: str, variant: str, count: int) -> None:
-        """Set the desired instance count."""
-        wanted = [{"VariantName": variant, "DesiredInstanceCount": count}]
+    def change(self, endpoint: str, variant: str, dimension: str, count: int) -> None:
+        """Set the desired capacity."""
+        wanted: dict[str, Any] = {"DesiredInstanceCount": count}
+        if dimension == PROVISIONED_CONCURRENCY:
+            wanted = {"ServerlessUpdateConfig": {"ProvisionedConcurrency": count}}
         try:
             self._sagemaker.update_endpoint_weights_and_capacities(
-                EndpointName=endpoint, DesiredWeightsAndCapacities=wanted
+                EndpointName=endpoint, DesiredWeightsAndCapacities=[{"VariantName": variant, **wanted}]
             )
         except (BotoCoreError, ClientError) as error:
             raise ScalingError(str(error)) from error

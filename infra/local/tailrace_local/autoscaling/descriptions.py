@@ -43,7 +43,7 @@ def describe_activity(done: Activity) -> dict[str, Any]:
     return {
         **_identity(done.target),
         "ActivityId": done.id,
-        "Description": f"Setting desired instance count to {done.after}.",
+        "Description": f"Setting {done.noun} to {done.after}.",
         "Cause": done.cause,
         "StartTime": done.at_s,
         **ended,

@@ -8,14 +8,13 @@ from typing import Any
 from tailrace_local.autoscaling.arns import Arns
 from tailrace_local.autoscaling.descriptions import describe_activity, describe_policy, describe_target
 from tailrace_local.autoscaling.ports import AlarmClient, ScalingError
-from tailrace_local.autoscaling.records import Policy, Records, Target, TargetKey
+from tailrace_local.autoscaling.records import DIMENSIONS, Policy, Records, Target, TargetKey
 from tailrace_local.autoscaling.requests import Request, matches_request, not_found, target_key
 from tailrace_local.autoscaling.scaler import Scaler
 from tailrace_local.autoscaling.scheduled_actions import ScheduledActions
 from tailrace_local.autoscaling.tracking import tracking_alarms
 from tailrace_local.emulator_base.errors import ApiError, validation
 
-_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _CONFIGURATIONS = {
     "StepScaling": "StepScalingPolicyConfiguration",
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
@@ -67,9 +66,9 @@ class Operations:
 
     def _register(self, request: Request) -> dict[str, Any]:
         key = target_key(request)
-        if key[0] != "sagemaker" or key[2] != _DIMENSION or len(key[1].split("/")) != 4:  # noqa: PLR2004 - endpoint/<name>/variant/<variant>
+        if key[0] != "sagemaker" or key[2] not in DIMENSIONS or len(key[1].split("/")) != 4:  # noqa: PLR2004 - endpoint/<name>/variant/<variant>
             raise validation(
-                f"Only variants of SageMaker endpoints ({_DIMENSION}) are emulated, not {key[1]} ({key[2]})."
+                f"Only variants of SageMaker endpoints ({', '.join(DIMENSIONS)}) are emulated, not {key[1]} ({key[2]})."
             )
         target = self._records.targets.get(key) or self._new_target(key, request)
         minimum = int(request.get("MinCapacity", target.minimum))

@@ -6,21 +6,21 @@ from typing import Any, Protocol
 
 
 class Capacity(Protocol):
-    """The instance counts of endpoints' variants."""
+    """The capacities of endpoints' variants, each in a scalable dimension."""
 
-    def read(self, endpoint: str, variant: str) -> int:
-        """Return the desired instance count. Raises ScalingError when there is no such variant."""
+    def read(self, endpoint: str, variant: str, dimension: str) -> int:
+        """Return the desired capacity. Raises ScalingError when there is no such variant."""
         ...
 
-    def change(self, endpoint: str, variant: str, count: int) -> None:
-        """Set the desired instance count.
+    def change(self, endpoint: str, variant: str, dimension: str, count: int) -> None:
+        """Set the desired capacity.
 
         Raises ScalingError when the service refuses, as during an update.
         """
         ...
 
-    def settled(self, endpoint: str, variant: str) -> bool:
-        """Return whether the desired count is in service.
+    def settled(self, endpoint: str, variant: str, dimension: str) -> bool:
+        """Return whether the desired capacity is in service.
 
         Raises ScalingError when it will not be.
         """

@@ -13,6 +13,10 @@ from tailrace_local.autoscaling.schedule import Schedule
 KEPT_ACTIVITIES = 500
 KEY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 TargetKey = tuple[str, str, str]
+INSTANCES = "sagemaker:variant:DesiredInstanceCount"
+PROVISIONED_CONCURRENCY = "sagemaker:variant:DesiredProvisionedConcurrency"
+DIMENSIONS = {INSTANCES: "desired instance count", PROVISIONED_CONCURRENCY: "provisioned concurrency"}
+"""What a variant's capacity is, by scalable dimension, in the words of the activities."""
 
 
 @dataclass(slots=True)
@@ -28,10 +32,10 @@ class Target:
     suspended: dict[str, bool]
 
     @property
-    def variant(self) -> tuple[str, str]:
-        """Endpoint and variant of `endpoint/<name>/variant/<variant>`."""
+    def variant(self) -> tuple[str, str, str]:
+        """Endpoint and variant of `endpoint/<name>/variant/<variant>`, and the dimension."""
         _, endpoint, _, variant = self.key[1].split("/")
-        return endpoint, variant
+        return endpoint, variant, self.key[2]
 
     def bounded(self, capacity: int) -> int:
         """Return the capacity limited to the target's bounds."""
@@ -75,8 +79,13 @@ class Activity:
 
     def __post_init__(self) -> None:
         self.message = self.message or (
-            f"Successfully set desired instance count to {self.after}. Waiting for change to be fulfilled by sagemaker."
+            f"Successfully set {self.noun} to {self.after}. Waiting for change to be fulfilled by sagemaker."
         )
+
+    @property
+    def noun(self) -> str:
+        """What changed, in words."""
+        return DIMENSIONS[self.target[2]]
 
     @property
     def out(self) -> bool:

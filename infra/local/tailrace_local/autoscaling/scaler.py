@@ -80,7 +80,7 @@ class Scaler:
 
     def _end(self, activity: Activity, status: Status, message: str) -> None:
         activity.status, activity.end_s = status, self._now()
-        activity.message = f"Successfully set desired instance count to {activity.after}. {message}"
+        activity.message = f"Successfully set {activity.noun} to {activity.after}. {message}"
 
     def _act(self, policy: Policy, target: Target, alarm: str, value: float, beyond: float) -> Activity | None:
         current = self._capacity.read(*target.variant)
@@ -139,6 +139,6 @@ class Scaler:
             self._capacity.change(*target.variant, after)
         except ScalingError as error:
             begun.status, begun.end_s = Status.FAILED, begun.at_s
-            begun.message = f"Failed to set desired instance count to {after}. Reason: {error}"
+            begun.message = f"Failed to set {begun.noun} to {after}. Reason: {error}"
         self._records.activities.append(begun)
         return begun

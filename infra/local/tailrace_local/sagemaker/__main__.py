@@ -23,7 +23,7 @@ from tailrace_local.sagemaker.clock import SystemClock
 from tailrace_local.sagemaker.emulator import build
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
-from tailrace_local.sagemaker.settings import EmulatorSettings, ImageCommand
+from tailrace_local.sagemaker.settings import REALTIME_LIMIT_BYTES, EmulatorSettings, ImageCommand
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--allow-serial-pipelines", action="store_true", help="several containers behind asynchronous endpoints"
     )
+    made.add_argument(
+        "--realtime-limit", type=int, default=REALTIME_LIMIT_BYTES, metavar="BYTES", help="payload of InvokeEndpoint"
+    )
     made.add_argument("--allow-chunked-answers", action="store_true", help="accept responses without Content-Length")
     made.add_argument("--faults", type=Path, metavar="PLAN.json", help="fault plan to follow from the start")
     made.add_argument("--metrics-period", type=float, default=10.0, metavar="SECONDS", help="0 publishes no metrics")
@@ -78,6 +81,7 @@ def read_settings(arguments: argparse.Namespace, state_dir: Path) -> EmulatorSet
         notify_expired=arguments.notify_expired,
         allow_serial_pipelines=arguments.allow_serial_pipelines,
         require_content_length=not arguments.allow_chunked_answers,
+        realtime_limit_bytes=arguments.realtime_limit,
         metrics_period_s=arguments.metrics_period,
     )
 

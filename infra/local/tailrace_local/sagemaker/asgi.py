@@ -67,15 +67,22 @@ class Response:
 
 
 class AbortedResponse(Response):
-    """A response that breaks off the connection.
+    """A response that breaks off the connection after the first half of its body.
 
     The caller does not know if its request was accepted.
     """
 
     async def send(self, send: Send, request_id: str) -> None:
-        """Announce a body and end without it: the server then closes the connection."""
+        """Announce the whole body and end before it does: the server then closes the connection."""
         del request_id
-        await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-length", b"1")]})
+        whole = self.body if isinstance(self.body, bytes) else self.body.read()
+        headers = {**self.headers, "content-length": str(max(1, len(whole)))}
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": raw})
+        if part := whole[: len(whole) // 2]:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        if isinstance(self.body, Payload):
+            self.body.close()
 
 
 def _blocks(body: bytes | Payload) -> Iterable[bytes]:

@@ -28,7 +28,9 @@ from tailrace_local.sagemaker.hosting.endpoint_logs import CloudWatchLogs, Endpo
 from tailrace_local.sagemaker.hosting.instances import FleetTools
 from tailrace_local.sagemaker.hosting.metrics import MetricBuffer, endpoint_metrics, instance_metrics
 from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
+from tailrace_local.sagemaker.inference.refusals import ModelRefusals
 from tailrace_local.sagemaker.inference.runtime import Runtime
+from tailrace_local.sagemaker.inference.synchronous import SynchronousEngine, SynchronousTools
 from tailrace_local.sagemaker.locations import Arns
 from tailrace_local.sagemaker.ports import MetricDatum, MetricSink
 from tailrace_local.sagemaker.settings import EmulatorSettings
@@ -237,6 +239,9 @@ def build(
     metrics_buffer = MetricBuffer()
     spool: Path = settings.state_dir / "spool"
     caller = HttpModelClient(spool, settings.payload_limit_bytes)
+    synchronous = SynchronousEngine(
+        settings, SynchronousTools(caller, clock, faults, metrics_buffer, ModelRefusals(arns), spool)
+    )
     engine = AsyncEngine(settings, EngineTools(store, notifier, caller, clock, faults, metrics_buffer, spool))
     fleets = FleetTools(
         ProcessLauncher(settings),
@@ -252,7 +257,7 @@ def build(
         registry=registry,
         control=ControlPlane(settings, registry, lifecycle, arns, clock),
         runtime=Runtime(
-            settings, registry.endpoints, engine, caller, arns, clock=clock, new_id=ids, spool_dir=spool, faults=faults
+            settings, registry.endpoints, engine, synchronous, clock=clock, new_id=ids, spool_dir=spool, faults=faults
         ),
         engine=engine,
         lifecycle=lifecycle,

@@ -9,6 +9,7 @@ import botocore.session
 from tailrace_local.sagemaker.errors import StorageError
 
 _VIRTUAL_HOST_PARTS = 2
+_CONSOLES = {"aws-cn": "amazonaws.cn"}
 
 
 @lru_cache
@@ -32,6 +33,12 @@ class Arns:
         """Return the ARN of an endpoint's log group."""
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         return f"arn:{partition_of(self.region)}:logs:{self.region}:{self.account_id}:log-group:{group}"
+
+    def log_page(self, endpoint: str) -> str:
+        """Return the console's page of an endpoint's logs, as error messages name it."""
+        host = f"https://{self.region}.console.{_CONSOLES.get(partition_of(self.region), 'aws.amazon.com')}"
+        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        return f"{host}/cloudwatch/home?region={self.region}#logEventViewer:group={group}"
 
 
 def resource_name(arn: str) -> str:

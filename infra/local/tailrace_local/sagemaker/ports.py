@@ -55,13 +55,17 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True)
 class MetricDatum:
-    """The values of one metric in one period."""
+    """The values of one metric in one period.
+
+    CloudWatch keeps those of high resolution by the second, others by the minute.
+    """
 
     name: str
     dimensions: Mapping[str, str]
     values: Sequence[float]
     unit: str
     namespace: str = "AWS/SageMaker"
+    high_resolution: bool = False
 
 
 class MetricSink(Protocol):

@@ -68,6 +68,7 @@ class Variant:
     weight: float
     startup_timeout_s: float | None
     download_timeout_s: float | None
+    least_outstanding: bool = False
 
     @classmethod
     def read(cls, definition: Mapping[str, Any]) -> "Variant":
@@ -80,6 +81,7 @@ class Variant:
             definition.get("InitialVariantWeight", 1.0),
             definition.get("ContainerStartupHealthCheckTimeoutInSeconds"),
             definition.get("ModelDataDownloadTimeoutInSeconds"),
+            definition.get("RoutingConfig", {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
         )
 
 

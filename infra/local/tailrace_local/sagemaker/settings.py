@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 RESPONSE_HEADERS_LIMIT_BYTES = 4096
+REALTIME_LIMIT_BYTES = 6_291_456
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class EmulatorSettings:
             more in all, as AWS does.
         startup_timeout_s: time until /ping must answer 200, unless the variant sets it.
         stop_timeout_s: time between SIGTERM and SIGKILL for a server.
-        payload_limit_bytes: upper limit for the input and the output of an invocation.
+        payload_limit_bytes: upper limit for the input and the output of an asynchronous invocation.
+        realtime_limit_bytes: the same for InvokeEndpoint. Its API model has 6,291,456 bytes; AWS's
+            FAQ says 25 MB.
+        realtime_timeout_s: time in which the model has to answer InvokeEndpoint.
         ask_registry: check with ECR, as the execution role, that an image may be pulled; nothing is
             fetched.
         metrics_period_s: interval between metric publications; 0 publishes none.
@@ -68,6 +72,8 @@ class EmulatorSettings:
     startup_timeout_s: float = 120.0
     stop_timeout_s: float = 30.0
     payload_limit_bytes: int = 1 << 30
+    realtime_limit_bytes: int = REALTIME_LIMIT_BYTES
+    realtime_timeout_s: float = 60.0
     ask_registry: bool = False
     metrics_period_s: float = 10.0
     logs_period_s: float = 1.0

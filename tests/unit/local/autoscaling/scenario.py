@@ -42,6 +42,7 @@ class ScalingScenario:
     def __init__(self) -> None:
         self.now = 1_000_000.0
         self.instances = 0
+        self.dimension = IDENTITY["ScalableDimension"]
         self.updating = False
         self.starting = False
         self.alarms: dict[str, dict[str, Any]] = {}
@@ -55,16 +56,16 @@ class ScalingScenario:
         self.scaling.handle_alarm(policy, alarm, value, threshold)
         self.scaling.run_due(self.now)
 
-    def settled(self, endpoint: str, variant: str) -> bool:
-        del endpoint, variant
+    def settled(self, endpoint: str, variant: str, dimension: str) -> bool:
+        del endpoint, variant, dimension
         return not self.starting
 
-    def read(self, endpoint: str, variant: str) -> int:
-        assert (endpoint, variant) == ("demand", "AllTraffic")
+    def read(self, endpoint: str, variant: str, dimension: str) -> int:
+        assert (endpoint, variant, dimension) == ("demand", "AllTraffic", self.dimension)
         return self.instances
 
-    def change(self, endpoint: str, variant: str, count: int) -> None:
-        del endpoint, variant
+    def change(self, endpoint: str, variant: str, dimension: str, count: int) -> None:
+        del endpoint, variant, dimension
         if self.updating:
             raise ScalingError("Cannot update in-progress endpoint")
         self.instances = count

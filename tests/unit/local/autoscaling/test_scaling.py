@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from tailrace_local.autoscaling.records import INSTANCES, PROVISIONED_CONCURRENCY
 from tailrace_local.emulator_base.errors import ApiError
 from tests.unit.local.autoscaling.scenario import FOLLOW, IDENTITY, LEAVE_ZERO, ScalingScenario
+
+HIGH_LOW = ("High", "Low")
 
 
 @pytest.fixture
@@ -203,3 +207,64 @@ def test_impossible_requests_are_refused_with_awss_error_code(
     with pytest.raises(ApiError) as refused:
         world.call(operation, request_)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "dimension", "metric", "statistic", "periods"),
+    [
+        ("SageMakerVariantInvocationsPerInstance", INSTANCES, "InvocationsPerInstance", "Sum", (60, 3, 15)),
+        (
+            *("SageMakerVariantConcurrentRequestsPerModelHighResolution", INSTANCES),
+            *("ConcurrentRequestsPerModel", "Maximum", (10, 3, 90)),
+        ),
+        (
+            *("SageMakerVariantProvisionedConcurrencyUtilization", PROVISIONED_CONCURRENCY),
+            *("ServerlessProvisionedConcurrencyUtilization", "Maximum", (60, 3, 15)),
+        ),
+    ],
+)
+def test_predefined_metrics_are_watched_of_the_variant(
+    world: ScalingScenario, kind: str, dimension: str, metric: str, statistic: str, periods: tuple[int, int, int]
+) -> None:
+    world.dimension = dimension
+    target = {**IDENTITY, "ScalableDimension": dimension}
+    world.instances = 1
+    world.call("RegisterScalableTarget", {**target, "MinCapacity": 1, "MaxCapacity": 4})
+    arn = world.call("PutScalingPolicy", {**target, **_predefined(kind)})["PolicyARN"]
+    high, low = (next(each for name, each in world.alarms.items() if f"Alarm{which}" in name) for which in HIGH_LOW)
+    for alarm in (high, low):
+        assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", metric)
+        assert alarm["Dimensions"] == [
+            {"Name": "EndpointName", "Value": "demand"},
+            {"Name": "VariantName", "Value": "AllTraffic"},
+        ]
+        assert (alarm["Statistic"], alarm["Period"]) == (statistic, periods[0])
+    assert (high["EvaluationPeriods"], low["EvaluationPeriods"]) == periods[1:]
+    world.tracking_alarm(arn, "High", 1.5 * high["Threshold"])
+    assert world.instances == 2
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["SageMakerVariantProvisionedConcurrencyUtilization", "SageMakerInferenceComponentInvocationsPerCopy"],
+)
+def test_a_predefined_metric_of_another_dimension_is_refused(world: ScalingScenario, kind: str) -> None:
+    with pytest.raises(ApiError, match=f"{kind} does not belong to {INSTANCES}"):
+        world.policy(_predefined(kind))
+
+
+def test_a_policy_tracks_exactly_one_metric(world: ScalingScenario) -> None:
+    both = _predefined("SageMakerVariantInvocationsPerInstance")
+    both["TargetTrackingScalingPolicyConfiguration"] |= FOLLOW["TargetTrackingScalingPolicyConfiguration"]
+    with pytest.raises(ApiError, match="exactly one"):
+        world.policy(both)
+
+
+def _predefined(kind: str) -> dict[str, Any]:
+    metric = {"PredefinedMetricType": kind}
+    configuration = {"TargetValue": 70.0, "PredefinedMetricSpecification": metric}
+    return {
+        "PolicyName": "SageMakerEndpointInvocationScalingPolicy",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": configuration,
+    }

@@ -180,7 +180,9 @@ class CloudWatchMetrics:
 
 def _metric_datum(datum: MetricDatum) -> dict[str, Any]:
     dimensions = [{"Name": name, "Value": value} for name, value in datum.dimensions.items()]
-    described = {"MetricName": datum.name, "Dimensions": dimensions, "Unit": datum.unit}
+    described: dict[str, Any] = {"MetricName": datum.name, "Dimensions": dimensions, "Unit": datum.unit}
+    if datum.high_resolution:
+        described["StorageResolution"] = 1
     if len(datum.values) == 1:
         return described | {"Value": datum.values[0]}
     statistics = {

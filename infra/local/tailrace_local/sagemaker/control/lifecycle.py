@@ -186,4 +186,5 @@ class EndpointLifecycle:
             slots=asked or self._settings.default_concurrency,
             startup_timeout_s=variant.startup_timeout_s or self._settings.startup_timeout_s,
             download_timeout_s=variant.download_timeout_s,
+            least_outstanding=variant.least_outstanding,
         )

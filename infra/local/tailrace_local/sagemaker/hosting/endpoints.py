@@ -51,12 +51,19 @@ class Deployment:
 
     def pick(self) -> tuple[str, Instance] | None:
         """Pick a variant at random by weight, and an instance; None if no slot is free."""
-        free = {name: instance for name, fleet in self.fleets.items() if (instance := fleet.pick())}
-        if not free:
+        return self._weighted({name: instance for name, fleet in self.fleets.items() if (instance := fleet.pick())})
+
+    def route(self, variant: str | None = None) -> tuple[str, Instance] | None:
+        """Pick a variant, unless it is given, and an instance of it that is in service."""
+        fleets = self.fleets if variant is None else {variant: self.fleets[variant]}
+        return self._weighted({name: instance for name, fleet in fleets.items() if (instance := fleet.route())})
+
+    def _weighted(self, able: Mapping[str, Instance]) -> tuple[str, Instance] | None:
+        if not able:
             return None
-        weights = [self.weights[name] or 1e-9 for name in free]
-        name = random.choices(list(free), weights)[0]  # noqa: S311 - traffic, no secret
-        return name, free[name]
+        weights = [self.weights[name] or 1e-9 for name in able]
+        name = random.choices(list(able), weights)[0]  # noqa: S311 - traffic, no secret
+        return name, able[name]
 
     def has_room(self) -> bool:
         """True if an instance has a free slot."""

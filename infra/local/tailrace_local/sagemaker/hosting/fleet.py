@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,18 @@ class Fleet:
     def pick(self) -> Instance | None:
         """Return the least busy instance with a free slot; None if there is none."""
         return min((one for one in self.instances if one.free), key=lambda one: one.in_flight, default=None)
+
+    def route(self) -> Instance | None:
+        """Return an instance in service for a request that waits in the container, or None.
+
+        Any one, or with LEAST_OUTSTANDING_REQUESTS the least busy one.
+        """
+        able = [instance for instance in self.instances if instance.in_service]
+        if not able:
+            return None
+        if self.plan.least_outstanding:
+            return min(able, key=lambda one: one.in_flight)
+        return random.choice(able)  # noqa: S311 - traffic, no secret
 
     async def scale(self, count: int, drain_timeout_s: float) -> None:
         """Scale to `count` instances in service. Removed instances first finish their invocations.

@@ -34,7 +34,10 @@ class FleetTools:
 class FleetPlan:
     """The plan of a variant's instances.
 
-    `slots` is the number of concurrent invocations of an instance.
+    Attributes:
+        slots: the concurrent invocations that an instance takes from a queue. Real-time requests
+            have no such limit: they wait in the container.
+        least_outstanding: route a real-time request to the least busy instance, not to any.
     """
 
     name: str
@@ -44,6 +47,7 @@ class FleetPlan:
     slots: int
     startup_timeout_s: float
     download_timeout_s: float | None = None
+    least_outstanding: bool = False
 
 
 class Instance:
@@ -55,6 +59,7 @@ class Instance:
         self.name = name
         self.in_flight = 0
         self.ready = False
+        self._peak = 0
         self._plan = plan
         self._tools = tools
         self._folders = folders
@@ -71,16 +76,27 @@ class Instance:
 
     @property
     def free(self) -> bool:
-        """True if it takes another invocation.
+        """True if it has a slot for another queued invocation."""
+        return self.in_service and self.in_flight < self._plan.slots
+
+    @property
+    def in_service(self) -> bool:
+        """True if it answers requests.
 
         Checks that the servers live, without waiting for the next watch.
         """
-        return self.ready and self.in_flight < self._plan.slots and self._alive()
+        return self.ready and self._alive()
 
     def acquire(self) -> None:
         """Take a slot for an invocation."""
         self.in_flight += 1
+        self._peak = max(self._peak, self.in_flight)
         self._idle.clear()
+
+    def take_peak(self) -> int:
+        """Return the most invocations at the same time since the last call."""
+        peak, self._peak = self._peak, self.in_flight
+        return peak
 
     def release(self) -> None:
         """Release the slot of an invocation that has ended."""

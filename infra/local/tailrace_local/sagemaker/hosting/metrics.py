@@ -1,4 +1,4 @@
-"""SageMaker's metrics of asynchronous endpoints and of the instances behind them."""
+"""SageMaker's metrics of endpoints and of the instances behind them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,16 +12,20 @@ UNITS = {
     "NotificationFailures": "Count",
     "RequestDownloadFailures": "Count",
     "ResponseUploadFailures": "Count",
-    "Invocation4XXErrors": "Count",
-    "Invocation5XXErrors": "Count",
+    "Invocation4XXErrors": "None",
+    "Invocation5XXErrors": "None",
+    "InvocationModelErrors": "None",
+    "Invocations": "None",
+    "InvocationsPerInstance": "None",
     "TimeInBacklog": "Milliseconds",
     "TotalProcessingTime": "Milliseconds",
     "RequestDownloadLatency": "Microseconds",
     "ResponseUploadLatency": "Microseconds",
     "ModelLatency": "Microseconds",
+    "OverheadLatency": "Microseconds",
 }
 INSTANCE_NAMESPACE = "/aws/sagemaker/Endpoints"
-_PER_SECOND = {"Count": 1.0, "Milliseconds": 1e3, "Microseconds": 1e6}
+_PER_SECOND = {"Milliseconds": 1e3, "Microseconds": 1e6}
 
 
 class MetricBuffer:
@@ -30,9 +34,9 @@ class MetricBuffer:
     def __init__(self) -> None:
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
-    def count(self, endpoint: str, variant: str, name: str) -> None:
-        """Count one more of the metric `name`."""
-        self._values[endpoint, variant, name].append(1.0)
+    def count(self, endpoint: str, variant: str, name: str, value: float = 1.0) -> None:
+        """Add `value` to the metric `name`: 1 counts one more, 0 a case that did not occur."""
+        self._values[endpoint, variant, name].append(value)
 
     def record_duration(self, endpoint: str, variant: str, name: str, seconds: float) -> None:
         """Record a duration, in the metric's own unit."""
@@ -72,17 +76,24 @@ def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 
 
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
-    """Return CPUUtilization, as on AWS: a value for each instance in service.
+    """Return CPUUtilization and ConcurrentRequestsPerModel: a value for each instance in service.
 
-    So instances can be counted. The value is the share of the instance's slots that are in use, in
-    per cent, not a measurement of the processor.
+    So instances can be counted by CPUUtilization. Its value is the share of the instance's slots
+    that are in use, in per cent, not a measurement of the processor. Of the concurrent requests to
+    a real-time endpoint it is the highest number since the last call. Like every metric about
+    traffic it is not published without requests: "SageMaker doesn't emit metrics with a value of
+    zero".
     """
     return [datum for endpoint in endpoints for datum in _instance_data(endpoint)]
 
 
 def _instance_data(endpoint: Endpoint) -> Iterator[MetricDatum]:
     for variant, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
-        values = [100.0 * each.in_flight / fleet.plan.slots for each in fleet.instances if each.ready]
-        if values:
-            dimensions = {"EndpointName": endpoint.name, "VariantName": variant}
+        dimensions = {"EndpointName": endpoint.name, "VariantName": variant}
+        ready = [instance for instance in fleet.instances if instance.ready]
+        if ready:
+            values = [min(100.0, 100.0 * each.in_flight / fleet.plan.slots) for each in ready]
             yield MetricDatum("CPUUtilization", dimensions, values, "Percent", INSTANCE_NAMESPACE)
+        peaks = [float(peak) for instance in ready if (peak := instance.take_peak())]
+        if peaks and endpoint.deployment and endpoint.deployment.asynchronous is None:
+            yield MetricDatum("ConcurrentRequestsPerModel", dimensions, peaks, "Count", high_resolution=True)

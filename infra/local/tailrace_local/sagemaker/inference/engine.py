@@ -13,6 +13,7 @@ from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall
 from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.hosting.instances import Instance
 from tailrace_local.sagemaker.hosting.metrics import MetricBuffer
+from tailrace_local.sagemaker.inference.refusals import faulty_headers
 from tailrace_local.sagemaker.inference.serial_pipeline import invoke_pipeline
 from tailrace_local.sagemaker.messages import notifications
 from tailrace_local.sagemaker.messages.invocations import Invocation
@@ -177,14 +178,7 @@ class AsyncEngine:
 
     def _refuse_headers(self, answer: ModelResponse) -> None:
         """Refuse a response whose headers lack the length or are too large, as the service does."""
-        lacks = "content-length" not in answer.headers and answer.body.size_bytes > 0
-        limit = self._settings.response_headers_limit_bytes
-        said = None
-        if self._settings.require_content_length and answer.ok and lacks:
-            said = "did not specify the required Content-Length header"
-        elif answer.head_bytes >= limit:
-            said = f"has headers of {answer.head_bytes} bytes, and {limit - 1} are allowed"
-        if said is not None:
+        if said := faulty_headers(answer, self._settings):
             answer.body.close()
             _log.warning("The response from container primary %s", said)
             raise StepFailure(notifications.model_error(0), "InvocationFailures")

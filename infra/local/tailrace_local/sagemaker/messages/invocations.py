@@ -1,5 +1,6 @@
-"""Asynchronous invocations, read from a request's headers."""
+"""Invocations, read from a request's headers."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from tailrace_local.sagemaker.records import AsyncSettings
 
 DEFAULT_TTL_S = 21600
 DEFAULT_TIMEOUT_S = 900
-_OPERATION = "InvokeEndpointAsync"
+_ASYNC, _SYNC = "InvokeEndpointAsync", "InvokeEndpoint"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Invocation:
     Attributes:
         id: names the output object unless the caller does; unlike `inference_id`, the caller never
             gives it.
+        target_variant: the variant to invoke, or None.
         input_location: None for an input in the request's body.
         body: the input in the request's body, or None.
         expires_s: time after which it may not leave the queue.
@@ -34,12 +36,13 @@ class Invocation:
     received_s: float
     expires_s: float
     timeout_s: float
-    output_location: str
+    output_location: str = ""
     failure_location: str | None = None
     content_type: str | None = None
     accept: str | None = None
     custom_attributes: str | None = None
     body: bytes | None = None
+    target_variant: str | None = None
 
     def expired(self) -> "Invocation":
         """Return the same invocation, already expired."""
@@ -61,7 +64,9 @@ def read_invocation(
     Raises:
         ApiError: a ValidationError that names every parameter outside its limits.
     """
-    asked = _parameters(endpoint_name, headers, body)
+    asked = _parameters(_ASYNC, endpoint_name, headers)
+    _add_body(asked, body)
+    asked = _validated(_ASYNC, asked)
     own_id = new_id()
     failure_path = settings.failure_path
     return Invocation(
@@ -81,6 +86,32 @@ def read_invocation(
     )
 
 
+def read_synchronous(
+    endpoint_name: str, headers: Mapping[str, str], *, new_id: NewId, now_s: float, timeout_s: float
+) -> Invocation:
+    """Read the headers (names in lower case) of an InvokeEndpoint request.
+
+    Raises:
+        ApiError: a ValidationError that names every parameter outside its limits.
+    """
+    # The body is read elsewhere: it may be large.
+    asked = _validated(_SYNC, _parameters(_SYNC, endpoint_name, headers) | {"Body": b""})
+    own_id = new_id()
+    return Invocation(
+        id=own_id,
+        inference_id=asked.get("InferenceId") or own_id,
+        endpoint_name=endpoint_name,
+        input_location=None,
+        received_s=now_s,
+        expires_s=math.inf,
+        timeout_s=timeout_s,
+        content_type=asked.get("ContentType"),
+        accept=asked.get("Accept"),
+        custom_attributes=asked.get("CustomAttributes"),
+        target_variant=asked.get("TargetVariant"),
+    )
+
+
 def _output_location(path: str, asked: Mapping[str, Any], own_name: str) -> str:
     """Return where the output goes: under the caller's extension of the path, by the caller's name.
 
@@ -90,32 +121,42 @@ def _output_location(path: str, asked: Mapping[str, Any], own_name: str) -> str:
     return join(join(path, extension) if extension else path, asked.get("Filename") or own_name)
 
 
-def _parameters(endpoint_name: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    shape = service_model("sagemaker-runtime").operation_model(_OPERATION).input_shape
+def _parameters(operation: str, endpoint_name: str, headers: Mapping[str, str]) -> dict[str, Any]:
     request: dict[str, Any] = {"EndpointName": endpoint_name}
-    for name, member in (shape.members if shape else {}).items():
+    for name, member in _members(operation).items():
         value = headers.get(member.serialization.get("name", "").lower())
         if member.serialization.get("location") == "header" and value is not None:
             request[name] = _integer(name, value) if member.type_name == "integer" else value
-    if body:
-        request["Body"] = body
-        _check_body(shape.members if shape else {}, request)
-    elif "InputLocation" not in request and shape and "Body" in shape.members:
-        raise runtime_validation("Exactly one of InputLocation and Body must be given, and neither is.")
+    return request
+
+
+def _validated(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return validate(_OPERATION, request, service="sagemaker-runtime")
+        return validate(operation, request, service="sagemaker-runtime")
     except ApiError as error:
         raise runtime_validation(error.message) from None
 
 
-def _check_body(members: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+def _members(operation: str) -> Mapping[str, Any]:
+    shape = service_model("sagemaker-runtime").operation_model(operation).input_shape
+    return shape.members if shape else {}
+
+
+def _add_body(request: dict[str, Any], body: bytes) -> None:
+    """Add the body of an asynchronous request, which is exclusive with InputLocation."""
+    members = _members(_ASYNC)
+    if not body:
+        if "InputLocation" not in request and "Body" in members:
+            raise runtime_validation("Exactly one of InputLocation and Body must be given, and neither is.")
+        return
     if "Body" not in members:
         raise runtime_validation("The emulator's botocore does not know Body: pass InputLocation, or update botocore.")
     if "InputLocation" in request:
         raise runtime_validation("Exactly one of InputLocation and Body must be given, and both are.")
     limit = members["Body"].metadata["max"]
-    if len(request["Body"]) > limit:
+    if len(body) > limit:
         raise runtime_validation(f"Member must have length less than or equal to {limit} at 'body'")
+    request["Body"] = body
 
 
 def _integer(name: str, value: str) -> int:
