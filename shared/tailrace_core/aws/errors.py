@@ -139,6 +139,10 @@ def translate_response(response: dict[str, Any], operation: str) -> TailraceErro
     if code == "TransactionCanceledException":
         details["reasons"] = _reasons(response, message)
         kind = next((kind for reason, kind in BY_REASON.items() if reason in details["reasons"]), PermanentError)
+    if code == "ModelError":
+        # InvokeEndpoint's: what the container answered.
+        details["original_status"] = response.get("OriginalStatusCode")
+        details["original_message"] = response.get("OriginalMessage")
     if issubclass(kind, TransientError):
         details["retry_after_s"] = _retry_after_s(metadata.get("HTTPHeaders", {}))
     return kind(message, **details)
@@ -179,7 +183,8 @@ def translate_no_response(exc: Exception, operation: str) -> TailraceError:
         )
     if "BotoCoreError" in names and not _NO_ANSWER & names:
         return ConfigurationError(f"{operation}: {exc}", operation=operation)
-    return TransientError(f"{operation}: {exc}", operation=operation)
+    # A caller may take a long wait for an answer as a sign that the request was too large.
+    return TransientError(f"{operation}: {exc}", operation=operation, timed_out="ReadTimeoutError" in names)
 
 
 def translate_exception(exc: Exception, operation: str) -> TailraceError:
