@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
-from tailrace_consumers.chunks.failures.holding import PARKED_NOTE, Holding
+from tailrace_consumers.chunks.failures.holding import Holding
 from tailrace_consumers.chunks.failures.parking import Parking
 from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
 from tailrace_consumers.chunks.persons_acts import PersonsActs
@@ -19,6 +19,7 @@ from tailrace_core.jobs.failures import FailureClass
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.jobs.probing import HeldStep, may_repeat_control
+from tailrace_core.jobs.reasons import UNPROVEN_NOTE
 from tailrace_core.messages.events import RetryDue
 
 THROTTLED_BASE_S = 30.0
@@ -73,7 +74,7 @@ class DispatchRetries:
                 # control.
                 return None
             case HeldStep.PARK:
-                reason = f"{message.reason} ({PARKED_NOTE})"
+                reason = f"{message.reason} ({UNPROVEN_NOTE})"
                 return self.parking.park(context.chunk, context.settings, FailureClass.TRANSIENT, reason)
 
     def _intended(self, job: Job, chunk: Chunk, message: RetryDue) -> Chunk | None:

@@ -9,6 +9,8 @@ import re
 import zlib
 
 MAX_CAUSE_CHARS = 120
+UNPROVEN_NOTE = "no row that was tried alone was scored"
+"""Addition to the reason of a chunk that is parked because all probes failed."""
 
 # Patterns are compiled on first use: most commands show no reason.
 _FRAME = (
@@ -18,7 +20,10 @@ _FRAME = (
     r"(?:\s+(?P<detail>.+))?"
 )
 _OURS = r"(?:redriven \([0-9]+\)(?:: .*?)?|discarded: .*?); parked for: "
-_VARIABLE = r"""(?P<status>\([0-9]{3}\))|"[^"]*"|'[^']*'|`[^`]*`|\b[a-z0-9]+://\S+|\barn:\S+|\b[0-9][\w.:+-]*"""
+_VARIABLE = r"""
+    (?P<status>\([0-9]{3}\)|error\ [0-9]{1,3}(?=\ from\ ))
+    |"[^"]*"|'[^']*'|`[^`]*`|\b[a-z0-9]+://\S+|\barn:\S+|\b[0-9][\w.:+-]*
+"""
 
 
 def lead(reason: str) -> str:
@@ -40,11 +45,11 @@ def lead(reason: str) -> str:
 def cause_of(reason: str) -> str:
     """Return what a reason has in common with others of the same cause, in at most 120 characters.
 
-    Numbers, quoted values and addresses are replaced by ``…``; the status of an answer stays.
+    Numbers, quoted values and addresses are replaced by ``…``; the status of an answer stays. What
+    the pipeline has added (`UNPROVEN_NOTE`) is left out.
     """
-    masked = re.sub(
-        _VARIABLE, lambda match: match["status"] or "…", lead(reason[:4_096]), flags=re.IGNORECASE | re.VERBOSE
-    )
+    words = lead(reason.removesuffix(f" ({UNPROVEN_NOTE})")[:4_096])
+    masked = re.sub(_VARIABLE, lambda match: match["status"] or "…", words, flags=re.IGNORECASE | re.VERBOSE)
     line = " ".join(masked.split())
     return line if len(line) <= MAX_CAUSE_CHARS else f"{line[: MAX_CAUSE_CHARS - 1]}…"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -21,7 +23,11 @@ class Ran:
 
 
 class Shell:
-    """A bash that keeps its folder and variables from one command to the next."""
+    """A bash that keeps its folder and variables from one command to the next.
+
+    It leads a process group, so that what it runs can be killed with it: a command that lives on
+    would hold the pipe that its output is read from.
+    """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -32,18 +38,19 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
-    def run(self, command: str, timeout_s: float = 300) -> Ran:
+    def run(self, command: str, timeout_s: float = 240) -> Ran:
         """Run a command to its end.
 
         Raises:
-            AssertionError: it has not ended in time; the shell is killed.
+            AssertionError: it has not ended in time; it is killed, and the shell with it.
         """
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        overdue = threading.Timer(timeout_s, process.kill)
+        overdue = threading.Timer(timeout_s, self._kill)
         overdue.start()
         lines: list[str] = []
         try:
@@ -61,8 +68,12 @@ class Shell:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.kill()
+        self._kill()
         self._process.wait(30)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,13 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     shutil.rmtree(FOLDER, ignore_errors=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAILRACE_"))}
     environment = {**kept, "TAILRACE_LOCAL_STATE": str(tmp_path / "state"), "ROWS": "2000", "COLUMNS": "100"}
-    with Shell(ROOT, environment) as shell:
-        yield shell
-        shell.run("tailrace local down")
+    try:
+        with Shell(ROOT, environment) as shell:
+            yield shell
+    finally:
+        # In a shell of its own, for a command that does not end takes its shell with it.
+        with Shell(ROOT, environment) as shell:
+            shell.run(".venv/bin/tailrace local down")
 
 
 @pytest.fixture
@@ -115,8 +120,11 @@ def redrive_in_the_console(shell: Shell, chromium: Browser, command: str) -> Non
     argv = [*command.split(), "--no-browser"]
     with subprocess.Popen(argv, cwd=FOLDER, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        overdue = threading.Timer(240, process.kill)
+        overdue.start()
         try:
             address = process.stdout.readline().strip()
+            assert address, f"{command} has printed no address"
             page = chromium.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(30_000)
             page.goto(address)
@@ -129,6 +137,8 @@ def redrive_in_the_console(shell: Shell, chromium: Browser, command: str) -> Non
             page.keyboard.press("Enter")
             page.wait_for_url("**/done/**")
             page.screenshot(path=SCREENSHOTS / "tutorial-done.png")
-        finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
+        finally:
+            overdue.cancel()
+            process.kill()

@@ -20,8 +20,6 @@ FIRST_CHECK_S = (10.0, 20.0)
 """Bounds of the delay before the first check: a probe takes about as long as a chunk."""
 RECHECK_S = (30.0, 60.0)
 """Bounds of the delay before every other check."""
-PARKED_NOTE = "no row that was tried alone was scored"
-"""Addition to the reason of a chunk that is parked because all probes failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
