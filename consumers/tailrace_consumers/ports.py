@@ -13,6 +13,7 @@ from tailrace_core.errors import TailraceError
 from tailrace_core.invocations import InvocationResponse
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.messages.scoring import ScoreDue
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -102,7 +103,30 @@ class NotificationQueues(Protocol):
     """The queues of the endpoint's notifications."""
 
     def send(self, body: str, *, succeeded: bool) -> None:
-        """Send a notification that the endpoint should have sent."""
+        """Send a notification as an asynchronous endpoint would."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """The body of a model's answer, and its media type if it has one."""
+
+    body: bytes
+    content_type: str | None = None
+
+
+class ModelEndpoint(Protocol):
+    """A real-time or serverless endpoint."""
+
+    def invoke(self, request: ScoreDue, body: bytes, *, max_bytes: int) -> ModelAnswer:
+        """Send the rows and wait for the answer; never twice.
+
+        Raises:
+            PermanentError: the model or the service refuses the request, or the answer has more
+                than ``max_bytes``.
+            ThrottledError: too fast, or no capacity.
+            TransientError: the service did not respond, or its answer broke off. ``timed_out`` is
+                true in its details when there was no answer within the request's timeout.
+        """
 
 
 class Meter(Protocol):

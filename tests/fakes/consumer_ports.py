@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tailrace_consumers.ports import DeferToSerialError, StoredObject
+from tailrace_consumers.ports import DeferToSerialError, ModelAnswer, StoredObject
 from tailrace_core.errors import NotFoundError, TailraceError
 from tailrace_core.invocations import InvocationResponse
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.messages.scoring import ScoreDue
 from tailrace_core.objects import keys
 
 BUCKET = "tailrace-test"
@@ -102,6 +103,23 @@ class MemoryNotificationQueues:
 
     def send(self, body: str, *, succeeded: bool) -> None:
         self.sent.append((body, succeeded))
+
+
+@dataclass
+class MemoryEndpoint:
+    """A real-time endpoint whose model is a function of the rows."""
+
+    model: Callable[[bytes], bytes] = bytes
+    asked: list[ScoreDue] = field(default_factory=list)
+    refusals: list[TailraceError] = field(default_factory=list)
+    """Errors that the next invocations raise, in order."""
+
+    def invoke(self, request: ScoreDue, body: bytes, *, max_bytes: int) -> ModelAnswer:
+        assert len(body) <= max_bytes
+        self.asked.append(request)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        return ModelAnswer(self.model(body), "text/csv")
 
 
 @dataclass

@@ -43,7 +43,7 @@ def make_client(service: str, config: Config) -> Any:
     return session().create_client(service, config=config)
 
 
-def default_client(service: str) -> Any:
+def default_client(service: str, *, read_timeout_s: float = 20, attempts: int = 3) -> Any:
     """Create a client with short timeouts.
 
     A call that hangs would use up the function's time for all its messages.
@@ -52,8 +52,8 @@ def default_client(service: str) -> Any:
         service,
         Config(
             connect_timeout=3,
-            read_timeout=20,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=CONNECTIONS,
             # botocore would build its own for each request: a tenth of the cost of a small call.
             user_agent=f"tailrace Botocore/{botocore.__version__}",

@@ -31,17 +31,22 @@ class DirectExecutor:
         self,
         environment: Mapping[str, str] = os.environ,
         *,
+        timeouts: Timeouts = TIMEOUTS,
+        retries: RetryPolicy = STANDARD_RETRIES,
         call: Callable[[Call, Target], Any] | None = None,
         by_botocore: Callable[[Call], Any] | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """``call`` and ``by_botocore`` carry calls out, and ``sleep`` waits; tests replace them."""
+        """``by_botocore`` carries out what is not direct, with time limits and retries of its own.
+
+        ``call`` carries calls out, and ``sleep`` waits; tests replace them.
+        """
         self._targets = EnvironmentTargets(environment, "tailrace")
         self._call = call or DirectCaller(
-            ConnectionPool(TIMEOUTS), self._targets.credentials, more_headers=self._targets.trace_headers
+            ConnectionPool(timeouts), self._targets.credentials, more_headers=self._targets.trace_headers
         )
         self._by_botocore = by_botocore or BotocoreExecutor()
-        self._direct = retrying(self._once, policy=STANDARD_RETRIES, sleep=sleep)
+        self._direct = retrying(self._once, policy=retries, sleep=sleep)
 
     def __call__(self, call: Call) -> Mapping[str, Any]:
         """Return the service's response. Raises one of ``tailrace_core.errors``."""

@@ -243,7 +243,7 @@ class SplitDue(_Decision):
 Published = Annotated[PartReady | JobFinished, Field(discriminator="type")]
 """An event on the results topic."""
 
-M = TypeVar("M", bound=_Message)
+M = TypeVar("M", bound=BaseModel)
 
 
 def decode(model: type[M], body: str) -> M:

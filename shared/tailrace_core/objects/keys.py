@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tailrace_core.jobs.ranges import RowRange
 
+JOBS = "v1/jobs/"
+"""Tailrace's own objects, by job."""
+
 OUTPUTS = "v1/outputs/"
 """The endpoint's S3OutputPath: the containers' answers, named by the service."""
 
@@ -12,7 +15,7 @@ FAILURES = "v1/failures/"
 
 
 def _object(job_id: str, kind: str, rows: RowRange) -> str:
-    return f"v1/jobs/{job_id}/{kind}/{rows.name}.csv"
+    return f"{JOBS}{job_id}/{kind}/{rows.name}.csv"
 
 
 def input_key(job_id: str, rows: RowRange) -> str:
@@ -48,4 +51,4 @@ def output_key(inference_id: str) -> str:
 
 def manifest_key(job_id: str) -> str:
     """Return the key of the job's final summary."""
-    return f"v1/jobs/{job_id}/manifest.json"
+    return f"{JOBS}{job_id}/manifest.json"

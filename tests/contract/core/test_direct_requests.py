@@ -169,7 +169,24 @@ invocations = st.builds(
     ascii_texts,
     st.integers(60, 21600),
 )
-calls = st.one_of(puts(), parts(), reads, tables, invocations)
+sync_invocations = st.builds(
+    lambda endpoint, accept, number, body: Call(
+        "sagemaker-runtime",
+        "invoke_endpoint",
+        {
+            "EndpointName": endpoint,
+            "ContentType": "text/csv",
+            "Accept": accept,
+            "InferenceId": f"job.{number}",
+            "Body": body,
+        },
+    ),
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9-]{0,20}", fullmatch=True),
+    ascii_texts,
+    st.integers(0, 9),
+    bodies,
+)
+calls = st.one_of(puts(), parts(), reads, tables, invocations, sync_invocations)
 credentials_drawn = st.builds(
     Credentials, st.from_regex(r"[A-Z0-9]{16,20}", fullmatch=True), ascii_texts, st.none() | ascii_texts
 )
@@ -237,6 +254,15 @@ HEAD = Call("s3", "head_object", {"Bucket": "b", "Key": "k"})
 GET = Call("s3", "get_object", {"Bucket": "b", "Key": "k"})
 UPDATE = Call("dynamodb", "update_item", {"TableName": "table", "Key": {"id": {"S": "1"}}})
 INVOKE = Call("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"})
+SCORE = Call("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "e", "ContentType": "text/csv", "Body": b"1"})
+MODEL_ERROR = json.dumps(
+    {
+        "Message": 'Received client error (400) from primary with message "no number". See the log group.',
+        "OriginalStatusCode": 400,
+        "OriginalMessage": "no number",
+        "LogStreamArn": "arn:aws:logs:eu-west-1:1:log-group:/aws/sagemaker/Endpoints/e",
+    }
+).encode()
 TRANSACT = Call(
     "dynamodb",
     "transact_write_items",
@@ -246,8 +272,8 @@ TRANSACT = Call(
 
 @st.composite
 def errors(draw: st.DrawFn) -> tuple[Call, HttpResponse]:
-    call = draw(st.sampled_from([PUT, HEAD, GET, UPDATE, INVOKE, TRANSACT]))
-    status = draw(st.sampled_from([400, 403, 404, 409, 412, 429, 500, 503]))
+    call = draw(st.sampled_from([PUT, HEAD, GET, UPDATE, INVOKE, SCORE, TRANSACT]))
+    status = draw(st.sampled_from([400, 403, 404, 409, 412, 424, 429, 500, 503, 530]))
     code, message = draw(codes), draw(words)
     forms = [b"", b"<html>busy</html>"] if status >= 500 else [b""]
     headers = {"x-amzn-RequestId": "request", "x-amz-request-id": "request", "Retry-After": draw(st.sampled_from("27"))}
@@ -260,6 +286,9 @@ def errors(draw: st.DrawFn) -> tuple[Call, HttpResponse]:
     if call is INVOKE and draw(st.booleans()):
         headers["x-amzn-ErrorType"] = f"{code}:http://internal.amazon.com/"
         forms = [json.dumps({"Message": message}).encode()]
+    if call is SCORE and draw(st.booleans()):
+        headers["x-amzn-ErrorType"] = "ModelError:http://internal.amazon.com/"
+        forms = [MODEL_ERROR]
     return call, HttpResponse(
         status, {name.lower(): each for name, each in headers.items()}, draw(st.sampled_from(forms))
     )
@@ -295,6 +324,12 @@ ANSWERS = [
         ),
     ),
     (INVOKE, HttpResponse(202, {"x-amzn-sagemaker-outputlocation": "s3://o"}, b'{"Infer')),
+    (
+        SCORE,
+        HttpResponse(
+            200, {"content-type": "text/csv", "x-amzn-invoked-production-variant": "all", "x-other": "1"}, b"1.0\n"
+        ),
+    ),
 ]
 
 

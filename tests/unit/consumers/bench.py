@@ -18,6 +18,8 @@ from tailrace_consumers.handle_failures.handler import assemble as assemble_fail
 from tailrace_consumers.handle_failures.service import HandleFailures
 from tailrace_consumers.reconcile_jobs.handler import assemble as assemble_reconcile
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
+from tailrace_consumers.score_chunks.handler import assemble as assemble_score
+from tailrace_consumers.score_chunks.service import ScoreChunks
 from tailrace_consumers.settings import Settings
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects, write_rejects
@@ -31,6 +33,7 @@ from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
 from tests.fakes.consumer_ports import (
     BUCKET,
+    MemoryEndpoint,
     MemoryInvoker,
     MemoryMeter,
     MemoryNotificationQueues,
@@ -59,6 +62,7 @@ class Bench:
     invoker: MemoryInvoker = field(default_factory=MemoryInvoker)
     notifications: MemoryNotificationQueues = field(default_factory=MemoryNotificationQueues)
     meter: MemoryMeter = field(default_factory=MemoryMeter)
+    endpoint: MemoryEndpoint = field(default_factory=MemoryEndpoint)
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -79,6 +83,7 @@ class Bench:
             invoker=self.invoker,
             meter=self.meter,
             notifications=self.notifications,
+            endpoint=self.endpoint,
             clock=lambda: self.now,
             random_source=random.Random(7),
         )
@@ -87,6 +92,7 @@ class Bench:
         self.failures: HandleFailures = assemble_failures(self.composition)
         self.reconcile: ReconcileJobs = assemble_reconcile(self.composition)
         self.dispatch: DispatchRetries = assemble_dispatch(self.composition)
+        self.score: ScoreChunks = assemble_score(self.composition)
 
     # -- the producer's side
 

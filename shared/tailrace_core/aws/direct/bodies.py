@@ -79,7 +79,9 @@ class ObjectBody:
             piece = next(self._pieces, None)
         except OSError as exc:
             self._end(whole=False)
-            raise TransientError(f"{self._operation}: {exc}", operation=self._operation) from exc
+            raise TransientError(
+                f"{self._operation}: {exc}", operation=self._operation, timed_out=isinstance(exc, TimeoutError)
+            ) from exc
         if piece is None:
             self._end(whole=True)
             self._verify()

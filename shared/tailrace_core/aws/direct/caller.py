@@ -111,7 +111,9 @@ class DirectCaller:
                 return answer
             response = HttpResponse(status, received, b"".join(pieces))
         except OSError as exc:
-            raise TransientError(f"{name}: {_reason(exc, target.url(request))}", operation=name) from exc
+            raise TransientError(
+                f"{name}: {_reason(exc, target.url(request))}", operation=name, timed_out=isinstance(exc, TimeoutError)
+            ) from exc
         self._pool.release(target.origin, connection)
         if status >= _ERRORS:
             raise _error(response, name, xml=call.service in _XML_SERVICES)

@@ -9,6 +9,8 @@ from typing import Any
 from tailrace_core.aws.direct.requests import HttpResponse
 
 _SERVER_ERRORS = 500
+_MORE = ("CancellationReasons", "OriginalStatusCode", "OriginalMessage", "LogStreamArn")
+"""Fields beside the error: of a cancelled transaction, and of InvokeEndpoint's ModelError."""
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 
 
@@ -45,8 +47,7 @@ def _from_json(response: HttpResponse) -> dict[str, Any]:
     # Services that once had the query protocol keep the code that they had there.
     name = headers.get("x-amzn-query-error", name).split(";", 1)[0]
     error = {"Message": body.get("message", body.get("Message", "")), "Code": name}
-    reasons = {"CancellationReasons": body["CancellationReasons"]} if "CancellationReasons" in body else {}
-    return {"Error": error, **reasons}
+    return {"Error": error, **{each: body[each] for each in _MORE if each in body}}
 
 
 def _from_xml(body: bytes) -> dict[str, Any]:

@@ -123,6 +123,35 @@ def _invocation_answer(response: HttpResponse) -> dict[str, Any]:
     return {"InferenceId": body["InferenceId"], **answer} if "InferenceId" in body else answer
 
 
+_SYNC_INVOCATION_HEADERS = {
+    "ContentType": "content-type",
+    "Accept": "accept",
+    "InferenceId": "x-amzn-sagemaker-inference-id",
+    "CustomAttributes": "x-amzn-sagemaker-custom-attributes",
+}
+
+
+def _sync_invocation(params: Params, base: str) -> HttpRequest:
+    headers = _headers_of(params, _SYNC_INVOCATION_HEADERS, frozenset({"EndpointName", "Body"}))
+    name = quote(_text(params, "EndpointName"), safe="-._~")
+    body: object = params.get("Body")
+    # Without a media type, botocore adds its own.
+    if not isinstance(body, bytes) or "ContentType" not in params:
+        raise NotDirectError
+    return HttpRequest("POST", f"{base}/endpoints/{name}/invocations", headers, body)
+
+
+def _sync_invocation_answer(response: HttpResponse) -> dict[str, Any]:
+    return _chosen(
+        response.headers,
+        {
+            "ContentType": "content-type",
+            "InvokedProductionVariant": "x-amzn-invoked-production-variant",
+            "CustomAttributes": "x-amzn-sagemaker-custom-attributes",
+        },
+    )
+
+
 _OBJECT_HEADERS = {
     "ContentType": "content-type",
     "ChecksumCRC32": "x-amz-checksum-crc32",
@@ -290,5 +319,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("sns", "publish_batch"): _topic_operation("PublishBatch", _batch_published),
     ("sqs", "send_message"): json_operation("AmazonSQS.SendMessage", **{"x-amzn-query-mode": "true"}),
     ("sagemaker-runtime", "invoke_endpoint_async"): Operation(_invocation, _invocation_answer),
+    ("sagemaker-runtime", "invoke_endpoint"): Operation(_sync_invocation, _sync_invocation_answer, streams=True),
 }
 """The operations that chunks need, by boto3's names of service and method."""

@@ -25,6 +25,7 @@ def of_model(status: int, said: str) -> ClientError:
 
 
 TIMED_OUT = "Your invocation timed out while waiting for a response from container primary. Review the latency"
+_LENGTH = "failed to satisfy constraint: Member must have length less than or equal to"
 URL = "https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/throttle-500/invocations"
 
 
@@ -44,6 +45,10 @@ URL = "https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/throttle-500/
         (refusal("ServiceUnavailable", 503), FailureClass.TRANSIENT),
         (refusal("InternalDependencyException", 530), FailureClass.TRANSIENT),
         (refusal("RequestEntityTooLarge", 413), FailureClass.TOO_LARGE),
+        (of_model(0, "Response payload size exceeded the maximum of 6291456 bytes."), FailureClass.TOO_LARGE),
+        (of_model(400, "the size exceeds the limit"), FailureClass.DATA),
+        (refusal("ValidationError", 400, f"Value at 'body' {_LENGTH} 6291456"), FailureClass.TOO_LARGE),
+        (refusal("ValidationError", 400, "Variant v was not found"), FailureClass.INFRASTRUCTURE),
         (refusal("ValidationError", 400, "Endpoint throttle-me of account 1 not found."), FailureClass.INFRASTRUCTURE),
         (ReadTimeoutError(endpoint_url=URL), FailureClass.TOO_LARGE),
         (EndpointConnectionError(endpoint_url=URL), FailureClass.TRANSIENT),
