@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tailrace_local.testing import RunningCloud, running_cloud
+from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
-from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
-APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
-
-
-@pytest.fixture(scope="module")
-def enforcing(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """A second cloud beside the first one."""
-    state = tmp_path_factory.mktemp("enforcing") / "state"
-    with (
-        skipped_without_tools(),
-        running_cloud(state, template=APPLICATION, sagemaker=True, enforce_iam=True) as running,
-    ):
-        assert running.endpoint_url != cloud.endpoint_url
-        yield running
 
 
 def as_function(cloud: RunningCloud, service: str) -> Any:

@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from tailrace_local.emulator_base.http_server import EmulatorServer
 from tailrace_local.sagemaker import Emulator, EmulatorSettings, FaultHooks, ImageCommand, build
+from tailrace_local.sagemaker.ports import StateEvent
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -30,7 +31,8 @@ Json = dict[str, Any]
 def settings(state_dir: Path, aws_url: str, **changes: Any) -> EmulatorSettings:
     command = ImageCommand([sys.executable, str(Path(__file__).with_name("model_server.py"))])
     made = EmulatorSettings(REGION, ACCOUNT, aws_url, state_dir, {"*/doubler:*": command}, stop_timeout_s=5)
-    return replace(made, **({"metrics_period_s": 0.0, "logs_period_s": 0.0} | changes))
+    quick = {"metrics_period_s": 0.0, "logs_period_s": 0.0, "transform_startup_s": 0.0, "transform_stop_s": 0.0}
+    return replace(made, **(quick | changes))
 
 
 def eventually(get: Callable[[], Any], what: str, timeout_s: float = _WAIT_S) -> Any:
@@ -44,12 +46,23 @@ def eventually(get: Callable[[], Any], what: str, timeout_s: float = _WAIT_S) ->
     raise AssertionError(f"waited {timeout_s} s for {what}")
 
 
+class RecordedEvents:
+    """An event bus that keeps its events: moto, like AWS, takes none of the source `aws.sagemaker`."""
+
+    def __init__(self) -> None:
+        self.events: list[StateEvent] = []
+
+    async def put(self, event: StateEvent) -> None:
+        self.events.append(event)
+
+
 class RunningEmulator:
     """Runs an emulator's server on an event loop in a thread."""
 
     def __init__(self, made: EmulatorSettings, faults: FaultHooks | None = None) -> None:
         self.settings = made
-        self.emulator: Emulator = build(made, faults=faults)
+        self.bus = RecordedEvents()
+        self.emulator: Emulator = build(made, faults=faults, events=self.bus)
         self._server = EmulatorServer(self.emulator)
         self.url = ""
         self.token = self._server.token

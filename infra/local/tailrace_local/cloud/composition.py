@@ -37,6 +37,7 @@ from tailrace_local.cloud.ministack.cloudformation.stub_types import StubResourc
 from tailrace_local.cloud.ministack.dynamodb import FasterDynamoDb
 from tailrace_local.cloud.ministack.environment import load_application
 from tailrace_local.cloud.ministack.event_source_mappings import MiniStackMappings
+from tailrace_local.cloud.ministack.events import MiniStackEvents
 from tailrace_local.cloud.ministack.functions import MiniStackFunctions
 from tailrace_local.cloud.ministack.iam_corrections import (
     correct_actions,
@@ -216,5 +217,6 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
             allow_serial_pipelines=settings.allow_serial_pipelines,
         ),
         pace=pace,
+        events=MiniStackEvents(region=settings.region, account_id=settings.account_id),
     )
     return emulator

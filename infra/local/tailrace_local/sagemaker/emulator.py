@@ -11,7 +11,14 @@ from tailrace_local.emulator_base.asgi import Receive, Scope, Send, headers_of
 from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.emulator_base.resources import ResourceHandlers
 from tailrace_local.sagemaker.adapters.artifacts import ModelArtifacts
-from tailrace_local.sagemaker.adapters.aws import CloudWatchMetrics, RoleClients, S3ObjectStore, SnsNotifier, ThreadPool
+from tailrace_local.sagemaker.adapters.aws import (
+    CloudWatchMetrics,
+    EventBridge,
+    RoleClients,
+    S3ObjectStore,
+    SnsNotifier,
+    ThreadPool,
+)
 from tailrace_local.sagemaker.adapters.containers import HttpModelClient
 from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegistry
 from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, kill_leftovers
@@ -31,8 +38,12 @@ from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
 from tailrace_local.sagemaker.inference.refusals import ModelRefusals
 from tailrace_local.sagemaker.inference.runtime import Runtime
 from tailrace_local.sagemaker.inference.synchronous import SynchronousEngine, SynchronousTools
+from tailrace_local.sagemaker.inference.transform.operations import TransformJobs
+from tailrace_local.sagemaker.inference.transform.runner import TransformRunner
+from tailrace_local.sagemaker.inference.transform.state_events import StateEvents
+from tailrace_local.sagemaker.inference.transform.transformer import TransformTools
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.ports import MetricDatum, MetricSink
+from tailrace_local.sagemaker.ports import EventBus, MetricDatum, MetricSink
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TARGET = "SageMaker."
@@ -59,6 +70,7 @@ class Emulator:
         runtime: Runtime,
         engine: AsyncEngine,
         lifecycle: EndpointLifecycle,
+        transform_jobs: TransformJobs,
         metrics: MetricSink,
         logs: EndpointLogs,
         metrics_buffer: MetricBuffer,
@@ -72,6 +84,7 @@ class Emulator:
         self.registry = registry
         self.control = control
         self.lifecycle = lifecycle
+        self._transform_jobs = transform_jobs
         self._settings = settings
         self._runtime = runtime
         self._engine = engine
@@ -150,6 +163,7 @@ class Emulator:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(self.lifecycle.remove(endpoint) for endpoint in self.registry.endpoints))
+        await self._transform_jobs.close()
         await self.lifecycle.close()
         await self._faults.close()
         self._threads.close()
@@ -223,13 +237,15 @@ def build(
     clock: Clock | None = None,
     ids: NewId = new_id,
     pace: Pace | None = None,
+    events: EventBus | None = None,
 ) -> Emulator:
     """Compose an emulator. `start` creates the folders and starts it.
 
     `faults` are the hooks around each step of an invocation. The default follows the plan that is
-    set over HTTP, and none at first. `pace` scales the interval of metrics.
+    set over HTTP, and none at first. `pace` scales the interval of metrics
+    and the start of instances. Events go to `events`, by default by PutEvents.
     """
-    clock = clock or SystemClock()
+    clock, pace = clock or SystemClock(), pace or Pace()
     faults = faults or PlannedFaults(clock)
     arns = Arns(settings.region, settings.account_id)
     registry = Registry(arns, clock)
@@ -251,16 +267,22 @@ def build(
         clock,
         settings.state_dir / "models",
     )
+    state_events = StateEvents(events or EventBridge(clients, threads), faults, registry.tags, clock, ids)
+    runner = TransformRunner(
+        settings, TransformTools(store, caller, clock, faults, ids, spool), fleets, state_events, pace
+    )
+    transform_jobs = TransformJobs(registry.models, registry.tags, runner, arns, clock)
     lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
     return Emulator(
         settings,
         registry=registry,
-        control=ControlPlane(settings, registry, lifecycle, arns, clock),
+        control=ControlPlane(settings, registry, lifecycle, arns, clock, further=transform_jobs.operations()),
         runtime=Runtime(
             settings, registry.endpoints, engine, synchronous, clock=clock, new_id=ids, spool_dir=spool, faults=faults
         ),
         engine=engine,
         lifecycle=lifecycle,
+        transform_jobs=transform_jobs,
         metrics=CloudWatchMetrics(clients, threads),
         logs=EndpointLogs(settings.state_dir / "logs", CloudWatchLogs(clients, threads)),
         metrics_buffer=metrics_buffer,
@@ -269,5 +291,5 @@ def build(
         new_id=ids,
         admin=AdminApi(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
         faults=faults,
-        pace=pace or Pace(),
+        pace=pace,
     )

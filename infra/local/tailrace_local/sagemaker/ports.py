@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tailrace_local.sagemaker.messages.payload import Payload
 from tailrace_local.sagemaker.records import Container
@@ -28,10 +28,14 @@ class ModelResponse:
 
 
 class ObjectStore(Protocol):
-    """Reads and writes objects as an execution role.
+    """Lists, reads and writes objects as an execution role.
 
-    Both methods raise StorageError and RoleError.
+    All methods raise StorageError and RoleError.
     """
+
+    async def list(self, role_arn: str, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the keys that begin with `prefix`, in their order."""
+        ...
 
     async def download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
         """Write the object and its content type to `into`.
@@ -93,6 +97,23 @@ class LogSink(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StateEvent:
+    """An event about a resource. `detail` is a JSON object as text."""
+
+    detail_type: str
+    resources: Sequence[str]
+    detail: str
+
+
+class EventBus(Protocol):
+    """EventBridge's default bus of the account; raises NotifyError."""
+
+    async def put(self, event: StateEvent) -> None:
+        """Put an event of the source `aws.sagemaker`."""
+        ...
+
+
 class ImageRegistry(Protocol):
     """Provides container images."""
 
@@ -113,6 +134,10 @@ class ModelClient(Protocol):
 
         The caller closes the response's body. Raises NoResponseError.
         """
+        ...
+
+    async def execution_parameters(self, url: str) -> Mapping[str, Any]:
+        """Return the answer to `GET /execution-parameters`; nothing if the server has none."""
         ...
 
 

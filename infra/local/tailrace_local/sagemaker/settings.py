@@ -49,6 +49,10 @@ class EmulatorSettings:
         realtime_limit_bytes: the same for InvokeEndpoint. Its API model has 6,291,456 bytes; AWS's
             FAQ says 25 MB.
         realtime_timeout_s: time in which the model has to answer InvokeEndpoint.
+        transform_startup_s: time until a transform job's instances start, at the pace of alarms.
+        transform_stop_s: time until a job that stops has stopped, likewise.
+        manifest_outputs_by_full_key: store the output of a manifest's entry under the object's
+            whole key. AWS does not document it; the default is the entry as the manifest has it.
         ask_registry: check with ECR, as the execution role, that an image may be pulled; nothing is
             fetched.
         metrics_period_s: interval between metric publications; 0 publishes none.
@@ -74,6 +78,9 @@ class EmulatorSettings:
     payload_limit_bytes: int = 1 << 30
     realtime_limit_bytes: int = REALTIME_LIMIT_BYTES
     realtime_timeout_s: float = 60.0
+    transform_startup_s: float = 10.0
+    transform_stop_s: float = 1.0
+    manifest_outputs_by_full_key: bool = False
     ask_registry: bool = False
     metrics_period_s: float = 10.0
     logs_period_s: float = 1.0

@@ -17,6 +17,7 @@ _INVOKES = {"async-invocations": "sagemaker:InvokeEndpointAsync", "invocations":
 _NAMESPACES = {"SageMaker": "sagemaker", "AnyScaleFrontendService": "application-autoscaling"}
 # The member of a request that names the resource, and the resource's type in its ARN.
 _NAMED = {
+    "TransformJobName": "transform-job",
     "EndpointName": "endpoint",
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",

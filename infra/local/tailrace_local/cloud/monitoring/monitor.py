@@ -15,6 +15,7 @@ from tailrace_local.cloud.ministack.account_scope import AccountScope
 from tailrace_local.cloud.ministack.cloudwatch.alarms import MiniStackAlarms
 from tailrace_local.cloud.ministack.cloudwatch.api import CloudWatchApi
 from tailrace_local.cloud.ministack.cloudwatch.metrics import MiniStackMetrics
+from tailrace_local.cloud.ministack.events import check_target_queues
 from tailrace_local.cloud.ministack.functions import Execute
 from tailrace_local.cloud.ministack.queues import MiniStackQueues
 from tailrace_local.cloud.monitoring.alarm_actions import AlarmActions
@@ -40,6 +41,7 @@ class Monitor:
         self._pace = pace
         self._scope = AccountScope(region, account_id)
         self._metrics = MiniStackMetrics()
+        self._account_id = account_id
         self._queues = MiniStackQueues(account_id)
         self._stored_alarms = MiniStackAlarms(account_id)
         self._api = CloudWatchApi()
@@ -72,6 +74,7 @@ class Monitor:
         self._stored_alarms.accept_metric_math()
         self._metrics.stop_counting_functions()
         self._queues.count_traffic()
+        check_target_queues(self._account_id, self._queues.queues)
 
     def metered(self, execute: Execute) -> Execute:
         """Wrap an executor of functions so that it publishes the metrics of each invocation."""

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tailrace_local.sagemaker.errors import EmulatorError, NotifyError, RoleError, StorageError
 from tailrace_local.sagemaker.locations import ObjectLocation
 from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
-from tailrace_local.sagemaker.ports import MetricDatum
+from tailrace_local.sagemaker.ports import MetricDatum, StateEvent
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 R = TypeVar("R")
@@ -70,6 +70,11 @@ class RoleClients:
                 self._roles[role_arn] = (expires, session)
             return self._client(session, service)
 
+    def own(self, service: str) -> Any:
+        """Return a client that acts as the account."""
+        with self._lock:
+            return self._client(self._own, service)
+
     def _assume(self, role_arn: str) -> tuple[float, boto3.Session]:
         try:
             answer = self._client(self._own, "sts").assume_role(RoleArn=role_arn, RoleSessionName="SageMaker")
@@ -95,7 +100,7 @@ class RoleClients:
 
 
 class S3ObjectStore:
-    """Streams objects from and to S3."""
+    """Lists objects of S3, and streams them from and to it."""
 
     def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
         self._clients = clients
@@ -108,6 +113,18 @@ class S3ObjectStore:
     async def upload(self, role_arn: str, location: str, body: Payload, kms_key_id: str | None) -> None:
         """Store `body`. Raises StorageError, RoleError."""
         await self._threads.run(self._upload, role_arn, location, body, kms_key_id)
+
+    async def list(self, role_arn: str, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the keys that begin with `prefix`. Raises StorageError, RoleError."""
+        return await self._threads.run(self._list, role_arn, bucket, prefix)
+
+    def _list(self, role_arn: str, bucket: str, prefix: str) -> Sequence[str]:
+        try:
+            pages = self._clients.get(role_arn, "s3").get_paginator("list_objects_v2")
+            listed = pages.paginate(Bucket=bucket, Prefix=prefix)
+            return [found["Key"] for page in listed for found in page.get("Contents", ())]
+        except _AWS_ERRORS as error:
+            raise StorageError(f"s3://{bucket}/{prefix}: {error}") from error
 
     def _download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
         target = ObjectLocation.parse(location)
@@ -153,6 +170,30 @@ class SnsNotifier:
             self._clients.get(role_arn, "sns").publish(TopicArn=topic_arn, Message=message)
         except _AWS_ERRORS as error:
             raise NotifyError(f"{topic_arn}: {error}") from error
+
+
+class EventBridge:
+    """Puts events on the account's default bus, by the emulator's own identity.
+
+    AWS keeps sources that begin with `aws.` to itself, and so do some servers: these refuse.
+    """
+
+    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
+        self._clients = clients
+        self._threads = threads
+
+    async def put(self, event: StateEvent) -> None:
+        """Put an event of the source `aws.sagemaker`. Raises NotifyError."""
+        await self._threads.run(self._put, event)
+
+    def _put(self, event: StateEvent) -> None:
+        entry = {"Source": "aws.sagemaker", "DetailType": event.detail_type, "Detail": event.detail}
+        try:
+            answer = self._clients.own("events").put_events(Entries=[{**entry, "Resources": list(event.resources)}])
+        except _AWS_ERRORS as error:
+            raise NotifyError(f"{event.detail_type}: {error}") from error
+        if answer["FailedEntryCount"]:
+            raise NotifyError(f"{event.detail_type}: {answer['Entries'][0].get('ErrorMessage')}")
 
 
 class CloudWatchMetrics:

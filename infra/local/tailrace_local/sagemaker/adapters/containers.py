@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import io
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from http.client import parse_headers
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tailrace_local.sagemaker.errors import NoResponseError
@@ -42,6 +44,21 @@ class HttpModelClient:
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
         """Send `POST /invocations`. Raises NoResponseError."""
         return await self._exchange(url, "POST", "/invocations", headers, body)
+
+    async def execution_parameters(self, url: str) -> Mapping[str, Any]:
+        """Return the answer to `GET /execution-parameters`; nothing if the server has none."""
+        try:
+            async with asyncio.timeout(_PING_TIMEOUT_S):
+                answer = await self._exchange(url, "GET", "/execution-parameters", {}, None)
+        except (NoResponseError, TimeoutError):
+            return {}
+        with answer.body as body:
+            raw = body.read()
+        try:
+            found = json.loads(raw) if answer.status == _OK else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     async def _exchange(
         self, url: str, method: str, path: str, headers: Mapping[str, str], body: Payload | None

@@ -21,6 +21,7 @@ from tailrace_local.sagemaker.settings import EmulatorSettings
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
+Operation = Callable[[Request], Awaitable[Response]]
 
 
 class Registry:
@@ -37,17 +38,27 @@ class Registry:
 
 
 class ControlPlane:
-    """Answers the operations. Runs on the event loop, and nothing here blocks."""
+    """Answers the operations, `further` ones by their API names among them.
+
+    Runs on the event loop, and nothing here blocks.
+    """
 
     def __init__(
-        self, settings: EmulatorSettings, registry: Registry, lifecycle: EndpointLifecycle, arns: Arns, clock: Clock
+        self,
+        settings: EmulatorSettings,
+        registry: Registry,
+        lifecycle: EndpointLifecycle,
+        arns: Arns,
+        clock: Clock,
+        *,
+        further: Mapping[str, Operation] | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._lifecycle = lifecycle
         self._arns = arns
         self._clock = clock
-        self._operations: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        self._operations: dict[str, Operation] = {
             "CreateModel": self._create_model,
             "DescribeModel": self._describe_model,
             "ListModels": self._list_models,
@@ -66,6 +77,7 @@ class ControlPlane:
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
             **registry.auto_ml_jobs.operations(),
+            **(further or {}),
         }
 
     async def call(self, operation: str, request: Any) -> Response:

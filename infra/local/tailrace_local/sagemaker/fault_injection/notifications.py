@@ -149,9 +149,9 @@ async def _log_failure(work: Awaitable[None]) -> None:
 
 
 def invocation_status(message: str) -> str | None:
-    """Return the invocationStatus of a notification."""
+    """Return the invocationStatus of a notification, or a transform job's status of its event."""
     found = json.loads(message)
-    return found.get("invocationStatus") if isinstance(found, dict) else None
+    return found.get("invocationStatus", found.get("TransformJobStatus")) if isinstance(found, dict) else None
 
 
 def forge_message(message: str, changes: dict[str, Any]) -> str:

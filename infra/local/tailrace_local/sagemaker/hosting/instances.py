@@ -114,6 +114,11 @@ class Instance:
         await self._launch()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
+    async def wait_for_service(self) -> None:
+        """Wait until the servers answer, such as after a restart; the caller sets the timeout."""
+        while not self.in_service:  # noqa: ASYNC110 - servers die without an event
+            await asyncio.sleep(_PING_S)
+
     def kill_servers(self) -> None:
         """Send SIGKILL to the servers, as when a machine dies.
 

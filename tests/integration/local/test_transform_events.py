@@ -1,0 +1,102 @@
+"""A transform job's event in a cloud with IAM: by a rule to the queues that let the rule send."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.testing import RunningCloud
+from tests.integration.local.polling import eventually
+
+pytestmark = pytest.mark.cloud
+ROW = "1062,Beverages,Fruit Juice Mango,110,0.878183107,0,0,2018-01-01\n"
+
+
+class Watch:
+    """A rule for the ends of transform jobs, with two target queues; the policy of one lets it send."""
+
+    def __init__(self, cloud: RunningCloud) -> None:
+        self.cloud = cloud
+        self.sqs, self.events, self.sagemaker = (cloud.client(name) for name in ("sqs", "events", "sagemaker"))
+        pattern = {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Transform Job State Change"],
+            "detail": {"TransformJobStatus": ["Completed", "Failed"], "TransformJobName": [{"prefix": "watched-"}]},
+        }
+        self.rule = self.events.put_rule(Name="ends", EventPattern=json.dumps(pattern))["RuleArn"]
+        self.heard, self.deaf = self._queue("heard", allowed=True), self._queue("deaf", allowed=False)
+
+    def _queue(self, name: str, *, allowed: bool) -> str:
+        url = str(self.sqs.create_queue(QueueName=name)["QueueUrl"])
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        if allowed:
+            statement = {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": self.rule}},
+            }
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        self.events.put_targets(Rule="ends", Targets=[{"Id": name, "Arn": arn}])
+        return url
+
+    def start(self, name: str, kind: str, uri: str) -> None:
+        bucket = self.cloud.outputs["Bucket"]
+        self.sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=self.sagemaker.list_models()["Models"][0]["ModelName"],
+            TransformInput={
+                "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}},
+                "ContentType": "text/csv",
+            },
+            TransformOutput={"S3OutputPath": f"s3://{bucket}/outputs/{name}", "Accept": "text/csv"},
+            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        )
+
+    def received(self, url: str) -> list[dict[str, Any]]:
+        found = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ())
+        for each in found:
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+        return [json.loads(each["Body"]) for each in found]
+
+
+@pytest.fixture(scope="module")
+def watch(enforcing: RunningCloud) -> Iterator[Watch]:
+    made, faults = Watch(enforcing), FaultAdmin(enforcing.own_url, enforcing.token)
+    twice = {"when": {"endpoint": "watched-*", "outcome": "Completed"}, "do": {"kind": "duplicate"}}
+    faults.set(CloudFaultPlan.read(json.dumps({"sagemaker": {"rules": [twice]}})))
+    with enforcing.time_scaled(1 / 60):
+        yield made
+    faults.clear()
+
+
+def test_the_end_of_a_job_reaches_a_queue_twice_and_never_one_without_a_policy(watch: Watch) -> None:
+    bucket, s3 = watch.cloud.outputs["Bucket"], watch.cloud.client("s3")
+    s3.put_object(Bucket=bucket, Key="inputs/rows.csv", Body=ROW.encode() * 3)
+    manifest = json.dumps([{"prefix": f"s3://{bucket}/inputs/"}, "rows.csv"])
+    s3.put_object(Bucket=bucket, Key="lists/one.json", Body=manifest.encode())
+    watch.start("watched-1", "ManifestFile", f"s3://{bucket}/lists/one.json")
+    seen: list[dict[str, Any]] = []
+    eventually(lambda: seen.extend(watch.received(watch.heard)) or len(seen) == 2, what="two events")
+    assert [event["detail"]["TransformJobStatus"] for event in seen] == ["Completed", "Completed"]
+    assert seen[0]["source"] == "aws.sagemaker"
+    assert seen[0]["detail-type"] == "SageMaker Transform Job State Change"
+    assert seen[0]["resources"] == [seen[0]["detail"]["TransformJobArn"]]
+    scored = s3.get_object(Bucket=bucket, Key="outputs/watched-1/rows.csv.out")["Body"].read()
+    assert len(scored.splitlines()) == 3
+    assert watch.received(watch.deaf) == []
+
+
+def test_a_job_may_do_only_what_the_models_role_may(watch: Watch) -> None:
+    bucket = watch.cloud.outputs["Bucket"]
+    watch.start("watched-2", "S3Prefix", f"s3://{bucket}/inputs/")
+    seen: list[dict[str, Any]] = []
+    eventually(lambda: seen.extend(watch.received(watch.heard)) or seen, what="the event")
+    assert seen[0]["detail"]["TransformJobStatus"] == "Failed"
+    assert "ListObjectsV2" in seen[0]["detail"]["FailureReason"]
