@@ -59,6 +59,17 @@ class Watch:
             TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
         )
 
+    def next(self, count: int) -> list[dict[str, Any]]:
+        """The next events of the queue that the rule may send to."""
+        seen: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            seen.extend(self.received(self.heard))
+            return len(seen) >= count
+
+        eventually(enough, what=f"{count} events")
+        return seen
+
     def received(self, url: str) -> list[dict[str, Any]]:
         found = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ())
         for each in found:
@@ -82,8 +93,7 @@ def test_the_end_of_a_job_reaches_a_queue_twice_and_never_one_without_a_policy(w
     manifest = json.dumps([{"prefix": f"s3://{bucket}/inputs/"}, "rows.csv"])
     s3.put_object(Bucket=bucket, Key="lists/one.json", Body=manifest.encode())
     watch.start("watched-1", "ManifestFile", f"s3://{bucket}/lists/one.json")
-    seen: list[dict[str, Any]] = []
-    eventually(lambda: seen.extend(watch.received(watch.heard)) or len(seen) == 2, what="two events")
+    seen = watch.next(2)
     assert [event["detail"]["TransformJobStatus"] for event in seen] == ["Completed", "Completed"]
     assert seen[0]["source"] == "aws.sagemaker"
     assert seen[0]["detail-type"] == "SageMaker Transform Job State Change"
@@ -96,7 +106,6 @@ def test_the_end_of_a_job_reaches_a_queue_twice_and_never_one_without_a_policy(w
 def test_a_job_may_do_only_what_the_models_role_may(watch: Watch) -> None:
     bucket = watch.cloud.outputs["Bucket"]
     watch.start("watched-2", "S3Prefix", f"s3://{bucket}/inputs/")
-    seen: list[dict[str, Any]] = []
-    eventually(lambda: seen.extend(watch.received(watch.heard)) or seen, what="the event")
+    seen = watch.next(1)
     assert seen[0]["detail"]["TransformJobStatus"] == "Failed"
     assert "ListObjectsV2" in seen[0]["detail"]["FailureReason"]
