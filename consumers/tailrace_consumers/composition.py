@@ -13,7 +13,6 @@ from typing import Any
 from tailrace_consumers.adapters.direct_executor import DirectExecutor
 from tailrace_consumers.adapters.engine_invoker import EngineInvoker
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
-from tailrace_consumers.adapters.sagemaker_endpoint import SageMakerEndpoint
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
@@ -37,7 +36,6 @@ from tailrace_consumers.ports import (
     Clock,
     Invoker,
     Meter,
-    ModelEndpoint,
     NotificationQueues,
     ObjectStore,
     ParkedQueue,
@@ -67,9 +65,7 @@ class Adapters:
     parked: ParkedQueue
     invoker: Invoker
     notifications: NotificationQueues | None = None
-    """The queues to which the reconciler and ScoreChunks send; None in the other functions."""
-    endpoint: ModelEndpoint | None = None
-    """The endpoint that ScoreChunks calls."""
+    """The queues to which the reconciler sends lost notifications; None in the other functions."""
     meter: Meter = field(default_factory=NullMeter)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
@@ -93,7 +89,6 @@ def aws_adapters(
         parked=SqsParkedQueue(settings.parked_queue, execute),
         invoker=EngineInvoker(InvocationTargets(settings.bucket, settings.scoring_queue), execute, clock=clock),
         notifications=_notifications(settings, execute),
-        endpoint=SageMakerEndpoint(),
         meter=meter or NullMeter(),
         clock=clock,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,31 +12,13 @@ from tailrace_core.errors import ConfigurationError
 _PREFIX = "TAILRACE_"
 
 
-class Settings(BaseModel):
-    """The stack's resources, each from the variable ``TAILRACE_<NAME>``.
-
-    Queues are URLs, the topic is an ARN.
-    """
+class _Environment(BaseModel):
+    """Values from variables named ``TAILRACE_<NAME>``."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    bucket: str = Field(min_length=1)
-    ledger_table: str = Field(min_length=1)
-    results_topic: str = Field(min_length=1)
-    retries_queue: str = Field(min_length=1)
-    parked_queue: str = Field(min_length=1)
-    endpoint_name: str = Field(min_length=1)
-    succeeded_queue: str | None = None
-    """The queue of the endpoint's successes, and next that of its failures.
-
-    The reconciler and ScoreChunks send there.
-    """
-    failed_queue: str | None = None
-    scoring_queue: str | None = None
-    """The queue of requests to ScoreChunks, in stacks with a real-time or a serverless endpoint."""
-
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings from ``environment``.
 
         Raises:
@@ -47,3 +30,31 @@ class Settings(BaseModel):
         except ValidationError as exc:
             missing = ", ".join(_PREFIX + str(error["loc"][0]).upper() for error in exc.errors())
             raise ConfigurationError(f"the function's environment lacks {missing}; template.yaml sets them") from exc
+
+
+class ScoringSettings(_Environment):
+    """The resources of ScoreChunks; it reads the ledger and sends to the notification queues."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    succeeded_queue: str = Field(min_length=1)
+    failed_queue: str = Field(min_length=1)
+
+
+class Settings(_Environment):
+    """The stack's resources. Queues are URLs, the topic is an ARN."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    results_topic: str = Field(min_length=1)
+    retries_queue: str = Field(min_length=1)
+    parked_queue: str = Field(min_length=1)
+    endpoint_name: str = Field(min_length=1)
+    succeeded_queue: str | None = None
+    """The queue of the endpoint's successes, and next that of its failures.
+
+    Only the reconciler sends there.
+    """
+    failed_queue: str | None = None
+    scoring_queue: str | None = None
+    """The queue of requests to ScoreChunks, in stacks with a real-time or a serverless endpoint."""

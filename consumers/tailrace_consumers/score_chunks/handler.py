@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import time
 from functools import cache, partial
 from typing import Any
 
-from tailrace_consumers.composition import Composition
+from tailrace_consumers.adapters.direct_executor import DirectExecutor
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.adapters.sagemaker_endpoint import SageMakerEndpoint
+from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues
+from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
 from tailrace_consumers.score_chunks.service import ScoreChunks
-from tailrace_core.errors import ConfigurationError
+from tailrace_consumers.settings import ScoringSettings
+from tailrace_core.aws.retrying import retrying
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.events import decode
 from tailrace_core.messages.scoring import ScoreDue
 
 
 @cache
 def build() -> ScoreChunks:
-    """Build the service from the function's environment, on its first message."""
-    return assemble(Composition.from_environment())
+    """Build the service from the function's environment, on its first message.
 
-
-def assemble(composition: Composition) -> ScoreChunks:
-    """Build the service from its parts.
-
-    Raises:
-        ConfigurationError: the environment lacks the notification queues.
+    Of the parts that other functions share, it needs few: not the composition.
     """
-    adapters = composition.adapters
-    if adapters.notifications is None or adapters.endpoint is None:
-        raise ConfigurationError("score_chunks needs TAILRACE_SUCCEEDED_QUEUE and TAILRACE_FAILED_QUEUE")
+    settings = ScoringSettings.from_environment(os.environ)
+    execute = retrying(DirectExecutor())
     return ScoreChunks(
-        bucket=composition.settings.bucket,
-        lookup=composition.lookup,
-        store=composition.store,
-        endpoint=adapters.endpoint,
-        notifications=adapters.notifications,
-        clock=adapters.clock,
+        bucket=settings.bucket,
+        lookup=LedgerLookup(DynamoLedger(DynamoSteps(settings.ledger_table), execute)),
+        store=S3ObjectStore(settings.bucket, execute),
+        endpoint=SageMakerEndpoint(),
+        notifications=SqsNotificationQueues(settings.succeeded_queue, settings.failed_queue, execute),
+        clock=time.time,
     )
 
 

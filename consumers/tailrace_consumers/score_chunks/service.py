@@ -9,9 +9,9 @@ from tailrace_consumers.chunks.lookup import ChunkContext, LedgerLookup
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, ModelEndpoint, NotificationQueues, ObjectStore
 from tailrace_consumers.score_chunks import failure_reasons, notifications
-from tailrace_core.aws.model_errors import failure_reason
+from tailrace_core.aws.model_errors import failure_reason, no_response
 from tailrace_core.engines import Engine, limits_of
-from tailrace_core.errors import AccessDeniedError, NotFoundError, PermanentError, TransientError
+from tailrace_core.errors import AccessDeniedError, NotFoundError, PermanentError, TailraceError, TransientError
 from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.jobs.model import ChunkState
 from tailrace_core.messages.scoring import ScoreDue
@@ -74,7 +74,7 @@ class ScoreChunks:
         try:
             answer = self.endpoint.invoke(request, body, max_bytes=max_bytes)
         except (TransientError, PermanentError) as exc:
-            return self._fail(request, failure_reason(exc, serverless=engine is Engine.SERVERLESS))
+            return self._fail(request, _reason(exc, request, inference, engine))
         # The answer first: a crash in between repeats both, and a notification never names an
         # object that is not there.
         key = keys.output_key(str(inference))
@@ -101,3 +101,16 @@ class ScoreChunks:
             notifications.failed(request, self.clock(), failure_reasons.one_line(reason)), succeeded=False
         )
         return Outcome.FAILED
+
+
+def _reason(error: TailraceError, request: ScoreDue, inference: InferenceId, engine: Engine) -> str:
+    """Return the reason for an error of the endpoint.
+
+    The service itself ends a request after a minute, and says so. Silence for longer is no verdict
+    on the rows: it is one on them only where the job gave the model less time, and where there is
+    more than one row to split.
+    """
+    slow = request.invocation_timeout_s < limits_of(engine).max_model_s and inference.range.rows > 1
+    if error.details.get("timed_out") and not slow:
+        return no_response(error.message)
+    return failure_reason(error, serverless=engine is Engine.SERVERLESS)

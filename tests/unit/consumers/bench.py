@@ -18,7 +18,6 @@ from tailrace_consumers.handle_failures.handler import assemble as assemble_fail
 from tailrace_consumers.handle_failures.service import HandleFailures
 from tailrace_consumers.reconcile_jobs.handler import assemble as assemble_reconcile
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
-from tailrace_consumers.score_chunks.handler import assemble as assemble_score
 from tailrace_consumers.score_chunks.service import ScoreChunks
 from tailrace_consumers.settings import Settings
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -83,7 +82,6 @@ class Bench:
             invoker=self.invoker,
             meter=self.meter,
             notifications=self.notifications,
-            endpoint=self.endpoint,
             clock=lambda: self.now,
             random_source=random.Random(7),
         )
@@ -92,7 +90,14 @@ class Bench:
         self.failures: HandleFailures = assemble_failures(self.composition)
         self.reconcile: ReconcileJobs = assemble_reconcile(self.composition)
         self.dispatch: DispatchRetries = assemble_dispatch(self.composition)
-        self.score: ScoreChunks = assemble_score(self.composition)
+        self.score = ScoreChunks(
+            bucket=BUCKET,
+            lookup=self.composition.lookup,
+            store=self.store,
+            endpoint=self.endpoint,
+            notifications=self.notifications,
+            clock=lambda: self.now,
+        )
 
     # -- the producer's side
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.score_chunks.handler import assemble, handle
+from tailrace_consumers.score_chunks.handler import build, handle
 from tailrace_core.engines import LIMITS, Engine, EngineLimits
 from tailrace_core.errors import (
     AccessDeniedError,
@@ -189,7 +189,7 @@ ERRORS = [
     (api_error(ThrottledError, "ModelNotReadyException", 429, "loading"), FailureClass.THROTTLED),
     (api_error(PermanentError, "ValidationError", 400, "Variant v was not found"), FailureClass.INFRASTRUCTURE),
     (api_error(AccessDeniedError, "AccessDeniedException", 403, "is not authorized"), FailureClass.INFRASTRUCTURE),
-    (TransientError(f"{OPERATION}: Read timeout on endpoint URL", timed_out=True), FailureClass.TOO_LARGE),
+    (TransientError(f"{OPERATION}: Read timeout on endpoint URL", timed_out=True), FailureClass.TRANSIENT),
     (TransientError(f"{OPERATION}: Could not connect to the endpoint URL", timed_out=False), FailureClass.TRANSIENT),
     (PermanentError(f"{OPERATION}: the response exceeds the maximum payload size of 5 bytes"), FailureClass.TOO_LARGE),
 ]
@@ -204,6 +204,24 @@ def test_an_error_of_the_endpoint_is_reported_in_words_that_have_its_class(
     assert bench.score.handle(due(bench, chunk)) is Outcome.FAILED
     assert classify(sent_reason(bench)) is expected
     assert not [key for key in bench.store.objects if key.startswith(keys.OUTPUTS)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "expected"),
+    [
+        (60, [b"1", b"2"], FailureClass.TRANSIENT),
+        (30, [b"1", b"2"], FailureClass.TOO_LARGE),
+        (30, [b"1"], FailureClass.TRANSIENT),
+    ],
+)
+def test_silence_is_a_verdict_on_the_rows_only_where_the_job_gave_the_model_less_time(
+    seconds: int, rows: list[bytes], expected: FailureClass
+) -> None:
+    bench = Bench()
+    bench.add_job(engine=Engine.REALTIME, invocation_timeout_s=seconds)
+    bench.endpoint.refusals = [TransientError(f"{OPERATION}: Read timeout on endpoint URL", timed_out=True)]
+    bench.score.handle(due(bench, bench.add_chunk(0, rows)))
+    assert classify(sent_reason(bench)) is expected
 
 
 @pytest.mark.parametrize(
@@ -248,11 +266,12 @@ def test_the_handler_reads_the_message_and_names_its_subject() -> None:
         handle('{"type": "ScoreDue"}', bench.score)
 
 
-def test_a_function_without_the_queues_is_not_built() -> None:
-    bench = Bench()
-    adapters = bench.composition.adapters
-    bench.composition.adapters = type(adapters)(
-        **{name: getattr(adapters, name) for name in adapters.__slots__} | {"notifications": None}
-    )
-    with pytest.raises(ConfigurationError, match="TAILRACE_SUCCEEDED_QUEUE"):
-        assemble(bench.composition)
+def test_the_function_is_built_from_its_own_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ("BUCKET", "LEDGER_TABLE", "SUCCEEDED_QUEUE", "FAILED_QUEUE")
+    for name in needed:
+        monkeypatch.setenv(f"TAILRACE_{name}", name.lower())
+    assert build.__wrapped__().bucket == "bucket"
+    for name in needed:
+        monkeypatch.delenv(f"TAILRACE_{name}")
+    with pytest.raises(ConfigurationError, match=", ".join(f"TAILRACE_{name}" for name in needed)):
+        build.__wrapped__()
