@@ -15,7 +15,7 @@ from typing import Any
 from tailrace.aws.queues import EMPTY_RECEIVES, Queue, ReceivedMessage, release, scan
 from tailrace.aws.stacks import Stack
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
-from tailrace_core.jobs.reasons import cause_of
+from tailrace_core.jobs.reasons import cause_id, cause_of
 from tailrace_core.messages.decoding import read_json
 from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
 from tailrace_core.messages.notifications import decode_notification
@@ -49,6 +49,22 @@ class DeadLetter:
     fault: str | None
     """Why it cannot be read; None when it can: its consumer's log tells why that failed."""
 
+    @property
+    def cause(self) -> str:
+        """Its kind with what it has in common with others: the reason that it carries, or its fault."""
+        if self.fault is not None:
+            return f"unreadable: {cause_of(self.fault)}"
+        data = read_json(self.message.body)
+        known = data if isinstance(data, dict) else {}
+        kind = known.get("type") or known.get("invocationStatus") or known.get("eventName") or "message"
+        reason = known.get("reason") or known.get("failureReason")
+        return f"{kind}: {cause_of(str(reason))}" if reason else str(kind)
+
+    def has_cause(self, cause: str) -> bool:
+        """Return whether ``cause`` is the id of its cause, or text of its cause or body in any case."""
+        wanted = cause.lower()
+        return wanted == cause_id(self.cause) or wanted in self.cause.lower() or wanted in self.message.body.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class LetterCause:
@@ -64,19 +80,9 @@ def group_letters(letters: Iterable[DeadLetter]) -> list[LetterCause]:
     """Group letters by cause, the largest group first."""
     groups: dict[str, list[DeadLetter]] = {}
     for letter in letters:
-        groups.setdefault(_cause(letter), []).append(letter)
+        groups.setdefault(letter.cause, []).append(letter)
     ranked = sorted(groups, key=lambda cause: (-len(groups[cause]), cause))
     return [LetterCause(cause, tuple(groups[cause])) for cause in ranked]
-
-
-def _cause(letter: DeadLetter) -> str:
-    if letter.fault is not None:
-        return f"unreadable: {cause_of(letter.fault)}"
-    data = read_json(letter.message.body)
-    known = data if isinstance(data, dict) else {}
-    kind = known.get("type") or known.get("invocationStatus") or known.get("eventName") or "message"
-    reason = known.get("reason") or known.get("failureReason")
-    return f"{kind}: {cause_of(str(reason))}" if reason else str(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,13 @@ class DeadLetters:
         release(queue, found.messages)
         return [_letter(each) for each in found.messages]
 
-    def redrive(self, name: str, *, max_messages: int | None = None) -> Iterator[RedrivenLetter]:
+    def redrive(
+        self, name: str, *, max_messages: int | None = None, cause: str | None = None
+    ) -> Iterator[RedrivenLetter]:
         """Send letters again, one after the other: at most ``max_messages`` of those that were there at the start.
+
+        With ``cause``, only those that have it (`DeadLetter.has_cause`) are sent; the others are
+        hidden until the run ends.
 
         Raises:
             InputError: letters of this queue cannot be sent again.
@@ -148,16 +159,24 @@ class DeadLetters:
         queue, source = self._queue(dead.url), self._queue(dead.source_url)
         limit = queue.size() if max_messages is None else max_messages
         run, done, empty = self._new_id(), 0, 0
-        while done < limit and empty < EMPTY_RECEIVES:
-            letters = queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=1, max_messages=limit - done)
-            empty = 0 if letters else empty + 1
-            for index, letter in enumerate(letters):
-                if _provenance(letter).get("run") == run:
-                    # This run sent it and it failed again: the cause is not fixed.
-                    release(queue, letters[index:])
-                    return
-                yield self._send_again(letter, queue, source, run)
-                done += 1
+        passed: dict[str, ReceivedMessage] = {}
+        try:
+            while done < limit and empty < EMPTY_RECEIVES:
+                letters = queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=1, max_messages=limit - done)
+                empty = 0 if letters else empty + 1
+                for index, letter in enumerate(letters):
+                    if _provenance(letter).get("run") == run or letter.message_id in passed:
+                        # This run sent it and it failed again: the cause is not fixed. Or it was
+                        # left out before, so the run has seen all.
+                        release(queue, letters[index:])
+                        return
+                    if cause is not None and not _letter(letter).has_cause(cause):
+                        passed[letter.message_id] = letter
+                        continue
+                    yield self._send_again(letter, queue, source, run)
+                    done += 1
+        finally:
+            release(queue, passed.values())
 
     def _size(self, dead: DeadLetterQueue) -> int | None:
         try:

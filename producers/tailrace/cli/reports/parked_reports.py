@@ -178,12 +178,19 @@ def letter_fields(letter: DeadLetter) -> dict[str, Any]:
 def cause_fields(group: LetterCause) -> dict[str, Any]:
     """Return a cause of dead letters as a JSON object."""
     about = [each.about for each in group.letters]
-    return {"cause": group.cause, "letters": len(about), "about": about, "example": group.letters[0].message.body}
+    return {
+        "cause": group.cause,
+        "cause_id": cause_id(group.cause),
+        "letters": len(about),
+        "about": about,
+        "example": group.letters[0].message.body,
+    }
 
 
 def cause_text(group: LetterCause) -> str:
     """Format a cause of dead letters for people, with its first letter."""
-    return f"{len(group.letters):>4}  {printable(group.cause)}\n{letter_text(group.letters[0])}"
+    name = f"{printable(group.cause)}  (cause {cause_id(group.cause)})"
+    return f"{len(group.letters):>4}  {name}\n{letter_text(group.letters[0])}"
 
 
 def letter_text(letter: DeadLetter) -> str:

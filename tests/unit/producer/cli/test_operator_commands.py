@@ -274,6 +274,10 @@ def test_dead_letters_are_grouped_by_cause(bench: Bench) -> None:
     assert (groups[0]["letters"], groups[0]["cause"]) == (2, "Failed: no row …")
     assert groups[1]["cause"].startswith("unreadable: not JSON")
     assert "   2  Failed: no row …" in bench.run("dlq", "peek", "failed", "--by-cause")
+    chosen = ("dlq", "redrive", "failed", "--cause", groups[0]["cause_id"])
+    assert "about 2 letters" in bench.run(*chosen)
+    assert len(bench.lines(*chosen, "--yes")) == 2
+    assert [each["letters"] for each in bench.lines("dlq", "peek", "failed", "--by-cause")] == [1]
 
 
 def test_dead_letters_are_sent_only_with_a_yes(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from tailrace.aws.stacks import Stack
 from tailrace.operations.dead_letters import PROVENANCE, DeadLetters
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import InputError, TransientError
+from tailrace_core.jobs.reasons import cause_id
 from tailrace_core.messages.events import RetryDue
 from tests.faults.memory_aws.cloud import Clock
 from tests.faults.memory_aws.sqs import Queue as MemoryQueue
@@ -133,6 +134,36 @@ def test_no_more_than_asked_for_are_sent_and_the_rest_is_free_at_once(bench: Ben
     assert len(list(bench.letters.redrive("retries", max_messages=12))) == 12
     assert len(bench.bodies("retries-dead")) == 3
     assert all(each.visible_at <= bench.clock() for each in bench.sqs.queues["retries-dead"].messages.values())
+
+
+def failure(reason: str) -> str:
+    return json.dumps({"eventName": "InferenceResult", "invocationStatus": "Failed", "failureReason": reason})
+
+
+def test_of_one_cause_all_are_sent_and_the_others_are_free_at_once(bench: Bench) -> None:
+    for number in range(25):
+        body = failure(f"no row {number}" if number % 5 == 0 else f"worker {number} died")
+        bench.sqs.send_message(QueueUrl="failed-dead", MessageBody=body)
+    cause = next(each.letter for each in bench.letters.redrive("failed", max_messages=1, cause="no row")).cause
+    assert cause == "Failed: no row …"
+    done = list(bench.letters.redrive("failed", cause=cause_id(cause)))
+    assert len(done) == 4
+    assert sorted(bench.bodies("failed")) == sorted(failure(f"no row {number}") for number in range(0, 25, 5))
+    assert len(bench.bodies("failed-dead")) == 20
+    assert all(each.visible_at <= bench.clock() for each in bench.sqs.queues["failed-dead"].messages.values())
+
+
+def test_no_more_of_one_cause_are_sent_than_asked_for(bench: Bench) -> None:
+    for number in range(30):
+        bench.sqs.send_message(QueueUrl="failed-dead", MessageBody=failure("a" if number < 20 else "b"))
+    assert len(list(bench.letters.redrive("failed", max_messages=3, cause="Failed: b"))) == 3
+    assert len(bench.bodies("failed-dead")) == 27
+
+
+def test_a_run_of_a_cause_that_no_letter_has_ends(bench: Bench) -> None:
+    bench.sqs.send_message(QueueUrl="failed-dead", MessageBody=failure("a"))
+    assert list(bench.letters.redrive("failed", cause="b", max_messages=5)) == []
+    assert len(bench.bodies("failed-dead")) == 1
 
 
 def test_a_letter_without_room_for_its_provenance_is_sent_all_the_same(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.printable import printable
 from tailrace.cli.reports import job_reports, parked_reports
 from tailrace.cli.reports.columns import align
-from tailrace.operations.dead_letters import group_letters
+from tailrace.operations.dead_letters import DeadLetters, group_letters
 
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="Queue, as `tailrace dlq list` names it: failed, retries …")]
 
@@ -90,6 +90,10 @@ def redrive(
         int | None,
         typer.Option("--max", min=1, metavar="N", help="Maximum number of messages. Default: all in the queue now."),
     ] = None,
+    cause: Annotated[
+        str | None,
+        typer.Option(metavar="CAUSE", help="Only letters of this cause: its id from `peek --by-cause`, or text of it."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Redrive; without this, only show what would be done.")] = False,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -102,15 +106,13 @@ def redrive(
     """Send dead letters back to their source queue, once the cause is fixed.
 
     Example:
-      tailrace dlq redrive failed --stack demand --yes
+      tailrace dlq redrive failed --stack demand --cause 7386a0 --yes
     """
     environment = of(context)
     with environment.client(Target(stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)) as client:
         dead = client.operations.dead_letters
         if not yes:
-            known = {each.name: letters for each, letters in dead.queues()}
-            letters = known[dead.find(queue).name]
-            bounded = letters if most is None or letters is None else min(most, letters)
+            bounded = _would_send(dead, queue, most, cause)
             if json_:
                 environment.put_json(job_reports.as_json({"queue": queue, "letters": bounded, "done": False}))
             else:
@@ -118,7 +120,7 @@ def redrive(
             environment.say("nothing was done yet: give --yes to do it")
             return
         sent = 0
-        for each in dead.redrive(queue, max_messages=most):
+        for each in dead.redrive(queue, max_messages=most, cause=cause):
             sent += 1
             if json_:
                 values = parked_reports.letter_fields(each.letter)
@@ -130,11 +132,19 @@ def redrive(
         left = dead.left(queue)
     if not quiet:
         environment.say(f"{sent} letters of {queue} were sent again")
-    if left and most is None:
+    if left and most is None and cause is None:
         environment.say(
             f"tailrace: about {left} letters of {queue} are left: they failed again, or another reader holds them; "
             f"see them with `tailrace dlq peek {queue}`, and redrive again in a few minutes"
         )
+
+
+def _would_send(dead: DeadLetters, queue: str, most: int | None, cause: str | None) -> int | None:
+    """Return about how many letters a redrive would send now; None where the identity may not ask."""
+    letters = dead.left(queue)
+    if cause is not None and letters:
+        letters = sum(each.has_cause(cause) for each in dead.peek(queue, max_messages=letters))
+    return letters if most is None or letters is None else min(most, letters)
 
 
 def _shown(letters: int | None) -> str:
