@@ -41,18 +41,17 @@ def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: 
     An example of ``compare`` is ``np.equal``.
     """
     size = len(octets)
-    if size <= STRETCH_BYTES:
-        mask = np.empty(word_count(size) * _BITS, np.bool_)
-        compare(octets, limit, out=mask[:size])
-        mask[size:] = False
-        return np.packbits(mask, bitorder="little").view(_WORD)
-    words = np.zeros(word_count(size), _WORD)
+    words = np.empty(word_count(size), _WORD)
+    words[-1] = 0
     packed = words.view(np.uint8)
-    mask = np.empty(STRETCH_BYTES, np.bool_)
-    for start in range(0, size, STRETCH_BYTES):
-        stretch = octets[start : start + STRETCH_BYTES]
-        compare(stretch, limit, out=mask[: len(stretch)])
-        bits = np.packbits(mask[: len(stretch)], bitorder="little")
+    # Stretches of about the same size: a buffer is a byte longer than so many of them.
+    step = -(-size // (round(size / STRETCH_BYTES) or 1) // _BITS) * _BITS or _BITS
+    mask = np.empty(min(step, size), np.bool_)
+    for start in range(0, size, step):
+        stretch = octets[start : start + step]
+        found = mask[: len(stretch)]
+        compare(stretch, limit, out=found)
+        bits = np.packbits(found, bitorder="little")
         packed[start // 8 :][: len(bits)] = bits
     return words
 
@@ -118,9 +117,12 @@ def shift_up(words: Words, by: int = 1) -> Words:
     return moved
 
 
-def shift_down(words: Words) -> Words:
-    """Move the bits down by one position; the bit of the first byte is lost."""
-    moved = words >> _SHIFTS[1]
+def shift_down(words: Words, out: Words | None = None) -> Words:
+    """Move the bits down by one position; the bit of the first byte is lost.
+
+    They go to ``out`` if that is given.
+    """
+    moved = np.right_shift(words, _SHIFTS[1], out=out)
     moved[:-1] |= words[1:] << _SHIFTS[_BITS - 1]
     return moved
 
@@ -168,8 +170,9 @@ def prefix_parity(words: Words) -> Words:
     The result marks the stretches between an odd bit and the even bit after it. The odd bit's
     position belongs to the stretch, the even bit's does not.
     """
-    shifted = words << _SHIFTS[1]
-    parity = words ^ shifted
+    parity = words << _SHIFTS[1]
+    shifted = np.empty_like(words)
+    np.bitwise_xor(parity, words, out=parity)
     for by in (2, 4, 8, 16, 32):
         np.left_shift(parity, _SHIFTS[by], out=shifted)
         np.bitwise_xor(parity, shifted, out=parity)
@@ -196,7 +199,10 @@ def each_holds(marks: Words, ends: Words, each: int) -> bool:
     wanted = small.type(each)
     # The marks that are missing in each word, summed over the words before it.
     lacking = wanted * ended - counted
-    due: npt.NDArray[Any] = np.add.accumulate(lacking, dtype=small) - lacking + wanted
+    # Sums of small numbers take longer: each waits for the one before to be written.
+    due: npt.NDArray[Any] = np.add.accumulate(lacking, dtype=np.int64).astype(small)
+    due -= lacking
+    due += wanted
     first = ends & -ends
     found = np.bitwise_count(marks & (first - _ONE))
     if ((found != due) & (ended != 0)).any():

@@ -121,12 +121,22 @@ class Buffer:
         unclosed = self._state is QuoteState.QUOTED
         return Structure(self.size, self.ends, self.inside, 0, unclosed, self.commas).slice(start, size, rows)
 
+    @property
+    def data(self) -> bytes | bytearray:
+        """The bytes; those from ``size`` on are not of the input."""
+        return self._data
+
     def view(self, start: int, stop: int) -> memoryview:
         """Return a slice of the bytes, without a copy."""
         return memoryview(self._data)[start:stop]
 
     def _scan(self) -> None:
         """Scan what is not scanned yet."""
+        if not self._scanned and self._stretch_end(0) == self.size == self.capacity:
+            block = ScannedBlock.scan(self._data, 0, self.size, self._state)
+            self.ends, self.inside, self.commas = block.ends, block.inside, block.commas
+            self._scanned, self._state = self.size, block.after
+            return
         if not len(self.ends):
             # Not before the bytes: they need the largest piece of free memory.
             self.ends = np.zeros(bitmaps.word_count(self.capacity), np.uint64)

@@ -86,16 +86,25 @@ class Cut:
         """The bytes in one piece."""
         if self._data is None and self._place is not None:
             self._data = self._place.view.tobytes()
+            if self._windows:
+                self._place = None  # frees the buffer, now that there is a copy
         return self._data or b""
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The bytes in windows of whole records."""
-        if self._place is not None:
-            self._data = self.data
+        if self._place is not None and not self._windows:
             self._windows = tuple(self._place.windows(self.rows))
-            self._place = None  # frees the buffer, now that there is a copy
+            if self._data is not None:
+                self._place = None
         return self._windows
+
+    @property
+    def scanned(self) -> tuple[bytes | bytearray, int]:
+        """The bytes where they were scanned, without a copy, and where there the cut begins."""
+        if self._data is None and self._place is not None:
+            return self._place.buffer.data, self._place.start
+        return self.data, 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,14 +60,15 @@ class Preflight:
         """
         bad: list[BadRow] = []
         row = cut.first_row
+        scanned, begin = cut.scanned
         for window in cut.windows:
-            if not self.is_clean(cut.data, window):
+            if not self.is_clean(scanned, Window(begin + window.start, window.structure)):
                 records = split_records(cut.data[window.start : window.stop])
                 bad += self._search(records, row, _after(describe, cut.offset + window.start))
             row += window.structure.rows
         return bad
 
-    def is_clean(self, data: bytes, window: Window) -> bool:
+    def is_clean(self, data: bytes | bytearray, window: Window) -> bool:
         """Report whether a few passes over a window of ``data`` prove it has no bad record."""
         octets = np.frombuffer(data, np.uint8, window.structure.size, window.start)
         return not (
@@ -131,18 +132,18 @@ class Preflight:
                 yield BadRow(row, reason)
             offset += len(record)
 
-    def _may_hold_comment(self, data: bytes, window: Window, octets: Octets) -> bool:
+    def _may_hold_comment(self, data: bytes | bytearray, window: Window, octets: Octets) -> bool:
         if data.find(b"#", window.start, window.stop) < 0:
             return False
         return bool((bitmaps.equal(octets, _HASH) & window.structure.starts).any())
 
-    def _may_hold_lone_return(self, data: bytes, window: Window, octets: Octets) -> bool:
+    def _may_hold_lone_return(self, data: bytes | bytearray, window: Window, octets: Octets) -> bool:
         if data.find(b"\r", window.start, window.stop) < 0:
             return False
         alone = bitmaps.equal(octets, _RETURN) & ~bitmaps.shift_down(window.structure.ends)
         return bool(window.structure.outside(alone).any())
 
-    def _may_repeat_header(self, data: bytes, window: Window, octets: Octets) -> bool:
+    def _may_repeat_header(self, data: bytes | bytearray, window: Window, octets: Octets) -> bool:
         if self.header is None:
             return False
         if not self.header:
@@ -166,7 +167,7 @@ def _after(describe: DescribePosition, start: int) -> DescribePosition:
     return lambda offset: describe(start + offset)
 
 
-def _may_start_with(text: bytes, data: bytes, window: Window, octets: Octets) -> bool:
+def _may_start_with(text: bytes, data: bytes | bytearray, window: Window, octets: Octets) -> bool:
     """Report whether a record starts with ``text``."""
     if data.find(text[:1], window.start, window.stop) < 0:
         return False

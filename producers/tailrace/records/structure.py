@@ -48,18 +48,20 @@ class ScannedBlock:
         quotes, commas = bitmaps.equal(octets, _QUOTE), bitmaps.equal(octets, _COMMA)
         parity = bitmaps.prefix_parity(quotes)
         inside = bitmaps.invert(parity, len(octets)) if begins_inside else bitmaps.truncated(parity, len(octets))
-        # `(a | b) ^ b` is `a & ~b`, and the union is of use.
+        # `(a | b) ^ b` is `a & ~b`, and the union is of use. Results go to arrays that are there:
+        # new memory costs more than an operation.
         fitting = newlines | inside
-        ends = fitting ^ inside
+        ends = np.bitwise_xor(fitting, inside, out=newlines)
         fitting |= quotes
         fitting |= commas
         # The bytes before quoted ones that are not quoted themselves, and do not fit there.
-        misfits = bitmaps.shift_down(inside)
+        misfits = bitmaps.shift_down(inside, out=quotes)
         misfits |= fitting
         misfits ^= fitting
         if not np.count_nonzero(misfits) and not (before is QuoteState.TEXT and octets[0] == _QUOTE):
             return cls(ends, inside, commas, _regular_state(octets, inside))
         inside, after = _exact(bytes(data[start:stop]), before)
+        newlines = bitmaps.equal(octets, _NEWLINE)
         return cls(newlines & ~inside, inside, commas, after)
 
 

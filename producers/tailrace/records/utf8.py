@@ -25,7 +25,7 @@ _SECOND = ((b"\xe0", 0xA0, 0xC0), (b"\xed", 0x80, 0xA0), (b"\xf0", 0x90, 0xC0), 
 characters."""
 
 
-def is_utf8(data: bytes, octets: Octets, start: int) -> bool:
+def is_utf8(data: bytes | bytearray, octets: Octets, start: int) -> bool:
     """Report whether ``octets``, which begin at ``start`` in ``data``, are UTF-8."""
     highest = int(octets.max(initial=0))
     if highest <= _ASCII:

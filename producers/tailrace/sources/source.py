@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,7 @@ from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names, parse_header
-from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end, state_after
+from tailrace_core.csv_text.records import START, QuoteState, first_record_end, state_after
 from tailrace_core.errors import InputError
 
 __all__ = ["OpenObject", "Readable", "Source"]
@@ -307,7 +308,7 @@ class _OpenFile:
         head = b""
         for block in blocks:
             head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
-            if last_record_end(head)[0]:
+            with suppress(ValueError):
                 return head, blocks, first_record_end(head)
             if len(head) > MAX_RECORD_BYTES:
                 break
