@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from tailrace_core.answers import error_pages
 from tailrace_core.answers.json_answers import JsonAnswer
-from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType, are_numbers, is_number
+from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType, are_decimals, are_numbers, is_number
 from tailrace_core.csv_text.framing import complete_records
 from tailrace_core.csv_text.records import split_fields, split_records
 from tailrace_core.errors import AlignmentError, RecordError
@@ -249,7 +249,7 @@ class AnswerReader:
             self._check_types(lines, text, before, plain=plain)
 
     def _check_types(self, lines: list[bytes], text: bytes, before: int, *, plain: bool) -> None:
-        if plain and b"_" not in text and are_numbers(lines if len(self._types) == 1 else b",".join(lines).split(b",")):
+        if plain and self._are_numbers(lines, text):
             self._types = [each or ColumnType.NUMBER for each in self._types]
             return
         for number, line in enumerate(lines):
@@ -260,6 +260,13 @@ class AnswerReader:
                     raise self._error(self._not_a_number(before + number, index, field))
                 self._types[index] = ColumnType.TEXT
         self._types = [each or ColumnType.NUMBER for each in self._types]
+
+    def _are_numbers(self, lines: list[bytes], text: bytes) -> bool:
+        """Tell whether all fields of lines without quotes are numbers."""
+        columns = len(self._types)
+        return are_decimals(text, len(lines), columns) or (
+            b"_" not in text and are_numbers(lines if columns == 1 else b",".join(lines).split(b","))
+        )
 
     def _must_be_number(self, index: int) -> bool:
         return self._known(index) is ColumnType.NUMBER

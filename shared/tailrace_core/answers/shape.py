@@ -50,6 +50,28 @@ def are_numbers(fields: Iterable[bytes]) -> bool:
     return True
 
 
+def are_decimals(text: bytes, lines: int, columns: int) -> bool:
+    """Tell whether ``text`` is ``lines`` of ``columns`` plain decimals each, such as ``-0.25``.
+
+    It takes a tenth of the time that reading each number takes, and leaves the rare rest to that:
+    exponents, whole numbers among several columns, decimals that begin with a point. No line may be
+    empty.
+    """
+    if b"-" in text:
+        # Signs stand at the beginning of a field only.
+        signs = text.count(b"\n-") + text.count(b",-") + text.startswith(b"-")
+        if signs != text.count(b"-") or b"-." in text:
+            return False
+    shapes = text.translate(None, b"0123456789-")
+    if columns == 1 and not shapes.strip(b"\n"):
+        return b"-\n" not in text and not text.endswith(b"-")
+    shape = b",".join([b"."] * columns) + b"\n"
+    if shapes not in {shape * lines, (shape * lines)[:-1]}:
+        return False
+    # Each field has one point, and a digit before it.
+    return not (text.startswith(b".") or b"\n." in text or (columns > 1 and b",." in text))
+
+
 def first_text(fields: Sequence[bytes]) -> int | None:
     """Return the index of the first field that is no number."""
     return next((index for index, field in enumerate(fields) if not is_number(field)), None)
