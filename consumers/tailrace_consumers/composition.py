@@ -15,7 +15,8 @@ from tailrace_consumers.adapters.engine_invoker import EngineInvoker
 from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
-from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue
+from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue, SqsRoundQueue
+from tailrace_consumers.adapters.transform_jobs import SageMakerTransformJobs
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.controls import Controls
@@ -28,6 +29,7 @@ from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.chunks.persons_acts import PersonsActs
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
+from tailrace_consumers.chunks.round_joining import RoundJoining
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.chunks.window_filling import WindowFiller
 from tailrace_consumers.metrics import NullMeter
@@ -41,6 +43,8 @@ from tailrace_consumers.ports import (
     ParkedQueue,
     Publisher,
     RetryQueue,
+    RoundQueue,
+    TransformJobs,
 )
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_consumers.runtime.telemetry import EmbeddedMeter
@@ -66,6 +70,9 @@ class Adapters:
     invoker: Invoker
     notifications: NotificationQueues | None = None
     """The queues to which the reconciler sends lost notifications; None in the other functions."""
+    rounds: RoundQueue | None = None
+    """The queue of RunTransforms; None in a stack that runs no transform jobs."""
+    transforms: TransformJobs | None = None
     meter: Meter = field(default_factory=NullMeter)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
@@ -89,6 +96,8 @@ def aws_adapters(
         parked=SqsParkedQueue(settings.parked_queue, execute),
         invoker=EngineInvoker(InvocationTargets(settings.bucket, settings.scoring_queue), execute, clock=clock),
         notifications=_notifications(settings, execute),
+        rounds=SqsRoundQueue(settings.transforms_queue, execute) if settings.transforms_queue else None,
+        transforms=SageMakerTransformJobs(execute),
         meter=meter or NullMeter(),
         clock=clock,
     )
@@ -145,6 +154,7 @@ class Composition:
         made = Composition(self.settings, adapters, completion_check=completion_check)
         made.lookup = lookup or self.lookup
         made.shapes = self.shapes
+        made.invoker = self.invoker
         return made
 
     @cached_property
@@ -156,6 +166,12 @@ class Composition:
     def shapes(self) -> AnswerShapes:
         """Holds a job's answers to one shape."""
         return AnswerShapes(self.ledger)
+
+    @cached_property
+    def invoker(self) -> Invoker:
+        """Invokes the model by the engine of each job."""
+        adapters = self.adapters
+        return RoundJoining(adapters.invoker, ledger=self.ledger, queue=adapters.rounds, bucket=self.settings.bucket)
 
     @cached_property
     def parts(self) -> Parts:
@@ -172,6 +188,7 @@ class Composition:
             window_filler=self.window_filler,
             store=self.store,
             publisher=adapters.publisher,
+            rounds=adapters.rounds,
             clock=adapters.clock,
         )
 
@@ -202,7 +219,7 @@ class Composition:
     @cached_property
     def attempts(self) -> Attempts:
         """Begins and invokes attempts."""
-        return Attempts(ledger=self.ledger, invoker=self.adapters.invoker, clock=self.adapters.clock)
+        return Attempts(ledger=self.ledger, invoker=self.invoker, clock=self.adapters.clock)
 
     @cached_property
     def attempt_invoker(self) -> AttemptInvoker:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from tailrace_core.errors import TailraceError
 from tailrace_core.invocations import InvocationResponse
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.messages.events import ChunkParked, JobFinished, PartReady, RetryDue
+from tailrace_core.messages.rounds import RoundDue
 from tailrace_core.messages.scoring import ScoreDue
 
 Clock = Callable[[], float]
@@ -148,3 +149,44 @@ class Invoker(Protocol):
             TransientError: the service did not respond.
             PermanentError: the endpoint does not exist, or refuses the request.
         """
+
+
+class RoundQueue(Protocol):
+    """The queue of RunTransforms."""
+
+    def send(self, message: RoundDue, delay_s: int) -> None:
+        """Make the message visible in ``delay_s`` seconds (0 to 900)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransformJob:
+    """A transform job as SageMaker describes it; times are seconds since the epoch."""
+
+    status: str
+    reason: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """True if the job will write no more outputs."""
+        return self.status in {"Completed", "Failed", "Stopped"}
+
+
+class TransformJobs(Protocol):
+    """SageMaker's transform jobs."""
+
+    def create(self, request: Mapping[str, Any]) -> None:
+        """Create a job with the parameters of CreateTransformJob, unless one of its name exists.
+
+        Raises:
+            ThrottledError: too fast, or as many jobs or instances run as the account may have.
+            TransientError: the service did not respond.
+            PermanentError: the model does not exist, or the service refuses the request.
+        """
+
+    def describe(self, name: str) -> TransformJob | None:
+        """Return a job; None if there is none of that name."""
+
+    def stop(self, name: str) -> None:
+        """Stop a job; one that has ended, or never was, stays as it is."""

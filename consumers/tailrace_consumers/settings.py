@@ -49,7 +49,8 @@ class Settings(_Environment):
     results_topic: str = Field(min_length=1)
     retries_queue: str = Field(min_length=1)
     parked_queue: str = Field(min_length=1)
-    endpoint_name: str = Field(min_length=1)
+    endpoint_name: str
+    """Empty in a stack without an endpoint."""
     succeeded_queue: str | None = None
     """The queue of the endpoint's successes, and next that of its failures.
 
@@ -58,3 +59,10 @@ class Settings(_Environment):
     failed_queue: str | None = None
     scoring_queue: str | None = None
     """The queue of requests to ScoreChunks, in stacks with a real-time or a serverless endpoint."""
+    transforms_queue: str | None = None
+    """The queue of RunTransforms, in stacks that run transform jobs; the next four are its own."""
+    model: str | None = None
+    transform_instance_type: str | None = None
+    transform_instance_count: int = 1
+    rest_engine: str | None = None
+    """The engine of the stack's endpoint, where few left-over chunks of a transform go."""

@@ -178,7 +178,8 @@ class SubmitOptions:
                 invocation_timeout_s=(
                     limits.default_model_s if self.invocation_timeout_s is None else self.invocation_timeout_s
                 ),
-                window=self.window,
+                # A round takes all chunks at once: SageMaker deals them out to the instances.
+                window=0 if engine is Engine.TRANSFORM else self.window,
                 na_tokens=tuple(dict.fromkeys(self.na)),
                 on_parked=self.on_parked,
                 output_type=self.output_type,

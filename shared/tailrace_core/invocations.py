@@ -18,6 +18,7 @@ from tailrace_core.engines import Engine
 from tailrace_core.errors import ConfigurationError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
+from tailrace_core.transforms import rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,20 @@ def _queue_request(
     return InvocationResponse(f"s3://{targets.bucket}/{keys.output_key(str(chunk.inference_id))}")
 
 
+def _join_first_round(
+    chunk: Chunk, _settings: JobSettings, targets: InvocationTargets, _now: float
+) -> Steps[InvocationResponse | None]:
+    """Join the first round, the only one while a job is submitted: a transform job takes it whole.
+
+    Consumers join later rounds by `tailrace_consumers.chunks.round_joining`.
+    """
+    yield from ()
+    return InvocationResponse(f"s3://{targets.bucket}/{rounds.output_key(chunk.job_id, 0, chunk.range)}")
+
+
 _STEPS: dict[Engine, Callable[[Chunk, JobSettings, InvocationTargets, float], Steps[InvocationResponse | None]]] = {
     Engine.ASYNC: _invoke_async,
     Engine.REALTIME: _queue_request,
     Engine.SERVERLESS: _queue_request,
+    Engine.TRANSFORM: _join_first_round,
 }

@@ -22,6 +22,7 @@ from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
+from tailrace_consumers.run_transforms import handler as run_transforms
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck, DeferredCompletion
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
@@ -43,11 +44,15 @@ SETTINGS = Settings(
     endpoint_name=names.ENDPOINT,
     succeeded_queue=names.SUCCEEDED,
     failed_queue=names.FAILED,
+    transforms_queue=names.TRANSFORMS,
+    model="demand",
+    transform_instance_type="ml.m5.large",
 )
 CONSUMERS: dict[str, tuple[str, Any]] = {
     "collect_results": (names.SUCCEEDED, collect_results),
     "handle_failures": (names.FAILED, handle_failures),
     "dispatch_retries": (names.RETRIES, dispatch_retries),
+    "run_transforms": (names.TRANSFORMS, run_transforms),
 }
 """Each function's queue and its handler's module."""
 CHECKS_PER_BATCH = frozenset({"collect_results"})

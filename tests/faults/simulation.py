@@ -30,6 +30,7 @@ from tests.faults.interleaving import take_turns
 from tests.faults.invariants import Invariants
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
+from tests.faults.transforms import TransformService
 
 PRODUCER = "producer"
 REST_TIMEOUT_S = 40 * 86_400.0
@@ -90,6 +91,8 @@ class Simulation:
         self.cloud = Cloud()
         self.endpoint = Endpoint(self.cloud, self.answering)
         self.cloud.add_service("sagemaker-runtime", self.endpoint)
+        self.transforms = TransformService(self.cloud, self.answering)
+        self.cloud.add_service("sagemaker", self.transforms)
         self.functions = Functions(
             self.cloud, self.schedule, self.mutate, piece_bytes=self.piece_bytes, ticked_at=self.cloud.clock()
         )
@@ -207,7 +210,7 @@ class Simulation:
         """Run the endpoint and the functions until time must pass; False if they did nothing."""
         moved = False
         for _ in range(MAX_STEPS):
-            busy = bool(self.endpoint.backlog)
+            busy = bool(self.endpoint.backlog) or self.transforms.process()
             while self.endpoint.backlog:
                 self._answer_next()
             for role in CONSUMERS:
@@ -229,6 +232,8 @@ class Simulation:
         """Advance the clock until something is due: a message, or the reconciler's tick."""
         due = [self.functions.ticked_at + RECONCILE_EVERY_S]
         due += [at for queue, _ in CONSUMERS.values() if (at := self.cloud.queue(queue).next_visible_at()) is not None]
+        ends_at = self.transforms.next_end_at()
+        due += [] if ends_at is None else [ends_at]
         self.cloud.clock.advance(min(due) - self.cloud.clock())
         self._follow_outage()
         if self.hurries:

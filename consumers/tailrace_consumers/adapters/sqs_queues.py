@@ -7,6 +7,7 @@ from typing import Any
 
 from tailrace_core.aws.calls import Call
 from tailrace_core.messages.events import ChunkParked, RetryDue
+from tailrace_core.messages.rounds import RoundDue
 
 MAX_DELAY_S = 900
 """The longest delay that SQS supports."""
@@ -21,12 +22,24 @@ class SqsRetryQueue:
 
     def send(self, message: RetryDue, delay_s: int) -> None:
         """Make the message visible in ``delay_s`` seconds."""
-        params = {
-            "QueueUrl": self._url,
-            "MessageBody": message.to_json(),
-            "DelaySeconds": max(0, min(MAX_DELAY_S, delay_s)),
-        }
-        self._execute(Call("sqs", "send_message", params))
+        self._execute(_delayed(self._url, message.to_json(), delay_s))
+
+
+class SqsRoundQueue:
+    """Implements `tailrace_consumers.ports.RoundQueue`."""
+
+    def __init__(self, url: str, execute: Callable[[Call], Mapping[str, Any]]) -> None:
+        self._url = url
+        self._execute = execute
+
+    def send(self, message: RoundDue, delay_s: int) -> None:
+        """Make the message visible in ``delay_s`` seconds."""
+        self._execute(_delayed(self._url, message.to_json(), delay_s))
+
+
+def _delayed(url: str, body: str, delay_s: int) -> Call:
+    params = {"QueueUrl": url, "MessageBody": body, "DelaySeconds": max(0, min(MAX_DELAY_S, delay_s))}
+    return Call("sqs", "send_message", params)
 
 
 class SqsNotificationQueues:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.chunks.window_filling import WindowFiller
-from tailrace_consumers.ports import Clock
+from tailrace_consumers.ports import Clock, RoundQueue
+from tailrace_core.engines import Engine
 from tailrace_core.jobs.limits import all_refused_reason, excess_rejects_reason
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.ledger.closing import cancel_open_chunks, close_job
 from tailrace_core.ledger.finishing import EventPublisher, ManifestStore, complete_finishing, finish_if_complete
 from tailrace_core.ledger.port import Ledger
+from tailrace_core.messages.rounds import RoundDue
 
 MAX_CANCELLED_AT_ONCE = 300
 """Chunks that the message that fails a job cancels itself; the reconciler cancels the rest."""
@@ -30,13 +32,16 @@ class JobCompletion:
         store: ManifestStore,
         publisher: EventPublisher,
         clock: Clock,
+        rounds: RoundQueue | None = None,
     ) -> None:
+        """``rounds`` is RunTransforms' queue, in a stack that runs transform jobs."""
         self._ledger = ledger
         self._lookup = lookup
         self._window_filler = window_filler
         self._store = store
         self._publisher = publisher
         self._clock = clock
+        self._rounds = rounds
 
     def check(self, job_id: str) -> None:
         """End the job if it is due; otherwise invoke the waiting chunks that fit its window."""
@@ -90,9 +95,16 @@ class JobCompletion:
 
         Returns whether all open chunks were cancelled.
         """
+        self._stop_rounds(job_id)
         done = cancel_open_chunks(job_id, ledger=self._ledger, now=self._clock(), limit=limit)
         self._finish(job_id)
         return done
+
+    def _stop_rounds(self, job_id: str) -> None:
+        """Have the transform job of a closing job stopped, before the last chunk is cancelled."""
+        settings = None if self._rounds is None else self._lookup.settings(job_id)
+        if self._rounds is not None and settings is not None and settings.engine is Engine.TRANSFORM:
+            self._rounds.send(RoundDue(job_id=job_id), 0)
 
     def finish(self, job: Job) -> None:
         """Finish a complete job, or resume after a finisher died."""

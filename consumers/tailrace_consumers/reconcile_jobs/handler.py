@@ -43,6 +43,7 @@ def assemble(composition: Composition, *, concurrency: int = 1) -> ReconcileJobs
         completion=composition.completion,
         scheduler=composition.scheduler,
         notifications=adapters.notifications,
+        rounds=adapters.rounds,
         meter=adapters.meter,
         concurrency=concurrency,
     )

@@ -19,9 +19,10 @@ from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
-from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore
+from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RoundQueue
 from tailrace_consumers.reconcile_jobs.visits import Finding, ReadJob, Visit, take_turns
 from tailrace_consumers.runtime.batches import handle_concurrently
+from tailrace_core.engines import Engine
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.history import HistoryEvent
@@ -30,8 +31,10 @@ from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue
 from tailrace_core.messages.notifications import RESULT
+from tailrace_core.messages.rounds import RoundDue
 from tailrace_core.objects import keys
 from tailrace_core.objects.locations import parse_trusted
+from tailrace_core.transforms.rounds import round_of
 
 MIN_RECHECK_S = 300.0
 MAX_RECHECK_S = 3_600.0
@@ -73,6 +76,8 @@ class ReconcileJobs:
     scheduler: RetryScheduler
     notifications: NotificationQueues
     meter: Meter
+    rounds: RoundQueue | None = None
+    """The queue of RunTransforms, in a stack that runs transform jobs."""
     concurrency: int = 1
 
     def run(self, seconds: float) -> tuple[Counter[Finding], list[str]]:
@@ -148,9 +153,9 @@ class ReconcileJobs:
         if job.state.accepts_results and self.attempts.now() >= job.deadline_at:
             self.completion.close_job(job.job_id, JobState.EXPIRED, "the deadline passed", limit=MAX_CANCELLED_PER_RUN)
             return Finding.EXPIRED
-        return self._reconcile_job(job) if due.range is None else self._reconcile_chunk(job, settings, due)
+        return self._reconcile_job(job, settings) if due.range is None else self._reconcile_chunk(job, settings, due)
 
-    def _reconcile_job(self, job: Job) -> Finding:
+    def _reconcile_job(self, job: Job, settings: JobSettings) -> Finding:
         now = self.attempts.now()
         if job.state is JobState.CLOSING:
             outcome = job.outcome or JobState.FAILED
@@ -163,7 +168,11 @@ class ReconcileJobs:
             return Finding.FINISHED
         # All chunks may have settled just before the producer recorded a waiting one and died.
         self.completion.fill_window(job)
-        recheck_s = WAITING_RECHECK_S if job.chunks_waiting else MAX_RECHECK_S
+        in_rounds = settings.engine is Engine.TRANSFORM
+        if in_rounds and self.rounds is not None:
+            # The event of a transform job's end, or what followed from it, may have been lost.
+            self.rounds.send(RoundDue(job_id=job.job_id, again=True), 0)
+        recheck_s = WAITING_RECHECK_S if job.chunks_waiting or in_rounds else MAX_RECHECK_S
         self.ledger.postpone_job(job.job_id, min(job.deadline_at, now + recheck_s))
         return Finding.WAITING
 
@@ -176,6 +185,10 @@ class ReconcileJobs:
             return Finding.CANCELLED
         if not chunk.invoked:
             return self._invoke_next(chunk, settings)
+        if chunk.retry is None and round_of(chunk.output_location) is not None:
+            # Its round is looked at with its job.
+            self.ledger.postpone(dataclasses.replace(chunk, due_at=job.deadline_at))
+            return Finding.WAITING
         return self._find_answer(chunk) or self._wait(chunk, settings)
 
     def _invoke_next(self, chunk: Chunk, settings: JobSettings) -> Finding:

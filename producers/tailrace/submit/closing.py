@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tailrace.aws.stacks import Stack
 from tailrace.submit.finishing import ManifestPublisher
+from tailrace.submit.round_requests import OUTPUT, ask_for_look
 from tailrace_core.aws.calls import Steps
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import JobState
@@ -24,6 +25,8 @@ def end_job(
     """
     ledger = DynamoSteps(stack.table)
     closed = yield from close_job_steps(job_id, outcome, reason, ledger=ledger, now=now, who=who)
+    if OUTPUT in stack.outputs:
+        yield from ask_for_look(job_id, (yield from ledger.settings(job_id)), stack)
     if (yield from cancel_open_chunks_steps(job_id, ledger=ledger, now=now, limit=_NO_LIMIT)):
         yield from finish_if_complete_steps(job_id, ledger=ledger, effects=ManifestPublisher(stack), now=now)
     return closed

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tailrace.aws.callers import caller_arn
 from tailrace.submit.closing import abandon_job
 from tailrace.submit.finishing import ManifestPublisher
+from tailrace.submit.round_requests import ask_for_look
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, Steps, run
@@ -94,6 +95,8 @@ class SubmitSteps:
         job_id = session.job.job_id
         if rows_total is not None and session.takes_chunks:
             yield from self._ledger.seal(job_id, rows_total)
+        if rows_total is not None:
+            yield from ask_for_look(job_id, session.settings, self._stack)
         yield from finish_if_complete_steps(
             job_id, ledger=self._ledger, effects=ManifestPublisher(self._stack), now=self._now()
         )

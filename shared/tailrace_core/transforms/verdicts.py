@@ -27,7 +27,6 @@ class RoundEnd:
         status: ``Completed``, ``Failed`` or ``Stopped``.
         reason: The job's FailureReason.
         written: Inputs of the round whose outputs exist, the witness included.
-        absent: Inputs of the round without an output.
         has_witness: True if the round held an input that the model had answered in an earlier one.
     """
 
@@ -35,7 +34,6 @@ class RoundEnd:
     status: str
     reason: str | None = None
     written: int = 0
-    absent: int = 1
     has_witness: bool = False
 
 
@@ -53,8 +51,8 @@ def absent_reason(end: RoundEnd, *, rows: int, tries: int) -> str:
         return f"{said} (batch transform job {end.name})"
     if _is_refused(end, rows, tries):
         return (
-            f"The batch transform job {end.name} refused this input: it wrote the outputs of {end.written} others, "
-            f"none for it, and failed. {said}"
+            f"The batch transform job {end.name} refused this input: it failed, with no output for it and "
+            f"{end.written} for others. {said}"
         )
     return (
         f"The batch transform job {end.name} wrote nothing for this input, and failed ({end.written} outputs of the "
@@ -71,10 +69,11 @@ def _is_refused(end: RoundEnd, rows: int, tries: int) -> bool:
         # a second refusal counts, as one does where the container's status is known.
         return of_client and again and not end.has_witness
     if of_client:
-        return True
+        # The job's one reason may be another input's: no row is rejected at its first failure.
+        return rows > 1 or again
     # A container that failed or died may have taken other inputs with it: these are tried again as
     # they are, and a single row until its attempts run out.
-    return rows > 1 and (again or end.absent <= end.written)
+    return rows > 1 and again
 
 
 def not_listed_reason(name: str) -> str:

@@ -16,7 +16,8 @@ TABLE = "ledger"
 ENDPOINT = "demand"
 RESULTS_TOPIC = "results-topic"
 SUCCEEDED, FAILED, RETRIES, PARKED, RESULTS = "succeeded", "failed", "retries", "parked", "results"
-_VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0}
+TRANSFORMS = "transforms"
+_VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0, TRANSFORMS: 1_800.0}
 """Visibility timeouts of template.yaml, in seconds."""
 _MAX_RECEIVES = {PARKED: 1000}
 CALLER = "arn:aws:iam::123456789012:user/caller"
@@ -136,6 +137,8 @@ class _CloudFormation:
             "RetriesQueue": RETRIES,
             "FailedQueue": FAILED,
             "SucceededQueue": SUCCEEDED,
+            "BatchTransform": "true",
+            "TransformsQueueUrl": TRANSFORMS,
             **{f"{name.capitalize()}DeadLetterQueue": f"{name}-dead" for name in _VISIBILITY_S},
         }
         listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]

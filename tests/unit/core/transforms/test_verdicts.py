@@ -21,18 +21,18 @@ def verdict(
     *,
     status: str = "Failed",
     written: int = 0,
-    absent: int = 1,
     witness: bool = False,
     rows: int = 5,
     tries: int = 1,
 ) -> FailureClass:
-    end = RoundEnd(name=NAME, status=status, reason=reason, written=written, absent=absent, has_witness=witness)
+    end = RoundEnd(name=NAME, status=status, reason=reason, written=written, has_witness=witness)
     return classify(absent_reason(end, rows=rows, tries=tries))
 
 
-@pytest.mark.parametrize("rows", [1, 5])
-def test_an_input_refused_beside_answered_ones_is_at_fault(rows: int) -> None:
-    assert verdict(CLIENT, written=9, rows=rows) is C.DATA
+def test_an_input_refused_beside_answered_ones_is_split_at_once_and_a_row_tried_twice() -> None:
+    assert verdict(CLIENT, written=9) is C.DATA
+    assert verdict(CLIENT, written=9, rows=1) is C.TRANSIENT
+    assert verdict(CLIENT, written=9, rows=1, tries=2) is C.DATA
 
 
 def test_where_nothing_was_answered_the_inputs_are_tried_again_as_they_are() -> None:
@@ -47,9 +47,8 @@ def test_a_second_refusal_counts_where_the_model_never_had_an_input_to_answer() 
 
 
 def test_a_container_that_dies_costs_its_neighbours_no_row() -> None:
-    assert verdict(ALGORITHM, written=1, absent=9) is C.TRANSIENT
-    assert verdict(ALGORITHM, written=9, absent=9) is C.DATA
-    assert verdict(ALGORITHM, written=1, absent=9, tries=2) is C.DATA
+    assert verdict(ALGORITHM, written=9) is C.TRANSIENT
+    assert verdict(ALGORITHM, written=9, tries=2) is C.DATA
     for tries in (1, 2, 3):
         assert verdict(ALGORITHM, written=9, rows=1, tries=tries) is C.TRANSIENT
 
@@ -84,15 +83,15 @@ def test_what_joined_too_late_is_not_counted_and_what_cannot_start_is_parked() -
     st.sampled_from([None, CLIENT, ALGORITHM, "Unable to get response from algorithm"]),
     st.sampled_from(["Failed", "Completed", "Stopped"]),
     st.integers(0, 3),
-    st.integers(1, 5),
     st.integers(1, 4),
     st.integers(1, 9),
 )
 def test_no_row_is_at_fault_without_evidence_of_the_round_or_a_second_refusal(
-    reason: str | None, status: str, written: int, absent: int, tries: int, rows: int
+    reason: str | None, status: str, written: int, tries: int, rows: int
 ) -> None:
-    found = verdict(reason, status=status, written=written, absent=absent, tries=tries, rows=rows)
+    found = verdict(reason, status=status, written=written, tries=tries, rows=rows)
     assert found in {C.DATA, C.TRANSIENT}
     if found is C.DATA:
         assert status == "Failed"
         assert written or tries > 1
+        assert rows > 1 or tries > 1
