@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tailrace.records.columns import ColumnPlan
 
 E = TypeVar("E", bound=StrEnum)
+
+RecipeLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+"""A recipe's file, or its keys; see `tailrace.models.prepare.recipe_files.load_recipe`."""
 
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S
@@ -96,6 +100,8 @@ class SubmitOptions:
     """An endpoint other than the stack's; it has to notify the stack's topics."""
     via: Engine | None = None
     """The way to infer. None: the stack's own."""
+    recipe: RecipeLike | None = field(default=None, hash=False)
+    """Prepares the rows while they are read, as `tailrace prepare` prepared those for training."""
 
     def __post_init__(self) -> None:
         self._set("header", _member(HeaderPolicy, self.header, "header"))

@@ -22,6 +22,7 @@ from tailrace.client.async_job import AsyncJob
 from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
+from tailrace.client.sync_jobs import fitting_options
 from tailrace.download.input_guard import refuse_input
 from tailrace.operations.results.methods import ReadsEventsAsync
 from tailrace.options import SubmitOptions
@@ -92,10 +93,13 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         async with AsyncExitStack() as opened:
             report = opened.enter_context(showing(on_progress or progress))
             files = await opened.enter_async_context(FileThread())
-            source = await opened.enter_async_context(files.open(self._source(sources, options.header, stdin)))
+            source = await opened.enter_async_context(
+                files.open(self._source(sources, options.header, stdin, options.recipe))
+            )
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
             engine = stack.engine(options.via)
+            options = fitting_options(source, options)
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
             if output is not None:
                 opener = self._connection.opener_for_threads()
@@ -123,7 +127,10 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         """See `Tailrace.estimate`."""
         self._require_entered()
         options = merged_options(options, keywords)
-        async with FileThread() as files, files.open(self._source(sources, options.header, stdin)) as source:
+        async with (
+            FileThread() as files,
+            files.open(self._source(sources, options.header, stdin, options.recipe)) as source,
+        ):
             return await files.run(estimate_source, source, options)
 
     async def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Awaitable[Any]]]:

@@ -28,12 +28,13 @@ from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.operations.report_data import ReportData
+from tailrace.options import RecipeLike
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.sources.origins import is_address
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import RecordSource
 from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject, read_rejects
@@ -285,11 +286,11 @@ class AsyncSubmittedJobs:
         await self._sleep(delay_s)
 
     def _source(
-        self, sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None
-    ) -> Callable[[], AbstractContextManager[Source]]:
+        self, sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, recipe: RecipeLike | None = None
+    ) -> Callable[[], AbstractContextManager[RecordSource]]:
         """Return a function that opens the input in another thread than the loop's."""
         open_object = self._connection.opener_for_threads()
-        return lambda: open_source(sources, header, stdin, open_object)
+        return lambda: open_source(sources, header, stdin, open_object, recipe)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run_async(steps, self._execute)

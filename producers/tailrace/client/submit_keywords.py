@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, replace
 from enum import Enum
@@ -71,6 +72,10 @@ class SubmitKeywords(TypedDict, total=False):
             Default: None, the stack's.
         via: The way to infer, of those that the stack was deployed for: ``async``, ``realtime``,
             ``serverless`` or ``transform``. Default: None, the stack's own.
+        recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
+            without medians and modes, or its keys as a mapping: rows are prepared while they are
+            read, and the model gets the columns that it was trained with. Columns go by the names
+            that the recipe gives them. Needs ``tailrace[prepare]``. Default: None.
     """
 
     header: HeaderPolicy | Literal["strip", "repeat", "none"]
@@ -101,6 +106,7 @@ class SubmitKeywords(TypedDict, total=False):
     accept: str
     endpoint_name: str | None
     via: Engine | Literal["async", "realtime", "serverless", "transform"] | None
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 
 def merged_options(options: SubmitOptions | None, keywords: SubmitKeywords) -> SubmitOptions:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
-from tailrace.client.sync_jobs import SubmittedJobs, open_source
+from tailrace.client.sync_jobs import SubmittedJobs, fitting_options, open_source
 from tailrace.operations.results.methods import ReadsEvents
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tailrace.options import SubmitOptions
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
-    from tailrace.sources.source import Source
+    from tailrace.sources.record_source import RecordSource
     from tailrace.submit.estimates import Estimate
     from tailrace.submit.submitter import Sender
     from tailrace_core.aws.calls import Call
@@ -146,6 +146,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             from tailrace.submit.submitter import SubmitSteps, Submitter
             from tailrace.submit.threaded_sender import ThreadedSender
 
+            options = fitting_options(source, options)
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
@@ -203,14 +204,16 @@ class Tailrace(SubmittedJobs, ReadsEvents):
     def _dynamodb(self) -> Any:
         return self._connection.boto3_client("dynamodb")
 
-    def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> Source:
-        return open_source(sources, options.header, stdin, self._connection.open_object)
+    def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> RecordSource:
+        return open_source(sources, options.header, stdin, self._connection.open_object, options.recipe)
 
 
-def estimate_source(source: Source, options: SubmitOptions) -> Estimate:
+def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
     from tailrace.submit.estimates import estimate
     from tailrace.submit.planning import planner_for
 
+    options = fitting_options(source, options)
     planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-    return estimate(planner.plan(source.blocks(), source.describe_position), planner.settings)
+    plan = planner.plan(source.blocks(), source.describe_position, source.known_rejects)
+    return estimate(plan, planner.settings)

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.report_data import ReportData
+    from tailrace.options import RecipeLike, SubmitOptions
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
     from tailrace.sources.origins import OpenObject
-    from tailrace.sources.source import Source
+    from tailrace.sources.record_source import RecordSource
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.jobs.description import DescribedJob
@@ -360,8 +361,17 @@ class SubmittedJobs:
         return self._connection.read_body(call)
 
 
-def open_source(sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject) -> Source:
-    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input."""
+def open_source(
+    sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject, recipe: RecipeLike | None = None
+) -> RecordSource:
+    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input.
+
+    With a recipe, its rows are prepared while they are read.
+    """
+    if recipe is not None:
+        from tailrace.models.prepare.scoring import PreparedSource
+
+        return PreparedSource.open(sources, recipe, header=header, stdin=stdin, s3=s3)
     from tailrace.sources.names import source_names
     from tailrace.sources.source import Source
 
@@ -373,7 +383,16 @@ def open_source(sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s
     )
 
 
-def source_records(source: Source, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:
+def fitting_options(source: RecordSource, options: SubmitOptions) -> SubmitOptions:
+    """Return the options that fit an opened source: a recipe says what the model gets."""
+    if options.recipe is None:
+        return options
+    from tailrace.models.prepare.scoring import PreparedSource
+
+    return source.options(options) if isinstance(source, PreparedSource) else options
+
+
+def source_records(source: RecordSource, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:
     """Return the reader of original records of an opened source.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.records.columns import ColumnPlan
@@ -13,6 +13,14 @@ from tailrace.records.structure import Structure
 from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import UnclosedQuoteError
+
+KnownRejects = Callable[[int, int], dict[int, str]]
+"""Returns why rows cannot be scored, of so many rows from the first; asked once for each row."""
+
+
+def nothing_known(first_row: int, rows: int) -> dict[int, str]:  # noqa: ARG001 - see `KnownRejects`
+    """Return nothing."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Screener:
     max_bytes: int
     na_tokens: tuple[str, ...] = ()
     describe: DescribePosition = byte_position
+    known: KnownRejects = nothing_known
+    """Reasons found before, as while rows were prepared; they take precedence."""
 
     def screen(self, cut: Cut) -> ScreenedCut:
         """Check the rows of a cut and select their columns."""
@@ -48,6 +58,8 @@ class Screener:
             reasons = {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
         else:
             reasons = {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
+        if known := self.known(cut.first_row, cut.rows):
+            reasons = dict(sorted({**reasons, **known}.items()))
         return self._without(reasons, cut)
 
     def _without(self, reasons: dict[int, str], cut: Cut) -> ScreenedCut:

@@ -127,6 +127,10 @@ class Source:
         of = f" of {name}" if len(self._origins) > 1 else ""
         return f"at byte {offset - begins + data_start}{of}"
 
+    def known_rejects(self, first_row: int, rows: int) -> dict[int, str]:  # noqa: ARG002 - the protocol's
+        """Return nothing: the rows are as they were read, and not judged yet."""
+        return {}
+
     def close(self) -> None:
         """Close the open file."""
         self._current.close()

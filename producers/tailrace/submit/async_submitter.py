@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
 from tailrace.sources.file_thread import FileThread
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import RecordSource
 from tailrace.submit.planning import Planner
 from tailrace.submit.steps import JobClosedError
 from tailrace.submit.submitter import Submission, SubmitSteps, submission
@@ -30,7 +30,7 @@ class AsyncSubmitter:
 
     async def submit(
         self,
-        source: Source,
+        source: RecordSource,
         planner: Planner,
         options: SubmitOptions,
         on_progress: OnProgress,

@@ -14,7 +14,13 @@ from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.records.columns import ColumnPlan
 from tailrace.records.cutting import Cut, DescribePosition, Limits, byte_position, cut
 from tailrace.records.preflight import Preflight
-from tailrace.records.screening import ScreenedCut, Screener, refuse_swallowed_lines
+from tailrace.records.screening import (
+    KnownRejects,
+    ScreenedCut,
+    Screener,
+    nothing_known,
+    refuse_swallowed_lines,
+)
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
@@ -93,17 +99,25 @@ class Planner:
                 limit_bytes=self.settings.chunk_bytes,
             )
 
-    def plan(self, blocks: Iterable[bytes], describe: DescribePosition = byte_position) -> Iterator[ChunkPlan | Seal]:
+    def plan(
+        self,
+        blocks: Iterable[bytes],
+        describe: DescribePosition = byte_position,
+        known_rejects: KnownRejects = nothing_known,
+    ) -> Iterator[ChunkPlan | Seal]:
         """Yield the chunks in order, then the seal.
 
-        ``describe`` says in messages where an offset is.
+        ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
+        while they were read.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
                 lines; with ``OnBadRow.STOP``, the first bad row.
         """
         rows_total = 0
-        screener = Screener(self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe)
+        screener = Screener(
+            self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects
+        )
         for each in planned_cuts(blocks, self.settings, describe):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tailrace.aws.stacks import Stack
     from tailrace.options import SubmitOptions
     from tailrace.progress import OnProgress
-    from tailrace.sources.source import Source
+    from tailrace.sources.record_source import RecordSource
     from tailrace.submit.planning import Planner
 
 
@@ -125,7 +125,9 @@ class Submitter:
         self._execute = execute
         self._sender = sender
 
-    def submit(self, source: Source, planner: Planner, options: SubmitOptions, on_progress: OnProgress) -> Submission:
+    def submit(
+        self, source: RecordSource, planner: Planner, options: SubmitOptions, on_progress: OnProgress
+    ) -> Submission:
         """Submit an opened source.
 
         A job that fails midway is closed, or stays open if its key allows to continue.
@@ -148,7 +150,7 @@ class Submitter:
         return run(steps, self._execute)
 
 
-def submission(job: Job, session: JobSession, tasks: WorkList, source: Source) -> Submission:
+def submission(job: Job, session: JobSession, tasks: WorkList, source: RecordSource) -> Submission:
     """Return the result of a submit that has ended with ``job``."""
     done = tasks.progress
     return Submission(job, session.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read)

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Self
 
 from tailrace.progress import OnProgress, Progress
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import RecordSource
 from tailrace.submit.planning import ChunkPlan, Planner, Seal
 from tailrace.submit.steps import ChunkTask, JobSession, NextStep, next_step
 
@@ -40,10 +40,10 @@ class WorkList:
         self.progress = Progress(job_id=session.job.job_id, bytes_total=bytes_total)
 
     @classmethod
-    def of(cls, source: Source, planner: Planner, session: JobSession, on_progress: OnProgress) -> Self:
+    def of(cls, source: RecordSource, planner: Planner, session: JobSession, on_progress: OnProgress) -> Self:
         """Return the chunks of an opened source, to be sent to the job of ``session``."""
         return cls(
-            planner.plan(source.blocks(), source.describe_position),
+            planner.plan(source.blocks(), source.describe_position, source.known_rejects),
             session,
             bytes_read=lambda: source.bytes_read,
             bytes_total=source.size_hint_bytes,

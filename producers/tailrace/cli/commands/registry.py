@@ -34,6 +34,11 @@ COMMANDS = {
         "submit",
         "Cut a CSV into chunks, upload them and invoke the model on each; print the job's id.",
     ),
+    "prepare": Listed(
+        "models.prepare",
+        "prepare",
+        "Prepare raw data by a recipe: numbers, missing values, columns; for training and for scoring.",
+    ),
     "status": Listed("jobs", "status", "Show the state and the counters of a job; exit with 0 whatever its state."),
     "wait": Listed("jobs", "wait", "Wait until a job has ended; the exit code says how."),
     "watch": Listed("watch", "watch", "Show a job live until it has ended; the exit code says how, as with wait."),

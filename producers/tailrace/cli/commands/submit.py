@@ -36,6 +36,7 @@ def submit(
     name: submit_options.Name = None,
     tag: submit_options.Tag = None,
     header: submit_options.Header = HeaderPolicy.STRIP,
+    recipe: submit_options.Recipe = None,
     keep: submit_options.Keep = None,
     join: submit_options.Join = False,
     drop: submit_options.Drop = None,
@@ -102,6 +103,7 @@ def submit(
         echo=echo,
         content_type=content_type,
         accept=accept,
+        recipe=recipe,
         via=via,
     )
     timeout_s = None if timeout is None else duration_s(timeout)

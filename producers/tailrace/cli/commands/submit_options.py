@@ -60,6 +60,15 @@ Header = Annotated[
         rich_help_panel=_COLUMNS,
     ),
 ]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Prepare the rows as those for training: the fitted.json that `tailrace prepare` wrote, or a recipe "
+        "without medians and modes. The model gets the columns that it was trained with.",
+        rich_help_panel=_COLUMNS,
+    ),
+]
 Keep = Annotated[
     str | None,
     typer.Option(

@@ -38,6 +38,10 @@ class HostileEndpoint(Endpoint):
         return replace(said, reason=reason, body=said.body + HOSTILE.encode())
 
 
+OFFLINE = frozenset({"prepare"})
+"""Commands that make no AWS call."""
+
+
 @dataclass(frozen=True)
 class HostileOutputs:
     """CloudFormation, which reports an output of a hostile name and value beside the stack's own."""
@@ -129,7 +133,8 @@ class HostileStack:
             stderr=err,
             open_browser=_interrupt,
         )
-        code = run([*arguments, "--stack", "stack"], environment)
+        stack = () if arguments[0] in OFFLINE else ("--stack", "stack")
+        code = run([*arguments, *stack], environment)
         return Shown(code, out.getvalue(), err.getvalue())
 
     def _connect(self, _: Target) -> Tailrace:

@@ -1,0 +1,125 @@
+"""The steps of single columns as polars expressions over the raw fields of records."""
+
+from __future__ import annotations
+
+import csv
+
+from tailrace.models.prepare.polars_extra import pl
+from tailrace.models.prepare.raw_tables import RawTable
+from tailrace.models.prepare.recipe import ColumnSteps, OnError
+
+_REGULAR_QUOTED = r'^"(?:[^"]|"")*"$'
+_NEEDS_QUOTES = r'[,"\r\n]'
+
+
+class CellSteps:
+    """The steps of the column at one place.
+
+    ``decimal`` is the input's decimal separator. ``is_last`` means the last column of the input;
+    ``is_alone`` that no other column is written: an empty cell is written as ``""`` then, for CSV
+    readers skip a blank line.
+    """
+
+    def __init__(
+        self, place: int, name: str, steps: ColumnSteps, *, decimal: str, is_last: bool, is_alone: bool
+    ) -> None:
+        self.place = place
+        self.name = name
+        self.steps = steps
+        self._decimal = decimal
+        self._is_last = is_last
+        self._is_alone = is_alone
+        self._raw = str(place)
+        self.content = f"content {place}"
+        """The field without its quotes."""
+        self.text = f"text {place}"
+        """The value after ``strip``."""
+        self.number = f"number {place}"
+        self.missing = f"missing {place}"
+        self.wrong = f"wrong {place}"
+        """True for a value that is not the number that it should be."""
+
+    def contents(self, table: RawTable) -> pl.Series:
+        """Return the contents of the raw fields."""
+        fields = table.frame.get_column(self._raw).fill_null("")
+        if table.line_mark and self._is_last:
+            fields = fields.str.strip_suffix(table.line_mark)
+        return (_unquoted(fields) if table.has_quotes else fields).alias(self.content)
+
+    def texts(self) -> pl.Expr:
+        """Return the values."""
+        content = pl.col(self.content)
+        return (content.str.strip_chars() if self.steps.strip else content).alias(self.text)
+
+    def findings(self) -> list[pl.Expr]:
+        """Return the numbers, and which values are missing or wrong."""
+        text = pl.col(self.text)
+        missing = text == ""
+        if self.steps.na:
+            missing |= text.is_in(list(self.steps.na))
+        if not self.steps.number:
+            return [missing.alias(self.missing)]
+        number = self._with_point().cast(pl.Float64, strict=False)
+        if self._decimal != ".":
+            # A point separates no decimals then: 1.500 may be meant as 1500.
+            number = pl.when(~text.str.contains(".", literal=True)).then(number)
+        right = number.is_finite().fill_null(value=False) if self.steps.finite else number.is_not_null()
+        return [missing.alias(self.missing), (~missing & ~right).alias(self.wrong), number.alias(self.number)]
+
+    def changed(self) -> pl.Expr:
+        """Return which present, right values are written otherwise than they were read."""
+        changed = ~pl.col(self.missing) & (self._with_point() != pl.col(self.content))
+        return changed & ~pl.col(self.wrong) if self.steps.number else changed
+
+    def nulls(self) -> pl.Expr:
+        """Return which values are missing, or wrong and count as missing."""
+        if self.steps.number and self.steps.on_error is OnError.NULL:
+            return pl.col(self.missing) | pl.col(self.wrong)
+        return pl.col(self.missing)
+
+    def written(self, table: RawTable) -> pl.Expr:
+        """Return the fields to write: raw ones where nothing changes.
+
+        A wrong value that does not count as missing stays as it is; its row is rejected.
+        """
+        raw = pl.col(self._raw).fill_null("")
+        if table.line_mark and self._is_last:
+            raw = raw.str.strip_suffix(table.line_mark)
+        text = self._with_point()
+        if table.has_quotes:
+            doubled = '"' + text.str.replace_all('"', '""', literal=True) + '"'
+            text = pl.when(text.str.contains(_NEEDS_QUOTES)).then(doubled).otherwise(text)
+        nulls = self.nulls()
+        if self.steps.fill is None:
+            # An empty field may be written in two ways, and stays as it is.
+            nulls &= pl.col(self.content) != ""
+        written = pl.when(nulls).then(pl.lit(_quoted(self.steps.fill or ""))).when(self.changed()).then(text)
+        field = written.otherwise(raw)
+        return (pl.when(field == "").then(pl.lit('""')).otherwise(field) if self._is_alone else field).alias(self._raw)
+
+    def _with_point(self) -> pl.Expr:
+        text = pl.col(self.text)
+        is_plain = not self.steps.number or self._decimal == "."
+        return text if is_plain else text.str.replace(self._decimal, ".", literal=True)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a field of CSV."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
+
+
+def _unquoted(fields: pl.Series) -> pl.Series:
+    """Return the contents of fields, as Python's `csv` reads them."""
+    quoted = fields.str.starts_with('"')
+    if not quoted.any():
+        return fields
+    inner = fields.str.strip_prefix('"').str.strip_suffix('"').str.replace_all('""', '"', literal=True)
+    contents = inner.zip_with(quoted, fields)
+    odd = (quoted & ~fields.str.contains(_REGULAR_QUOTED)).arg_true()
+    return contents if odd.is_empty() else contents.scatter(odd, [_content(field) for field in fields.gather(odd)])
+
+
+def _content(field: str) -> str:
+    """Return the content of a field with quotes in odd places, such as ``"a"b``."""
+    rows = list(csv.reader([field]))
+    return rows[0][0] if rows and rows[0] else ""

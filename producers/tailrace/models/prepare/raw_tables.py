@@ -1,0 +1,90 @@
+"""Whole records as polars tables of raw fields, and back, byte for byte.
+
+Polars neither parses quotes here nor writes any: the records are split by `tailrace.records`, and
+the delimiters that it found are replaced by control characters that do not occur in the text. So a
+field is read and written with its own quotes, its commas and its line breaks. Text without quotes
+and carriage returns is read as it is.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from tailrace.models.prepare.polars_extra import pl
+from tailrace.records.columns import delimiters
+from tailrace.records.cutting import Cut
+from tailrace_core.errors import InputError, RecordError
+
+_NEWLINE, _RETURN = b"\n\r"
+_SPARE = tuple(octet for octet in range(1, 32) if octet not in b"\t\n\r")
+"""Control characters that separate nothing in a CSV."""
+
+
+class RawTable:
+    """The fields of whole, regular records in UTF-8, as columns "0", "1" and so on of text.
+
+    An empty field is null or an empty text. The last field of a record ends with ``line_mark`` if
+    the record ends with a carriage return and a newline.
+    """
+
+    def __init__(self, cut: Cut, columns: int) -> None:
+        data = cut.data
+        self.has_quotes = b'"' in data
+        self.line_mark = ""
+        comma, newline = ",", "\n"
+        if self.has_quotes or b"\r" in data:
+            spare = iter([octet for octet in _SPARE if data.find(octet) < 0])
+            try:
+                octets = next(spare), next(spare), next(spare)
+            except StopIteration:
+                raise _binary(cut) from None
+            data = b"".join(_replaced(cut, octets))
+            comma, newline, self.line_mark = map(chr, octets)
+        self.frame: pl.DataFrame = pl.read_csv(
+            data,
+            has_header=False,
+            infer_schema=False,
+            quote_char=None,
+            separator=comma,
+            eol_char=newline,
+            new_columns=[str(place) for place in range(columns)],
+        )
+        if self.frame.shape != (cut.rows, columns):
+            raise RecordError(
+                f"rows {cut.first_row} to {cut.first_row + cut.rows - 1} were read as {self.frame.height} rows of "
+                f"{self.frame.width} columns instead of {cut.rows} of {columns}; please report this",
+                row=cut.first_row,
+            )
+
+    def to_bytes(self, frame: pl.DataFrame) -> bytes:
+        """Return records of the text columns of ``frame``, a newline after each."""
+        written = io.BytesIO()
+        frame.write_csv(written, include_header=False, quote_style="never")
+        text = written.getvalue()
+        return text.replace(self.line_mark.encode(), b"\r") if self.line_mark else text
+
+
+def _replaced(cut: Cut, octets: tuple[int, int, int]) -> list[bytes]:
+    """Return the records with other characters for the delimiters outside quotes."""
+    comma, newline, line_mark = octets
+    pieces = []
+    for window in cut.windows:
+        values = np.frombuffer(cut.data, np.uint8, window.structure.size, window.start).copy()
+        found = delimiters(values, window.structure)
+        is_newline = values[found] == _NEWLINE
+        ends = found[is_newline]
+        if len(ends) and cut.data.find(b"\r", window.start, window.stop) >= 0:
+            before = ends[ends > 0] - 1
+            values[before[values[before] == _RETURN]] = line_mark
+        values[found] = np.where(is_newline, newline, comma)
+        pieces.append(values.tobytes())
+    return pieces
+
+
+def _binary(cut: Cut) -> InputError:
+    return InputError(
+        f"rows {cut.first_row} to {cut.first_row + cut.rows - 1} hold nearly every control character, which text does "
+        "not: is this a CSV, and input.encoding right?"
+    )

@@ -1,0 +1,244 @@
+"""Preparation of whole records: from a cut of the input to the records to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tailrace.models.prepare.cells import CellSteps
+from tailrace.models.prepare.counts import ColumnCounts, Counts
+from tailrace.models.prepare.plan import PreparationPlan
+from tailrace.models.prepare.polars_extra import pl
+from tailrace.models.prepare.raw_tables import RawTable
+from tailrace.models.prepare.recipe import ColumnSteps, OnError
+from tailrace.records.cutting import Cut, DescribePosition, byte_position
+from tailrace.records.preflight import Preflight
+from tailrace_core.csv_text.records import split_records
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.errors import RecordError
+
+_SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedCut:
+    """The prepared records of a cut, each with its line end, and what became of its rows."""
+
+    data: bytes
+    rejected: tuple[Reject, ...]
+    """Rejected rows in order, with their original records."""
+    counts: Counts
+    values: dict[int, pl.Series] = field(default_factory=dict)
+    """For each column whose fill value is to be computed, the values of the written rows."""
+
+
+class RowSteps:
+    """Prepares cuts of one input. Threads may share it.
+
+    With ``keep_rows``, as many records come out as go in: a rejected row keeps its place, and a row
+    that would be dropped is rejected. ``describe`` says in reasons where an offset of the input is.
+    """
+
+    def __init__(
+        self,
+        plan: PreparationPlan,
+        preflight: Preflight,
+        *,
+        keep_rows: bool = False,
+        describe: DescribePosition = byte_position,
+    ) -> None:
+        self._plan = plan
+        self._preflight = preflight
+        self._keep_rows = keep_rows
+        self._describe = describe
+        steps = dict(plan.steps)
+        if len(plan.written) == 1 and len(plan.columns) > 1:
+            # Its empty cells have to be written otherwise.
+            steps.setdefault(plan.written[0], ColumnSteps())
+        self._cells = [
+            CellSteps(
+                place,
+                plan.columns[place],
+                each,
+                decimal=plan.decimal,
+                is_last=place == len(plan.columns) - 1,
+                is_alone=plan.written == (place,),
+            )
+            for place, each in steps.items()
+        ]
+
+    def prepare(self, cut: Cut) -> PreparedCut:
+        """Prepare the records of a cut.
+
+        Raises:
+            RecordError: a cell is wrong in a column with ``on_error = "fail"``; or see
+                `tailrace.models.prepare.raw_tables.RawTable`.
+        """
+        bad = {each.row: each.reason for each in self._preflight.check(cut, self._describe)}
+        if not bad:
+            return self._prepare_good(_ended(cut), range(cut.first_row, cut.first_row + cut.rows), cut)
+        records = split_records(cut.data)
+        rows = range(cut.first_row, cut.first_row + cut.rows)
+        good = [row for row in rows if row not in bad]
+        data = b"".join(records[row - cut.first_row] for row in good)
+        done = self._prepare_good(_ended(Cut.of(data, cut.first_row)), good, cut)
+        rejects = [Reject(row, reason, _body(records[row - cut.first_row])) for row, reason in bad.items()]
+        counts = done.counts
+        counts.rows_read += len(bad)
+        counts.rows_rejected += len(bad)
+        written = done.data
+        if self._keep_rows:
+            prepared = iter(split_records(written))
+            written = b"".join(records[row - cut.first_row] if row in bad else next(prepared) for row in rows)
+        return PreparedCut(
+            data=written,
+            rejected=tuple(sorted((*done.rejected, *rejects), key=lambda each: each.row)),
+            counts=counts,
+            values=done.values,
+        )
+
+    def _prepare_good(self, cut: Cut, rows: Sequence[int], whole: Cut) -> PreparedCut:
+        """Prepare records of the right form; ``rows`` are their numbers in the input."""
+        counts = Counts(rows_read=cut.rows, rows_written=cut.rows)
+        if not cut.rows or (not self._cells and self._plan.is_identity):
+            counts.columns = {each.name: ColumnCounts() for each in self._cells}
+            return PreparedCut(data=cut.data, rejected=(), counts=counts)
+        table = RawTable(cut, len(self._plan.columns))
+        frame = table.frame.with_columns(each.contents(table) for each in self._cells)
+        frame = frame.with_columns(each.texts() for each in self._cells)
+        frame = frame.with_columns(each for cells in self._cells for each in cells.findings())
+        reasons = self._reasons(frame, rows)
+        dropped = self._dropped(frame, reasons)
+        gone = {*reasons, *dropped}
+        rejected = self._rejects(whole, rows, reasons)
+        if gone:
+            stays = pl.Series([place not in gone for place in range(cut.rows)], dtype=pl.Boolean)
+            left = frame.filter(stays)
+        else:
+            left = frame
+        counts.rows_rejected, counts.rows_dropped = len(reasons), len(dropped)
+        counts.rows_written -= len(gone)
+        counts.columns = self._count(frame, left)
+        written = frame if self._keep_rows else left
+        if self._plan.is_identity and len(written) == cut.rows and not self._changes(written):
+            data = cut.data
+        else:
+            data = table.to_bytes(self._written(table, written))
+        return PreparedCut(data=data, rejected=rejected, counts=counts, values=self._values(left))
+
+    def _reasons(self, frame: pl.DataFrame, rows: Sequence[int]) -> dict[int, str]:
+        """Return why rows are rejected, by their places in the frame.
+
+        Raises:
+            RecordError: a cell is wrong where the recipe says to fail.
+        """
+        reasons: dict[int, str] = {}
+        for each in self._cells:
+            if each.steps.number and each.steps.on_error is not OnError.NULL:
+                for place in frame.get_column(each.wrong).arg_true():
+                    value = _shown(frame.item(place, each.text))
+                    kind = "finite number" if each.steps.finite else "number"
+                    reasons.setdefault(place, f"not a {kind}: {value} in column {each.name!r}")
+                    if each.steps.on_error is OnError.FAIL:
+                        raise RecordError(
+                            f"row {rows[place]} is {reasons[place]} (rows count from 0, the header not included); fix "
+                            'it, or set on_error of that column to "null" or "reject"',
+                            row=rows[place],
+                        )
+            if each.steps.drop_if_null and self._keep_rows:
+                for place in frame.select(null=each.nulls()).to_series().arg_true():
+                    reasons.setdefault(place, f"no value in column {each.name!r}")
+        return dict(sorted(reasons.items()))
+
+    def _dropped(self, frame: pl.DataFrame, reasons: dict[int, str]) -> set[int]:
+        """Return the places of the rows to leave out that are not rejected."""
+        dropping = [each for each in self._cells if each.steps.drop_if_null]
+        if not dropping or self._keep_rows:
+            return set()
+        null = frame.select(null=pl.any_horizontal([each.nulls() for each in dropping])).to_series()
+        return {*null.arg_true().to_list()} - reasons.keys()
+
+    def _rejects(self, whole: Cut, rows: Sequence[int], reasons: dict[int, str]) -> tuple[Reject, ...]:
+        if not reasons:
+            return ()
+        records = split_records(whole.data)
+        return tuple(
+            Reject(rows[place], reason, _body(records[rows[place] - whole.first_row]))
+            for place, reason in reasons.items()
+        )
+
+    def _changes(self, frame: pl.DataFrame) -> bool:
+        """Report whether any cell is written otherwise than it was read."""
+        if not self._cells:
+            return False
+        kinds = [
+            each.changed() | (each.nulls() & (pl.lit(each.steps.fill is not None) | (pl.col(each.content) != "")))
+            for each in self._cells
+        ]
+        return any(frame.select(kind.any().alias(str(place)) for place, kind in enumerate(kinds)).row(0))
+
+    def _count(self, frame: pl.DataFrame, left: pl.DataFrame) -> dict[str, ColumnCounts]:
+        if not self._cells:
+            return {}
+        none = pl.lit(0)
+        of_all = frame.select(
+            each.alias(str(place))
+            for place, each in enumerate(
+                kind
+                for cells in self._cells
+                for kind in (pl.col(cells.missing).sum(), pl.col(cells.wrong).sum() if cells.steps.number else none)
+            )
+        ).row(0)
+        of_written = left.select(
+            each.alias(str(place))
+            for place, each in enumerate(
+                kind for cells in self._cells for kind in (cells.nulls().sum(), cells.changed().sum())
+            )
+        ).row(0)
+        found = {}
+        for number, each in enumerate(self._cells):
+            missing, wrong = of_all[2 * number : 2 * number + 2]
+            nulls, changed = of_written[2 * number : 2 * number + 2]
+            filled = 0 if each.steps.fill is None else nulls
+            found[each.name] = ColumnCounts(missing, wrong, nulls, filled, changed)
+        return found
+
+    def _written(self, table: RawTable, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the fields to write, the line mark behind the last one."""
+        cells = {each.place: each for each in self._cells}
+        last = str(len(self._plan.columns) - 1)
+        columns = []
+        for place in self._plan.written:
+            if place in cells:
+                columns.append(cells[place].written(table))
+            elif table.line_mark and str(place) == last:
+                columns.append(pl.col(last).fill_null("").str.strip_suffix(table.line_mark))
+            else:
+                columns.append(pl.col(str(place)))
+        if table.line_mark:
+            ends = pl.col(last).fill_null("").str.ends_with(table.line_mark)
+            mark = pl.when(ends).then(pl.lit(table.line_mark)).otherwise(pl.lit(""))
+            columns[-1] = columns[-1].fill_null("") + mark
+        return frame.select(columns)
+
+    def _values(self, left: pl.DataFrame) -> dict[int, pl.Series]:
+        return {
+            each.place: left.filter(~each.nulls())
+            .select(pl.col(each.number if each.steps.number else each.text))
+            .to_series()
+            for each in self._cells
+            if each.steps.is_fitted
+        }
+
+
+def _ended(cut: Cut) -> Cut:
+    """End the last record with a newline, so that each record is written with one."""
+    return cut if not cut.data or cut.data.endswith(b"\n") else Cut.of(cut.data + b"\n", cut.first_row)
+
+
+def _body(record: bytes) -> bytes:
+    return record.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")

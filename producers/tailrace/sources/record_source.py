@@ -1,0 +1,48 @@
+"""The input of a submit as its planner sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class RecordSource(Protocol):
+    """One input of CSV records; a context manager, to be read once.
+
+    `tailrace.sources.source.Source` is one that gives the records as they are.
+    """
+
+    columns: tuple[str, ...]
+    header: bytes | None
+    """The header record without its line end; None if the input has none."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files, streams and objects of the input, in order."""
+
+    @property
+    def size_hint_bytes(self) -> int | None:
+        """Size of the input as stored; None when it is unknown."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far, out of ``size_hint_bytes``."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read the data records in blocks that end anywhere."""
+
+    def describe_position(self, offset: int) -> str:
+        """Describe an offset of the data read so far for a message."""
+
+    def known_rejects(self, first_row: int, rows: int) -> dict[int, str]:
+        """Return why rows that were read cannot be scored, by row; asked once for each row."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
