@@ -57,7 +57,7 @@ def _check(found: bytes, done: Any, wanted: Expected, ends: list[str]) -> None:
             ",".join(record) + ends[row] for row, record in zip(wanted.rows, wanted.records, strict=True)
         ).encode()
     )
-    assert contents(found)[1:] == [row for row in contents(body)]
+    assert contents(found)[1:] == contents(body)
     counts = done.counts
     assert (counts.rows_written, counts.rows_dropped) == (len(wanted.records), wanted.dropped)
     assert list(done.first_reasons) == wanted.rejected[:10]
