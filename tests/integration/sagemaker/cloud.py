@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 
 from tailrace_local.emulator_base.http_server import EmulatorServer
+from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.sagemaker import Emulator, EmulatorSettings, FaultHooks, ImageCommand, build
 from tailrace_local.sagemaker.ports import StateEvent
 
@@ -59,10 +60,10 @@ class RecordedEvents:
 class RunningEmulator:
     """Runs an emulator's server on an event loop in a thread."""
 
-    def __init__(self, made: EmulatorSettings, faults: FaultHooks | None = None) -> None:
+    def __init__(self, made: EmulatorSettings, faults: FaultHooks | None = None, pace: Pace | None = None) -> None:
         self.settings = made
         self.bus = RecordedEvents()
-        self.emulator: Emulator = build(made, faults=faults, events=self.bus)
+        self.emulator: Emulator = build(made, faults=faults, events=self.bus, pace=pace)
         self._server = EmulatorServer(self.emulator)
         self.url = ""
         self.token = self._server.token

@@ -75,6 +75,16 @@ def up(
         list[str] | None,
         typer.Option(help="Command for a further container image, NAME=COMMAND, for --parameter. Repeatable."),
     ] = None,
+    train_locally: Annotated[
+        bool,
+        typer.Option(
+            "--train-locally",
+            help="Train AutoML jobs on this machine, and deploy the stack that `tailrace train` needs.",
+        ),
+    ] = False,
+    no_deploy: Annotated[
+        bool, typer.Option("--no-deploy", help="Start the cloud alone; `tailrace local deploy` deploys to it.")
+    ] = False,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(help="Origin whose web pages may command this cloud, such as http://localhost:3000. Repeatable."),
@@ -103,6 +113,8 @@ def up(
         tls=tls,
         allow_serial_pipelines=allow_serial_pipelines,
         time_scale=time_scale,
+        train_locally=train_locally,
+        deploys=not no_deploy,
         allowed_origins=tuple(_origin(text) for text in allow_origin or []),
     )
     local_cloud = LocalCloud(workspace, state(state_dir))
@@ -115,6 +127,34 @@ def up(
         put(f"the local cloud is up at {facts.endpoint_url}")
     else:
         put(f"the local cloud is up at {facts.endpoint_url} after {facts.seconds.get('total', 0):.1f} s")
+
+
+@app.command()
+def deploy(
+    *,
+    template: Annotated[Path | None, typer.Option(help="Template to deploy. Default: the pipeline's.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="Template parameter, K=V. Repeatable.")] = None,
+    timeout: Annotated[float, typer.Option(help="Timeout of the deployment, in seconds.")] = 300.0,
+    json_: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Build and deploy the template to the cloud that is up; parameters that are not given stay.
+
+    A model replaces the one before: its parameters are emptied.
+
+    Example: `tailrace local deploy --parameter AutoMLJobName=sales`
+    """
+    workspace = Workspace.here()
+    parameters = _parameters(parameter or [])
+    with report_errors():
+        steps = StepReporter(_progress.status)
+        facts = LocalCloud(workspace, state(state_dir)).deploy(
+            template or workspace.template, parameters, steps, timeout_s=timeout
+        )
+    if json_:
+        typer.echo(json.dumps(asdict(facts)))
+    else:
+        put(f"the stack {facts.stack} is deployed after {steps.seconds['deploy']:.1f} s")
 
 
 @app.command()

@@ -58,7 +58,7 @@ from tailrace_local.cloud.roles.credentials import RoleCredentials
 from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.services import CombinedService, Emulator, NullEmulator, Service
 from tailrace_local.cloud.serving.router import Router
-from tailrace_local.cloud.settings import CloudSettings
+from tailrace_local.cloud.settings import CloudSettings, Image
 from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
@@ -200,10 +200,10 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
         return NullEmulator()
     # Imported here because it uses boto3, which must find MiniStack's environment set.
     sagemaker: Any = importlib.import_module("tailrace_local.sagemaker")
-    images = {
-        name: sagemaker.ImageCommand(image.argv, image.environment, image.cwd and Path(image.cwd))
-        for name, image in settings.images.items()
-    }
+
+    def command(image: Image) -> Any:
+        return sagemaker.ImageCommand(image.argv, image.environment, image.cwd and Path(image.cwd))
+
     emulator: Emulator = sagemaker.build(
         sagemaker.EmulatorSettings(
             region=settings.region,
@@ -211,7 +211,9 @@ def _sagemaker(settings: CloudSettings, endpoint_url: str, state_dir: Path, pace
             aws_endpoint_url=endpoint_url,
             secret_access_key=settings.secret_access_key,
             state_dir=state_dir,
-            images=images,
+            images={name: command(image) for name, image in settings.images.items()},
+            training_command=command(settings.trainer) if settings.trainer else None,
+            training_image=settings.training_image,
             # Slow where there is no ECR, and of no use where everything is allowed.
             ask_registry=settings.enforce_iam,
             allow_serial_pipelines=settings.allow_serial_pipelines,

@@ -36,6 +36,10 @@ class CloudSettings:
     allow_serial_pipelines: bool = False
     time_scale: float = 1.0
     images: dict[str, Image] = field(default_factory=dict)
+    trainer: Image | None = None
+    """Trains the AutoML jobs; without it, their results are set from outside."""
+    training_image: str = ""
+    """Name of the image, one of `images`, that serves what the trainer trains."""
     starter_fd: int | None = None
     """File descriptor of a pipe whose other end the starting process holds.
 
@@ -51,4 +55,9 @@ class CloudSettings:
         """Read a settings file."""
         found = json.loads(path.read_text())
         images = {name: Image(**image) for name, image in found.pop("images").items()}
-        return cls(**found | {"allowed_origins": tuple(found["allowed_origins"])}, images=images)
+        trainer = found.pop("trainer")
+        return cls(
+            **found | {"allowed_origins": tuple(found["allowed_origins"])},
+            images=images,
+            trainer=Image(**trainer) if trainer else None,
+        )

@@ -19,6 +19,7 @@ from tailrace_local.state_directory import CloudAddress, StateDirectory
 
 _DEMO_MODEL = "tailrace-local/demand:1"
 _OWN_MODEL = "tailrace-local/own-model:1"
+_TRAINED = "tailrace-local/automl:1"
 _POLL_S = 0.05
 
 
@@ -45,6 +46,19 @@ def settings_for(
         lambda_python=str(workspace.tool("lambda")),
         enforce_iam=enforce_iam,
         images={model_image(region, account_id): model},
+    )
+
+
+def training_settings(settings: CloudSettings, workspace: Workspace, *, region: str, account_id: str) -> CloudSettings:
+    """Return the settings of a cloud whose AutoML jobs are trained on this machine."""
+    command = [str(workspace.tool("model")), "-m", "tailrace_local.demo.automl"]
+    environment = {"PYTHONPATH": workspace.sources}
+    name = f"{account_id}.dkr.ecr.{region}.amazonaws.com/{_TRAINED}"
+    return replace(
+        settings,
+        images={**settings.images, name: Image([*command, "serve"], environment)},
+        trainer=Image([*command, "train"], environment),
+        training_image=name,
     )
 
 

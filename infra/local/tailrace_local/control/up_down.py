@@ -12,8 +12,9 @@ from pathlib import Path
 from tailrace_local.cloud.settings import Image
 from tailrace_local.control.build import Builder
 from tailrace_local.control.deployment import Deployment
-from tailrace_local.control.launch import Launcher, is_up, model_image, settings_for
+from tailrace_local.control.launch import Launcher, is_up, model_image, settings_for, training_settings
 from tailrace_local.control.own_model import OwnModel
+from tailrace_local.control.redeployment import deploy_training_stack, redeploy
 from tailrace_local.control.teardown import end_all
 from tailrace_local.control.workspace import Workspace
 from tailrace_local.errors import LocalCloudError, StartError
@@ -44,6 +45,10 @@ class CloudOptions:
     """The user's own model server behind the endpoint, instead of the demo's."""
     images: Mapping[str, Image] = field(default_factory=dict)
     """Further images by name, for parameters that name them."""
+    train_locally: bool = False
+    """AutoML jobs are trained on this machine, and the stack for training is deployed."""
+    deploys: bool = True
+    """Deploy the template; without, `LocalCloud.deploy` can do so later."""
 
 
 class StepReporter:
@@ -89,6 +94,28 @@ class LocalCloud:
             with self._fresh_state():
                 return self._deploy(plan, steps)
 
+    def deploy(
+        self, template: Path, parameters: Mapping[str, str], steps: StepReporter, *, timeout_s: float
+    ) -> CloudFacts:
+        """Deploy the template to the cloud that is up; parameters that are not given stay.
+
+        Raises:
+            LocalCloudError: no cloud is up, or a step failed. The cloud goes on.
+        """
+        with self._state.locked():
+            facts = self.running()
+            if facts is None:
+                raise StartError(f"no local cloud is up in {self._state.root}: run `tailrace local up`")
+            with steps.step("deploy", "deploying the stack (sam deploy)"):
+                return redeploy(
+                    self._workspace,
+                    self._state,
+                    facts,
+                    template=template,
+                    parameters=parameters,
+                    timeout_s=timeout_s,
+                )
+
     def start(self, plan: CloudOptions, steps: StepReporter) -> CloudFacts:
         """Start a cloud without a stack, for other ways of deployment. Fails as `up` does."""
         with self._state.locked(), self._fresh_state():
@@ -123,6 +150,8 @@ class LocalCloud:
                 enforce_iam=plan.enforce_iam,
             )
             own = {model_image(plan.region, plan.account_id, own=True): plan.model.image()} if plan.model else {}
+            if plan.train_locally:
+                settings = training_settings(settings, self._workspace, region=plan.region, account_id=plan.account_id)
             settings = replace(
                 settings,
                 images={**settings.images, **plan.images, **own},
@@ -150,7 +179,13 @@ class LocalCloud:
         deadline = time.monotonic() + plan.timeout_s
         began = time.monotonic()
         facts = self._start(plan, steps, deadline)
+        if plan.train_locally:
+            with steps.step("training", "deploying the stack for training"):
+                deploy_training_stack(self._workspace, facts)
         deployment = Deployment(self._workspace, self._state, facts)
+        if not plan.deploys:
+            deployment.make_bucket()
+            return self._up(facts, steps, began)
         builder = Builder(self._workspace)
         building = time.monotonic()
         with steps.step("build", "building the functions (sam build)"):
@@ -161,6 +196,9 @@ class LocalCloud:
         deadline += time.monotonic() - building
         with steps.step("deploy", "deploying the stack (sam deploy)"):
             facts = deployment.deploy(built, parameters, timeout_s=_left(deadline))
+        return self._up(facts, steps, began)
+
+    def _up(self, facts: CloudFacts, steps: StepReporter, began: float) -> CloudFacts:
         steps.seconds["total"] = round(time.monotonic() - began, 2)
         facts = replace(facts, seconds=dict(steps.seconds))
         self._state.write_facts(facts)

@@ -22,12 +22,14 @@ from tailrace_local.sagemaker.adapters.aws import (
 from tailrace_local.sagemaker.adapters.containers import HttpModelClient
 from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegistry
 from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, kill_leftovers
+from tailrace_local.sagemaker.adapters.training import S3TrainingData, TrainingProcesses
 from tailrace_local.sagemaker.admin import PREFIX, AdminApi
 from tailrace_local.sagemaker.asgi import Response, read_json
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
 from tailrace_local.sagemaker.control.cloudformation import EventLoopBridge, resource_handlers
 from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle, LifecycleTools
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
+from tailrace_local.sagemaker.control.training import LocalTraining
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
@@ -80,6 +82,7 @@ class Emulator:
         admin: AdminApi,
         faults: FaultHooks,
         pace: Pace,
+        training: LocalTraining,
     ) -> None:
         self.registry = registry
         self.control = control
@@ -97,6 +100,7 @@ class Emulator:
         self._admin = admin
         self._faults = faults
         self._pace = pace
+        self._training = training
         self._bridge = EventLoopBridge()
         self._background: list[asyncio.Task[None]] = []
 
@@ -146,7 +150,7 @@ class Emulator:
 
     async def start(self) -> None:
         """Create the folders, kill a crashed emulator's servers, start the background tasks."""
-        for folder in ("processes", "logs", "models", "spool"):
+        for folder in ("processes", "logs", "models", "spool", "training"):
             (self._settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
         kill_leftovers(self._settings.state_dir / "processes")
         self._bridge.loop = asyncio.get_running_loop()
@@ -162,6 +166,7 @@ class Emulator:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self._training.close()
         await asyncio.gather(*(self.lifecycle.remove(endpoint) for endpoint in self.registry.endpoints))
         await self._transform_jobs.close()
         await self.lifecycle.close()
@@ -272,6 +277,7 @@ def build(
         settings, TransformTools(store, caller, clock, faults, ids, spool), fleets, state_events, pace
     )
     transform_jobs = TransformJobs(registry.models, registry.tags, runner, arns, clock)
+    training = _training(settings, registry, S3TrainingData(clients, threads), arns, clock, pace)
     lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
     return Emulator(
         settings,
@@ -292,4 +298,23 @@ def build(
         admin=AdminApi(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
         faults=faults,
         pace=pace,
+        training=training,
     )
+
+
+def _training(
+    settings: EmulatorSettings, registry: Registry, data: S3TrainingData, arns: Arns, clock: Clock, pace: Pace
+) -> LocalTraining:
+    training = LocalTraining(
+        registry.auto_ml_jobs,
+        data,
+        TrainingProcesses(settings),
+        image=settings.training_image,
+        arns=arns,
+        clock=clock,
+        pace=pace,
+        folder=settings.state_dir / "training",
+    )
+    if settings.training_command:
+        registry.auto_ml_jobs.train_with(training)
+    return training

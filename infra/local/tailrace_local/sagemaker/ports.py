@@ -177,6 +177,52 @@ class Launcher(Protocol):
         ...
 
 
+class TrainingData(Protocol):
+    """Reads training data and stores models as a job's role.
+
+    Both methods raise StorageError and RoleError.
+    """
+
+    async def fetch(self, role_arn: str, prefix: str, folder: Path, suffix: str) -> list[Path]:
+        """Download the objects whose address begins with `prefix`.
+
+        `suffix` is added to the names of the files.
+        """
+        ...
+
+    async def store(self, role_arn: str, file: Path, location: str, kms_key_id: str | None) -> None:
+        """Upload a file."""
+        ...
+
+
+class Training(Protocol):
+    """A process that trains."""
+
+    def alive(self) -> bool:
+        """True if it still trains."""
+        ...
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return what it wrote under a name (`analyzed`, `result`); None if it has not."""
+        ...
+
+    def explain(self) -> str:
+        """Return how it ended."""
+        ...
+
+    def stop(self) -> None:
+        """Kill it if it still runs."""
+        ...
+
+
+class TrainingLauncher(Protocol):
+    """Starts trainings."""
+
+    def start(self, name: str, job: Mapping[str, Any], folder: Path) -> Training:
+        """Start to train a job into `folder`. Raises StartError."""
+        ...
+
+
 class ModelStore(Protocol):
     """Fetches model data."""
 

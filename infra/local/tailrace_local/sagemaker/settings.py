@@ -32,6 +32,9 @@ class EmulatorSettings:
         state_dir: holds processes/, logs/, models/ and spool/; the emulator creates it.
         images: commands by image name, or by pattern with * and ?; the exact name wins, then the
             first match.
+        training_command: trains AutoML jobs, with `--job FILE --output FOLDER` added; without it,
+            their results are set from outside.
+        training_image: the image that serves the models of this command.
         access_key_id: identity that assumes the execution roles; default the account id.
         allow_serial_pipelines: run several containers behind an asynchronous endpoint, which AWS
             does not list.
@@ -65,6 +68,8 @@ class EmulatorSettings:
     aws_endpoint_url: str
     state_dir: Path
     images: Mapping[str, ImageCommand]
+    training_command: ImageCommand | None = None
+    training_image: str = ""
     access_key_id: str | None = None
     secret_access_key: str = "test"  # noqa: S105 - emulators take any secret
     allow_serial_pipelines: bool = False

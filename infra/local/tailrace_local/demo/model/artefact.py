@@ -47,7 +47,7 @@ def save(regressor: Regressor, facts: dict[str, Any], output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f"{output.name}.{os.getpid()}.part")
     try:
-        unfinished.write_bytes(_packed(files))
+        unfinished.write_bytes(packed(files))
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -71,28 +71,42 @@ def load(folder: Path) -> Regressor:
         ArtefactError: files are missing, or were made with other versions than those installed.
     """
     again = "train it with `python -m tailrace_local.demo.model train --output model.tar.gz`, and unpack it there"
+    facts = read_facts(folder, again)
     try:
-        facts = json.loads((folder / _FACTS).read_bytes())
-        found = {name: facts.get(name) for name in versions()}
-        if found != versions():
-            raise ArtefactError(f"{folder} holds a model made with {found}; installed are {versions()}: {again}")
         trees = joblib.load(folder / _TREES)
+    except FileNotFoundError as error:
+        raise ArtefactError(f"no model: {error.filename} does not exist: {again}") from error
+    return Regressor(scales=facts["scales"], smearing=facts["smearing"], trees=trees)
+
+
+def read_facts(folder: Path, again: str) -> dict[str, Any]:
+    """Read the facts of an unpacked model; `again` says how to make it.
+
+    Raises:
+        ArtefactError: there are none, or the model was made with other versions.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / _FACTS).read_bytes())
     except FileNotFoundError as error:
         raise ArtefactError(f"no model: {error.filename} does not exist: {again}") from error
     except ValueError as error:
         raise ArtefactError(f"{folder / _FACTS} is not JSON ({error}): {again}") from error
-    return Regressor(scales=facts["scales"], smearing=facts["smearing"], trees=trees)
+    found = {name: facts.get(name) for name in versions()}
+    if found != versions():
+        raise ArtefactError(f"{folder} holds a model made with {found}; installed are {versions()}: {again}")
+    return facts
 
 
-def _packed(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
+def packed(files: dict[str, bytes]) -> bytes:
+    """Return a `tar.gz` of files by name; the same files give the same bytes."""
+    archived = io.BytesIO()
     # No timestamps, neither in the archive nor in the gzip header.
     with (
-        gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0, compresslevel=6) as compressed,
+        gzip.GzipFile(fileobj=archived, mode="wb", filename="", mtime=0, compresslevel=6) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,
     ):
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
+    return archived.getvalue()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.message import Message
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tailrace_local.demo.model.records import RowError
 from tailrace_local.demo.model.stages import CSV, FormError, Stage
@@ -15,7 +15,6 @@ from tailrace_local.demo.model.stages import CSV, FormError, Stage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tailrace_local.demo.model.regressor import Regressor
 
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
@@ -38,7 +37,7 @@ def refused(status: int, message: str) -> Answer:
     return Answer(status, f"{message}\n".encode())
 
 
-def answer(stages: Mapping[str, Stage], regressor: Regressor, body: bytes, content_type: str, accept: str) -> Answer:
+def answer(stages: Mapping[str, Stage], regressor: Any, body: bytes, content_type: str, accept: str) -> Answer:
     """Run a stage.
 
     Status 200; 204 without rows; 400 for a malformed body; 406 and 415 for media types.

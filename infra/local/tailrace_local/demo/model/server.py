@@ -17,7 +17,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tailrace_local import loopback
 from tailrace_local.demo.model import body, scoring
@@ -26,7 +26,6 @@ from tailrace_local.demo.model.stages import Stage, stages_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tailrace_local.demo.model.regressor import Regressor
     from tailrace_local.demo.model.scoring import Answer
 
 XGBOOST_LIMIT_BYTES = 6 * 1024 * 1024
@@ -81,7 +80,7 @@ class Settings:
         )
 
 
-def serve(settings: Settings, load: Callable[[], Regressor]) -> int:
+def serve(settings: Settings, load: Callable[[], Any]) -> int:
     """Serve until SIGTERM or SIGINT, then return the exit code, 0.
 
     After the signal it waits up to `drain_s` for open requests. The server listens only after the
@@ -111,7 +110,7 @@ class ModelServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, settings: Settings, regressor: Regressor) -> None:
+    def __init__(self, settings: Settings, regressor: Any) -> None:
         self.settings, self.regressor = settings, regressor
         self.stopping = False
         self._open = 0

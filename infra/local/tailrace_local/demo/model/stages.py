@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,12 +40,13 @@ class FormError(ValueError):
 class Stage:
     """A step of the pipeline, with the media type that it `gives`.
 
-    `work` makes the response's body and returns it with the number of rows. It raises
+    `work` makes the response's body from the loaded model and the request's body, and returns it
+    with the number of rows. It raises
     records.RowError or FormError for a body that cannot be read.
     """
 
     gives: str
-    work: Callable[[Regressor, bytes], tuple[bytes, int]]
+    work: Callable[[Any, bytes], tuple[bytes, int]]
 
 
 def stages_for(environment: Mapping[str, str]) -> Mapping[str, Stage]:

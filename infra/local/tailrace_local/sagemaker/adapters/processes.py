@@ -18,7 +18,8 @@ from tailrace_local.sagemaker.records import Container
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 MODEL_SERVER = "model-server"
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_CA_BUNDLE")
+TRAINER = "training"
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_CA_BUNDLE")
 _POLL_S = 0.02
 _AFTER_KILL_S = 5.0
 _TAIL_LINES = 8
@@ -26,10 +27,10 @@ _TAIL_BYTES = 4096
 
 
 def kill_leftovers(records: Path) -> None:
-    """Kill the model servers that a crashed emulator left in `records`; remove their records."""
+    """Kill what a crashed emulator left in `records`, and remove the records."""
     for path in records.glob("*.json"):
         record = ProcessRecord.read(path)
-        if record is None or record.what != MODEL_SERVER:
+        if record is None or record.what not in {MODEL_SERVER, TRAINER}:
             continue
         if record.members():
             record.signal(signal.SIGKILL)
@@ -146,7 +147,7 @@ class ProcessLauncher:
         return ModelProcess(group, url, reserved, log_path, self._settings.stop_timeout_s)
 
     def _environment(self, container: Container, port: int, model_dir: Path) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return inherited | {
             "AWS_REGION": self._settings.region,
             "AWS_DEFAULT_REGION": self._settings.region,

@@ -1,12 +1,12 @@
-"""AutoML jobs without training: their results and candidates are set from outside.
+"""AutoML jobs: a trainer works on them if there is one; their results can be set from outside.
 
-A created job stays InProgress until `AutoMLJobs.update` (`PUT
+Without a trainer a created job stays InProgress until `AutoMLJobs.update` (`PUT
 /_tailrace/sagemaker/auto-ml-jobs/<name>`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tailrace_local.emulator_base.shapes import check, service_model
 from tailrace_local.sagemaker.clock import Clock
@@ -26,6 +26,22 @@ _SUMMARISED = (
 )
 # Members of the newer TabularJobConfig that the older CreateAutoMLJob has in AutoMLJobConfig.
 _TABULAR = ("CandidateGenerationConfig", "CompletionCriteria", "Mode")
+
+
+class Trainer(Protocol):
+    """Trains the jobs that are created."""
+
+    def check(self, described: Mapping[str, Any]) -> None:
+        """Refuse a job that cannot be trained. Raises ApiError."""
+        ...
+
+    def start(self, name: str) -> None:
+        """Begin to train a job, which then exists."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Stop training a job."""
+        ...
 
 
 @dataclass
@@ -51,6 +67,11 @@ class AutoMLJobs:
         self._arns = arns
         self._tags = tags
         self._clock = clock
+        self._trainer: Trainer | None = None
+
+    def train_with(self, trainer: Trainer) -> None:
+        """Have the jobs that are created from now on trained."""
+        self._trainer = trainer
 
     def operations(self) -> Operations:
         """Return the operations by their API names. Their requests must be validated."""
@@ -123,11 +144,17 @@ class AutoMLJobs:
 
     def _add(self, request: Request, described: Mapping[str, Any], *, older: Request | None) -> Response:
         name, now = request[_NAME], self._clock.time()
-        if self._jobs.find(name):
+        # AWS: the name must be unique, and is not case-sensitive.
+        if any(job.name.lower() == name.lower() for job in self._jobs):
             raise ApiError("ResourceInUse", f"The AutoML job {name} exists already: choose another name.")
+        _check_objective(described)
+        if self._trainer:
+            self._trainer.check(described)
         first = self._first(name, now)
         job = self._jobs.add(AutoMLJob(name, first["AutoMLJobArn"], now, {**first, **described}, older=older))
         self._tags.add(job.arn, list(request.get("Tags", ())))
+        if self._trainer:
+            self._trainer.start(name)
         return {"AutoMLJobArn": job.arn}
 
     async def _describe(self, request: Request) -> Response:
@@ -164,6 +191,8 @@ class AutoMLJobs:
         job = self._job(request)
         if job.described[_STATUS] not in _RUNNING:
             raise validation(f"The AutoML job {job.name} is {job.described[_STATUS]}: there is nothing to stop.")
+        if self._trainer:
+            self._trainer.stop(job.name)
         self.update(job.name, {_STATUS: "Stopped"})
         return {}
 
@@ -172,6 +201,15 @@ class AutoMLJobs:
         if job is None:
             raise _missing(request[_NAME])
         return job
+
+
+def _check_objective(described: Mapping[str, Any]) -> None:
+    tabular = described.get("AutoMLProblemTypeConfig", {}).get("TabularJobConfig", {})
+    if ("ProblemType" in tabular) != ("AutoMLJobObjective" in described):
+        raise validation(
+            "You must either specify both the type of supervised learning problem in ProblemType and provide the "
+            "AutoMLJobObjective metric, or none at all."
+        )
 
 
 def _missing(name: str, hint: str = "") -> ApiError:
