@@ -80,6 +80,10 @@ FAN_OUT = Scenario(
     },
     root="infra/fan-out.yaml",
 )
+# What training takes, before or beside a stack that scores.
+TRAINING = Scenario(
+    "training", {"PermissionsBoundaryArn": f"{ACCOUNT_ARN}:policy/boundary"}, root="infra/training.yaml"
+)
 SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
 
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
 # Has no alarms: CloudFormation calls it, waits for it, and reports its result.
 MAKERS = ("ProvideModel",)
+TRAINING = "infra/training.yaml"
+"""The stack for training, whose bucket is not that of a pipeline."""
 
 # The translator is in the local cloud's environment, because it needs another botocore than .venv
 # has.

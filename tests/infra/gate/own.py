@@ -10,7 +10,7 @@ from tests.infra.access.places import BEIJING, IRELAND
 from tests.infra.gate.deployments import Deployment
 from tests.infra.gate.findings import Finding
 from tests.infra.rules.shapes import Rule
-from tests.infra.scenarios import DEPLOYING, FAN_OUT, HARDENED
+from tests.infra.scenarios import DEPLOYING, FAN_OUT, HARDENED, TRAINING
 from tests.infra.templates import Template
 
 
@@ -32,7 +32,7 @@ def _findings(asked: Iterable[Rule], deployment: Deployment, template: Template)
 def access(deployments: Iterable[Deployment]) -> Iterator[Finding]:
     """Check the access matrix in both partitions, and the use of the customer managed key where there is one."""
     for deployment in deployments:
-        if deployment.scenario in {DEPLOYING, FAN_OUT}:
+        if deployment.scenario in {DEPLOYING, FAN_OUT, TRAINING}:
             continue  # the matrix is about the roles of template.yaml
         for place in (IRELAND, BEIJING):
             world = deployment.world(place)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.infra.rules.shapes import BUCKET, KEY, QUEUE, TABLE
-from tests.infra.templates import Template
+from tests.infra.templates import TRAINING, Template
 
 STATEFUL = (BUCKET, TABLE, KEY)
 
@@ -39,7 +39,7 @@ def buckets_are_private_and_keep_versions(template: Template) -> Iterator[str]:
 def objects_expire(template: Template) -> Iterator[str]:
     for bucket in template.of_type(BUCKET):
         rules = _lifecycle(template.properties(bucket))
-        for prefix in ("v1/jobs/", "v1/outputs/", "v1/failures/"):
+        for prefix in () if template.name == TRAINING else ("v1/jobs/", "v1/outputs/", "v1/failures/"):
             if not any(rule.get("Prefix") == prefix and "ExpirationInDays" in rule for rule in rules):
                 yield f"{bucket}: {prefix} never expires"
         for clean_up in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
