@@ -53,6 +53,10 @@ class AccountConnection(Protocol):
     """A connection for single calls; errors are those of `tailrace_core.errors`."""
 
     @property
+    def where(self) -> str:
+        """The region or the address that is called, for messages."""
+
+    @property
     def region(self) -> str:
         """The region that is called; empty when none is named."""
 
@@ -128,6 +132,7 @@ class Environment:
     stdout: IO[bytes] = field(default_factory=lambda: sys.stdout.buffer)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
     open_browser: Callable[[str], object] = _open_browser
     now: Callable[[], float] = time.time
     targets: list[Target] = field(default_factory=list)

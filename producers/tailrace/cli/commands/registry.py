@@ -71,6 +71,16 @@ COMMANDS = {
         "operations.parked_chunks", "build", "List, show, redrive and discard parked chunks.", is_group=True
     ),
     "dlq": Listed("operations.dead_letters", "build", "List, show and redrive dead letters.", is_group=True),
+    "train": Listed(
+        "models.train",
+        "train",
+        "Train models on a table by AutoML; print the job's name, and with --wait the best of them.",
+    ),
+    "leaderboard": Listed(
+        "models.train",
+        "leaderboard",
+        "List the models that an AutoML job has tried, best first, with their metrics on rows held out.",
+    ),
     "console": Listed(
         "console",
         "console",

@@ -150,4 +150,14 @@ class HostileStack:
         # Without a date the report does not depend on the clock.
         account.answers["sts.get_caller_identity"] = lambda _: {"Arn": ROLE, "Account": ID}
         account.answers["logs.get_log_events"] = lambda _: {"events": [{"message": HOSTILE}]}
+        account.answers["sagemaker.describe_auto_ml_job_v2"] = lambda asked: {
+            "AutoMLJobName": asked["AutoMLJobName"],
+            "AutoMLJobArn": "arn:aws:sagemaker:eu-west-1:123456789012:automl-job/sales",
+            "AutoMLJobStatus": "Completed",
+            "AutoMLJobSecondaryStatus": "Completed",
+            "PartialFailureReasons": [{"PartialFailureMessage": HOSTILE}],
+        }
+        account.answers["sagemaker.list_candidates_for_auto_ml_job"] = lambda _: {
+            "Candidates": [{"CandidateName": HOSTILE, "CandidateStatus": "Completed"}]
+        }
         return Connection(account)

@@ -97,6 +97,12 @@ CASES: dict[str, list[Case]] = {
         Case("parked discard JOB 0-2 --reason TEXT --yes", _PARKED),
     ],
     "console": [Case("console", shows=False, json=False)],
+    "train": [
+        Case("train FILE --target TEXT", code=2, json=False),
+        Case("train FILE --target x --metric TEXT --problem regression", code=2, json=False),
+        Case("train TEXT --target x", code=2, json=False),
+    ],
+    "leaderboard": [Case("leaderboard JOB"), Case("leaderboard JOB --wait")],
     "doctor": [Case("doctor", code=1)],
     "dlq list": [Case("dlq list", _PARKED)],
     "dlq peek": [Case("dlq peek failed", _PARKED), Case("dlq peek TEXT", _PARKED, code=2, json=False)],

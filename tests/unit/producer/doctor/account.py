@@ -205,6 +205,7 @@ class Connection:
     """A connection to an account that answers from memory."""
 
     region = REGION
+    where = f"region {REGION}"
 
     def __init__(self, account: Account) -> None:
         self._account = account
