@@ -16,7 +16,6 @@ from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
 from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
 from tailrace_consumers.adapters.sns_publisher import SnsPublisher
 from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsParkedQueue, SqsRetryQueue, SqsRoundQueue
-from tailrace_consumers.adapters.transform_jobs import SageMakerTransformJobs
 from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
 from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.failures.controls import Controls
@@ -44,7 +43,6 @@ from tailrace_consumers.ports import (
     Publisher,
     RetryQueue,
     RoundQueue,
-    TransformJobs,
 )
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_consumers.runtime.telemetry import EmbeddedMeter
@@ -72,7 +70,6 @@ class Adapters:
     """The queues to which the reconciler sends lost notifications; None in the other functions."""
     rounds: RoundQueue | None = None
     """The queue of RunTransforms; None in a stack that runs no transform jobs."""
-    transforms: TransformJobs | None = None
     meter: Meter = field(default_factory=NullMeter)
     clock: Clock = time.time
     random_source: random.Random = field(default_factory=random.SystemRandom)
@@ -97,7 +94,6 @@ def aws_adapters(
         invoker=EngineInvoker(InvocationTargets(settings.bucket, settings.scoring_queue), execute, clock=clock),
         notifications=_notifications(settings, execute),
         rounds=SqsRoundQueue(settings.transforms_queue, execute) if settings.transforms_queue else None,
-        transforms=SageMakerTransformJobs(execute),
         meter=meter or NullMeter(),
         clock=clock,
     )

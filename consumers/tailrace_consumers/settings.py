@@ -41,6 +41,22 @@ class ScoringSettings(_Environment):
     failed_queue: str = Field(min_length=1)
 
 
+class TransformSettings(_Environment):
+    """The resources of RunTransforms, and the model and the instances of its jobs."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    succeeded_queue: str = Field(min_length=1)
+    failed_queue: str = Field(min_length=1)
+    transforms_queue: str = Field(min_length=1)
+    scoring_queue: str | None = None
+    model: str = Field(min_length=1)
+    transform_instance_type: str = Field(min_length=1)
+    transform_instance_count: int = 1
+    rest_engine: str = ""
+    """The engine of the stack's endpoint, where few left-over chunks go; empty if it has none."""
+
+
 class Settings(_Environment):
     """The stack's resources. Queues are URLs, the topic is an ARN."""
 
@@ -60,9 +76,4 @@ class Settings(_Environment):
     scoring_queue: str | None = None
     """The queue of requests to ScoreChunks, in stacks with a real-time or a serverless endpoint."""
     transforms_queue: str | None = None
-    """The queue of RunTransforms, in stacks that run transform jobs; the next four are its own."""
-    model: str | None = None
-    transform_instance_type: str | None = None
-    transform_instance_count: int = 1
-    rest_engine: str | None = None
-    """The engine of the stack's endpoint, where few left-over chunks of a transform go."""
+    """The queue of RunTransforms, in stacks that run transform jobs."""

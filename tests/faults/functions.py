@@ -22,12 +22,12 @@ from tailrace_consumers.handle_failures import handler as handle_failures
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
-from tailrace_consumers.run_transforms import handler as run_transforms
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck, DeferredCompletion
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
+from tests.faults import transforming
 from tests.faults.injection import Crash, Process, Schedule
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
@@ -45,14 +45,12 @@ SETTINGS = Settings(
     succeeded_queue=names.SUCCEEDED,
     failed_queue=names.FAILED,
     transforms_queue=names.TRANSFORMS,
-    model="demand",
-    transform_instance_type="ml.m5.large",
 )
 CONSUMERS: dict[str, tuple[str, Any]] = {
     "collect_results": (names.SUCCEEDED, collect_results),
     "handle_failures": (names.FAILED, handle_failures),
     "dispatch_retries": (names.RETRIES, dispatch_retries),
-    "run_transforms": (names.TRANSFORMS, run_transforms),
+    transforming.ROLE: (names.TRANSFORMS, transforming),
 }
 """Each function's queue and its handler's module."""
 CHECKS_PER_BATCH = frozenset({"collect_results"})
@@ -85,6 +83,8 @@ class Functions:
     """Exceptions outside the `TailraceError` tree: bugs."""
     deaths: int = 0
     ticked_at: float = 0.0
+    rest_engine: str = ""
+    """The engine that takes what few chunks a round of transforms leaves; none if empty."""
     _alive: dict[str, tuple[Process, Composition]] = field(default_factory=dict)
 
     def composition(self, role: str, process: Process | None = None) -> tuple[Process, Composition]:
@@ -95,7 +95,10 @@ class Functions:
         changes: dict[str, Any] = {"random_source": random.Random(self.seed)}
         if self.piece_bytes is not None:
             changes["store"] = S3ObjectStore(SETTINGS.bucket, execute, upload_part_bytes=self.piece_bytes)
-        return process, Composition(SETTINGS, dataclasses.replace(adapters, **changes))
+        adapters = dataclasses.replace(adapters, **changes)
+        if role == transforming.ROLE:
+            return process, transforming.TransformComposition(SETTINGS, adapters, execute, self.rest_engine)
+        return process, Composition(SETTINGS, adapters)
 
     def service(
         self,

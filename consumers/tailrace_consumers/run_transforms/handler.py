@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import time
 from functools import cache, partial
 from typing import Any
 
-from tailrace_consumers.composition import Composition
+from tailrace_consumers.adapters.direct_executor import DirectExecutor
+from tailrace_consumers.adapters.engine_invoker import EngineInvoker
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.adapters.serialized_transactions import serialize_transactions
+from tailrace_consumers.adapters.sqs_queues import SqsNotificationQueues, SqsRoundQueue
+from tailrace_consumers.adapters.transform_jobs import SageMakerTransformJobs
+from tailrace_consumers.chunks.attempts import Attempts
+from tailrace_consumers.chunks.lookup import LedgerLookup
+from tailrace_consumers.ports import NotificationQueues, ObjectStore, RoundQueue, TransformJobs
 from tailrace_consumers.run_transforms.reporting import RoundReporting
 from tailrace_consumers.run_transforms.service import RunTransforms
 from tailrace_consumers.run_transforms.starting import RoundStarting
 from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
+from tailrace_consumers.settings import TransformSettings
+from tailrace_core.aws.retrying import retrying
 from tailrace_core.engines import Engine
-from tailrace_core.errors import ConfigurationError
+from tailrace_core.invocations import InvocationTargets
+from tailrace_core.ledger.dynamo_ledger import DynamoLedger
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.rounds import RoundDue, decode_round_message
 from tailrace_core.transforms.requests import TransformFleet
 
@@ -21,51 +36,65 @@ CONCURRENCY = 16
 
 @cache
 def build() -> RunTransforms:
-    """Build the service from the function's environment, on its first message."""
-    return assemble(Composition.from_environment(), concurrency=CONCURRENCY)
-
-
-def assemble(composition: Composition, *, concurrency: int = 1) -> RunTransforms:
-    """Build the service from its parts.
+    """Build the service from the function's environment, on its first message.
 
     Raises:
-        ConfigurationError: the environment lacks the model, the instances or a queue.
+        ConfigurationError: the environment lacks a variable.
     """
-    settings, adapters = composition.settings, composition.adapters
-    queue, transforms, notifications = adapters.rounds, adapters.transforms, adapters.notifications
-    if queue is None or transforms is None or notifications is None:
-        raise ConfigurationError(
-            "run_transforms needs TAILRACE_TRANSFORMS_QUEUE, TAILRACE_SUCCEEDED_QUEUE and TAILRACE_FAILED_QUEUE"
-        )
-    if not settings.model or not settings.transform_instance_type:
-        raise ConfigurationError("run_transforms needs TAILRACE_MODEL and TAILRACE_TRANSFORM_INSTANCE_TYPE")
-    fleet = TransformFleet(
-        model=settings.model,
-        instance_type=settings.transform_instance_type,
-        instance_count=settings.transform_instance_count,
+    settings = TransformSettings.from_environment(os.environ)
+    execute = retrying(serialize_transactions(DirectExecutor()))
+    ledger = DynamoLedger(DynamoSteps(settings.ledger_table), execute)
+    queue = SqsRoundQueue(settings.transforms_queue, execute)
+    invoker = EngineInvoker(InvocationTargets(settings.bucket, settings.scoring_queue), execute, clock=time.time)
+    return assemble(
+        settings,
+        ledger=ledger,
+        store=S3ObjectStore(settings.bucket, execute),
+        transforms=SageMakerTransformJobs(execute),
+        queue=queue,
+        notifications=SqsNotificationQueues(settings.succeeded_queue, settings.failed_queue, execute),
+        attempts=Attempts(ledger=ledger, invoker=invoker, clock=time.time),
+        concurrency=CONCURRENCY,
     )
-    reporting = RoundReporting(
-        ledger=composition.ledger, store=composition.store, notifications=notifications, concurrency=concurrency
-    )
+
+
+def assemble(
+    settings: TransformSettings,
+    *,
+    ledger: Ledger,
+    store: ObjectStore,
+    transforms: TransformJobs,
+    queue: RoundQueue,
+    notifications: NotificationQueues,
+    attempts: Attempts,
+    concurrency: int = 1,
+) -> RunTransforms:
+    """Build the service from its parts."""
+    clock = attempts.now
+    reporting = RoundReporting(ledger=ledger, store=store, notifications=notifications, concurrency=concurrency)
     starting = RoundStarting(
-        ledger=composition.ledger,
-        store=composition.store,
+        ledger=ledger,
+        store=store,
         transforms=transforms,
-        attempt_invoker=composition.attempt_invoker,
+        attempts=attempts,
         reporting=reporting,
-        fleet=fleet,
+        fleet=TransformFleet(
+            model=settings.model,
+            instance_type=settings.transform_instance_type,
+            instance_count=settings.transform_instance_count,
+        ),
         bucket=settings.bucket,
         rest_engine=Engine(settings.rest_engine) if settings.rest_engine else None,
-        clock=adapters.clock,
+        clock=clock,
     )
     return RunTransforms(
-        ledger=composition.ledger,
-        lookup=composition.lookup,
+        ledger=ledger,
+        lookup=LedgerLookup(ledger),
         transforms=transforms,
         queue=queue,
         starting=starting,
         reporting=reporting,
-        clock=adapters.clock,
+        clock=clock,
     )
 
 

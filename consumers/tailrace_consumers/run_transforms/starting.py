@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tailrace_consumers.chunks.attempt_invoker import AttemptInvoker
+from tailrace_consumers.chunks.attempts import Attempts
 from tailrace_consumers.chunks.round_joining import settings_at
-from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, ObjectStore, TransformJobs
 from tailrace_consumers.run_transforms.reporting import RoundReporting
 from tailrace_core.engines import Engine, limits_of
@@ -17,7 +16,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.transforms import notes, rounds
 from tailrace_core.transforms.requests import TransformFleet, create_request
-from tailrace_core.transforms.verdicts import not_started_reason
+from tailrace_core.transforms.verdicts import not_handed_over_reason, not_started_reason
 
 REST_CHUNKS = 64
 """Fewer chunks than this go to the stack's endpoint: a round costs the start of an instance."""
@@ -30,7 +29,7 @@ class RoundStarting:
     ledger: Ledger
     store: ObjectStore
     transforms: TransformJobs
-    attempt_invoker: AttemptInvoker
+    attempts: Attempts
     reporting: RoundReporting
     fleet: TransformFleet
     bucket: str
@@ -84,11 +83,12 @@ class RoundStarting:
         sent: list[Chunk] = []
         try:
             for each in members:
-                found = self.attempt_invoker.send_or_park(each, at_endpoint)
-                if not isinstance(found, Outcome):
-                    sent.append(found)
+                try:
+                    sent.append(self.attempts.send(each, at_endpoint))
+                except PermanentError as exc:
+                    self.reporting.fail([each], not_handed_over_reason(exc.message))
         finally:
-            self.attempt_invoker.confirm_all(sent)
+            self.attempts.confirm_all(sent)
 
     def _witnesses(self, job: Job, number: int, chunks: Sequence[Chunk]) -> list[RowRange]:
         """Return the ranges of answered inputs to run with the round, to show that the model works.

@@ -69,14 +69,14 @@ Any other code is a refusal that says nothing about rows."""
 # status.
 TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
 
-_TRANSFORM_JOB = r"^the batch transform job \S+ "
+_TRANSFORM_JOB = r"^the batch transform job (?:\S+ )?"
 
 # Order matters: the first match wins. The first ones are `tailrace_core.transforms.verdicts`' own.
 PHRASES: tuple[tuple[str, FailureClass], ...] = (
     (rf"{_TRANSFORM_JOB}refused this input", FailureClass.DATA),
     (rf"{_TRANSFORM_JOB}wrote nothing for this input", FailureClass.TRANSIENT),
     (rf"{_TRANSFORM_JOB}was started without this input", FailureClass.EXPIRED),
-    (rf"{_TRANSFORM_JOB}could not be created", FailureClass.INFRASTRUCTURE),
+    (rf"{_TRANSFORM_JOB}could not (?:be created|leave this input)", FailureClass.INFRASTRUCTURE),
     (r"exceed(?:s|ed)? the maximum (?:\w+ ){0,2}size|payload too large", FailureClass.TOO_LARGE),
     (
         (

@@ -15,6 +15,7 @@ from tailrace_core.jobs.classification import classify
 from tailrace_core.jobs.failures import FailureClass
 
 NOT_STARTED = "could not be created"
+NOT_HANDED_OVER = "could not leave this input to the endpoint"
 NOT_LISTED = "was started without this input"
 
 
@@ -79,6 +80,11 @@ def _is_refused(end: RoundEnd, rows: int, tries: int) -> bool:
 def not_listed_reason(name: str) -> str:
     """Return the reason of an attempt that joined a round after its manifest was written."""
     return f"The batch transform job {name} {NOT_LISTED}, which joined the round too late."
+
+
+def not_handed_over_reason(error: str) -> str:
+    """Return the reason of an attempt that the stack's endpoint refuses to take over."""
+    return f"The batch transform job {NOT_HANDED_OVER}: {error}"
 
 
 def not_started_reason(name: str, error: str) -> str:
