@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tailrace.operations.results.unknown import UnknownEvent
     from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress, ShowProgress
+    from tailrace.scoring.result import Scored
+    from tailrace.scoring.run_state import ScoringError
+    from tailrace.scoring.score import score
+    from tailrace.scoring.score_keywords import ScoreKeywords
     from tailrace.submit.submitter import Submission
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
@@ -57,6 +61,9 @@ _MODULES = {
     "ReaderCounts": "tailrace.operations.results.reading",
     "Reject": "tailrace_core.csv_text.rejects",
     "ResultsReader": "tailrace.operations.results.reader",
+    "ScoreKeywords": "tailrace.scoring.score_keywords",
+    "Scored": "tailrace.scoring.result",
+    "ScoringError": "tailrace.scoring.run_state",
     "ShowProgress": "tailrace.progress",
     "Submission": "tailrace.submit.submitter",
     "SubmitKeywords": "tailrace.client.submit_keywords",
@@ -66,6 +73,7 @@ _MODULES = {
     "TimedOutError": "tailrace_core.errors",
     "TransientError": "tailrace_core.errors",
     "UnknownEvent": "tailrace.operations.results.unknown",
+    "score": "tailrace.scoring.score",
 }
 
 _NAMES_THERE = {"JobStatus": "Job"}
@@ -95,6 +103,9 @@ __all__ = [
     "ReaderCounts",
     "Reject",
     "ResultsReader",
+    "ScoreKeywords",
+    "Scored",
+    "ScoringError",
     "ShowProgress",
     "Submission",
     "SubmitKeywords",
@@ -104,6 +115,7 @@ __all__ = [
     "TimedOutError",
     "TransientError",
     "UnknownEvent",
+    "score",
 ]
 
 

@@ -35,7 +35,9 @@ _CLOCK_PHRASE = re.compile(r"signature expired|signature not yet current|request
 _INTERACTIVE_SERVICES = frozenset({"cloudformation", "sagemaker", "sts"})
 
 
-def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any]:
+def client_settings(
+    concurrency: int, endpoint_url: str | None, read_timeout_s: float = READ_TIMEOUT_S
+) -> dict[str, Any]:
     """Return the settings of clients: time limits, pool size, and no retries by botocore.
 
     Over TLS an upload with a checksum in its headers needs no second hash for its signature. By
@@ -47,7 +49,7 @@ def client_settings(concurrency: int, endpoint_url: str | None) -> dict[str, Any
     return {
         "s3": {"payload_signing_enabled": False} if secure else None,
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "read_timeout": READ_TIMEOUT_S,
+        "read_timeout": read_timeout_s,
         "max_pool_connections": concurrency + 2,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         # botocore would build its own twice for each request, a fifth of the cost of a small call.
@@ -153,8 +155,10 @@ class Boto3Connection:
         region: str | None = None,
         concurrency: int = 8,
         retry: Callable[..., Callable[[Call], Any]] = retrying,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self._session = session
+        self._read_timeout_s = read_timeout_s
         self._endpoint_url = validate_endpoint_url(endpoint_url)
         self._region = region
         self._concurrency = concurrency
@@ -162,7 +166,7 @@ class Boto3Connection:
         self._lock = threading.Lock()
         self._plain = plain_environment(region=region, endpoint_url=endpoint_url) if session is None else None
         self._direct = DirectCalls(
-            lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), self._plain
+            lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, read_timeout_s), self._plain
         )
         self._interactive = retry(self._once, policy=INTERACTIVE_RETRIES)
         self._patient = retry(self._once, policy=JOB_RETRIES)
@@ -263,12 +267,13 @@ class Boto3Connection:
                 import botocore.config
 
                 session = self._own_session()
+                settings = client_settings(self._concurrency, self._endpoint_url, self._read_timeout_s)
                 with translate_address_errors(service):
                     client = session.client(
                         service,
                         region_name=resolve_region(session, self._region),
                         endpoint_url=self._endpoint_url,
-                        config=botocore.config.Config(**client_settings(self._concurrency, self._endpoint_url)),
+                        config=botocore.config.Config(**settings),
                     )
                 send_bodies_whole(client)
                 self._direct.observe(client)

@@ -130,10 +130,19 @@ def check_endpoint(name: str) -> Steps[None]:
     Raises:
         InputError: the endpoint is missing, or in a state in which it takes no requests.
     """
+    yield from describe_endpoint(name)
+
+
+def describe_endpoint(name: str) -> Steps[Mapping[str, Any] | None]:
+    """Return the description of an endpoint that takes requests; None where the identity may not read it.
+
+    Raises:
+        InputError: the endpoint is missing, or in a state in which it takes no requests.
+    """
     try:
-        answer = yield Call("sagemaker", "describe_endpoint", {"EndpointName": name})
+        answer: Mapping[str, Any] = yield Call("sagemaker", "describe_endpoint", {"EndpointName": name})
     except AccessDeniedError:
-        return
+        return None
     except PermanentError as exc:
         raise InputError(f"endpoint {name!r} is not there ({exc.message}); deploy it, or name another") from exc
     state = answer["EndpointStatus"]
@@ -144,6 +153,7 @@ def check_endpoint(name: str) -> Steps[None]:
             "wait until it is InService, or fix it",
             state=state,
         )
+    return answer
 
 
 def _others() -> Steps[str]:

@@ -79,7 +79,7 @@ def connect(target: Target) -> Tailrace:
     plain = target.profile is None and plain_environment(region=target.region, endpoint_url=target.endpoint_url)
     return Tailrace(
         target.stack or "",
-        session=None if plain else _session(target),
+        session=None if plain else session_of(target.profile, target.region),
         endpoint_url=target.endpoint_url,
         region=target.region,
         concurrency=target.concurrency,
@@ -96,7 +96,7 @@ def reach(target: Target) -> AccountConnection:
     from tailrace_core.aws.retrying import retrying  # noqa: PLC0415 - the same
 
     return Boto3Connection(
-        session=_session(target),
+        session=session_of(target.profile, target.region),
         endpoint_url=target.endpoint_url,
         region=target.region,
         concurrency=target.concurrency,
@@ -104,14 +104,19 @@ def reach(target: Target) -> AccountConnection:
     )
 
 
-def _session(target: Target) -> boto3.Session:
+def session_of(profile: str | None, region: str | None) -> boto3.Session:
+    """Return a session of a profile.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
     import boto3  # noqa: PLC0415 - slow to import; plugins do not need it
     import botocore.exceptions  # noqa: PLC0415 - the same
 
     from tailrace.aws.connections import with_remedy  # noqa: PLC0415 - the same
 
     try:
-        return boto3.Session(profile_name=target.profile, region_name=target.region)
+        return boto3.Session(profile_name=profile, region_name=region)
     except botocore.exceptions.BotoCoreError as exc:
         raise with_remedy(translate_exception(exc, "session")) from exc
 

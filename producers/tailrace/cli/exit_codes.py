@@ -41,7 +41,12 @@ _OF_STATES = {
 
 def of_job(job: Job) -> ExitCode:
     """Return the code for a job; a job that is being closed counts by its coming final state."""
-    return _OF_STATES.get(job.outcome or job.state, ExitCode.OK)
+    return of_state(job.outcome or job.state)
+
+
+def of_state(state: JobState) -> ExitCode:
+    """Return the code for the state of a job, or of a run without one."""
+    return _OF_STATES.get(state, ExitCode.OK)
 
 
 def of_error(error: BaseException) -> ExitCode:

@@ -28,6 +28,16 @@ class Progress:
     """Chunks that an earlier submit has sent already."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringProgress(Progress):
+    """Progress of `tailrace.score`: rows settled so far, and those of them that were rejected.
+
+    ``rows_read`` are the rows settled; the bytes are read ahead of them.
+    """
+
+    rows_rejected: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class JobProgress:
     """Progress of a wait."""

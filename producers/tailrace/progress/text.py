@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tailrace.progress import DownloadProgress, JobProgress, Progress
+from tailrace.progress import DownloadProgress, JobProgress, Progress, ScoringProgress
 from tailrace.progress.pace import Pace
 from tailrace_core.jobs.model import Job
 
@@ -37,6 +37,10 @@ def describe(moment: Moment, pace: Pace | None = None) -> str:
     speed = "" if pace is None else _speed(moment, pace)
     if isinstance(moment, Progress):
         total = "" if moment.bytes_total is None else f" of {shown_bytes(moment.bytes_total)}"
+        if isinstance(moment, ScoringProgress):
+            rejected = f", {moment.rows_rejected:,} rejected" if moment.rows_rejected else ""
+            read = f"{shown_bytes(moment.bytes_read)}{total} read{speed}"
+            return f"scoring: {moment.rows_read:,} rows settled{rejected} ({read})"
         skipped = f", {moment.chunks_skipped:,} sent before" if moment.chunks_skipped else ""
         return (
             f"submitting: {moment.rows_read:,} rows read ({shown_bytes(moment.bytes_read)}{total}{speed}), "

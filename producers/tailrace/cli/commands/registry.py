@@ -39,6 +39,11 @@ COMMANDS = {
         "prepare",
         "Prepare raw data by a recipe: numbers, missing values, columns; for training and for scoring.",
     ),
+    "score": Listed(
+        "models.score",
+        "score",
+        "Score a file now with a model that answers at once, without a stack; the exit code says how it went.",
+    ),
     "status": Listed("jobs", "status", "Show the state and the counters of a job; exit with 0 whatever its state."),
     "wait": Listed("jobs", "wait", "Wait until a job has ended; the exit code says how."),
     "watch": Listed("watch", "watch", "Show a job live until it has ended; the exit code says how, as with wait."),

@@ -38,7 +38,7 @@ class HostileEndpoint(Endpoint):
         return replace(said, reason=reason, body=said.body + HOSTILE.encode())
 
 
-OFFLINE = frozenset({"prepare"})
+OFFLINE = frozenset({"prepare", "score"})
 """Commands that make no AWS call."""
 
 

@@ -57,6 +57,12 @@ CASES: dict[str, list[Case]] = {
         Case("prepare FILE --recipe TEXT --output out.csv", code=2, json=False),
         Case("prepare --suggest FILE", shows=False, json=False),
     ],
+    "score": [
+        Case("score FILE --header none --model-url http://127.0.0.1:1", code=1, shows=False, json=False),
+        Case("score TEXT --model-url http://127.0.0.1:1", code=2, json=False),
+        Case("score FILE --model-url TEXT", code=2, json=False),
+        Case("score FILE --model-url http://127.0.0.1:1 --output TEXT.feather", code=2, json=False),
+    ],
     "status": [Case("status JOB"), Case("status JOB", _PARKED), Case("status TEXT", code=2, json=False)],
     "wait": [Case("wait JOB", code=3), Case("wait JOB --timeout 1s", _PARKED, code=1)],
     "watch": [
