@@ -1,7 +1,11 @@
-"""The simulated asynchronous endpoint: accepts requests, answers on demand, and notifies."""
+"""The simulated endpoint: an asynchronous one accepts requests, answers on demand, and notifies.
+
+A real-time one answers at once.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -9,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_core.aws.retrying import DEFAULT_POLICY
+from tailrace_core.jobs.identities import InferenceId
 from tailrace_core.objects import keys
 from tests.faults import model
 from tests.faults.answering import Answering
@@ -76,11 +81,37 @@ class Endpoint:
             "FailureLocation": f"s3://{BUCKET}/{taken.failure_key}",
         }
 
-    def _refuse(self, request: Request) -> None:
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        """Answer like a real-time endpoint."""
+        if self.gone or request["EndpointName"] != ENDPOINT:
+            message = f"Endpoint {request['EndpointName']} of account 123456789012 not found."
+            raise refusal("ValidationError", message, "InvokeEndpoint")
+        inference = InferenceId.parse(request["InferenceId"])
+        assert inference is not None
+        key = keys.input_key(inference.job_id, inference.range)
+        taken = Request(len(self.accepted) + 1, request["InferenceId"], key, self.cloud.clock())
+        assert request["Body"] == self.cloud.s3.objects[key].body
+        self._refuse(taken, calls=1)
+        self.accepted.append(taken)
+        said = self._score(taken)
+        if isinstance(said, model.Answered):
+            return {"Body": io.BytesIO(said.body), "ContentType": "text/csv"}
+        status = int(re.findall(r"error \((\d+)\)", said.reason)[0])
+        raise refusal(
+            "ModelError",
+            f"Received error ({status}) from primary",
+            "InvokeEndpoint",
+            424,
+            OriginalStatusCode=status,
+            OriginalMessage=said.body.decode(),
+        )
+
+    def _refuse(self, request: Request, calls: int = DEFAULT_POLICY.max_tries) -> None:
+        """Refuse the second attempts of some rows; throttle so many calls of them."""
         stored = self.cloud.s3.objects.get(request.input_key)
         if stored is None or request.attempt != 2:
             return
-        if model.BUSY in stored.body and self.throttled[request.inference_id] < DEFAULT_POLICY.max_tries:
+        if model.BUSY in stored.body and self.throttled[request.inference_id] < calls:
             self.throttled[request.inference_id] += 1
             raise refusal("ThrottlingException", "Rate exceeded", "InvokeEndpointAsync")
         if model.REFUSED in stored.body:

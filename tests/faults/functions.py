@@ -27,7 +27,7 @@ from tailrace_consumers.runtime.deferred_checks import CompletionCheck, Deferred
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
 from tailrace_consumers.settings import Settings
 from tailrace_core.errors import TailraceError
-from tests.faults import transforming
+from tests.faults import score_chunks, transforming
 from tests.faults.injection import Crash, Process, Schedule
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
@@ -45,12 +45,14 @@ SETTINGS = Settings(
     succeeded_queue=names.SUCCEEDED,
     failed_queue=names.FAILED,
     transforms_queue=names.TRANSFORMS,
+    scoring_queue=names.SCORING,
 )
 CONSUMERS: dict[str, tuple[str, Any]] = {
     "collect_results": (names.SUCCEEDED, collect_results),
     "handle_failures": (names.FAILED, handle_failures),
     "dispatch_retries": (names.RETRIES, dispatch_retries),
     transforming.ROLE: (names.TRANSFORMS, transforming),
+    score_chunks.ROLE: (names.SCORING, score_chunks),
 }
 """Each function's queue and its handler's module."""
 CHECKS_PER_BATCH = frozenset({"collect_results"})
@@ -98,7 +100,11 @@ class Functions:
         adapters = dataclasses.replace(adapters, **changes)
         if role == transforming.ROLE:
             return process, transforming.TransformComposition(SETTINGS, adapters, execute, self.rest_engine)
-        return process, Composition(SETTINGS, adapters)
+        if role != score_chunks.ROLE:
+            return process, Composition(SETTINGS, adapters)
+        made = score_chunks.ScoringComposition(SETTINGS, adapters)
+        made.invoke_once = process.retrying_executor(BotocoreExecutor(self.cloud.client), policy=score_chunks.ONCE)
+        return process, made
 
     def service(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, IncompleteReadError, ReadTimeoutError
@@ -16,6 +17,7 @@ from tailrace_core.errors import TailraceError
 from tests.faults.memory_aws.cloud import Cloud
 
 READ = "read_body"
+_STREAMED = frozenset({"get_object", "invoke_endpoint"})
 
 
 class Crash(BaseException):
@@ -170,13 +172,13 @@ class Process:
         return answer
 
     def _with_body(self, call: Call, answer: Any) -> Any:
-        if call.operation != "get_object" or not isinstance(answer, dict):
+        if call.operation not in _STREAMED or not isinstance(answer, dict):
             return answer
-        return {**answer, "Body": _Body(answer["Body"], self._read)}
+        return {**answer, "Body": _Body(answer["Body"], partial(self._read, call.service))}
 
-    def _read(self, body: Any, size: int | None) -> bytes:
+    def _read(self, service: str, body: Any, size: int | None) -> bytes:
         self._check()
-        kind = self._schedule.next(self.role, f"s3.{READ}")
+        kind = self._schedule.next(self.role, f"{service}.{READ}")
         if kind is FaultKind.DEATH_BEFORE:
             self._die()
         if kind is FaultKind.UNREACHABLE:

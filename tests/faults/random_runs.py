@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tailrace.options import SubmitOptions
 from tailrace_core.answers.shape import ColumnType
+from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState, OnParked
 from tests.faults.answering import PAGE, PAGE_TEXT, PAGES, SHOWN_BY_CANARIES, SHOWN_BY_ECHOES, Answering, Form
 from tests.faults.checker import check
@@ -18,6 +19,8 @@ from tests.faults.injection import Fault, FaultKind, Schedule
 from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
 
+ENGINES = (Engine.ASYNC, Engine.REALTIME, Engine.SERVERLESS)
+"""The engines that are drawn."""
 _GOOD = (b"1", b"22", b"333", b"4444", b"flaky")
 _BAD = (b"poison", b"swallow", b"5,5", b"fatal", PAGE)
 _MISSING = (b"NA", b'"NA"', b"")
@@ -43,10 +46,11 @@ class RandomRun:
     meanwhile: bool
     outage_s: tuple[float, float] | None
     hurries: int
+    engine: Engine
 
     @classmethod
-    def of(cls, seed: str) -> RandomRun:
-        """Draw a simulation."""
+    def of(cls, seed: str, engine: Engine | None = None) -> RandomRun:
+        """Draw a simulation, and its engine unless it is given."""
         source = random.Random(seed)
         answering = _draw_answering(source)
         canaries = source.choice((1, 2, 8)) if source.random() < _WITH_CANARIES else 0
@@ -65,7 +69,9 @@ class RandomRun:
             begin_s = source.choice((0.0, source.uniform(0, 30)))
             outage_s = begin_s, begin_s + source.choice((20.0, 200.0, 5_000.0))
         data = Dataset.of(*values, answering=answering)
-        return cls(seed, data, options, faults, notification_counts, meanwhile, outage_s, hurries)
+        # Drawn apart, so that a seed means the same rows and faults for each engine.
+        engine = engine or random.Random(f"{seed} engine").choice(ENGINES)
+        return cls(seed, data, options, faults, notification_counts, meanwhile, outage_s, hurries, engine)
 
     @property
     def ends(self) -> frozenset[JobState]:
@@ -83,6 +89,7 @@ class RandomRun:
         values = [row.value for row in self.data.rows]
         return Counter(
             {
+                f"via {self.engine}": 1,
                 "with canaries": int(self.options.canaries > 0),
                 "with an echo": int(self.options.echo is not None),
                 "with --na": int(bool(self.options.na)),
@@ -102,6 +109,7 @@ class RandomRun:
             outage_s=self.outage_s,
             hurries=self.hurries,
             answering=self.data.answering,
+            engine=self.engine,
         )
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
         sim.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tailrace.options import SubmitOptions
+from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
@@ -26,6 +27,7 @@ class Scenario:
     """Notifications of the first requests, see `Simulation`."""
     piece_bytes: int | None = None
     """Size of the pieces in which functions upload parts; None for one piece."""
+    engine: Engine = Engine.ASYNC
     slept_s: float = 0.0
     """Time without the reconciler after the submit, in seconds."""
 
@@ -39,6 +41,7 @@ class Scenario:
             notification_counts=list(self.notification_counts),
             piece_bytes=self.piece_bytes,
             answering=self.data.answering,
+            engine=self.engine,
         )
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
         sim.pump()
@@ -100,5 +103,18 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "deadline slept through": Scenario(
         Dataset.of(b"1"), _with(deadline_s=1_000), JobState.EXPIRED, notification_counts=(None,) * 6, slept_s=1_000
+    ),
+    # By a real-time endpoint: ScoreChunks stands in for the asynchronous service.
+    "real-time, one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), engine=Engine.REALTIME),
+    "real-time, two rows that fail together": Scenario(Dataset.of(b"quarrel1", b"quarrel2"), engine=Engine.REALTIME),
+    "real-time, two rows that shift together": Scenario(Dataset.of(b"shy1", b"shy2"), engine=Engine.REALTIME),
+    "real-time, retry throttled": Scenario(Dataset.of(b"flaky busy"), engine=Engine.REALTIME),
+    "real-time, one notification lost": Scenario(Dataset.of(b"1"), notification_counts=(0,), engine=Engine.REALTIME),
+    "real-time, request given up": Scenario(
+        Dataset.of(b"1"),
+        _with(request_ttl_s=60, invocation_timeout_s=1),
+        notification_counts=(None,),
+        slept_s=1_000,
+        engine=Engine.REALTIME,
     ),
 }

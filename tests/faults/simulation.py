@@ -15,13 +15,14 @@ from tailrace.options import SubmitOptions
 from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.submitter import Sender
 from tailrace_core.aws.calls import Call, run
+from tailrace_core.engines import Engine
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.events import ChunkParked, RetryDue, decode
-from tests.faults import model
+from tests.faults import model, score_chunks
 from tests.faults.answering import Answering
 from tests.faults.endpoint import Endpoint
 from tests.faults.functions import CONSUMERS, RECONCILE_EVERY_S, Functions, Mutation, no_mutation
@@ -86,9 +87,11 @@ class Simulation:
     piece_bytes: int | None = None
     """Size of the pieces in which functions upload parts; None for the default."""
     answering: Answering = model.USUAL
+    engine: Engine = Engine.ASYNC
+    """The way in which the stack scores."""
 
     def __post_init__(self) -> None:
-        self.cloud = Cloud()
+        self.cloud = Cloud(kind=Engine.ASYNC if self.engine is Engine.TRANSFORM else self.engine)
         self.endpoint = Endpoint(self.cloud, self.answering)
         self.cloud.add_service("sagemaker-runtime", self.endpoint)
         self.transforms = TransformService(self.cloud, self.answering)
@@ -128,7 +131,7 @@ class Simulation:
         """Submit once; return the job's id, or None if the producer died or gave up."""
         _, client = self.producer()
         try:
-            done = client.submit("-", options, stdin=io.BytesIO(text))
+            done = client.submit("-", options, stdin=io.BytesIO(text), via=options.via or self.engine)
         except Crash:
             return None
         except TailraceError as exc:
@@ -144,7 +147,7 @@ class Simulation:
         A new simulation starts from a copy of a clean submit if its schedule has no fault in it.
         """
         if self._takes_copy():
-            clean = clean_submit(text, options, check_invariants=self.check_invariants)
+            clean = clean_submit(text, options, self.engine, check_invariants=self.check_invariants)
             if self.schedule.skip(PRODUCER, clean.schedule):
                 self._copy_from(clean)
                 return self.jobs[0]
@@ -213,8 +216,10 @@ class Simulation:
             busy = bool(self.endpoint.backlog) or self.transforms.process()
             while self.endpoint.backlog:
                 self._answer_next()
+            while self._score_next():
+                busy = True
             for role in CONSUMERS:
-                while self.functions.deliver(role):
+                while role != score_chunks.ROLE and self.functions.deliver(role):
                     busy = True
             if not busy:
                 return moved
@@ -227,6 +232,28 @@ class Simulation:
             self.endpoint.backlog.pop(0)
         else:
             self.endpoint.process(notifications=notifications)
+
+    def _score_next(self) -> bool:
+        """Have ScoreChunks handle one request, and its notification arrive as often as planned."""
+        queue = self.cloud.queue(names.SCORING)
+        waiting = [each for each in queue.messages.values() if each.visible_at <= self.cloud.clock()]
+        if not waiting:
+            return False
+        notifications = self.notification_counts.pop(0) if self.notification_counts else 1
+        if notifications is None:
+            del queue.messages[waiting[0].message_id]
+            return True
+        before = {name: set(self.cloud.queue(name).messages) for name in (names.SUCCEEDED, names.FAILED)}
+        self.functions.deliver(score_chunks.ROLE, batch=1)
+        for name, known in before.items():
+            messages = self.cloud.queue(name).messages
+            for number in set(messages) - known:
+                body = messages[number].body
+                if not notifications:
+                    del messages[number]
+                for _ in range(notifications - 1):
+                    self.cloud.sqs.send_message(QueueUrl=name, MessageBody=body)
+        return True
 
     def wait(self) -> None:
         """Advance the clock until something is due: a message, or the reconciler's tick."""
@@ -299,8 +326,8 @@ class Simulation:
 
 
 @lru_cache(maxsize=64)
-def clean_submit(text: bytes, options: SubmitOptions, *, check_invariants: bool) -> Simulation:
+def clean_submit(text: bytes, options: SubmitOptions, engine: Engine, *, check_invariants: bool) -> Simulation:
     """Return a simulation just after a submit without faults, to copy from."""
-    sim = Simulation(check_invariants=check_invariants)
+    sim = Simulation(check_invariants=check_invariants, engine=engine)
     assert sim.submit(text, options) is not None, sim.functions.errors
     return sim

@@ -12,6 +12,7 @@ from collections import defaultdict
 
 import pytest
 
+from tests.faults import score_chunks
 from tests.faults.functions import RECONCILER
 from tests.faults.injection import Fault, Schedule
 from tests.faults.pairs import pair_share, sweep_pairs
@@ -24,14 +25,20 @@ SAMPLE = 30
 RECOVERY_CALLS = 60
 """Most calls between the first fault and the second."""
 PAIRED: dict[str, tuple[str, ...]] = {
-    PRODUCER: ("one good, one rejected before sending", "all rejected before sending"),
+    PRODUCER: (
+        "one good, one rejected before sending",
+        "all rejected before sending",
+        "real-time, one good, one rejected before sending",
+    ),
     "collect_results": (
         "one good, one rejected before sending",
         "one misaligned row",
         "two rows that shift together",
+        "real-time, two rows that shift together",
     ),
     "handle_failures": ("one bad row", "two rows that fail together", "retry throttled"),
     "dispatch_retries": ("retry throttled", "retry refused for good"),
+    score_chunks.ROLE: ("real-time, one good, one rejected before sending", "real-time, retry throttled"),
     RECONCILER: (
         "one notification lost",
         "one failure unheard of",

@@ -1,9 +1,10 @@
 """Random simulations without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
-``--only N`` replays simulation N of a seed. ``--pairs`` tries every pair of faults of every
-scenario instead, or the ``--share K/N`` of them. ``--poison`` runs a job with 1,000 bad rows among
-1,000,000. ``--load`` simulates the ledger under load. ``--deployed`` plays rounds of random jobs on
-the deployed local stack; ``--neighbours`` times small jobs there, beside big ones.
+Each draws its engine, unless ``--engine`` names it. ``--only N`` replays simulation N of a seed.
+``--pairs`` tries every pair of faults of every scenario instead, or the ``--share K/N`` of them.
+``--poison`` runs a job with 1,000 bad rows among 1,000,000. ``--load`` simulates the ledger under
+load. ``--deployed`` plays rounds of random jobs on the deployed local stack; ``--neighbours`` times
+small jobs there, beside big ones.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import sys
 import time
 from collections import Counter
 
+from tailrace_core.engines import Engine
 from tests.faults.deployed.neighbours import MOST_RATIO, compare_neighbours
 from tests.faults.deployed.torture import play_on
 from tests.faults.load.report import load_reports
 from tests.faults.operator_cases import OPERATOR, SEVERAL
 from tests.faults.pairs import Run, sweep_pairs
 from tests.faults.poison import run_poison_job
-from tests.faults.random_runs import RandomRun
+from tests.faults.random_runs import ENGINES, RandomRun
 from tests.faults.scenarios import SCENARIOS
 
 
@@ -28,6 +30,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", default="0")
+    parser.add_argument("--engine", type=Engine, choices=ENGINES, help="play only this engine")
     parser.add_argument("--only", type=int, help="replay only the simulation of this number")
     parser.add_argument(
         "--poison", action="store_true", help="run a job with 1,000 poison rows among 1,000,000 instead"
@@ -61,7 +64,7 @@ def main(arguments: list[str]) -> int:
     totals: Counter[str] = Counter()
     number = 0 if chosen.only is None else chosen.only
     while time.monotonic() < until:
-        if not _play(f"{chosen.seed}:{number}", number, chosen.seed, totals):
+        if not _play(f"{chosen.seed}:{number}", number, chosen, totals):
             return 1
         if chosen.only is not None:
             break
@@ -106,12 +109,13 @@ def _try_pairs(share: tuple[int, int]) -> int:
     return 1 if wrong else 0
 
 
-def _play(seed: str, number: int, base: str, totals: Counter[str]) -> bool:
-    trial = RandomRun.of(seed)
+def _play(seed: str, number: int, chosen: argparse.Namespace, totals: Counter[str]) -> bool:
+    trial = RandomRun.of(seed, chosen.engine)
     try:
         sim, report = trial.run()
     except AssertionError as exc:
-        print(f"simulation {number} ended wrongly: {exc}\n{trial}\nreplay it: make torture SEED={base} ONLY={number}")
+        again = f"make torture SEED={chosen.seed} ONLY={number} ENGINE={trial.engine}"
+        print(f"simulation {number} ended wrongly: {exc}\n{trial}\nreplay it: {again}")
         return False
     totals.update(simulations=1, deaths=sim.functions.deaths, faults=len(sim.schedule.fired), redriven=sim.redriven)
     totals.update({**report.counts, "not isolated": sum(job.rows_not_isolated for job in map(sim.job, sim.jobs))})

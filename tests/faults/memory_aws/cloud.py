@@ -16,8 +16,16 @@ TABLE = "ledger"
 ENDPOINT = "demand"
 RESULTS_TOPIC = "results-topic"
 SUCCEEDED, FAILED, RETRIES, PARKED, RESULTS = "succeeded", "failed", "retries", "parked", "results"
-TRANSFORMS = "transforms"
-_VISIBILITY_S = {SUCCEEDED: 720.0, FAILED: 720.0, RETRIES: 360.0, PARKED: 60.0, RESULTS: 300.0, TRANSFORMS: 1_800.0}
+SCORING, TRANSFORMS = "scoring", "transforms"
+_VISIBILITY_S = {
+    SUCCEEDED: 720.0,
+    FAILED: 720.0,
+    RETRIES: 360.0,
+    PARKED: 60.0,
+    RESULTS: 300.0,
+    SCORING: 540.0,
+    TRANSFORMS: 1_800.0,
+}
 """Visibility timeouts of template.yaml, in seconds."""
 _MAX_RECEIVES = {PARKED: 1000}
 CALLER = "arn:aws:iam::123456789012:user/caller"
@@ -45,6 +53,8 @@ class Cloud:
     lock: threading.RLock = field(default_factory=threading.RLock)
     region_name: str = "memory-1"
     """The region of the boto3 session as which this object serves too."""
+    kind: str = "async"
+    """The stack's output ``EndpointKind``."""
 
     def __post_init__(self) -> None:
         self.dynamodb = DynamoDb(TABLE, self.clock)
@@ -60,7 +70,7 @@ class Cloud:
             "s3": self.s3,
             "sqs": self.sqs,
             "sns": self.sns,
-            "cloudformation": _CloudFormation(),
+            "cloudformation": _CloudFormation(self.kind),
             "sagemaker": _SageMaker(),
             "sts": _Sts(),
         }
@@ -125,7 +135,10 @@ class _Client:
         """Do nothing: no connection is open."""
 
 
+@dataclass(frozen=True)
 class _CloudFormation:
+    kind: str
+
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         outputs = {
             "Bucket": BUCKET,
@@ -139,6 +152,8 @@ class _CloudFormation:
             "SucceededQueue": SUCCEEDED,
             "BatchTransform": "true",
             "TransformsQueueUrl": TRANSFORMS,
+            "EndpointKind": self.kind,
+            **({} if self.kind == "async" else {"ScoringQueueUrl": SCORING}),
             **{f"{name.capitalize()}DeadLetterQueue": f"{name}-dead" for name in _VISIBILITY_S},
         }
         listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
