@@ -34,7 +34,7 @@ class Source:
 
     ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``).
     ``columns`` are the column names. ``bom_dropped`` tells whether the first file began with a byte
-    order mark, which is not data.
+    order mark, which is not data. ``line_end`` is that of its first record.
     """
 
     def __init__(self, origins: Sequence[Origin], header: HeaderPolicy) -> None:
@@ -50,6 +50,7 @@ class Source:
             record = self._current.first_record
             self.columns = column_names(record, header)
             self.header = None if header is HeaderPolicy.NONE else record
+            self.line_end = self._current.line_end
             self.bom_dropped = self._current.bom_dropped
             self._check_all_files()
         except BaseException:

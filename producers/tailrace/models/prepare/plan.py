@@ -37,8 +37,8 @@ class PreparationPlan:
 
     @property
     def header(self) -> bytes:
-        """The header record to write, with its line end."""
-        return header(self.names)
+        """The header record to write, without its line end."""
+        return header(self.names).removesuffix(b"\n")
 
 
 def plan_for(recipe: Recipe, columns: Sequence[str], *, scoring: bool = False) -> PreparationPlan:

@@ -123,7 +123,11 @@ def prepared_cuts(
         RecordError: with ``OnBadRow.STOP``, the first rejected row.
     """
     steps = RowSteps(
-        plan, Preflight(len(plan.columns), source.header), keep_rows=keep_rows, describe=source.describe_position
+        plan,
+        Preflight(len(plan.columns), source.header),
+        keep_rows=keep_rows,
+        line_end=source.line_end,
+        describe=source.describe_position,
     )
     for each in in_order(steps.prepare, cuts_of(source)):
         if each.rejected and on_bad_row is OnBadRow.STOP:
@@ -182,7 +186,7 @@ def _write(
 def _header(plan: PreparationPlan, source: Source) -> bytes:
     """Return the header to write: the input's own if its names are written unchanged."""
     unchanged = plan.is_identity and plan.names == plan.columns and source.header is not None
-    return (source.header or b"") + b"\n" if unchanged else plan.header
+    return (source.header or b"" if unchanged else plan.header) + source.line_end
 
 
 def _require_reopenable(inputs: list[Origin]) -> None:

@@ -29,6 +29,7 @@ from tailrace_core.errors import InputError
 KIND = "tailrace-fitted-recipe"
 _TOP = ("input", "columns", "select", "rename", "target")
 _DELIMITERS = frozenset('\r\n\0"')
+_SPACE = ord(" ")
 RecipeName = str | os.PathLike[str]
 
 
@@ -177,7 +178,7 @@ class _Reader:
     def _encoding(self, value: object) -> str:
         try:
             name = codecs.lookup(str(value)).name
-            "".encode(name)
+            "a".encode(name)
         except (LookupError, ValueError) as exc:
             raise self._error(
                 "input.encoding", f'is {value!r}, which Python does not know; write "utf-16" or "latin-1", for instance'
@@ -225,8 +226,8 @@ class _Reader:
             raise self._error(f"{path}.fill", 'is "median", which only numbers have: add to = "number", or use "mode"')
         if number and text not in FITTED_FILLS and not _is_finite(text):
             raise self._error(f"{path}.fill", f'is {value!r}; write a finite number, "median" or "mode"')
-        if not text or "\0" in text:
-            raise self._error(f"{path}.fill", "is empty or holds NUL: write a value, or leave it out")
+        if not text or any(ord(each) < _SPACE for each in text):
+            raise self._error(f"{path}.fill", "is empty or holds control characters: write a value, or leave it out")
         return text
 
     def _flag(self, document: Mapping[str, Any], path: str, name: str, *, default: bool) -> bool:

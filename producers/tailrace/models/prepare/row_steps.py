@@ -36,7 +36,8 @@ class RowSteps:
     """Prepares cuts of one input. Threads may share it.
 
     With ``keep_rows``, as many records come out as go in: a rejected row keeps its place, and a row
-    that would be dropped is rejected. ``describe`` says in reasons where an offset of the input is.
+    that would be dropped is rejected. A last record without ``line_end`` gets it. ``describe`` says
+    in reasons where an offset of the input is.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class RowSteps:
         preflight: Preflight,
         *,
         keep_rows: bool = False,
+        line_end: bytes = b"\n",
         describe: DescribePosition = byte_position,
     ) -> None:
         self._plan = plan
         self._preflight = preflight
         self._keep_rows = keep_rows
+        self._line_end = line_end
         self._describe = describe
         steps = dict(plan.steps)
         if len(plan.written) == 1 and len(plan.columns) > 1:
@@ -76,12 +79,12 @@ class RowSteps:
         """
         bad = {each.row: each.reason for each in self._preflight.check(cut, self._describe)}
         if not bad:
-            return self._prepare_good(_ended(cut), range(cut.first_row, cut.first_row + cut.rows), cut)
+            return self._prepare_good(self._ended(cut), range(cut.first_row, cut.first_row + cut.rows), cut)
         records = split_records(cut.data)
         rows = range(cut.first_row, cut.first_row + cut.rows)
         good = [row for row in rows if row not in bad]
         data = b"".join(records[row - cut.first_row] for row in good)
-        done = self._prepare_good(_ended(Cut.of(data, cut.first_row)), good, cut)
+        done = self._prepare_good(self._ended(Cut.of(data, cut.first_row)), good, cut)
         rejects = [Reject(row, reason, _body(records[row - cut.first_row])) for row, reason in bad.items()]
         counts = done.counts
         counts.rows_read += len(bad)
@@ -125,6 +128,10 @@ class RowSteps:
         else:
             data = table.to_bytes(self._written(table, written))
         return PreparedCut(data=data, rejected=rejected, counts=counts, values=self._values(left))
+
+    def _ended(self, cut: Cut) -> Cut:
+        """End the last record, so that each is written with a line end."""
+        return cut if not cut.data or cut.data.endswith(b"\n") else Cut.of(cut.data + self._line_end, cut.first_row)
 
     def _reasons(self, frame: pl.DataFrame, rows: Sequence[int]) -> dict[int, str]:
         """Return why rows are rejected, by their places in the frame.
@@ -229,11 +236,6 @@ class RowSteps:
             for each in self._cells
             if each.steps.is_fitted
         }
-
-
-def _ended(cut: Cut) -> Cut:
-    """End the last record with a newline, so that each record is written with one."""
-    return cut if not cut.data or cut.data.endswith(b"\n") else Cut.of(cut.data + b"\n", cut.first_row)
 
 
 def _body(record: bytes) -> bytes:

@@ -35,7 +35,7 @@ class PreparedSource:
         self._selects = bool(recipe.select)
         self._rejected: dict[int, str] = {}
         self.columns = self._plan.names
-        self.header: bytes | None = self._plan.header.removesuffix(b"\n")
+        self.header: bytes | None = self._plan.header
 
     @classmethod
     def open(

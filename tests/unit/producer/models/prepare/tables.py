@@ -77,8 +77,6 @@ class Expected:
     """What a recipe makes of a table: records of raw cells, rejected rows, counts, fills."""
 
     records: list[list[str]] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    """Their rows in the input."""
     rejected: list[int] = field(default_factory=list)
     dropped: int = 0
     missing: Counter[str] = field(default_factory=Counter)
@@ -129,7 +127,6 @@ def expect(columns: list[str], rows: list[list[tuple[str, str]]], recipe: dict[s
             found.dropped += 1
         else:
             kept.append(cells)
-            found.rows.append(number)
     _fit(found, columns, kept, steps)
     if found.unfit is None:
         _write(found, columns, kept, recipe)
