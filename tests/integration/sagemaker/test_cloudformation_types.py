@@ -110,3 +110,15 @@ def test_an_endpoint_that_fails_raises_the_reason_and_leaves_nothing(make_lab: M
     with pytest.raises(EmulatorError, match="did not pass the ping health check"):
         types[ENDPOINT].create("Endpoint", {"EndpointConfigName": config}, "stack")
     assert lab.sm.list_endpoints()["Endpoints"] == []
+
+
+def test_a_serverless_configuration_is_read_from_text_and_its_endpoint_needs_no_instance(
+    lab: Lab, types: dict[str, ResourceHandlers]
+) -> None:
+    _, model = types[MODEL].create("Model", _model(), "stack")
+    serverless = {"MemorySizeInMB": "3072", "MaxConcurrency": "2"}
+    variant = {"VariantName": "AllTraffic", "ModelName": model["ModelName"], "ServerlessConfig": serverless}
+    _, config = types[CONFIG].create("Config", {"ProductionVariants": [variant]}, "stack")
+    _, endpoint = types[ENDPOINT].create("Endpoint", {"EndpointConfigName": config["EndpointConfigName"]}, "stack")
+    (shown,) = lab.sm.describe_endpoint(EndpointName=endpoint["EndpointName"])["ProductionVariants"]
+    assert shown["CurrentServerlessConfig"] == {"MemorySizeInMB": 3072, "MaxConcurrency": 2}

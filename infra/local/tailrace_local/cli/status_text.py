@@ -13,6 +13,9 @@ def status_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"stack      {found['stack']['name']} {found['stack']['status']}"
     if endpoint := found.get("endpoint"):
         yield f"endpoint   {endpoint['name']} {endpoint.get('status', '')}{_instances(endpoint)}"
+    for job in found.get("transform_jobs", []):
+        reason = f": {job['FailureReason']}" if job.get("FailureReason") else ""
+        yield f"transform  {job['TransformJobStatus']:<10}  {job['TransformJobName']}{reason}"
     for process in found["processes"]:
         yield f"process    {process['pid']:>7} {'alive' if process['alive'] else 'dead '} {process['what']}"
     for queue in found.get("queues", []):
@@ -29,6 +32,9 @@ def _instances(endpoint: dict[str, Any]) -> str:
     if instances is None:
         return ""
     ready = sum(bool(instance.get("ready", True)) for instance in instances)
+    if serverless := endpoint.get("serverless"):
+        executing = sum(int(instance.get("in_flight", 0)) for instance in instances)
+        return f", serverless, {ready} warm, {executing} of {serverless['MaxConcurrency']} requests"
     return f", {ready} of {len(instances)} instances ready, {endpoint.get('backlog', 0)} requests"
 
 

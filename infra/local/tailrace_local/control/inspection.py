@@ -12,6 +12,8 @@ from tailrace_local.state_directory import CloudFacts, StateDirectory
 
 # With a job of ten thousand chunks in progress, a cloud has answered a second late.
 _TIMEOUT_S = 30.0
+SHOWN_JOBS = 5
+"""Transform jobs that are shown, the latest ones."""
 
 
 def inspect(state: StateDirectory) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
         found |= {"endpoint_url": facts.endpoint_url, "region": facts.region}
         found |= {"stack": {"name": facts.stack, "status": status}, **page}
         found["endpoint"] = _endpoint(facts)
+        found["transform_jobs"] = _transform_jobs(facts)
     return found
 
 
@@ -56,3 +59,8 @@ def _endpoint(facts: CloudFacts) -> dict[str, Any] | None:
         return None
     found = get_json(f"{facts.own_url}/_tailrace/sagemaker/endpoints/{facts.endpoint_name}")
     return {"name": facts.endpoint_name, **(found or {"status": "unknown"})}
+
+
+def _transform_jobs(facts: CloudFacts) -> list[dict[str, Any]]:
+    found = get_json(f"{facts.own_url}/_tailrace/sagemaker/transform-jobs")
+    return list((found or {}).get("transform_jobs", ()))[-SHOWN_JOBS:]

@@ -1,6 +1,7 @@
 """Admin API for what AWS has no API for: instances, the queue, AutoML results, faults."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,14 +13,15 @@ from tailrace_local.sagemaker.errors import ApiError, EmulatorError
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.plan import FaultPlan
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
-from tailrace_local.sagemaker.hosting.endpoints import Endpoint
+from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint
 from tailrace_local.sagemaker.hosting.instances import Instance
 from tailrace_local.sagemaker.ports import Notifier
 
+ShownJobs = Callable[[], list[dict[str, Any]]]
 PREFIX = "/_tailrace/sagemaker/"
 _PATHS = (
     *("endpoints", "endpoints/<name>", "endpoints/<name>/kill", "endpoints/<name>/notifications"),
-    *("auto-ml-jobs", "auto-ml-jobs/<name>", "faults[/log]"),
+    *("auto-ml-jobs", "auto-ml-jobs/<name>", "transform-jobs", "faults[/log]"),
 )
 
 
@@ -31,15 +33,23 @@ class AdminApi:
     - `POST endpoints/<name>/notifications`: publish `message` (any JSON) to its `topic` (success,
       error);
     - `GET auto-ml-jobs`, `GET`, `PUT auto-ml-jobs/<name>`: a job as DescribeAutoMLJobV2 answers it;
+    - `GET transform-jobs`: the jobs, oldest first, as ListTransformJobs shows them;
     - `GET`, `PUT`, `DELETE faults`, `GET faults/log`: the fault plan, its counters, the faults per
       request.
     """
 
     def __init__(
-        self, endpoints: Table[Endpoint], auto_ml_jobs: AutoMLJobs, clock: Clock, notifier: Notifier, faults: FaultHooks
+        self,
+        endpoints: Table[Endpoint],
+        auto_ml_jobs: AutoMLJobs,
+        transform_jobs: ShownJobs,
+        clock: Clock,
+        notifier: Notifier,
+        faults: FaultHooks,
     ) -> None:
         self._endpoints = endpoints
         self._auto_ml_jobs = auto_ml_jobs
+        self._transform_jobs = transform_jobs
         self._clock = clock
         self._notifier = notifier
         self._faults = faults
@@ -48,8 +58,8 @@ class AdminApi:
         """Return the JSON value for a request. Raises ApiError (400, 404, 405, 409, 502)."""
         parts = path.removeprefix(PREFIX).strip("/").split("/")
         match method, parts:
-            case "GET" | "HEAD", ["endpoints"]:
-                return {"endpoints": [self._shown(endpoint) for endpoint in self._endpoints]}
+            case "GET" | "HEAD", ["endpoints" | "transform-jobs" as kind]:
+                return self._listed(kind)
             case "GET" | "HEAD", ["endpoints", name]:
                 return self._shown(self._named(name))
             case "POST", ["endpoints", name, "kill"]:
@@ -60,10 +70,15 @@ class AdminApi:
                 return self._auto_ml(method, names, request)
             case ("GET" | "PUT" | "DELETE", ["faults"]) | ("GET", ["faults", "log"]):
                 return self._plan(method, request) if parts[1:] == [] else {"log": self._planned().log.entries()}
-            case _, ["endpoints" | "auto-ml-jobs" | "faults", *_]:
+            case _, ["endpoints" | "auto-ml-jobs" | "transform-jobs" | "faults", *_]:
                 raise ApiError("MethodNotAllowed", f"{method} {path}: not possible here.", 405)
         known = ", ".join(PREFIX + one for one in _PATHS)
         raise ApiError("NotFound", f"{path}: there are {known}.", 404)
+
+    def _listed(self, kind: str) -> Any:
+        if kind == "transform-jobs":
+            return {"transform_jobs": self._transform_jobs()}
+        return {"endpoints": [self._shown(endpoint) for endpoint in self._endpoints]}
 
     def _named(self, name: str) -> Endpoint:
         endpoint = self._endpoints.find(name)
@@ -136,6 +151,7 @@ class AdminApi:
             "failure_reason": endpoint.failure_reason,
             "config": endpoint.config_name,
             "asynchronous": deployment.asynchronous is not None if deployment else None,
+            "serverless": _serverless(deployment),
             "desired_instances": sum(deployment.desired.values()) if deployment else 0,
             "instances": [
                 _instance(one, name)
@@ -147,6 +163,12 @@ class AdminApi:
             "backlog": endpoint.backlog.size,
             "oldest_age_s": round(endpoint.backlog.oldest_age_s(self._clock.time()), 3),
         }
+
+
+def _serverless(deployment: Deployment | None) -> dict[str, int] | None:
+    """Return the settings of a serverless endpoint, whose only variant is serverless."""
+    fleets = [deployment.serverless(name) for name in deployment.fleets] if deployment else []
+    return next((fleet.settings.shown() for fleet in fleets if fleet), None)
 
 
 def _instance(instance: Instance, variant: str) -> dict[str, Any]:

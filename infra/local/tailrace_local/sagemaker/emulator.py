@@ -225,7 +225,8 @@ class Emulator:
 def _refusal(error: ApiError, *, control: bool) -> Response:
     if control:
         return Response.json({"__type": error.code, "message": error.message}, status=error.status, kind=_JSON_1_1)
-    body: dict[str, object] = {"Message": error.message, "message": error.message}
+    # A throttled call at a serverless endpoint has no message.
+    body: dict[str, object] = {"Message": error.message or None, "message": error.message or None}
     if isinstance(error, ModelError):
         body |= {
             "OriginalStatusCode": error.original_status,
@@ -278,7 +279,7 @@ def build(
     )
     transform_jobs = TransformJobs(registry.models, registry.tags, runner, arns, clock)
     training = _training(settings, registry, S3TrainingData(clients, threads), arns, clock, pace)
-    lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump))
+    lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump, pace))
     return Emulator(
         settings,
         registry=registry,
@@ -295,7 +296,7 @@ def build(
         clock=clock,
         threads=threads,
         new_id=ids,
-        admin=AdminApi(registry.endpoints, registry.auto_ml_jobs, clock, notifier, faults),
+        admin=AdminApi(registry.endpoints, registry.auto_ml_jobs, transform_jobs.shown, clock, notifier, faults),
         faults=faults,
         pace=pace,
         training=training,

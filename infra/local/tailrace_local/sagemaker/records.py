@@ -1,7 +1,7 @@
 """Models and endpoint configurations as the control plane stores them, and their parts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SUCCESS_TOPIC = "SUCCESS_NOTIFICATION_TOPIC"
@@ -58,8 +58,46 @@ class Model(Record):
 
 
 @dataclass(frozen=True)
+class ServerlessSettings:
+    """A ProductionVariantServerlessConfig. Without provisioned concurrency, it is 0."""
+
+    memory_mb: int
+    max_concurrency: int
+    provisioned: int = 0
+
+    @classmethod
+    def read(cls, definition: Mapping[str, Any]) -> "ServerlessSettings":
+        """Read a ServerlessConfig."""
+        return cls(
+            definition["MemorySizeInMB"], definition["MaxConcurrency"], definition.get("ProvisionedConcurrency", 0)
+        )
+
+    def with_provisioned(self, provisioned: int) -> "ServerlessSettings":
+        """Return the same settings with another provisioned concurrency."""
+        return replace(self, provisioned=provisioned)
+
+    def updated(self, changes: Mapping[str, Any]) -> "ServerlessSettings":
+        """Return the settings after a ServerlessUpdateConfig."""
+        return replace(
+            self,
+            max_concurrency=changes.get("MaxConcurrency", self.max_concurrency),
+            provisioned=changes.get("ProvisionedConcurrency", self.provisioned),
+        )
+
+    def shown(self) -> dict[str, int]:
+        """Return the settings as the API describes them."""
+        shown = {"MemorySizeInMB": self.memory_mb, "MaxConcurrency": self.max_concurrency}
+        return shown | ({"ProvisionedConcurrency": self.provisioned} if self.provisioned else {})
+
+
+@dataclass(frozen=True)
 class Variant:
-    """A production variant."""
+    """A production variant.
+
+    Attributes:
+        initial_count: the instances; of a serverless variant, its provisioned concurrency.
+        serverless: the serverless settings, or None for a variant of instances.
+    """
 
     name: str
     model_name: str
@@ -69,19 +107,23 @@ class Variant:
     startup_timeout_s: float | None
     download_timeout_s: float | None
     least_outstanding: bool = False
+    serverless: ServerlessSettings | None = None
 
     @classmethod
     def read(cls, definition: Mapping[str, Any]) -> "Variant":
         """Read a ProductionVariant."""
+        config = definition.get("ServerlessConfig")
+        serverless = ServerlessSettings.read(config) if config else None
         return cls(
             definition["VariantName"],
             definition.get("ModelName", ""),
             definition.get("InstanceType", ""),
-            definition.get("InitialInstanceCount", 0),
+            serverless.provisioned if serverless else definition.get("InitialInstanceCount", 0),
             definition.get("InitialVariantWeight", 1.0),
             definition.get("ContainerStartupHealthCheckTimeoutInSeconds"),
             definition.get("ModelDataDownloadTimeoutInSeconds"),
             definition.get("RoutingConfig", {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
+            serverless,
         )
 
 
@@ -128,7 +170,12 @@ class EndpointConfig(Record):
         return tuple(Variant.read(definition) for definition in self.request["ProductionVariants"])
 
     @property
+    def serverless(self) -> bool:
+        """True if a variant is serverless."""
+        return any(variant.serverless for variant in self.variants)
+
+    @property
     def asynchronous(self) -> AsyncSettings | None:
-        """The asynchronous settings, or None for a real-time configuration."""
+        """The asynchronous settings, or None for a configuration that answers at once."""
         definition = self.request.get("AsyncInferenceConfig")
         return AsyncSettings.read(definition) if definition else None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 RESPONSE_HEADERS_LIMIT_BYTES = 4096
 REALTIME_LIMIT_BYTES = 6_291_456
+SERVERLESS_LIMIT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,14 @@ class EmulatorSettings:
         payload_limit_bytes: upper limit for the input and the output of an asynchronous invocation.
         realtime_limit_bytes: the same for InvokeEndpoint. Its API model has 6,291,456 bytes; AWS's
             FAQ says 25 MB.
+        serverless_limit_bytes: the same for InvokeEndpoint at a serverless endpoint.
         realtime_timeout_s: time in which the model has to answer InvokeEndpoint.
+        serverless_cold_start_s: time until a server of a serverless endpoint starts, at the pace of
+            alarms.
+        serverless_idle_s: time without a request after which it stops, likewise. AWS documents
+            neither.
+        serverless_servers: upper limit of a serverless endpoint's servers; further concurrent
+            requests share them.
         transform_startup_s: time until a transform job's instances start, at the pace of alarms.
         transform_stop_s: time until a job that stops has stopped, likewise.
         manifest_outputs_by_full_key: store the output of a manifest's entry under the object's
@@ -82,7 +90,11 @@ class EmulatorSettings:
     stop_timeout_s: float = 30.0
     payload_limit_bytes: int = 1 << 30
     realtime_limit_bytes: int = REALTIME_LIMIT_BYTES
+    serverless_limit_bytes: int = SERVERLESS_LIMIT_BYTES
     realtime_timeout_s: float = 60.0
+    serverless_cold_start_s: float = 5.0
+    serverless_idle_s: float = 300.0
+    serverless_servers: int = 4
     transform_startup_s: float = 10.0
     transform_stop_s: float = 1.0
     manifest_outputs_by_full_key: bool = False

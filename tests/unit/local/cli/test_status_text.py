@@ -47,5 +47,21 @@ def test_instances_and_what_was_scaled_are_told() -> None:
     assert "0 -> 1 Successful  endpoint/demand/variant/AllTraffic: monitor alarm a in state ALARM" in shown(UP)
 
 
+def test_a_serverless_endpoint_tells_its_warm_servers_and_its_bound() -> None:
+    serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 8, "ProvisionedConcurrency": 1}
+    instances = [{"ready": True, "in_flight": 3}, {"ready": False, "in_flight": 1}]
+    endpoint = {"name": "rare", "status": "InService", "serverless": serverless, "instances": instances}
+    assert "rare InService, serverless, 1 warm, 4 of 8 requests" in shown(UP | {"endpoint": endpoint})
+
+
+def test_transform_jobs_are_told_with_their_reason() -> None:
+    jobs = [
+        {"TransformJobName": "tailrace-1-r0", "TransformJobStatus": "InProgress"},
+        {"TransformJobName": "tailrace-0-r0", "TransformJobStatus": "Failed", "FailureReason": "ClientError: no"},
+    ]
+    told = shown(UP | {"transform_jobs": jobs})
+    assert "transform  InProgress  tailrace-1-r0\ntransform  Failed      tailrace-0-r0: ClientError: no" in told
+
+
 def test_a_pace_that_is_not_the_clocks_is_told() -> None:
     assert "their minutes take 1.2 s" in shown(UP | {"time_scale": 0.02})

@@ -1,9 +1,10 @@
 """Fakes of the engine's ports."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tailrace_local.sagemaker.errors import NotifyError, StorageError
 from tailrace_local.sagemaker.messages.payload import Payload
@@ -28,6 +29,11 @@ class FakeStore:
     objects: dict[str, bytes] = field(default_factory=dict)
     roles: set[str] = field(default_factory=set)
     refuse_uploads: bool = False
+
+    async def list(self, role_arn: str, bucket: str, prefix: str) -> Sequence[str]:
+        self.roles.add(role_arn)
+        start = f"s3://{bucket}/"
+        return sorted(key.removeprefix(start) for key in self.objects if key.startswith(start + prefix))
 
     async def download(self, role_arn: str, location: str, into: Payload, limit_bytes: int) -> None:
         self.roles.add(role_arn)
@@ -60,9 +66,13 @@ class FakeCaller:
         self._answer = answer
         self.running = 0
         self.most = 0
+        self.advised: dict[str, Any] = {}
 
     async def ping(self, url: str) -> bool:
         return bool(url)
+
+    async def execution_parameters(self, url: str) -> Mapping[str, Any]:
+        return self.advised if url else {}
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
         self.running += 1

@@ -39,8 +39,17 @@ def _variants(deployment: Deployment) -> list[dict[str, Any]]:
             ],
             "CurrentWeight": deployment.weights[variant.name],
             "DesiredWeight": deployment.weights[variant.name],
-            "CurrentInstanceCount": deployment.fleets[variant.name].ready_count,
-            "DesiredInstanceCount": deployment.desired[variant.name],
+            **_capacity(deployment, variant.name),
         }
         for variant in deployment.config.variants
     ]
+
+
+def _capacity(deployment: Deployment, variant: str) -> dict[str, Any]:
+    if fleet := deployment.serverless(variant):
+        shown = fleet.settings.shown()
+        return {"CurrentServerlessConfig": shown, "DesiredServerlessConfig": shown}
+    return {
+        "CurrentInstanceCount": deployment.fleets[variant].ready_count,
+        "DesiredInstanceCount": deployment.desired[variant],
+    }

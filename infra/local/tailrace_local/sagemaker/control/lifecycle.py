@@ -5,19 +5,21 @@ Each change is a task that ends InService, Failed or deleted.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.registry import Table
 from tailrace_local.sagemaker.errors import EmulatorError, NotifyError, RoleError, StartError
 from tailrace_local.sagemaker.hosting.endpoints import Deployment, Endpoint, EndpointStatus
 from tailrace_local.sagemaker.hosting.fleet import Fleet
 from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools
+from tailrace_local.sagemaker.hosting.serverless import ServerlessFleet, ServerlessPace
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.sagemaker.ports import Notifier
-from tailrace_local.sagemaker.records import EndpointConfig, Model, Variant
+from tailrace_local.sagemaker.records import EndpointConfig, Model, ServerlessSettings, Variant
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _DRAIN_S = 3600.0
@@ -26,13 +28,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LifecycleTools:
-    """The collaborators. `pump` is called when an endpoint has capacity or a new deployment."""
+    """The collaborators.
+
+    `pump` is called when an endpoint has capacity or a new deployment. `pace` is that of serverless
+    endpoints.
+    """
 
     models: Table[Model]
     fleets: FleetTools
     notifier: Notifier
     clock: Clock
     pump: Callable[[Endpoint], None]
+    pace: Pace
 
 
 class EndpointLifecycle:
@@ -62,6 +69,10 @@ class EndpointLifecycle:
     def scale(self, endpoint: Endpoint, counts: dict[str, int], weights: dict[str, float]) -> None:
         """Begin to change instance counts and weights."""
         self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._scale(endpoint, counts, weights))
+
+    def rescale(self, endpoint: Endpoint, changes: Mapping[str, ServerlessSettings]) -> None:
+        """Begin to change the settings of serverless variants."""
+        self._begin(endpoint, EndpointStatus.UPDATING, lambda: self._rescale(endpoint, changes))
 
     def begin_removal(self, endpoint: Endpoint, forget: Callable[[Endpoint], None]) -> None:
         """Begin to delete the endpoint; call `forget` when it has stopped."""
@@ -152,6 +163,16 @@ class EndpointLifecycle:
             deployment.desired.update(before)
             raise
 
+    async def _rescale(self, endpoint: Endpoint, changes: Mapping[str, ServerlessSettings]) -> None:
+        deployment = endpoint.deployment
+        for name, settings in changes.items():
+            fleet = deployment.serverless(name) if deployment else None
+            if deployment is None or fleet is None:
+                raise StartError(f"The variant {name} of {endpoint.name} is not serverless.")
+            fleet.settings = settings
+            await fleet.scale(settings.provisioned, _DRAIN_S)
+            deployment.desired[name] = settings.provisioned
+
     async def _test_topics(self, deployment: Deployment) -> None:
         settings = deployment.asynchronous
         for topic in settings.topics if settings else ():
@@ -165,14 +186,19 @@ class EndpointLifecycle:
 
     def _deployment(self, endpoint: Endpoint, config: EndpointConfig, desired: dict[str, int]) -> Deployment:
         endpoint.generation += 1
-        fleets = {
-            variant.name: Fleet(
-                self._plan(endpoint, config, variant), self._tools.fleets, lambda: self._tools.pump(endpoint)
-            )
-            for variant in config.variants
-        }
+        fleets = {variant.name: self._fleet(endpoint, config, variant) for variant in config.variants}
         weights = {variant.name: variant.weight for variant in config.variants}
         return Deployment(config, fleets, dict(desired), weights)
+
+    def _fleet(self, endpoint: Endpoint, config: EndpointConfig, variant: Variant) -> Fleet:
+        plan, tools = self._plan(endpoint, config, variant), self._tools.fleets
+        if variant.serverless is None:
+            return Fleet(plan, tools, lambda: self._tools.pump(endpoint))
+        known = self._settings
+        pace = ServerlessPace(
+            self._tools.pace, known.serverless_cold_start_s, known.serverless_idle_s, known.serverless_servers
+        )
+        return ServerlessFleet(plan, tools, lambda: None, variant.serverless, pace)
 
     def _plan(self, endpoint: Endpoint, config: EndpointConfig, variant: Variant) -> FleetPlan:
         model = self._tools.models.get(variant.model_name)
@@ -183,8 +209,9 @@ class EndpointLifecycle:
             variant=variant.name,
             role_arn=model.role_arn or str(config.request.get("ExecutionRoleArn", "")),
             containers=model.containers,
-            slots=asked or self._settings.default_concurrency,
+            slots=1 if variant.serverless else asked or self._settings.default_concurrency,
             startup_timeout_s=variant.startup_timeout_s or self._settings.startup_timeout_s,
             download_timeout_s=variant.download_timeout_s,
             least_outstanding=variant.least_outstanding,
+            serverless=variant.serverless is not None,
         )

@@ -13,6 +13,7 @@ from tailrace_local.sagemaker.control.descriptions import describe_endpoint, sum
 from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle
 from tailrace_local.sagemaker.control.registry import Table, Tags, list_page
 from tailrace_local.sagemaker.control.rules import check_endpoint_config, check_model
+from tailrace_local.sagemaker.control.serverless_rules import check_capacity, check_concurrency, check_update
 from tailrace_local.sagemaker.errors import ApiError, validation
 from tailrace_local.sagemaker.hosting.endpoints import Endpoint, EndpointStatus
 from tailrace_local.sagemaker.locations import Arns
@@ -21,6 +22,7 @@ from tailrace_local.sagemaker.settings import EmulatorSettings
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
+_SERVERLESS = "ServerlessUpdateConfig"
 Operation = Callable[[Request], Awaitable[Response]]
 
 
@@ -119,7 +121,9 @@ class ControlPlane:
         self._registry.configs.require_absent(name)
         config = EndpointConfig(name, arn, _without_tags(request), self._clock.time())
         models = {variant.model_name: self._registry.models.get(variant.model_name) for variant in config.variants}
-        check_endpoint_config(config, models, allow_serial=self._settings.allow_serial_pipelines)
+        check_endpoint_config(
+            config, models, allow_serial=self._settings.allow_serial_pipelines, region=self._settings.region
+        )
         self._registry.configs.add(config)
         self._tag(arn, request)
         return {"EndpointConfigArn": arn}
@@ -162,26 +166,30 @@ class ControlPlane:
     async def _update_endpoint(self, request: Request) -> Response:
         endpoint = self._changeable(request["EndpointName"])
         config = self._registry.configs.get(request["EndpointConfigName"])
-        running = endpoint.deployment
-        if running and (running.asynchronous is None) != (config.asynchronous is None):
-            raise validation("An endpoint cannot change between real-time and asynchronous inference.")
+        if endpoint.deployment:
+            check_update(endpoint.deployment.config, config)
         self._lifecycle.update(endpoint, config, keep_counts=bool(request.get("RetainAllVariantProperties")))
         return {"EndpointArn": endpoint.arn}
 
     async def _update_capacities(self, request: Request) -> Response:
         endpoint = self._changeable(request["EndpointName"])
         changes = request["DesiredWeightsAndCapacities"]
-        variants = endpoint.deployment.fleets if endpoint.deployment else {}
+        deployment = endpoint.deployment
         for change in changes:
-            if change["VariantName"] not in variants:
+            if deployment is None or change["VariantName"] not in deployment.fleets:
                 raise validation(f'Could not find variant "{change["VariantName"]}" of endpoint "{endpoint.arn}".')
-            if change.get("DesiredInstanceCount") == 0 and not (
-                endpoint.deployment and endpoint.deployment.asynchronous
-            ):
-                raise validation("Only an asynchronous endpoint can have no instances.")
+            check_capacity(change, deployment.config)
         counts = {one["VariantName"]: one["DesiredInstanceCount"] for one in changes if "DesiredInstanceCount" in one}
         weights = {one["VariantName"]: one["DesiredWeight"] for one in changes if "DesiredWeight" in one}
-        self._lifecycle.scale(endpoint, counts, weights)
+        serverless = {one["VariantName"]: one["ServerlessUpdateConfig"] for one in changes if _SERVERLESS in one}
+        if deployment and serverless:
+            fleets = {name: deployment.serverless(name) for name in serverless}
+            settings = {name: fleet.settings.updated(serverless[name]) for name, fleet in fleets.items() if fleet}
+            for each in settings.values():
+                check_concurrency(each)
+            self._lifecycle.rescale(endpoint, settings)
+        else:
+            self._lifecycle.scale(endpoint, counts, weights)
         return {"EndpointArn": endpoint.arn}
 
     async def _delete_endpoint(self, request: Request) -> Response:

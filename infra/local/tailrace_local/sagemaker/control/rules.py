@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tailrace_local.sagemaker.control.serverless_rules import check_serverless
 from tailrace_local.sagemaker.errors import validation
 from tailrace_local.sagemaker.records import EndpointConfig, Model
 
@@ -24,17 +25,20 @@ def check_model(request: Mapping[str, Any]) -> None:
         raise validation("ExecutionRoleArn is missing: the model's data is downloaded as that role.")
 
 
-def check_endpoint_config(config: EndpointConfig, models: Mapping[str, Model], *, allow_serial: bool) -> None:
+def check_endpoint_config(
+    config: EndpointConfig, models: Mapping[str, Model], *, allow_serial: bool, region: str
+) -> None:
     """Raise ApiError for a CreateEndpointConfig request that AWS refuses."""
     names = [variant.name for variant in config.variants]
     if len(set(names)) != len(names):
         raise validation("Production variant names must be unique.")
     for definition in config.request["ProductionVariants"]:
-        if "ServerlessConfig" in definition:
-            raise validation("Serverless variants are not emulated.")
-        for member in ("ModelName", "InitialInstanceCount", "InstanceType"):
+        of_instances = () if "ServerlessConfig" in definition else ("InitialInstanceCount", "InstanceType")
+        for member in ("ModelName", *of_instances):
             if member not in definition:
                 raise validation(f"The production variant {definition['VariantName']} needs {member}.")
+    if config.serverless:
+        check_serverless(config, models, region)
     if config.asynchronous is not None:
         _check_asynchronous(config, models, allow_serial=allow_serial)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from tailrace_local.sagemaker.hosting.backlog import Backlog
 from tailrace_local.sagemaker.hosting.fleet import Fleet
 from tailrace_local.sagemaker.hosting.instances import Instance
+from tailrace_local.sagemaker.hosting.serverless import ServerlessFleet
 from tailrace_local.sagemaker.records import AsyncSettings, EndpointConfig
 
 
@@ -38,6 +39,11 @@ class Deployment:
     def asynchronous(self) -> AsyncSettings | None:
         """The asynchronous settings, or None for a real-time endpoint."""
         return self.config.asynchronous
+
+    def serverless(self, variant: str) -> ServerlessFleet | None:
+        """Return a variant's fleet if it is serverless."""
+        fleet = self.fleets.get(variant)
+        return fleet if isinstance(fleet, ServerlessFleet) else None
 
     @property
     def role_arn(self) -> str:

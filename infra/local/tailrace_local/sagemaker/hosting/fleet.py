@@ -79,9 +79,15 @@ class Fleet:
 
     async def _grow(self, more: int) -> None:
         await self.prepare()
-        names = [f"{self.plan.name}-{next(self._numbers)}" for _ in range(more)]
+        await self._begin(self._new(more))
+
+    def _new(self, count: int) -> list[Instance]:
+        names = [f"{self.plan.name}-{next(self._numbers)}" for _ in range(count)]
         new = [Instance(name, self.plan, self._tools, self._folders, self._changed) for name in names]
         self.instances += new
+        return new
+
+    async def _begin(self, new: list[Instance]) -> None:
         try:
             async with asyncio.TaskGroup() as starting:
                 for instance in new:

@@ -15,6 +15,11 @@ from tailrace_local.sagemaker.records import Container
 _WATCH_S = 0.2
 _PING_S = 0.05
 _BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+_NOT_STOOD_UP = (
+    "Unable to successfully stand up your model within the allotted 180 second timeout. Please ensure that downloading "
+    "your model artifacts, starting your model container and passing the ping health checks can be completed within "
+    "180 seconds."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +43,7 @@ class FleetPlan:
         slots: the concurrent invocations that an instance takes from a queue. Real-time requests
             have no such limit: they wait in the container.
         least_outstanding: route a real-time request to the least busy instance, not to any.
+        serverless: it has no instances of its own; a failed start is worded accordingly.
     """
 
     name: str
@@ -48,6 +54,7 @@ class FleetPlan:
     startup_timeout_s: float
     download_timeout_s: float | None = None
     least_outstanding: bool = False
+    serverless: bool = False
 
 
 class Instance:
@@ -171,6 +178,8 @@ class Instance:
 
     def _unhealthy(self) -> str:
         explained = " ".join(server.explain() for server in self._servers)
+        if self._plan.serverless:
+            return f"{_NOT_STOOD_UP} {explained}"
         return (
             f"The primary container for production variant {self._plan.variant} did not pass the ping health check. "
             f"Please check CloudWatch logs for this endpoint. {explained}"

@@ -23,6 +23,12 @@ UNITS = {
     "ResponseUploadLatency": "Microseconds",
     "ModelLatency": "Microseconds",
     "OverheadLatency": "Microseconds",
+    "ModelSetupTime": "Microseconds",
+    "ServerlessConcurrentExecutionsUtilization": "None",
+    "ServerlessProvisionedConcurrencyExecutions": "Count",
+    "ServerlessProvisionedConcurrencyUtilization": "None",
+    "ServerlessProvisionedConcurrencyInvocations": "Count",
+    "ServerlessProvisionedConcurrencySpilloverInvocations": "Count",
 }
 INSTANCE_NAMESPACE = "/aws/sagemaker/Endpoints"
 _PER_SECOND = {"Milliseconds": 1e3, "Microseconds": 1e6}
@@ -78,6 +84,8 @@ def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
     """Return CPUUtilization and ConcurrentRequestsPerModel: a value for each instance in service.
 
+    Serverless variants have neither.
+
     So instances can be counted by CPUUtilization. Its value is the share of the instance's slots
     that are in use, in per cent, not a measurement of the processor. Of the concurrent requests to
     a real-time endpoint it is the highest number since the last call. Like every metric about
@@ -88,12 +96,15 @@ def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
 
 
 def _instance_data(endpoint: Endpoint) -> Iterator[MetricDatum]:
-    for variant, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
+    deployment = endpoint.deployment
+    for variant, fleet in (deployment.fleets if deployment else {}).items():
+        if deployment is None or deployment.serverless(variant):
+            continue
         dimensions = {"EndpointName": endpoint.name, "VariantName": variant}
         ready = [instance for instance in fleet.instances if instance.ready]
         if ready:
             values = [min(100.0, 100.0 * each.in_flight / fleet.plan.slots) for each in ready]
             yield MetricDatum("CPUUtilization", dimensions, values, "Percent", INSTANCE_NAMESPACE)
         peaks = [float(peak) for instance in ready if (peak := instance.take_peak())]
-        if peaks and endpoint.deployment and endpoint.deployment.asynchronous is None:
+        if peaks and deployment.asynchronous is None:
             yield MetricDatum("ConcurrentRequestsPerModel", dimensions, peaks, "Count", high_resolution=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,9 @@ class Row:
 
     async def ping(self, url: str) -> bool:
         return bool(url)
+
+    async def execution_parameters(self, url: str) -> Mapping[str, Any]:
+        return {"url": url}
 
     async def invoke(self, url: str, headers: Mapping[str, str], body: Payload) -> ModelResponse:
         self.calls.append((url, dict(headers), body.read()))
