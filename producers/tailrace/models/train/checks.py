@@ -139,11 +139,11 @@ def _header(name: str, header: list[str] | None, target: str) -> tuple[str, ...]
         raise InputError(f"{name}: its columns are separated by {found!r}, and SageMaker reads commas; {_PREPARE}")
     if any(not column.strip() for column in header):
         raise InputError(f"{name}: column {_blank(header)} of the header has no name: name it, or leave it out")
+    if target not in header:
+        raise InputError(f"{name} has no column {target!r} to predict; {_hint(header, target)}", columns=header)
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         raise InputError(f"{name}: the header names {', '.join(twice)} twice: give each column a name of its own")
-    if target not in header:
-        raise InputError(f"{name} has no column {target!r} to predict; {_hint(header, target)}", columns=header)
     if len(header) == 1:
         raise InputError(f"{name} has no column beside the target {target!r}: there is nothing to predict it from")
     return tuple(header)

@@ -163,9 +163,9 @@ def train(
             environment.put_json(job_reports.as_json(fields))
         elif command:
             environment.put(training_reports.table(job.leaderboard()))
-            environment.say(f"tailrace: deploy the best candidate:\n  {command}")
+            say(f"deploy the best candidate:\n  {command}")
         elif not wait:
-            environment.say(f"tailrace: see how far it is with `tailrace leaderboard {job.name} --wait`")
+            say(f"see how far it is with `tailrace leaderboard {job.name} --wait`")
     raise typer.Exit(_code(status) if wait else ExitCode.OK)
 
 
