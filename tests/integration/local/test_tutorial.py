@@ -4,68 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from tailrace_local.control.workspace import Workspace
 from tests.browser import controlled_browser
+from tests.integration.local.pages import ROOT, blocks, page_shell
 from tests.integration.local.polling import eventually
 from tests.integration.local.shell import Shell
-from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
 
-ROOT = Workspace.here().root
 FOLDER = ROOT / ".tailrace" / "tutorial"
 SCREENSHOTS = ROOT / ".tailrace" / "screenshots"
-_BLOCK = re.compile(r"(?:<!-- ([^>]*) -->\s+)?```(console|python)\n(.*?)```", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of the page; ``note`` is the comment before it."""
-
-    note: str
-    language: str
-    text: str
-
-    @property
-    def commands(self) -> list[str]:
-        """The commands of a block for the console."""
-        assert all(line.startswith("$ ") for line in self.text.splitlines()), self.text
-        return [line.removeprefix("$ ") for line in self.text.splitlines()]
-
-
-def blocks() -> list[Block]:
-    """Return the page's blocks in order."""
-    text = (ROOT / "docs" / "tutorial.md").read_text()
-    return [Block(note or "", language, body) for note, language, body in _BLOCK.findall(text)]
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    with skipped_without_tools():
-        Workspace.here().tool("sam")
     shutil.rmtree(FOLDER, ignore_errors=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAILRACE_"))}
-    environment = {**kept, "TAILRACE_LOCAL_STATE": str(tmp_path / "state"), "ROWS": "2000", "COLUMNS": "100"}
-    try:
-        with Shell(ROOT, environment) as shell:
-            yield shell
-    finally:
-        # In a shell of its own, for a command that does not end takes its shell with it.
-        with Shell(ROOT, environment) as shell:
-            shell.run(".venv/bin/tailrace local down")
+    with page_shell(tmp_path / "state", ROWS="2000") as shell:
+        yield shell
 
 
 @pytest.fixture
@@ -76,9 +41,9 @@ def chromium() -> Iterator[Browser]:
 
 def test_a_reader_gets_to_the_end(shell: Shell, chromium: Browser) -> None:
     said: dict[str, str] = {}
-    for block in blocks():
-        if block.language == "python":
-            (FOLDER / block.note.removeprefix("file: ")).write_text(block.text)
+    for block in blocks("tutorial.md"):
+        if block.file:
+            (FOLDER / block.file).write_text(block.text)
             continue
         if block.note == "console":
             (command,) = block.commands

@@ -62,8 +62,9 @@ class Demand:
 
     The shares (0 to 1) plant difficult rows: `quoted` rows have a comma, doubled quotes and a
     newline in the subcategory; `bad` rows have a price that is not a number; `unknown` rows have a
-    product and a category that no model has seen. `id_column` names an extra first column with the
-    row's position, from 0.
+    product and a category that no model has seen; `untidy` cells of numbers are as in a raw export:
+    a third each with blanks around them, with `n/a` instead, and missing. `id_column` names an
+    extra first column with the row's position, from 0.
 
     Raises:
         ValueError: the size is missing or given twice, or a number is out of its range.
@@ -79,6 +80,7 @@ class Demand:
     quoted: float = 0.0
     bad: float = 0.0
     unknown: float = 0.0
+    untidy: float = 0.0
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.size_bytes is None):
@@ -86,7 +88,7 @@ class Demand:
         for name in ("rows", "size_bytes", "seed"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"demand: {name} is {getattr(self, name)}; it must not be negative")
-        for name in ("quoted", "bad", "unknown"):
+        for name in ("quoted", "bad", "unknown", "untidy"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"demand: {name} is {getattr(self, name)}; a share lies between 0 and 1")
 
@@ -150,6 +152,8 @@ def _lines(demand: Demand, block: int) -> list[str]:
     _plant(demand, block, lines)
     if demand.target:
         lines = [f"{line},{sold}" for line, sold in zip(lines, unit_sales(draw).astype(int).tolist(), strict=True)]
+    if demand.untidy:
+        lines = _untidied(demand, block, lines)
     if demand.id_column:
         lines = [f"{position},{line}" for position, line in enumerate(lines, block * BLOCK_ROWS)]
     return lines
@@ -172,6 +176,20 @@ def _plant(demand: Demand, block: int, lines: list[str]) -> None:
         if bad[at]:
             cells[4] = "n/a"
         lines[at] = ",".join(cells)
+
+
+def _untidied(demand: Demand, block: int, lines: list[str]) -> list[str]:
+    """Return lines whose numbers are as in a raw export, by random numbers of their own."""
+    numbers = [-5, -4, -3, -1] if demand.target else [-4, -3, -2]  # counted from the end: a text may hold commas
+    draws = uniform([demand.seed, block, 2], len(numbers), len(lines)) / demand.untidy
+    made = []
+    for line, chosen in zip(lines, draws.T.tolist(), strict=True):
+        cells = line.split(",")
+        for at, draw in zip(numbers, chosen, strict=True):
+            if draw < 1:
+                cells[at] = (f"  {cells[at]} ", "n/a", "")[int(draw * 3)]
+        made.append(",".join(cells))
+    return made
 
 
 def _size(text: str) -> int:
@@ -201,6 +219,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         ("quoted", "have a comma, quotes and a newline in a field"),
         ("bad", "have a price that is not a number"),
         ("unknown", "have an unknown product and category"),
+        ("untidy", "have, in each column of numbers, blanks around it, n/a, or nothing"),
     ):
         parser.add_argument(f"--{name}", type=float, default=0.0, metavar="SHARE", help=f"share of rows that {what}")
     return parser.parse_args(argv)

@@ -135,3 +135,24 @@ def test_settings_that_make_no_sense_are_refused(wanted: dict[str, float]) -> No
 def test_sizes_are_read_with_their_units() -> None:
     sizes = {"5": 5, "5kB": 5000, "64MB": 64_000_000, "1GiB": 1 << 30, "2 k": 2000}
     assert {size: demand._size(size) for size in sizes} == sizes
+
+
+def test_untidy_cells_are_spaced_not_available_or_missing_and_change_nothing_else() -> None:
+    tidy = records(text(rows=5000, target=True))
+    untidy = records(text(rows=5000, target=True, untidy=0.3))
+    counts = dict.fromkeys(("spaced", "n/a", "missing"), 0)
+    for clean, raw in zip(tidy[1:], untidy[1:], strict=True):
+        assert (raw[:4], raw[7]) == (clean[:4], clean[7])
+        for at in (4, 5, 6, 8):
+            if raw[at] in {"n/a", ""}:
+                counts["n/a" if raw[at] else "missing"] += 1
+            else:
+                assert raw[at].strip() == clean[at]
+                counts["spaced"] += raw[at] != clean[at]
+    assert all(1700 < count < 2300 for count in counts.values()), counts
+
+
+@pytest.mark.parametrize("untidy", [-0.1, 1.1])
+def test_a_share_of_untidy_cells_lies_between_0_and_1(untidy: float) -> None:
+    with pytest.raises(ValueError, match="a share lies between 0 and 1"):
+        Demand(rows=1, untidy=untidy)
