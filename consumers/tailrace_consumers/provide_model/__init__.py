@@ -16,6 +16,7 @@ refuses numbers that contradict each other, which a template's rules cannot comp
     ``ModelDataUrl``              ``s3://bucket/key`` of its archive, or empty
     ``Environment``               its environment, a JSON object of strings, or empty
     ``AllowSerialPipeline``       ``true`` lets several containers through, which may not work
+    ``EndpointKind``              ``serverless``, or another kind; by default ``async``
     ``Numbers``                   parameters by name whose values must fit together, or missing
     ============================  ==================================================================
 
@@ -26,6 +27,8 @@ refuses numbers that contradict each other, which a template's rules cannot comp
     ``ContainerCount``            how many containers there are
     ``RepositoryArns``            repositories of the images, each once, separated by line feeds
     ``ModelDataArns``             the archives, likewise; empty when the images hold the model
+    ``ScoringConcurrency``        how many chunks the endpoint processes at once, which a template
+                                  cannot multiply
     ============================  ==================================================================
 
 ``Custom::Model`` creates the model; ``Ref`` returns its name, which is the physical id. Its

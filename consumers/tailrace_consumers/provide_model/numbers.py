@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from tailrace_core.errors import InputError
 
+LEAST_CONCURRENCY, GREATEST_CONCURRENCY = 2, 1000
+"""Limits of the maximum concurrency of Lambda's event sources."""
+
 
 def require_consistent(given: Mapping[str, int]) -> None:
     """Refuse numbers of instances and of invocations that contradict each other.
@@ -20,6 +23,19 @@ def require_consistent(given: Mapping[str, int]) -> None:
         raise InputError("; ".join(found))
 
 
+def scoring_concurrency(endpoint_kind: str, given: Mapping[str, int]) -> int:
+    """Return how many chunks the endpoint processes at once, within the limits of an event source.
+
+    An endpoint of instances processes as many as all its instances do, when it has scaled out.
+    """
+    if endpoint_kind == "serverless":
+        wanted = given.get("ServerlessMaxConcurrency", 0)
+    else:
+        instances = given.get("MaxInstanceCount") or given.get("InstanceCount", 0)
+        wanted = instances * given.get("MaxConcurrentInvocationsPerInstance", 0)
+    return min(max(wanted, LEAST_CONCURRENCY), GREATEST_CONCURRENCY)
+
+
 def _contradictions(given: Mapping[str, int]) -> Iterator[str]:
     if given.get("MaxInstanceCount"):
         for name in ("MinInstanceCount", "FloorInstanceCount", "InstanceCount"):
@@ -30,6 +46,24 @@ def _contradictions(given: Mapping[str, int]) -> Iterator[str]:
             yield (
                 f"{_named(given, 'FloorInstanceCount')} is below {_named(given, 'MinInstanceCount')}, which holds at "
                 "all times: raise FloorInstanceCount, or lower MinInstanceCount"
+            )
+    for most, name in (
+        ("ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency"),
+        ("ServerlessMaxConcurrency", "ServerlessMaxProvisionedConcurrency"),
+    ):
+        if _below(given, most, name):
+            yield f"{_named(given, name)} is above {_named(given, most)}: raise the maximum, or lower {name}"
+    least = given.get("ServerlessProvisionedConcurrency", 0)
+    if most_warm := given.get("ServerlessMaxProvisionedConcurrency", 0):
+        if not least:
+            yield (
+                f"{_named(given, 'ServerlessMaxProvisionedConcurrency')} scales what is kept warm, and nothing is: give "
+                "ServerlessProvisionedConcurrency too"
+            )
+        elif most_warm < least:
+            yield (
+                f"{_named(given, 'ServerlessProvisionedConcurrency')} is above "
+                f"{_named(given, 'ServerlessMaxProvisionedConcurrency')}: raise the maximum, or scale nothing (0)"
             )
     if given.get("ReservedConcurrency") and _below(given, "ReservedConcurrency", "MaximumConcurrency"):
         yield (

@@ -14,7 +14,7 @@ from tailrace_consumers.provide_model.containers import (
     repository_arns,
 )
 from tailrace_consumers.provide_model.models import Model
-from tailrace_consumers.provide_model.numbers import require_consistent
+from tailrace_consumers.provide_model.numbers import require_consistent, scoring_concurrency
 from tailrace_consumers.provide_model.ports import AutoMLJobs, Models
 from tailrace_consumers.provide_model.resource_requests import MODEL, SOURCE, RequestType, ResourceRequest
 from tailrace_consumers.provide_model.responses import Failed, Response, Succeeded
@@ -51,7 +51,8 @@ class ProvideModel:
     # ── Custom::ModelSource
 
     def _resolve(self, request: ResourceRequest) -> Response:
-        require_consistent(request.properties.numbers("Numbers"))
+        numbers = request.properties.numbers("Numbers")
+        require_consistent(numbers)
         containers = self._containers(request)
         if not request.properties.flag("AllowSerialPipeline"):
             automl.require_one_container(request.job_name, containers)
@@ -63,6 +64,7 @@ class ProvideModel:
                 "ContainerCount": str(len(containers)),
                 "RepositoryArns": SEPARATOR.join(repository_arns(containers, request.partition)),
                 "ModelDataArns": SEPARATOR.join(model_data_arns(containers, request.partition)),
+                "ScoringConcurrency": str(scoring_concurrency(request.properties.text("EndpointKind"), numbers)),
             },
         )
 
