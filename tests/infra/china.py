@@ -78,7 +78,9 @@ def everything_needed_is_there(template: Template) -> Iterator[str]:
         if resource["Type"] in LACKING_TYPES:
             yield f"{key} needs {LACKING_TYPES[resource['Type']]}"
         for path, _ in walk(resource.get("Properties", {})):
-            if path and path[-1] in LACKING:
+            # Parameters of a nested stack may be called like a property, and its template is checked too.
+            nested = resource["Type"] == "AWS::CloudFormation::Stack" and path[:1] == ("Parameters",)
+            if path and path[-1] in LACKING and not nested:
                 yield f"{key}: {path[-1]} needs {LACKING[path[-1]]}"
     for mapping in template.of_type("AWS::Lambda::EventSourceMapping"):
         if "Tags" in template.properties(mapping):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tests.infra.resolution import Resolution
@@ -10,9 +12,12 @@ from tests.infra.templates import Template
 NOTHING = {"Ref": "AWS::NoValue"}
 
 
-def refusals(template: Template, **given: str) -> list[str]:
-    """Return the assertions of the template's rules that these parameters break; the others have their defaults."""
-    resolution = _resolution(template, given)
+def refusals(template: Template, pseudo: Mapping[str, str] = MappingProxyType({}), /, **given: str) -> list[str]:
+    """Return the assertions of the template's rules that these parameters break; the others have their defaults.
+
+    ``pseudo`` has values of pseudo parameters.
+    """
+    resolution = _resolution(template, given, pseudo)
     return [
         assertion["AssertDescription"]
         for rule in template.body["Rules"].values()
@@ -32,11 +37,13 @@ def holds(template: Template, condition: str, **given: str) -> bool:
     return _resolution(template, given).decides(condition)
 
 
-def _resolution(template: Template, given: dict[str, str]) -> Resolution:
+def _resolution(
+    template: Template, given: dict[str, str], pseudo: Mapping[str, str] = MappingProxyType({})
+) -> Resolution:
     """Resolve with empty values for parameters without a default."""
     declared = template.body["Parameters"]
     empty = {name: "" for name, parameter in declared.items() if "Default" not in parameter}
-    return Resolution(template, empty | given)
+    return Resolution(template, empty | given, lambda name, _attribute: pseudo.get(name))
 
 
 def _decided(resolution: Resolution, value: Any) -> Any:

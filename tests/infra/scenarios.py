@@ -54,6 +54,21 @@ HARDENED = Scenario(
 )
 EXISTING = Scenario("existing", {"EndpointName": "demand", "EndpointRoleArn": f"{ACCOUNT_ARN}:role/endpoint"})
 CANDIDATE = Scenario("candidate", {"AutoMLJobName": "demand", "MaxInstanceCount": "4"})
+# The other kinds of endpoint: one with everything, one by itself, and none.
+REALTIME = Scenario(
+    "realtime", {**HARDENED.parameters, "EndpointKind": "realtime", "BatchTransform": "true", "MinInstanceCount": "1"}
+)
+SERVERLESS = Scenario(
+    "serverless",
+    {
+        **DEFAULT.parameters,
+        "EndpointKind": "serverless",
+        "ModelNetworkIsolation": "false",
+        "ServerlessProvisionedConcurrency": "1",
+        "ServerlessMaxProvisionedConcurrency": "4",
+    },
+)
+TRANSFORM = Scenario("transform", {**DEFAULT.parameters, "EndpointKind": "none"})
 # The role that deploys all the others, for stacks with everything.
 DEPLOYING = Scenario(
     "deployer",
@@ -84,7 +99,7 @@ FAN_OUT = Scenario(
 TRAINING = Scenario(
     "training", {"PermissionsBoundaryArn": f"{ACCOUNT_ARN}:policy/boundary"}, root="infra/training.yaml"
 )
-SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE)
+SCENARIOS = (DEFAULT, HARDENED, EXISTING, CANDIDATE, REALTIME, SERVERLESS, TRANSFORM)
 
 
 def stacks(

@@ -125,13 +125,22 @@ def as_deployed(path: str, region: str = "eu-west-1", tracing: str = "Disabled")
     if "Transform" not in template.body:
         return template
     template = template.copy()
-    template.body["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
+    for function in template.of_type("AWS::Serverless::Function").values():
+        function["Properties"]["CodeUri"] = "s3://bucket/key"  # where packaging puts it
     return Template(path, translated(template.body, region, {"Tracing": tracing}))
 
 
 def root(region: str = "eu-west-1") -> Template:
     """Return template.yaml as CloudFormation gets it in a region."""
     return as_deployed("template.yaml", region)
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """Return every function of a stack and of those nested in it, as CloudFormation gets them."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in paths():
+        found |= as_deployed(path).of_type("AWS::Lambda::Function")
+    return found
 
 
 def translated(

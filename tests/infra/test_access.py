@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.infra.access.matrix import (
-    MATRIX,
     TOPICS,
     administrator_may,
     disagreements,
     key_disagreements,
+    matrix,
     service_uses_key,
 )
 from tests.infra.access.places import BEIJING, IRELAND, Place
 from tests.infra.access.world import World
-from tests.infra.scenarios import DEFAULT, HARDENED, SCENARIOS, Scenario
+from tests.infra.scenarios import DEFAULT, HARDENED, REALTIME, SCENARIOS, Scenario
 
 PLACES = pytest.mark.parametrize("place", [IRELAND, BEIJING], ids=lambda place: place.region)
 USES = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -27,12 +27,16 @@ def test_exactly_those_may_who_need_it(scenario: Scenario, place: Place) -> None
 
 
 def test_the_matrix_speaks_of_everybody_who_holds_a_policy() -> None:
-    assert set().union(*(who for _, _, who in MATRIX)) == World.of(HARDENED).policies.keys()
+    rows = matrix("realtime", transforms=True)
+    assert set().union(*(who for _, _, who in rows)) == World.of(REALTIME).policies.keys()
 
 
 @PLACES
-def test_the_key_is_used_through_the_services_that_hold_the_data_and_by_nobody_else(place: Place) -> None:
-    assert list(key_disagreements(World.of(HARDENED, place))) == []
+@pytest.mark.parametrize("scenario", [HARDENED, REALTIME], ids=lambda scenario: scenario.name)
+def test_the_key_is_used_through_the_services_that_hold_the_data_and_by_nobody_else(
+    scenario: Scenario, place: Place
+) -> None:
+    assert list(key_disagreements(World.of(scenario, place))) == []
 
 
 @PLACES

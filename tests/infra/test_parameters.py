@@ -14,6 +14,8 @@ from tests.infra.templates import endpoint, root, source
 IMAGE = {"ModelImage": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/demand:1"}
 JOB = {"AutoMLJobName": "demand"}
 EXISTING = {"EndpointName": "demand"}
+REALTIME = {**IMAGE, "EndpointKind": "realtime"}
+SERVERLESS = {**IMAGE, "EndpointKind": "serverless", "ModelNetworkIsolation": "false"}
 SCALING = {"MaxInstanceCount": "4"}
 FLOOR = {"FloorInstanceCount": "1", "FloorStart": "cron(30 7 ? * MON-FRI *)", "FloorEnd": "cron(0 18 ? * MON-FRI *)"}
 VPC = {"ModelSubnetIds": "subnet-0a1,subnet-0b2", "ModelSecurityGroupIds": "sg-0c3"}
@@ -34,6 +36,17 @@ VPC = {"ModelSubnetIds": "subnet-0a1,subnet-0b2", "ModelSecurityGroupIds": "sg-0
         {**IMAGE, **SCALING, **FLOOR},
         {**IMAGE, "InstanceType": "ml.t2.medium"},
         {**IMAGE, "InlineResponses": "all"},
+        {**IMAGE, "EndpointKind": "realtime", **SCALING, "MinInstanceCount": "1", "BatchTransform": "true"},
+        {**JOB, "EndpointKind": "realtime", "AllowSerialPipeline": "true"},
+        {**EXISTING, "EndpointKind": "realtime"},
+        {**EXISTING, "EndpointKind": "serverless"},
+        {
+            **IMAGE,
+            "EndpointKind": "serverless",
+            "ModelNetworkIsolation": "false",
+            "ServerlessProvisionedConcurrency": "2",
+        },
+        {**IMAGE, "EndpointKind": "none"},
     ],
 )
 def test_parameters_that_fit_together_are_accepted(given: dict[str, str]) -> None:
@@ -66,16 +79,40 @@ def test_parameters_that_fit_together_are_accepted(given: dict[str, str]) -> Non
         ({**IMAGE, **SCALING, **FLOOR, "FloorInstanceCount": "0"}, "all three, or none"),
         ({**IMAGE, **SCALING, **FLOOR, "FloorEnd": FLOOR["FloorStart"]}, "another time"),
         ({**IMAGE, **SCALING, "InstanceType": "ml.t2.medium"}, "ml.t2"),
+        ({**REALTIME, **SCALING}, "cannot scale to zero"),
+        ({**REALTIME, **SCALING, "MinInstanceCount": "1", "InstanceType": "ml.t2.medium"}, "ml.t2"),
+        ({**REALTIME, "InlineResponses": "all"}, "InlineResponses"),
+        ({**REALTIME, "ServerlessProvisionedConcurrency": "1"}, "ServerlessProvisionedConcurrency"),
+        ({**SERVERLESS, "ModelNetworkIsolation": "true"}, "ModelNetworkIsolation=false"),
+        ({**SERVERLESS, **VPC}, "join no VPC"),
+        ({**SERVERLESS, **JOB, "ModelImage": "", "AllowSerialPipeline": "true"}, "one container"),
+        ({**SERVERLESS, **SCALING, "MinInstanceCount": "1"}, "MaxInstanceCount"),
+        ({**IMAGE, "EndpointKind": "none", **SCALING}, "MaxInstanceCount"),
+        ({**EXISTING, "EndpointKind": "none"}, "Batch transform"),
+        ({**EXISTING, "BatchTransform": "true"}, "Batch transform"),
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused_in_words(given: dict[str, str], said: str) -> None:
     assert any(said in refusal for refusal in refusals(root(), **given))
 
 
+@pytest.mark.parametrize(("partition", "refused"), [("aws", False), ("aws-cn", True), ("aws-us-gov", False)])
+def test_serverless_endpoints_are_refused_in_china_before_anything_is_made(
+    partition: str,
+    refused: bool,  # noqa: FBT001  # a table's column
+) -> None:
+    said = refusals(root(), {"AWS::Partition": partition}, **SERVERLESS)
+    assert any("The regions of China have no serverless endpoints" in each for each in said) is refused
+    assert not any("China" in each for each in refusals(root(), {"AWS::Partition": partition}, **REALTIME))
+
+
 def test_every_assertion_refuses_something_and_says_what_to_do() -> None:
     for rule in root().body["Rules"].values():
         for assertion in rule["Assertions"]:
-            assert re.search(r"[Gg]ive|take|leave|is its owner's|are its owner's", assertion["AssertDescription"])
+            assert re.search(
+                r"[Gg]ive|take|[Ll]eave|Use another|Say so|is its owner's|are its owner's",
+                assertion["AssertDescription"],
+            )
 
 
 def test_every_burstable_type_of_endpoints_is_named() -> None:
@@ -186,6 +223,6 @@ def test_archives_are_read_where_there_are_some() -> None:
 def test_nothing_that_makes_models_is_there_for_an_endpoint_that_exists() -> None:
     makers = {key for key in source("template.yaml").body["Resources"] if key.startswith(("ProvideModel", "Endpoint"))}
     assert makers == {"Endpoint", "ProvideModel", "ProvideModelLogGroup", "ProvideModelRole"}
-    assert {root().body["Resources"][key]["Condition"] for key in makers} == {"DeploysEndpoint"}
-    assert not holds(root(), "DeploysEndpoint", **EXISTING)
-    assert holds(root(), "DeploysEndpoint", **JOB)
+    assert {root().body["Resources"][key]["Condition"] for key in makers} == {"DeploysModel"}
+    assert not holds(root(), "DeploysModel", **EXISTING)
+    assert holds(root(), "DeploysModel", **JOB)

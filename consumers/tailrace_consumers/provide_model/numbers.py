@@ -47,6 +47,15 @@ def _contradictions(given: Mapping[str, int]) -> Iterator[str]:
                 f"{_named(given, 'FloorInstanceCount')} is below {_named(given, 'MinInstanceCount')}, which holds at "
                 "all times: raise FloorInstanceCount, or lower MinInstanceCount"
             )
+    yield from _of_warmth(given)
+    if given.get("ReservedConcurrency") and _below(given, "ReservedConcurrency", "MaximumConcurrency"):
+        yield (
+            f"{_named(given, 'ReservedConcurrency')} is below {_named(given, 'MaximumConcurrency')}, so Lambda would "
+            "throttle a busy queue: raise ReservedConcurrency, lower MaximumConcurrency, or reserve nothing (0)"
+        )
+
+
+def _of_warmth(given: Mapping[str, int]) -> Iterator[str]:
     for most, name in (
         ("ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency"),
         ("ServerlessMaxConcurrency", "ServerlessMaxProvisionedConcurrency"),
@@ -57,19 +66,14 @@ def _contradictions(given: Mapping[str, int]) -> Iterator[str]:
     if most_warm := given.get("ServerlessMaxProvisionedConcurrency", 0):
         if not least:
             yield (
-                f"{_named(given, 'ServerlessMaxProvisionedConcurrency')} scales what is kept warm, and nothing is: give "
-                "ServerlessProvisionedConcurrency too"
+                f"{_named(given, 'ServerlessMaxProvisionedConcurrency')} scales what is kept warm, and nothing is: "
+                "give ServerlessProvisionedConcurrency too"
             )
         elif most_warm < least:
             yield (
                 f"{_named(given, 'ServerlessProvisionedConcurrency')} is above "
                 f"{_named(given, 'ServerlessMaxProvisionedConcurrency')}: raise the maximum, or scale nothing (0)"
             )
-    if given.get("ReservedConcurrency") and _below(given, "ReservedConcurrency", "MaximumConcurrency"):
-        yield (
-            f"{_named(given, 'ReservedConcurrency')} is below {_named(given, 'MaximumConcurrency')}, so Lambda would "
-            "throttle a busy queue: raise ReservedConcurrency, lower MaximumConcurrency, or reserve nothing (0)"
-        )
 
 
 def _below(given: Mapping[str, int], one: str, other: str) -> bool:

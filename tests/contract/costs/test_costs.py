@@ -14,7 +14,7 @@ from tailrace.costs.prices import PRICES, Prices
 from tailrace_core.errors import InputError
 from tests.contract.costs.metering import of_a_chunk
 from tests.infra import watching
-from tests.infra.templates import FUNCTIONS, ROOT, monitoring, root
+from tests.infra.templates import FUNCTIONS, ROOT, monitoring, root, source
 from tests.markdown import formatted
 
 DEPLOY = ROOT / "docs/deploy.md"
@@ -42,7 +42,7 @@ def test_as_many_alarms_are_reckoned_as_a_scaling_stack_has() -> None:
 def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
     mappings = root().of_type("AWS::Lambda::EventSourceMapping")
     assert len(mappings) == cost_model.POLLED_QUEUES
-    assert root().properties("ReconcileJobsSchedule")["ScheduleExpression"] == "rate(5 minutes)"
+    assert source("infra/schedule.yaml").properties("Schedule")["ScheduleExpression"] == "rate(5 minutes)"
     assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * cost_model.FUNCTION_GB}
 
 

@@ -8,11 +8,13 @@ from typing import Protocol
 from tests.infra.access.policies import Request, Statement, decide
 
 COLLECT, HANDLE, DISPATCH, RECONCILE, SCHEDULE, PROVIDE, ENDPOINT, PRODUCER, READER, OPERATOR = (
-    "CollectResultsRole", "HandleFailuresRole", "DispatchRetriesRole", "ReconcileJobsRole", "ReconcileJobsScheduleRole",
+    "CollectResultsRole", "HandleFailuresRole", "DispatchRetriesRole", "ReconcileJobsRole", "TicksRole",
     "ProvideModelRole", "EndpointRole", "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
 )  # fmt: skip
 # Roles that exist with Studio. The notebooks' role holds the producers' policy beside its own.
 SCIENTIST, TRAINING = "StudioScientistRole", "StudioTrainingRole"
+# Roles of the functions that exist with other engines than asynchronous endpoints.
+SCORE, TRANSFORM = "ScoringScoreChunksRole", "TransformingRunTransformsRole"
 FUNCTIONS = {COLLECT, HANDLE, DISPATCH, RECONCILE}
 SENDERS = FUNCTIONS | {PRODUCER}
 NOBODY: set[str] = set()
@@ -21,81 +23,121 @@ QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
 
 Row = tuple[str, str, set[str]]
 
-# Resources by the name of their output, followed by the object's key.
-MATRIX: list[Row] = [
-    ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, OPERATOR}),
-    ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE}),
-    ("s3:PutObject", f"{JOB}/rejects/a.csv", {PRODUCER, COLLECT, HANDLE}),
-    ("s3:PutObject", f"{JOB}/parts/a.csv", {PRODUCER, COLLECT, HANDLE}),
-    ("s3:PutObject", f"{JOB}/manifest.json", {PRODUCER, COLLECT, HANDLE, RECONCILE, OPERATOR}),
-    ("s3:PutObject", f"{JOB}/anything.else", NOBODY),
-    ("s3:PutObject", "Bucket/v1/outputs/a.out", {ENDPOINT}),
-    ("s3:PutObject", "Bucket/v1/failures/a-error.out", {ENDPOINT}),
-    ("s3:PutObject", "Bucket/v2/a", NOBODY),
-    ("s3:PutObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
-    ("s3:GetObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
-    ("s3:GetObject", f"{JOB}/input/a.csv", {ENDPOINT, COLLECT, HANDLE, OPERATOR}),
-    ("s3:GetObject", f"{JOB}/kept/a.csv", {COLLECT, HANDLE, OPERATOR}),
-    ("s3:GetObject", f"{JOB}/rejects/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
-    ("s3:GetObject", f"{JOB}/parts/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
-    ("s3:GetObject", f"{JOB}/manifest.json", {PRODUCER, READER, OPERATOR}),
-    ("s3:GetObject", "Bucket/v1/outputs/a.out", {COLLECT, RECONCILE}),
-    ("s3:GetObject", "Bucket/v1/failures/a-error.out", {HANDLE, RECONCILE, OPERATOR}),
-    *((f"s3:{action}", f"{JOB}/parts/a.csv", NOBODY)
-      for action in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "BypassGovernanceRetention")),
-    *((f"s3:{action}", "Bucket", NOBODY)
-      for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
-    ("dynamodb:GetItem", "LedgerTable", SENDERS | {OPERATOR}),
-    ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {OPERATOR}),
-    ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
-    ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {OPERATOR}),
-    ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {OPERATOR}),
-    ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
-    ("dynamodb:Query", "LedgerTable/index/created", {PRODUCER, OPERATOR}),
-    *((f"dynamodb:{action}", "LedgerTable", NOBODY)
-      for action in ("DeleteItem", "Scan", "DeleteTable", "UpdateTable", "ExportTableToPointInTime")),
-    ("sns:Publish", "SucceededTopic", {ENDPOINT}),
-    ("sns:Publish", "FailedTopic", {ENDPOINT}),
-    ("sns:Publish", "ResultsTopic", {COLLECT, HANDLE, RECONCILE, PRODUCER, OPERATOR}),
-    ("sns:ListSubscriptionsByTopic", "ResultsTopic", {OPERATOR}),
-    *((f"sns:{action}", "ResultsTopic", NOBODY) for action in ("Subscribe", "SetTopicAttributes", "AddPermission")),
-    ("sqs:ReceiveMessage", "SucceededQueue", {COLLECT}),
-    ("sqs:ReceiveMessage", "FailedQueue", {HANDLE}),
-    ("sqs:ReceiveMessage", "RetriesQueue", {DISPATCH}),
-    ("sqs:ReceiveMessage", "ParkedQueue", {OPERATOR}),
-    ("sqs:ReceiveMessage", "ResultsQueue", {READER}),
-    *((action, f"{queue}DeadLetterQueue", {OPERATOR})
-      for queue in (*QUEUES, "ReconcileJobs")
-      for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage")),
-    ("sqs:SendMessage", "SucceededQueue", {RECONCILE, OPERATOR}),
-    ("sqs:SendMessage", "FailedQueue", {RECONCILE, OPERATOR}),
-    ("sqs:SendMessage", "RetriesQueue", FUNCTIONS | {OPERATOR}),
-    ("sqs:SendMessage", "ParkedQueue", FUNCTIONS | {OPERATOR}),
-    ("sqs:SendMessage", "ResultsQueue", {OPERATOR}),
-    ("sqs:SendMessage", "ReconcileJobsDeadLetterQueue", {RECONCILE, SCHEDULE}),
-    *((f"sqs:{action}", f"{queue}Queue", NOBODY)
-      for queue in QUEUES for action in ("PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue")),
-    ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS),
-    ("sagemaker:DescribeEndpoint", "EndpointName", {PRODUCER, OPERATOR}),
-    ("sagemaker:UpdateEndpointWeightsAndCapacities", "EndpointName", {OPERATOR}),
-    ("sagemaker:UpdateEndpoint", "EndpointName", NOBODY),
-    ("sagemaker:DeleteEndpoint", "EndpointName", NOBODY),
-    ("lambda:InvokeFunction", "ReconcileJobsFunction", {SCHEDULE}),
-    ("lambda:InvokeFunction", "CollectResultsFunction", NOBODY),
-    ("lambda:UpdateFunctionCode", "CollectResultsFunction", NOBODY),
-    ("lambda:GetFunction", "CollectResultsFunction", NOBODY),
-    ("iam:PassRole", ENDPOINT, {PROVIDE}),
-    ("iam:PassRole", TRAINING, {SCIENTIST, TRAINING}),
-    ("iam:PassRole", COLLECT, NOBODY),
-    *((action, role, NOBODY) for action in ("sts:AssumeRole", "iam:PutRolePolicy") for role in (COLLECT, ENDPOINT)),
-]  # fmt: skip
+TRANSFORM_ACTIONS = {"CreateTransformJob": NOBODY, "DescribeTransformJob": {OPERATOR}, "StopTransformJob": {OPERATOR}}
+
+
+def of_endpoint(kind: str) -> list[Row]:
+    """Return the rows of an endpoint of a kind."""
+    asynchronous = kind == "async"
+    return [
+        ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS | {TRANSFORM} if asynchronous else NOBODY),
+        ("sagemaker:InvokeEndpoint", "EndpointName", NOBODY if asynchronous else {SCORE}),
+        ("sagemaker:DescribeEndpoint", "EndpointName", {PRODUCER, OPERATOR}),
+        ("sagemaker:UpdateEndpointWeightsAndCapacities", "EndpointName", {OPERATOR}),
+        ("sagemaker:UpdateEndpoint", "EndpointName", NOBODY),
+        ("sagemaker:DeleteEndpoint", "EndpointName", NOBODY),
+    ]
+
+
+def of_queue(name: str, reader: str, senders: set[str]) -> list[Row]:
+    """Return the rows of an engine's queue and its dead letters."""
+    return [
+        ("sqs:ReceiveMessage", f"{name}Queue", {reader}),
+        ("sqs:SendMessage", f"{name}Queue", senders | {OPERATOR}),
+        ("sqs:ReceiveMessage", f"{name}DeadLetterQueue", {OPERATOR}),
+        ("sqs:DeleteMessage", f"{name}DeadLetterQueue", {OPERATOR}),
+        ("sqs:PurgeQueue", f"{name}Queue", NOBODY),
+    ]
+
+
+def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
+    """Return the rows for a kind of endpoint, with or without batch transform jobs.
+
+    Resources go by the name of their output, followed by the object's key.
+    """
+    # The model's role moves data where SageMaker reads inputs and writes outputs by itself.
+    moving = {ENDPOINT} if kind == "async" or transforms else NOBODY
+    notifying = {ENDPOINT} if kind == "async" else NOBODY
+    return [
+        ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE}),
+        ("s3:PutObject", f"{JOB}/rejects/a.csv", {PRODUCER, COLLECT, HANDLE}),
+        ("s3:PutObject", f"{JOB}/parts/a.csv", {PRODUCER, COLLECT, HANDLE}),
+        ("s3:PutObject", f"{JOB}/manifest.json", {PRODUCER, COLLECT, HANDLE, RECONCILE, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/anything.else", NOBODY),
+        ("s3:PutObject", "Bucket/v1/outputs/a.out", moving | {SCORE}),
+        ("s3:PutObject", "Bucket/v1/failures/a-error.out", notifying),
+        ("s3:PutObject", f"{JOB}/rounds/1.json", {TRANSFORM}),
+        ("s3:GetObject", f"{JOB}/rounds/1.json", {TRANSFORM, OPERATOR} | ({ENDPOINT} if transforms else NOBODY)),
+        ("s3:PutObject", "Bucket/v2/a", NOBODY),
+        ("s3:PutObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
+        ("s3:GetObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
+        ("s3:GetObject", f"{JOB}/input/a.csv", moving | {SCORE, COLLECT, HANDLE, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/kept/a.csv", {COLLECT, HANDLE, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/rejects/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/parts/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/manifest.json", {PRODUCER, READER, OPERATOR}),
+        ("s3:GetObject", "Bucket/v1/outputs/a.out", {COLLECT, RECONCILE}),
+        ("s3:GetObject", "Bucket/v1/outputs/transform/a.out", {COLLECT, RECONCILE, TRANSFORM}),
+        ("s3:GetObject", "Bucket/v1/failures/a-error.out", {HANDLE, RECONCILE, OPERATOR}),
+        *((f"s3:{action}", f"{JOB}/parts/a.csv", NOBODY)
+          for action in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "BypassGovernanceRetention")),
+        *((f"s3:{action}", "Bucket", NOBODY)
+          for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
+        ("dynamodb:GetItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
+        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {TRANSFORM, OPERATOR}),
+        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
+        ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
+        ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR}),
+        ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
+        ("dynamodb:Query", "LedgerTable/index/created", {PRODUCER, OPERATOR}),
+        *((f"dynamodb:{action}", "LedgerTable", NOBODY)
+          for action in ("DeleteItem", "Scan", "DeleteTable", "UpdateTable", "ExportTableToPointInTime")),
+        ("sns:Publish", "SucceededTopic", notifying),
+        ("sns:Publish", "FailedTopic", notifying),
+        ("sns:Publish", "ResultsTopic", {COLLECT, HANDLE, RECONCILE, PRODUCER, OPERATOR}),
+        ("sns:ListSubscriptionsByTopic", "ResultsTopic", {OPERATOR}),
+        *((f"sns:{action}", "ResultsTopic", NOBODY) for action in ("Subscribe", "SetTopicAttributes", "AddPermission")),
+        ("sqs:ReceiveMessage", "SucceededQueue", {COLLECT}),
+        ("sqs:ReceiveMessage", "FailedQueue", {HANDLE}),
+        ("sqs:ReceiveMessage", "RetriesQueue", {DISPATCH}),
+        ("sqs:ReceiveMessage", "ParkedQueue", {OPERATOR}),
+        ("sqs:ReceiveMessage", "ResultsQueue", {READER}),
+        *((action, f"{queue}DeadLetterQueue", {OPERATOR})
+          for queue in (*QUEUES, "ReconcileJobs")
+          for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage")),
+        ("sqs:SendMessage", "SucceededQueue", {RECONCILE, SCORE, TRANSFORM, OPERATOR}),
+        ("sqs:SendMessage", "FailedQueue", {RECONCILE, SCORE, TRANSFORM, OPERATOR}),
+        ("sqs:SendMessage", "RetriesQueue", FUNCTIONS | {OPERATOR}),
+        ("sqs:SendMessage", "ParkedQueue", FUNCTIONS | {OPERATOR}),
+        ("sqs:SendMessage", "ResultsQueue", {OPERATOR}),
+        ("sqs:SendMessage", "ReconcileJobsDeadLetterQueue", {RECONCILE, SCHEDULE}),
+        *((f"sqs:{action}", f"{queue}Queue", NOBODY)
+          for queue in QUEUES for action in ("PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue")),
+        *(of_endpoint(kind) if kind != "none" else ()),
+        *(of_queue("Scoring", SCORE, SENDERS | {TRANSFORM}) if kind in {"realtime", "serverless"} else ()),
+        *(of_queue("Transforms", TRANSFORM, SENDERS | {TRANSFORM}) if transforms else ()),
+        *((f"sagemaker:{action}", "TransformJob", {TRANSFORM} | also if transforms else NOBODY)
+          for action, also in TRANSFORM_ACTIONS.items()),
+        ("lambda:InvokeFunction", "ReconcileJobsFunction", {SCHEDULE}),
+        ("lambda:InvokeFunction", "CollectResultsFunction", NOBODY),
+        ("lambda:UpdateFunctionCode", "CollectResultsFunction", NOBODY),
+        ("lambda:GetFunction", "CollectResultsFunction", NOBODY),
+        ("iam:PassRole", ENDPOINT, {PROVIDE}),
+        ("iam:PassRole", TRAINING, {SCIENTIST, TRAINING}),
+        ("iam:PassRole", COLLECT, NOBODY),
+        *((action, role, NOBODY) for action in ("sts:AssumeRole", "iam:PutRolePolicy") for role in (COLLECT, ENDPOINT)),
+    ]  # fmt: skip
+
+
+MATRIX = matrix()
 # Users of the customer's key, if there is one, by service; and those that may only decrypt.
 KEY_USERS: dict[str, set[str]] = {
-    "dynamodb": SENDERS | {OPERATOR},
-    "lambda": FUNCTIONS | {PROVIDE},
-    "s3": {COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR},
+    "dynamodb": SENDERS | {TRANSFORM, OPERATOR},
+    "lambda": FUNCTIONS | {SCORE, TRANSFORM, PROVIDE},
+    "s3": {SCORE, TRANSFORM, COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR},
     "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER, OPERATOR},
-    "sqs": FUNCTIONS | {SCHEDULE, READER, OPERATOR},
+    "sqs": FUNCTIONS | {SCORE, TRANSFORM, SCHEDULE, READER, OPERATOR},
     "ec2": NOBODY,
     "ssm": NOBODY,
 }
@@ -119,6 +161,10 @@ class Judged(Protocol):
     @property
     def policies(self) -> Mapping[str, Sequence[Statement]]:
         """The statements of each role and of each managed policy."""
+
+    @property
+    def engines(self) -> tuple[str, bool]:
+        """The kind of the endpoint, and whether there are batch transform jobs."""
 
     def principal(self, holder: str) -> str:
         """The caller when a role, or an identity with a managed policy, makes a request."""
@@ -161,9 +207,10 @@ def delivers(stack: Judged, topic: str, queue: str) -> bool:
 
 def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
     """Return what the permitted identities would reach without TLS, where the service accepts plain HTTP."""
+    kind, transforms = stack.engines
     return [
         (holder, action, name)
-        for action, name, who in MATRIX
+        for action, name, who in matrix(kind, transforms=transforms)
         if action.partition(":")[0] in {"s3", "sqs"} or action == "sns:Publish"
         for holder in who & stack.policies.keys()
         if allows(stack, holder, action, name, {"aws:securetransport": "false"})
@@ -172,7 +219,8 @@ def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
 
 def disagreements(stack: Judged) -> Iterator[str]:
     """Yield each difference between a stack and the matrix."""
-    for action, name, who in MATRIX:
+    kind, transforms = stack.engines
+    for action, name, who in matrix(kind, transforms=transforms):
         if name.endswith("Role") and name not in stack.policies:
             continue
         found = may(stack, action, name)
@@ -211,7 +259,10 @@ def key_users(stack: Judged, action: str, service: str) -> set[str]:
 
 def key_disagreements(stack: Judged) -> Iterator[str]:
     """Yield each difference between the users of the customer's key and the matrix."""
+    kind, transforms = stack.engines
     for service, users in KEY_USERS.items():
+        if service == "sqs" and (kind != "async" or transforms):
+            users = users | {PRODUCER}  # sends requests  # noqa: PLW2901
         for action, named in (
             ("kms:Decrypt", users),
             ("kms:GenerateDataKey", users - ONLY_DECRYPT),

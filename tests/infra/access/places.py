@@ -39,6 +39,7 @@ class Place:
         if kind == "Custom::ModelSource":
             return self._model_source(attribute)
         arn, ref = {
+            "AWS::Events::Rule": (self.arn("events", f"rule/{name}"), name),
             "AWS::DynamoDB::Table": (self.arn("dynamodb", f"table/{name}"), name),
             "AWS::IAM::ManagedPolicy": (self.identity(f"policy/{name}"), ""),
             "AWS::IAM::Role": (self.identity(f"role/{name}"), name),
@@ -63,6 +64,7 @@ class Place:
             "Digest": "0a1b2c3d",
             "ModelDataArns": f"arn:{self.partition}:s3:::models/demand/model.tar.gz",
             "RepositoryArns": self.arn("ecr", "repository/models/demand"),
+            "ScoringConcurrency": "4",
         }[attribute]
 
 

@@ -114,7 +114,21 @@ class World:
             return self.principal(output)
         if output == "EndpointName":
             return self.place.arn("sagemaker", f"endpoint/{self.body.body['Outputs'][output]['Value']}")
-        return f"{self._known(output.removesuffix('Function'), 'Arn')}{slash}{rest}"
+        if output == "TransformJob":
+            return self.place.arn("sagemaker", "transform-job/tailrace-01jd0wawqsrph4p5hk2ztf1j2n-r0")
+        resource = output.removesuffix("Function")
+        return f"{self._home(resource)._known(resource, 'Arn')}{slash}{rest}"
+
+    def _home(self, resource: str) -> World:
+        """Return the stack, this one or one nested in it, that has a resource; this one if none has."""
+        nested = map(self.nested, self.body.of_type(NESTED))
+        return next((each for each in (self, *nested) if resource in each.body.body["Resources"]), self)
+
+    @property
+    def engines(self) -> tuple[str, bool]:
+        """The kind of the endpoint, and whether there are batch transform jobs."""
+        outputs = self.body.body["Outputs"]
+        return outputs["EndpointKind"]["Value"], outputs["BatchTransform"]["Value"] == "true"
 
     def resource_policy(self, name: str) -> Sequence[Statement]:
         """Return the statements of the resource's own policy."""
@@ -122,9 +136,10 @@ class World:
         if resource == "Key":
             found: Sequence[Statement] = self.body.properties("Key")["KeyPolicy"]["Statement"]
             return found
-        if resource not in self.template.body["Resources"]:
+        home = self._home(resource)
+        if resource not in home.template.body["Resources"]:
             return ()
-        return self._standing.get(self._known(resource, ""), ())
+        return home._standing.get(home._known(resource, ""), ())
 
     @cached_property
     def _standing(self) -> dict[str, list[Statement]]:

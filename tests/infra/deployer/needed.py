@@ -94,6 +94,7 @@ NOT_USED: Mapping[str, str] = {
     "AWS::SNS::Topic sns:Unsubscribe": "a topic's subscriptions are resources of their own",
     "AWS::SNS::Subscription iam:*": "no subscription delivers to Firehose",
     "AWS::SNS::Topic iam:*": "no topic logs deliveries",
+    "AWS::Events::Rule iam:PassRole": "the rule's target is a queue, which takes no role",
     "sagemaker:CreateApp": "the domain has no apps of its own",
     "sagemaker:DeleteApp": "the domain has no apps of its own",
     "AWS::SageMaker::EndpointConfig iam:PassRole": "the configuration has no role; ProvideModel passes the model's",

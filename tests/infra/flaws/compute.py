@@ -137,12 +137,13 @@ FLAWS: tuple[Flaw, ...] = (
         ENDPOINT,
         {
             "an endpoint that is silent on failure": drop(
-                "EndpointConfig.AsyncInferenceConfig.OutputConfig.NotificationConfig.ErrorTopic"
+                "EndpointConfig.AsyncInferenceConfig.Fn::If.1.OutputConfig.NotificationConfig.ErrorTopic"
             ),
             "an endpoint that takes failures for successes": put(
-                "EndpointConfig.AsyncInferenceConfig.OutputConfig.NotificationConfig.ErrorTopic", ref("SucceededTopic")
+                "EndpointConfig.AsyncInferenceConfig.Fn::If.1.OutputConfig.NotificationConfig.ErrorTopic",
+                ref("SucceededTopic"),
             ),
-            "failures written nowhere": drop("EndpointConfig.AsyncInferenceConfig.OutputConfig.S3FailurePath"),
+            "failures written nowhere": drop("EndpointConfig.AsyncInferenceConfig.Fn::If.1.OutputConfig.S3FailurePath"),
         },
     ),
     *caught(
@@ -157,7 +158,7 @@ FLAWS: tuple[Flaw, ...] = (
         ENDPOINT,
         {
             "an endpoint's policy in one partition": put(
-                "EndpointConfig.AsyncInferenceConfig.OutputConfig.S3OutputPath",
+                "EndpointConfig.AsyncInferenceConfig.Fn::If.1.OutputConfig.S3OutputPath",
                 sub("https://${Bucket}.s3.eu-west-1.amazonaws.com/v1/outputs"),
             ),
         },
@@ -166,7 +167,9 @@ FLAWS: tuple[Flaw, ...] = (
         "rules endpoints_that_scale_can",
         SCALED,
         {
-            "instances that cannot scale": put("EndpointConfig.ProductionVariants.0.InstanceType", "ml.t2.medium"),
+            "instances that cannot scale": put(
+                "EndpointConfig.ProductionVariants.0.Fn::If.2.InstanceType", "ml.t2.medium"
+            ),
             "bounds the wrong way round": put("ScalableTarget.MinCapacity", 5),
         },
     ),
@@ -194,7 +197,7 @@ FLAWS: tuple[Flaw, ...] = (
         ENDPOINT,
         {
             "an instance type that does not exist": put(
-                "EndpointConfig.ProductionVariants.0.InstanceType", "ml.m99.large"
+                "EndpointConfig.ProductionVariants.0.Fn::If.2.InstanceType", "ml.m99.large"
             ),
         },
     ),

@@ -8,6 +8,7 @@ from tests.infra.flaws.planting import (
     ROOT,
     SCALED,
     STUDIO,
+    TICKS,
     Flaw,
     add,
     arn,
@@ -108,7 +109,13 @@ FLAWS: tuple[Flaw, ...] = (
                 "OperatorPolicy#KeepLedger.Action",
                 ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"],
             ),
-            "a schedule that cannot give up": put("ReconcileJobsScheduleRole#GiveUp.Action", "sqs:ReceiveMessage"),
+        },
+    ),
+    *caught(
+        "access matrix",
+        TICKS,
+        {
+            "a schedule that cannot give up": put("Role#GiveUp.Action", "sqs:ReceiveMessage"),
         },
     ),
     *caught(
@@ -188,10 +195,10 @@ FLAWS: tuple[Flaw, ...] = (
     ),
     *caught(
         "rules roles_trust_one_service",
-        ROOT,
+        TICKS,
         {
             "a schedule's role that works for other accounts": drop(
-                "ReconcileJobsScheduleRole.AssumeRolePolicyDocument.Statement.0.Condition"
+                "Role.AssumeRolePolicyDocument.Statement.0.Condition"
             ),
         },
     ),

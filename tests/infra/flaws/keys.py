@@ -105,7 +105,7 @@ FLAWS: tuple[Flaw, ...] = (
         "rules everything_kept_is_under_the_key",
         SCALED,
         {
-            "outputs without the key": drop("EndpointConfig.AsyncInferenceConfig.OutputConfig.KmsKeyId"),
+            "outputs without the key": drop("EndpointConfig.AsyncInferenceConfig.Fn::If.1.OutputConfig.KmsKeyId"),
             "disks without the key": drop("EndpointConfig.KmsKeyId"),
         },
     ),

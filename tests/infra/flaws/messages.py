@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.infra.flaws.planting import (
     ROOT,
+    TICKS,
     Flaw,
     arn,
     caught,
@@ -34,10 +35,10 @@ FLAWS: tuple[Flaw, ...] = (
     ),
     *caught(
         "rules every_schedule_has_a_dead_letter_queue",
-        ROOT,
+        TICKS,
         {
-            "a schedule without dead letters": drop("ReconcileJobsSchedule.Target.DeadLetterConfig"),
-            "a schedule that retries for a day": drop("ReconcileJobsSchedule.Target.RetryPolicy"),
+            "a schedule without dead letters": drop("Schedule.Target.DeadLetterConfig"),
+            "a schedule that retries for a day": drop("Schedule.Target.RetryPolicy"),
         },
     ),
     *caught(

@@ -24,6 +24,7 @@ class Site:
 
 ROOT, KEYED = Site("template.yaml", DEFAULT), Site("template.yaml", HARDENED)
 ENDPOINT, SCALED = Site("infra/endpoint.yaml", DEFAULT), Site("infra/endpoint.yaml", HARDENED)
+TICKS = Site("infra/schedule.yaml", DEFAULT)
 STUDIO = Site("infra/studio.yaml", HARDENED)
 
 

@@ -10,14 +10,14 @@ from tests.infra.access.places import BEIJING, IRELAND
 from tests.infra.gate.deployments import Deployment
 from tests.infra.gate.findings import Finding
 from tests.infra.rules.shapes import Rule
-from tests.infra.scenarios import DEPLOYING, FAN_OUT, HARDENED, TRAINING
+from tests.infra.scenarios import DEPLOYING, FAN_OUT, HARDENED, REALTIME, TRAINING
 from tests.infra.templates import Template
 
 
 def rules_kept(deployments: Iterable[Deployment]) -> Iterator[Finding]:
     """Check the structural rules on stacks with their parameters filled in, and the rules on spelling on the source."""
     for deployment in deployments:
-        asked = (*rules.ALWAYS, *(rules.HARDENED if deployment.scenario is HARDENED else ()))
+        asked = (*rules.ALWAYS, *(rules.HARDENED if deployment.scenario in {HARDENED, REALTIME} else ()))
         for stack in deployment.stacks.values():
             yield from _findings(asked, deployment, stack)
             yield from _findings(rules.SPELLING, deployment, deployment.template(stack.name))
@@ -38,6 +38,6 @@ def access(deployments: Iterable[Deployment]) -> Iterator[Finding]:
             world = deployment.world(place)
             for message in disagreements(world):
                 yield Finding("access", "matrix", deployment.name, "", place.region, message)
-            if deployment.scenario is HARDENED:
+            if deployment.scenario in {HARDENED, REALTIME}:
                 for message in key_disagreements(world):
                     yield Finding("access", "key", deployment.name, "", place.region, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.infra.rules.shapes import ALARM, ENDPOINT_CONFIG, MODEL, SCALABLE_TARGET, SCALING_POLICY
-from tests.infra.templates import Template, as_list
+from tests.infra.templates import Template, as_list, target
 
 # Metrics that asynchronous endpoints publish by name only (docs/sagemaker.md).
 BACKLOG_METRICS = {
@@ -15,10 +15,20 @@ BACKLOG_METRICS = {
     "HasBacklogWithoutCapacity",
 }
 
+# Metrics by which Application Auto Scaling can follow a variant, by what it changes.
+PREDEFINED_METRICS = {
+    "DesiredInstanceCount": {
+        "SageMakerVariantInvocationsPerInstance",
+        "SageMakerVariantConcurrentRequestsPerModelHighResolution",
+    },
+    "DesiredProvisionedConcurrency": {"SageMakerVariantProvisionedConcurrencyUtilization"},
+}
+
 
 def models_are_cut_off_from_the_network(template: Template) -> Iterator[str]:
     for model in template.of_type(MODEL):
-        if str(template.properties(model).get("EnableNetworkIsolation")).lower() != "true":
+        serverless = "ServerlessEndpoint" in template.body["Resources"]  # such endpoints have no isolation
+        if not serverless and str(template.properties(model).get("EnableNetworkIsolation")).lower() != "true":
             yield f"{model} reaches the network"
 
 
@@ -31,7 +41,9 @@ def models_stand_in_the_network_that_is_asked_for(template: Template) -> Iterato
 
 def endpoints_tell_what_came_of_each_request(template: Template) -> Iterator[str]:
     for config in template.of_type(ENDPOINT_CONFIG):
-        output = template.properties(config).get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+        if "AsyncInferenceConfig" not in template.properties(config):
+            continue  # ScoreChunks tells it for real-time and serverless endpoints
+        output = template.properties(config)["AsyncInferenceConfig"].get("OutputConfig", {})
         topics = output.get("NotificationConfig", {})
         expected = {"SuccessTopic": {"Ref": "SucceededTopic"}, "ErrorTopic": {"Ref": "FailedTopic"}}
         if {name: topics.get(name) for name in expected} != expected:
@@ -54,7 +66,10 @@ def endpoints_that_scale_can(template: Template) -> Iterator[str]:
 
 
 def scaling_follows_the_backlog_and_leaves_zero(template: Template) -> Iterator[str]:
-    if not template.of_type(SCALABLE_TARGET):
+    asynchronous = any(
+        "AsyncInferenceConfig" in template.properties(name) for name in template.of_type(ENDPOINT_CONFIG)
+    )
+    if not asynchronous or not template.of_type(SCALABLE_TARGET):
         return
     policies = {key: template.properties(key) for key in template.of_type(SCALING_POLICY)}
     kinds = sorted(str(policy["PolicyType"]) for policy in policies.values())
@@ -76,6 +91,25 @@ def scaling_follows_the_backlog_and_leaves_zero(template: Template) -> Iterator[
         yield f"{step}: no alarm on HasBacklogWithoutCapacity takes it"
 
 
+def other_endpoints_scale_by_what_they_publish(template: Template) -> Iterator[str]:
+    if any("AsyncInferenceConfig" in template.properties(name) for name in template.of_type(ENDPOINT_CONFIG)):
+        return
+    targets = template.of_type(SCALABLE_TARGET)
+    followed = {
+        target(policy["Properties"]["ScalingTargetId"]): policy["Properties"]
+        for policy in template.of_type(SCALING_POLICY).values()
+    }
+    for name in targets.keys() - followed.keys():
+        yield f"{name} follows nothing"
+    for name, policy in followed.items():
+        tracked = policy["TargetTrackingScalingPolicyConfiguration"].get("PredefinedMetricSpecification", {})
+        dimension = template.properties(name)["ScalableDimension"].rpartition(":")[2]
+        if tracked.get("PredefinedMetricType") not in PREDEFINED_METRICS[dimension]:
+            yield f"{name} cannot follow {tracked.get('PredefinedMetricType')}"
+        if int(template.properties(name)["MinCapacity"]) < 1:
+            yield f"{name}: only asynchronous endpoints scale to zero"
+
+
 def backlog_metrics_exist(template: Template) -> Iterator[str]:
     for name, alarm in template.of_type(ALARM).items():
         properties = alarm["Properties"]
@@ -91,5 +125,6 @@ RULES = (
     endpoints_tell_what_came_of_each_request,
     endpoints_that_scale_can,
     scaling_follows_the_backlog_and_leaves_zero,
+    other_endpoints_scale_by_what_they_publish,
     backlog_metrics_exist,
 )

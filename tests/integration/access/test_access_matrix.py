@@ -36,6 +36,8 @@ class Deployed:
         facts = self.cloud.facts
         if output.endswith("Role"):
             return self.principal(output)
+        if output == "TransformJob":
+            return f"arn:aws:sagemaker:{facts.region}:{facts.account_id}:transform-job/tailrace-any"
         value = self.cloud.outputs[output]
         account = f"{facts.region}:{facts.account_id}"
         base = {
@@ -69,6 +71,11 @@ class Deployed:
             return ()
         found: Sequence[Statement] = json.loads(text)["Statement"]
         return found
+
+    @property
+    def engines(self) -> tuple[str, bool]:
+        """Return the kind of the endpoint, and whether there are batch transform jobs."""
+        return self.cloud.outputs["EndpointKind"], self.cloud.outputs["BatchTransform"] == "true"
 
     @property
     def policies(self) -> dict[str, Sequence[Statement]]:

@@ -16,12 +16,12 @@ DUE_S = 900
 
 def state(stack: Deployment) -> Steps[list[Finding]]:
     """Require that the schedule of ReconcileJobs is enabled."""
-    names = yield from _resources(stack, {"ReconcileJobsSchedule", "ReconcileJobsScheduleGroup"})
-    if "ReconcileJobsSchedule" not in names:
+    names = yield from _names(stack)
+    if "Schedule" not in names:
         return [fail("the stack has no schedule for ReconcileJobs", command="sam deploy")]
-    group = names.get("ReconcileJobsScheduleGroup", "default")
+    group = names.get("Group", "default")
     # An identifier that consists of group and name ends with the name.
-    name = names["ReconcileJobsSchedule"].replace("|", "/").rpartition("/")[2]
+    name = names["Schedule"].replace("|", "/").rpartition("/")[2]
     try:
         found = yield Call("scheduler", "get_schedule", {"Name": name, "GroupName": group})
     except NotFoundError:
@@ -54,9 +54,19 @@ def last_run(stack: Deployment) -> Steps[list[Finding]]:
     return [ok(f"{runs:.0f} runs within {DUE_S // 60} minutes, none failed")]
 
 
-def _resources(stack: Deployment, wanted: set[str]) -> Steps[dict[str, str]]:
+def _names(stack: Deployment) -> Steps[dict[str, str]]:
+    """Return the physical ids of schedule and group, which older stacks have in the root."""
+    before = {"ReconcileJobsSchedule": "Schedule", "ReconcileJobsScheduleGroup": "Group"}
+    found = yield from _resources(stack.name, {"Ticks", *before})
+    if "Ticks" in found:
+        nested = yield from _resources(found["Ticks"], {"Schedule", "Group"})
+        return nested
+    return {before[name]: physical for name, physical in found.items()}
+
+
+def _resources(stack: str, wanted: set[str]) -> Steps[dict[str, str]]:
     names: dict[str, str] = {}
-    params: dict[str, str] = {"StackName": stack.name}
+    params: dict[str, str] = {"StackName": stack}
     while True:
         answer = yield Call("cloudformation", "list_stack_resources", params)
         for resource in answer["StackResourceSummaries"]:
@@ -64,4 +74,4 @@ def _resources(stack: Deployment, wanted: set[str]) -> Steps[dict[str, str]]:
                 names[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
         if not answer.get("NextToken"):
             return names
-        params = {"StackName": stack.name, "NextToken": answer["NextToken"]}
+        params = {"StackName": stack, "NextToken": answer["NextToken"]}

@@ -19,6 +19,10 @@ DEFAULTS = {
     "FloorInstanceCount": 0,
     "ReservedConcurrency": 0,
     "MaximumConcurrency": 10,
+    "MaxConcurrentInvocationsPerInstance": 4,
+    "ServerlessMaxConcurrency": 10,
+    "ServerlessProvisionedConcurrency": 0,
+    "ServerlessMaxProvisionedConcurrency": 0,
 }
 COUNTS = st.integers(min_value=0, max_value=6)
 
@@ -81,7 +85,32 @@ def test_whatever_is_accepted_keeps_the_order_of_the_numbers(numbers: Mapping[st
     scaling = greatest == 0 or (
         max(least, floor, numbers["InstanceCount"]) <= greatest and floor in {0, max(floor, least)}
     )
-    assert accepted == (scaling and (reserved == 0 or reserved >= numbers["MaximumConcurrency"]))
+    most, warm = numbers["ServerlessMaxConcurrency"], numbers["ServerlessProvisionedConcurrency"]
+    warmest = numbers["ServerlessMaxProvisionedConcurrency"]
+    serverless = max(warm, warmest) <= most and (warmest == 0 or 0 < warm <= warmest)
+    assert accepted == (scaling and serverless and (reserved == 0 or reserved >= numbers["MaximumConcurrency"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "wanted"),
+    [
+        ("realtime", {"InstanceCount": 3}, 12),
+        ("realtime", {"InstanceCount": 1, "MaxInstanceCount": 5}, 20),
+        ("realtime", {"InstanceCount": 1, "MaxConcurrentInvocationsPerInstance": 1}, 2),
+        ("realtime", {"InstanceCount": 400}, 1000),
+        ("serverless", {"ServerlessMaxConcurrency": 7, "InstanceCount": 3}, 7),
+        ("serverless", {"ServerlessMaxConcurrency": 1}, 2),
+    ],
+)
+def test_as_many_chunks_are_scored_at_once_as_the_endpoint_processes(
+    kind: str, numbers: dict[str, int], wanted: int
+) -> None:
+    answer = succeeded(
+        Provider().source(
+            **BY_IMAGE, EndpointKind=kind, Numbers={name: str(each) for name, each in (DEFAULTS | numbers).items()}
+        )
+    )
+    assert answer.attributes["ScoringConcurrency"] == str(wanted)
 
 
 def test_a_deployment_is_refused_before_its_job_is_looked_up() -> None:

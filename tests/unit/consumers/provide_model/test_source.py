@@ -29,6 +29,7 @@ def test_an_image_is_resolved_without_asking_anybody() -> None:
         "ContainerCount": "1",
         "RepositoryArns": REPOSITORY,
         "ModelDataArns": "arn:aws:s3:::models/demand/model.tar.gz",
+        "ScoringConcurrency": "2",
     }
     assert provider.aws.called == []
 

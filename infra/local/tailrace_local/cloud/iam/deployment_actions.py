@@ -42,6 +42,7 @@ _PATHS = {
     "AWS::CloudWatch::Alarm": "alarm:{name}",
     "AWS::CloudWatch::Dashboard": "dashboard/{name}",
     "AWS::DynamoDB::Table": "table/{name}",
+    "AWS::Events::Rule": "rule/{name}",
     "AWS::IAM::ManagedPolicy": "policy/{name}",
     "AWS::IAM::Role": "role/{name}",
     "AWS::IAM::RolePolicy": "role/{name}",

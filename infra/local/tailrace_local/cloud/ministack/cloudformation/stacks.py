@@ -38,6 +38,7 @@ _ENGINE = PrivateModule(
     "_resolve_parameters(template, provided_params, previous_params)",
     "_evaluate_conditions(template, params)",
     "_topological_sort(resources, conditions)",
+    "_apply_transforms(template, provided_params, previous_params)",
 )
 _HELPERS = PrivateModule(f"{_PACKAGE}.helpers", "_resolve_template(params)")
 _DELETE_RESOURCE = Patch(
@@ -107,15 +108,16 @@ class MiniStackStacks:
         self._package._stacks[record["StackName"]] = record
 
     def fetch(self, url: str, parent: str) -> Source:
-        """Fetch and parse the template at a URL.
+        """Fetch and parse the template at a URL, and apply the transforms that it declares.
 
         Raises:
-            ValueError: it cannot be read, or needs capabilities that its parent was not granted.
+            ValueError: it cannot be read or transformed, or needs capabilities that its parent was
+                not granted.
         """
         body, refused = self._helpers._resolve_template({"TemplateURL": [url]})
         if refused is not None or not body:
             raise ValueError(f"S3 error: the template at {url} could not be read")
-        template = self._engine._parse_template(body)
+        template = self._engine._apply_transforms(self._engine._parse_template(body))
         self._provisioners._check_nested_stack_capabilities(parent, template)
         return Source(body, template)
 
