@@ -84,8 +84,8 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
           for action in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "BypassGovernanceRetention")),
         *((f"s3:{action}", "Bucket", NOBODY)
           for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
-        ("dynamodb:GetItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
-        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {TRANSFORM, OPERATOR}),
+        ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR}),
+        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, TRANSFORM, OPERATOR}),
         ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
         ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
         ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR}),
@@ -133,7 +133,7 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
 MATRIX = matrix()
 # Users of the customer's key, if there is one, by service; and those that may only decrypt.
 KEY_USERS: dict[str, set[str]] = {
-    "dynamodb": SENDERS | {TRANSFORM, OPERATOR},
+    "dynamodb": SENDERS | {SCORE, TRANSFORM, OPERATOR},
     "lambda": FUNCTIONS | {SCORE, TRANSFORM, PROVIDE},
     "s3": {SCORE, TRANSFORM, COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR},
     "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER, OPERATOR},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.infra.flaws.planting import (
     ENDPOINT,
     KEYED,
+    REALTIME_SCALED,
     ROOT,
     SCALED,
     Flaw,
@@ -112,6 +113,7 @@ FLAWS: tuple[Flaw, ...] = (
     *caught(
         "rules every_function_is_signed_traced_and_bounded",
         KEYED,
+        REALTIME_SCALED,
         {
             "a function that nobody signed": drop("CollectResults.CodeSigningConfigArn"),
             "a function that nobody traces": put("CollectResults.TracingConfig", {"Mode": "PassThrough"}),
@@ -182,6 +184,18 @@ FLAWS: tuple[Flaw, ...] = (
             "scaling by a metric that is not published": put(
                 "FollowBacklog.TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName",
                 "InvocationsPerInstance",
+            ),
+        },
+    ),
+    *caught(
+        "rules other_endpoints_scale_by_what_they_publish",
+        REALTIME_SCALED,
+        {
+            "a real-time endpoint that scales to zero": put("ScalableTarget.MinCapacity", 0),
+            "a real-time endpoint that scales by nothing": remove("FollowRequests"),
+            "scaling by a metric of serverless endpoints": put(
+                "FollowRequests.TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification",
+                {"PredefinedMetricType": "SageMakerVariantProvisionedConcurrencyUtilization"},
             ),
         },
     ),

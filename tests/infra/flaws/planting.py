@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.infra.gate.deployments import Deployment
-from tests.infra.scenarios import DEFAULT, HARDENED, Scenario
+from tests.infra.scenarios import DEFAULT, HARDENED, REALTIME, Scenario
 from tests.infra.templates import Template, statements
 
 Place = Callable[[Template], Any]
@@ -24,6 +24,7 @@ class Site:
 
 ROOT, KEYED = Site("template.yaml", DEFAULT), Site("template.yaml", HARDENED)
 ENDPOINT, SCALED = Site("infra/endpoint.yaml", DEFAULT), Site("infra/endpoint.yaml", HARDENED)
+REALTIME_SCALED = Site("infra/endpoint.yaml", REALTIME)
 TICKS = Site("infra/schedule.yaml", DEFAULT)
 STUDIO = Site("infra/studio.yaml", HARDENED)
 

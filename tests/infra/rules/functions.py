@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.infra.rules.shapes import FUNCTION, LOG_GROUP, MAPPING, SCHEDULE
+from tests.infra.rules.shapes import FUNCTION, LOG_GROUP, MAPPING
 from tests.infra.templates import FUNCTIONS, MAKERS, Template, target
 
 LOUD = {"POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_DEV", "POWERTOOLS_DEBUG"}
@@ -55,7 +55,9 @@ def environments_hold_no_secrets_and_logs_no_bodies(template: Template) -> Itera
 
 def what_nobody_waits_for_is_not_lost(template: Template) -> Iterator[str]:
     invoked = {target(mapping["Properties"]["FunctionName"]) for mapping in template.of_type(MAPPING).values()}
-    ticking = {target(each["Properties"]["Target"]["Arn"]) for each in template.of_type(SCHEDULE).values()}
+    # A nested stack's schedule runs the function.
+    given = template.body["Resources"].get("Ticks", {}).get("Properties", {}).get("Parameters", {})
+    ticking = {target(given.get("FunctionArn"))}
     for function in ticking & template.of_type(FUNCTION).keys() - invoked:
         if not target(template.properties(function).get("DeadLetterConfig", {}).get("TargetArn")):
             yield f"{function} drops what it failed at"
