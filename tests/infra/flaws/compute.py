@@ -113,7 +113,6 @@ FLAWS: tuple[Flaw, ...] = (
     *caught(
         "rules every_function_is_signed_traced_and_bounded",
         KEYED,
-        REALTIME_SCALED,
         {
             "a function that nobody signed": drop("CollectResults.CodeSigningConfigArn"),
             "a function that nobody traces": put("CollectResults.TracingConfig", {"Mode": "PassThrough"}),
