@@ -162,3 +162,5 @@ def test_quiet_tells_the_name_alone(shell: Shell) -> None:
     shell.account.steps = [IN_PROGRESS]
     assert shell.train("--wait", "--timeout", "5s", "--quiet") == "sales\n"
     assert "InProgress, " not in shell.err
+    assert shell.train("--quiet") == "sales\n"
+    assert shell.err == ""

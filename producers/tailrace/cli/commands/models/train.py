@@ -150,7 +150,11 @@ def train(
         tags=parse_tags(tag or ()),
     )
     timeout_s = DEFAULT_TIMEOUT_S if timeout is None else duration_s(timeout)
-    say = (lambda _: None) if quiet else (lambda text: environment.say(f"tailrace: {text}"))
+
+    def say(text: str) -> None:
+        if not quiet:
+            environment.say(f"tailrace: {text}")
+
     reached = Target(stack=None, profile=profile, region=region, endpoint_url=endpoint_url)
     with _trainer(environment, reached, training_stack) as trainer:
         job = trainer.train(data, options, say=say)
