@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tailrace.client.sync_client import Tailrace
     from tailrace.download.counts import Download
     from tailrace.download.result_stream import Part
+    from tailrace.models.train.options import TrainingOptions
+    from tailrace.models.train.trainer import Trainer, TrainingJob
     from tailrace.operations.job_search import JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.results.async_reader import AsyncResultsReader
@@ -71,6 +73,9 @@ _MODULES = {
     "Tailrace": "tailrace.client.sync_client",
     "TailraceError": "tailrace_core.errors",
     "TimedOutError": "tailrace_core.errors",
+    "Trainer": "tailrace.models.train.trainer",
+    "TrainingJob": "tailrace.models.train.trainer",
+    "TrainingOptions": "tailrace.models.train.options",
     "TransientError": "tailrace_core.errors",
     "UnknownEvent": "tailrace.operations.results.unknown",
     "score": "tailrace.scoring.score",
@@ -113,6 +118,9 @@ __all__ = [
     "Tailrace",
     "TailraceError",
     "TimedOutError",
+    "Trainer",
+    "TrainingJob",
+    "TrainingOptions",
     "TransientError",
     "UnknownEvent",
     "score",
