@@ -85,3 +85,15 @@ LIMITS: dict[Engine, EngineLimits] = {
 def limits_of(engine: Engine) -> EngineLimits:
     """Return the limits of an engine."""
     return LIMITS[engine]
+
+
+def size_warnings(engine: Engine, chunk_bytes: int) -> tuple[str, ...]:
+    """Return what to tell about chunks of this size, which an engine may refuse; often nothing."""
+    limit = LIMITS[engine].warn_bytes
+    if chunk_bytes <= limit:
+        return ()
+    text = (
+        f"chunks of up to {chunk_bytes} bytes may be refused via {engine}: {limit} bytes are sure to pass; a refused "
+        "chunk is split, which costs time"
+    )
+    return (text,)

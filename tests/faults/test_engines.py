@@ -194,6 +194,26 @@ def test_the_parts_are_those_of_an_asynchronous_endpoint_byte_for_byte(engine: E
     assert parts_by(engine) == parts_by(Engine.ASYNC)
 
 
+@pytest.mark.parametrize(
+    ("engine", "size", "warned"),
+    [(Engine.REALTIME, "6MiB", False), (Engine.REALTIME, "7MiB", True), (Engine.ASYNC, "7MiB", False)],
+)
+def test_chunks_that_an_endpoint_may_refuse_are_warned_of(engine: Engine, size: str, *, warned: bool) -> None:
+    desk = Desk(engine)
+    desk.submit(GOOD, "--chunk-bytes", size)
+    assert ("warning: chunks of up to 7340032 bytes may be refused via realtime" in desk.err) is warned
+    assert desk.run("submit", "-", "--dry-run", "--via", engine, "--chunk-bytes", size, stdin=GOOD.text) == 0
+    assert (b"warning:" in desk.out) is warned
+
+
+def test_another_engine_than_the_stacks_is_refused_with_the_parameter_that_gives_it() -> None:
+    desk = Desk(Engine.REALTIME)
+    assert desk.run("submit", "-", "--via", "async", stdin=GOOD.text) == 2
+    assert "scores via realtime" in desk.err
+    assert "EndpointKind=async" in desk.err
+    assert not desk.sim.ledger.jobs(1)
+
+
 CELLS: tuple[Callable[[Engine], None], ...] = (
     test_order,
     test_alignment,

@@ -14,6 +14,7 @@ from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
 from tailrace.submit.batch_queues import MAX_BATCH
 from tailrace.submit.planning import ChunkPlan, Seal
+from tailrace_core.engines import size_warnings
 from tailrace_core.errors import InputError
 from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
@@ -39,6 +40,8 @@ class Estimate:
     largest_input_bytes: int = 0
     calls: int = 0
     cost_usd: float = 0.0
+    warnings: tuple[str, ...] = ()
+    """What to know about the job's settings; nothing is wrong yet."""
 
 
 def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimate:
@@ -63,6 +66,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimat
                 largest_input_bytes=largest,
                 calls=_calls(chunks, invocations, objects),
                 cost_usd=_cost(chunks),
+                warnings=size_warnings(settings.engine, settings.chunk_bytes),
             )
         input_bytes = _input_bytes(each, settings)
         rows += each.range.rows

@@ -16,6 +16,7 @@ from tailrace.submit.round_requests import ask_for_look
 from tailrace.submit.steps import ChunkSteps, ChunkTask, JobClosedError, JobSession, open_job
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, Steps, run
+from tailrace_core.engines import size_warnings
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -48,6 +49,8 @@ class Submission:
     chunks_sent: int = 0
     chunks_skipped: int = 0
     bytes_read: int = 0
+    warnings: tuple[str, ...] = ()
+    """What to know about the job's settings; nothing is wrong yet."""
 
     @property
     def job_id(self) -> str:
@@ -153,4 +156,11 @@ class Submitter:
 def submission(job: Job, session: JobSession, tasks: WorkList, source: RecordSource) -> Submission:
     """Return the result of a submit that has ended with ``job``."""
     done = tasks.progress
-    return Submission(job, session.continued, done.chunks_sent, done.chunks_skipped, source.bytes_read)
+    return Submission(
+        job,
+        session.continued,
+        done.chunks_sent,
+        done.chunks_skipped,
+        source.bytes_read,
+        size_warnings(session.settings.engine, session.settings.chunk_bytes),
+    )

@@ -135,6 +135,8 @@ def submit(
                 output=output if STDIN in sources else None,
             )
         submission = handle.submission
+        for each in () if quiet else submission.warnings:
+            environment.say(f"warning: {each}")
         follow = FollowUp(
             environment, client, submission, stack=stack, output=output, json=json_, quiet=quiet, clobber=not no_clobber
         )

@@ -182,6 +182,7 @@ def estimate_text(found: Estimate) -> str:
             f"upload:       {shown_bytes(found.upload_bytes)} in {found.objects:,} objects",
             f"AWS calls:    {found.calls:,}",
             f"cost:         about ${found.cost_usd:.4f} at eu-west-1's prices, without storage and endpoint",
+            *(f"warning:      {each}" for each in found.warnings),
         )
     )
 
