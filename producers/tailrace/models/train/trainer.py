@@ -104,7 +104,11 @@ class Trainer:
         )
         new = self._run(steps.create(request, named=options.name is not None))
         job = self.job(request["AutoMLJobName"])
-        say(f"started the AutoML job {job.name}" if new else f"the AutoML job {job.name} was started before")
+        say(
+            f"started the AutoML job {job.name}"
+            if new
+            else f"the AutoML job {job.name} was started before; name another with --name"
+        )
         return job
 
     def job(self, name: str) -> TrainingJob:

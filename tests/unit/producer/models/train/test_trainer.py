@@ -247,7 +247,7 @@ def test_the_same_training_twice_is_one_job_and_one_upload(trainer: Trainer, acc
     second = trainer.train(data, target="b", say=told.append)
     assert first.name == second.name
     assert account.operations().count("put_object") == 1
-    assert told[-1] == f"the AutoML job {first.name} was started before"
+    assert told[-1] == f"the AutoML job {first.name} was started before; name another with --name"
     assert trainer.train(data, target="a").name != first.name
 
 
