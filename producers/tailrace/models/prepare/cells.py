@@ -18,6 +18,9 @@ class CellSteps:
     ``decimal`` is the input's decimal separator. ``is_last`` means the last column of the input;
     ``is_alone`` that no other column is written: an empty cell is written as ``""`` then, for CSV
     readers skip a blank line.
+
+    The expressions are evaluated in the order of the methods; each step names its columns for the
+    next. An empty field is null or an empty text.
     """
 
     def __init__(
@@ -26,7 +29,7 @@ class CellSteps:
         self.place = place
         self.name = name
         self.steps = steps
-        self._decimal = decimal
+        self._decimal = decimal if steps.number else "."
         self._is_last = is_last
         self._is_alone = is_alone
         self._raw = str(place)
@@ -38,10 +41,14 @@ class CellSteps:
         self.missing = f"missing {place}"
         self.wrong = f"wrong {place}"
         """True for a value that is not the number that it should be."""
+        self.null = f"null {place}"
+        """True for a value that is missing, or wrong and counts as missing."""
+        self.changed = f"changed {place}"
+        """True for any other value that is written otherwise than it was read."""
 
     def contents(self, table: RawTable) -> pl.Series:
         """Return the contents of the raw fields."""
-        fields = table.frame.get_column(self._raw).fill_null("")
+        fields = table.frame.get_column(self._raw)
         if table.line_mark and self._is_last:
             fields = fields.str.strip_suffix(table.line_mark)
         return (_unquoted(fields) if table.has_quotes else fields).alias(self.content)
@@ -51,56 +58,74 @@ class CellSteps:
         content = pl.col(self.content)
         return (content.str.strip_chars() if self.steps.strip else content).alias(self.text)
 
-    def findings(self) -> list[pl.Expr]:
-        """Return the numbers, and which values are missing or wrong."""
+    def numbers(self) -> list[pl.Expr]:
+        """Return which values are missing, and the numbers."""
         text = pl.col(self.text)
-        missing = text == ""
+        missing = text.str.len_bytes().fill_null(0) == 0
         if self.steps.na:
-            missing |= text.is_in(list(self.steps.na))
-        if not self.steps.number:
-            return [missing.alias(self.missing)]
-        number = self._with_point().cast(pl.Float64, strict=False)
+            missing |= text.is_in(list(self.steps.na)).fill_null(value=False)
+        found = [missing.alias(self.missing)]
+        if self.steps.number:
+            number = self._with_point().cast(pl.Float64, strict=False)
+            if self._decimal != ".":
+                # A point separates no decimals then: 1.500 may be meant as 1500.
+                number = pl.when(~text.str.contains(".", literal=True)).then(number)
+            found.append(number.alias(self.number))
+        return found
+
+    def findings(self) -> list[pl.Expr]:
+        """Return which values are wrong, null and changed."""
+        missing = pl.col(self.missing)
+        wrong = pl.lit(value=False)
+        if self.steps.number:
+            number = pl.col(self.number)
+            right = number.is_finite().fill_null(value=False) if self.steps.finite else number.is_not_null()
+            wrong = ~(missing | right)
+        null = missing | wrong if self.steps.on_error is OnError.NULL else missing
+        # Stripping makes a text shorter or leaves it as it is.
+        changed = (
+            pl.col(self.text).str.len_bytes() != pl.col(self.content).str.len_bytes()
+            if self.steps.strip
+            else pl.lit(value=False)
+        )
         if self._decimal != ".":
-            # A point separates no decimals then: 1.500 may be meant as 1500.
-            number = pl.when(~text.str.contains(".", literal=True)).then(number)
-        right = number.is_finite().fill_null(value=False) if self.steps.finite else number.is_not_null()
-        return [missing.alias(self.missing), (~missing & ~right).alias(self.wrong), number.alias(self.number)]
+            changed |= pl.col(self.text).str.contains(self._decimal, literal=True)
+        changed &= ~(missing | wrong)
+        return [
+            wrong.alias(self.wrong),
+            null.alias(self.null),
+            changed.fill_null(value=False).alias(self.changed),
+        ]
 
-    def changed(self) -> pl.Expr:
-        """Return which present, right values are written otherwise than they were read."""
-        changed = ~pl.col(self.missing) & (self._with_point() != pl.col(self.content))
-        return changed & ~pl.col(self.wrong) if self.steps.number else changed
-
-    def nulls(self) -> pl.Expr:
-        """Return which values are missing, or wrong and count as missing."""
-        if self.steps.number and self.steps.on_error is OnError.NULL:
-            return pl.col(self.missing) | pl.col(self.wrong)
-        return pl.col(self.missing)
+    def erased(self) -> pl.Expr:
+        """Return which null values are written otherwise than they were read."""
+        null = pl.col(self.null)
+        if self.steps.fill is not None:
+            return null
+        # An empty field may be written in two ways, and stays as it is.
+        return null & (pl.col(self.content).str.len_bytes().fill_null(0) != 0)
 
     def written(self, table: RawTable) -> pl.Expr:
         """Return the fields to write: raw ones where nothing changes.
 
         A wrong value that does not count as missing stays as it is; its row is rejected.
         """
-        raw = pl.col(self._raw).fill_null("")
+        raw = pl.col(self._raw)
         if table.line_mark and self._is_last:
             raw = raw.str.strip_suffix(table.line_mark)
         text = self._with_point()
         if table.has_quotes:
             doubled = '"' + text.str.replace_all('"', '""', literal=True) + '"'
             text = pl.when(text.str.contains(_NEEDS_QUOTES)).then(doubled).otherwise(text)
-        nulls = self.nulls()
-        if self.steps.fill is None:
-            # An empty field may be written in two ways, and stays as it is.
-            nulls &= pl.col(self.content) != ""
-        written = pl.when(nulls).then(pl.lit(_quoted(self.steps.fill or ""))).when(self.changed()).then(text)
-        field = written.otherwise(raw)
-        return (pl.when(field == "").then(pl.lit('""')).otherwise(field) if self._is_alone else field).alias(self._raw)
+        fill = pl.lit(_quoted(self.steps.fill or ""))
+        field = pl.when(self.erased()).then(fill).when(pl.col(self.changed)).then(text).otherwise(raw)
+        if self._is_alone:
+            field = pl.when(field.str.len_bytes().fill_null(0) == 0).then(pl.lit('""')).otherwise(field)
+        return field.alias(self._raw)
 
     def _with_point(self) -> pl.Expr:
         text = pl.col(self.text)
-        is_plain = not self.steps.number or self._decimal == "."
-        return text if is_plain else text.str.replace(self._decimal, ".", literal=True)
+        return text if self._decimal == "." else text.str.replace(self._decimal, ".", literal=True)
 
 
 def _quoted(text: str) -> str:
@@ -110,12 +135,12 @@ def _quoted(text: str) -> str:
 
 def _unquoted(fields: pl.Series) -> pl.Series:
     """Return the contents of fields, as Python's `csv` reads them."""
-    quoted = fields.str.starts_with('"')
+    quoted = fields.str.starts_with('"').fill_null(value=False)
     if not quoted.any():
         return fields
     inner = fields.str.strip_prefix('"').str.strip_suffix('"').str.replace_all('""', '"', literal=True)
     contents = inner.zip_with(quoted, fields)
-    odd = (quoted & ~fields.str.contains(_REGULAR_QUOTED)).arg_true()
+    odd = (quoted & ~fields.str.contains(_REGULAR_QUOTED).fill_null(value=True)).arg_true()
     return contents if odd.is_empty() else contents.scatter(odd, [_content(field) for field in fields.gather(odd)])
 
 

@@ -53,8 +53,9 @@ class MedianStore:
         count = sum(size for _, size in self._blocks.get(column, ()))
         if not count:
             return None
-        upper = self._select(column, count // 2)
-        return upper if count % 2 else _mean(self._select(column, count // 2 - 1), upper)
+        middle = [count // 2] if count % 2 else [count // 2 - 1, count // 2]
+        lower, *upper = self._select(column, middle)
+        return _mean(lower, upper[0]) if upper else lower
 
     def __enter__(self) -> Self:
         return self
@@ -62,23 +63,29 @@ class MedianStore:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
-    def _select(self, column: int, rank: int) -> float:
-        """Return the value of a rank, from 0, in ascending order."""
-        prefix = 0
-        for known_bits in range(0, _KEY_BITS, _DIGIT_BITS):
-            shift = np.uint64(_KEY_BITS - known_bits - _DIGIT_BITS)
-            counts = np.zeros(1 << _DIGIT_BITS, np.int64)
-            for keys in self._keys(column, prefix, known_bits):
-                digits = (keys >> shift) & np.uint64((1 << _DIGIT_BITS) - 1)
-                counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
-            upto = np.cumsum(counts)
+    def _select(self, column: int, ranks: list[int], prefix: int = 0, known_bits: int = 0) -> list[float]:
+        """Return the values of ascending ranks, counted from 0 among the keys with this prefix."""
+        if known_bits == _KEY_BITS:
+            return [_value(prefix)] * len(ranks)
+        shift = np.uint64(_KEY_BITS - known_bits - _DIGIT_BITS)
+        counts = np.zeros(1 << _DIGIT_BITS, np.int64)
+        for keys in self._keys(column, prefix, known_bits):
+            digits = (keys >> shift) & np.uint64((1 << _DIGIT_BITS) - 1)
+            counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
+        upto = np.cumsum(counts)
+        wanted: dict[int, list[int]] = {}
+        for rank in ranks:
             digit = int(np.searchsorted(upto, rank, side="right"))
-            rank -= int(upto[digit] - counts[digit])
-            prefix = prefix << _DIGIT_BITS | digit
-            if counts[digit] <= self._in_memory:
-                keys = np.concatenate(list(self._keys(column, prefix, known_bits + _DIGIT_BITS)))
-                return _value(int(np.partition(keys, rank)[rank]))
-        return _value(prefix)
+            wanted.setdefault(digit, []).append(rank - int(upto[digit] - counts[digit]))
+        found: list[float] = []
+        for digit, among in wanted.items():
+            bucket, bits = prefix << _DIGIT_BITS | digit, known_bits + _DIGIT_BITS
+            if counts[digit] > self._in_memory:
+                found += self._select(column, among, bucket, bits)
+            else:
+                keys = np.partition(np.concatenate(list(self._keys(column, bucket, bits))), among)
+                found += [_value(int(keys[rank])) for rank in among]
+        return found
 
     def _keys(self, column: int, prefix: int, bits: int) -> Iterator[Keys]:
         """Yield the keys that begin with the ``bits`` bits of ``prefix``."""

@@ -115,7 +115,12 @@ def open_source(inputs: list[Origin], recipe: Recipe) -> Source:
 
 
 def prepared_cuts(
-    source: Source, plan: PreparationPlan, *, on_bad_row: OnBadRow = OnBadRow.REJECT, keep_rows: bool = False
+    source: Source,
+    plan: PreparationPlan,
+    *,
+    on_bad_row: OnBadRow = OnBadRow.REJECT,
+    keep_rows: bool = False,
+    fitting: bool = False,
 ) -> Iterator[PreparedCut]:
     """Prepare the records of a source in order; see `tailrace.models.prepare.row_steps.RowSteps`.
 
@@ -126,6 +131,7 @@ def prepared_cuts(
         plan,
         Preflight(len(plan.columns), source.header),
         keep_rows=keep_rows,
+        fitting=fitting,
         line_end=source.line_end,
         describe=source.describe_position,
     )
@@ -152,7 +158,9 @@ def _fitted(
 ) -> tuple[Recipe, int]:
     with open_source(inputs, recipe) as source:
         plan = plan_for(recipe, source.columns)
-        values, rows = fit(plan, _reported(prepared_cuts(source, plan, on_bad_row=on_bad_row), on_progress))
+        values, rows = fit(
+            plan, _reported(prepared_cuts(source, plan, on_bad_row=on_bad_row, fitting=True), on_progress)
+        )
     return replace(recipe, fitted=values), rows
 
 

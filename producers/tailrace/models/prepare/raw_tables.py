@@ -9,6 +9,7 @@ and carriage returns is read as it is.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,10 +27,11 @@ class RawTable:
     """The fields of whole, regular records in UTF-8, as columns "0", "1" and so on of text.
 
     An empty field is null or an empty text. The last field of a record ends with ``line_mark`` if
-    the record ends with a carriage return and a newline.
+    the record ends with a carriage return and a newline. ``wanted`` are the places of the columns
+    to read, in ascending order; by default all.
     """
 
-    def __init__(self, cut: Cut, columns: int) -> None:
+    def __init__(self, cut: Cut, columns: int, wanted: Sequence[int] | None = None) -> None:
         data = cut.data
         self.has_quotes = b'"' in data
         self.line_mark = ""
@@ -49,14 +51,16 @@ class RawTable:
             quote_char=None,
             separator=comma,
             eol_char=newline,
-            new_columns=[str(place) for place in range(columns)],
+            columns=wanted,
         )
-        if self.frame.shape != (cut.rows, columns):
+        places = range(columns) if wanted is None else wanted
+        if self.frame.shape != (cut.rows, len(places)):
             raise RecordError(
                 f"rows {cut.first_row} to {cut.first_row + cut.rows - 1} were read as {self.frame.height} rows of "
-                f"{self.frame.width} columns instead of {cut.rows} of {columns}; please report this",
+                f"{self.frame.width} columns instead of {cut.rows} of {len(places)}; please report this",
                 row=cut.first_row,
             )
+        self.frame.columns = [str(place) for place in places]
 
     def to_bytes(self, frame: pl.DataFrame) -> bytes:
         """Return records of the text columns of ``frame``, a newline after each."""

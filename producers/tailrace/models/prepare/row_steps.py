@@ -36,8 +36,9 @@ class RowSteps:
     """Prepares cuts of one input. Threads may share it.
 
     With ``keep_rows``, as many records come out as go in: a rejected row keeps its place, and a row
-    that would be dropped is rejected. A last record without ``line_end`` gets it. ``describe`` says
-    in reasons where an offset of the input is.
+    that would be dropped is rejected. When ``fitting``, nothing is written: there are the values
+    from which fill values are computed. A last record without ``line_end`` gets it. ``describe``
+    says in reasons where an offset of the input is.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class RowSteps:
         preflight: Preflight,
         *,
         keep_rows: bool = False,
+        fitting: bool = False,
         line_end: bytes = b"\n",
         describe: DescribePosition = byte_position,
     ) -> None:
         self._plan = plan
         self._preflight = preflight
         self._keep_rows = keep_rows
+        self._fitting = fitting
         self._line_end = line_end
         self._describe = describe
         steps = dict(plan.steps)
@@ -68,6 +71,7 @@ class RowSteps:
                 is_alone=plan.written == (place,),
             )
             for place, each in steps.items()
+            if not fitting or _matters(each)
         ]
 
     def prepare(self, cut: Cut) -> PreparedCut:
@@ -106,28 +110,33 @@ class RowSteps:
         if not cut.rows or (not self._cells and self._plan.is_identity):
             counts.columns = {each.name: ColumnCounts() for each in self._cells}
             return PreparedCut(data=cut.data, rejected=(), counts=counts)
-        table = RawTable(cut, len(self._plan.columns))
-        frame = table.frame.with_columns(each.contents(table) for each in self._cells)
-        frame = frame.with_columns(each.texts() for each in self._cells)
-        frame = frame.with_columns(each for cells in self._cells for each in cells.findings())
+        table = RawTable(cut, len(self._plan.columns), [each.place for each in self._cells] if self._fitting else None)
+        frame = self._evaluated(table)
         reasons = self._reasons(frame, rows)
         dropped = self._dropped(frame, reasons)
         gone = {*reasons, *dropped}
-        rejected = self._rejects(whole, rows, reasons)
-        if gone:
-            stays = pl.Series([place not in gone for place in range(cut.rows)], dtype=pl.Boolean)
-            left = frame.filter(stays)
-        else:
-            left = frame
+        left = frame
+        if gone and not self._keep_rows:
+            left = frame.filter(pl.Series([place not in gone for place in range(cut.rows)], dtype=pl.Boolean))
         counts.rows_rejected, counts.rows_dropped = len(reasons), len(dropped)
         counts.rows_written -= len(gone)
-        counts.columns = self._count(frame, left)
-        written = frame if self._keep_rows else left
-        if self._plan.is_identity and len(written) == cut.rows and not self._changes(written):
-            data = cut.data
-        else:
-            data = table.to_bytes(self._written(table, written))
-        return PreparedCut(data=data, rejected=rejected, counts=counts, values=self._values(left))
+        data = b""
+        if not self._fitting:
+            counts.columns, is_changed = self._count(frame, left)
+            unchanged = self._plan.is_identity and len(left) == cut.rows and not is_changed
+            data = cut.data if unchanged else table.to_bytes(self._written(table, left))
+        return PreparedCut(
+            data=data,
+            rejected=self._rejects(whole, rows, reasons),
+            counts=counts,
+            values=self._values(left) if self._fitting else {},
+        )
+
+    def _evaluated(self, table: RawTable) -> pl.DataFrame:
+        frame = table.frame.with_columns(each.contents(table) for each in self._cells)
+        frame = frame.with_columns(each.texts() for each in self._cells)
+        frame = frame.with_columns(each for cells in self._cells for each in cells.numbers())
+        return frame.with_columns(each for cells in self._cells for each in cells.findings())
 
     def _ended(self, cut: Cut) -> Cut:
         """End the last record, so that each is written with a line end."""
@@ -153,7 +162,7 @@ class RowSteps:
                             row=rows[place],
                         )
             if each.steps.drop_if_null and self._keep_rows:
-                for place in frame.select(null=each.nulls()).to_series().arg_true():
+                for place in frame.get_column(each.null).arg_true():
                     reasons.setdefault(place, f"no value in column {each.name!r}")
         return dict(sorted(reasons.items()))
 
@@ -162,7 +171,7 @@ class RowSteps:
         dropping = [each for each in self._cells if each.steps.drop_if_null]
         if not dropping or self._keep_rows:
             return set()
-        null = frame.select(null=pl.any_horizontal([each.nulls() for each in dropping])).to_series()
+        null = frame.select(null=pl.any_horizontal([each.null for each in dropping])).to_series()
         return {*null.arg_true().to_list()} - reasons.keys()
 
     def _rejects(self, whole: Cut, rows: Sequence[int], reasons: dict[int, str]) -> tuple[Reject, ...]:
@@ -174,41 +183,23 @@ class RowSteps:
             for place, reason in reasons.items()
         )
 
-    def _changes(self, frame: pl.DataFrame) -> bool:
-        """Report whether any cell is written otherwise than it was read."""
+    def _count(self, frame: pl.DataFrame, left: pl.DataFrame) -> tuple[dict[str, ColumnCounts], bool]:
+        """Count the cells of all rows and of those that are written; report whether any changes."""
         if not self._cells:
-            return False
-        kinds = [
-            each.changed() | (each.nulls() & (pl.lit(each.steps.fill is not None) | (pl.col(each.content) != "")))
-            for each in self._cells
-        ]
-        return any(frame.select(kind.any().alias(str(place)) for place, kind in enumerate(kinds)).row(0))
-
-    def _count(self, frame: pl.DataFrame, left: pl.DataFrame) -> dict[str, ColumnCounts]:
-        if not self._cells:
-            return {}
-        none = pl.lit(0)
-        of_all = frame.select(
-            each.alias(str(place))
-            for place, each in enumerate(
-                kind
-                for cells in self._cells
-                for kind in (pl.col(cells.missing).sum(), pl.col(cells.wrong).sum() if cells.steps.number else none)
+            return {}, False
+        missing = frame.select(pl.col(each.missing).sum() for each in self._cells).row(0)
+        wrong = frame.select(pl.col(each.wrong).sum() for each in self._cells).row(0)
+        nulls = left.select(pl.col(each.null).sum() for each in self._cells).row(0)
+        changed = left.select(pl.col(each.changed).sum() for each in self._cells).row(0)
+        found = {
+            each.name: ColumnCounts(
+                missing[at], wrong[at], nulls[at], 0 if each.steps.fill is None else nulls[at], changed[at]
             )
-        ).row(0)
-        of_written = left.select(
-            each.alias(str(place))
-            for place, each in enumerate(
-                kind for cells in self._cells for kind in (cells.nulls().sum(), cells.changed().sum())
-            )
-        ).row(0)
-        found = {}
-        for number, each in enumerate(self._cells):
-            missing, wrong = of_all[2 * number : 2 * number + 2]
-            nulls, changed = of_written[2 * number : 2 * number + 2]
-            filled = 0 if each.steps.fill is None else nulls
-            found[each.name] = ColumnCounts(missing, wrong, nulls, filled, changed)
-        return found
+            for at, each in enumerate(self._cells)
+            if each.place in self._plan.steps
+        }
+        erased = left.select(each.erased().any().alias(each.null) for each in self._cells).row(0)
+        return found, any(changed) or any(erased)
 
     def _written(self, table: RawTable, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the fields to write, the line mark behind the last one."""
@@ -230,12 +221,17 @@ class RowSteps:
 
     def _values(self, left: pl.DataFrame) -> dict[int, pl.Series]:
         return {
-            each.place: left.filter(~each.nulls())
-            .select(pl.col(each.number if each.steps.number else each.text))
-            .to_series()
+            each.place: left.get_column(each.number if each.steps.number else each.text).filter(
+                ~left.get_column(each.null)
+            )
             for each in self._cells
             if each.steps.is_fitted
         }
+
+
+def _matters(steps: ColumnSteps) -> bool:
+    """Report whether a column has a say in what is computed: by its values, or by losing rows."""
+    return steps.is_fitted or steps.drop_if_null or (steps.number and steps.on_error is not OnError.NULL)
 
 
 def _body(record: bytes) -> bytes:

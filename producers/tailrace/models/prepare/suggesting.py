@@ -134,12 +134,13 @@ def _add(findings: list[ColumnFindings], cut: Cut, dialect: InputDialect) -> Non
         cells = CellSteps(
             place, str(place), steps, decimal=dialect.decimal, is_last=place == len(findings) - 1, is_alone=False
         )
-        frame = table.frame.select(cells.contents(table)).with_columns(cells.texts()).with_columns(*cells.findings())
+        frame = table.frame.select(cells.contents(table)).with_columns(cells.texts())
+        frame = frame.with_columns(cells.numbers()).with_columns(cells.findings())
         found.rows += cut.rows
         missing, wrong, padded, infinite = frame.select(
             missing=pl.col(cells.missing).sum(),
             wrong=(pl.col(cells.wrong) & pl.col(cells.number).is_null()).sum(),
-            padded=(pl.col(cells.text) != pl.col(cells.content)).sum(),
+            padded=(pl.col(cells.text).str.len_bytes() != pl.col(cells.content).str.len_bytes()).sum(),
             infinite=(pl.col(cells.wrong) & pl.col(cells.number).is_not_null()).sum(),
         ).row(0)
         found.empty += missing

@@ -15,6 +15,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+WHITE_SPACE = "".join(chr(each) for each in range(0x3001) if chr(each).isspace() and not 0x1C <= each <= 0x1F)
+"""Unicode's White_Space; Python's `str.strip` also takes the separators of ASCII for blanks."""
 INFINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
 
 NUMBERS = st.one_of(
@@ -108,7 +110,7 @@ def expect(columns: list[str], rows: list[list[tuple[str, str]]], recipe: dict[s
             if wish is None:
                 cells.append((raw, content, content, None))
                 continue
-            text: str | None = content.strip() if wish["strip"] else content
+            text: str | None = content.strip(WHITE_SPACE) if wish["strip"] else content
             value = None
             if text == "" or text in wish.get("na", ()):
                 found.missing[column] += 1
