@@ -34,6 +34,8 @@ DEFAULT_WINDOW = 200
 a single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts
 within the six hours that a request lives."""
 DEFAULT_REQUEST_TTL_S = 21_600
+AUTO = "auto"
+"""The way to infer that is advised for the input (`tailrace.advice`)."""
 _MAX_KEY_CHARS = 256
 
 
@@ -98,8 +100,8 @@ class SubmitOptions:
     accept: str = "text/csv"
     endpoint_name: str | None = None
     """An endpoint other than the stack's; it has to notify the stack's topics."""
-    via: Engine | None = None
-    """The way to infer. None: the stack's own."""
+    via: Engine | str | None = None
+    """The way to infer. None: the stack's own; ``auto``: the one that is advised for the input."""
     recipe: RecipeLike | None = field(default=None, hash=False)
     """Prepares the rows while they are read, as `tailrace prepare` prepared those for training."""
 
@@ -107,7 +109,7 @@ class SubmitOptions:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
         self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
-        if self.via is not None:
+        if self.via is not None and self.via != AUTO:
             self._set("via", _member(Engine, self.via, "via"))
         for name in ("keep", "drop", "send", "output_columns", "na"):
             value = getattr(self, name)

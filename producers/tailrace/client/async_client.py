@@ -20,6 +20,7 @@ from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace.aws.stacks import Stack, check_endpoint
 from tailrace.client.async_job import AsyncJob
 from tailrace.client.async_jobs import AsyncSubmittedJobs
+from tailrace.client.engine_choice import chosen_engine
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
 from tailrace.client.sync_jobs import fitting_options
@@ -98,11 +99,11 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             )
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
-            engine = stack.engine(options.via)
+            opener = self._connection.opener_for_threads()
+            engine = await files.run(chosen_engine, sources, options, stack, opener)
             options = fitting_options(source, options)
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
             if output is not None:
-                opener = self._connection.opener_for_threads()
                 await files.run(lambda: refuse_input(output, planner.settings, s3=opener))
             if engine is not Engine.TRANSFORM:
                 await self._run(check_endpoint(endpoint))

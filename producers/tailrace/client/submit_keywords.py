@@ -71,7 +71,8 @@ class SubmitKeywords(TypedDict, total=False):
         endpoint_name: An endpoint other than the stack's; it has to notify the stack's topics.
             Default: None, the stack's.
         via: The way to infer, of those that the stack was deployed for: ``async``, ``realtime``,
-            ``serverless`` or ``transform``. Default: None, the stack's own.
+            ``serverless`` or ``transform``; or ``auto``: the one that ``tailrace advise`` names for
+            the input. Default: None, the stack's own.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes, or its keys as a mapping: rows are prepared while they are
             read, and the model gets the columns that it was trained with. Columns go by the names
@@ -105,7 +106,7 @@ class SubmitKeywords(TypedDict, total=False):
     content_type: str
     accept: str
     endpoint_name: str | None
-    via: Engine | Literal["async", "realtime", "serverless", "transform"] | None
+    via: Engine | Literal["async", "realtime", "serverless", "transform", "auto"] | None
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 

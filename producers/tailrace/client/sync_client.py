@@ -139,7 +139,9 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             # NumPy, above all, is imported while the stack is looked up.
             threading.Thread(target=import_module, args=(_SENDER,), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
-            engine = self.stack.engine(options.via)
+            from tailrace.client.engine_choice import chosen_engine
+
+            engine = chosen_engine(sources, options, self.stack, self._connection.open_object)
             from tailrace.aws.stacks import check_endpoint
             from tailrace.client.job import Job
             from tailrace.submit.planning import planner_for

@@ -23,7 +23,7 @@ class Prices(BaseModel):
     as_of: str
     """Date and source of the prices."""
     instance_hour: float
-    """The endpoint's instance type; the tables use ml.m5.large."""
+    """The endpoint's instance type, real-time or asynchronous; the tables use ml.m5.large."""
     inference_gb: float
     """Data processed into and out of an endpoint."""
     storage_gb_month: float
@@ -40,6 +40,11 @@ class Prices(BaseModel):
     dashboard_month: float
     metric_month: float
     log_gb: float
+    # Lists of prices from before these lack them; the defaults are those of Ireland.
+    transform_instance_hour: float = 0.128
+    """The instance type of transform jobs; the tables use ml.m5.large."""
+    serverless_gb_second: float = 0.00002
+    """A second of a serverless endpoint's work for each GB of its memory."""
 
     @classmethod
     def read(cls, path: Path) -> Prices:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tailrace.progress import OnProgress
     from tailrace.scoring.invoker import ModelInvoker
     from tailrace.scoring.run_state import Clock, RunState
-    from tailrace.sources.source import Source
+    from tailrace.sources.record_source import RecordSource
     from tailrace.submit.planning import Planner
     from tailrace_core.jobs.model import JobSettings
 
@@ -60,7 +60,7 @@ class FileScorer:
     on_progress: OnProgress
     random_source: random.Random = field(default_factory=random.Random)
 
-    def score(self, source: Source, planner: Planner, targets: Targets) -> Scored:
+    def score(self, source: RecordSource, planner: Planner, targets: Targets) -> Scored:
         """Score the input; both files get their names when all of it is scored.
 
         Raises:
@@ -102,7 +102,7 @@ class FileScorer:
                 f"no row was scored: all {job.rows_rejected} rows were rejected, for instance with: {reason}"
             )
 
-    def _report(self, source: Source) -> None:
+    def _report(self, source: RecordSource) -> None:
         job = self.state.job
         self.on_progress(
             ScoringProgress(
@@ -121,15 +121,16 @@ class _Plans:
     The number of rows is known before the last chunk is scored: one more is cut ahead.
     """
 
-    def __init__(self, source: Source, planner: Planner, state: RunState) -> None:
+    def __init__(self, source: RecordSource, planner: Planner, state: RunState) -> None:
         self._source = source
         self._planner = planner
         self._state = state
         self.chunks = 0
 
     def __iter__(self) -> Iterator[ChunkInput]:
+        source = self._source
         before: ChunkPlan | None = None
-        for plan in self._planner.plan(self._source.blocks(), self._source.describe_position):
+        for plan in self._planner.plan(source.blocks(), source.describe_position, source.known_rejects):
             if isinstance(plan, Seal):
                 self._state.seal(plan.rows_total)
                 break

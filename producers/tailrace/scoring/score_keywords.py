@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from tailrace.options import OnBadRow, SubmitOptions
@@ -46,6 +47,8 @@ class ScoreKeywords(TypedDict, total=False):
             Default: None.
         content_type: Media type of the rows sent to the model. Default: ``"text/csv"``.
         accept: Media type of the model's response. Default: ``"text/csv"``.
+        recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
+            without medians and modes: the rows are prepared while they are read. Default: None.
     """
 
     header: HeaderPolicy | Literal["strip", "repeat", "none"]
@@ -68,6 +71,7 @@ class ScoreKeywords(TypedDict, total=False):
     echo: str | None
     content_type: str
     accept: str
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 
 def submit_options(keywords: ScoreKeywords) -> SubmitOptions:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tailrace.scoring.result import Scored
     from tailrace.sources.names import Names
     from tailrace.sources.origins import RemoteObject
+    from tailrace.sources.record_source import RecordSource
     from tailrace_core.aws.calls import Call
 
 CONCURRENCY = 4
@@ -75,7 +76,12 @@ class ScoreRequest:
         ):
             return self._score(source, invoker, engine, concurrency, aws, on_progress)
 
-    def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> Source:
+    def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> RecordSource:
+        if self.options.recipe is not None:
+            from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
+
+            header, s3 = self.options.header, aws.open_object
+            return PreparedSource.open(self.sources, self.options.recipe, header=header, stdin=stdin, s3=s3)
         return Source.open(
             source_names(self.sources),
             header=self.options.header,
@@ -85,7 +91,7 @@ class ScoreRequest:
 
     def _score(
         self,
-        source: Source,
+        source: RecordSource,
         invoker: ModelInvoker,
         engine: Engine,
         concurrency: int,
@@ -98,9 +104,9 @@ class ScoreRequest:
         from tailrace.scoring.run_state import Clock, RunState  # noqa: PLC0415 - as above
         from tailrace.submit.planning import planner_for  # noqa: PLC0415 - it needs NumPy
 
-        planner = planner_for(
-            source.columns, source.header, self.options, endpoint_name=self.endpoint or "container", engine=engine
-        )
+        options = self._fitting_options(source)
+        name = self.endpoint or "container"
+        planner = planner_for(source.columns, source.header, options, endpoint_name=name, engine=engine)
         if isinstance(self.output, (str, os.PathLike)) and set(self._paths()) <= {STDIN}:
             # Files were told by their identity; whose rows a stream brings, by their columns.
             refuse_input(self.output, planner.settings, s3=aws.open_object)
@@ -116,6 +122,14 @@ class ScoreRequest:
             random_source=random.Random(),  # noqa: S311 - it spreads retries
         )
         return scorer.score(source, planner, self._targets(aws))
+
+    def _fitting_options(self, source: RecordSource) -> SubmitOptions:
+        if self.options.recipe is None:
+            return self.options
+        from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
+
+        # A recipe says what the model gets.
+        return source.options(self.options) if isinstance(source, PreparedSource) else self.options
 
     def _warn_of_size(self, chunk_bytes: int, engine: Engine) -> None:
         warn_bytes = limits_of(engine).warn_bytes

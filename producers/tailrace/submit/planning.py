@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tailrace.options import OnBadRow, SubmitOptions
+from tailrace.options import AUTO, OnBadRow, SubmitOptions
 from tailrace.records.columns import ColumnPlan
 from tailrace.records.cutting import Cut, DescribePosition, Limits, byte_position, cut
 from tailrace.records.preflight import Preflight
@@ -200,7 +200,7 @@ def planner_for(
         InputError: the options do not fit the input.
     """
     plan = options.column_plan(columns)
-    engine = engine or options.via or Engine.ASYNC
+    engine = engine or (Engine.ASYNC if options.via in {None, AUTO} else Engine(options.via or ""))
     settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine)
     check_settings(settings)
     planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)

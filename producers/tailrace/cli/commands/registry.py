@@ -44,6 +44,11 @@ COMMANDS = {
         "score",
         "Score a file now with a model that answers at once, without a stack; the exit code says how it went.",
     ),
+    "advise": Listed(
+        "models.advise",
+        "advise",
+        "Tell which way to infer fits a file: a table of the ways, how long each takes, what it costs, and why not.",
+    ),
     "status": Listed("jobs", "status", "Show the state and the counters of a job; exit with 0 whatever its state."),
     "wait": Listed("jobs", "wait", "Wait until a job has ended; the exit code says how."),
     "watch": Listed("watch", "watch", "Show a job live until it has ended; the exit code says how, as with wait."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from tailrace import options
@@ -213,10 +214,23 @@ InvocationTimeout = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+
+
+class Way(StrEnum):
+    """The values of ``--via``: the engines, and ``auto``."""
+
+    ASYNC = Engine.ASYNC
+    REALTIME = Engine.REALTIME
+    SERVERLESS = Engine.SERVERLESS
+    TRANSFORM = Engine.TRANSFORM
+    AUTO = options.AUTO
+
+
 Via = Annotated[
-    Engine | None,
+    Way | None,
     typer.Option(
-        help="Way to infer, of those that the stack was deployed for. Default: the stack's own.",
+        help="Way to infer, of those that the stack was deployed for; auto: the first that `tailrace advise` names. "
+        "Default: the stack's own.",
         rich_help_panel=_MODEL,
     ),
 ]

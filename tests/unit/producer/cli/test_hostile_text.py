@@ -63,6 +63,11 @@ CASES: dict[str, list[Case]] = {
         Case("score FILE --model-url TEXT", code=2, json=False),
         Case("score FILE --model-url http://127.0.0.1:1 --output TEXT.feather", code=2, json=False),
     ],
+    "advise": [
+        Case("advise FILE --header none", shows=False),
+        Case("advise TEXT", code=2, json=False),
+        Case("advise FILE --deadline TEXT", code=2, json=False),
+    ],
     "status": [Case("status JOB"), Case("status JOB", _PARKED), Case("status TEXT", code=2, json=False)],
     "wait": [Case("wait JOB", code=3), Case("wait JOB --timeout 1s", _PARKED, code=1)],
     "watch": [

@@ -97,6 +97,7 @@ def score(
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     json_: arguments.Json = False,
+    recipe: submit_options.Recipe = None,
     header: submit_options.Header = HeaderPolicy.STRIP,
     keep: submit_options.Keep = None,
     join: submit_options.Join = False,
@@ -165,6 +166,7 @@ def score(
             echo=echo,
             content_type=content_type,
             accept=accept,
+            recipe=recipe,
             invocation_timeout_s=int(duration_s(invocation_timeout)),
         ),
     )

@@ -1,0 +1,66 @@
+"""Facts of an input: its rows and bytes, counted or estimated from its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tailrace_core.csv_text.framing import complete_records
+from tailrace_core.csv_text.records import count_records, split_records
+
+if TYPE_CHECKING:
+    from tailrace.sources.record_source import RecordSource
+
+SAMPLE_BYTES = 8 * 1024 * 1024
+"""Bytes after which the rest is estimated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFacts:
+    """An input's size, decompressed and without headers."""
+
+    rows: int
+    size_bytes: int
+    largest_record_bytes: int
+    """Of the records that were read."""
+    exact: bool = True
+    """False if rows and size are estimated from the beginning."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row on average, at least 1."""
+        return max(1, round(self.size_bytes / max(1, self.rows)))
+
+
+def measure(source: RecordSource, *, count: bool = False, sample_bytes: int = SAMPLE_BYTES) -> InputFacts:
+    """Read an opened source, to its end with ``count``, and otherwise as much as an estimate needs.
+
+    Raises:
+        InputError: the input cannot be read.
+    """
+    rows = size = largest = 0
+    read = _CountedBlocks(source.blocks())
+    for data in complete_records(read, allow_unclosed=True):
+        rows += count_records(data)
+        size += len(data)
+        largest = max(largest, *map(len, split_records(data)))
+        hint = source.size_hint_bytes
+        if not count and hint is not None and size >= sample_bytes and source.bytes_read < hint:
+            total = read.size_bytes * hint / source.bytes_read
+            estimated_rows = round(total * rows / size)
+            return InputFacts(rows=estimated_rows, size_bytes=round(total), largest_record_bytes=largest, exact=False)
+    return InputFacts(rows=rows, size_bytes=size, largest_record_bytes=largest)
+
+
+class _CountedBlocks:
+    """Passes blocks on and counts their bytes: the source has read no further."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            self.size_bytes += len(block)
+            yield block

@@ -1,0 +1,47 @@
+"""Rows and bytes of an input, counted and estimated."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from pathlib import Path
+
+import pytest
+
+from tailrace.advice.durations import spoken, spoken_size
+from tailrace.advice.input_facts import InputFacts, measure
+from tailrace.sources.source import Source
+from tailrace_core.csv_text.headers import HeaderPolicy
+
+SAMPLE_BYTES = 1_500_000
+
+
+def measured(path: Path, *, count: bool = False) -> InputFacts:
+    with Source.open([str(path)], header=HeaderPolicy.STRIP) as source:
+        return measure(source, count=count, sample_bytes=SAMPLE_BYTES)
+
+
+def test_a_small_file_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'id,x\n1,2\n3,"a\nb"\n5,6')
+    assert measured(path) == InputFacts(rows=3, size_bytes=15, largest_record_bytes=8)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_large_file_is_estimated_from_its_beginning(tmp_path: Path, *, compressed: bool) -> None:
+    rows, source = SAMPLE_BYTES // 10 * 4, random.Random(1)
+    text = b"id,x\n" + b"".join(b"%08d,\n" % source.randrange(10**8) for _ in range(rows))
+    path = tmp_path / "rows.csv"
+    path.write_bytes(gzip.compress(text, 1) if compressed else text)
+    found = measured(path)
+    assert not found.exact
+    assert found.rows == pytest.approx(rows, rel=0.1)
+    assert found.row_bytes == 10
+    assert measured(path, count=True) == InputFacts(rows=rows, size_bytes=rows * 10, largest_record_bytes=10)
+
+
+def test_durations_and_sizes_are_spoken() -> None:
+    assert [spoken(each) for each in (0.2, 59, 60, 3_600, 3_661, 86_400, 90_061)] == [
+        "less than 1 s", "59 s", "1 min", "1 h", "1 h 1 min", "1 d", "1 d 1 h",
+    ]  # fmt: skip
+    assert [spoken_size(each) for each in (12, 6_291_456, 10**9)] == ["12 bytes", "6.3 MB", "1.0 GB"]
