@@ -15,6 +15,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path == "/execution-parameters":
+            advised = os.environ.get("ADVISED", "")
+            self._say(200 if advised else 404, advised.encode())
+            return
         self._say(200 if not os.environ.get("SICK") else 500, b"")
 
     def do_POST(self) -> None:

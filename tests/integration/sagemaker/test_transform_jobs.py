@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tailrace_local.sagemaker.inference.transform.jobs import MIB
 
 from .cloud import ACCOUNT, REGION, Lab, RunningEmulator, eventually, settings
 from .conftest import MakeLab
@@ -172,6 +175,8 @@ def test_jobs_are_listed_by_status_and_name(shared: Transforms, model: str, mani
         ({"MaxConcurrentTransforms": 17}, "MaxConcurrentTransforms * MaxPayloadInMB, 102, cannot exceed 100"),
         ({"MaxPayloadInMB": 101}, "cannot be greater than 100"),
         ({"TransformJobName": "x" * 64}, "less than or equal to 63"),
+        ({"DataProcessing": {"InputFilter": "$["}}, "InputFilter $[ is no JSONPath"),
+        ({"DataProcessing": {"InputFilter": "x" * 64}}, "less than or equal to 63"),
         ({"ModelClientConfig": {"InvocationsMaxRetries": 4}}, "less than or equal to 3"),
         ({"TransformResources": {"InstanceType": "ml.large", "InstanceCount": 1}}, "enum value set"),
     ],
@@ -197,6 +202,40 @@ def test_a_job_that_does_not_exist_is_a_validation_exception(shared: Transforms)
             "ValidationException",
             "Could not find requested job with name: none",
         )
+
+
+def test_lines_are_split_by_both_strategies_and_assembled_in_their_order(shared: Transforms) -> None:
+    lines = "".join(f"{number}\n" for number in range(1, 8)).encode()
+    shared.lab.s3.put_object(Bucket=shared.lab.bucket, Key="packed/7.csv.gz", Body=gzip.compress(lines))
+    model = shared.lab.model("advised", ADVISED='{"MaxConcurrentTransforms": 3, "BatchStrategy": "SINGLE_RECORD"}')
+    source = shared.source("S3Prefix", f"s3://{shared.lab.bucket}/packed", SplitType="Line", CompressionType="Gzip")
+    doubled = "".join(f"{2 * number}\n" for number in range(1, 8))
+    for name, more in {"single": {}, "multi": {"BatchStrategy": "MultiRecord"}}.items():
+        shared.create(name, model, source, output={"AssembleWith": "Line"}, **more)
+        assert shared.ended(name)["TransformJobStatus"] == "Completed"
+        assert shared.outputs(name) == {"7.csv.gz.out": doubled}
+    logs = shared.lab.running.settings.state_dir / "logs"
+    assert "MaxConcurrentTransforms=3" in (logs / "transform-single-1-data-log.log").read_text()
+    posts = {name: (logs / f"transform-{name}-1-0.log").read_text().count("POST") for name in ("single", "multi")}
+    assert posts == {"single": 7, "multi": 1}
+
+
+def test_an_object_that_is_not_split_and_larger_than_the_payload_limit_fails(shared: Transforms, model: str) -> None:
+    location = shared.lab.put("1\n" * (MIB // 2 + 1), "big/1.csv")
+    shared.create("large", model, shared.source("S3Prefix", location), MaxPayloadInMB=1)
+    assert shared.ended("large")["FailureReason"] == "ClientError: See job logs for more information"
+    assert shared.outputs("large") == {}
+
+
+def test_records_are_filtered_for_the_model_and_joined_to_its_results(shared: Transforms, model: str) -> None:
+    location = shared.lab.put('a,1,"x, y"\nb,2,z\n', "keyed/rows.csv")
+    source = shared.source("S3Prefix", location, SplitType="Line")
+    processing = {"InputFilter": "$[1]", "JoinSource": "Input", "OutputFilter": "$[0,2:]"}
+    shared.create("joined", model, source, output={"AssembleWith": "Line"}, DataProcessing=processing)
+    assert shared.ended("joined")["TransformJobStatus"] == "Completed"
+    assert shared.outputs("joined") == {"rows.csv.out": 'a,"x, y",10\nb,z,20\n'}
+    shared.create("outside", model, source, DataProcessing={"InputFilter": "$[3]"})
+    assert shared.ended("outside")["TransformJobStatus"] == "Failed"
 
 
 def test_an_emulator_may_store_a_manifests_outputs_under_the_whole_key(make_lab: MakeLab) -> None:

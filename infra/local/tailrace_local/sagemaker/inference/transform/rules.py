@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace_local.sagemaker.errors import validation
+from tailrace_local.sagemaker.inference.transform.data_processing import DataProcessing
 from tailrace_local.sagemaker.inference.transform.jobs import MIB, Limits
 
 # Defaults by the API's reference.
@@ -20,8 +21,7 @@ def check_transform_job(request: Mapping[str, Any]) -> None:
     split = source.get("SplitType", "None")
     if split not in {"None", "Line"}:
         raise validation(f"SplitType {split} is not emulated: None and Line are.")
-    if request.get("DataProcessing"):
-        raise validation("DataProcessing is not emulated.")
+    DataProcessing.of(request)
     payload_mb = request.get("MaxPayloadInMB", _PAYLOAD_MB)
     if payload_mb > _MOST_MB:
         raise validation(f"MaxPayloadInMB {payload_mb} cannot be greater than {_MOST_MB}.")

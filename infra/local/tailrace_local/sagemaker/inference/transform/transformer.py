@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tailrace_local.sagemaker.errors import NoResponseError, RoleError, StorageE
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks, ModelCall
 from tailrace_local.sagemaker.hosting.instances import Instance
 from tailrace_local.sagemaker.inference.serial_pipeline import invoke_pipeline
+from tailrace_local.sagemaker.inference.transform.data_processing import DataProcessing, ProcessingError
 from tailrace_local.sagemaker.inference.transform.inputs import InputObject
 from tailrace_local.sagemaker.inference.transform.jobs import Limits, TransformJob
 from tailrace_local.sagemaker.inference.transform.mini_batches import OversizeError, decompressed, split_lines
@@ -75,6 +76,7 @@ class ObjectTransformer:
         self._limits = limits
         self._slots = slots
         self._tools = tools
+        self._processing = DataProcessing.of(job.request)
 
     async def transform(self, each: InputObject) -> None:
         """Store the object's output. Raises ObjectFailure, without storing anything."""
@@ -85,6 +87,8 @@ class ObjectTransformer:
                 await self._tools.store.download(self._job.model.role_arn, each.location, body, _LARGEST_OBJECT)
                 await self._transform_body(each, invocation, body)
         except (StorageError, RoleError) as error:
+            raise ObjectFailure("ClientError", f"ClientError: {error}") from error
+        except ProcessingError as error:
             raise ObjectFailure("ClientError", f"ClientError: {error}") from error
         except OversizeError as error:
             raise ObjectFailure("ClientError", "ClientError: 413", "", "Message:", str(error)) from error
@@ -108,7 +112,7 @@ class ObjectTransformer:
         running: deque[asyncio.Task[ModelResponse]] = deque()
         try:
             for batch in self._batches(source):
-                running.append(asyncio.create_task(self._invoke(invocation, batch)))
+                running.append(asyncio.create_task(self._process(invocation, batch)))
                 if len(running) >= self._slots.count:
                     yield await running.popleft()
             while running:
@@ -121,37 +125,55 @@ class ObjectTransformer:
                     outcome.body.close()
 
     def _batches(self, source: Payload) -> Iterator[Payload]:
-        if self._job.source.get("SplitType", "None") == "None":
+        if not self._splits:
             if self._limits.payload_bytes and source.size_bytes > self._limits.payload_bytes:
                 raise OversizeError(f"the object of {source.size_bytes} bytes exceeds MaxPayloadInMB")
             yield source
             return
         for lines in split_lines(source, self._limits):
-            batch = Payload(self._tools.spool_dir, source.content_type)
-            batch.write(lines)
-            yield batch
+            yield self._payload(lines, source.content_type)
+
+    async def _process(self, invocation: Invocation, batch: Payload) -> ModelResponse:
+        """Return the answer to a mini-batch, filtered and joined. Raises ObjectFailure."""
+        try:
+            if self._processing is None:
+                return await self._invoke(invocation, batch)
+            records = batch.read()
+            with self._payload(self._processing.before(records), batch.content_type) as sent:
+                answer = await self._invoke(invocation, sent)
+            with answer.body as body:
+                joined = self._processing.after(records, body.read(), answer.headers.get("content-type"))
+            return replace(answer, body=self._payload(joined, body.content_type))
+        finally:
+            if self._splits:
+                batch.close()
+
+    @property
+    def _splits(self) -> bool:
+        return bool(self._job.source.get("SplitType", "None") != "None")
+
+    def _payload(self, content: bytes, content_type: str | None) -> Payload:
+        made = Payload(self._tools.spool_dir, content_type)
+        made.write(content)
+        return made
 
     async def _invoke(self, invocation: Invocation, batch: Payload) -> ModelResponse:
         """Return the container's 2xx. Raises ObjectFailure after the last attempt."""
-        try:
-            for attempt in range(self._limits.retries + 1):
-                last = attempt == self._limits.retries
-                try:
-                    answer = await self._slots.use(lambda instance: self._call(instance, invocation, batch))
-                except (NoResponseError, TimeoutError) as error:
-                    if last:
-                        raise ObjectFailure("AlgorithmError", f"AlgorithmError: {_told(error)}") from error
-                    continue
-                if answer.ok:
-                    return answer
-                with answer.body as body:
-                    said = body.read().decode(errors="replace")
-                if last or answer.status not in _SERVER_ERRORS:
-                    raise _refused(answer.status, said)
-            raise AssertionError("the loop returns or raises")
-        finally:
-            if self._job.source.get("SplitType", "None") != "None":
-                batch.close()
+        for attempt in range(self._limits.retries + 1):
+            last = attempt == self._limits.retries
+            try:
+                answer = await self._slots.use(lambda instance: self._call(instance, invocation, batch))
+            except (NoResponseError, TimeoutError) as error:
+                if last:
+                    raise ObjectFailure("AlgorithmError", f"AlgorithmError: {_told(error)}") from error
+                continue
+            if answer.ok:
+                return answer
+            with answer.body as body:
+                said = body.read().decode(errors="replace")
+            if last or answer.status not in _SERVER_ERRORS:
+                raise _refused(answer.status, said)
+        raise AssertionError("the loop returns or raises")
 
     async def _call(self, instance: Instance, invocation: Invocation, batch: Payload) -> ModelResponse:
         call = ModelCall(
