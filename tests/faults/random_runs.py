@@ -111,6 +111,10 @@ class RandomRun:
             answering=self.data.answering,
             engine=self.engine,
         )
+        return self.play(sim)
+
+    def play(self, sim: Simulation) -> tuple[Simulation, Report]:
+        """Play the job in a simulation that was just made; raise AssertionError if it ends wrongly."""
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
         sim.drain()
         self._check_sent(sim)

@@ -59,6 +59,9 @@ def sample_events() -> dict[str, dict[str, Any]]:
         sim.endpoint.process()
     for role, (queue, _) in CONSUMERS.items():
         sim.cloud.clock.advance(60.0)
+        if not sim.cloud.queue(queue).messages:
+            # A function of another engine.
+            continue
         (message, *_) = sim.cloud.sqs.receive_message(QueueUrl=queue)["Messages"]
         record = {"messageId": message["MessageId"], "body": message["Body"]}
         found[role] = _recorded(sim, role, {"Records": [record]})

@@ -125,7 +125,7 @@ class RoundReporting:
             status=ended.status,
             reason=ended.reason,
             written=len(found) + settled + answered,
-            has_witness=bool(witnesses),
+            witnessed=all(each is not None for each in witnesses.values()) if witnesses else None,
         )
 
     def _confirm_moved(self, tried: Sequence[Chunk], found: dict[RowRange, str]) -> None:
@@ -136,7 +136,9 @@ class RoundReporting:
 
     def _body(self, chunk: Chunk, location: str | None, end: RoundEnd, ended: TransformJob) -> tuple[str, bool]:
         if location is None:
-            return _failed(chunk, absent_reason(end, rows=chunk.rows_sent, tries=chunk.tries)), False
+            return _failed(
+                chunk, absent_reason(end, rows=chunk.rows_sent, tries=chunk.tries, before=chunk.reason)
+            ), False
         return _succeeded(chunk.inference_id, location, ended), True
 
     def _control(

@@ -63,8 +63,8 @@ class RoundStarting:
             TransientError: a service did not respond.
         """
         if number:
-            ranges = [each.range for each in members] + self._witnesses(job, number, chunks)
-            body = rounds.manifest(self.bucket, job.job_id, ranges)
+            witnesses = self._witnesses(job, number, chunks)
+            body = rounds.manifest(self.bucket, job.job_id, [each.range for each in members], witnesses)
             # Written once: the job may have been created from it before.
             self.store.put_new(rounds.manifest_key(job.job_id, number), [body], dict)
         request = create_request(job.job_id, number, settings, self.fleet, bucket=self.bucket)

@@ -73,10 +73,15 @@ def round_of(location: str | None) -> int | None:
     return None if match is None else int(match[1])
 
 
-def manifest(bucket: str, job_id: str, ranges: Iterable[RowRange]) -> bytes:
-    """Return the manifest of a round with the inputs of these chunks, in the order of the rows."""
+def manifest(bucket: str, job_id: str, ranges: Iterable[RowRange], witnesses: Iterable[RowRange] = ()) -> bytes:
+    """Return the manifest of a round with the inputs of these chunks, in the order of the rows.
+
+    The witnesses come last: where one is answered, the job did not break off before the others.
+    """
     prefix = input_prefix(job_id)
-    names = [keys.input_key(job_id, each).removeprefix(prefix) for each in sorted(set(ranges))]
+    last = sorted(set(witnesses))
+    listed = [*sorted(set(ranges) - set(last)), *last]
+    names = [keys.input_key(job_id, each).removeprefix(prefix) for each in listed]
     return json.dumps([{"prefix": f"s3://{bucket}/{prefix}"}, *names]).encode()
 
 

@@ -9,6 +9,7 @@ an object. `tailrace_core.jobs.failure_phrases` knows the sentences that begin t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tailrace_core.jobs.classification import classify
@@ -28,53 +29,62 @@ class RoundEnd:
         status: ``Completed``, ``Failed`` or ``Stopped``.
         reason: The job's FailureReason.
         written: Inputs of the round whose outputs exist, the witness included.
-        has_witness: True if the round held an input that the model had answered in an earlier one.
+        witnessed: Whether an input was answered that the model had answered in an earlier round;
+            None if the round held none.
     """
 
     name: str
     status: str
     reason: str | None = None
     written: int = 0
-    has_witness: bool = False
+    witnessed: bool | None = None
 
 
-def absent_reason(end: RoundEnd, *, rows: int, tries: int) -> str:
+def absent_reason(end: RoundEnd, *, rows: int, tries: int, before: str | None) -> str:
     """Return the reason of an attempt without an output, as a failed notification states it.
 
-    ``rows`` were sent, and ``tries`` counts this attempt.
+    ``rows`` were sent, ``tries`` counts this attempt, and ``before`` is the reason of the one
+    before it: attempts that a job did not reach are no evidence.
     """
     said = end.reason or "no reason was given"
     known = classify(end.reason)
-    if end.status != "Failed":
-        return f"The batch transform job {end.name} wrote nothing for this input: it ended as {end.status}. {said}"
-    if known not in {FailureClass.UNKNOWN, FailureClass.DATA, FailureClass.TOO_LARGE}:
-        # Access, capacity, an error of the service: no word about any row.
+    name = f"The batch transform job {end.name}"
+    if end.status == "Failed" and known in _NOT_OF_ROWS:
         return f"{said} (batch transform job {end.name})"
-    if _is_refused(end, rows, tries):
-        return (
-            f"The batch transform job {end.name} refused this input: it failed, with no output for it and "
-            f"{end.written} for others. {said}"
-        )
-    return (
-        f"The batch transform job {end.name} wrote nothing for this input, and failed ({end.written} outputs of the "
-        f"round exist). {said}"
-    )
+    if end.status != "Failed" or known is FailureClass.TRANSIENT or end.witnessed is False:
+        # The job broke off, or the model does not work now: no word about this input.
+        return f"{name} ended without this input: {end.status}. {said}"
+    others = f"with no output for it and {end.written} for others"
+    again = re.search(_FAILED, before or "") is not None
+    if _is_refused(end, rows, again=again):
+        return f"{name} refused this input: it failed, {others}. {said}"
+    if tries > 1 and not again:
+        return f"{name} is the first to fail with this input, {others}. {said}"
+    if end.witnessed is None and not _is_of_client(end):
+        # It may have broken off before it reached this input, which leaves no trace.
+        return f"{name} wrote nothing for this input, {others}, and failed. {said}"
+    return f"{name} wrote nothing for this input: it failed, {others}. {said}"
 
 
-def _is_refused(end: RoundEnd, rows: int, tries: int) -> bool:
+_FAILED = r"^The batch transform job \S+ (?:wrote nothing for this input:|is the first to fail with)"
+_NOT_OF_ROWS = frozenset({FailureClass.THROTTLED, FailureClass.EXPIRED, FailureClass.INFRASTRUCTURE})
+
+
+def _is_refused(end: RoundEnd, rows: int, *, again: bool) -> bool:
     """Return whether the rows are at fault, as far as this round shows."""
-    of_client = (end.reason or "").startswith("ClientError")
-    again = tries > 1
+    of_client = _is_of_client(end)
     if not end.written:
-        # Nothing shows that the model works. Without a witness it may never have had a good input:
-        # a second refusal counts, as one does where the container's status is known.
-        return of_client and again and not end.has_witness
-    if of_client:
-        # The job's one reason may be another input's: no row is rejected at its first failure.
-        return rows > 1 or again
-    # A container that failed or died may have taken other inputs with it: these are tried again as
-    # they are, and a single row until its attempts run out.
-    return rows > 1 and again
+        # The model may never have had a good input: a second refusal counts, as one does where the
+        # container's status is known.
+        return of_client and again
+    # The job's one reason may be another input's: no row is rejected at its first failure. A
+    # container that failed is tried again with the same rows first, and with a single row until its
+    # attempts run out.
+    return (rows > 1 or again) if of_client else (rows > 1 and again)
+
+
+def _is_of_client(end: RoundEnd) -> bool:
+    return (end.reason or "").startswith("ClientError")
 
 
 def not_listed_reason(name: str) -> str:

@@ -21,12 +21,16 @@ def verdict(
     *,
     status: str = "Failed",
     written: int = 0,
-    witness: bool = False,
+    witnessed: bool | None = None,
     rows: int = 5,
     tries: int = 1,
+    before: str | None = None,
 ) -> FailureClass:
-    end = RoundEnd(name=NAME, status=status, reason=reason, written=written, has_witness=witness)
-    return classify(absent_reason(end, rows=rows, tries=tries))
+    """Return the class of an absent output; a later try failed before unless ``before`` says else."""
+    failed = RoundEnd(name=NAME, status="Failed", reason=CLIENT)
+    before = before or (absent_reason(failed, rows=rows, tries=1, before=None) if tries > 1 else None)
+    end = RoundEnd(name=NAME, status=status, reason=reason, written=written, witnessed=witnessed)
+    return classify(absent_reason(end, rows=rows, tries=tries, before=before))
 
 
 def test_an_input_refused_beside_answered_ones_is_split_at_once_and_a_row_tried_twice() -> None:
@@ -43,7 +47,7 @@ def test_where_nothing_was_answered_the_inputs_are_tried_again_as_they_are() -> 
 
 def test_a_second_refusal_counts_where_the_model_never_had_an_input_to_answer() -> None:
     assert verdict(CLIENT, tries=2) is C.DATA
-    assert verdict(CLIENT, tries=2, witness=True) is C.TRANSIENT
+    assert verdict(CLIENT, tries=2, witnessed=False) is C.UNKNOWN
 
 
 def test_a_container_that_dies_costs_its_neighbours_no_row() -> None:
@@ -56,7 +60,7 @@ def test_a_container_that_dies_costs_its_neighbours_no_row() -> None:
 @pytest.mark.parametrize(
     ("reason", "expected"),
     [
-        ("InternalServerError: We encountered an internal error. Please try again.", C.TRANSIENT),
+        ("InternalServerError: We encountered an internal error. Please try again.", C.UNKNOWN),
         ("CapacityError: Unable to provision requested ML compute capacity", C.THROTTLED),
         ("Unable to provision capacity due to InsufficientInstanceCapacity error", C.THROTTLED),
         ("ClientError: Access denied for bucket: the role cannot read it", C.INFRASTRUCTURE),
@@ -71,7 +75,21 @@ def test_a_reason_that_speaks_for_itself_is_no_word_about_rows(
 
 @pytest.mark.parametrize("status", ["Completed", "Stopped"])
 def test_an_output_missing_from_a_job_that_did_not_fail_is_no_word_about_rows(status: str) -> None:
-    assert verdict(None, status=status, written=9, rows=1, tries=2) is C.TRANSIENT
+    assert verdict(None, status=status, written=9, rows=1, tries=2) is C.UNKNOWN
+
+
+@pytest.mark.parametrize("reason", [CLIENT, ALGORITHM])
+@pytest.mark.parametrize("tries", [1, 2, 3])
+def test_a_round_whose_witness_was_not_answered_says_nothing_about_rows(reason: str, tries: int) -> None:
+    assert verdict(reason, written=3, rows=1, tries=tries, witnessed=False) is C.UNKNOWN
+
+
+@pytest.mark.parametrize("reason", [CLIENT, ALGORITHM])
+@pytest.mark.parametrize("tries", [2, 3])
+def test_attempts_that_a_job_did_not_reach_are_no_evidence(reason: str, tries: int) -> None:
+    broke_off = RoundEnd(name=NAME, status="Failed", reason="InternalServerError: Internal error")
+    before = absent_reason(broke_off, rows=1, tries=1, before=None)
+    assert verdict(reason, written=9, rows=1, tries=tries, before=before) is C.EXPIRED
 
 
 def test_what_joined_too_late_is_not_counted_and_what_cannot_start_is_parked() -> None:
@@ -85,13 +103,20 @@ def test_what_joined_too_late_is_not_counted_and_what_cannot_start_is_parked() -
     st.integers(0, 3),
     st.integers(1, 4),
     st.integers(1, 9),
+    st.sampled_from([None, False, True]),
 )
 def test_no_row_is_at_fault_without_evidence_of_the_round_or_a_second_refusal(
-    reason: str | None, status: str, written: int, tries: int, rows: int
+    reason: str | None,
+    status: str,
+    written: int,
+    tries: int,
+    rows: int,
+    witnessed: bool | None,  # noqa: FBT001 - drawn
 ) -> None:
-    found = verdict(reason, status=status, written=written, tries=tries, rows=rows)
-    assert found in {C.DATA, C.TRANSIENT}
+    found = verdict(reason, status=status, written=written, tries=tries, rows=rows, witnessed=witnessed)
+    assert found in {C.DATA, C.TRANSIENT, C.UNKNOWN}
     if found is C.DATA:
         assert status == "Failed"
         assert written or tries > 1
         assert rows > 1 or tries > 1
+        assert witnessed is not False

@@ -1,0 +1,64 @@
+"""Random simulations of batch transforms: the rows and faults of `RandomRun`, and troubled jobs."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from tailrace_core.engines import Engine
+from tests.faults.functions import Mutation, no_mutation
+from tests.faults.injection import Schedule
+from tests.faults.random_runs import RandomRun
+from tests.faults.simulation import Simulation
+from tests.faults.transforms import ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY, Trouble
+from tests.faults.verdict import Report
+
+_REASONS = (None, None, None, ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY)
+_REST = ("", "", Engine.ASYNC)
+"""Engines of the endpoint beside the transforms, if any."""
+
+
+@dataclass(frozen=True)
+class TransformRun:
+    """One random simulation of a job that is scored by transform jobs, determined by its seed."""
+
+    drawn_as: RandomRun
+    troubles: tuple[Trouble, ...]
+    layout: int
+    rest_engine: str
+
+    @classmethod
+    def of(cls, seed: str) -> TransformRun:
+        """Draw a simulation."""
+        source = random.Random(f"{seed} transform")
+        troubles = tuple(
+            Trouble(
+                events=source.choice((0, 1, 1, 1, 2, 3)),
+                reason=source.choice(_REASONS),
+                after=source.randint(0, 3),
+                refused=source.choice((0, 0, 0, 1, 3)),
+            )
+            for _ in range(source.randint(0, 4))
+        )
+        run = RandomRun.of(seed)
+        rest_engine = source.choice(_REST)
+        # An outage is one of the endpoint, and only what is left over goes there.
+        options = replace(run.options, via=Engine.TRANSFORM, request_ttl_s=None)
+        run = replace(run, options=options, outage_s=run.outage_s if rest_engine else None)
+        return cls(run, troubles, source.choice((0, 0, 1, 2)), rest_engine)
+
+    def run(self, mutate: Mutation = no_mutation) -> tuple[Simulation, Report]:
+        """Run the simulation; raise AssertionError if it ends wrongly."""
+        run = self.drawn_as
+        sim = Simulation(
+            Schedule(run.faults),
+            mutate,
+            notification_counts=list(run.notification_counts),
+            outage_s=run.outage_s,
+            hurries=run.hurries,
+            answering=run.data.answering,
+        )
+        sim.transforms.troubles = [replace(each) for each in self.troubles]
+        sim.transforms.layout = self.layout
+        sim.functions.rest_engine = self.rest_engine
+        return run.play(sim)
