@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tailrace.options import SubmitOptions
 from tailrace_core.engines import Engine
@@ -12,6 +12,7 @@ from tests.faults.dataset import Dataset
 from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
 from tests.faults.simulation import Simulation
+from tests.faults.transforms import Trouble
 from tests.faults.verdict import Report
 
 
@@ -28,6 +29,8 @@ class Scenario:
     piece_bytes: int | None = None
     """Size of the pieces in which functions upload parts; None for one piece."""
     engine: Engine = Engine.ASYNC
+    transform_events: tuple[int, ...] = ()
+    """Events of the ends of the first transform jobs; 0 loses one."""
     slept_s: float = 0.0
     """Time without the reconciler after the submit, in seconds."""
 
@@ -43,7 +46,9 @@ class Scenario:
             answering=self.data.answering,
             engine=self.engine,
         )
-        job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=meanwhile)
+        sim.transforms.troubles = [Trouble(events=each) for each in self.transform_events]
+        options = replace(self.options, via=self.engine) if self.engine is Engine.TRANSFORM else self.options
+        job_id = sim.submit_until_done(self.data.text, options, meanwhile=meanwhile)
         sim.pump()
         sim.cloud.clock.advance(self.slept_s)
         sim.drain()
@@ -116,5 +121,10 @@ SCENARIOS: dict[str, Scenario] = {
         notification_counts=(None,),
         slept_s=1_000,
         engine=Engine.REALTIME,
+    ),
+    # By batch transforms, in rounds.
+    "transform, one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), engine=Engine.TRANSFORM),
+    "transform, a row that fails once": Scenario(
+        Dataset.of(b"flaky"), engine=Engine.TRANSFORM, transform_events=(1, 2)
     ),
 }

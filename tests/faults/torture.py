@@ -21,8 +21,8 @@ from tests.faults.load.report import load_reports
 from tests.faults.operator_cases import OPERATOR, SEVERAL
 from tests.faults.pairs import Run, sweep_pairs
 from tests.faults.poison import run_poison_job
-from tests.faults.random_runs import ENGINES, RandomRun
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.transform_runs import ALL_ENGINES, draw
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", default="0")
-    parser.add_argument("--engine", type=Engine, choices=ENGINES, help="play only this engine")
+    parser.add_argument("--engine", type=Engine, choices=ALL_ENGINES, help="play only this engine")
     parser.add_argument("--only", type=int, help="replay only the simulation of this number")
     parser.add_argument(
         "--poison", action="store_true", help="run a job with 1,000 poison rows among 1,000,000 instead"
@@ -110,7 +110,7 @@ def _try_pairs(share: tuple[int, int]) -> int:
 
 
 def _play(seed: str, number: int, chosen: argparse.Namespace, totals: Counter[str]) -> bool:
-    trial = RandomRun.of(seed, chosen.engine)
+    trial = draw(seed, chosen.engine)
     try:
         sim, report = trial.run()
     except AssertionError as exc:

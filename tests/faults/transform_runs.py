@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from tailrace_core.engines import Engine
 from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
-from tests.faults.random_runs import RandomRun
+from tests.faults.random_runs import ENGINES, RandomRun
 from tests.faults.simulation import Simulation
 from tests.faults.transforms import ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY, Trouble
 from tests.faults.verdict import Report
 
+ALL_ENGINES = (*ENGINES, Engine.TRANSFORM)
 _REASONS = (None, None, None, ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY)
 _REST = ("", "", Engine.ASYNC)
 """Engines of the endpoint beside the transforms, if any."""
+
+
+def draw(seed: str, engine: Engine | None = None) -> RandomRun | TransformRun:
+    """Draw a simulation, and its engine unless it is given."""
+    # Drawn apart, so that a seed means the same rows and faults for each engine.
+    engine = engine or random.Random(f"{seed} engine").choice(ALL_ENGINES)
+    return TransformRun.of(seed) if engine is Engine.TRANSFORM else RandomRun.of(seed, engine)
 
 
 @dataclass(frozen=True)
@@ -40,12 +49,23 @@ class TransformRun:
             )
             for _ in range(source.randint(0, 4))
         )
-        run = RandomRun.of(seed)
+        run = RandomRun.of(seed, Engine.TRANSFORM)
         rest_engine = source.choice(_REST)
         # An outage is one of the endpoint, and only what is left over goes there.
         options = replace(run.options, via=Engine.TRANSFORM, request_ttl_s=None)
         run = replace(run, options=options, outage_s=run.outage_s if rest_engine else None)
         return cls(run, troubles, source.choice((0, 0, 1, 2)), rest_engine)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the job."""
+        return Engine.TRANSFORM
+
+    @property
+    def drawn(self) -> Counter[str]:
+        """Features of the simulation, to be counted."""
+        troubled = sum(each.reason is not None or each.events != 1 for each in self.troubles)
+        return self.drawn_as.drawn + Counter({"troubled transform jobs": troubled})
 
     def run(self, mutate: Mutation = no_mutation) -> tuple[Simulation, Report]:
         """Run the simulation; raise AssertionError if it ends wrongly."""
@@ -57,6 +77,7 @@ class TransformRun:
             outage_s=run.outage_s,
             hurries=run.hurries,
             answering=run.data.answering,
+            engine=Engine.TRANSFORM,
         )
         sim.transforms.troubles = [replace(each) for each in self.troubles]
         sim.transforms.layout = self.layout
