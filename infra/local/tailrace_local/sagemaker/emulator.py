@@ -22,7 +22,7 @@ from tailrace_local.sagemaker.adapters.aws import (
 from tailrace_local.sagemaker.adapters.containers import HttpModelClient
 from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegistry
 from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, kill_leftovers
-from tailrace_local.sagemaker.adapters.training import S3TrainingData, TrainingProcesses
+from tailrace_local.sagemaker.adapters.training import TrainingProcesses
 from tailrace_local.sagemaker.admin import PREFIX, AdminApi
 from tailrace_local.sagemaker.asgi import Response, read_json
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
@@ -30,6 +30,7 @@ from tailrace_local.sagemaker.control.cloudformation import EventLoopBridge, res
 from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle, LifecycleTools
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.control.training import LocalTraining
+from tailrace_local.sagemaker.control.training_files import TrainingFiles
 from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
@@ -45,7 +46,7 @@ from tailrace_local.sagemaker.inference.transform.runner import TransformRunner
 from tailrace_local.sagemaker.inference.transform.state_events import StateEvents
 from tailrace_local.sagemaker.inference.transform.transformer import TransformTools
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.ports import EventBus, MetricDatum, MetricSink
+from tailrace_local.sagemaker.ports import EventBus, MetricDatum, MetricSink, ObjectStore
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 _TARGET = "SageMaker."
@@ -278,7 +279,7 @@ def build(
         settings, TransformTools(store, caller, clock, faults, ids, spool), fleets, state_events, pace
     )
     transform_jobs = TransformJobs(registry.models, registry.tags, runner, arns, clock)
-    training = _training(settings, registry, S3TrainingData(clients, threads), arns, clock, pace)
+    training = _training(settings, registry, store, arns, clock, pace)
     lifecycle = EndpointLifecycle(settings, LifecycleTools(registry.models, fleets, notifier, clock, engine.pump, pace))
     return Emulator(
         settings,
@@ -304,11 +305,11 @@ def build(
 
 
 def _training(
-    settings: EmulatorSettings, registry: Registry, data: S3TrainingData, arns: Arns, clock: Clock, pace: Pace
+    settings: EmulatorSettings, registry: Registry, store: ObjectStore, arns: Arns, clock: Clock, pace: Pace
 ) -> LocalTraining:
     training = LocalTraining(
         registry.auto_ml_jobs,
-        data,
+        TrainingFiles(store, settings.state_dir / "spool", settings.region),
         TrainingProcesses(settings),
         image=settings.training_image,
         arns=arns,

@@ -177,24 +177,6 @@ class Launcher(Protocol):
         ...
 
 
-class TrainingData(Protocol):
-    """Reads training data and stores models as a job's role.
-
-    Both methods raise StorageError and RoleError.
-    """
-
-    async def fetch(self, role_arn: str, prefix: str, folder: Path, suffix: str) -> list[Path]:
-        """Download the objects whose address begins with `prefix`.
-
-        `suffix` is added to the names of the files.
-        """
-        ...
-
-    async def store(self, role_arn: str, file: Path, location: str, kms_key_id: str | None) -> None:
-        """Upload a file."""
-        ...
-
-
 class Training(Protocol):
     """A process that trains."""
 

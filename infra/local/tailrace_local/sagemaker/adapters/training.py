@@ -1,4 +1,4 @@
-"""Local training: the data of a job by S3, and the process that trains."""
+"""Processes that train, one for each job."""
 
 import json
 import os
@@ -6,63 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tailrace_local.processes import ProcessGroup
-from tailrace_local.sagemaker.adapters.aws import RoleClients, ThreadPool
 from tailrace_local.sagemaker.adapters.processes import INHERITED, TRAINER
-from tailrace_local.sagemaker.errors import StartError, StorageError
-from tailrace_local.sagemaker.locations import ObjectLocation
+from tailrace_local.sagemaker.errors import StartError
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
-_AWS_ERRORS = (BotoCoreError, ClientError)
 _TAIL_BYTES = 800
-
-
-class S3TrainingData:
-    """Downloads the objects of a channel and uploads models, as the job's role."""
-
-    def __init__(self, clients: RoleClients, threads: ThreadPool) -> None:
-        self._clients = clients
-        self._threads = threads
-
-    async def fetch(self, role_arn: str, prefix: str, folder: Path, suffix: str) -> list[Path]:
-        """Download the objects whose address begins with `prefix`, in the order of keys."""
-        return await self._threads.run(self._fetch, role_arn, prefix, folder, suffix)
-
-    async def store(self, role_arn: str, file: Path, location: str, kms_key_id: str | None) -> None:
-        """Upload a file."""
-        await self._threads.run(self._store, role_arn, file, location, kms_key_id)
-
-    def _fetch(self, role_arn: str, prefix: str, folder: Path, suffix: str) -> list[Path]:
-        folder.mkdir(parents=True, exist_ok=True)
-        source = ObjectLocation.parse(prefix)
-        s3 = self._clients.get(role_arn, "s3")
-        found: list[Path] = []
-        try:
-            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=source.bucket, Prefix=source.key)
-            for one in (each for page in pages for each in page.get("Contents", ())):
-                if one["Size"]:
-                    found.append(folder / f"{len(found):05d}-{Path(one['Key']).name}{suffix}")
-                    s3.download_file(source.bucket, one["Key"], str(found[-1]))
-        except _AWS_ERRORS as error:
-            raise StorageError(f"{prefix}: {error}") from error
-        if not found:
-            raise StorageError(
-                f'No S3 objects found under S3 URL "{prefix}" given in input data source. Please ensure that the '
-                f"bucket exists in the selected region ({s3.meta.region_name}), that objects exist under that S3 "
-                f'prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{source.bucket}".'
-            )
-        return found
-
-    def _store(self, role_arn: str, file: Path, location: str, kms_key_id: str | None) -> None:
-        target = ObjectLocation.parse(location)
-        extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
-        try:
-            with file.open("rb") as body:
-                self._clients.get(role_arn, "s3").put_object(Bucket=target.bucket, Key=target.key, Body=body, **extra)
-        except _AWS_ERRORS as error:
-            raise StorageError(f"{location}: {error}") from error
 
 
 class TrainingProcess:

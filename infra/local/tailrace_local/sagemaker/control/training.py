@@ -13,9 +13,10 @@ from typing import Any
 from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.auto_ml_jobs import AutoMLJobs
+from tailrace_local.sagemaker.control.training_files import TrainingFiles
 from tailrace_local.sagemaker.errors import EmulatorError, StartError, validation
 from tailrace_local.sagemaker.locations import Arns
-from tailrace_local.sagemaker.ports import Training, TrainingData, TrainingLauncher
+from tailrace_local.sagemaker.ports import Training, TrainingLauncher
 
 STARTING_S, ANALYZING_S, REPORTING_S = 10.0, 20.0, 10.0
 """Seconds that these steps of a job take at least, before the time scale. AWS takes minutes."""
@@ -41,7 +42,7 @@ class LocalTraining:
     def __init__(
         self,
         jobs: AutoMLJobs,
-        data: TrainingData,
+        files: TrainingFiles,
         launcher: TrainingLauncher,
         *,
         image: str,
@@ -51,7 +52,7 @@ class LocalTraining:
         folder: Path,
     ) -> None:
         self._jobs = jobs
-        self._data = data
+        self._files = files
         self._launcher = launcher
         self._image = image
         self._arns = arns
@@ -140,7 +141,7 @@ class LocalTraining:
             kind = channel.get("ChannelType", "training")
             suffix = ".gz" if channel.get("CompressionType") == "Gzip" else ""
             location = channel["DataSource"]["S3DataSource"]["S3Uri"]
-            paths = await self._data.fetch(described["RoleArn"], location, folder / kind, suffix)
+            paths = await self._files.fetch(described["RoleArn"], location, folder / kind, suffix)
             found[kind] = [str(path) for path in paths]
         return found
 
@@ -173,7 +174,7 @@ class LocalTraining:
         candidates = []
         for found in result["candidates"]:
             location = f"{prefix}/{found['archive']}"
-            await self._data.store(role, folder / found["archive"], location, output.get("KmsKeyId"))
+            await self._files.store(role, folder / found["archive"], location, output.get("KmsKeyId"))
             candidates.append(self._candidate(name, found, result["metric"], location))
         dropped = result["dropped_rows"]
         partly = f"{dropped} rows have no value of the target attribute and were not used."
