@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tailrace_local.sagemaker.inference.transform.jobs import MIB
 
-from .cloud import ACCOUNT, REGION, Lab, RunningEmulator, eventually, settings
+from .cloud import ACCOUNT, REGION, Lab, RunningEmulator, client, eventually, settings
 from .conftest import MakeLab
 from .test_faults import plan
 from .transforms import Transforms
@@ -22,7 +22,7 @@ from .transforms import Transforms
 @pytest.fixture(scope="module")
 def shared(aws_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transforms]:
     """A lab with a model and three inputs; the second one is refused by the model."""
-    running = RunningEmulator(settings(tmp_path_factory.mktemp("transforms"), aws_url)).start()
+    running = RunningEmulator(settings(tmp_path_factory.mktemp("transforms"), aws_url, logs_period_s=0.2)).start()
     try:
         lab = Lab(running, aws_url)
         for key, text in (("in/1.csv", "1\n2\n"), ("in/a/2.csv", "bad\n"), ("in/3.csv", "3\n")):
@@ -86,7 +86,9 @@ def test_a_prefix_gives_an_output_for_each_whole_success_and_any_failure_fails_t
     assert json.loads(shared.lab.running.bus.events[-1].detail)["FailureReason"] == described["FailureReason"]
 
 
-def test_the_models_refusals_are_the_clients_errors_and_written_to_the_data_log(shared: Transforms, model: str) -> None:
+def test_the_models_refusals_are_the_clients_errors_and_written_to_the_data_log(
+    shared: Transforms, model: str, aws_url: str
+) -> None:
     plan(shared.lab, {"when": {"row": "^3$"}, "do": {"kind": "status", "status": 400, "body": "row 1: no"}})
     uri = f"s3://{shared.lab.bucket}/in/3.csv"
     shared.create("refused", model, shared.source("S3Prefix", uri))
@@ -97,6 +99,17 @@ def test_the_models_refusals_are_the_clients_errors_and_written_to_the_data_log(
     log = (shared.lab.running.settings.state_dir / "logs" / "transform-refused-1-data-log.log").read_text()
     place = f"[sagemaker logs]: {shared.lab.bucket}/in/3.csv"
     assert f"{place}: ClientError: 400\n{place}: \n{place}: Message:\n{place}: row 1: no\n" in log
+    group, stream = "/aws/sagemaker/TransformJobs", "refused/transform-refused-1/data-log"
+
+    logs = client("logs", aws_url)
+
+    def forwarded() -> bool:
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return False
+        found = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=stream)["events"]
+        return any("row 1: no" in each["message"] for each in found)
+
+    eventually(forwarded, "the data log in CloudWatch")
 
 
 @pytest.mark.parametrize(

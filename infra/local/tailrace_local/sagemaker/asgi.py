@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tailrace_local.emulator_base.asgi import Receive, Send
-from tailrace_local.sagemaker.errors import ApiError
+from tailrace_local.sagemaker.errors import ApiError, ModelError
 from tailrace_local.sagemaker.messages.payload import BLOCK_BYTES, Payload
+
+JSON_1_1 = "application/x-amz-json-1.1"
 
 
 async def read_body(receive: Receive, into: Payload, limit_bytes: int) -> None:
@@ -83,6 +85,21 @@ class AbortedResponse(Response):
             await send({"type": "http.response.body", "body": part, "more_body": True})
         if isinstance(self.body, Payload):
             self.body.close()
+
+
+def refusal_response(error: ApiError, *, control: bool) -> Response:
+    """Make the response for an error, in the protocol of the control plane or of the runtime."""
+    if control:
+        return Response.json({"__type": error.code, "message": error.message}, status=error.status, kind=JSON_1_1)
+    # A throttled call at a serverless endpoint has no message.
+    body: dict[str, object] = {"Message": error.message or None, "message": error.message or None}
+    if isinstance(error, ModelError):
+        body |= {
+            "OriginalStatusCode": error.original_status,
+            "OriginalMessage": error.original_message,
+            "LogStreamArn": error.log_stream_arn,
+        }
+    return Response.json(body, status=error.status, headers={"x-amzn-errortype": error.code})
 
 
 def _blocks(body: bytes | Payload) -> Iterable[bytes]:

@@ -24,17 +24,17 @@ from tailrace_local.sagemaker.adapters.images import EcrRegistry, UncheckedRegis
 from tailrace_local.sagemaker.adapters.processes import ProcessLauncher, kill_leftovers
 from tailrace_local.sagemaker.adapters.training import TrainingProcesses
 from tailrace_local.sagemaker.admin import PREFIX, AdminApi
-from tailrace_local.sagemaker.asgi import Response, read_json
+from tailrace_local.sagemaker.asgi import JSON_1_1, Response, read_json, refusal_response
 from tailrace_local.sagemaker.clock import Clock, NewId, SystemClock, new_id
 from tailrace_local.sagemaker.control.cloudformation import EventLoopBridge, resource_handlers
 from tailrace_local.sagemaker.control.lifecycle import EndpointLifecycle, LifecycleTools
 from tailrace_local.sagemaker.control.operations import ControlPlane, Registry
 from tailrace_local.sagemaker.control.training import LocalTraining
 from tailrace_local.sagemaker.control.training_files import TrainingFiles
-from tailrace_local.sagemaker.errors import ApiError, EmulatorError, ModelError
+from tailrace_local.sagemaker.errors import ApiError, EmulatorError
 from tailrace_local.sagemaker.fault_injection.hooks import FaultHooks
 from tailrace_local.sagemaker.fault_injection.planned_faults import PlannedFaults
-from tailrace_local.sagemaker.hosting.endpoint_logs import CloudWatchLogs, EndpointLogs
+from tailrace_local.sagemaker.hosting.endpoint_logs import CloudWatchLogs, EndpointLogs, endpoint_logs
 from tailrace_local.sagemaker.hosting.instances import FleetTools
 from tailrace_local.sagemaker.hosting.metrics import MetricBuffer, endpoint_metrics, instance_metrics
 from tailrace_local.sagemaker.inference.engine import AsyncEngine, EngineTools
@@ -53,7 +53,6 @@ _TARGET = "SageMaker."
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations)")
 _SIGNED_FOR_US = re.compile(r"Credential=[^/]*/\d+/[^/]*/sagemaker/aws4_request")
 _TICK_S = 0.25
-_JSON_1_1 = "application/x-amz-json-1.1"
 _log = logging.getLogger(__name__)
 
 
@@ -126,18 +125,18 @@ class Emulator:
         try:
             response = await self._answer(scope, headers, target, receive)
         except ApiError as error:
-            response = _refusal(error, control=target.startswith(_TARGET))
+            response = refusal_response(error, control=target.startswith(_TARGET))
         except Exception:  # noqa: BLE001 - the caller sees AWS's InternalFailure
             _log.exception("%s %s %s", scope.get("method"), scope.get("path"), target)
             failure = ApiError("InternalFailure", "The emulator failed; its log has the reason.", 500)
-            response = _refusal(failure, control=target.startswith(_TARGET))
+            response = refusal_response(failure, control=target.startswith(_TARGET))
         await response.send(send, request_id)
 
     async def _answer(self, scope: Scope, headers: dict[str, str], target: str, receive: Receive) -> Response:
         path = str(scope["path"])
         if target.startswith(_TARGET):
             request = await read_json(receive)
-            return Response.json(await self.control.call(target.removeprefix(_TARGET), request), kind=_JSON_1_1)
+            return Response.json(await self.control.call(target.removeprefix(_TARGET), request), kind=JSON_1_1)
         if path.startswith(PREFIX):
             request = await read_json(receive)
             return Response.json(await self._admin.answer(str(scope["method"]), path, request))
@@ -220,21 +219,7 @@ class Emulator:
     async def _forward_logs(self) -> None:
         while True:
             await self._clock.sleep(self._settings.logs_period_s)
-            await self._logs.forward(self.registry.endpoints)
-
-
-def _refusal(error: ApiError, *, control: bool) -> Response:
-    if control:
-        return Response.json({"__type": error.code, "message": error.message}, status=error.status, kind=_JSON_1_1)
-    # A throttled call at a serverless endpoint has no message.
-    body: dict[str, object] = {"Message": error.message or None, "message": error.message or None}
-    if isinstance(error, ModelError):
-        body |= {
-            "OriginalStatusCode": error.original_status,
-            "OriginalMessage": error.original_message,
-            "LogStreamArn": error.log_stream_arn,
-        }
-    return Response.json(body, status=error.status, headers={"x-amzn-errortype": error.code})
+            await self._logs.forward([*endpoint_logs(self.registry.endpoints), *self._transform_jobs.logs()])
 
 
 def build(

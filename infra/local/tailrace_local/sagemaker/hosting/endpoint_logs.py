@@ -1,4 +1,4 @@
-"""Forwards model servers' logs to CloudWatch Logs.
+"""Forwards the logs of model servers to CloudWatch Logs.
 
 An endpoint has a group, an instance has a stream.
 """
@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,11 +23,16 @@ _LONGEST = 8 * 1024
 _log = logging.getLogger(__name__)
 
 
-class EndpointLogs:
-    """Follows the log files of running model servers.
+@dataclass(frozen=True)
+class LoggedFiles:
+    """The log files that match a pattern, and the stream that they go to."""
 
-    The group is /aws/sagemaker/Endpoints/<endpoint>.
-    """
+    pattern: str
+    stream: LogStream
+
+
+class EndpointLogs:
+    """Follows log files."""
 
     def __init__(self, folder: Path, sink: LogSink) -> None:
         self._folder = folder
@@ -34,9 +40,9 @@ class EndpointLogs:
         self._read: dict[Path, int] = {}
         self._refused: set[LogStream] = set()
 
-    async def forward(self, endpoints: Iterable[Endpoint]) -> None:
+    async def forward(self, logged: Iterable[LoggedFiles]) -> None:
         """Forward the new lines. Lines that the role may not write are lost."""
-        for path, stream in list(self._files(endpoints)):
+        for path, stream in [(path, each.stream) for each in logged for path in self._folder.glob(each.pattern)]:
             lines = await asyncio.to_thread(self._new_lines, path)
             if not lines:
                 continue
@@ -47,14 +53,6 @@ class EndpointLogs:
                     _log.warning("%s: %s", stream.group, error)
                 self._refused.add(stream)
 
-    def _files(self, endpoints: Iterable[Endpoint]) -> Iterator[tuple[Path, LogStream]]:
-        for endpoint in endpoints:
-            for name, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
-                for instance in fleet.instances:
-                    stream = LogStream(fleet.plan.role_arn, _GROUP + endpoint.name, f"{name}/{instance.name}")
-                    for path in self._folder.glob(f"{instance.name}-*.log"):
-                        yield path, stream
-
     def _new_lines(self, path: Path) -> list[str]:
         with path.open("rb") as log:
             start = self._read.get(path, 0)
@@ -63,6 +61,15 @@ class EndpointLogs:
         whole = data[: data.rfind(b"\n") + 1] if len(data) < _AT_ONCE_BYTES else data
         self._read[path] = start + len(whole)
         return [line[:_LONGEST] for line in whole.decode(errors="replace").splitlines() if line]
+
+
+def endpoint_logs(endpoints: Iterable[Endpoint]) -> Iterator[LoggedFiles]:
+    """Yield the logs of model servers, in the groups /aws/sagemaker/Endpoints/<endpoint>."""
+    for endpoint in endpoints:
+        for name, fleet in (endpoint.deployment.fleets if endpoint.deployment else {}).items():
+            for instance in fleet.instances:
+                stream = LogStream(fleet.plan.role_arn, _GROUP + endpoint.name, f"{name}/{instance.name}")
+                yield LoggedFiles(f"{instance.name}-*.log", stream)
 
 
 class CloudWatchLogs:

@@ -6,6 +6,7 @@ from typing import Any
 from tailrace_local.sagemaker.clock import Clock
 from tailrace_local.sagemaker.control.registry import Table, Tags, list_page
 from tailrace_local.sagemaker.errors import ApiError, validation
+from tailrace_local.sagemaker.hosting.endpoint_logs import LoggedFiles
 from tailrace_local.sagemaker.inference.transform.jobs import TransformJob, TransformStatus
 from tailrace_local.sagemaker.inference.transform.rules import check_transform_job
 from tailrace_local.sagemaker.inference.transform.runner import TransformRunner
@@ -40,6 +41,10 @@ class TransformJobs:
     def shown(self) -> list[dict[str, Any]]:
         """Return every job as ListTransformJobs shows it, oldest first."""
         return [job.summary() for job in self._jobs]
+
+    def logs(self) -> list[LoggedFiles]:
+        """Return the logs of the latest jobs."""
+        return self._runner.logs()
 
     async def close(self) -> None:
         """End the work of every job."""

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.sagemaker.clock import sleep_paced
 from tailrace_local.sagemaker.errors import RoleError, StartError, StorageError
+from tailrace_local.sagemaker.hosting.endpoint_logs import LoggedFiles
 from tailrace_local.sagemaker.hosting.fleet import Fleet
 from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools
 from tailrace_local.sagemaker.inference.transform.inputs import InputList, InputObject
@@ -23,9 +24,12 @@ from tailrace_local.sagemaker.inference.transform.transformer import (
     Slots,
     TransformTools,
 )
+from tailrace_local.sagemaker.ports import LogStream
 from tailrace_local.sagemaker.settings import EmulatorSettings
 
 DATA_LOG = "data-log"
+_GROUP = "/aws/sagemaker/TransformJobs"
+_LOGGED_JOBS = 50
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +48,12 @@ class TransformRunner:
         self._fleets = fleets
         self._events = events
         self._pace = pace
+        self._logged: deque[list[LoggedFiles]] = deque(maxlen=_LOGGED_JOBS)
         self._inputs = InputList(tools.store, tools.spool_dir, full_keys=settings.manifest_outputs_by_full_key)
+
+    def logs(self) -> list[LoggedFiles]:
+        """Return the logs of the latest jobs, in the group /aws/sagemaker/TransformJobs."""
+        return [each for logged in self._logged for each in logged]
 
     def start(self, job: TransformJob) -> None:
         """Begin the job, which ends Completed, Failed or Stopped."""
@@ -92,6 +101,7 @@ class TransformRunner:
         fleet = Fleet(self._plan(job), self._fleets, lambda: None)
         try:
             await self._start(fleet, job)
+            self._logged.append(list(_logged_files(job, fleet)))
             job.started_s = job.modified_s = self._tools.clock.time()
             await self._events.announce(job)
             objects = await self._objects(job)
@@ -157,3 +167,10 @@ class TransformRunner:
             slots=1,
             startup_timeout_s=self._settings.startup_timeout_s,
         )
+
+
+def _logged_files(job: TransformJob, fleet: Fleet) -> Iterator[LoggedFiles]:
+    for instance in fleet.instances:
+        for name, suffix in ((f"{instance.name}-[0-9]*.log", ""), (f"{instance.name}-{DATA_LOG}.log", f"/{DATA_LOG}")):
+            stream = f"{job.name}/{instance.name}{suffix}"
+            yield LoggedFiles(name, LogStream(fleet.plan.role_arn, _GROUP, stream))
