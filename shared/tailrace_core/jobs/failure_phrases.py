@@ -76,7 +76,10 @@ PHRASES: tuple[tuple[str, FailureClass], ...] = (
     (rf"{_TRANSFORM_JOB}refused this input", FailureClass.DATA),
     (rf"{_TRANSFORM_JOB}wrote nothing for this input", FailureClass.TRANSIENT),
     (rf"{_TRANSFORM_JOB}ended without this input", FailureClass.UNKNOWN),
-    (rf"{_TRANSFORM_JOB}(?:was started without|is the first to fail with) this input", FailureClass.EXPIRED),
+    (
+        rf"{_TRANSFORM_JOB}(?:was started without|may have left out|is the first to fail with) this input",
+        FailureClass.EXPIRED,
+    ),
     (rf"{_TRANSFORM_JOB}could not (?:be created|leave this input)", FailureClass.INFRASTRUCTURE),
     (r"exceed(?:s|ed)? the maximum (?:\w+ ){0,2}size|payload too large", FailureClass.TOO_LARGE),
     (

@@ -58,11 +58,13 @@ def absent_reason(end: RoundEnd, *, rows: int, tries: int, before: str | None) -
     again = re.search(_FAILED, before or "") is not None
     if _is_refused(end, rows, again=again):
         return f"{name} refused this input: it failed, {others}. {said}"
+    if end.witnessed is None and not _is_of_client(end):
+        # It may have broken off before it reached this input, which leaves no trace. If others were
+        # answered, the next round has a witness.
+        left_out = "may have left out this input" if end.written else "wrote nothing for this input"
+        return f"{name} {left_out}, {others}, and failed. {said}"
     if tries > 1 and not again:
         return f"{name} is the first to fail with this input, {others}. {said}"
-    if end.witnessed is None and not _is_of_client(end):
-        # It may have broken off before it reached this input, which leaves no trace.
-        return f"{name} wrote nothing for this input, {others}, and failed. {said}"
     return f"{name} wrote nothing for this input: it failed, {others}. {said}"
 
 

@@ -51,10 +51,11 @@ def test_a_second_refusal_counts_where_the_model_never_had_an_input_to_answer() 
 
 
 def test_a_container_that_dies_costs_its_neighbours_no_row() -> None:
-    assert verdict(ALGORITHM, written=9) is C.TRANSIENT
-    assert verdict(ALGORITHM, written=9, tries=2) is C.DATA
+    assert verdict(ALGORITHM, written=9) is C.EXPIRED
+    assert verdict(ALGORITHM, written=9, witnessed=True) is C.TRANSIENT
+    assert verdict(ALGORITHM, written=9, tries=2, witnessed=True) is C.DATA
     for tries in (1, 2, 3):
-        assert verdict(ALGORITHM, written=9, rows=1, tries=tries) is C.TRANSIENT
+        assert verdict(ALGORITHM, written=9, rows=1, tries=tries, witnessed=True) is C.TRANSIENT
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_no_row_is_at_fault_without_evidence_of_the_round_or_a_second_refusal(
     witnessed: bool | None,  # noqa: FBT001 - drawn
 ) -> None:
     found = verdict(reason, status=status, written=written, tries=tries, rows=rows, witnessed=witnessed)
-    assert found in {C.DATA, C.TRANSIENT, C.UNKNOWN}
+    assert found in {C.DATA, C.TRANSIENT, C.UNKNOWN, C.EXPIRED}
     if found is C.DATA:
         assert status == "Failed"
         assert written or tries > 1
