@@ -19,6 +19,8 @@ from tailrace_core.jobs.reasons import cause_id, cause_of
 from tailrace_core.messages.decoding import read_json
 from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
 from tailrace_core.messages.notifications import decode_notification
+from tailrace_core.messages.rounds import RoundDue, decode_round_message
+from tailrace_core.messages.scoring import ScoreDue
 
 PROVENANCE = "tailrace-redriven"
 """Message attribute with the message's redrives as JSON: how often, in which run, and from which
@@ -209,7 +211,8 @@ def _queues_of(stack: Stack) -> list[DeadLetterQueue]:
         if output.endswith(_OUTPUT):
             base = output.removesuffix(_OUTPUT)
             name = "".join(f"-{each.lower()}" if each.isupper() else each for each in base).removeprefix("-")
-            found.append(DeadLetterQueue(name, url, stack.outputs.get(f"{base}Queue")))
+            source = stack.outputs.get(f"{base}Queue") or stack.outputs.get(f"{base}QueueUrl")
+            found.append(DeadLetterQueue(name, url, source))
     if not found:
         raise ConfigurationError(f"stack {stack.name} names no dead-letter queue; deploy the current template")
     return found
@@ -244,5 +247,10 @@ def _about(body: str) -> str:
         return decode(ChunkParked, body).event_id
     if kind in {"PartReady", "JobFinished"}:
         return decode_published(body).event_id
+    if kind == "ScoreDue":
+        return f"ScoreDue {decode(ScoreDue, body).inference_id}"
+    if kind == "RoundDue" or (isinstance(data, dict) and "detail-type" in data):
+        due = decode_round_message(body)
+        return f"RoundDue {due.job_id}" if isinstance(due, RoundDue) else f"{due.detail.status} {due.detail.name}"
     notification = decode_notification(body)
     return f"{notification.invocation_status or notification.event_name} {notification.inference_id or ''}".rstrip()

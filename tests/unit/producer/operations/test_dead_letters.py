@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.sqs = Sqs(self.clock)
-        for name in ("failed", "failed-dead", "retries", "retries-dead", "ticks-dead"):
+        for name in ("failed", "failed-dead", "retries", "retries-dead", "ticks-dead", "scoring", "scoring-dead"):
             self.sqs.queues[name] = MemoryQueue(name)
         self.calls: list[Call] = []
         self.dies: Callable[[Call], bool] = lambda _: False
@@ -37,6 +38,8 @@ class Bench:
             "RetriesQueue": "retries",
             "RetriesDeadLetterQueue": "retries-dead",
             "ReconcileJobsDeadLetterQueue": "ticks-dead",
+            "ScoringQueueUrl": "scoring",
+            "ScoringDeadLetterQueue": "scoring-dead",
         }
         runs = iter(f"run{number}" for number in range(100))
         self.letters = DeadLetters(
@@ -177,6 +180,23 @@ def test_a_letter_without_room_for_its_provenance_is_sent_all_the_same(bench: Be
 def test_ticks_of_a_schedule_are_not_sent_again(bench: Bench) -> None:
     with pytest.raises(InputError, match="schedule"):
         list(bench.letters.redrive("reconcile-jobs"))
+
+
+@pytest.mark.parametrize(
+    ("golden", "about"),
+    [
+        ("ScoreDue", "ScoreDue 01HZX3T8Q5W6E7R8T9Y0ABCDEF.100.2.1"),
+        ("RoundDue", "RoundDue 01HZX3T8Q5W6E7R8T9Y0ABCDEF"),
+    ],
+)
+def test_requests_to_the_functions_of_other_engines_are_told_apart_and_sent_again(
+    bench: Bench, golden: str, about: str
+) -> None:
+    body = (Path(__file__).parents[3] / "contract" / "core" / "golden" / f"{golden}.json").read_text(encoding="utf-8")
+    bench.sqs.send_message(QueueUrl="scoring-dead", MessageBody=body)
+    (done,) = bench.letters.redrive("scoring")
+    assert (done.letter.about, done.letter.fault) == (about, None)
+    assert bench.bodies("scoring") == [body]
 
 
 def test_an_unknown_queue_is_named_with_those_there_are(bench: Bench) -> None:
