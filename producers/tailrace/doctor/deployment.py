@@ -68,6 +68,16 @@ class Deployment:
         return int(self.parameters.get(parameter) or default)
 
     @property
+    def kind(self) -> str:
+        """Kind of the endpoint: ``async``, ``realtime``, ``serverless`` or ``none``."""
+        return self.outputs.get("EndpointKind", "async")
+
+    @property
+    def is_called(self) -> bool:
+        """True if ScoreChunks calls the endpoint, which then neither queues nor notifies."""
+        return self.kind in {"realtime", "serverless"}
+
+    @property
     def endpoint(self) -> str:
         """Name of the endpoint."""
         return self.output("EndpointName")

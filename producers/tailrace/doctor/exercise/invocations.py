@@ -67,6 +67,10 @@ class Exercise:
 
     def run(self, row: bytes, content_type: str) -> Iterator[Finding]:
         """Yield a finding for each trial, and one for the endpoint that starts from zero."""
+        if self._stack.kind != "async":
+            seen = f"the exercise sends asynchronous requests, and the stack's EndpointKind is {self._stack.kind}"
+            yield replace(cannot_tell(seen, advice="submit a small file with --wait"), check="exercise")
+            return
         try:
             with listening(self._stack, f"tailrace-doctor-{self._name}", self._execute) as ear:
                 idle = self._instances() == 0

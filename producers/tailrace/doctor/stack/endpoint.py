@@ -10,11 +10,14 @@ from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import AccessDeniedError, NotFoundError, PermanentError, TailraceError
 
 _LOG_LINES = 15
+_NONE = "the stack has no endpoint: its jobs are batch transforms"
 _INVOCABLE = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 
 
 def state(stack: Deployment) -> Steps[list[Finding]]:
     """Require an endpoint that takes requests; otherwise show its reason and the end of its log."""
+    if stack.kind == "none":
+        return [ok(_NONE)]
     answer = yield from _described(stack)
     if isinstance(answer, Finding):
         return [answer]
@@ -58,9 +61,13 @@ def log_end(stack: Deployment) -> Steps[list[str]]:
 
 def configuration(stack: Deployment) -> Steps[list[Finding]]:
     """Require that the endpoint writes to the bucket and notifies the topics of this stack."""
+    if stack.kind == "none":
+        return [ok(_NONE)]
     answer = yield from _described(stack)
     if isinstance(answer, Finding):
         return [cannot_tell(f"the endpoint cannot be described: {answer.seen}")]
+    if stack.is_called:
+        return [_called(stack, answer)]
     settings: dict[str, Any] = answer.get("AsyncInferenceConfig") or {}
     output = settings.get("OutputConfig") or {}
     topics = output.get("NotificationConfig") or {}
@@ -84,6 +91,12 @@ def configuration(stack: Deployment) -> Steps[list[Finding]]:
 
 def instances(stack: Deployment) -> Steps[list[Finding]]:
     """Require instances, except where the endpoint scales from zero."""
+    if stack.kind in {"none", "serverless"}:
+        return [ok(_NONE if stack.kind == "none" else "a serverless endpoint has no instances")]
+    return (yield from _instances(stack))
+
+
+def _instances(stack: Deployment) -> Steps[list[Finding]]:
     answer = yield from _described(stack)
     if isinstance(answer, Finding):
         return [cannot_tell(f"the endpoint cannot be described: {answer.seen}")]
@@ -110,6 +123,16 @@ def instances(stack: Deployment) -> Steps[list[Finding]]:
         return [fail("no instance runs, and the endpoint does not scale: requests wait and expire", command=command)]
     details = yield from log_end(stack)
     return [warn(seen, details=details, command=stack.commands.aws("logs", "tail", _group(stack), "--since", "1h"))]
+
+
+def _called(stack: Deployment, answer: dict[str, Any]) -> Finding:
+    """Judge the configuration of an endpoint that ScoreChunks calls."""
+    if not answer.get("AsyncInferenceConfig"):
+        return ok(f"it is no asynchronous endpoint: ScoreChunks calls it ({stack.kind})")
+    return fail(
+        f"{stack.endpoint} is an asynchronous endpoint, and the stack's EndpointKind is {stack.kind}",
+        advice="deploy with EndpointKind=async, or name an endpoint of that kind",
+    )
 
 
 def _described(stack: Deployment) -> Steps[Any]:

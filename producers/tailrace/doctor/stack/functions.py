@@ -16,22 +16,29 @@ CONSUMERS = {
     "DispatchRetries": "RetriesQueue",
 }
 """Each function, by its logical id, and the output of the queue that is mapped to it."""
-FUNCTIONS = (*CONSUMERS, "ReconcileJobs")
+OPTIONAL = {"ScoreChunks": "ScoringQueueUrl", "RunTransforms": "TransformsQueueUrl"}
+"""Those of stacks with another engine, which alone have the output."""
+
+
+def consumers(stack: Deployment) -> dict[str, str]:
+    """Return the functions of the stack that read a queue, with the outputs of their queues."""
+    return {**CONSUMERS, **{name: queue for name, queue in OPTIONAL.items() if queue in stack.outputs}}
 
 
 def mappings(stack: Deployment) -> Steps[list[Finding]]:
     """Require an enabled mapping from each queue to its function."""
+    mapped = consumers(stack)
 
     def look(logical_id: str) -> Steps[list[Finding]]:
-        function, arn = stack.output(f"{logical_id}Function"), stack.queue_arn(CONSUMERS[logical_id])
+        function, arn = stack.output(f"{logical_id}Function"), stack.queue_arn(mapped[logical_id])
         answer = yield Call("lambda", "list_event_source_mappings", {"FunctionName": function, "EventSourceArn": arn})
         found = [mapping for mapping in answer["EventSourceMappings"] if mapping["EventSourceArn"] == arn]
         if not found:
             return [_missing(stack, logical_id, function, arn)]
         return [_judged(stack, logical_id, mapping) for mapping in found]
 
-    found = yield from each(CONSUMERS, look)
-    return problems_or(found, f"the mappings of {', '.join(CONSUMERS)} are Enabled")
+    found = yield from each(mapped, look)
+    return problems_or(found, f"the mappings of {', '.join(mapped)} are Enabled")
 
 
 def _judged(stack: Deployment, logical_id: str, mapping: dict[str, Any]) -> Finding:
@@ -93,8 +100,9 @@ def functions(stack: Deployment) -> Steps[list[Finding]]:
             ]
         return [ok(logical_id)]
 
-    found = yield from each(FUNCTIONS, look)
-    return problems_or(found, f"{', '.join(FUNCTIONS)} can run")
+    names = (*consumers(stack), "ReconcileJobs")
+    found = yield from each(names, look)
+    return problems_or(found, f"{', '.join(names)} can run")
 
 
 def _unreserve(stack: Deployment, function: str) -> str:

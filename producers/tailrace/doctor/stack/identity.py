@@ -54,13 +54,26 @@ def _lacking(stack: Deployment, who: Principal, task: str, missing: list[Denied]
 
 
 def _endpoint_arn(stack: Deployment) -> Steps[str]:
-    """Return the endpoint's ARN in SageMaker's spelling, which IAM compares by case."""
+    """Return the endpoint's ARN in SageMaker's spelling, which IAM compares by case.
+
+    Empty in a stack without an endpoint.
+    """
+    if stack.kind == "none":
+        return ""
     try:
         answer = yield Call("sagemaker", "describe_endpoint", {"EndpointName": stack.endpoint})
     except PermanentError:
         # SageMaker writes ARNs in lower case.
         return stack.arn_of("sagemaker", f"endpoint/{stack.endpoint.lower()}")
     return str(answer["EndpointArn"])
+
+
+def _invoked(stack: Deployment, endpoint: str) -> dict[str, tuple[str, ...]]:
+    """Return what invoking needs, for each engine of the stack."""
+    sent = ("sqs:SendMessage",)
+    queues = [stack.queue_arn(each) for each in ("ScoringQueueUrl", "TransformsQueueUrl") if each in stack.outputs]
+    direct = {endpoint: ("sagemaker:InvokeEndpointAsync",)} if stack.kind == "async" else {}
+    return {**direct, **dict.fromkeys(queues, sent)}
 
 
 def needed(stack: Deployment, endpoint: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
@@ -80,7 +93,7 @@ def needed(stack: Deployment, endpoint: str) -> Mapping[str, Mapping[str, tuple[
                 "dynamodb:UpdateItem",
                 "dynamodb:Query",
             ),
-            endpoint: ("sagemaker:InvokeEndpointAsync",),
+            **_invoked(stack, endpoint),
             stack.output("ResultsTopic"): ("sns:Publish",),
         },
         "read results": {

@@ -19,7 +19,10 @@ DEAD_LETTERS = {
     "reconcile-jobs": "ReconcileJobsDeadLetterQueue",
 }
 """The queues as ``tailrace dlq`` names them, and their outputs."""
+OPTIONAL_DEAD_LETTERS = {"scoring": "ScoringDeadLetterQueue", "transforms": "TransformsDeadLetterQueue"}
+"""Those of stacks with another engine, which alone have the output."""
 WORK = ("SucceededQueue", "FailedQueue", "RetriesQueue")
+OPTIONAL_WORK = ("ScoringQueueUrl", "TransformsQueueUrl")
 OLD_S = 3600
 """Age of a message in a working queue from which something is wrong."""
 UNREAD_S = 3600
@@ -31,14 +34,15 @@ _DELAYED = "ApproximateNumberOfMessagesDelayed"
 
 def dead_letters(stack: Deployment) -> Steps[list[Finding]]:
     """Report messages that failed repeatedly."""
+    outputs = {**DEAD_LETTERS, **{name: each for name, each in OPTIONAL_DEAD_LETTERS.items() if each in stack.outputs}}
 
     def look(name: str) -> Steps[list[Finding]]:
-        counts = yield from _counts(stack, DEAD_LETTERS[name])
+        counts = yield from _counts(stack, outputs[name])
         letters = counts[_VISIBLE] + counts[_HELD]
         if not letters:
             return [ok(name)]
         if name == "reconcile-jobs":
-            url = stack.output(DEAD_LETTERS[name])
+            url = stack.output(outputs[name])
             command = stack.commands.aws("sqs", "purge-queue", "--queue-url", url)
             advice = "read the log of ReconcileJobs first; ticks need no redrive, delete them once it runs again"
         else:
@@ -46,7 +50,7 @@ def dead_letters(stack: Deployment) -> Steps[list[Finding]]:
             advice = f"see them with `{stack.commands.tailrace('dlq', 'peek', name)}` and fix the cause first"
         return [warn(f"{letters} dead letters of {name}", command=command, advice=advice)]
 
-    found = yield from each(DEAD_LETTERS, look)
+    found = yield from each(outputs, look)
     return problems_or(found, "no dead letters")
 
 
@@ -87,7 +91,7 @@ def ages(stack: Deployment) -> Steps[list[Finding]]:
         seen = f"the oldest of {waiting} messages in {output} is {oldest_s / 3600:.1f} hours old"
         return [warn(seen, advice="read the log of its function: it does not run, is throttled, or fails")]
 
-    found = yield from each(WORK, look)
+    found = yield from each((*WORK, *(name for name in OPTIONAL_WORK if name in stack.outputs)), look)
     return problems_or(found, "messages in the working queues are recent")
 
 

@@ -11,12 +11,16 @@ from tailrace_core.aws.calls import Call, Steps
 
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _POLICIES = ("FollowBacklog", "LeaveZero")
+_CALLED_POLICIES = ("SageMakerEndpointInvocationScalingPolicy",)
+"""The policies of an endpoint that is called: nothing queues at it."""
 _SERVICE = "application-autoscaling"
 
 
 def scaling(stack: Deployment) -> Steps[list[Finding]]:
     """Require what makes the endpoint scale, where the stack says that it does."""
     maximum = stack.number("MaxInstanceCount")
+    if stack.kind in {"none", "serverless"}:
+        return [ok("the stack has no instances to scale")]
     if not maximum:
         return [ok("the endpoint does not scale (MaxInstanceCount is 0)")]
     resource = f"endpoint/{stack.endpoint}/variant/{stack.variant}"
@@ -28,7 +32,7 @@ def scaling(stack: Deployment) -> Steps[list[Finding]]:
         again = "deploy with MaxInstanceCount=0, then with its value again"
         return [fail(f"{resource} is not registered to scale", command=_register(stack, resource), advice=again)]
     found = _judged(stack, resource, targets[0])
-    found += yield from _policies(resource)
+    found += yield from _policies(resource, _CALLED_POLICIES if stack.is_called else _POLICIES)
     found += yield from _last_activity(stack, resource)
     bounds = f"{targets[0]['MinCapacity']} to {targets[0]['MaxCapacity']} instances"
     return problems_or(found, f"the endpoint scales, {bounds}")
@@ -57,15 +61,15 @@ def _bounds(stack: Deployment) -> tuple[str, ...]:
     return ("--min-capacity", str(minimum), "--max-capacity", str(maximum))
 
 
-def _policies(resource: str) -> Steps[list[Finding]]:
+def _policies(resource: str, wanted: tuple[str, ...]) -> Steps[list[Finding]]:
     answer = yield Call(
         _SERVICE, "describe_scaling_policies", {"ServiceNamespace": "sagemaker", "ResourceId": resource}
     )
     has = {policy["PolicyName"] for policy in answer["ScalingPolicies"]}
-    missing = [name for name in _POLICIES if name not in has]
+    missing = [name for name in wanted if name not in has]
     if not missing:
         return []
-    advice = "deploy with MaxInstanceCount=0, then with its value again: CloudFormation makes both policies anew"
+    advice = "deploy with MaxInstanceCount=0, then with its value again: CloudFormation makes the policies anew"
     return [fail(f"the scaling policy {' and '.join(missing)} is gone", advice=advice)]
 
 

@@ -131,3 +131,11 @@ def test_notifications_headers_and_answers_are_recorded_as_they_came(tmp_path: P
     assert (record["object"]["body"], record["object"]["headers"]) == ("1.5\n", {"a": "b"})
     failed = json.loads((tmp_path / "answers" / "bad-row.json").read_text())
     assert failed["object"]["location"] == "s3://b/v1/failures/1-error.out"
+
+
+def test_an_endpoint_of_another_kind_gets_no_asynchronous_requests() -> None:
+    answering = Answering()
+    answering.account.outputs["EndpointKind"] = "realtime"
+    (found,) = answering.findings().values()
+    assert (found.check, found.status) == ("exercise", Status.CANNOT_TELL)
+    assert not answering.objects

@@ -24,6 +24,48 @@ def test_a_healthy_stack_is_ok_throughout() -> None:
     assert [each.check for each in found] == [check.name for check in CHECKS]
 
 
+def with_engine(kind: str, *, asynchronous: bool = False, **parameters: str) -> Account:
+    account = Account(**parameters)
+    queue = "Transforms" if kind == "none" else "Scoring"
+    function = "RunTransforms" if kind == "none" else "ScoreChunks"
+    account.outputs |= {
+        "EndpointKind": kind,
+        f"{queue}QueueUrl": f"https://sqs.eu-west-1.amazonaws.com/1/demand-{queue}Queue",
+        f"{queue}DeadLetterQueue": f"https://sqs.eu-west-1.amazonaws.com/1/demand-{queue}DeadLetterQueue",
+        f"{function}Function": f"demand-{function}",
+    }
+    if kind == "none":
+        del account.outputs["EndpointName"]
+    if not asynchronous:
+        del account.endpoint["AsyncInferenceConfig"]
+    account.answers["application-autoscaling.describe_scaling_policies"] = lambda _: {
+        "ScalingPolicies": [{"PolicyName": "SageMakerEndpointInvocationScalingPolicy"}]
+    }
+    return account
+
+
+@pytest.mark.parametrize("kind", ["realtime", "serverless", "none"])
+@pytest.mark.parametrize("most", ["0", "3"])
+def test_a_healthy_stack_of_another_engine_is_ok_throughout(kind: str, most: str) -> None:
+    account = with_engine(kind, MaxInstanceCount=most)
+    found = account.findings()
+    assert [each for each in found if each.status is not Status.OK] == []
+    asked = [
+        action for call in account.calls if call.operation == "simulate_principal_policy"
+        for action in call.params["ActionNames"]
+    ]  # fmt: skip
+    assert "sagemaker:InvokeEndpointAsync" not in asked
+    mapped = [call.params["FunctionName"] for call in account.calls if call.operation == "list_event_source_mappings"]
+    assert mapped[-1] == ("demand-RunTransforms" if kind == "none" else "demand-ScoreChunks")
+
+
+def test_an_endpoint_of_another_kind_than_the_stacks_fails() -> None:
+    found = with_engine("realtime", asynchronous=True).findings()
+    (failed,) = [each for each in found if each.status is not Status.OK]
+    assert (failed.check, failed.status) == ("endpoint-configuration", Status.FAIL)
+    assert "EndpointKind is realtime" in failed.seen
+
+
 def test_a_healthy_stack_that_scales_is_ok_throughout() -> None:
     account = Account(MaxInstanceCount="3")
     account.endpoint["ProductionVariants"][0] |= {"CurrentInstanceCount": 0, "DesiredInstanceCount": 0}
