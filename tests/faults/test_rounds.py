@@ -57,6 +57,17 @@ def test_a_cancelled_job_stops_its_transform_job() -> None:
     check(sim, job_id, GOOD, expected=JobState.CANCELLED)
 
 
+def test_the_open_work_of_a_job_names_its_round_and_transform_job() -> None:
+    sim = Simulation()
+    job_id = submitted(GOOD, sim)
+    sim.pump()
+    with sim.reader() as client:
+        work = client.open_work(job_id)
+        assert (work.round_number, work.transform_job) == (0, rounds.transform_job_name(job_id, 0))
+        sim.drain()
+        assert client.open_work(job_id).round_number is None
+
+
 def test_a_job_past_its_deadline_stops_its_transform_job() -> None:
     sim = Simulation()
     job_id = submitted(GOOD, sim, deadline_s=100)

@@ -34,8 +34,17 @@ class OpenWork:
     """Chunks at their second or a later attempt since the last redrive, queued or in flight."""
     next_attempt_at: float | None = None
     """Time of the next queued attempt, in seconds since the epoch; None when none is queued."""
+    round_number: int | None = None
+    """The latest round of batch transform that open chunks belong to; None for another engine."""
     complete: bool = True
     """False when the job has more chunks than were read."""
+
+    @property
+    def transform_job(self) -> str | None:
+        """Name of the transform job of that round, which may not have been created yet."""
+        from tailrace_core.transforms.rounds import transform_job_name  # noqa: PLC0415 - most jobs have no rounds
+
+        return None if self.round_number is None else transform_job_name(self.job_id, self.round_number)
 
     def redrive_command(self, stack: str, chunk: Chunk | None = None) -> str:
         """Return the command that redrives ``chunk``, or all parked chunks of the job."""
@@ -80,8 +89,16 @@ def open_work(job: Job, ledger: DynamoSteps) -> Steps[OpenWork]:
         retrying_count=sum(not each.parked and (each.retry is not None or each.tries > 1) for each in chunks),
         held_count=sum(each.held for each in retries),
         next_attempt_at=min((each.at for each in retries), default=None),
+        round_number=_latest_round(chunks),
         complete=not after,
     )
+
+
+def _latest_round(chunks: list[Chunk]) -> int | None:
+    from tailrace_core.transforms.rounds import round_of  # noqa: PLC0415 - not for a job that has ended
+
+    found = (round_of(each.output_location) for each in chunks)
+    return max((number for number in found if number is not None), default=None)
 
 
 def _may_have_any(job: Job) -> bool:

@@ -49,6 +49,8 @@ def _values(described: DescribedJob, work: OpenWork, pace: Pace, now: float) -> 
         ("retrying", f"{work.retrying_count:,}{_next_attempt(work, now)}"),
         ("parked", f"{work.parked_count:,}"),
     ]
+    if work.round_number is not None:
+        values.append(("round", f"{work.round_number}, transform job {work.transform_job}"))
     return values if job.rows_cancelled == 0 else [*values, ("cancelled", f"{job.rows_cancelled:,}")]
 
 

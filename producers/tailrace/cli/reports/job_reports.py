@@ -93,6 +93,7 @@ def status_fields(
         "chunks_held": work.held_count,
         "chunks_all_read": work.complete,
         "next_attempt_at": None if work.next_attempt_at is None else _time(work.next_attempt_at),
+        **({} if work.round_number is None else {"round": work.round_number, "transform_job": work.transform_job}),
         "parked": [
             {
                 "range": each.range.name,
