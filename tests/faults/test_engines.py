@@ -227,11 +227,18 @@ CELLS: tuple[Callable[[Engine], None], ...] = (
 )
 
 
-def test_the_documented_table_has_each_cell() -> None:
+def documented_cells() -> tuple[list[str], list[list[str]]]:
+    """Return the header of the documented table after its first column, and the cells of its rows."""
     page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
     table = r"^\| a job via ((?:\| [^\n]+)+)\|\n\| --[^\n]*\n((?:\|[^\n]*\n)+)"
     header, rows = re.findall(table, page, re.MULTILINE)[0]
-    assert [each.strip(" `") for each in header.split("|")[1:] if each.strip()] == [f"{each}" for each in ENGINES]
     found = [re.split(r" *\| *", row.strip("| ")) for row in rows.splitlines()]
+    return [each.strip(" `") for each in header.split("|")[1:] if each.strip()], found
+
+
+def test_the_documented_table_has_each_cell() -> None:
+    """Its last column is that of `tailrace score`, which has no job (tests/faults/scoring)."""
+    header, found = documented_cells()
+    assert header == [*map(str, ENGINES), "score"]
     assert [cells[0] for cells in found] == [each.__name__.removeprefix("test_").replace("_", " ") for each in CELLS]
-    assert all(cells[1:] == ["yes"] * len(ENGINES) for cells in found)
+    assert all(cells[1:-1] == ["yes"] * len(ENGINES) for cells in found)

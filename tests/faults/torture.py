@@ -22,6 +22,7 @@ from tests.faults.operator_cases import OPERATOR, SEVERAL
 from tests.faults.pairs import Run, sweep_pairs
 from tests.faults.poison import run_poison_job
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.scoring.runs import play_scoring
 from tests.faults.transform_runs import ALL_ENGINES, draw
 
 
@@ -50,9 +51,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="pairs of big jobs beside which neighbours are timed")
     parser.add_argument("--model-seconds", type=float, default=0.0, help="time of a request at the neighbours' model")
     parser.add_argument("--deployed", action="store_true", help="run on the deployed local stack instead")
+    parser.add_argument("--score", action="store_true", help="play runs of `tailrace score` over a real server instead")
     chosen = parser.parse_args(arguments)
-    if chosen.deployed:
-        return play_on(chosen.seconds, chosen.seed, chosen.only)
+    if chosen.score or chosen.deployed:
+        play = play_scoring if chosen.score else play_on
+        return play(chosen.seconds, chosen.seed, chosen.only)
     if chosen.load or chosen.neighbours:
         return _measure(int(chosen.seed), chosen.rounds, chosen.model_seconds, neighbours=chosen.neighbours)
     if chosen.poison:

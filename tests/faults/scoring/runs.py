@@ -1,11 +1,9 @@
-"""Random runs of `tailrace score` against a server that misbehaves: ``python -m tests.faults.scoring.runs``."""
+"""Random runs of `tailrace score` against a server that misbehaves: ``make torture SCORE=1``."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import random
-import sys
 import threading
 import time
 from collections import Counter
@@ -129,27 +127,22 @@ class ScoringRun:
             assert found.scored.rows == len(data.rows)
 
 
-def main(arguments: list[str]) -> int:
+def play_scoring(seconds: float, seed: str, only: int | None = None) -> int:
     """Play runs until the time is over or one ends wrongly; return 1 for the latter."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", default="0")
-    chosen = parser.parse_args(arguments)
-    until, number = time.monotonic() + chosen.seconds, 0
+    until, number = time.monotonic() + seconds, 0 if only is None else only
     totals: Counter[str] = Counter()
     while time.monotonic() < until:
-        run = ScoringRun.of(f"{chosen.seed}:{number}")
+        run = ScoringRun.of(f"{seed}:{number}")
         try:
             found, faulty = run.play()
-        except BaseException:
-            print(f"seed {run.seed} ended wrongly: {run}")
-            raise
+        except AssertionError as exc:
+            again = f"make torture SCORE=1 SEED={seed} ONLY={number}"
+            print(f"run {number} ended wrongly: {exc}\n{run}\nreplay it: {again}")
+            return 1
         totals += Counter({"runs": 1, f"ended {found.state}": 1, "requests": sum(faulty.attempts.values())})
         totals += Counter({str(kind): count for kind, count in faulty.seen.items()})
+        if only is not None:
+            break
         number += 1
     print(", ".join(f"{name}: {count}" for name, count in totals.items()))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
