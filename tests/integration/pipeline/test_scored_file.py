@@ -12,7 +12,7 @@ import pytest
 
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
-from tests.integration.pipeline.command import counts, submit
+from tests.integration.pipeline.command import counts, submit, tailrace
 from tests.integration.pipeline.demand_rows import Row, ask_model, csv_bytes, demand_rows, read_csv
 
 pytestmark = pytest.mark.cloud
@@ -123,3 +123,29 @@ def test_the_scored_file_is_what_the_model_answers_directly(cloud: RunningCloud,
     header, *scored = read_csv(output.read_bytes())
     assert header == [*case.kept_names, "prediction"]
     assert scored == [[*key, prediction] for key, prediction in zip(kept, predictions, strict=True)]
+
+
+def test_scoring_on_the_spot_writes_the_file_that_a_submit_writes(cloud: RunningCloud, tmp_path: Path) -> None:
+    """20,000 rows, 20 of which the model refuses: byte for byte the same, rejected rows included."""
+    rows = demand_rows(20_000, seed=4)
+    for number in range(500, 20_000, 1_000):
+        rows[number][3] = "n/a"
+    source = tmp_path / "input.csv"
+    source.write_bytes(
+        csv_bytes(_beside([[f"r{number}"] for number in range(len(rows))], rows), header=("id", *COLUMNS))
+    )
+    options = ("--keep", "id", "--chunk-rows", "4000")
+    submitted, scored = tmp_path / "submitted.csv", tmp_path / "scored.csv"
+
+    job = submit(cloud, source, *options, "--output", submitted)
+    rejected = tailrace(cloud, "rejects", job.json["job_id"], "--stack", cloud.facts.stack)
+    done = tailrace(
+        cloud, "score", source, "--model-url", cloud.model_url, *options, "--output", scored, "--json",
+        "--rejects", tmp_path / "rejects.csv",
+    )  # fmt: skip
+
+    assert (job.code, done.code) == (3, 3), (job.stderr, done.stderr)
+    assert scored.read_bytes() == submitted.read_bytes()
+    assert (done.json["rows"], done.json["rows_scored"], done.json["rows_rejected"]) == (20_000, 19_980, 20)
+    found, expected = (read_csv(each) for each in ((tmp_path / "rejects.csv").read_bytes(), rejected.stdout))
+    assert [(row[0], *row[2:]) for row in found] == [(row[0], *row[2:]) for row in expected]
