@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -131,7 +131,8 @@ class Simulation:
         """Submit once; return the job's id, or None if the producer died or gave up."""
         _, client = self.producer()
         try:
-            done = client.submit("-", options, stdin=io.BytesIO(text), via=options.via or self.engine)
+            via = replace(options, via=options.via or self.engine)
+            done = client.submit("-", via, stdin=io.BytesIO(text))
         except Crash:
             return None
         except TailraceError as exc:
