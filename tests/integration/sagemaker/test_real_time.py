@@ -133,7 +133,7 @@ def test_parameters_outside_their_limits_and_unknown_variants_are_validation_err
     assert _refused(lab, name, TargetVariant="Other")["Error"]["Code"] == "ValidationError"
 
 
-def test_each_request_is_measured_and_none_are_while_there_is_no_traffic(make_lab: MakeLab, aws_url: str) -> None:
+def test_each_request_is_measured_and_without_traffic_only_what_is_concurrent(make_lab: MakeLab, aws_url: str) -> None:
     lab = make_lab(metrics_period_s=0.1)
     name = lab.endpoint(lab.config(lab.model(), count=2))
     cloudwatch = client("cloudwatch", aws_url)
@@ -166,10 +166,12 @@ def test_each_request_is_measured_and_none_are_while_there_is_no_traffic(make_la
     assert 0 < total("ModelLatency", "Average") < 60e6
     assert 0 <= total("OverheadLatency", "Average") < 60e6
     assert eventually(lambda: total("ConcurrentRequestsPerModel", "Maximum"), "the concurrency") == 1
-    samples = total("ConcurrentRequestsPerModel", "SampleCount")
+    samples = total("InvocationsPerInstance", "SampleCount")
+    concurrency = total("ConcurrentRequestsPerModel", "SampleCount")
     before = instances_counted()
     eventually(lambda: instances_counted() >= before + 4, "two more values of each instance")
-    assert total("ConcurrentRequestsPerModel", "SampleCount") == samples
+    assert total("InvocationsPerInstance", "SampleCount") == samples
+    assert total("ConcurrentRequestsPerModel", "SampleCount") > concurrency
 
 
 def test_a_serial_pipeline_runs_behind_a_real_time_endpoint(lab: Lab) -> None:

@@ -84,13 +84,10 @@ def _endpoint_data(endpoint: Endpoint, now_s: float) -> list[MetricDatum]:
 def instance_metrics(endpoints: Iterable[Endpoint]) -> list[MetricDatum]:
     """Return CPUUtilization and ConcurrentRequestsPerModel: a value for each instance in service.
 
-    Serverless variants have neither.
-
-    So instances can be counted by CPUUtilization. Its value is the share of the instance's slots
-    that are in use, in per cent, not a measurement of the processor. Of the concurrent requests to
-    a real-time endpoint it is the highest number since the last call. Like every metric about
-    traffic it is not published without requests: "SageMaker doesn't emit metrics with a value of
-    zero".
+    Serverless variants have neither. So instances can be counted by CPUUtilization. Its value is
+    the share of the instance's slots that are in use, in per cent, not a measurement of the
+    processor. Of the concurrent requests to a real-time endpoint it is the highest number since the
+    last call, also when there were none: policies that track it scale in.
     """
     return [datum for endpoint in endpoints for datum in _instance_data(endpoint)]
 
@@ -105,6 +102,6 @@ def _instance_data(endpoint: Endpoint) -> Iterator[MetricDatum]:
         if ready:
             values = [min(100.0, 100.0 * each.in_flight / fleet.plan.slots) for each in ready]
             yield MetricDatum("CPUUtilization", dimensions, values, "Percent", INSTANCE_NAMESPACE)
-        peaks = [float(peak) for instance in ready if (peak := instance.take_peak())]
-        if peaks and deployment.asynchronous is None:
+        if ready and deployment.asynchronous is None:
+            peaks = [float(instance.take_peak()) for instance in ready]
             yield MetricDatum("ConcurrentRequestsPerModel", dimensions, peaks, "Count", high_resolution=True)
