@@ -16,10 +16,11 @@ from tailrace.options import SubmitOptions
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.handler import assemble
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
+from tailrace_core.engines import Engine
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import JobState
 from tailrace_core.messages.events import RetryDue
-from tests.faults import model
+from tests.faults import model, score_chunks
 from tests.faults.checker import check
 from tests.faults.commuting import Interleaving, Trace, run_classes
 from tests.faults.dataset import Dataset, Row
@@ -52,9 +53,13 @@ class Scene:
 
 
 def start_job(
-    data: Dataset, options: SubmitOptions = OPTIONS, *, mutate: Mutation = no_mutation
+    data: Dataset,
+    options: SubmitOptions = OPTIONS,
+    *,
+    mutate: Mutation = no_mutation,
+    engine: Engine = Engine.ASYNC,
 ) -> tuple[Simulation, str]:
-    sim = Simulation(Schedule(before_call=take_turns), mutate)
+    sim = Simulation(Schedule(before_call=take_turns), mutate, engine=engine)
     return sim, sim.submit_until_done(data.text, options, meanwhile=False)
 
 
@@ -115,6 +120,26 @@ def same_failure_twice() -> Scene:
 
 def same_rejection_twice() -> Scene:
     return message_twice(Dataset.of(b"poison"), names.FAILED, "handle_failures")
+
+
+def same_request_twice() -> Scene:
+    """SQS may deliver a request to ScoreChunks twice."""
+    data = Dataset.of(b"1", b"2")
+    sim, job_id = start_job(data, engine=Engine.REALTIME)
+    (body,) = take_messages(sim, names.SCORING)
+    one, other = (handle_action(sim, score_chunks.ROLE, body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
+
+
+def request_again_and_success() -> Scene:
+    """ScoreChunks overwrites its answer while CollectResults handles the notification of the first."""
+    data = Dataset.of(b"1", b"2")
+    sim, job_id = start_job(data, engine=Engine.REALTIME)
+    (request,) = take_messages(sim, names.SCORING)
+    handle_action(sim, score_chunks.ROLE, request)()
+    (body,) = take_messages(sim, names.SUCCEEDED)
+    one = handle_action(sim, score_chunks.ROLE, request)
+    return Scene(sim, job_id, data, one, handle_action(sim, "collect_results", body))
 
 
 def second_attempt(sim: Simulation, job_id: str) -> None:
@@ -302,6 +327,8 @@ SCENES: dict[str, Callable[[], Scene]] = {
         same_success_twice_in_a_batch,
         same_failure_twice,
         same_rejection_twice,
+        same_request_twice,
+        request_again_and_success,
         successes_of_two_attempts,
         success_and_failure_of_two_attempts,
         success_and_rejection_of_two_attempts,
@@ -346,6 +373,7 @@ SYMMETRIC = frozenset(
         "same success twice in a batch",
         "same failure twice",
         "same rejection twice",
+        "same request twice",
         "retry twice",
         "two producers",
     }
