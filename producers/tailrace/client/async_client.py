@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar, Unpack
 from ulid import ULID
 
 from tailrace.aws.async_connections import Aioboto3Connection
+from tailrace.aws.callers import caller_arn
 from tailrace.aws.stacks import Stack, check_endpoint
 from tailrace.client.async_job import AsyncJob
 from tailrace.client.async_jobs import AsyncSubmittedJobs
@@ -108,7 +109,9 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             if engine is not Engine.TRANSFORM:
                 await self._run(check_endpoint(endpoint))
             sender = TaskSender(self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight)
-            submitter = AsyncSubmitter(SubmitSteps(stack, now=self._now, new_id=self._new_id), self._execute, sender)
+            who = await self._run(caller_arn())
+            steps = SubmitSteps(stack, now=self._now, new_id=self._new_id, submitted_by=who)
+            submitter = AsyncSubmitter(steps, self._execute, sender)
             done = await submitter.submit(source, planner, options, report, files)
         return AsyncJob(self, done, self._name)
 

@@ -34,6 +34,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def in_background(work: Callable[[], T]) -> Callable[[], T]:
+    """Start work in a thread; return the function that waits for its result, or raises its error.
+
+    The process does not wait for it at its end.
+    """
+    from concurrent.futures import Future
+
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as exc:  # noqa: BLE001 - raised by `result`
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name="tailrace-lookup", daemon=True).start()
+    return future.result
+
+
 def new_ulid() -> str:
     """Return a new ULID, the id of a job."""
     # By hand: the package `ulid` takes longer to import than most calls take.
@@ -142,7 +161,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             from tailrace.client.engine_choice import chosen_engine
 
             engine = chosen_engine(sources, options, self.stack, self._connection.open_object)
-            from tailrace.aws.stacks import check_endpoint
+            looked_up = in_background(lambda: self._look_up(None if engine is Engine.TRANSFORM else endpoint))
             from tailrace.client.job import Job
             from tailrace.submit.planning import planner_for
             from tailrace.submit.submitter import SubmitSteps, Submitter
@@ -154,12 +173,11 @@ class Tailrace(SubmittedJobs, ReadsEvents):
                 from tailrace.download.input_guard import refuse_input
 
                 refuse_input(output, planner.settings, s3=self._connection.open_object)
-            if engine is not Engine.TRANSFORM:
-                self._run(check_endpoint(endpoint))
+            submitted_by = looked_up()
             sender = self._sender or ThreadedSender(
                 self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
             )
-            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id)
+            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id, submitted_by=submitted_by)
             done = Submitter(steps, self._execute, sender).submit(source, planner, options, report)
         return Job(self, done, self._name)
 
@@ -200,6 +218,15 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
         )
 
+    def _look_up(self, endpoint: str | None) -> str | None:
+        """Check the endpoint, if the job has one; return who submits."""
+        from tailrace.aws.callers import caller_arn
+        from tailrace.aws.stacks import check_endpoint
+
+        if endpoint is not None:
+            self._run(check_endpoint(endpoint))
+        return self._run(caller_arn())
+
     def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Any]]:
         return self.stack, self._execute
 
@@ -212,10 +239,14 @@ class Tailrace(SubmittedJobs, ReadsEvents):
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from tailrace.submit.estimates import estimate
     from tailrace.submit.planning import planner_for
 
     options = fitting_options(source, options)
     planner = planner_for(source.columns, source.header, options, endpoint_name="none")
-    plan = planner.plan(source.blocks(), source.describe_position, source.known_rejects)
-    return estimate(plan, planner.settings)
+    # A dry run has nothing else to do; while a submit cuts, other threads send.
+    with ThreadPoolExecutor(1, "tailrace-scan") as helper:
+        plan = planner.plan(source.blocks(), source.describe_position, source.known_rejects, helper)
+        return estimate(plan, planner.settings)

@@ -35,13 +35,15 @@ def word_count(size: int) -> int:
     return size // _BITS + 1
 
 
-def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: int | Octets) -> Words:
+def where(
+    compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: int | Octets, out: Words | None = None
+) -> Words:
     """Return the bitmap of the bytes for which ``compare(byte, limit)`` is true.
 
-    An example of ``compare`` is ``np.equal``.
+    An example of ``compare`` is ``np.equal``. It goes to ``out`` if that is given.
     """
     size = len(octets)
-    words = np.empty(word_count(size), _WORD)
+    words = np.empty(word_count(size), _WORD) if out is None else out
     words[-1] = 0
     packed = words.view(np.uint8)
     # Stretches of about the same size: a buffer is a byte longer than so many of them.
@@ -56,9 +58,9 @@ def where(compare: Callable[..., Mask], octets: npt.NDArray[np.generic], limit: 
     return words
 
 
-def equal(octets: Octets, octet: int) -> Words:
-    """Return the bitmap of the bytes that equal ``octet``."""
-    return where(np.equal, octets, _OCTETS[octet])
+def equal(octets: Octets, octet: int, out: Words | None = None) -> Words:
+    """Return the bitmap of the bytes that equal ``octet``, in ``out`` if that is given."""
+    return where(np.equal, octets, _OCTETS[octet], out)
 
 
 def to_bools(words: Words, size: int) -> Mask:
@@ -164,13 +166,13 @@ def _insert_bits(whole: Words, at: int, words: Words, start: int, size: int) -> 
     whole[word : word + len(moved)] |= moved
 
 
-def prefix_parity(words: Words) -> Words:
+def prefix_parity(words: Words, out: Words | None = None) -> Words:
     """Return the prefix parity: each bit is the parity of the bits up to its position.
 
     The result marks the stretches between an odd bit and the even bit after it. The odd bit's
-    position belongs to the stretch, the even bit's does not.
+    position belongs to the stretch, the even bit's does not. It goes to ``out`` if that is given.
     """
-    parity = words << _SHIFTS[1]
+    parity = np.left_shift(words, _SHIFTS[1], out=out)
     shifted = np.empty_like(words)
     np.bitwise_xor(parity, words, out=parity)
     for by in (2, 4, 8, 16, 32):

@@ -7,6 +7,7 @@ copied to one. Bitmaps begin with the buffer, so that those of a chunk need not 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from tailrace.records import bitmaps
 from tailrace.records.bitmaps import Words
 from tailrace.records.structure import ScannedBlock, Structure
 from tailrace_core.csv_text.records import START, QuoteState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class BlockReader:
@@ -72,10 +76,10 @@ class Buffer:
     """Up to ``capacity`` bytes of input, from the start of a record on, and their structure.
 
     It begins with ``head``. The bitmaps tell of the bytes that are scanned. They are scanned in
-    stretches of ``scan_bytes``.
+    stretches of ``scan_bytes``; a ``helper`` takes part in that.
     """
 
-    def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"") -> None:
+    def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"", helper: Executor | None = None) -> None:
         self.capacity = capacity
         self.size = len(head)
         self.ends: Words = np.zeros(0, np.uint64)
@@ -83,6 +87,7 @@ class Buffer:
         self.commas: Words | None = None
         """None also if some stretch has no quote, and commas were not looked for there."""
         self.scan_bytes = scan_bytes
+        self._helper = helper
         self._scanned = 0
         self._state = START
         self.unreadable_bytes = 0
@@ -133,7 +138,7 @@ class Buffer:
     def _scan(self) -> None:
         """Scan what is not scanned yet."""
         if not self._scanned and self._stretch_end(0) == self.size == self.capacity:
-            block = ScannedBlock.scan(self._data, 0, self.size, self._state)
+            block = ScannedBlock.scan(self._data, 0, self.size, self._state, self._helper)
             self.ends, self.inside, self.commas = block.ends, block.inside, block.commas
             self._scanned, self._state = self.size, block.after
             return
@@ -142,7 +147,7 @@ class Buffer:
             self.ends = np.zeros(bitmaps.word_count(self.capacity), np.uint64)
         while self._scanned < self.size:
             start, stop = self._scanned, min(self._stretch_end(self._scanned), self.size)
-            block = ScannedBlock.scan(self._data, start, stop, self._state)
+            block = ScannedBlock.scan(self._data, start, stop, self._state, self._helper)
             bitmaps.insert(self.ends, start, block.ends, stop - start)
             self.inside = self._inserted(self.inside, start, block.inside, stop - start)
             if block.commas is not None and (self.commas is not None or not start):

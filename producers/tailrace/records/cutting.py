@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tailrace.records.bitmaps import RankIndex
 from tailrace.records.buffers import BlockReader, Buffer
@@ -18,6 +18,9 @@ from tailrace.records.structure import Structure
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 from tailrace_core.errors import RecordTooLargeError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 SCAN_BYTES = 4 * 1024 * 1024
 """Size of a scan, of a buffer unless a cut needs more, and about that of a window.
@@ -155,6 +158,7 @@ def cut(
     describe: DescribePosition = byte_position,
     *,
     scan_bytes: int = SCAN_BYTES,
+    helper: Executor | None = None,
 ) -> Iterator[Cut]:
     """Cut the input into contiguous cuts.
 
@@ -163,11 +167,14 @@ def cut(
     continuing a job relies on that. An input that ends inside quotes yields its end as the last
     record; `tailrace.records.screening` refuses it if it swallows lines.
 
+    A ``helper`` is an executor whose thread takes part in the scanning. It is for callers that have
+    nothing else to do meanwhile, such as a dry run.
+
     Raises:
         RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
-    return _Cutter(BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES)), limits, describe, scan_bytes).cuts()
+    return _Cutter(BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES)), limits, describe, scan_bytes, helper).cuts()
 
 
 class _Cutter:
@@ -177,18 +184,26 @@ class _Cutter:
     after it, and perhaps cuts before it.
     """
 
-    def __init__(self, reader: BlockReader, limits: Limits, describe: DescribePosition, scan_bytes: int) -> None:
+    def __init__(
+        self,
+        reader: BlockReader,
+        limits: Limits,
+        describe: DescribePosition,
+        scan_bytes: int,
+        helper: Executor | None,
+    ) -> None:
         self._reader = reader
         self._limits = limits
         self._describe = describe
         self._scan_bytes = scan_bytes
+        self._helper = helper
         self._typical_bytes = min(limits.size_bytes, scan_bytes)
         """Size of a cut with its margin, by the one before."""
         self._first_row = 0
         self._large = False
         self._offset = 0
         """Offset of the buffer in the input."""
-        self._buffer = Buffer(self._capacity(0), scan_bytes)
+        self._buffer = Buffer(self._capacity(0), scan_bytes, helper=helper)
         self._start = self._stop = 0
         """Start of the cut, and the end of its last record so far."""
         self._rows = self._passed = 0
@@ -271,7 +286,7 @@ class _Cutter:
             head = b""
         else:
             head = buffer.view(start, buffer.size).tobytes()
-        self._buffer = Buffer(self._capacity(left), self._scan_bytes, head)
+        self._buffer = Buffer(self._capacity(left), self._scan_bytes, head, self._helper)
         self._start = self._stop = self._rows = self._passed = 0
 
     def _capacity(self, left: int) -> int:

@@ -9,15 +9,19 @@ so; a block without that proof is scanned exactly, field by field.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from tailrace.records import bitmaps
 from tailrace.records.bitmaps import Octets, Words
+from tailrace.records.marks import Marks
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 
-_NEWLINE, _QUOTE, _COMMA = b'\n",'
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_NEWLINE, _QUOTE = b'\n"'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,18 +39,28 @@ class ScannedBlock:
     """The quote state after the block."""
 
     @classmethod
-    def scan(cls, data: bytes | bytearray, start: int, stop: int, before: QuoteState = START) -> Self:
-        """Scan the block from ``start`` to ``stop``, which begins in the state ``before``."""
+    def scan(
+        cls,
+        data: bytes | bytearray,
+        start: int,
+        stop: int,
+        before: QuoteState = START,
+        helper: Executor | None = None,
+    ) -> Self:
+        """Scan the block from ``start`` to ``stop``, which begins in the state ``before``.
+
+        A ``helper`` does half of the work on single bytes meanwhile.
+        """
         octets = np.frombuffer(data, np.uint8, stop - start, start)
-        newlines = bitmaps.equal(octets, _NEWLINE)
+        marks = Marks.find(octets, has_quotes=data.find(b'"', start, stop) >= 0, helper=helper)
+        newlines = marks.newlines
         begins_inside = before is QuoteState.QUOTED
-        if data.find(b'"', start, stop) < 0:
+        if marks.quoted is None:
             if begins_inside:
                 nothing = np.zeros_like(newlines)
                 return cls(nothing, bitmaps.invert(nothing, len(octets)), None, before)
             return cls(newlines, None, None, _unquoted_state(octets, before))
-        quotes, commas = bitmaps.equal(octets, _QUOTE), bitmaps.equal(octets, _COMMA)
-        parity = bitmaps.prefix_parity(quotes)
+        quotes, commas, parity = marks.quoted.quotes, marks.quoted.commas, marks.quoted.parity
         inside = bitmaps.invert(parity, len(octets)) if begins_inside else bitmaps.truncated(parity, len(octets))
         # `(a | b) ^ b` is `a & ~b`, and the union is of use. Results go to arrays that are there:
         # new memory costs more than an operation.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tailrace.options import AUTO, OnBadRow, SubmitOptions
 from tailrace.records.columns import ColumnPlan
@@ -29,6 +30,9 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _CHUNK_OVERHEAD_BYTES = 16 * 1024
 """Memory of a chunk in flight beside its rows; matters when chunks are tiny."""
@@ -104,11 +108,12 @@ class Planner:
         blocks: Iterable[bytes],
         describe: DescribePosition = byte_position,
         known_rejects: KnownRejects = nothing_known,
+        helper: Executor | None = None,
     ) -> Iterator[ChunkPlan | Seal]:
         """Yield the chunks in order, then the seal.
 
         ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
-        while they were read.
+        while they were read. A ``helper`` takes part in the cutting.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
@@ -118,7 +123,7 @@ class Planner:
         screener = Screener(
             self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects
         )
-        for each in planned_cuts(blocks, self.settings, describe):
+        for each in planned_cuts(blocks, self.settings, describe, helper):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
             yield self._chunk(each, screener.screen(each))
@@ -156,14 +161,17 @@ class Planner:
 
 
 def planned_cuts(
-    blocks: Iterable[bytes], settings: JobSettings, describe: DescribePosition = byte_position
+    blocks: Iterable[bytes],
+    settings: JobSettings,
+    describe: DescribePosition = byte_position,
+    helper: Executor | None = None,
 ) -> Iterator[Cut]:
     """Cut an input as a job with these settings does; the same bytes give the same cuts.
 
     Raises:
         RecordError: see `Planner.plan`.
     """
-    return refuse_swallowed_lines(cut(blocks, _limits(settings), describe), describe)
+    return refuse_swallowed_lines(cut(blocks, _limits(settings), describe, helper=helper), describe)
 
 
 def _limits(settings: JobSettings) -> Limits:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tailrace.aws.callers import caller_arn
 from tailrace.submit.closing import abandon_job
 from tailrace.submit.finishing import ManifestPublisher
 from tailrace.submit.round_requests import ask_for_look
@@ -59,10 +58,16 @@ class Submission:
 
 
 class SubmitSteps:
-    """The steps of a submit around its chunks: open the job, seal it, or abandon it on failure."""
+    """The steps of a submit around its chunks: open the job, seal it, or abandon it on failure.
 
-    def __init__(self, stack: Stack, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
+    ``submitted_by`` is the ARN of the identity that submits, for the job's description.
+    """
+
+    def __init__(
+        self, stack: Stack, *, now: Callable[[], float], new_id: Callable[[], str], submitted_by: str | None
+    ) -> None:
         self._stack = stack
+        self._submitted_by = submitted_by
         self._ledger = DynamoSteps(stack.table)
         self._now = now
         self._new_id = new_id
@@ -85,7 +90,7 @@ class SubmitSteps:
             name=options.name,
             tags=options.tags,
             job_key=options.job_key,
-            submitted_by=(yield from caller_arn()),
+            submitted_by=self._submitted_by,
         )
         return (yield from open_job(self._ledger, job, settings, options.job_key, description))
 
@@ -100,10 +105,12 @@ class SubmitSteps:
             yield from self._ledger.seal(job_id, rows_total)
         if rows_total is not None:
             yield from ask_for_look(job_id, session.settings, self._stack)
-        yield from finish_if_complete_steps(
-            job_id, ledger=self._ledger, effects=ManifestPublisher(self._stack), now=self._now()
-        )
         job = yield from self.job(session)
+        if job.complete:
+            yield from finish_if_complete_steps(
+                job_id, ledger=self._ledger, effects=ManifestPublisher(self._stack), now=self._now()
+            )
+            job = yield from self.job(session)
         chunks = self.chunk_steps(session)
         yield from chunks.confirm((yield from chunks.start_waiting(job)))
         return job
