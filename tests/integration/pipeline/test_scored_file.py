@@ -129,7 +129,7 @@ def test_scoring_on_the_spot_writes_the_file_that_a_submit_writes(cloud: Running
     """20,000 rows, 20 of which the model refuses: byte for byte the same, rejected rows included."""
     rows = demand_rows(20_000, seed=4)
     for number in range(500, 20_000, 1_000):
-        rows[number][3] = "n/a"
+        rows[number][4] = "twelve"
     source = tmp_path / "input.csv"
     source.write_bytes(
         csv_bytes(_beside([[f"r{number}"] for number in range(len(rows))], rows), header=("id", *COLUMNS))
