@@ -64,11 +64,18 @@ def model_address(url: str) -> str:
 class ContainerInvoker:
     """Calls the container at ``url``, with one connection for each thread.
 
-    ``timeout_s`` bounds one answer, from the request to its last byte.
+    ``timeout_s`` bounds one answer, from the request to its last byte, and ``max_answer_bytes`` its
+    size.
     """
 
     def __init__(
-        self, url: str, *, content_type: str = "text/csv", accept: str = "text/csv", timeout_s: float = 60.0
+        self,
+        url: str,
+        *,
+        content_type: str = "text/csv",
+        accept: str = "text/csv",
+        timeout_s: float = 60.0,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.where = model_address(url)
         parts = urlsplit(self.where)
@@ -76,6 +83,7 @@ class ContainerInvoker:
         self._host, self._port, self._prefix = parts.hostname or "", parts.port, parts.path
         self._headers = {"Content-Type": content_type, "Accept": accept, "User-Agent": "tailrace"}
         self._timeout_s = timeout_s
+        self._max_answer_bytes = max_answer_bytes
         self._context: ssl.SSLContext | None = None
         self._of_thread = threading.local()
         self._lock = threading.Lock()
@@ -165,7 +173,7 @@ class ContainerInvoker:
                     f"the model's server at {self.where} did not specify the required Content-Length header: an "
                     "answer that breaks off could not be told from a whole one"
                 )
-            answer = b"".join(_blocks(response, sock, until))
+            answer = b"".join(_blocks(response, sock, until, self._max_answer_bytes))
         if response.will_close:
             self._discard(connection)
         return answer
@@ -225,7 +233,7 @@ class ContainerInvoker:
             self._of_thread.connection = None
 
 
-def _blocks(response: http.client.HTTPResponse, sock: socket.socket, until: float) -> Iterator[bytes]:
+def _blocks(response: http.client.HTTPResponse, sock: socket.socket, until: float, max_bytes: int) -> Iterator[bytes]:
     """Yield the answer as it comes, bounded in time and in size."""
     left = response.length
     size = 0
@@ -239,8 +247,8 @@ def _blocks(response: http.client.HTTPResponse, sock: socket.socket, until: floa
             return
         size += len(block)
         left = None if left is None else left - len(block)
-        if size > MAX_ANSWER_BYTES:
-            raise InvocationFailedError(f"the answer exceeded the maximum response size of {MAX_ANSWER_BYTES} bytes")
+        if size > max_bytes:
+            raise InvocationFailedError(f"the answer exceeded the maximum response size of {max_bytes} bytes")
         if time.monotonic() > until:
             raise TimeoutError
         yield block
