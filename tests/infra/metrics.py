@@ -26,6 +26,8 @@ AWS: dict[tuple[str, Names], Names] = {
         "RequestDownloadFailures", "ResponseUploadFailures", "NotificationFailures", "RequestDownloadLatency",
         "ResponseUploadLatency", "ExpiredRequests", "InvocationFailures", "TimeInBacklog", "TotalProcessingTime",
         "Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency",
+        # Of real-time and serverless endpoints, and the last two of serverless ones alone.
+        "Invocations", "OverheadLatency", "ServerlessConcurrentExecutionsUtilization",
     }),
     ("/aws/sagemaker/Endpoints", VARIANT): frozenset({
         "CPUUtilization", "MemoryUtilization", "DiskUtilization", "GPUUtilization", "GPUMemoryUtilization",
@@ -44,6 +46,7 @@ AWS: dict[tuple[str, Names], Names] = {
         "Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventsReceived",
         "AsyncEventAge", "AsyncEventsDropped", "DeadLetterErrors",
     }),
+    ("AWS/Events", frozenset({"RuleName"})): frozenset({"FailedInvocations", "MatchedEvents", "TriggeredRules"}),
     # Published by group only, not by schedule.
     ("AWS/Scheduler", frozenset({"ScheduleGroup"})): frozenset({
         "InvocationAttemptCount", "TargetErrorCount", "TargetErrorThrottledCount", "InvocationThrottleCount",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.infra import runbook, watching
-from tests.infra.templates import ROOT, Template, monitoring, root, target
+from tests.infra.templates import ROOT, Template, monitoring, root, source, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,46 @@ def test_everything_that_watches_keeps_every_rule() -> None:
     assert watching.findings(monitoring()) == []
 
 
+def test_the_alarms_of_engines_keep_the_rules_of_alarms() -> None:
+    template = source("infra/engine-alarms.yaml")
+    assert [finding for rule in watching.OF_ANY_ALARM for finding in rule(template)] == []
+    assert {each["Condition"] for each in template.of_type(watching.ALARM).values()} == {
+        "ScoresDirectly", "IsServerless", "Transforms",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("function", "path", "queue"),
+    [("ScoreChunks", "infra/scoring.yaml", "Scoring"), ("RunTransforms", "infra/transforms.yaml", "Transforms")],
+)
+def test_the_alarms_of_an_engine_watch_its_function_its_queue_and_its_dead_letters(
+    function: str, path: str, queue: str
+) -> None:
+    alarms = source("infra/engine-alarms.yaml")
+    watched = {
+        (name, target(value))
+        for alarm in alarms.of_type(watching.ALARM).values()
+        for _, name, dimensions in watching.measured(alarm)
+        for value in dimensions.values()
+    }
+    assert watched >= {(name, function) for name in ("Errors", "Throttles", "Duration")}
+    assert ("ApproximateNumberOfMessagesVisible", f"{queue}DeadLetterQueue") in watched
+    assert ("ApproximateAgeOfOldestMessage", f"{queue}Queue") in watched
+    timeout_s = source(path).properties(function)["Timeout"]
+    assert alarms.properties(f"{function}Slow")["Threshold"] == 800 * timeout_s
+    assert (
+        alarms.properties(f"{queue}QueueOld")["Threshold"]
+        < source(path).properties(f"{queue}Queue")["MessageRetentionPeriod"] / 4
+    )
+
+
+def test_the_root_hands_the_alarms_of_engines_every_parameter() -> None:
+    handed = root().properties("EngineAlarms")["Parameters"]
+    assert set(handed) == set(source("infra/engine-alarms.yaml").body["Parameters"])
+
+
 def test_every_entry_of_the_runbook_has_its_alarms_and_all_its_parts() -> None:
-    alarms = monitoring().of_type(watching.ALARM)
+    alarms = monitoring().of_type(watching.ALARM) | source("infra/engine-alarms.yaml").of_type(watching.ALARM)
     for entry in runbook.entries(runbook.read()).values():
         assert entry.alarms, entry.heading
         assert set(entry.alarms) <= alarms.keys(), entry.heading

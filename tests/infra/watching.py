@@ -30,6 +30,12 @@ NAMES = {
     "stack": {"StackName"},
 }  # fmt: skip
 """The parameter that may provide each dimension."""
+OF_ENGINES = {
+    "QueueName": {"ScoringQueue", "ScoringDeadLetterQueue", "TransformsQueue", "TransformsDeadLetterQueue"},
+    "FunctionName": {"ScoreChunks", "RunTransforms"},
+    "RuleName": {"TransformsEnd"},
+}
+"""Parameters of infra/engine-alarms.yaml beyond those."""
 SIZE_OF_A_DESCRIPTION = 1024
 
 
@@ -75,7 +81,8 @@ def every_dimension_is_of_this_stack(template: Template) -> Iterator[str]:
     for key, alarm in template.of_type(ALARM).items():
         for _, _, dimensions in measured(alarm):
             for name, value in dimensions.items():
-                if name in NAMES and target(value) not in NAMES[name]:
+                known = NAMES.get(name, set()) | OF_ENGINES.get(name, set())
+                if known and target(value) not in known:
                     yield f"{key}: {name} is {value}"
     for _, metric, dimensions in charted(template):
         for name, value in dimensions.items():
@@ -86,7 +93,7 @@ def every_dimension_is_of_this_stack(template: Template) -> Iterator[str]:
 def every_alarm_tells_people(template: Template) -> Iterator[str]:
     for key, alarm in template.of_type(ALARM).items():
         for actions in ("AlarmActions", "OKActions"):
-            if alarm["Properties"].get(actions) != TO_THE_TOPIC:
+            if alarm["Properties"].get(actions) not in (TO_THE_TOPIC, [{"Ref": "AlarmTopic"}]):
                 yield f"{key}: {actions} do not go to the alarms' topic"
         if alarm["Properties"].get("ActionsEnabled") is False:
             yield f"{key} is silenced"
@@ -226,6 +233,10 @@ RULES: tuple[Callable[[Template], Iterator[str]], ...] = (
     the_dashboard_can_be_drawn,
     queries_ask_the_functions_logs,
 )
+
+
+OF_ANY_ALARM = RULES[:6]
+"""The rules that hold for the alarms of engines too."""
 
 
 def findings(template: Template) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.testing import RunningCloud
+from tests.infra.resolution import resolve
 from tests.infra.templates import endpoint as endpoint_template
 from tests.integration.local.polling import eventually
 
@@ -40,8 +41,12 @@ class Scene:
 
         Only where they point is put in.
         """
-        resources = endpoint_template().body["Resources"]
-        template = {"Resources": self._pointed({name: resources[name] for name in POLICIES})}
+        known = {("Endpoint", "EndpointName"): self.name}
+        given = {name: "" for name, each in endpoint_template().body["Parameters"].items() if "Default" not in each}
+        resolved = resolve(
+            endpoint_template(), {**given, "MaxInstanceCount": str(MAXIMUM)}, lambda *asked: known.get(asked)
+        )
+        template = {"Resources": {name: resolved.body["Resources"][name] for name in POLICIES}}
         stacks = self.cloud.client("cloudformation")
         stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
         stacks.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
@@ -99,21 +104,6 @@ class Scene:
     def at_rest(self) -> bool:
         """Return whether no change is in progress."""
         return not any(each["StatusCode"] == "InProgress" for each in self.activities())
-
-    def _pointed(self, node: Any) -> Any:
-        known = {"MinInstanceCount": 0, "MaxInstanceCount": MAXIMUM}
-        match node:
-            case {"Fn::GetAtt": ["Endpoint", "EndpointName"] | "Endpoint.EndpointName"}:
-                return self.name
-            case {"Ref": str(name)} if name in known:
-                return known[name]
-            case {"Fn::Sub": str(text)}:
-                return text.replace("${Endpoint.EndpointName}", self.name)
-            case dict():
-                return {name: self._pointed(value) for name, value in node.items() if name != "Condition"}
-            case list():
-                return [self._pointed(value) for value in node]
-        return node
 
 
 @pytest.fixture
