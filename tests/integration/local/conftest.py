@@ -20,15 +20,3 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
         running_cloud(tmp_path_factory.mktemp("application") / "state", template=APPLICATION) as running,
     ):
         yield running
-
-
-@pytest.fixture(scope="package")
-def enforcing(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """A second cloud beside the first one, with IAM."""
-    state = tmp_path_factory.mktemp("enforcing") / "state"
-    with (
-        skipped_without_tools(),
-        running_cloud(state, template=APPLICATION, sagemaker=True, enforce_iam=True) as running,
-    ):
-        assert running.endpoint_url != cloud.endpoint_url
-        yield running

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tailrace_local.testing import RunningCloud
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
+from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.local.polling import eventually
+from tests.integration.local.transform_watch import ROW, Watch
+from tests.tools import skipped_without_tools
 
 pytestmark = pytest.mark.cloud
+APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def enforcing(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """A second cloud beside the first one, with IAM."""
+    state = tmp_path_factory.mktemp("enforcing") / "state"
+    with (
+        skipped_without_tools(),
+        running_cloud(state, template=APPLICATION, sagemaker=True, enforce_iam=True) as running,
+    ):
+        assert running.endpoint_url != cloud.endpoint_url
+        yield running
 
 
 def as_function(cloud: RunningCloud, service: str) -> Any:
@@ -48,3 +67,37 @@ def test_a_role_reads_what_its_policy_names(enforcing: RunningCloud) -> None:
 def test_a_role_is_refused_what_its_policy_does_not_name(enforcing: RunningCloud) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         as_function(enforcing, "s3").delete_object(Bucket=enforcing.outputs["Bucket"], Key="a")
+
+
+@pytest.fixture(scope="module")
+def watch(enforcing: RunningCloud) -> Iterator[Watch]:
+    made, faults = Watch(enforcing), FaultAdmin(enforcing.own_url, enforcing.token)
+    twice = {"when": {"endpoint": "watched-*", "outcome": "Completed"}, "do": {"kind": "duplicate"}}
+    faults.set(CloudFaultPlan.read(json.dumps({"sagemaker": {"rules": [twice]}})))
+    with enforcing.time_scaled(1 / 60):
+        yield made
+    faults.clear()
+
+
+def test_the_end_of_a_job_reaches_a_queue_twice_and_never_one_without_a_policy(watch: Watch) -> None:
+    bucket, s3 = watch.cloud.outputs["Bucket"], watch.cloud.client("s3")
+    s3.put_object(Bucket=bucket, Key="inputs/rows.csv", Body=ROW.encode() * 3)
+    manifest = json.dumps([{"prefix": f"s3://{bucket}/inputs/"}, "rows.csv"])
+    s3.put_object(Bucket=bucket, Key="lists/one.json", Body=manifest.encode())
+    watch.start("watched-1", "ManifestFile", f"s3://{bucket}/lists/one.json")
+    seen = watch.next(2)
+    assert [event["detail"]["TransformJobStatus"] for event in seen] == ["Completed", "Completed"]
+    assert seen[0]["source"] == "aws.sagemaker"
+    assert seen[0]["detail-type"] == "SageMaker Transform Job State Change"
+    assert seen[0]["resources"] == [seen[0]["detail"]["TransformJobArn"]]
+    scored = s3.get_object(Bucket=bucket, Key="outputs/watched-1/rows.csv.out")["Body"].read()
+    assert len(scored.splitlines()) == 3
+    assert watch.received(watch.deaf) == []
+
+
+def test_a_job_may_do_only_what_the_models_role_may(watch: Watch) -> None:
+    bucket = watch.cloud.outputs["Bucket"]
+    watch.start("watched-2", "S3Prefix", f"s3://{bucket}/inputs/")
+    seen = watch.next(1)
+    assert seen[0]["detail"]["TransformJobStatus"] == "Failed"
+    assert "ListObjectsV2" in seen[0]["detail"]["FailureReason"]

@@ -35,7 +35,10 @@ def _instances(endpoint: dict[str, Any]) -> str:
     if serverless := endpoint.get("serverless"):
         executing = sum(int(instance.get("in_flight", 0)) for instance in instances)
         return f", serverless, {ready} warm, {executing} of {serverless['MaxConcurrency']} requests"
-    return f", {ready} of {len(instances)} instances ready, {endpoint.get('backlog', 0)} requests"
+    requests = endpoint.get("backlog", 0)
+    if endpoint.get("asynchronous") is False:
+        requests = sum(int(instance.get("in_flight", 0)) for instance in instances)
+    return f", {ready} of {len(instances)} instances ready, {requests} requests"
 
 
 def _watched(found: dict[str, Any]) -> Iterator[str]:

@@ -47,6 +47,12 @@ def test_instances_and_what_was_scaled_are_told() -> None:
     assert "0 -> 1 Successful  endpoint/demand/variant/AllTraffic: monitor alarm a in state ALARM" in shown(UP)
 
 
+def test_a_real_time_endpoint_tells_the_requests_at_its_instances() -> None:
+    instances = [{"ready": True, "in_flight": 3}, {"ready": True, "in_flight": 1}]
+    endpoint = {**UP["endpoint"], "asynchronous": False, "instances": instances, "backlog": 0}
+    assert "demand InService, 2 of 2 instances ready, 4 requests" in shown(UP | {"endpoint": endpoint})
+
+
 def test_a_serverless_endpoint_tells_its_warm_servers_and_its_bound() -> None:
     serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 8, "ProvisionedConcurrency": 1}
     instances = [{"ready": True, "in_flight": 3}, {"ready": False, "in_flight": 1}]

@@ -1,18 +1,13 @@
-"""A transform job's event in a cloud with IAM: by a rule to the queues that let the rule send."""
+"""A rule that watches the ends of transform jobs, and its target queues."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 
-pytestmark = pytest.mark.cloud
 ROW = "1062,Beverages,Fruit Juice Mango,110,0.878183107,0,0,2018-01-01\n"
 
 
@@ -75,37 +70,3 @@ class Watch:
         for each in found:
             self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         return [json.loads(each["Body"]) for each in found]
-
-
-@pytest.fixture(scope="module")
-def watch(enforcing: RunningCloud) -> Iterator[Watch]:
-    made, faults = Watch(enforcing), FaultAdmin(enforcing.own_url, enforcing.token)
-    twice = {"when": {"endpoint": "watched-*", "outcome": "Completed"}, "do": {"kind": "duplicate"}}
-    faults.set(CloudFaultPlan.read(json.dumps({"sagemaker": {"rules": [twice]}})))
-    with enforcing.time_scaled(1 / 60):
-        yield made
-    faults.clear()
-
-
-def test_the_end_of_a_job_reaches_a_queue_twice_and_never_one_without_a_policy(watch: Watch) -> None:
-    bucket, s3 = watch.cloud.outputs["Bucket"], watch.cloud.client("s3")
-    s3.put_object(Bucket=bucket, Key="inputs/rows.csv", Body=ROW.encode() * 3)
-    manifest = json.dumps([{"prefix": f"s3://{bucket}/inputs/"}, "rows.csv"])
-    s3.put_object(Bucket=bucket, Key="lists/one.json", Body=manifest.encode())
-    watch.start("watched-1", "ManifestFile", f"s3://{bucket}/lists/one.json")
-    seen = watch.next(2)
-    assert [event["detail"]["TransformJobStatus"] for event in seen] == ["Completed", "Completed"]
-    assert seen[0]["source"] == "aws.sagemaker"
-    assert seen[0]["detail-type"] == "SageMaker Transform Job State Change"
-    assert seen[0]["resources"] == [seen[0]["detail"]["TransformJobArn"]]
-    scored = s3.get_object(Bucket=bucket, Key="outputs/watched-1/rows.csv.out")["Body"].read()
-    assert len(scored.splitlines()) == 3
-    assert watch.received(watch.deaf) == []
-
-
-def test_a_job_may_do_only_what_the_models_role_may(watch: Watch) -> None:
-    bucket = watch.cloud.outputs["Bucket"]
-    watch.start("watched-2", "S3Prefix", f"s3://{bucket}/inputs/")
-    seen = watch.next(1)
-    assert seen[0]["detail"]["TransformJobStatus"] == "Failed"
-    assert "ListObjectsV2" in seen[0]["detail"]["FailureReason"]
