@@ -1,6 +1,6 @@
 """A SageMaker emulator in front of local model servers.
 
-It has the control plane, and real-time and asynchronous endpoints. Imports
+It has the control plane, endpoints of every kind, and transform jobs. Imports
 `tailrace_local.emulator_base` and `tailrace_local.processes`, and nothing else of the local cloud.
 """
 

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="python -m tailrace_local.sagemaker",
-        description="A SageMaker emulator with asynchronous endpoints, in front of local model servers.",
+        description="A SageMaker emulator with endpoints and transform jobs, in front of local model servers.",
         epilog="example: --aws-endpoint-url http://127.0.0.1:5000 --image 'my-model:*=python serve.py'",
     )
     made.add_argument("--aws-endpoint-url", required=True, help="address of S3, SNS, STS and CloudWatch")

@@ -1,4 +1,8 @@
-"""Hooks around each step of an asynchronous invocation, which inject faults.
+"""Hooks around each step of an invocation, which inject faults.
+
+An invocation of InvokeEndpoint has no queue, no download and no notification; its output is its
+answer. An object of a transform job has a download, an output and calls of the model, and an event
+of the job is a notification.
 
 `FaultHooks` does nothing. A subclass overrides the hooks that it needs: a hook may wait, raise,
 change what it is given, run the step twice or not at all. `planned_faults` has the subclass that

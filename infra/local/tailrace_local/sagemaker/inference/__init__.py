@@ -1,4 +1,4 @@
-"""Inference: the runtime API, and the engine that processes asynchronous invocations.
+"""Inference: the runtime API, its two engines, and transform jobs.
 
 Imports `tailrace_local.sagemaker.hosting`, `fault_injection`, `control` and `messages`.
 """
