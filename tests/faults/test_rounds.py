@@ -80,9 +80,10 @@ def test_a_job_past_its_deadline_stops_its_transform_job() -> None:
     check(sim, job_id, GOOD, expected=JobState.EXPIRED)
 
 
-def test_few_chunks_that_are_left_over_go_to_the_endpoint() -> None:
+@pytest.mark.parametrize("engine", [Engine.ASYNC, Engine.REALTIME, Engine.SERVERLESS])
+def test_few_chunks_that_are_left_over_go_to_the_endpoint(engine: Engine) -> None:
     sim = Simulation()
-    sim.functions.rest_engine = Engine.ASYNC
+    sim.functions.rest_engine = engine
     job_id = submitted(WITH_A_BAD_ROW, sim)
     sim.drain()
     check(sim, job_id, WITH_A_BAD_ROW)

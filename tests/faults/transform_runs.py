@@ -16,7 +16,7 @@ from tests.faults.verdict import Report
 
 ALL_ENGINES = (*ENGINES, Engine.TRANSFORM)
 _REASONS = (None, None, None, ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY)
-_REST = ("", "", Engine.ASYNC)
+_REST = ("", "", Engine.ASYNC, Engine.REALTIME)
 """Engines of the endpoint beside the transforms, if any."""
 
 

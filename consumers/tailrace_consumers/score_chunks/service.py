@@ -61,7 +61,9 @@ class ScoreChunks:
         return Outcome.STALE if replaced or context.chunk.state is not ChunkState.OPEN else None
 
     def _score(self, request: ScoreDue, inference: InferenceId, context: ChunkContext) -> Outcome:
-        engine = context.settings.engine
+        # Of a batch transform, an endpoint scores what few chunks a round left over.
+        chosen = context.settings.engine
+        engine = Engine.REALTIME if chosen is Engine.TRANSFORM else chosen
         max_bytes = limits_of(engine).max_bytes
         if self.clock() >= request.sent_at + request.request_ttl_s:
             return self._fail(request, failure_reasons.EXPIRED)

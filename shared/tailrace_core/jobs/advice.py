@@ -8,6 +8,13 @@ from tailrace_core.jobs.failures import FailureClass
 
 _BY_PHRASE: tuple[tuple[str, str], ...] = (
     (
+        r"^the batch transform job \S+ (?:ended without|wrote nothing for) this input",
+        (
+            "See the transform job's FailureReason and its data log (/aws/sagemaker/TransformJobs), which holds the "
+            "container's words for each input; fix the model or wait, then redrive, or redrive in halves."
+        ),
+    ),
+    (
         r"kms|ciphertext|customer master key",
         "Allow the endpoint's role to use the bucket's key (kms:Decrypt and kms:GenerateDataKey), then redrive.",
     ),

@@ -25,6 +25,7 @@ def test_every_failure_has_advice(failure: FailureClass, reason: str) -> None:
         ("ThrottlingException: Rate exceeded", "capacity"),
         ("The container did not specify the required Content-Length header", "Content-Length"),
         ("Worker died.", "memory"),
+        ("The batch transform job t-r1 ended without this input: Stopped. no reason was given", "data log"),
         ("the response exceeded the maximum size", "smaller chunks"),
         ("InternalServerError", "container's log"),
         ("something that nobody has seen before", "Read the reason"),
