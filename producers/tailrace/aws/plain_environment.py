@@ -55,6 +55,7 @@ _HOSTS = {
     "dynamodb": "dynamodb",
     "sagemaker": "api.sagemaker",
     "sagemaker-runtime": "runtime.sagemaker",
+    "sqs": "sqs",
     "sts": "sts",
 }
 _SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}

@@ -48,6 +48,7 @@ CALLS = [
     Call("s3", "put_object", {"Bucket": "a-bucket", "Key": "k/ü 1", "Body": b"1\n", "ChecksumCRC32": "AAAAAA=="}),
     Call("s3", "get_object", {"Bucket": "a-bucket", "Key": "k"}),
     Call("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
+    Call("sqs", "send_message", {"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/q", "MessageBody": "{}"}),
 ]
 plain_environment = functools.partial(module.plain_environment, modules=())
 _VARIABLES = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
@@ -173,7 +174,7 @@ def test_buckets_with_other_addresses_are_botocores(bucket: str | None, environ:
 def test_other_calls_are_botocores(environ: dict[str, str]) -> None:
     plain = plain_environment(region="eu-west-1", endpoint_url="http://localhost:1", environ=environ)
     assert plain is not None
-    for call in (Call("sqs", "receive_message", {}), CALLS[-2]):
+    for call in (Call("sqs", "receive_message", {}), CALLS[-3]):
         with pytest.raises(NotDirectError):
             plain.target(call)
 
