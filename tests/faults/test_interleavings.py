@@ -16,11 +16,13 @@ from tailrace.options import SubmitOptions
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.handler import assemble
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
+from tailrace_consumers.run_transforms.service import MAX_CHECKS
 from tailrace_core.engines import Engine
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import JobState
 from tailrace_core.messages.events import RetryDue
-from tests.faults import model, score_chunks
+from tailrace_core.messages.rounds import RoundDue
+from tests.faults import model, score_chunks, transforming
 from tests.faults.checker import check
 from tests.faults.commuting import Interleaving, Trace, run_classes
 from tests.faults.dataset import Dataset, Row
@@ -29,6 +31,7 @@ from tests.faults.injection import Schedule
 from tests.faults.interleaving import run_interleaved, take_turns
 from tests.faults.memory_aws import cloud as names
 from tests.faults.simulation import Simulation
+from tests.faults.transforms import DURATION_S
 
 OPTIONS = SubmitOptions(keep="id", chunk_rows=2, job_key="k")
 WINDOWED = replace(OPTIONS, chunk_rows=1, window=2)
@@ -140,6 +143,32 @@ def request_again_and_success() -> Scene:
     (body,) = take_messages(sim, names.SUCCEEDED)
     one = handle_action(sim, score_chunks.ROLE, request)
     return Scene(sim, job_id, data, one, handle_action(sim, "collect_results", body))
+
+
+def two_looks_at_a_sealed_job() -> Scene:
+    """Both close the first round and create its transform job."""
+    data = Dataset.of(b"1", b"2")
+    sim, job_id = start_job(data, engine=Engine.TRANSFORM)
+    (body,) = take_messages(sim, names.TRANSFORMS)
+    one, other = (handle_action(sim, transforming.ROLE, body) for _ in range(2))
+    return Scene(sim, job_id, data, one, other)
+
+
+def look_and_chunk_that_joins() -> Scene:
+    """A chunk joins a round while it is closed and its inputs are listed."""
+    data = Dataset.of(b"1", b"flaky", b"flaky", b"4")
+    sim, job_id = start_job(data, engine=Engine.TRANSFORM)
+    sim.functions.deliver(transforming.ROLE)
+    sim.cloud.clock.advance(DURATION_S)
+    sim.transforms.process()
+    sim.functions.deliver(transforming.ROLE)
+    sim.functions.deliver("handle_failures")
+    first, second = take_messages(sim, names.RETRIES)
+    handle_action(sim, "dispatch_retries", first)()
+    take_messages(sim, names.TRANSFORMS)
+    look = RoundDue(job_id=job_id, checks=MAX_CHECKS).to_json()
+    one = handle_action(sim, transforming.ROLE, look)
+    return Scene(sim, job_id, data, one, handle_action(sim, "dispatch_retries", second))
 
 
 def second_attempt(sim: Simulation, job_id: str) -> None:
@@ -329,6 +358,8 @@ SCENES: dict[str, Callable[[], Scene]] = {
         same_rejection_twice,
         same_request_twice,
         request_again_and_success,
+        two_looks_at_a_sealed_job,
+        look_and_chunk_that_joins,
         successes_of_two_attempts,
         success_and_failure_of_two_attempts,
         success_and_rejection_of_two_attempts,
@@ -374,6 +405,7 @@ SYMMETRIC = frozenset(
         "same failure twice",
         "same rejection twice",
         "same request twice",
+        "two looks at a sealed job",
         "retry twice",
         "two producers",
     }
