@@ -144,7 +144,6 @@ class Invoker(Protocol):
         """Invoke the model for the chunk's current attempt.
 
         Raises:
-            ConfigurationError: the stack lacks what the job's engine needs.
             ThrottledError: too fast, or no capacity.
             TransientError: the service did not respond.
             PermanentError: the endpoint does not exist, or refuses the request.

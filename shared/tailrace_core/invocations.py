@@ -15,7 +15,7 @@ from typing import Any
 
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.engines import Engine
-from tailrace_core.errors import ConfigurationError
+from tailrace_core.errors import PermanentError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
 from tailrace_core.transforms import rounds
@@ -49,8 +49,7 @@ def invoke(
     is truncated.
 
     Raises:
-        ConfigurationError: the stack lacks what the job's engine needs.
-        PermanentError: the endpoint or the queue does not exist, or refuses the request.
+        PermanentError: the endpoint or the queue does not exist (any more), or refuses the request.
         ThrottledError: too fast, or no capacity.
         TransientError: the service did not respond.
     """
@@ -83,7 +82,7 @@ def _queue_request(
     chunk: Chunk, settings: JobSettings, targets: InvocationTargets, now: float
 ) -> Steps[InvocationResponse | None]:
     if targets.scoring_queue is None:
-        raise ConfigurationError(
+        raise PermanentError(
             f"job {chunk.job_id} is scored via {settings.engine}, and this stack has no scoring queue; deploy it with "
             f"EndpointKind={settings.engine}"
         )

@@ -11,7 +11,7 @@ import pytest
 from tailrace_consumers.adapters.engine_invoker import EngineInvoker
 from tailrace_core.aws.calls import Call
 from tailrace_core.engines import Engine
-from tailrace_core.errors import ConfigurationError, TransientError
+from tailrace_core.errors import PermanentError, TransientError
 from tailrace_core.invocations import InvocationResponse, InvocationTargets
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.ranges import RowRange
@@ -76,6 +76,6 @@ def test_a_request_has_the_parameters_that_the_service_itself_would_get(engine: 
     assert message == {**sent[Engine.ASYNC][0].params, "schema_version": 1, "type": "ScoreDue", "SentAt": NOW}
 
 
-def test_a_stack_without_the_queue_is_not_deployed_for_the_job() -> None:
-    with pytest.raises(ConfigurationError, match="EndpointKind=realtime"):
+def test_in_a_stack_that_is_no_longer_deployed_for_the_job_its_chunks_are_parked() -> None:
+    with pytest.raises(PermanentError, match="EndpointKind=realtime"):
         invoked(Engine.REALTIME, [], queue=None)
