@@ -88,9 +88,11 @@ def _ranked(situation: Situation) -> tuple[str, tuple[Engine, ...]]:
     """Return the rule that applies, and the engines in its order."""
     small, awaited = situation.work_s <= SMALL_S, situation.deadline_s <= AWAITED_S
     rare = situation.idle_s >= RARE_S
-    if small and awaited:
+    runs_anyway = Engine.REALTIME in (situation.engines or ())
+    if small and (awaited or runs_anyway):
+        why = "somebody waits for it: an endpoint that is on answers first"
         return (
-            "the file is small and somebody waits for it: an endpoint that is on answers first",
+            f"the file is small and {'the endpoint of the stack is on anyway' if runs_anyway else why}",
             (Engine.REALTIME, Engine.SERVERLESS, Engine.ASYNC, Engine.TRANSFORM),
         )
     if small and rare:

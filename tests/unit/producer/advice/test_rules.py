@@ -37,6 +37,8 @@ def judged(found: InputFacts, **others: Any) -> Advice:
     [
         pytest.param(SMALL, {"deadline_s": 5 * MINUTE_S}, REALTIME, id="small and awaited"),
         pytest.param(SMALL, {"deadline_s": 5 * MINUTE_S, "partition": CHINA}, REALTIME, id="small, awaited, in China"),
+        pytest.param(SMALL, {"engines": (REALTIME, TRANSFORM)}, REALTIME, id="small, and the endpoint is on anyway"),
+        pytest.param(LARGE, {"engines": (REALTIME, TRANSFORM)}, ASYNC, id="large, though an endpoint is on"),
         pytest.param(SMALL, {}, SERVERLESS, id="small and rare"),
         pytest.param(SMALL, {"partition": CHINA}, ASYNC, id="small and rare, in China"),
         pytest.param(SMALL, {"idle_s": 60.0}, TRANSFORM, id="small and often, hours allowed, no endpoint"),
@@ -164,7 +166,7 @@ def test_a_stack_tells_its_partition_and_its_engines() -> None:
     ("outputs", "engine"),
     [
         ({"EndpointKind": "serverless"}, SERVERLESS),
-        ({"EndpointKind": "realtime", "BatchTransform": "true"}, TRANSFORM),
+        ({"EndpointKind": "realtime", "BatchTransform": "true"}, REALTIME),
         ({}, ASYNC),
         ({"EndpointKind": "none"}, TRANSFORM),
     ],
