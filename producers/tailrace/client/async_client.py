@@ -24,8 +24,8 @@ from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.engine_choice import chosen_engine
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
-from tailrace.client.sync_jobs import fitting_options
 from tailrace.download.input_guard import refuse_input
+from tailrace.models.opening import fitting_options
 from tailrace.operations.results.methods import ReadsEventsAsync
 from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, ShowProgress

@@ -14,7 +14,7 @@ from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import HistoryRecord, JobSteps
 from tailrace.client.polling import PollSchedule
-from tailrace.client.sync_jobs import open_source, source_records
+from tailrace.client.sync_jobs import source_records
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.counts import Download
@@ -25,6 +25,7 @@ from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import ResultOptions, open_result
 from tailrace.download.tables.column_types import ColumnTypes
+from tailrace.models.opening import open_source
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.operations.report_data import ReportData

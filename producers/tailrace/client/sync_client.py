@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
-from tailrace.client.sync_jobs import SubmittedJobs, fitting_options, open_source
+from tailrace.client.sync_jobs import SubmittedJobs
+from tailrace.models.opening import fitting_options, open_source
 from tailrace.operations.results.methods import ReadsEvents
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
@@ -13,6 +12,7 @@ from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
 from tailrace.client.polling import PollSchedule
+from tailrace.models.opening import open_source
 from tailrace.progress import JobProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.origins import is_address
@@ -35,12 +35,9 @@ if TYPE_CHECKING:
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.report_data import ReportData
-    from tailrace.options import RecipeLike, SubmitOptions
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
-    from tailrace.sources.origins import OpenObject
     from tailrace.sources.record_source import RecordSource
-    from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
     from tailrace_core.jobs.description import DescribedJob
     from tailrace_core.jobs.model import Chunk, JobSettings
@@ -359,37 +356,6 @@ class SubmittedJobs:
 
     def _read(self, call: Call) -> bytes:
         return self._connection.read_body(call)
-
-
-def open_source(
-    sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject, recipe: RecipeLike | None = None
-) -> RecordSource:
-    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input.
-
-    With a recipe, its rows are prepared while they are read.
-    """
-    if recipe is not None:
-        from tailrace.models.prepare.scoring import PreparedSource
-
-        return PreparedSource.open(sources, recipe, header=header, stdin=stdin, s3=s3)
-    from tailrace.sources.names import source_names
-    from tailrace.sources.source import Source
-
-    return Source.open(
-        source_names(sources),
-        header=header,
-        stdin=stdin or getattr(sys.stdin, "buffer", None),
-        s3=s3,
-    )
-
-
-def fitting_options(source: RecordSource, options: SubmitOptions) -> SubmitOptions:
-    """Return the options that fit an opened source: a recipe says what the model gets."""
-    if options.recipe is None:
-        return options
-    from tailrace.models.prepare.scoring import PreparedSource
-
-    return source.options(options) if isinstance(source, PreparedSource) else options
 
 
 def source_records(source: RecordSource, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:

@@ -6,17 +6,15 @@ import contextlib
 import os
 import random
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from tailrace.download import targets
+from tailrace.models.opening import fitting_options, open_source
 from tailrace.scoring.endpoint_facts import endpoint_facts, require_synchronous
-from tailrace.sources.names import source_names
 from tailrace.sources.origins import STDIN, is_address, local_files
-from tailrace.sources.source import Source
 from tailrace_core.aws.calls import run
 from tailrace_core.engines import Engine, limits_of
 from tailrace_core.errors import InputError
@@ -77,17 +75,7 @@ class ScoreRequest:
             return self._score(source, invoker, engine, concurrency, aws, on_progress)
 
     def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> RecordSource:
-        if self.options.recipe is not None:
-            from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
-
-            header, s3 = self.options.header, aws.open_object
-            return PreparedSource.open(self.sources, self.options.recipe, header=header, stdin=stdin, s3=s3)
-        return Source.open(
-            source_names(self.sources),
-            header=self.options.header,
-            stdin=stdin or getattr(sys.stdin, "buffer", None),
-            s3=aws.open_object,
-        )
+        return open_source(self.sources, self.options.header, stdin, aws.open_object, self.options.recipe)
 
     def _score(
         self,
@@ -104,9 +92,10 @@ class ScoreRequest:
         from tailrace.scoring.run_state import Clock, RunState  # noqa: PLC0415 - as above
         from tailrace.submit.planning import planner_for  # noqa: PLC0415 - it needs NumPy
 
-        options = self._fitting_options(source)
-        name = self.endpoint or "container"
-        planner = planner_for(source.columns, source.header, options, endpoint_name=name, engine=engine)
+        options = fitting_options(source, self.options)
+        planner = planner_for(
+            source.columns, source.header, options, endpoint_name=self.endpoint or "container", engine=engine
+        )
         if isinstance(self.output, (str, os.PathLike)) and set(self._paths()) <= {STDIN}:
             # Files were told by their identity; whose rows a stream brings, by their columns.
             refuse_input(self.output, planner.settings, s3=aws.open_object)
@@ -122,14 +111,6 @@ class ScoreRequest:
             random_source=random.Random(),  # noqa: S311 - it spreads retries
         )
         return scorer.score(source, planner, self._targets(aws))
-
-    def _fitting_options(self, source: RecordSource) -> SubmitOptions:
-        if self.options.recipe is None:
-            return self.options
-        from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
-
-        # A recipe says what the model gets.
-        return source.options(self.options) if isinstance(source, PreparedSource) else self.options
 
     def _warn_of_size(self, chunk_bytes: int, engine: Engine) -> None:
         warn_bytes = limits_of(engine).warn_bytes

@@ -1,0 +1,47 @@
+"""Opens the rows to score, as they are or prepared by a recipe.
+
+It imports what it needs when it is called: most submits have no recipe.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailrace.options import RecipeLike, SubmitOptions
+    from tailrace.sources.names import Names
+    from tailrace.sources.origins import OpenObject
+    from tailrace.sources.record_source import RecordSource
+    from tailrace_core.csv_text.headers import HeaderPolicy
+
+
+def open_source(
+    sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject, recipe: RecipeLike | None = None
+) -> RecordSource:
+    """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input.
+
+    With a recipe, its rows are prepared while they are read.
+    """
+    if recipe is not None:
+        from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
+
+        return PreparedSource.open(sources, recipe, header=header, stdin=stdin, s3=s3)
+    from tailrace.sources.names import source_names  # noqa: PLC0415 - see above
+    from tailrace.sources.source import Source  # noqa: PLC0415 - see above
+
+    return Source.open(
+        source_names(sources),
+        header=header,
+        stdin=stdin or getattr(sys.stdin, "buffer", None),
+        s3=s3,
+    )
+
+
+def fitting_options(source: RecordSource, options: SubmitOptions) -> SubmitOptions:
+    """Return the options that fit an opened source: a recipe says what the model gets."""
+    if options.recipe is None:
+        return options
+    from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - see above
+
+    return source.options(options) if isinstance(source, PreparedSource) else options
