@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tailrace.client.sync_client import Tailrace
     from tailrace.download.counts import Download
     from tailrace.download.result_stream import Part
+    from tailrace.models.prepare.preparing import Preparation, prepare
     from tailrace.models.train.options import TrainingOptions
     from tailrace.models.train.trainer import Trainer, TrainingJob
     from tailrace.operations.job_search import JobFilter
@@ -59,6 +60,7 @@ _MODULES = {
     "OnParked": "tailrace_core.jobs.model",
     "OpenWork": "tailrace.operations.open_work",
     "Part": "tailrace.download.result_stream",
+    "Preparation": "tailrace.models.prepare.preparing",
     "Progress": "tailrace.progress",
     "ReaderCounts": "tailrace.operations.results.reading",
     "Reject": "tailrace_core.csv_text.rejects",
@@ -78,6 +80,7 @@ _MODULES = {
     "TrainingOptions": "tailrace.models.train.options",
     "TransientError": "tailrace_core.errors",
     "UnknownEvent": "tailrace.operations.results.unknown",
+    "prepare": "tailrace.models.prepare.preparing",
     "score": "tailrace.scoring.score",
 }
 
@@ -104,6 +107,7 @@ __all__ = [
     "OnParked",
     "OpenWork",
     "Part",
+    "Preparation",
     "Progress",
     "ReaderCounts",
     "Reject",
@@ -123,6 +127,7 @@ __all__ = [
     "TrainingOptions",
     "TransientError",
     "UnknownEvent",
+    "prepare",
     "score",
 ]
 

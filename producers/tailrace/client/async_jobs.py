@@ -236,7 +236,12 @@ class AsyncSubmittedJobs:
         return await self._run((await self._jobs()).column_types(job_id))
 
     async def rejects(
-        self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None
+        self,
+        job_id: str,
+        *,
+        source: Names | None = None,
+        stdin: IO[bytes] | None = None,
+        recipe: RecipeLike | None = None,
     ) -> AsyncGenerator[Reject, None]:
         """See `Tailrace.rejects`. Close it (`contextlib.aclosing`) if you stop early."""
         calls = await self._run((await self._jobs()).rejects_calls(job_id))
@@ -247,7 +252,7 @@ class AsyncSubmittedJobs:
             return
         settings = await self.settings(job_id)
         submitted = await self._run((await self._jobs()).submitted_ranges(job_id))
-        async with FileThread() as files, files.open(self._source(source, settings.header, stdin)) as opened:
+        async with FileThread() as files, files.open(self._source(source, settings.header, stdin, recipe)) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in await files.run(records.join_all, read_rejects(await self._execute(call))):

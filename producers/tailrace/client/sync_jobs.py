@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.report_data import ReportData
+    from tailrace.options import RecipeLike
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
     from tailrace.sources.record_source import RecordSource
@@ -272,12 +273,20 @@ class SubmittedJobs:
         """
         return self._run(self._jobs.column_types(job_id))
 
-    def rejects(self, job_id: str, *, source: Names | None = None, stdin: IO[bytes] | None = None) -> Iterator[Reject]:
+    def rejects(
+        self,
+        job_id: str,
+        *,
+        source: Names | None = None,
+        stdin: IO[bytes] | None = None,
+        recipe: RecipeLike | None = None,
+    ) -> Iterator[Reject]:
         """Yield the rejected rows of a finished job in order: position, reason, original record.
 
         The pipeline knows the columns that were sent or kept: in a record, the others are empty.
         With ``source``, all that was submitted, each record is the original one, byte for byte.
-        Memory holds one chunk of it at a time.
+        Memory holds one chunk of it at a time. Rows that were submitted with a ``recipe`` need it
+        again; their records are the prepared ones.
 
         Raises:
             InputError: ``source`` is not what was submitted, as its recorded checksums tell.
@@ -291,7 +300,7 @@ class SubmittedJobs:
             return
         settings = self.settings(job_id)
         submitted = self._run(self._jobs.submitted_ranges(job_id))
-        with open_source(source, settings.header, stdin, self._connection.open_object) as opened:
+        with open_source(source, settings.header, stdin, self._connection.open_object, recipe) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in read_rejects(self._read(call)):

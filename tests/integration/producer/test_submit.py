@@ -121,6 +121,24 @@ def test_every_row_comes_back_in_order_beside_its_kept_columns(
     assert [each.job_id for each in tailrace.jobs()] == [job.job_id]
 
 
+def test_rows_are_prepared_by_a_recipe_while_they_are_read(tailrace: Client, stack: Pipeline, tmp_path: Path) -> None:
+    raw = b"id,x,y\n" + b"".join(b'"row, %d", %d ,%s\n' % (row, row, b"bad" if row == 7 else b"1") for row in range(50))
+    recipe = {"select": ["x"], "columns": {"x": {"strip": True, "to": "number"}, "y": {"to": "number"}}}
+    submitted = tailrace.submit(raw, keep=["id"], chunk_rows=20, recipe=recipe)
+    assert (submitted.job.rows_total, submitted.chunks_sent) == (50, 3)
+    stack.score(submitted.job_id)
+    job = tailrace.wait(submitted.job_id, timeout_s=5)
+    assert (job.state, job.rows_scored, job.rows_rejected) == (JobState.COMPLETED_WITH_REJECTS, 49, 1)
+    tailrace.download(job.job_id, tmp_path / "out.csv")
+    predictions = ["" if row == 7 else str(row)[::-1] for row in range(50)]
+    expected = [f'"row, {row}",{predictions[row]}' for row in range(50)]
+    assert (tmp_path / "out.csv").read_text().splitlines() == ["id,prediction", *expected]
+    (rejected,) = tailrace.rejects(job.job_id)
+    assert (rejected.row, rejected.reason) == (7, "not a finite number: 'bad' in column 'y'")
+    (original,) = tailrace.rejects(job.job_id, source=io.BytesIO(raw), recipe=recipe)
+    assert original.record == b'7,"row, 7",bad'
+
+
 def test_a_stream_is_submitted_and_gives_the_original_records_of_rejected_rows(
     tailrace: Client, stack: Pipeline, source: str
 ) -> None:

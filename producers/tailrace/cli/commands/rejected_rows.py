@@ -39,6 +39,10 @@ def rejects(
             help="What was submitted, to copy the original records from; give it once for each file, in their order.",
         ),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The recipe of the submit, with --source: records are the prepared ones."),
+    ] = None,
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
@@ -67,7 +71,7 @@ def rejects(
         rows = RejectedRows(settings, whole=source is not None)
         if replaces_file(output):
             refuse_input(output, settings, written=_JSON_BEGINS if json_ else rows.csv_header())
-        rejected = client.rejects(job_id, source=source, stdin=environment.stdin)
+        rejected = client.rejects(job_id, source=source, stdin=environment.stdin, recipe=recipe)
         found = (each for each in rejected if not (not_isolated and each.isolated))
         # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)

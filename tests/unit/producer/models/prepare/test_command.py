@@ -15,6 +15,7 @@ import pytest
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment
 
+ROOT = Path(__file__).parents[5]
 RECIPE = """
 target = "y"
 [columns.x]
@@ -143,6 +144,19 @@ def test_a_suggestion_finds_the_dialect(folder: Path) -> None:
     (folder / "raw.csv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": "\t", "encoding": "utf-16"}
+
+
+def test_the_examples_of_the_documentation_run(folder: Path) -> None:
+    text = (ROOT / "docs/preparing.md").read_text()
+    recipe = text.split("```toml\n")[1].split("```")[0]
+    (folder / "recipe.toml").write_text(recipe)
+    (folder / "raw.csv").write_bytes(b"unit price;region;unit_sales\n 1,5 ;a;3\nn/a;b;4\n2;c;\n")
+    assert prepare(folder, "raw.csv", "-o", "train.csv", "--recipe", "recipe.toml").code == 0
+    assert (folder / "train.csv").read_bytes() == b"price,region,unit_sales\n1.5,a,3\n1.5,b,4\n"
+    program = text.split("```python\n")[1].split("```")[0]
+    (folder / "raw.csv").write_bytes(b'price\n 1\n2\n""\n')
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 1\n"
 
 
 def test_without_polars_the_message_names_the_extra(folder: Path) -> None:
