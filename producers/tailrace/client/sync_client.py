@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_jobs import SubmittedJobs
-from tailrace.models.opening import fitting_options, open_source
 from tailrace.operations.results.methods import ReadsEvents
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
@@ -164,6 +163,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             engine = chosen_engine(sources, options, self.stack, self._connection.open_object)
             looked_up = in_background(lambda: self._look_up(None if engine is Engine.TRANSFORM else endpoint))
             from tailrace.client.job import Job
+            from tailrace.models.opening import fitting_options
             from tailrace.submit.planning import planner_for
             from tailrace.submit.submitter import SubmitSteps, Submitter
             from tailrace.submit.threaded_sender import ThreadedSender
@@ -235,6 +235,8 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         return self._connection.boto3_client("dynamodb")
 
     def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> RecordSource:
+        from tailrace.models.opening import open_source
+
         return open_source(sources, options.header, stdin, self._connection.open_object, options.recipe)
 
 
@@ -242,6 +244,7 @@ def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from tailrace.models.opening import fitting_options
     from tailrace.submit.estimates import estimate
     from tailrace.submit.planning import planner_for
 

@@ -12,7 +12,6 @@ from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
 from tailrace.client.polling import PollSchedule
-from tailrace.models.opening import open_source
 from tailrace.progress import JobProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.origins import is_address
@@ -298,6 +297,8 @@ class SubmittedJobs:
             for call in calls:
                 yield from read_rejects(self._read(call))
             return
+        from tailrace.models.opening import open_source
+
         settings = self.settings(job_id)
         submitted = self._run(self._jobs.submitted_ranges(job_id))
         with open_source(source, settings.header, stdin, self._connection.open_object, recipe) as opened:
