@@ -22,6 +22,7 @@ class TrainingStatus:
         problem: SageMaker's name of the kind of problem; empty until it is known.
         metric: the objective; empty until it is known.
         best: name of the best candidate; empty until there is one.
+        containers: how many containers it takes to serve it; 0 until there is one.
         partial_failures: reasons for which a part of the job failed.
     """
 
@@ -34,6 +35,7 @@ class TrainingStatus:
     problem: str = ""
     metric: str = ""
     best: str = ""
+    containers: int = 0
 
     @property
     def ended(self) -> bool:
@@ -66,6 +68,7 @@ class TrainingStatus:
             problem=tabular.get("ProblemType") or asked.get("ProblemType", ""),
             metric=objective.get("MetricName", ""),
             best=answer.get("BestCandidate", {}).get("CandidateName", ""),
+            containers=len(answer.get("BestCandidate", {}).get("InferenceContainers", ())),
         )
 
 

@@ -67,11 +67,10 @@ def create_request(
     if options.problem_type:
         config["ProblemType"] = options.problem_type
         request["AutoMLJobObjective"] = {"MetricName": options.objective}
-    if options.tags:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(options.tags.items())]
     digests = [training.digest, *([validation.digest] if validation else ())]
     name = options.name or job_name(training.address, digests, request)
-    return {"AutoMLJobName": name, **request}
+    tags = [{"Key": key, "Value": value} for key, value in sorted(options.tags.items())]
+    return {"AutoMLJobName": name, **request, **({"Tags": tags} if tags else {})}
 
 
 def job_name(address: str, digests: list[str], request: Mapping[str, Any]) -> str:

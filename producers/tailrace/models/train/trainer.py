@@ -243,12 +243,22 @@ class TrainingJob:
         self._run(steps.stop(self.name))
 
     def deploy_command(self, stack: str = "tailrace", *, local: bool = False) -> str:
-        """Return the command that deploys the best candidate: to the local cloud, or to AWS."""
-        parameter = f"AutoMLJobName={self.name}"
+        """Return the command that deploys the best candidate: to the local cloud, or to AWS.
+
+        A candidate of several containers goes to a real-time endpoint: asynchronous ones take one.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        found = self.status()
+        parameters = [f"AutoMLJobName={self.name}"]
+        if self.name != self.name.lower():
+            parameters.append(f"AutoMLJobArn={found.arn}")
+        if found.containers > 1:
+            parameters.append("EndpointKind=realtime")
         if local:
-            return f"tailrace local deploy --parameter {parameter}"
-        arn = f" AutoMLJobArn={self.status().arn}" if self.name != self.name.lower() else ""
-        return f"sam build && sam deploy --stack-name {stack} --parameter-overrides {parameter}{arn}"
+            return " ".join(["tailrace local deploy", *(f"--parameter {each}" for each in parameters)])
+        return f"sam build && sam deploy --stack-name {stack} --parameter-overrides {' '.join(parameters)}"
 
 
 def _of(stack: steps.TrainingStack | None) -> steps.TrainingStack:

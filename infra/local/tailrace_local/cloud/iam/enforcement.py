@@ -24,7 +24,8 @@ _NAMED = {
     "AutoMLJobName": "automl-job",
 }
 
-_PASSED = "ExecutionRoleArn"
+_PASSED = ("ExecutionRoleArn", "RoleArn")
+"""Members with the role of a model, and of a job."""
 
 
 class PolicyEvaluator(Protocol):
@@ -93,7 +94,7 @@ class EnforcedService:
 def _further_actions(action: str, resource: str, body: bytes) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield further actions that SageMaker needs: to pass the execution role, and to add tags."""
     request = json.loads(body or b"{}") if action.startswith("sagemaker:Create") else {}
-    if role := request.get(_PASSED):
+    for role in filter(None, map(request.get, _PASSED)):
         yield "iam:PassRole", str(role), {"iam:passedtoservice": "sagemaker.amazonaws.com"}
     if request.get("Tags"):
         yield "sagemaker:AddTags", resource, {}

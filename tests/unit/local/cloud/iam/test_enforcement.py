@@ -108,3 +108,11 @@ def test_the_emulators_own_surface_is_not_awss_to_guard() -> None:
     policies = PolicyEvaluator()
     assert ask(policies, "/_tailrace/sagemaker/endpoints", "", b"abcd")[0] == 200
     assert policies.asked == []
+
+
+def test_creating_a_job_needs_passrole_for_the_jobs_role() -> None:
+    role = "arn:aws:iam::123456789012:role/training"
+    policies = PolicyEvaluator()
+    body = {"AutoMLJobName": "sales", "RoleArn": role}
+    ask(policies, "/", "SageMaker.CreateAutoMLJobV2", json.dumps(body).encode())
+    assert ("iam:PassRole", role) in policies.asked

@@ -248,6 +248,7 @@ def test_the_same_training_twice_is_one_job_and_one_upload(trainer: Trainer, acc
     assert first.name == second.name
     assert account.operations().count("put_object") == 1
     assert told[-1] == f"the AutoML job {first.name} was started before; name another with --name"
+    assert trainer.train(data, target="b", tags={"run": "7"}).name == first.name
     assert trainer.train(data, target="a").name != first.name
 
 
@@ -374,6 +375,19 @@ def test_the_deploy_command_names_the_job_and_its_arn_where_it_has_capitals(
         trainer.job("Sales2")
         .deploy_command()
         .endswith("AutoMLJobName=Sales2 AutoMLJobArn=arn:aws:sagemaker:eu-west-1:123456789012:automl-job/sales2")
+    )
+
+
+def test_a_pipeline_of_containers_is_deployed_behind_a_real_time_endpoint(
+    trainer: Trainer, account: AutoMLAccount, data: str
+) -> None:
+    best = candidate("best", 1.0)
+    best["InferenceContainers"] *= 2
+    account.steps = [{"AutoMLJobStatus": "Completed", "BestCandidate": best}]
+    job = started(trainer, data)
+    assert job.deploy_command().endswith("AutoMLJobName=sales EndpointKind=realtime")
+    assert job.deploy_command(local=True) == (
+        "tailrace local deploy --parameter AutoMLJobName=sales --parameter EndpointKind=realtime"
     )
 
 
