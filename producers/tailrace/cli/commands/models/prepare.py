@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from tailrace.cli.environment import Environment, guarded, of
 from tailrace.options import OnBadRow
 from tailrace.sources.origins import STDIN, local_files
 from tailrace_core.errors import InputError
+
+_PROGRESS_S = 5.0
 
 Sources = Annotated[
     list[str],
@@ -110,6 +113,7 @@ def prepare(
         fitted=fitted,
         rejects=rejects,
         on_bad_row=on_bad_row,
+        on_progress=None if quiet else _progress(environment),
     )
     if report is not None:
         with targets.open_target(report) as file:
@@ -120,6 +124,19 @@ def prepare(
             environment.say(f"score with the same recipe: tailrace submit FILE --recipe {fitted}")
     if done.counts.rows_rejected:
         raise typer.Exit(exit_codes.ExitCode.COMPLETED_WITH_REJECTS)
+
+
+def _progress(environment: Environment) -> Callable[[int], None]:
+    """Return a callback that tells of the rows read, every few seconds."""
+    told = environment.clock()
+
+    def report(rows: int) -> None:
+        nonlocal told
+        if environment.clock() - told >= _PROGRESS_S:
+            told = environment.clock()
+            environment.say(f"{rows:,} rows read")
+
+    return report
 
 
 def _check_targets(

@@ -82,6 +82,16 @@ def test_rejected_rows_are_counted_reported_and_end_with_3(folder: Path) -> None
     )
 
 
+def test_a_slow_preparation_tells_how_far_it_is(folder: Path) -> None:
+    err = io.StringIO()
+    ticks = iter(range(0, 1000, 7))
+    environment = Environment(stdout=io.BytesIO(), stderr=err, clock=lambda: float(next(ticks)))
+    files = [str(folder / "raw.csv"), "-o", str(folder / "out.csv"), "--recipe", str(folder / "recipe.toml")]
+    assert run(["prepare", *files], environment) == 3
+    # Both passes: one computes the median, one writes.
+    assert err.getvalue().startswith("4 rows read\n4 rows read\n4 rows read: 3 written")
+
+
 def test_a_fitted_recipe_prepares_other_rows_with_the_same_values(folder: Path) -> None:
     assert prepare(folder, "raw.csv", "-o", "out.csv", "--recipe", "recipe.toml", "-q").code == 3
     before = (folder / "fitted.json").read_bytes()
