@@ -13,14 +13,13 @@ import re
 import sys
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tailrace_core.aws.direct.addresses import SERVICES, authorities, host_of
 from tailrace_core.aws.direct.caller import Target
 from tailrace_core.aws.direct.connections import Origin
-from tailrace_core.aws.direct.environment import host_suffix
 from tailrace_core.aws.direct.lookups import LOOKUPS
 from tailrace_core.aws.direct.operations import OPERATIONS
 from tailrace_core.aws.direct.requests import NotDirectError
@@ -50,16 +49,7 @@ _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+")
 _BUCKET = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!-s3)")
 """Names that may be a part of a host's name and stand for an ordinary bucket."""
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-_HOSTS = {
-    "cloudformation": "cloudformation",
-    "dynamodb": "dynamodb",
-    "sagemaker": "api.sagemaker",
-    "sagemaker-runtime": "runtime.sagemaker",
-    "sqs": "sqs",
-    "sts": "sts",
-}
-_SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}
-_US_EAST_1 = "us-east-1"
+_SERVICES = frozenset({"cloudformation", "dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sqs", "sts"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +67,8 @@ class PlainEnvironment:
         Raises:
             NotDirectError: that does not follow from the region alone.
         """
-        known = call.service == "s3" or call.service in _HOSTS
         operation = OPERATIONS.get((call.service, call.operation)) or LOOKUPS.get((call.service, call.operation))
-        if operation is None or not known:
+        if operation is None or call.service not in _SERVICES:
             raise NotDirectError
         host, base = self._host(call)
         address = urlsplit(self.endpoint_url or f"https://{host}")
@@ -91,7 +80,7 @@ class PlainEnvironment:
             origin=Origin(name, port, self.ca_file if secure else None),
             host=name if port == default else f"{name}:{port}",
             base=base,
-            signer=Signer(self.region, _SIGNING_NAMES.get(call.service, call.service)),
+            signer=Signer(self.region, SERVICES[call.service][1]),
             sign_payload=not secure,
             headers={"user-agent": "tailrace"},
             operation=operation,
@@ -99,15 +88,14 @@ class PlainEnvironment:
 
     def _host(self, call: Call) -> tuple[str, str]:
         """Return the name of AWS's server, and the path that requests begin with."""
+        host = host_of(call.service, self.region) or ""
         if call.service != "s3":
-            return f"{_HOSTS[call.service]}.{self.region}.{host_suffix(self.region)}", ""
+            return host, ""
         bucket = call.params.get("Bucket")
         if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
             raise NotDirectError
         if self.endpoint_url is None:
-            # botocore's default for the oldest region is the oldest address.
-            server = "s3" if self.region == _US_EAST_1 else f"s3.{self.region}"
-            return f"{bucket}.{server}.{host_suffix(self.region)}", ""
+            return f"{bucket}.{host}", ""
         if not _ADDRESS.fullmatch(urlsplit(self.endpoint_url).hostname or ""):
             raise NotDirectError
         return "", f"/{bucket}"
@@ -133,8 +121,11 @@ def plain_environment(
         return None
     if endpoint_url is not None and urlsplit(endpoint_url).path not in {"", "/"}:
         return None
-    ca_file = environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or _default_ca_file()
-    if ca_file is None or not Path(ca_file).is_file():
+    try:
+        ca_file = environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or authorities()
+    except FileNotFoundError:
+        return None
+    if not Path(ca_file).is_file():
         return None
     return PlainEnvironment(
         region=found,
@@ -157,12 +148,3 @@ def _is_plain(environ: Mapping[str, str]) -> bool:
         and not config.is_file()
         and not (folder / "models").exists()
     )
-
-
-def _default_ca_file() -> str | None:
-    """Return the certificates that botocore uses: certifi's, or its own."""
-    for package in ("certifi", "botocore"):
-        spec = find_spec(package)
-        if spec is not None and spec.submodule_search_locations:
-            return str(Path(spec.submodule_search_locations[0]) / "cacert.pem")
-    return None

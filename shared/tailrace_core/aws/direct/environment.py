@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from tailrace_core.aws.direct.addresses import SERVICES, authorities, host_of
 from tailrace_core.aws.direct.caller import Target
 from tailrace_core.aws.direct.connections import Origin
 from tailrace_core.aws.direct.operations import OPERATIONS
@@ -22,20 +21,6 @@ from tailrace_core.aws.direct.signing import Credentials, Signer
 if TYPE_CHECKING:
     from tailrace_core.aws.calls import Call
 
-_HOSTS = {
-    "dynamodb": ("dynamodb", "dynamodb"),
-    "s3": ("s3", "s3"),
-    "sagemaker-runtime": ("runtime.sagemaker", "sagemaker"),
-    "sns": ("sns", "sns"),
-    "sqs": ("sqs", "sqs"),
-}
-"""Service: the first part of its host's name, and its name in signatures."""
-_SUFFIXES = (
-    (re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+"), "amazonaws.com"),
-    (re.compile(r"us-gov-[a-z]+-[0-9]+"), "amazonaws.com"),
-    (re.compile(r"cn-[a-z]+-[0-9]+"), "amazonaws.com.cn"),
-)
-"""The regions of three partitions, and the end of their hosts' names."""
 _BUCKET_IN_HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 """Buckets that are a part of the host's name: those without dots and upper case."""
 _SPECIAL_BUCKET = re.compile(r"[:/]|^(?:xn--|sthree-|amzn-s3-demo-)|-s3alias$|--[a-z0-9-]*s3$")
@@ -103,8 +88,7 @@ class EnvironmentTargets:
     def _made(self, service: str, bucket: str) -> Target | None:
         if service == "s3" and (not bucket or _SPECIAL_BUCKET.search(bucket)):
             return None
-        prefix, signing_name = _HOSTS[service]
-        signer = Signer(self._region, signing_name)
+        signer = Signer(self._region, SERVICES[service][1])
         path_style = f"/{quote(bucket, safe='-._~')}" if bucket else ""
         if url := self._environment.get("AWS_ENDPOINT_URL"):
             parts = urlsplit(url)
@@ -118,12 +102,10 @@ class EnvironmentTargets:
             secure = parts.scheme == "https"
             origin = Origin(parts.hostname or "", parts.port, self._ca_file() if secure else None)
             return Target(origin, f"{parts.hostname}:{parts.port}", path_style, signer, not secure, self._headers)
-        suffix = host_suffix(self._region)
-        if suffix is None:
+        host = host_of(service, self._region)
+        if host is None:
             return None
-        # botocore keeps S3's oldest address, which is in us-east-1.
-        oldest = service == "s3" and self._region == "us-east-1"
-        host, base = f"{prefix}.{suffix}" if oldest else f"{prefix}.{self._region}.{suffix}", path_style
+        base = path_style
         if bucket and _BUCKET_IN_HOST.fullmatch(bucket):
             host, base = f"{bucket}.{host}", ""
         return Target(Origin(host, 443, self._ca_file()), host, base, signer, sign_payload=False, headers=self._headers)
@@ -138,7 +120,7 @@ class EnvironmentTargets:
 
     def _ca_file(self) -> str:
         found = self._environment
-        return found.get("AWS_CA_BUNDLE") or found.get("REQUESTS_CA_BUNDLE") or _authorities()
+        return found.get("AWS_CA_BUNDLE") or found.get("REQUESTS_CA_BUNDLE") or authorities()
 
 
 def _is_plain(environment: Mapping[str, str]) -> bool:
@@ -154,16 +136,3 @@ def _is_plain(environment: Mapping[str, str]) -> bool:
         os.path.isfile(os.path.expanduser(environment.get(name, usual)))  # noqa: PTH111, PTH113 - as botocore has it
         for name, usual in _FILES.items()
     )
-
-
-def _authorities() -> str:
-    """Return botocore's file of certificates: certifi's where that is installed, else its own."""
-    for package in ("certifi", "botocore"):
-        if (spec := find_spec(package)) is not None and spec.origin:
-            return str(Path(spec.origin).with_name("cacert.pem"))
-    raise FileNotFoundError("neither certifi nor botocore is installed")
-
-
-def host_suffix(region: str) -> str | None:
-    """Return the end of the hosts' names in a region; None where the partition is not known."""
-    return next((suffix for pattern, suffix in _SUFFIXES if pattern.fullmatch(region)), None)

@@ -303,7 +303,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **{
         ("dynamodb", operation): json_operation(f"DynamoDB_20120810.{name}")
         for operation, name in (
-            ("batch_execute_statement", "BatchExecuteStatement"),
             ("batch_get_item", "BatchGetItem"),
             ("get_item", "GetItem"),
             ("query", "Query"),
