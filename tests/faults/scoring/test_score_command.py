@@ -99,6 +99,19 @@ def test_a_run_without_a_scored_row_fails_and_leaves_no_file(score: Callable[...
     assert names(tmp_path) == ["rows.csv"]
 
 
+def test_a_run_past_its_deadline_ends_with_its_own_code(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(GOOD.text)
+    out = io.BytesIO()
+    faulty = FaultyModel("s", share=1.0, kinds=(Misbehaviour.THROTTLED,), faulty_attempts=10**9)
+    with serving(faulty) as url:
+        environment = Environment(stdout=out, stderr=io.StringIO())
+        arguments = ("--deadline", "1s", "--output", str(tmp_path / "scored.csv"), "--json")
+        assert run(("score", str(path), "--model-url", url, *arguments), environment) == 5
+    assert json.loads(out.getvalue())["state"] == "expired"
+    assert names(tmp_path) == ["rows.csv"]
+
+
 def test_the_input_is_never_replaced(score: Callable[..., Ran], tmp_path: Path) -> None:
     assert score("--output", str(tmp_path / "rows.csv")).code == 2
     assert score("--output", "-", "--rejects", str(tmp_path / "rows.csv")).code == 2
