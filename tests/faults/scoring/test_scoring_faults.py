@@ -7,7 +7,7 @@ import pytest
 from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
 from tests.faults.dataset import Dataset
-from tests.faults.scoring.runs import ScoringRun, score_over
+from tests.faults.scoring.runs import HANG_S, ScoringRun, score_over
 from tests.faults.scoring.server import FaultyModel, Misbehaviour, serving
 
 RUNS = 30
@@ -21,8 +21,9 @@ def test_random_runs_end_correctly() -> None:
 
 @pytest.mark.parametrize("kind", Misbehaviour)
 def test_each_misbehaviour_costs_no_row(kind: Misbehaviour) -> None:
-    data = Dataset.of(*(b"%d" % number for number in range(20)))
-    faulty = FaultyModel("s", share=1.0, kinds=(kind,), hang_s=0.6)
+    # Each hang takes its time: two rows have one.
+    data = Dataset.of(*(b"%d" % number for number in range(2 if kind is Misbehaviour.HANGS else 20)))
+    faulty = FaultyModel("s", share=1.0, kinds=(kind,), hang_s=HANG_S)
     with serving(faulty) as url:
         found = score_over(url, data, OPTIONS, concurrency=2, seed="s")
     assert faulty.seen[kind]
