@@ -112,7 +112,6 @@ SCENARIOS: dict[str, Scenario] = {
     # By a real-time endpoint: ScoreChunks stands in for the asynchronous service.
     "real-time, one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), engine=Engine.REALTIME),
     "real-time, two rows that fail together": Scenario(Dataset.of(b"quarrel1", b"quarrel2"), engine=Engine.REALTIME),
-    "real-time, two rows that shift together": Scenario(Dataset.of(b"shy1", b"shy2"), engine=Engine.REALTIME),
     "real-time, retry throttled": Scenario(Dataset.of(b"flaky busy"), engine=Engine.REALTIME),
     "real-time, one notification lost": Scenario(Dataset.of(b"1"), notification_counts=(0,), engine=Engine.REALTIME),
     "real-time, request given up": Scenario(

@@ -34,7 +34,6 @@ PAIRED: dict[str, tuple[str, ...]] = {
         "one good, one rejected before sending",
         "one misaligned row",
         "two rows that shift together",
-        "real-time, two rows that shift together",
     ),
     "handle_failures": ("one bad row", "two rows that fail together", "retry throttled"),
     "dispatch_retries": ("retry throttled", "retry refused for good"),
