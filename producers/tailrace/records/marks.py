@@ -50,11 +50,17 @@ class Marks:
             marks._fill(octets, slice(0, size))
             return marks
         middle = size // 2
-        second = helper.submit(marks._fill, octets[middle * _WORD_BYTES :], slice(middle, size))
+        rest, words = octets[middle * _WORD_BYTES :], slice(middle, size)
+        second = helper.submit(marks._fill, rest, words)
         try:
             marks._fill(octets[: middle * _WORD_BYTES], slice(0, middle))
         finally:
-            second.result()
+            # Where all cores are busy the helper may not have begun: then nobody waits for it.
+            begun = not second.cancel()
+            if begun:
+                second.result()
+        if not begun:
+            marks._fill(rest, words)
         if quoted is not None and int(quoted.parity[middle - 1]) >> _WORD_BYTES - 1:
             np.invert(quoted.parity[middle:], out=quoted.parity[middle:])
         return marks

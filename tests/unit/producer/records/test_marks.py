@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -28,6 +29,16 @@ def test_two_threads_find_what_one_finds(size: int, quotes_before_the_middle: in
     np.testing.assert_array_equal(shared.quoted.quotes, alone.quoted.quotes)
     np.testing.assert_array_equal(shared.quoted.commas, alone.quoted.commas)
     np.testing.assert_array_equal(_truncated(shared.quoted.parity, size), _truncated(alone.quoted.parity, size))
+
+
+def test_nobody_waits_for_a_thread_that_has_not_begun() -> None:
+    octets = np.frombuffer(b'a,"b"\n' * (_MIB // 4), np.uint8)
+    free = Event()
+    with ThreadPoolExecutor(1) as helper:
+        helper.submit(free.wait)
+        shared = Marks.find(octets, has_quotes=True, helper=helper)
+        free.set()
+    np.testing.assert_array_equal(shared.newlines, Marks.find(octets, has_quotes=True).newlines)
 
 
 def _truncated(words: np.ndarray[tuple[int], np.dtype[np.uint64]], size: int) -> object:
