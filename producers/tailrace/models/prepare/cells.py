@@ -76,26 +76,20 @@ class CellSteps:
     def findings(self) -> list[pl.Expr]:
         """Return which values are wrong, null and changed."""
         missing = pl.col(self.missing)
-        wrong = pl.lit(value=False)
+        right, wrong = ~missing, pl.lit(value=False)
         if self.steps.number:
             number = pl.col(self.number)
-            right = number.is_finite().fill_null(value=False) if self.steps.finite else number.is_not_null()
-            wrong = ~(missing | right)
-        null = missing | wrong if self.steps.on_error is OnError.NULL else missing
+            is_number = number.is_finite().fill_null(value=False) if self.steps.finite else number.is_not_null()
+            right &= is_number
+            wrong = ~(missing | is_number)
+        null = ~right if self.steps.on_error is OnError.NULL else missing
         # Stripping makes a text shorter or leaves it as it is.
-        changed = (
-            pl.col(self.text).str.len_bytes() != pl.col(self.content).str.len_bytes()
-            if self.steps.strip
-            else pl.lit(value=False)
-        )
+        changed = pl.lit(value=False)
+        if self.steps.strip:
+            changed = right & (pl.col(self.text).str.len_bytes() != pl.col(self.content).str.len_bytes())
         if self._decimal != ".":
-            changed |= pl.col(self.text).str.contains(self._decimal, literal=True)
-        changed &= ~(missing | wrong)
-        return [
-            wrong.alias(self.wrong),
-            null.alias(self.null),
-            changed.fill_null(value=False).alias(self.changed),
-        ]
+            changed |= right & pl.col(self.text).str.contains(self._decimal, literal=True)
+        return [wrong.alias(self.wrong), null.alias(self.null), changed.fill_null(value=False).alias(self.changed)]
 
     def erased(self) -> pl.Expr:
         """Return which null values are written otherwise than they were read."""
