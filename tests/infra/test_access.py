@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.infra.access.matrix import (
+    SCORE,
     TOPICS,
+    TRANSFORM,
     administrator_may,
     disagreements,
     key_disagreements,
@@ -13,10 +17,13 @@ from tests.infra.access.matrix import (
     service_uses_key,
 )
 from tests.infra.access.places import BEIJING, IRELAND, Place
+from tests.infra.access.policies import as_list
 from tests.infra.access.world import World
 from tests.infra.scenarios import DEFAULT, HARDENED, REALTIME, SCENARIOS, Scenario
+from tests.infra.templates import ROOT
 
 PLACES = pytest.mark.parametrize("place", [IRELAND, BEIJING], ids=lambda place: place.region)
+TRANSFORMING = {"BatchTransform": "true"}
 USES = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
@@ -37,6 +44,26 @@ def test_the_key_is_used_through_the_services_that_hold_the_data_and_by_nobody_e
     scenario: Scenario, place: Place
 ) -> None:
     assert list(key_disagreements(World.of(scenario, place))) == []
+
+
+def test_the_page_of_permissions_names_every_grant_of_the_roles_of_other_engines() -> None:
+    page = (ROOT / "docs/permissions.md").read_text()
+    written = {
+        (role, sid, action)
+        for role, sid, actions in re.findall(r"^\| (\w+) +\| `(\w+)` ([^|]+?) +\|", page, flags=re.MULTILINE)
+        for action in actions.split(", ")
+    }
+    deployed = [
+        World.of(scenario) for scenario in (REALTIME, Scenario("async", {**HARDENED.parameters, **TRANSFORMING}))
+    ]
+    granted = {
+        (holder.removesuffix("Role").removeprefix(stack), statement["Sid"], action)
+        for world in deployed
+        for holder, stack in ((SCORE, "Scoring"), (TRANSFORM, "Transforming"))
+        for statement in world.policies.get(holder, ())
+        for action in as_list(statement["Action"])
+    }
+    assert written == granted
 
 
 @PLACES
