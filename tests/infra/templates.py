@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
+ENGINES = ("ScoreChunks", "RunTransforms")
+"""Functions that exist with other engines than asynchronous endpoints, each in a nested stack."""
 # Has no alarms: CloudFormation calls it, waits for it, and reports its result.
 MAKERS = ("ProvideModel",)
 TRAINING = "infra/training.yaml"

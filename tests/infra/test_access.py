@@ -23,7 +23,6 @@ from tests.infra.scenarios import DEFAULT, HARDENED, REALTIME, SCENARIOS, Scenar
 from tests.infra.templates import ROOT
 
 PLACES = pytest.mark.parametrize("place", [IRELAND, BEIJING], ids=lambda place: place.region)
-TRANSFORMING = {"BatchTransform": "true"}
 USES = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
@@ -54,7 +53,8 @@ def test_the_page_of_permissions_names_every_grant_of_the_roles_of_other_engines
         for action in actions.split(", ")
     }
     deployed = [
-        World.of(scenario) for scenario in (REALTIME, Scenario("async", {**HARDENED.parameters, **TRANSFORMING}))
+        World.of(scenario)
+        for scenario in (REALTIME, Scenario("async", {**HARDENED.parameters, "BatchTransform": "true"}))
     ]
     granted = {
         (holder.removesuffix("Role").removeprefix(stack), statement["Sid"], action)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.infra.access.places import IRELAND, Place
 from tests.infra.access.world import World
-from tests.infra.scenarios import DEFAULT, DEPLOYING, FAN_OUT, HARDENED, TRAINING, Scenario, stacks
+from tests.infra.scenarios import DEFAULT, DEPLOYING, FAN_OUT, HARDENED, REALTIME, TRAINING, Scenario, stacks
 from tests.infra.templates import Template, paths
 
 
@@ -64,10 +64,11 @@ def _without_flaw(scenario: Scenario) -> Deployment:
     return Deployment(scenario.name, scenario)
 
 
-# Together they give every parameter that matters to a checker both its values. The last three
+# Together they give every parameter that matters to a checker both its values. The third has a
+# real-time endpoint and transform jobs, so every template of other engines. The last three
 # are stacks of their own: the role that deploys the others, a queue for one more service, and what
 # training takes.
-DEPLOYMENTS = tuple(map(_without_flaw, (DEFAULT, HARDENED, DEPLOYING, FAN_OUT, TRAINING)))
+DEPLOYMENTS = tuple(map(_without_flaw, (DEFAULT, HARDENED, REALTIME, DEPLOYING, FAN_OUT, TRAINING)))
 
 
 def write(folder: Path, deployments: Iterable[Deployment]) -> dict[Path, tuple[Deployment, str]]:

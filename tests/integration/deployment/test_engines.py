@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +21,12 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 ROWS, BAD = 20_000, 20
 # A minute takes a second: instances are added and removed within seconds.
 TIME_SCALE = 1 / 60
+MINUTE_S = 60 * TIME_SCALE
+INSTANCES = 2
 ENDPOINTS = {"async": "Endpoint", "realtime": "RealtimeEndpoint", "serverless": "ServerlessEndpoint"}
 REALTIME = {
     "EndpointKind": "realtime", "BatchTransform": "true", "MinInstanceCount": "1", "MaxInstanceCount": "2",
-    "InvocationsPerInstance": "10",
+    "InvocationsPerInstance": "3",
 }  # fmt: skip
 SERVERLESS = {
     "EndpointKind": "serverless", "BatchTransform": "false", "MinInstanceCount": "0", "MaxInstanceCount": "0",
@@ -66,13 +69,15 @@ def seen(blank: Stack, demo: DemoModel) -> Seen:
     with stack.cloud.time_scaled(TIME_SCALE):
         stack.deploy({**demo.parameters(), **UNWATCHED, **REALTIME})
         found.endpoints["realtime"] = endpoints(stack)
-        found.outcomes["realtime"] = scored(stack, content, None, found.counts)
-        eventually(lambda: watched(stack, found.counts) == 1, within_s=TIMEOUT_S, what="one instance again")
+        found.counts = scaled(stack)
+        found.outcomes["realtime"] = scored(stack, content)
         found.outcomes["transform"] = scored(stack, content, "transform")
+        # SageMaker deletes no endpoint while it scales.
+        eventually(lambda: stack.endpoint()["EndpointStatus"] == "InService", what="an endpoint at rest")
         for kind, parameters in {"serverless": SERVERLESS, "async": {}, "none": {}}.items():
             found.updates[kind] = stack.change(**{"EndpointKind": kind, **parameters})
             found.endpoints[kind] = endpoints(stack)
-            found.outcomes[kind] = scored(stack, content, None)
+            found.outcomes[kind] = scored(stack, content)
     kept = {f"bucket {stack.outputs['Bucket']}", f"table {stack.outputs['LedgerTable']}"}
     stack.delete()
     found.left = inventory(stack.cloud) - before - kept
@@ -92,25 +97,45 @@ def watched(stack: Stack, counts: list[int]) -> int:
     return count
 
 
-def idled(stack: Stack, counts: list[int]) -> int:
-    """Invoke the endpoint once, and return the number of instances.
-
-    SageMaker publishes no metric without traffic, and scaling in needs one.
-    """
+def invoked(stack: Stack, times: int = 1) -> None:
+    """Invoke the endpoint with one row, some times in turn."""
     row = csv_bytes(demand_rows(1), header=None)
-    stack.cloud.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=stack.outputs["EndpointName"], Body=row, ContentType="text/csv"
-    )
-    return watched(stack, counts)
+    for _ in range(times):
+        stack.cloud.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=stack.outputs["EndpointName"], Body=row, ContentType="text/csv"
+        )
 
 
-def scored(stack: Stack, content: bytes, via: str | None, counts: list[int] | None = None) -> Outcome:
-    """Run a job; without ``via`` it takes the stack's own way. Note counts of instances, if asked to."""
+def scaled(stack: Stack) -> list[int]:
+    """Invoke the endpoint often until it has two instances, then seldom until it has one; return the counts seen.
+
+    Without traffic it would keep them: SageMaker publishes no metric then, and scaling in needs one.
+    """
+    counts: list[int] = []
+    last = 0.0
+
+    def busy() -> bool:
+        invoked(stack, 10)
+        return watched(stack, counts) == INSTANCES
+
+    def seldom() -> bool:
+        nonlocal last
+        if time.monotonic() - last > MINUTE_S / 2:
+            last = time.monotonic()
+            invoked(stack)
+        return watched(stack, counts) == 1
+
+    assert watched(stack, counts) == 1
+    eventually(busy, within_s=TIMEOUT_S, what="two instances")
+    eventually(seldom, within_s=TIMEOUT_S, what="one instance again")
+    return counts
+
+
+def scored(stack: Stack, content: bytes, via: str | None = None) -> Outcome:
+    """Run a job; without ``via`` it takes the stack's own way."""
     options: dict[str, Any] = {} if via is None else {"via": via}
     with stack.client() as client:
         submitted = client.submit("-", stdin=io.BytesIO(content), chunk_rows=1000, **options)
-        if counts is not None:
-            eventually(lambda: watched(stack, counts) == 2, within_s=TIMEOUT_S, what="two instances")
         job = client.wait(submitted.job_id, timeout_s=TIMEOUT_S)
         written = io.BytesIO()
         client.download(job.job_id, written)
