@@ -1,4 +1,4 @@
-"""Tailrace scores each row of a big CSV with a SageMaker asynchronous endpoint, exactly once and in order.
+"""Tailrace scores each row of a big CSV with a SageMaker model, exactly once and in order.
 
 ``Tailrace`` is the client; ``AsyncTailrace`` has the same methods as coroutines. Every row is
 accounted for. Names are imported on first use, so that importing the package takes next to no time.

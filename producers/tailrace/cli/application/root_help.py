@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 _ABOUT = (
-    "Score a big CSV with a SageMaker asynchronous endpoint: every row in order and accounted for.",
+    "Score a big CSV with a SageMaker model: every row in order and accounted for.",
     (
         "Exit codes: 0 completed (or submitted), 2 wrong usage or input, 3 completed with rejected rows, 4 failed, "
         "5 cancelled or expired, 129 hung up, 130 interrupted, 143 terminated, 1 anything else. Data goes to standard "
