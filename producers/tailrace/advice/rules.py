@@ -61,7 +61,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The ways, best first, and the rule that ranked them."""
+    """The ways, best first, and why the best one is."""
 
     ways: tuple[Way, ...]
     rule: str
@@ -81,6 +81,13 @@ def advise(situation: Situation, prices: Prices) -> Advice:
     """Judge and rank the ways."""
     rule, order = _ranked(situation)
     ways = [_judged(engine, situation, prices) for engine in order]
+    first = ways[0]
+    if not first.fits:
+        # The rule speaks for its first way only.
+        others = any(each.fits for each in ways)
+        rule = (
+            f"it comes next after {first.engine}, which does not fit: {first.reasons[0]}" if others else "no way fits"
+        )
     return Advice(tuple(sorted(ways, key=lambda each: not each.fits)), rule)
 
 

@@ -73,7 +73,7 @@ class FileScorer:
         plans = _Plans(source, planner, self.state)
         try:
             with _open_writer(targets, self.state.settings) as writer:
-                for parts in threads.results(plans, self.state.failure):
+                for parts in threads.results(plans, self.state.failure, self.state.require_running):
                     for each in parts:
                         writer.write(each)
                     self._report(source)

@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 W = TypeVar("W")
 R = TypeVar("R")
 
+LOOK_S = 0.5
+"""Longest wait for a result before the caller looks whether the work goes on."""
+
 WINDOW_FACTOR = 2
 """Pieces of work taken for each thread: while the first result is awaited, others are made."""
 
@@ -29,31 +32,35 @@ class OrderedThreads(Generic[W, R]):
         self._count = threads
         self._started = 0
 
-    def results(self, items: Iterable[W], ended: Future[None]) -> Iterator[R]:
+    def results(
+        self, items: Iterable[W], ended: Future[None], require_running: Callable[[], None] = lambda: None
+    ) -> Iterator[R]:
         """Yield a result for each item, in order.
 
         Items are taken as results are, so that a bounded number of both is held.
 
-        Raises what the work raises, and the error of ``ended`` as soon as it has one.
+        Raises what the work raises, the error of ``ended`` as soon as it has one, and what
+        ``require_running`` raises, which is called again and again while a result is awaited.
         """
         pending: deque[Future[R]] = deque()
         try:
             for item in items:
                 if len(pending) >= WINDOW_FACTOR * self._count:
-                    yield self._first(pending, ended)
+                    yield self._first(pending, ended, require_running)
                 if ended.done():
                     ended.result()
                 pending.append(self._submit(item))
             while pending:
-                yield self._first(pending, ended)
+                yield self._first(pending, ended, require_running)
         finally:
             for _ in range(self._started):
                 self._queue.put(None)
 
-    def _first(self, pending: deque[Future[R]], ended: Future[None]) -> R:
+    def _first(self, pending: deque[Future[R]], ended: Future[None], require_running: Callable[[], None]) -> R:
         future = pending.popleft()
         futures: list[Future[Any]] = [future, ended]
-        wait(futures, return_when=FIRST_COMPLETED)
+        while not wait(futures, timeout=LOOK_S, return_when=FIRST_COMPLETED).done:
+            require_running()
         if ended.done():
             ended.result()
         return future.result()

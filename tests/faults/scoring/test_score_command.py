@@ -112,6 +112,19 @@ def test_a_run_past_its_deadline_ends_with_its_own_code(tmp_path: Path) -> None:
     assert names(tmp_path) == ["rows.csv"]
 
 
+def test_the_deadline_does_not_wait_for_a_request_under_way(tmp_path: Path) -> None:
+    """The model answers nothing for a minute, and the run has a second."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(GOOD.text)
+    silent = FaultyModel("s", share=1.0, kinds=(Misbehaviour.HANGS,), hang_s=60.0)
+    started = time.monotonic()
+    with serving(silent) as url:
+        environment = Environment(stdout=io.BytesIO(), stderr=io.StringIO())
+        assert run(("score", str(path), "--model-url", url, "--deadline", "1s"), environment) == 5
+    assert silent.seen == {Misbehaviour.HANGS: 1}
+    assert time.monotonic() - started < 30
+
+
 def test_the_input_is_never_replaced(score: Callable[..., Ran], tmp_path: Path) -> None:
     assert score("--output", str(tmp_path / "rows.csv")).code == 2
     assert score("--output", "-", "--rejects", str(tmp_path / "rows.csv")).code == 2

@@ -56,6 +56,16 @@ def test_each_situation_has_its_way(found: InputFacts, others: dict[str, Any], b
     assert (advice.best and advice.best.engine) is best
 
 
+def test_the_rule_of_a_way_that_does_not_fit_is_not_that_of_the_next() -> None:
+    """Nobody is told to take an endpoint with a queue because it is paid by the second."""
+    assert judged(SMALL).rule == "the file is small and comes rarely: pay for its seconds only"
+    assert judged(SMALL, partition=CHINA).rule == (
+        "it comes next after serverless, which does not fit: AWS does not offer serverless endpoints in China"
+    )
+    late = judged(LARGE, deadline_s=HOUR_S, rows_per_second=5.0)
+    assert late.rule == "no way fits"
+
+
 @pytest.mark.parametrize(
     ("engine", "found", "others", "why"),
     [
