@@ -161,7 +161,7 @@ class Source:
         if not holds_data:
             raise InputError(
                 f"{self._origins[0].name} holds a header only, and no data; "
-                "if its first record is data, submit it with the header policy none"
+                "if its first record is data, treat the file as one without a header"
             )
 
     def _check_header(self, file: _OpenFile) -> None:
@@ -319,7 +319,7 @@ class _OpenFile:
                 break
         else:
             if not head:
-                raise InputError(f"{self.name} is empty: there is nothing to score")
+                raise InputError(f"{self.name} is empty: it needs a header, and rows below it")
             return head, iter(()), len(head)
         raise InputError(
             f"the first record of {self.name} does not end within {MAX_RECORD_BYTES} bytes; "
@@ -343,7 +343,10 @@ def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes
 def _check_encoding(head: bytes, name: str) -> None:
     wide = head.startswith(_WIDE_BOMS) or (len(head) > 1 and (not any(head[0::2]) or not any(head[1::2])))
     if wide:
-        raise InputError(f"{name} is UTF-16 or UTF-32 and not UTF-8: convert it, for instance with iconv -t UTF-8")
+        raise InputError(
+            f"{name} is UTF-16 or UTF-32 and not UTF-8: convert it, for instance with iconv -t UTF-8, or name its "
+            "encoding in a recipe of tailrace prepare"
+        )
 
 
 def _shown(record: bytes) -> str:

@@ -55,8 +55,8 @@ def parse_header(record: bytes) -> tuple[str, ...]:
     names = parse_names(text)
     if len(names) == 1 and b'"' not in record and (b";" in record or b"\t" in record):
         raise InputError(
-            f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file; if "
-            "it is one name, quote it"
+            f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file, "
+            "or name its delimiter in a recipe of tailrace prepare; if it is one name, quote it"
         )
     _refuse_duplicates(names)
     return names

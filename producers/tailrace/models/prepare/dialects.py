@@ -82,7 +82,7 @@ def _parquet(name: str) -> Generator[bytes, None, None]:
             raise InputError(f"{name} has no columns: give a table with rows")
         yield header(names)
         for batch in table.collect_batches(chunk_size=max(1, _BATCH_ROWS * 10 // len(names)), maintain_order=True):
-            yield from polars_csv.records(batch, _BATCH_ROWS)
+            yield from polars_csv.records(batch, _BATCH_ROWS, name)
     except pl.exceptions.PolarsError as exc:
         raise InputError(f"{name} cannot be read as Parquet: {exc}") from exc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ def fit(plan: PreparationPlan, prepared: Iterable[PreparedCut]) -> tuple[dict[st
         }
     found |= {place: _most_frequent(counts) for place, counts in modes.items()}
     for place, value in found.items():
-        if value is None:
+        # The mean of -inf and inf is NaN.
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             raise InputError(
                 f"column {plan.columns[place]!r} has no value from which to compute its {plan.steps[place].fill}: "
                 "fill it with a fixed value (fill = 0), or leave fill out"

@@ -10,6 +10,10 @@ from tailrace.records.column_names import ALL, choose, listed
 from tailrace.sources.tables.recognition import header
 from tailrace_core.errors import InputError
 
+_TARGET_HINT = (
+    "; if the model predicts that column, name it as the recipe's target, and prepare the training data again"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationPlan:
@@ -53,7 +57,13 @@ def plan_for(recipe: Recipe, columns: Sequence[str], *, scoring: bool = False) -
     try:
         return _plan(recipe, tuple(columns), scoring=scoring)
     except InputError as exc:
-        raise InputError(f"{recipe.where}: {exc}") from exc
+        missing = {*recipe.columns, *recipe.select, *recipe.rename}.difference(columns)
+        hint = (
+            _TARGET_HINT
+            if scoring and recipe.target is None and any(f"{name!r}" in str(exc) for name in missing)
+            else ""
+        )
+        raise InputError(f"{recipe.where}: {exc}{hint}") from exc
 
 
 def _plan(recipe: Recipe, columns: tuple[str, ...], *, scoring: bool) -> PreparationPlan:

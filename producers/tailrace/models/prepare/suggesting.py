@@ -88,6 +88,8 @@ def _dialect(head: bytes) -> InputDialect:
     encoding = "utf-8"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
+    elif b"\0" in head[:2]:
+        encoding = "utf-16-be" if head[0] == 0 else "utf-16-le"
     else:
         try:
             # The last character may be cut off.

@@ -143,7 +143,9 @@ def _header(name: str, header: list[str] | None, target: str) -> tuple[str, ...]
         raise InputError(f"{name} has no column {target!r} to predict; {_hint(header, target)}", columns=header)
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
-        raise InputError(f"{name}: the header names {', '.join(twice)} twice: give each column a name of its own")
+        raise InputError(
+            f"{name}: the header names {', '.join(map(repr, twice))} twice: give each column a name of its own"
+        )
     if len(header) == 1:
         raise InputError(f"{name} has no column beside the target {target!r}: there is nothing to predict it from")
     return tuple(header)
@@ -176,11 +178,13 @@ def _counted(
     rows = empty = 0
     first, differ = None, False
     for record in records:
-        rows += 1
         if len(record) != width:
             raise InputError(
-                f"{name}, row {rows}: {len(record)} fields where the header has {width}; {_PREPARE}", row=rows
+                f"{name}, row {rows} (counted from 0, the header not included): {len(record)} fields where the header "
+                f"has {width}; {_PREPARE}",
+                row=rows,
             )
+        rows += 1
         value = record[place].strip()
         if not value:
             empty += 1

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def records(frame: pl.DataFrame, rows: int) -> Iterator[bytes]:
+def records(frame: pl.DataFrame, rows: int, name: str = "the polars DataFrame") -> Iterator[bytes]:
     """Yield the records of so many rows at a time.
 
     Raises:
-        InputError: a column is nested.
+        InputError: a column is nested, or of bytes or durations; it says where by ``name``.
     """
     import polars as pl  # noqa: PLC0415 - the caller has it, others need not
     import polars.selectors as cs  # noqa: PLC0415 - the same
@@ -30,6 +30,12 @@ def records(frame: pl.DataFrame, rows: int) -> Iterator[bytes]:
                 written = written.select(pl.all().cast(pl.String).fill_null(""))
             yield written.write_csv(include_header=False).encode()
     except pl.exceptions.PolarsError as exc:
+        columns = [
+            f"{column!r} ({kind})"
+            for column, kind in frame.schema.items()
+            if kind.is_nested() or kind in (pl.Binary, pl.Duration, pl.Object)
+        ]
         raise InputError(
-            f"the polars DataFrame cannot be written as CSV ({exc}): convert its columns to text or numbers"
+            f"{name} cannot be written as CSV ({str(exc).partition(chr(10))[0]}): convert its columns to text or "
+            f"numbers{': ' * bool(columns)}{', '.join(columns)}"
         ) from exc

@@ -149,6 +149,9 @@ def _fit(found: Expected, columns: list[str], kept: list[Any], steps: dict[str, 
             return
         if fill == "median":
             value: Any = median(values)
+            if math.isnan(value):  # between -inf and inf
+                found.unfit = column
+                return
         else:
             counts = Counter(values)
             value = min(each for each, times in counts.items() if times == max(counts.values()))

@@ -154,6 +154,25 @@ def test_a_suggestion_finds_the_dialect(folder: Path) -> None:
     (folder / "raw.csv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": "\t", "encoding": "utf-16"}
+    (folder / "raw.csv").write_bytes("a;b\n1;2\n".encode("utf-16-le"))
+    shown = prepare(folder, "--suggest", "raw.csv")
+    assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": ";", "encoding": "utf-16-le"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "advice"),
+    [
+        (b"x;y\n1;2\n", "or name its delimiter in a recipe of tailrace prepare"),
+        ("x,y\n1,2\n".encode("utf-16"), "or name its encoding in a recipe of tailrace prepare"),
+        (b"x,y\n", "if its first record is data, treat the file as one without a header"),
+        (b"", "is empty: it needs a header, and rows below it"),
+    ],
+)
+def test_an_error_of_the_input_names_what_a_recipe_can_do(folder: Path, raw: bytes, advice: str) -> None:
+    (folder / "raw.csv").write_bytes(raw)
+    shown = prepare(folder, "raw.csv", "-o", "out.csv", "--recipe", "recipe.toml")
+    assert shown.code == 2
+    assert advice in shown.err
 
 
 def test_the_examples_of_the_documentation_run(folder: Path) -> None:

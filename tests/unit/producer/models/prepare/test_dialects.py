@@ -128,6 +128,9 @@ def test_parquet_is_read_as_the_csv_of_its_values(tmp_path: Path) -> None:
     out = io.BytesIO()
     prepare(tmp_path / "rows.parquet", out, recipe={"columns": {"n": {"to": "number", "fill": "median"}}})
     assert out.getvalue() == b'n,s,i\n1.5,"a,""b""",1\n1.5,"",2\n1.5,,3\n'
+    pl.DataFrame({"n": [1], "raw": [b"x"]}).write_parquet(tmp_path / "binary.parquet")
+    with pytest.raises(InputError, match=r"binary\.parquet cannot be written as CSV .*: 'raw' \(Binary\)$"):
+        prepare(tmp_path / "binary.parquet", out, recipe={})
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         prepare(tmp_path / "bad.parquet", out, recipe={})

@@ -83,3 +83,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         prepare(b"a,b\n1,2\n3,x\n", out, recipe={"columns": {"b": {"to": "number", "on_error": "fail"}}})
     assert out.read_bytes() == b"before"
     assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_median_between_infinities_is_none() -> None:
+    recipe = {"columns": {"a": {"to": "number", "finite": False, "fill": "median"}}}
+    with pytest.raises(InputError, match="has no value from which to compute its median"):
+        prepared("a,b\n-inf,1\ninf,2\n,3\n", recipe)

@@ -145,6 +145,13 @@ def test_what_is_not_computed_yet_is_refused() -> None:
         planned(b"a,1\n", {"columns": {}}, header="none")
 
 
+def test_a_recipe_without_its_target_says_how_to_name_it() -> None:
+    with pytest.raises(InputError, match=r"no column 'y'.*name it as the recipe's target"):
+        planned(b"x\n1\n", {"columns": {"y": {"to": "number"}}})
+    with pytest.raises(InputError, match=r"no column 'z', which columns names; the columns are 'x'$"):
+        planned(b"x\n1\n", {"target": "y", "columns": {"z": {"to": "number"}}})
+
+
 def test_rows_without_a_header_are_scored_by_position() -> None:
     recipe = {"input": {"header": False}, "columns": {"column_2": {"strip": True}}, "rename": {"column_2": "x"}}
     source, chunks = planned(b"1, 2\n3,4 \n", recipe, keep=["column_1"], header="repeat")
