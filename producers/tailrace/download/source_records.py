@@ -73,7 +73,8 @@ class SourceRecords:
             first, last = expected.range.first_row, expected.range.end - 1
             raise InputError(
                 f"rows {first} to {last} of the source differ from those that were submitted (rows count from 0, the "
-                "header not included): name the files as they were, all of them and in the same order",
+                "header not included): name the files as they were, all of them and in the same order, and the "
+                "recipe if the rows were prepared by one",
                 first_row=first,
                 rows=expected.range.rows,
             )

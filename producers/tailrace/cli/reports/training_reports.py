@@ -57,10 +57,13 @@ def status_line(status: TrainingStatus) -> str:
     return printable(f"{text}: {status.failure}" if status.failure else text)
 
 
-def table(candidates: Sequence[Candidate]) -> str:
-    """Return candidates as a table, in their order, with the metrics of the rows held out."""
+def table(candidates: Sequence[Candidate], *, ended: bool = False) -> str:
+    """Return candidates as a table, in their order, with the metrics of the rows held out.
+
+    ``ended``: the job makes no more.
+    """
     if not candidates:
-        return "no candidates yet"
+        return "no candidates" if ended else "no candidates yet"
     metric = candidates[0].metric
     others = sorted({name for each in candidates for name in each.validation} - {metric})
     rows = [["", "candidate", metric or "objective", *others]]

@@ -181,10 +181,15 @@ def _missing(name: str, exc: PermanentError) -> PermanentError | InputError:
 
 
 def _require_same(name: str, request: Mapping[str, Any], *, named: bool, cause: PermanentError) -> Steps[None]:
-    described = yield from _described(name)
+    advice = "choose another with --name" if named else "give it a name of its own with --name"
+    try:
+        described = yield from _described(name)
+    except InputError as exc:
+        raise InputError(
+            f"the name {name!r} is taken by an AutoML job whose name has other capitals: {advice}", job=name
+        ) from exc
     if same_training(described, request):
         return
-    advice = "choose another with --name" if named else "give it a name of its own with --name"
     raise InputError(
         f"there is an AutoML job {name!r} with other data or options (names are unique, whatever their capitals): "
         f"{advice}",

@@ -154,6 +154,8 @@ def test_a_job_without_candidates_says_so(shell: Shell) -> None:
     shell.train()
     assert shell.run("leaderboard", "sales") == "no candidates yet\n"
     assert shell.code == 0
+    shell.account.steps = [{"AutoMLJobStatus": "Failed", "FailureReason": "no"}]
+    assert shell.run("leaderboard", "sales") == "no candidates\n"
     shell.run("leaderboard", "nope")
     assert shell.code == 2
 

@@ -210,7 +210,7 @@ def leaderboard(
             for rank, each in enumerate(found, 1):
                 environment.put_json(job_reports.as_json(training_reports.candidate_fields(rank, each)))
         else:
-            environment.put(training_reports.table(found))
+            environment.put(training_reports.table(found, ended=status.ended))
         if not quiet:
             environment.say(f"tailrace: {training_reports.status_line(status)}")
             if status.completed:

@@ -257,6 +257,8 @@ def test_a_taken_name_of_another_training_is_refused(trainer: Trainer, account: 
     trainer.train(data, target="b", name="sales")
     with pytest.raises(InputError, match=r"'sales' with other data or options .* choose another with --name"):
         trainer.train(data, target="a", name="sales")
+    with pytest.raises(InputError, match=r"'SALES' is taken by .* other capitals: choose another with --name"):
+        trainer.train(data, target="b", name="SALES")
     assert len(account.jobs) == 1
 
 
