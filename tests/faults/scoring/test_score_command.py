@@ -65,6 +65,14 @@ def test_the_result_goes_to_standard_output_in_order(score: Callable[..., Ran]) 
     assert "--rejects FILE" in done.err
 
 
+def test_the_reasons_add_up_to_the_rejected_rows(score: Callable[..., Ran]) -> None:
+    """Three kinds of reasons are shown, and the rows of the fourth are counted."""
+    done = score(stdin=b'id,x\nr1,1\nr2\n\nr3,poison\nr4,poison\n"r5,5\n')
+    lines = done.err.partition("why rows were rejected:\n")[2].splitlines()[:4]
+    assert sum(int(line.split()[0]) for line in lines) == 5
+    assert lines[3].endswith("1  for other reasons")
+
+
 def test_standard_input_is_scored(score: Callable[..., Ran]) -> None:
     assert score(stdin=GOOD.text).out == GOOD.result
     assert score(stdin=gzip.compress(GOOD.text)).code == 0

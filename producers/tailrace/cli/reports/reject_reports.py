@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.printable import printable
@@ -10,6 +11,7 @@ from tailrace.cli.reports.columns import align
 from tailrace.download.rejects_summary.first_aid import first_aid
 
 if TYPE_CHECKING:
+    from tailrace.download.rejects_summary.reasons import ReasonGroup
     from tailrace.download.rejects_summary.summary import RejectsSummary
     from tailrace.operations.open_work import OpenWork
     from tailrace_core.jobs.model import Job
@@ -55,14 +57,21 @@ def hints(job: Job, summary: RejectsSummary | None, work: OpenWork | None) -> tu
     return first_aid(job, summary, [each.reason for each in work.parked] if work else ())
 
 
-def _reasons(summary: RejectsSummary) -> list[str]:
+def reason_lines(groups: Sequence[ReasonGroup], rows: int) -> str:
+    """Format the most frequent reasons of so many rows, a line each; the numbers add up to the rows."""
     from tailrace_core.jobs.reasons import lead  # noqa: PLC0415 - most jobs have no rejected row
 
+    lines = [(f"  {each.rows:,}", lead(each.reason)) for each in groups]
+    others = rows - sum(each.rows for each in groups)
+    return align([*lines, (f"  {others:,}", "for other reasons")] if others > 0 else lines)
+
+
+def _reasons(summary: RejectsSummary) -> list[str]:
     shown = (
         f"{summary.rows_examined:,} of {summary.rows_rejected:,}" if summary.sampled else f"{summary.rows_rejected:,}"
     )
     lines = [f"why rows were rejected ({shown} rows looked at):"]
-    lines += [align([(f"  {each.rows:,}", lead(each.reason)) for each in summary.reasons])] if summary.reasons else []
+    lines += [reason_lines(summary.reasons, summary.rows_examined)] if summary.reasons else []
     found = summary.missing_values
     if found is not None:
         tokens = " or ".join("an empty value" if token == "" else repr(token) for token in found.tokens)

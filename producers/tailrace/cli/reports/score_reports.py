@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tailrace.cli.reports.columns import align
+from tailrace.cli.reports.reject_reports import reason_lines
 from tailrace.download.rejects_summary.first_aid import hints_for
 from tailrace.progress.text import shown_duration, shown_rate
 from tailrace.scoring.result import counters
-from tailrace_core.jobs.reasons import lead
 
 if TYPE_CHECKING:
-    from tailrace.download.rejects_summary.reasons import ReasonGroup
     from tailrace.scoring.result import Scored
     from tailrace_core.jobs.model import Job
 
@@ -65,11 +62,7 @@ def summary(done: Scored) -> str:
     requests = f"{done.requests:,} request{'s' * (done.requests != 1)}{repeated}"
     lines = [f"{scored} in {shown_duration(done.seconds)}{pace}; {requests}"]
     if done.reasons:
-        lines += ["why rows were rejected:", _reasons(done.reasons)]
+        lines += ["why rows were rejected:", reason_lines(done.reasons, done.rows_rejected)]
         if done.rejects_target is None:
             lines.append("write the rejected rows to a file with `--rejects FILE`, to fix and score them again")
     return "\n".join(lines)
-
-
-def _reasons(groups: Sequence[ReasonGroup]) -> str:
-    return align([(f"  {each.rows:,}", lead(each.reason)) for each in groups])
