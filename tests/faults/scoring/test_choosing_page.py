@@ -44,6 +44,8 @@ def test_the_blocks_run(tmp_path: Path) -> None:
             said[command[-1]] = done.stdout
     plain, awaited, china = (text for command, text in said.items() if command.startswith("tailrace advise"))
     assert "\nTake serverless: " in plain
+    # The template refuses a serverless endpoint without it.
+    assert "\ndeploy a stack with EndpointKind=serverless ModelNetworkIsolation=false " in plain
     assert "\nTake realtime: " in awaited
     assert json.loads(china)["best"] == "async"
     assert (tmp_path / "scored.csv").read_text().count("\n") == 1_001

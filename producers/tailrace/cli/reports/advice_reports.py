@@ -78,7 +78,9 @@ def _command(names: Sequence[str], way: Way, stack: str | None) -> str:
     via = f"tailrace submit {files} --stack {shlex.quote(stack or 'NAME')} --via {way.engine} --output scored.csv"
     if stack is None:
         kind = "none" if way.engine is Engine.TRANSFORM else way.engine
-        via = f"deploy a stack with EndpointKind={kind} (docs/deploy.md), then: {via}"
+        # Serverless endpoints cannot isolate a model, and the template's default does.
+        isolation = " ModelNetworkIsolation=false" if way.engine is Engine.SERVERLESS else ""
+        via = f"deploy a stack with EndpointKind={kind}{isolation} (docs/deploy.md), then: {via}"
     if way.engine in {Engine.REALTIME, Engine.SERVERLESS}:
         return f"{via}\nor, without a stack: tailrace score {files} --endpoint ENDPOINT --output scored.csv"
     return via
