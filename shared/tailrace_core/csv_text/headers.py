@@ -40,8 +40,9 @@ def parse_header(record: bytes) -> tuple[str, ...]:
     """Parse the names in a header record without its line end; names are unquoted.
 
     Raises:
-        InputError: the header is not UTF-8, is quoted wrongly, names a column twice, holds an
-            unquoted carriage return, or seems to be separated by something other than commas.
+        InputError: the header is not UTF-8, is blank, is quoted wrongly, names a column twice,
+            holds an unquoted carriage return, or seems to be separated by something other than
+            commas.
     """
     try:
         text = record.decode()
@@ -51,6 +52,10 @@ def parse_header(record: bytes) -> tuple[str, ...]:
         raise InputError(
             f"the header holds a carriage return: {_shown(text)}; if lines end in CR alone, convert them to LF, for "
             "instance with tr '\\r' '\\n'"
+        )
+    if not text.strip():
+        raise InputError(
+            "the header is a blank line: remove blank lines above it, or treat the file as one without a header"
         )
     names = parse_names(text)
     if len(names) == 1 and b'"' not in record and (b";" in record or b"\t" in record):

@@ -45,6 +45,8 @@ def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
         (b"a,b\r1,2\r3,4", r"lines end in CR alone"),
         (b"a;b", r"'a;b': is this really separated by commas\?"),
         (b"a\tb", r"is this really separated by commas\?"),
+        (b"", r"the header is a blank line: remove blank lines above it"),
+        (b"  ", r"the header is a blank line"),
     ],
 )
 def test_a_header_that_cannot_be_used_says_why(record: bytes, message: str) -> None:
