@@ -36,7 +36,7 @@ def prices_for(partition: str) -> Prices:
 
 def of_stack(situation: Situation, stack: Stack) -> Situation:
     """Return the situation with what a stack has, and where it is."""
-    # arn:aws-cn:sns:…
+    # arn:PARTITION:sns:…
     partition = [*stack.results_topic.split(":"), ""][1] if stack.results_topic.startswith("arn:") else ""
     return replace(situation, engines=stack.engines, partition=partition or situation.partition)
 

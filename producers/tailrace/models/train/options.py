@@ -14,7 +14,7 @@ MIN_ROWS = 500
 MAX_CANDIDATES = 750
 MAX_NAME_CHARS = 32
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
+_ROLE = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:role/.+")
 PROBLEMS: Mapping[str, str] = MappingProxyType(
     {"regression": "Regression", "binary": "BinaryClassification", "multiclass": "MulticlassClassification"}
 )
@@ -83,7 +83,7 @@ class TrainingOptions:
                 "hyphen first or last"
             )
         if self.role is not None and not _ROLE.fullmatch(self.role):
-            raise InputError(f"the role {self.role!r} is no ARN: write arn:aws:iam::ACCOUNT:role/NAME")
+            raise InputError(f"the role {self.role!r} is no ARN: write arn:PARTITION:iam::ACCOUNT:role/NAME")
         if self.output_path is not None and not re.fullmatch(r"s3://[^/]+(/.*)?", self.output_path):
             raise InputError(f"the output path {self.output_path!r} is no address: write s3://BUCKET/PREFIX/")
         if self.max_runtime_s is not None and self.max_runtime_s < 1:

@@ -177,7 +177,7 @@ def test_wrong_data_send_nothing(trainer: Trainer, account: AutoMLAccount, data:
         ({"name": "a" * 33}, "at most 32 letters"),
         ({"name": "-a"}, "no hyphen first or last"),
         ({"name": "a_b"}, "at most 32 letters"),
-        ({"role": "trainer"}, "write arn:aws:iam::ACCOUNT:role/NAME"),
+        ({"role": "trainer"}, "write arn:PARTITION:iam::ACCOUNT:role/NAME"),
         ({"output_path": "models/"}, "write s3://BUCKET/PREFIX/"),
         ({"max_runtime_s": 0}, "less than a second"),
     ],
