@@ -102,7 +102,7 @@ def prepare(
 
     loaded = load_recipe(recipe)
     if fitted is None and loaded.fitted is None and output != STDIN:
-        fitted = str(Path(output).with_name("fitted.json"))
+        fitted = _fitted_beside(Path(output), no_clobber=no_clobber)
     _check_targets(
         sources, recipe, output, {"fitted": fitted, "report": report, "rejects": rejects}, no_clobber=no_clobber
     )
@@ -124,6 +124,22 @@ def prepare(
             environment.say(f"score with the same recipe: tailrace submit FILE --recipe {fitted}")
     if done.counts.rows_rejected:
         raise typer.Exit(exit_codes.ExitCode.COMPLETED_WITH_REJECTS)
+
+
+def _fitted_beside(output: Path, *, no_clobber: bool) -> str:
+    """Return where the fitted recipe of an output goes.
+
+    Raises:
+        InputError: the fitted recipe of another output is there; a model may have been trained with
+            its values.
+    """
+    fitted = output.with_name("fitted.json")
+    if not no_clobber and fitted.exists() and not output.exists():  # with it, every file is checked
+        raise InputError(
+            f"{fitted} belongs to another preparation, and scoring for its model needs its values: name another file "
+            f"with --fitted, or name this one to replace it"
+        )
+    return str(fitted)
 
 
 def _progress(environment: Environment) -> Callable[[int], None]:

@@ -92,6 +92,18 @@ def test_a_slow_preparation_tells_how_far_it_is(folder: Path) -> None:
     assert err.getvalue().startswith("4 rows read\n4 rows read\n4 rows read: 3 written")
 
 
+def test_another_output_leaves_the_values_that_a_model_was_trained_with(folder: Path) -> None:
+    prepare(folder, "raw.csv", "-o", "out.csv", "--recipe", "recipe.toml")
+    before = (folder / "fitted.json").read_bytes()
+    (folder / "raw.csv").write_text("x,y\n9,1\n,2\n")
+    shown = prepare(folder, "raw.csv", "-o", "other.csv", "--recipe", "recipe.toml")
+    assert (shown.code, (folder / "fitted.json").read_bytes()) == (2, before)
+    assert "name another file with --fitted" in shown.err
+    assert not (folder / "other.csv").exists()
+    assert prepare(folder, "raw.csv", "-o", "out.csv", "--recipe", "recipe.toml").code == 0
+    assert (folder / "fitted.json").read_bytes() != before
+
+
 def test_a_fitted_recipe_prepares_other_rows_with_the_same_values(folder: Path) -> None:
     assert prepare(folder, "raw.csv", "-o", "out.csv", "--recipe", "recipe.toml", "-q").code == 3
     before = (folder / "fitted.json").read_bytes()
