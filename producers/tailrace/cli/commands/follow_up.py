@@ -101,6 +101,8 @@ def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSu
 
 def summary(submission: Submission, job: Job) -> str:
     """Format the end of a submit in one line."""
+    if submission.continued and not submission.chunks_sent and not submission.chunks_skipped:
+        return f"{job_reports.summary(job)}; all of it had been submitted before"
     sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} submitted"
     before = f", {submission.chunks_skipped:,} had been submitted before" if submission.continued else ""
     return f"{job_reports.summary(job)}; {sent}{before}"
