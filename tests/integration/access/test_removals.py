@@ -121,8 +121,13 @@ def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
     assert not superfluous, "\n".join(map(str, superfluous))
 
 
-# Commands of docs/operations.md for people with another policy.
-OTHERS = {"tailrace submit": "ProducerPolicy", "tailrace results": "ReaderPolicy", "tailrace local": "nobody's"}
+# Commands of docs/operations.md for people with another policy, or for stacks with transform jobs.
+OTHERS = {
+    "tailrace submit": "ProducerPolicy",
+    "tailrace results": "ReaderPolicy",
+    "tailrace local": "nobody's",
+    "aws sagemaker describe-transform-job": "OperatorPolicy with BatchTransform=true",
+}
 
 
 def runbook_commands() -> set[str]:
