@@ -85,7 +85,7 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
         *((f"s3:{action}", "Bucket", NOBODY)
           for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
         ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR}),
-        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, TRANSFORM, OPERATOR}),
+        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR}),
         ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
         ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
         ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR}),

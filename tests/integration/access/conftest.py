@@ -28,14 +28,16 @@ class Exercised:
 
 @pytest.fixture(scope="package")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The pipeline on a cloud of its own, under a customer's key.
+    """The pipeline with transform jobs on a cloud of its own, under a customer's key.
 
     Skips without tools, but not in CI.
     """
     state = tmp_path_factory.mktemp("access") / "state"
     with (
         skipped_without_tools(),
-        running_cloud(state, parameters={"CustomerManagedKey": "true"}, enforce_iam=True) as running,
+        running_cloud(
+            state, parameters={"CustomerManagedKey": "true", "BatchTransform": "true"}, enforce_iam=True
+        ) as running,
     ):
         yield running
 

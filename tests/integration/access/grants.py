@@ -113,7 +113,7 @@ def resource_name(resource: str) -> str:
     if "/v1/" in last:
         return last[last.index("/v1/") + 4 :]
     # Resources named by ids.
-    if (kind := last.partition("/")[0]) in {"key", "model"}:
+    if (kind := last.partition("/")[0]) in {"key", "model", "transform-job"}:
         return kind
     parts = last.split("/")[-1].split("-")
     return parts[-2] if len(parts) > 1 else parts[0]

@@ -19,7 +19,10 @@ Row = tuple[str, str, str, str]
 def written(found: Sequence[GrantEffect], unasked: Mapping[tuple[str, str, str], str]) -> str:
     """Return the page with these tables in it."""
     parts = [PAGE.read_text().partition(_BEGIN)[0], _BEGIN]
-    for holder, find_effect in groupby(found, key=lambda each: each.grant.holder):
+    # A holder's grants stand together, those that another kind of endpoint adds last.
+    order = list(dict.fromkeys(each.grant.holder for each in found))
+    grouped = sorted(found, key=lambda each: order.index(each.grant.holder))
+    for holder, find_effect in groupby(grouped, key=lambda each: each.grant.holder):
         parts.append(f"\n## {holder}\n\n{_HEADER}")
         parts += [
             f"| {grant} | {on} | {step} | {each.effect} |\n"

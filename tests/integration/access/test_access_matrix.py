@@ -38,7 +38,7 @@ class Deployed:
             return self.principal(output)
         if output == "TransformJob":
             return f"arn:aws:sagemaker:{facts.region}:{facts.account_id}:transform-job/tailrace-any"
-        value = self.cloud.outputs[output]
+        value = self.cloud.outputs.get(output) or self.cloud.outputs[f"{output}Url"]
         account = f"{facts.region}:{facts.account_id}"
         base = {
             "Bucket": f"arn:aws:s3:::{value}",
@@ -59,7 +59,8 @@ class Deployed:
         return self._standing[output]
 
     def _read(self, output: str) -> Sequence[Statement]:
-        value = self.cloud.outputs.get(output, "")
+        outputs = self.cloud.outputs
+        value = outputs.get(output) or outputs.get(f"{output}Url", "")
         if output == "Bucket":
             text = self.cloud.client("s3").get_bucket_policy(Bucket=value)["Policy"]
         elif output.endswith("Topic"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -19,9 +20,11 @@ from tests.infra.access.policies import identity_allows
 from tests.infra.templates import ROOT
 from tests.integration.access import page
 from tests.integration.access.conftest import Exercised
-from tests.integration.access.grants import Grant, Holder
+from tests.integration.access.grants import Grant, Holder, holders
 from tests.integration.access.identities import Person, function_of, person
+from tests.integration.access.redeployment import updated
 from tests.integration.access.removals import GrantEffect, Removals, request_of
+from tests.integration.access.steps.engines import Engines
 from tests.integration.access.steps.functions import Functions
 from tests.integration.access.steps.people import Operator, Producer, Reader
 from tests.integration.access.steps.scene import Scene
@@ -42,6 +45,10 @@ class Stage:
     reading_role: str
     reading_function: str
 
+    def beside_scoring(self, scene: Scene) -> Stage:
+        """Return the same people before the stack with another kind of endpoint."""
+        return replace(self, scene=scene, exercised=replace(self.exercised, holders=holders(scene.cloud)))
+
     def principals(self, holder: Holder) -> Sequence[str]:
         """Return the principals that act with a role's or a policy's grants."""
         people = {
@@ -53,20 +60,43 @@ class Stage:
 
     @property
     def steps(self) -> Mapping[str, Callable[[], Iterator[Step]]]:
-        """Return the steps by holder."""
+        """Return the steps by holder, before an asynchronous endpoint and with transform jobs."""
         functions, finished = Functions(self.scene), self.exercised.finished_job
+        engines = Engines(self.scene, "transform")
         return {
-            "CollectResultsRole": functions.collecting,
-            "HandleFailuresRole": functions.failing,
-            "DispatchRetriesRole": functions.dispatching,
-            "ReconcileJobsRole": functions.reconciling,
+            "CollectResultsRole": partial(_chained, functions.collecting, engines.collecting),
+            "HandleFailuresRole": partial(_chained, functions.failing, engines.failing),
+            "DispatchRetriesRole": partial(_chained, functions.dispatching, engines.dispatching),
+            "ReconcileJobsRole": partial(_chained, functions.reconciling, engines.reconciling),
+            "TransformingRunTransformsRole": engines.transforming,
             "TicksRole": Schedule(self.scene).steps,
-            "EndpointRole": Endpoint(self.scene).steps,
+            "EndpointRole": partial(_chained, Endpoint(self.scene).steps, engines.serving),
             "ProvideModelRole": ModelProvider(self.scene).steps,
             "ProducerPolicy": Producer(self.scene, self.exercised.producer, finished).steps,
             "OperatorPolicy": Operator(self.scene, self.operator, finished).steps,
             "ReaderPolicy": Reader(self.scene, self.reader, self.reading_function, finished).steps,
         }
+
+    @property
+    def scored_directly(self) -> Mapping[str, Callable[[], Iterator[Step]]]:
+        """Return the steps by holder that differ before a real-time endpoint."""
+        engines, finished = Engines(self.scene, "realtime"), self.exercised.finished_job
+        handing_over = Engines(self.scene, "transform").handing_over("realtime")
+        return {
+            "ScoringScoreChunksRole": engines.scoring,
+            "CollectResultsRole": engines.collecting,
+            "HandleFailuresRole": engines.failing,
+            "DispatchRetriesRole": engines.dispatching,
+            "ReconcileJobsRole": engines.reconciling,
+            "TransformingRunTransformsRole": lambda: iter([handing_over]),
+            "ProducerPolicy": Producer(self.scene, self.exercised.producer, finished).scored_directly,
+            "OperatorPolicy": Operator(self.scene, self.operator, finished).scored_directly,
+        }
+
+
+def _chained(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:
+    for each in parts:
+        yield from each()
 
 
 HOLDERS = (
@@ -74,6 +104,7 @@ HOLDERS = (
     "HandleFailuresRole",
     "DispatchRetriesRole",
     "ReconcileJobsRole",
+    "TransformingRunTransformsRole",
     "TicksRole",
     "EndpointRole",
     "ProvideModelRole",
@@ -81,6 +112,17 @@ HOLDERS = (
     "OperatorPolicy",
     "ReaderPolicy",
 )
+SCORED_DIRECTLY = (
+    "ScoringScoreChunksRole",
+    "CollectResultsRole",
+    "HandleFailuresRole",
+    "DispatchRetriesRole",
+    "ReconcileJobsRole",
+    "TransformingRunTransformsRole",
+    "ProducerPolicy",
+    "OperatorPolicy",
+)
+"""Those with other grants before a real-time endpoint."""
 # Grants that no step here needs, and the reason for each.
 UNASKED = {
     ("EndpointRole", "WriteOutputsAndFailures", "s3:AbortMultipartUpload"): (
@@ -107,11 +149,19 @@ def stage(enforcing: RunningCloud, exercised: Exercised, tmp_path_factory: pytes
 def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
     stage: Stage, table: list[GrantEffect], name: str
 ) -> None:
+    assert_each_is_needed(stage, list(stage.exercised.holders[name].grants()), stage.steps[name], table)
+
+
+def assert_each_is_needed(
+    stage: Stage, grants: Sequence[Grant], steps: Callable[[], Iterator[Step]], table: list[GrantEffect]
+) -> None:
+    """Remove each of a holder's grants, and add its effect to the table."""
+    name = grants[0].holder
     holder = stage.exercised.holders[name]
     removals = Removals(stage.scene.cloud, holder, stage.principals(holder))
-    taken = removals.take(list(stage.steps[name]()))
+    taken = removals.take(list(steps()))
     superfluous: list[Grant] = []
-    for grant in holder.grants():
+    for grant in grants:
         if found := removals.find_effect(grant, taken):
             table.append(found)
         elif (name, grant.sid, grant.action) not in UNASKED:
@@ -121,12 +171,11 @@ def test_each_grant_is_needed_by_a_step_that_ends_otherwise_without_it(
     assert not superfluous, "\n".join(map(str, superfluous))
 
 
-# Commands of docs/operations.md for people with another policy, or for stacks with transform jobs.
+# Commands of docs/operations.md for people with another policy.
 OTHERS = {
     "tailrace submit": "ProducerPolicy",
     "tailrace results": "ReaderPolicy",
     "tailrace local": "nobody's",
-    "aws sagemaker describe-transform-job": "OperatorPolicy with BatchTransform=true",
 }
 
 
@@ -156,13 +205,6 @@ def test_everybody_who_holds_something_is_tried(exercised: Exercised) -> None:
     assert set(exercised.holders) == set(HOLDERS)
 
 
-def test_the_page_says_what_was_found(table: list[GrantEffect]) -> None:
-    found = page.rows_of(table)
-    assert found
-    if os.environ.get("PERMISSIONS") != "write":
-        assert page.rows({holder for holder, *_ in found}) == found
-
-
 def test_the_emulator_decides_as_the_policies_read(stage: Stage) -> None:
     """Both evaluators agree on all requests made with every grant."""
     decisions, _ = read_decisions(stage.scene.cloud.state_dir)
@@ -172,3 +214,44 @@ def test_the_emulator_decides_as_the_policies_read(stage: Stage) -> None:
         asked = decision.action != "sts:GetCallerIdentity"
         if asked and decision.allowed and (holder := arns.get(decision.principal)):
             assert identity_allows(holder.document["Statement"], request_of(decision)), decision
+
+
+@pytest.fixture(scope="module")
+def scoring(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The same stack with a real-time endpoint instead, for the tests that follow."""
+    cloud = updated(stage.scene.cloud, EndpointKind="realtime")
+    scene = Scene(cloud, tmp_path_factory.mktemp("scoring"))
+    with scene.prepared():
+        yield stage.beside_scoring(scene)
+
+
+def test_everybody_with_other_grants_before_a_real_time_endpoint_is_tried(stage: Stage, scoring: Stage) -> None:
+    assert {name for name in scoring.exercised.holders if new_grants(name, stage, scoring)} == set(SCORED_DIRECTLY)
+
+
+@pytest.mark.parametrize("name", SCORED_DIRECTLY)
+def test_each_grant_that_a_real_time_endpoint_adds_is_needed(
+    stage: Stage, scoring: Stage, table: list[GrantEffect], name: str
+) -> None:
+    assert_each_is_needed(scoring, new_grants(name, stage, scoring), scoring.scored_directly[name], table)
+
+
+def new_grants(name: str, before: Stage, after: Stage) -> list[Grant]:
+    """Return the grants of a holder that it did not have in the stack before.
+
+    The endpoint is another one, and a grant on it is the same as before.
+    """
+    known = before.exercised.holders[name].grants() if name in before.exercised.holders else ()
+    kinds = {_kind(each) for each in known}
+    return [each for each in after.exercised.holders[name].grants() if _kind(each) not in kinds]
+
+
+def _kind(grant: Grant) -> tuple[str, str, str]:
+    return grant.sid, grant.action, re.sub(":endpoint/.*", ":endpoint/", grant.resource)
+
+
+def test_the_page_says_what_was_found(table: list[GrantEffect]) -> None:
+    found = page.rows_of(table)
+    assert found
+    if os.environ.get("PERMISSIONS") != "write":
+        assert page.rows({holder for holder, *_ in found}) == found

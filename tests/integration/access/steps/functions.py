@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterator
 
 from tailrace_core.messages.events import RetryDue
+from tailrace_core.messages.rounds import RoundDue
+from tailrace_core.messages.scoring import ScoreDue
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.steps.scene import BROKEN, CLOSED, MISALIGNED, Scene, plain
 from tests.integration.access.steps.step import EffectWait, Observation, Step
@@ -15,6 +17,14 @@ _LONG_AGO = 1.0
 _TOO_FAST, _REFUSED = "OverLimit", "ValidationError"
 """boto3 raises the first code at once; it would retry other throttling codes."""
 _PLAIN = ("", "", "", "")
+_FUNCTIONS = {
+    "Succeeded": "CollectResults",
+    "Failed": "HandleFailures",
+    "Retries": "DispatchRetries",
+    "Scoring": "ScoreChunks",
+    "Transforms": "RunTransforms",
+}
+"""The functions by the queue that each takes messages from."""
 
 
 class Functions:
@@ -82,10 +92,9 @@ class Functions:
 
     def _mapped(self, queue: str) -> Observation:
         client = self._scene.cloud.client("lambda")
-        function = {"Succeeded": "CollectResults", "Failed": "HandleFailures", "Retries": "DispatchRetries"}[queue]
         try:
             made = client.create_event_source_mapping(
-                FunctionName=self._scene.cloud.functions[function],
+                FunctionName=self._scene.cloud.functions[_FUNCTIONS[queue]],
                 EventSourceArn=self._scene.queue_arn(queue),
                 Enabled=False,
             )
@@ -96,7 +105,7 @@ class Functions:
 
     def _taken(self, wait: EffectWait, queue: str) -> Observation:
         scene = self._scene
-        sqs, url = scene.cloud.client("sqs"), scene.cloud.outputs[f"{queue}Queue"]
+        sqs, url = scene.cloud.client("sqs"), scene.queue_url(queue)
         sqs.purge_queue(QueueUrl=url)
         scene.map(queue, enabled=True)
         try:
@@ -109,6 +118,11 @@ class Functions:
     @staticmethod
     def _message(queue: str) -> str:
         """Deliver a notification without effect."""
+        if queue == "Scoring":
+            nobodys = {"EndpointName": "e", "InputLocation": "s3://b/k", "InferenceId": "nobody's", "SentAt": 1.0}
+            return ScoreDue.model_validate(nobodys).to_json()
+        if queue == "Transforms":
+            return RoundDue(job_id="0" * 26).to_json()
         if queue != "Retries":
             return TEST_MESSAGE
         return RetryDue(job_id="0" * 26, first_row=0, rows=1, attempt=2, tries=2, reason="nobody's").to_json()

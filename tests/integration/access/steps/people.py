@@ -21,6 +21,7 @@ from tailrace_core.messages.events import JobFinished
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tests.integration.access.identities import Person
+from tests.integration.access.steps.engines import Engines
 from tests.integration.access.steps.scene import CLOSED, Scene, plain
 from tests.integration.access.steps.step import EffectWait, Observation, Step
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
@@ -78,12 +79,18 @@ class Producer:
         yield Step("tailrace submit of rows that cannot be sent", lambda _: self._submitted(0, ragged=2))
         yield Step("tailrace submit, again", lambda _: self._again())
         yield Step("tailrace submit, to an endpoint that is gone", lambda _: self._nowhere())
+        yield Step("tailrace submit --via transform", lambda _: self._submitted(8, "--via", "transform", ragged=0))
+        yield Step("tailrace cancel, via transform", lambda _: ask("cancel", self._scene.submit("", via="transform")))
 
-    def _submitted(self, count: int, *, ragged: int, key: str = "") -> Observation:
+    def scored_directly(self) -> Iterator[Step]:
+        """Return the steps that differ where ScoreChunks invokes the endpoint."""
+        yield Step("tailrace submit --via realtime", lambda _: self._submitted(8, "--via", "realtime", ragged=0))
+
+    def _submitted(self, count: int, *more: str, ragged: int, key: str = "") -> Observation:
         rows = [["key", *row] for row in demand_rows(count, seed=3)]
         source = self._scene.folder / "produced.csv"
         source.write_bytes(csv_bytes(rows, header=("key", *COLUMNS)) + b"ragged\n" * ragged)
-        options = ("--keep", "key", "--chunk-rows", "4", *(("--job-key", key) if key else ()))
+        options = ("--keep", "key", "--chunk-rows", "4", *(("--job-key", key) if key else ()), *more)
         return self._commands.run("submit", source, *options)
 
     def _nowhere(self) -> Observation:
@@ -110,10 +117,8 @@ class Operator:
         ask = self._commands.run
         yield Step("tailrace jobs", lambda _: ask("jobs"))
         yield Step("tailrace dlq list", lambda _: self._listed())
-        for name in (*LETTERS, "reconcile-jobs"):
-            yield Step(f"tailrace dlq peek {name}", functools.partial(self._peeked, name))
-        for name in LETTERS:
-            yield Step(f"tailrace dlq redrive {name}", functools.partial(self._redriven, name))
+        yield from self._with_letters(*LETTERS, "transforms")
+        yield Step("tailrace dlq peek reconcile-jobs", functools.partial(self._peeked, "reconcile-jobs"))
         yield Step("delete a tick that was given up, with the AWS CLI", self._deleted)
         yield Step("tailrace parked list", lambda _: self._parked("list", "--max", "1"))
         yield Step("tailrace parked list --job", lambda _: self._parked("list", "--job", "{job}"))
@@ -142,8 +147,27 @@ class Operator:
         yield Step(
             "tailrace parked redrive --all", lambda _: self._parked("redrive", "--all", "--job", "{job}", "--yes")
         )
+        yield Step("tailrace cancel, via transform", lambda _: ask("cancel", self._scene.submit("", via="transform")))
         for name, command in self._looks().items():
             yield Step(name, functools.partial(self._looked, command))
+        for operation in ("describe", "stop"):
+            yield Step(f"aws sagemaker {operation}-transform-job", functools.partial(self._transform_job, operation))
+
+    def scored_directly(self) -> Iterator[Step]:
+        """Return the steps that differ where ScoreChunks invokes the endpoint."""
+        yield Step("tailrace dlq list", lambda _: self._listed())
+        yield from self._with_letters("scoring")
+
+    def _with_letters(self, *names: str) -> Iterator[Step]:
+        for name in names:
+            yield Step(f"tailrace dlq peek {name}", functools.partial(self._peeked, name))
+        for name in names:
+            yield Step(f"tailrace dlq redrive {name}", functools.partial(self._redriven, name))
+
+    def _transform_job(self, operation: str, _: EffectWait) -> Observation:
+        client = self._person.client("sagemaker")
+        with Engines(self._scene, "transform").running_round() as (_job, name):
+            return self._looked(lambda: getattr(client, f"{operation}_transform_job")(TransformJobName=name))
 
     def _looks(self) -> dict[str, Callable[[], Any]]:
         """The commands of the AWS CLI in docs/operations.md, as boto3 makes their requests."""
@@ -184,7 +208,7 @@ class Operator:
             ),
         }
 
-    def _looked(self, command: Callable[[], Any], _: EffectWait) -> Observation:
+    def _looked(self, command: Callable[[], Any], _: EffectWait | None = None) -> Observation:
         try:
             command()
         except ClientError as error:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,7 +58,7 @@ class Scene:
         self.folder = folder
         self.client = Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url)
         self._faults = FaultAdmin(cloud.own_url, cloud.token)
-        self._heard: list[str] = []
+        self._heard: dict[str, list[str]] = defaultdict(list)
 
     # -- what the world is like
 
@@ -113,7 +114,7 @@ class Scene:
             name = self.queue_arn(queue).rsplit(":", 1)[-1]
             eventually(lambda: not self._polled(name, "enabled"), what=f"the end of the mapping of {name}")
             # A poll still in progress receives this message, and no other.
-            url = self.cloud.outputs[f"{queue}Queue"]
+            url = self.queue_url(queue)
             self.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=TEST_MESSAGE)
             eventually(lambda: not self._polled(name, "receiving", "in_flight"), what=f"nobody at {name}")
             self.cloud.client("sqs").purge_queue(QueueUrl=url)
@@ -126,8 +127,13 @@ class Scene:
         return any(each[sign] for each in status["mappings"] if each["queue"] == queue for sign in signs)
 
     def _map(self, *, enabled: bool) -> None:
-        for queue in ("Succeeded", "Failed", "Retries"):
+        for queue in ("Succeeded", "Failed", "Retries", *self.engine_queues):
             self.map(queue, enabled=enabled)
+
+    @property
+    def engine_queues(self) -> tuple[str, ...]:
+        """The queues of the engines that the stack has beside an asynchronous endpoint."""
+        return tuple(each for each in ("Scoring", "Transforms") if f"{each}QueueUrl" in self.cloud.outputs)
 
     def _set(self, plan: dict[str, Any]) -> None:
         read = CloudFaultPlan.read(json.dumps(plan))
@@ -163,10 +169,14 @@ class Scene:
         finally:
             self._set({"sagemaker": {"rules": _RULES}})
 
+    @property
+    def ledger(self) -> DynamoLedger:
+        """The ledger, for whoever has every permission."""
+        return DynamoLedger(DynamoSteps(self.client.stack.table), self.client._execute)
+
     def chunks(self, job: str) -> list[Chunk]:
         """Return the job's chunks in order."""
-        ledger = DynamoLedger(DynamoSteps(self.client.stack.table), self.client._execute)
-        return sorted(ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
+        return sorted(self.ledger.chunks(job), key=lambda chunk: (chunk.range.first_row, -chunk.range.rows))
 
     def change(self, job: str, item: str, **values: float | bool) -> None:
         """Change the ledger, as no identity of the stack may."""
@@ -236,37 +246,40 @@ class Scene:
 
     # -- queues
 
+    def queue_url(self, queue: str) -> str:
+        """Return the URL of a queue."""
+        name = f"{queue}Queue"
+        return self.cloud.outputs[f"{name}Url" if queue in self.engine_queues else name]
+
     def queue_arn(self, queue: str) -> str:
         """Return the ARN of a queue."""
-        name = self.cloud.outputs[f"{queue}Queue"].rsplit("/", 1)[-1]
+        name = self.queue_url(queue).rsplit("/", 1)[-1]
         return f"arn:aws:sqs:{self.cloud.region}:{self.cloud.facts.account_id}:{name}"
 
     def waiting(self, queue: str) -> int:
         """Return the number of a queue's messages, visible or not."""
         kinds = ("", "NotVisible", "Delayed")
         names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
-        found = self.cloud.client("sqs").get_queue_attributes(
-            QueueUrl=self.cloud.outputs[f"{queue}Queue"], AttributeNames=names
-        )
+        found = self.cloud.client("sqs").get_queue_attributes(QueueUrl=self.queue_url(queue), AttributeNames=names)
         return sum(map(int, found["Attributes"].values()))
 
     def heard(self, queue: str, about: str) -> str | None:
         """Empty the queue; return the body of a message so far with this text, None without one."""
-        return next(iter(self._said(queue, about)), None)
+        return next(iter(self.all_heard(queue, about)), None)
 
     def times_heard(self, queue: str, about: str) -> int:
         """Return how many messages of a queue have had this text so far."""
-        return len(self._said(queue, about))
+        return len(self.all_heard(queue, about))
 
-    def _said(self, queue: str, about: str) -> Sequence[str]:
+    def all_heard(self, queue: str, about: str) -> Sequence[str]:
         """Receive all messages of a queue; return all bodies received so far."""
-        sqs, url = self.cloud.client("sqs"), self.cloud.outputs[f"{queue}Queue"]
+        sqs, url = self.cloud.client("sqs"), self.queue_url(queue)
         asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0}
         while messages := sqs.receive_message(**asked).get("Messages"):
             for message in messages:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                self._heard.append(message["Body"])
-        return [each for each in self._heard if about in each]
+                self._heard[queue].append(message["Body"])
+        return [each for each in self._heard[queue] if about in each]
 
     def wait_for(self, queue: str, about: str) -> str:
         """Return the same after it has arrived."""
