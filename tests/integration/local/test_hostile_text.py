@@ -37,6 +37,7 @@ CASES = {
         Case("up --allow-origin TEXT", code=2, json=False),
     ],
     "down": [Case("down", json=False, shows=False)],
+    "deploy": [Case("deploy --parameter TEXT", code=1, json=False)],
     "status": [Case("status")],
     "logs": [Case("logs model", json=False), Case("logs TEXT", code=1, json=False)],
     "env": [Case("env")],

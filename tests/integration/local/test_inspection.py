@@ -72,7 +72,11 @@ def test_as_much_is_asked_whatever_the_number_of_queues(surface: Surface, state:
     stacks = [{"name": "another", "status": "DELETE_FAILED"}, {"name": "tailrace", "status": "UPDATE_COMPLETE"}]
     surface.page = json.dumps({"stacks": stacks, "queues": queues, "mappings": []}).encode()
     found = inspect(state)
-    assert surface.asked == ["/_tailrace/status", "/_tailrace/sagemaker/endpoints/demand"]
+    assert surface.asked == [
+        "/_tailrace/status",
+        "/_tailrace/sagemaker/endpoints/demand",
+        "/_tailrace/sagemaker/transform-jobs",
+    ]
     assert found["stack"] == {"name": "tailrace", "status": "UPDATE_COMPLETE"}
     assert found["queues"] == queues
     assert "stacks" not in found
