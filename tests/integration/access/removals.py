@@ -35,12 +35,13 @@ class GrantEffect:
 
 @dataclass(frozen=True)
 class StepBaseline:
-    """A step's run with every grant: its observation and its requests."""
+    """A step's run with every grant: its observation, its requests, and how long it took and waited."""
 
     step: Step
     seen: Observation
     asked: Sequence[Request]
     seconds: float
+    waited_s: float
 
 
 class Removals:
@@ -60,14 +61,15 @@ class Removals:
         taken = []
         for step in steps:
             began, (_, offset) = time.monotonic(), read_decisions(self._cloud.state_dir)
-            seen = step.run(EffectWait(lambda: False))
+            wait = EffectWait(lambda: False)
+            seen = step.run(wait)
             decisions = self._decisions(offset)
             refused = [
                 each for each in decisions if not (each.allowed or each.resource.endswith(GONE) or is_optional(each))
             ]
             assert refused == [], step.name
             asked = list({str(request): request for request in map(request_of, decisions)}.values())
-            taken.append(StepBaseline(step, seen, asked, time.monotonic() - began))
+            taken.append(StepBaseline(step, seen, asked, time.monotonic() - began, wait.seconds))
         return taken
 
     def find_effect(self, grant: Grant, taken: Sequence[StepBaseline]) -> GrantEffect | None:
@@ -84,7 +86,7 @@ class Removals:
     def _without(self, grant: Grant, taken: StepBaseline) -> GrantEffect | None:
         _, offset = read_decisions(self._cloud.state_dir)
         with self._removed(grant):
-            seen = taken.step.run(EffectWait(lambda: self._refused(grant, offset), taken.seconds))
+            seen = taken.step.run(EffectWait(lambda: self._refused(grant, offset), taken.waited_s))
         if seen == taken.seen or not self._refused(grant, offset):
             return None
         return GrantEffect(grant, taken.step.name, difference(taken.seen, seen))

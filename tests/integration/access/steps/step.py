@@ -17,10 +17,13 @@ _AFTER_REFUSAL_S = 0.7
 class EffectWait:
     """Waits for a step's effect, and only briefly after a refusal, when the effect may never come.
 
-    ``usual_s`` is the step's duration without refusals, on a machine as busy as this one.
+    ``usual_s`` is the duration of the step's waits without refusals, on a machine as busy as this
+    one.
     """
 
     def __init__(self, refused: Callable[[], bool], usual_s: float = 0.0) -> None:
+        self.seconds = 0.0
+        """Duration of the waits so far."""
         self._refused = refused
         self._after_refusal_s = max(_AFTER_REFUSAL_S, usual_s)
 
@@ -30,7 +33,13 @@ class EffectWait:
         Raises:
             AssertionError: no request was refused, and the condition was false for a minute.
         """
-        deadline = time.monotonic() + _WITHIN_S
+        began = time.monotonic()
+        try:
+            return self._until(condition, began + _WITHIN_S)
+        finally:
+            self.seconds += time.monotonic() - began
+
+    def _until(self, condition: Callable[[], object], deadline: float) -> bool:
         refused = False
         while not condition():
             if time.monotonic() >= deadline:
