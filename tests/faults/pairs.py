@@ -37,7 +37,7 @@ def pair_share() -> tuple[int, int]:
 
     TAILRACE_PAIRS is K/N: every N-th pair from the K-th on (from 0).
     """
-    number, _, of = os.environ.get("TAILRACE_PAIRS", "0/12").partition("/")
+    number, _, of = os.environ.get("TAILRACE_PAIRS", "0/24").partition("/")
     return int(number), int(of)
 
 

@@ -58,7 +58,9 @@ class Batches:
 
 
 def _found(checker: str, flawed: Sequence[Deployment]) -> list[Finding]:
-    return list(CHECKERS[checker]([*DEPLOYMENTS, *flawed]))
+    # `make check` runs all checkers on what is deployed; programs take too long to do that twice.
+    sound = () if checker in PROGRAMS else DEPLOYMENTS
+    return list(CHECKERS[checker]([*sound, *flawed]))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_a_planted_flaw_is_caught_by_who_is_named_for_it(batches: Batches, flaw:
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
-@pytest.mark.parametrize("checker", CHECKERS)
+@pytest.mark.parametrize("checker", sorted(CHECKERS.keys() - PROGRAMS))
 def test_nothing_is_caught_where_nothing_is_planted(batches: Batches, checker: str, deployment: Deployment) -> None:
     assert batches.found(checker, deployment.name) == []
 
