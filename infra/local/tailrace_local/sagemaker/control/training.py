@@ -133,7 +133,8 @@ class LocalTraining:
             if result is not None:
                 await self._publish(name, role, described["OutputDataConfig"], result, folder)
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            # Not in a thread: whoever sees the job's end, or cancels the task, finds no files.
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def _fetch(self, described: Mapping[str, Any], folder: Path) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
