@@ -42,6 +42,9 @@ class Mode(StrEnum):
     AUTO = "auto"
 
 
+DeployedStack = Annotated[
+    str, typer.Option(envvar="TAILRACE_STACK", metavar="NAME", help="Stack that the deploy command shall name.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended; the exit code says how.")]
 Timeout = Annotated[
     str | None,
@@ -116,9 +119,7 @@ def train(
     ] = None,
     wait: Wait = False,
     timeout: Timeout = None,
-    stack: Annotated[
-        str, typer.Option(envvar="TAILRACE_STACK", metavar="NAME", help="Stack that the deploy command shall name.")
-    ] = "tailrace",
+    stack: DeployedStack = "tailrace",
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
     region: arguments.Region = None,
@@ -180,9 +181,7 @@ def leaderboard(
     name: Annotated[str, typer.Argument(metavar="JOB", help="Name of the AutoML job, as `tailrace train` printed it.")],
     wait: Wait = False,
     timeout: Timeout = None,
-    stack: Annotated[
-        str, typer.Option(envvar="TAILRACE_STACK", metavar="NAME", help="Stack that the deploy command shall name.")
-    ] = "tailrace",
+    stack: DeployedStack = "tailrace",
     json_: arguments.Json = False,
     profile: arguments.Profile = None,
     region: arguments.Region = None,
