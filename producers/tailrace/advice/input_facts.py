@@ -23,7 +23,7 @@ class InputFacts:
     rows: int
     size_bytes: int
     largest_record_bytes: int
-    """Of the records that were read."""
+    """Size of the largest of the records that were read."""
     exact: bool = True
     """False if rows and size are estimated from the beginning."""
 

@@ -54,7 +54,7 @@ class Way:
     first_result_s: float
     end_s: float
     cost: float
-    """Of this file and the time until the next one, in the currency of the prices."""
+    """Cost of this file and of the time until the next one, in the currency of the prices."""
     available: bool
     """True if the stack can infer this way, or no stack is named."""
 

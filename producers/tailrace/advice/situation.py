@@ -15,7 +15,7 @@ DEFAULT_DEADLINE_S = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is known, and what is assumed."""
+    """Known facts and assumptions of a case."""
 
     input: InputFacts
     rows_per_second: float = DEFAULT_ROWS_PER_SECOND

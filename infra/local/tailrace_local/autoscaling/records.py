@@ -16,7 +16,7 @@ TargetKey = tuple[str, str, str]
 INSTANCES = "sagemaker:variant:DesiredInstanceCount"
 PROVISIONED_CONCURRENCY = "sagemaker:variant:DesiredProvisionedConcurrency"
 DIMENSIONS = {INSTANCES: "desired instance count", PROVISIONED_CONCURRENCY: "provisioned concurrency"}
-"""What a variant's capacity is, by scalable dimension, in the words of the activities."""
+"""Names of a variant's capacity, by scalable dimension, in the words of the activities."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Activity:
 
     @property
     def noun(self) -> str:
-        """What changed, in words."""
+        """Name of the capacity that was changed."""
         return DIMENSIONS[self.target[2]]
 
     @property

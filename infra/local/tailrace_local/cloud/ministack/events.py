@@ -33,7 +33,7 @@ class Event(Protocol):
 
     @property
     def detail_type(self) -> str:
-        """What happened."""
+        """Kind of the event, such as ``SageMaker Transform Job State Change``."""
         ...
 
     @property

@@ -25,7 +25,7 @@ class ProcessingError(Exception):
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """What a job does with its records before and after the model."""
+    """Treatment of a job's records before and after the model."""
 
     content_type: str
     accept: str | None

@@ -97,7 +97,7 @@ _SUMMARISED = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What bounds a job's requests. A payload limit of 0 is none."""
+    """Bounds of a job's requests. A payload limit of 0 is none."""
 
     concurrent: int
     payload_bytes: int
