@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tailrace.console.server import ConsoleServer
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
@@ -81,11 +81,13 @@ def test_a_chunk_is_redriven_by_keyboard_alone(stack: Stack, page: Page) -> None
 
 def test_all_chunks_of_a_cause_are_redriven_after_typing_their_number(stack: Stack, page: Page) -> None:
     page.get_by_role("link", name="Redrive all 2…").click()
-    assert page.get_by_role("button", name="Redrive 2 chunks").is_disabled()
+    button = page.get_by_role("button", name="Redrive 2 chunks")
+    # A click does not wait for the page's script, which takes the button away.
+    expect(button).to_be_disabled()
     page.fill("#confirm", "redrive 1")
-    assert page.get_by_role("button", name="Redrive 2 chunks").is_disabled()
+    expect(button).to_be_disabled()
     page.fill("#confirm", "redrive 2")
-    page.get_by_role("button", name="Redrive 2 chunks").click()
+    button.click()
     page.wait_for_url("**/done/**")
     assert sorted(each["first_row"] for each in sent(stack, RETRIES)) == [5_000, 50_000]
 
