@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tailrace.operations.results.reader import ResultsReader
     from tailrace.operations.results.reading import ReaderCounts
     from tailrace.operations.results.unknown import UnknownEvent
-    from tailrace.options import OnBadRow, SubmitOptions
     from tailrace.progress import DownloadProgress, JobProgress, Progress, ShowProgress
     from tailrace.scoring.result import Scored
     from tailrace.scoring.run_state import ScoringError
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from tailrace_core.jobs.description import JobDescription
     from tailrace_core.jobs.model import Job as JobStatus
     from tailrace_core.jobs.model import JobSettings, JobState, OnParked
+    from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 _MODULES = {
     "AsyncJob": "tailrace.client.async_job",
@@ -56,7 +56,7 @@ _MODULES = {
     "JobSettings": "tailrace_core.jobs.model",
     "JobState": "tailrace_core.jobs.model",
     "JobStatus": "tailrace_core.jobs.model",
-    "OnBadRow": "tailrace.options",
+    "OnBadRow": "tailrace_core.submission.options",
     "OnParked": "tailrace_core.jobs.model",
     "OpenWork": "tailrace.operations.open_work",
     "Part": "tailrace.download.result_stream",
@@ -71,7 +71,7 @@ _MODULES = {
     "ShowProgress": "tailrace.progress",
     "Submission": "tailrace.submit.submitter",
     "SubmitKeywords": "tailrace.client.submit_keywords",
-    "SubmitOptions": "tailrace.options",
+    "SubmitOptions": "tailrace_core.submission.options",
     "Tailrace": "tailrace.client.sync_client",
     "TailraceError": "tailrace_core.errors",
     "TimedOutError": "tailrace_core.errors",

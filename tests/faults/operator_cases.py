@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from tailrace.client import Tailrace
 from tailrace.operations.parked import ParkedChunkId, ParkedStatus
-from tailrace.options import SubmitOptions
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Crash, Schedule

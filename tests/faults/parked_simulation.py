@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Schedule
 from tests.faults.simulation import Simulation

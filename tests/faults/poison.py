@@ -7,8 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from tailrace.download.rejects_summary.summary import RejectsSummary
-from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.model import MISSING

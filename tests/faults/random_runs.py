@@ -6,10 +6,10 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from tailrace.options import SubmitOptions
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState, OnParked
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.answering import PAGE, PAGE_TEXT, PAGES, SHOWN_BY_CANARIES, SHOWN_BY_ECHOES, Answering, Form
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tailrace.options import SubmitOptions
 from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.composition import Composition, aws_adapters
 from tailrace_consumers.reconcile_jobs import handler as reconcile_jobs
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.functions import CONSUMERS, RECONCILER, SETTINGS
 from tests.faults.model import FLAKY
 from tests.faults.simulation import Simulation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tailrace.options import SubmitOptions
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.functions import Mutation, no_mutation

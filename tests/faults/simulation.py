@@ -11,8 +11,6 @@ from typing import Any
 
 from tailrace.aws.connections import Boto3Connection
 from tailrace.client import Tailrace
-from tailrace.options import SubmitOptions
-from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.submitter import Sender
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.engines import Engine
@@ -22,6 +20,8 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.events import ChunkParked, RetryDue, decode
+from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults import model, score_chunks
 from tests.faults.answering import Answering
 from tests.faults.endpoint import Endpoint

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_consumers.composition import Composition
 from tailrace_consumers.reconcile_jobs.handler import assemble
 from tailrace_consumers.reconcile_jobs.service import ReconcileJobs
@@ -22,6 +21,7 @@ from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.model import JobState
 from tailrace_core.messages.events import RetryDue
 from tailrace_core.messages.rounds import RoundDue
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults import model, score_chunks, transforming
 from tests.faults.checker import check
 from tests.faults.commuting import Interleaving, Trace, run_classes

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tailrace.options import SubmitOptions
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults import model
 from tests.faults.answering import PAGE_TEXT, SWAPPED, Answering
 from tests.faults.bugs import BUGS

@@ -9,9 +9,9 @@ from math import log2
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.probing import MAX_PROBES
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.model import BAD_REQUEST

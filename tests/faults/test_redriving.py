@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tailrace.operations.parked import ParkedChunkId, ParkedStatus
-from tailrace.options import SubmitOptions
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, ChunkState, JobState
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Schedule, fault_kinds_of

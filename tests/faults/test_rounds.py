@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import ChunkState, JobState, OnParked
+from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.transforms import rounds
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_consumers.runtime.batches import CONCURRENCY
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, FaultKind, Schedule, fault_kinds_of

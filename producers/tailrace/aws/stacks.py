@@ -85,6 +85,11 @@ class Stack:
         """The resources that invocations go to."""
         return InvocationTargets(self.bucket, self.outputs.get("ScoringQueueUrl"))
 
+    @property
+    def transforms_queue(self) -> str | None:
+        """URL of RunTransforms' queue; None in a stack that runs no transform jobs."""
+        return self.outputs.get("TransformsQueueUrl")
+
     def queue_url(self, output: str) -> str:
         """Return the URL of a queue by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
 

@@ -27,7 +27,6 @@ from tailrace.client.sync_client import estimate_source
 from tailrace.download.input_guard import refuse_input
 from tailrace.models.opening import fitting_options
 from tailrace.operations.results.methods import ReadsEventsAsync
-from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, ShowProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
@@ -35,11 +34,13 @@ from tailrace.sources.names import Names
 from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
-from tailrace.submit.planning import planner_for
-from tailrace.submit.submitter import Submission, SubmitSteps
+from tailrace.submit.submitter import Submission
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call
 from tailrace_core.engines import Engine
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import planner_for
+from tailrace_core.submission.submit_steps import SubmitSteps
 
 T = TypeVar("T")
 

@@ -29,7 +29,6 @@ from tailrace.models.opening import open_source
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.operations.report_data import ReportData
-from tailrace.options import RecipeLike
 from tailrace.progress import JobProgress, OnProgress, ShowProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
@@ -44,6 +43,7 @@ from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.model import Job as JobStatus
 from tailrace_core.messages.manifest import Manifest
+from tailrace_core.submission.options import RecipeLike
 
 T = TypeVar("T")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tailrace.options import AUTO
 from tailrace.sources.origins import STDIN, is_address, local_files
 from tailrace_core.engines import Engine
+from tailrace_core.submission.options import AUTO
 
 if TYPE_CHECKING:
     from tailrace.aws.stacks import Stack
-    from tailrace.options import SubmitOptions
     from tailrace.sources.names import Names
     from tailrace.sources.origins import OpenObject
+    from tailrace_core.submission.options import SubmitOptions
 
 
 def chosen_engine(sources: Names, options: SubmitOptions, stack: Stack, s3: OpenObject) -> Engine:

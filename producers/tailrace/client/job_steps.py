@@ -89,12 +89,12 @@ class JobSteps:
     def cancel(self, job_id: str, reason: str) -> Steps[Job]:
         """Close a job that is under way, and read it as it is then."""
         from tailrace.aws.callers import caller_arn
-        from tailrace.submit.closing import end_job
+        from tailrace_core.submission.closing import end_job
 
         job = yield from self.status(job_id)
         if not job.state.final:
             who = yield from caller_arn()
-            yield from end_job(job_id, JobState.CANCELLED, reason, stack=self._stack, now=self._now(), who=who)
+            yield from end_job(job_id, JobState.CANCELLED, reason, resources=self._stack, now=self._now(), who=who)
         return (yield from self.status(job_id))
 
     def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[list[Chunk], Any]]:

@@ -9,11 +9,11 @@ from dataclasses import MISSING, Field, fields, replace
 from enum import Enum
 from typing import Any, Literal, TypedDict, TypeVar
 
-from tailrace.options import OnBadRow, SubmitOptions
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import OnParked
+from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 

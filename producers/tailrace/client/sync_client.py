@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tailrace.aws.stacks import Stack
     from tailrace.client.job import Job
     from tailrace.operations.facade import Operations
-    from tailrace.options import SubmitOptions
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
     from tailrace.sources.record_source import RecordSource
     from tailrace.submit.estimates import Estimate
     from tailrace.submit.submitter import Sender
     from tailrace_core.aws.calls import Call
+    from tailrace_core.submission.options import SubmitOptions
 
 T = TypeVar("T")
 
@@ -164,9 +164,10 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             looked_up = in_background(lambda: self._look_up(None if engine is Engine.TRANSFORM else endpoint))
             from tailrace.client.job import Job
             from tailrace.models.opening import fitting_options
-            from tailrace.submit.planning import planner_for
-            from tailrace.submit.submitter import SubmitSteps, Submitter
+            from tailrace.submit.submitter import Submitter
             from tailrace.submit.threaded_sender import ThreadedSender
+            from tailrace_core.submission.planning import planner_for
+            from tailrace_core.submission.submit_steps import SubmitSteps
 
             options = fitting_options(source, options)
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
@@ -246,7 +247,7 @@ def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
 
     from tailrace.models.opening import fitting_options
     from tailrace.submit.estimates import estimate
-    from tailrace.submit.planning import planner_for
+    from tailrace_core.submission.planning import planner_for
 
     options = fitting_options(source, options)
     planner = planner_for(source.columns, source.header, options, endpoint_name="none")

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.report_data import ReportData
-    from tailrace.options import RecipeLike
     from tailrace.progress import OnProgress, ShowProgress
     from tailrace.sources.names import Names
     from tailrace.sources.record_source import RecordSource
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from tailrace_core.jobs.model import Chunk, JobSettings
     from tailrace_core.jobs.model import Job as JobStatus
     from tailrace_core.messages.manifest import Manifest
+    from tailrace_core.submission.options import RecipeLike
 
 T = TypeVar("T")
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
@@ -375,7 +375,7 @@ def source_records(source: RecordSource, settings: JobSettings, submitted: Itera
         InputError: it has other columns than the job's input.
     """
     from tailrace.download.source_records import SourceRecords, require_same_columns
-    from tailrace.submit.planning import planned_cuts
+    from tailrace_core.submission.planning import planned_cuts
 
     require_same_columns(source.columns, settings)
     return SourceRecords(planned_cuts(source.blocks(), settings, source.describe_position), submitted)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tailrace.records.cutting import Cut
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects.checksums import checksum
+from tailrace_core.records.cutting import Cut
 
 
 @dataclass(frozen=True, slots=True)

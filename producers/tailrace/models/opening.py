@@ -9,11 +9,11 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tailrace.options import RecipeLike, SubmitOptions
     from tailrace.sources.names import Names
     from tailrace.sources.origins import OpenObject
     from tailrace.sources.record_source import RecordSource
     from tailrace_core.csv_text.headers import HeaderPolicy
+    from tailrace_core.submission.options import RecipeLike, SubmitOptions
 
 
 def open_source(

@@ -1,4 +1,4 @@
 """Operations on a running stack: parked chunks, dead letters, and the results queue.
 
-Imports `tailrace.aws`, `tailrace.records` and `tailrace_core`.
+Imports `tailrace.aws`, `tailrace_core.records` and `tailrace_core`.
 """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tailrace.records.preflight import Preflight
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.positions.canaries import add_copies, remove_copies
 from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.records.preflight import Preflight
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -1,5 +1,5 @@
 """Scoring on the spot: the rows of a file against a model that answers at once, without a stack.
 
-Imports `tailrace.submit.planning`, `download`, `sources`, `options`, `progress`, `aws` and
+Imports `tailrace_core.submission.planning`, `download`, `sources`, `options`, `progress`, `aws` and
 `tailrace_core`.
 """

@@ -21,7 +21,7 @@ from tailrace.progress import ScoringProgress
 from tailrace.scoring.chunk_scorer import ChunkInput, ChunkScorer, ScoredPart
 from tailrace.scoring.ordered_threads import OrderedThreads
 from tailrace.scoring.result import Scored, counters
-from tailrace.submit.planning import ChunkPlan, Seal
+from tailrace_core.submission.planning import ChunkPlan, Seal
 
 if TYPE_CHECKING:
     import os
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tailrace.scoring.invoker import ModelInvoker
     from tailrace.scoring.run_state import Clock, RunState
     from tailrace.sources.record_source import RecordSource
-    from tailrace.submit.planning import Planner
     from tailrace_core.jobs.model import JobSettings
+    from tailrace_core.submission.planning import Planner
 
 MOST_FREQUENT = 3
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from tailrace.options import OnBadRow, SubmitOptions
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 
 class ScoreKeywords(TypedDict, total=False):

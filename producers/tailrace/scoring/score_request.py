@@ -21,7 +21,6 @@ from tailrace_core.errors import InputError
 
 if TYPE_CHECKING:
     from tailrace.aws.connections import Boto3Connection
-    from tailrace.options import SubmitOptions
     from tailrace.progress import OnProgress
     from tailrace.scoring.file_scorer import Targets
     from tailrace.scoring.invoker import ModelInvoker
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from tailrace.sources.origins import RemoteObject
     from tailrace.sources.record_source import RecordSource
     from tailrace_core.aws.calls import Call
+    from tailrace_core.submission.options import SubmitOptions
 
 CONCURRENCY = 4
 MAX_CONCURRENCY = 64
@@ -90,7 +90,7 @@ class ScoreRequest:
         from tailrace.download.input_guard import refuse_input  # noqa: PLC0415 - as above
         from tailrace.scoring.file_scorer import FileScorer  # noqa: PLC0415 - as above
         from tailrace.scoring.run_state import Clock, RunState  # noqa: PLC0415 - as above
-        from tailrace.submit.planning import planner_for  # noqa: PLC0415 - it needs NumPy
+        from tailrace_core.submission.planning import planner_for  # noqa: PLC0415 - it needs NumPy
 
         options = fitting_options(source, self.options)
         planner = planner_for(

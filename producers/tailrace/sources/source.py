@@ -14,9 +14,9 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from tailrace.sources.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace.sources.streams import BinaryStream
+from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names, parse_header
 from tailrace_core.csv_text.records import START, QuoteState, first_record_end, state_after

@@ -1,5 +1,5 @@
 """Submitting a job.
 
-This package holds the plan of its chunks, the calls for each, and the senders that make the calls.
-Imports `tailrace.records`, `sources`, `aws`, `costs`, `options`, `progress` and `tailrace_core`.
+This package holds the senders that make the calls of `tailrace_core.submission`, and the estimates
+of a dry run. Imports `sources`, `aws`, `costs`, `progress` and `tailrace_core`.
 """

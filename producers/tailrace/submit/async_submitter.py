@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress
 from tailrace.sources.file_thread import FileThread
 from tailrace.sources.record_source import RecordSource
-from tailrace.submit.planning import Planner
-from tailrace.submit.steps import JobClosedError
-from tailrace.submit.submitter import Submission, SubmitSteps, submission
+from tailrace.submit.submitter import Submission, submission
 from tailrace.submit.task_sender import TaskSender
 from tailrace.submit.worklist import WorkList
 from tailrace_core.aws.calls import Call, run_async
+from tailrace_core.submission.chunk_steps import JobClosedError
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import Planner
+from tailrace_core.submission.submit_steps import SubmitSteps
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tailrace.submit.steps import ChunkTask
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.submission.chunk_steps import ChunkTask
 
 MAX_BATCH = 25
 """Chunks in one transaction. DynamoDB takes 100 writes in one."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from tailrace.costs.cost_model import handling_costs
 from tailrace.costs.prices import IRELAND
 from tailrace.submit.batch_queues import MAX_BATCH
-from tailrace.submit.planning import ChunkPlan, Seal
 from tailrace_core.engines import size_warnings
 from tailrace_core.errors import InputError
 from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.submission.planning import ChunkPlan, Seal
 
 if TYPE_CHECKING:
     from tailrace_core.jobs.model import JobSettings
@@ -50,7 +50,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimat
     The rows that a job sends twice depend on its id: the sizes are those of one possible job.
 
     Raises:
-        RecordError: see `tailrace.submit.planning.Planner.plan`.
+        RecordError: see `tailrace_core.submission.planning.Planner.plan`.
     """
     rows = rejected = invocations = objects = source = upload = largest = 0
     for chunks, each in enumerate(plan):

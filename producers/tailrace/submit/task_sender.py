@@ -17,9 +17,9 @@ from tailrace.submit.batch_queues import (
     IntentQueue,
     batch_size,
 )
-from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run_async
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask
 
 
 class TaskSender:

@@ -20,9 +20,9 @@ from tailrace.submit.batch_queues import (
     batch_size,
 )
 from tailrace.submit.byte_budget import ByteBudget
-from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.model import Chunk
+from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask
 
 
 class ThreadedSender:

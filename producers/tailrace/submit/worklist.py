@@ -12,8 +12,8 @@ from typing import Self
 
 from tailrace.progress import OnProgress, Progress
 from tailrace.sources.record_source import RecordSource
-from tailrace.submit.planning import ChunkPlan, Planner, Seal
-from tailrace.submit.steps import ChunkTask, JobSession, NextStep, next_step
+from tailrace_core.submission.chunk_steps import ChunkTask, JobSession, NextStep, next_step
+from tailrace_core.submission.planning import ChunkPlan, Planner, Seal
 
 
 class WorkList:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tailrace.records.cutting import Cut, Limits, cut
-from tailrace.records.preflight import Preflight
 from tailrace.sources.source import Source
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.records.cutting import Cut, Limits, cut
+from tailrace_core.records.preflight import Preflight
 from tests.benchmarks.report import report
 
 CHUNK_BYTES = 4 * 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tailrace.records.columns import ColumnPlan
+from tailrace_core.records.columns import ColumnPlan
 from tests.benchmarks.ours.cutting import cuts
 from tests.benchmarks.report import report
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace.costs.cost_model import Usage
-from tailrace.options import DEFAULT_WINDOW, SubmitOptions
+from tailrace_core.submission.options import DEFAULT_WINDOW, SubmitOptions
 from tests.faults.functions import CONSUMERS
 from tests.faults.injection import READ
 from tests.faults.memory_aws.dynamodb import INDEXES, DynamoDb

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tailrace.options import SubmitOptions
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.model import JobState, OnParked
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.deployed.demand_input import ANSWERS, IN_PREFLIGHT, DemandInput, Disorder, Flaw
 from tests.integration.pipeline.demand_rows import demand_rows
 

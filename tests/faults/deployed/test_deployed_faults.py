@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS
 from tailrace_core.jobs.model import JobState
 from tailrace_core.jobs.probing import MAX_PROBES
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.deployed.fixed_jobs import FixedJobs, Trouble
 from tests.faults.deployed.rounds import REST_S, SEED, RoundRunner
 

@@ -9,16 +9,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tailrace.options import SubmitOptions
 from tailrace.progress import silent
 from tailrace.scoring.container_invoker import ContainerInvoker
 from tailrace.scoring.file_scorer import FileScorer, Targets
 from tailrace.scoring.result import Scored
 from tailrace.scoring.run_state import Clock, RunState, ScoringError
 from tailrace.sources.source import Source
-from tailrace.submit.planning import planner_for
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import planner_for
 from tests.faults.dataset import Dataset
 from tests.faults.random_runs import RandomRun
 from tests.faults.scoring.server import FaultyModel, serving

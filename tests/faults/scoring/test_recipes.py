@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import tailrace
-from tailrace.options import SubmitOptions
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.scoring.server import FaultyModel, serving
 from tests.faults.simulation import Simulation
 

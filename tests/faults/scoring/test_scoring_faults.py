@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults.dataset import Dataset
 from tests.faults.scoring.runs import HANG_S, ScoringRun, score_over
 from tests.faults.scoring.server import FaultyModel, Misbehaviour, serving

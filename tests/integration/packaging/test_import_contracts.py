@@ -27,7 +27,7 @@ PLANTED = [
     ("core-needs", f"{CORE}/ledger/rules.py", "def f():\n    from botocore.config import Config"),
     ("core", f"{CORE}/errors.py", "from tailrace_core.jobs import ranges"),
     ("core", f"{CORE}/aws/calls.py", "import tailrace_core.csv_text.records"),
-    ("client", f"{CLIENT}/records/columns.py", "import tailrace.submit.planning"),
+    ("client", f"{CLIENT}/records/columns.py", "import tailrace_core.submission.planning"),
     ("client", f"{CLIENT}/new_module.py", ""),
     ("doctor", f"{CLIENT}/doctor/findings.py", "import tailrace.doctor.diagnosis"),
     ("command-line", f"{CLIENT}/cli/reports/__init__.py", "import tailrace.cli.commands"),

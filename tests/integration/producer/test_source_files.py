@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tailrace.records.cutting import Limits, cut
 from tailrace.sources.source import Source
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.records.cutting import Limits, cut
 
 STRIP = HeaderPolicy.STRIP
 

@@ -50,8 +50,8 @@ def invoke(
     Example: `tailrace local invoke rows.csv --keep id --header repeat`
     """
     # Slow to import, and no other command needs them.
-    from tailrace.options import SubmitOptions  # noqa: PLC0415
     from tailrace_core.csv_text.headers import parse_names  # noqa: PLC0415
+    from tailrace_core.submission.options import SubmitOptions  # noqa: PLC0415
     from tailrace_local.control.invocation.request import first_chunk  # noqa: PLC0415
     from tailrace_local.control.invocation.request import send as send_rows  # noqa: PLC0415
     from tailrace_local.control.invocation.verdict import judge  # noqa: PLC0415

@@ -10,9 +10,9 @@ from tailrace.client import Tailrace
 from tailrace.doctor.errors import finding_of
 from tailrace.doctor.exercise.trials import BAD_FIELD
 from tailrace.doctor.findings import Finding, fail, ok, warn
-from tailrace.options import SubmitOptions
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.model import Job
+from tailrace_core.submission.options import SubmitOptions
 
 _PAD = "doctor_pad"
 _PAD_BYTES = 16_384

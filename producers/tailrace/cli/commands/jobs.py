@@ -14,11 +14,11 @@ from tailrace.cli.quantities import duration_s, moment_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.operations.job_search import MAX_LOOKED_AT, JobFilter
 from tailrace.operations.open_work import OpenWork
-from tailrace.options import changed_settings
 from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import parse_tags
 from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import changed_settings
 
 if TYPE_CHECKING:
     from tailrace.client import Tailrace

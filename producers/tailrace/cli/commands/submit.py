@@ -12,12 +12,12 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 from tailrace.sources.origins import STDIN, is_address, local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import parse_tags
 from tailrace_core.jobs.model import OnParked
+from tailrace_core.submission.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 
 
 @guarded

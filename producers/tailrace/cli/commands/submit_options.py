@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from tailrace import options
 from tailrace.cli import arguments
 from tailrace.cli import declarations as typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
 from tailrace_core.jobs import model
+from tailrace_core.submission import options
 
 _COLUMNS = "Columns"
 _CHUNKS = "Chunks and limits"

@@ -20,11 +20,11 @@ from typing import IO, Any
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.recipe import InputDialect
 from tailrace.sources.block_reader import BlockReader
-from tailrace.sources.decompression import BLOCK_BYTES, decompress
 from tailrace.sources.names import Names, source_names
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace.sources.tables import polars_csv
 from tailrace.sources.tables.recognition import header
+from tailrace_core.compression.decompression import BLOCK_BYTES, decompress
 from tailrace_core.errors import InputError
 
 _PARQUET = b"PAR1"

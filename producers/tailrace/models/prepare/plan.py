@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tailrace.models.prepare.recipe import ColumnSteps, Recipe
-from tailrace.records.column_names import ALL, choose, listed
 from tailrace.sources.tables.recognition import header
 from tailrace_core.errors import InputError
+from tailrace_core.records.column_names import ALL, choose, listed
 
 _TARGET_HINT = (
     "; if the model predicts that column, name it as the recipe's target, and prepare the training data again"

@@ -17,15 +17,15 @@ from tailrace.models.prepare.plan import PreparationPlan, plan_for
 from tailrace.models.prepare.recipe import Recipe
 from tailrace.models.prepare.recipe_files import RecipeName, fitted_document, load_recipe
 from tailrace.models.prepare.row_steps import PreparedCut, RowSteps
-from tailrace.options import OnBadRow
-from tailrace.records.cutting import Cut, Limits, cut
-from tailrace.records.preflight import Preflight
-from tailrace.records.screening import refuse_swallowed_lines
 from tailrace.sources.origins import Origin
 from tailrace.sources.source import Source
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import write_rejects
 from tailrace_core.errors import InputError, RecordError
+from tailrace_core.records.cutting import Cut, Limits, cut
+from tailrace_core.records.preflight import Preflight
+from tailrace_core.records.screening import refuse_swallowed_lines
+from tailrace_core.submission.options import OnBadRow
 
 if TYPE_CHECKING:
     from tailrace.sources.names import Names

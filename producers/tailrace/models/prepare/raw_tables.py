@@ -1,9 +1,9 @@
 """Whole records as polars tables of raw fields, and back, byte for byte.
 
-Polars neither parses quotes here nor writes any: the records are split by `tailrace.records`, and
-the delimiters that it found are replaced by control characters that do not occur in the text. So a
-field is read and written with its own quotes, its commas and its line breaks. Text without quotes
-and carriage returns is read as it is.
+Polars neither parses quotes here nor writes any: the records are split by `tailrace_core.records`,
+and the delimiters that it found are replaced by control characters that do not occur in the text.
+So a field is read and written with its own quotes, its commas and its line breaks. Text without
+quotes and carriage returns is read as it is.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tailrace.models.prepare.polars_extra import pl
-from tailrace.records.columns import delimiters
-from tailrace.records.cutting import Cut
 from tailrace_core.errors import InputError, RecordError
+from tailrace_core.records.columns import delimiters
+from tailrace_core.records.cutting import Cut
 
 _NEWLINE, _RETURN = b"\n\r"
 _SPARE = tuple(octet for octet in range(1, 32) if octet not in b"\t\n\r")

@@ -16,10 +16,10 @@ from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
 
 if TYPE_CHECKING:
-    from tailrace.options import SubmitOptions
     from tailrace.sources.names import Names
     from tailrace.sources.origins import OpenObject
     from tailrace.sources.source import Source
+    from tailrace_core.submission.options import SubmitOptions
 
 
 class PreparedSource:

@@ -15,10 +15,10 @@ from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.preparing import cuts_of, open_source
 from tailrace.models.prepare.raw_tables import RawTable
 from tailrace.models.prepare.recipe import ColumnSteps, InputDialect, Recipe
-from tailrace.records.cutting import Cut
-from tailrace.records.preflight import Preflight
-from tailrace.sources.decompression import BLOCK_BYTES, decompress
+from tailrace_core.compression.decompression import BLOCK_BYTES, decompress
 from tailrace_core.csv_text.records import split_records
+from tailrace_core.records.cutting import Cut
+from tailrace_core.records.preflight import Preflight
 
 if TYPE_CHECKING:
     from tailrace.sources.names import Names

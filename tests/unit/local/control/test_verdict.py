@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tailrace.options import SubmitOptions
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.submission.options import SubmitOptions
 from tailrace_local.control.invocation.request import ModelAnswer, SentRows, first_chunk
 from tailrace_local.control.invocation.verdict import Verdict, judge
 

@@ -10,7 +10,7 @@ from typing import Any
 from tailrace.cli.application import run
 from tailrace.cli.environment import Environment, Target
 from tailrace.client import Tailrace
-from tailrace.options import SubmitOptions
+from tailrace_core.submission.options import SubmitOptions
 from tests.faults import model
 from tests.faults.endpoint import Endpoint, Request
 from tests.faults.memory_aws import cloud as names

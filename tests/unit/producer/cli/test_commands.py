@@ -20,7 +20,6 @@ from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
-from tailrace.options import SubmitOptions
 from tailrace.progress import OnProgress, Progress
 from tailrace.submit.estimates import Estimate
 from tailrace.submit.submitter import Submission
@@ -29,6 +28,7 @@ from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import ConfigurationError, InputError, TimedOutError, TransientError
 from tailrace_core.jobs.description import DescribedJob, JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.submission.options import SubmitOptions
 
 _JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
 _NOW = 100.0

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tailrace.download.rejected_rows import RejectedRows
 from tailrace.download.source_records import SourceRecords, SubmittedRange
-from tailrace.submit.planning import planned_cuts
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects.checksums import checksum
+from tailrace_core.submission.planning import planned_cuts
 
 _SETTINGS = JobSettings(endpoint_name="m", chunk_rows=3, chunk_bytes=64)
 

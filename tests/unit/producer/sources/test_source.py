@@ -9,10 +9,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.sources.decompression import decompress
 from tailrace.sources.origins import RemoteObject
 from tailrace.sources.source import Source
-from tailrace.sources.zstd_pieces import ZstdPieces
+from tailrace_core.compression.decompression import decompress
+from tailrace_core.compression.zstd_pieces import ZstdPieces
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError

@@ -12,9 +12,9 @@ import pytest
 
 from tailrace.sources.file_thread import FileThread
 from tailrace.submit.batch_queues import batch_size
-from tailrace.submit.steps import ChunkSteps, ChunkTask
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call, Steps
+from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask
 
 CONCURRENCY = 4
 

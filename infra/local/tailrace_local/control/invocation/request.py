@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tailrace.options import SubmitOptions
 from tailrace.sources.source import Source
-from tailrace.submit.planning import Seal, planner_for
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import Seal, planner_for
 from tailrace_local.errors import ModelServerError
 
 _PATH = "/invocations"

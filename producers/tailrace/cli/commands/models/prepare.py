@@ -9,9 +9,9 @@ from typing import Annotated
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli import declarations as typer
 from tailrace.cli.environment import Environment, guarded, of
-from tailrace.options import OnBadRow
 from tailrace.sources.origins import STDIN, local_files
 from tailrace_core.errors import InputError
+from tailrace_core.submission.options import OnBadRow
 
 _PROGRESS_S = 5.0
 

@@ -12,9 +12,9 @@ from tailrace.cli.printable import printable
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports
-from tailrace.options import OnBadRow, SubmitOptions
 from tailrace.scoring.score_request import CONCURRENCY, ScoreRequest
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
+from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 if TYPE_CHECKING:
     from tailrace.aws.connections import Boto3Connection

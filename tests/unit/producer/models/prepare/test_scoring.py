@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tailrace.models.prepare.preparing import prepare
 from tailrace.models.prepare.scoring import PreparedSource
-from tailrace.options import SubmitOptions
-from tailrace.records.columns import ColumnPlan
-from tailrace.records.cutting import Cut
-from tailrace.submit.planning import ChunkPlan, planner_for
 from tailrace_core.errors import InputError
+from tailrace_core.records.columns import ColumnPlan
+from tailrace_core.records.cutting import Cut
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import ChunkPlan, planner_for
 from tests.unit.producer.models.prepare.tables import raw_cells, recipes
 
 COLUMNS = ["id", "x", "y z", "sales"]

@@ -1,0 +1,1 @@
+"""Decompression of inputs in bounded memory, gzip and zstd. Imports `errors` only."""

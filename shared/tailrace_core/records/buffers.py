@@ -1,0 +1,170 @@
+"""Buffers: input from the start of a record on, in one piece, and the structure found in it.
+
+A plain file is read in pieces of about a chunk, each of which is a buffer. What comes in blocks is
+copied to one. Bitmaps begin with the buffer, so that those of a chunk need not be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tailrace_core.csv_text.records import START, QuoteState
+from tailrace_core.records import bitmaps
+from tailrace_core.records.bitmaps import Words
+from tailrace_core.records.structure import ScannedBlock, Structure
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+
+class BlockReader:
+    """Reads an input that comes in blocks: copies them to given places.
+
+    A block of less than ``block_bytes`` is all that its source had at the moment. An input that has
+    ``read_piece`` and ``unread`` (see `tailrace.sources.source.Source`) is read with these where
+    that is possible, without a copy.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], block_bytes: int) -> None:
+        self._blocks = iter(blocks)
+        self._block_bytes = block_bytes
+        self._read_piece: Callable[[int], bytes | None] = getattr(blocks, "read_piece", lambda _: None)
+        self._left = memoryview(b"")
+        self._goes_on = True
+        self.unread: Callable[[int], None] = getattr(blocks, "unread", lambda _: None)
+        """Goes back by some of the bytes of the last piece."""
+
+    def read_piece(self, size: int) -> bytes | None:
+        """Return the next bytes in one piece, less than ``size`` only at the end.
+
+        None if they come in a block.
+        """
+        return None if self._left else self._read_piece(size)
+
+    def read_into(self, room: memoryview) -> int:
+        """Fill ``room`` and return the number of bytes; 0 only at the end.
+
+        Fewer than fit are all that the input has at the moment.
+        """
+        filled = 0
+        while filled < len(room):
+            if not self._left:
+                piece = self._read_piece(len(room) - filled)
+                if piece is not None:
+                    room[filled : filled + len(piece)] = piece
+                    return filled + len(piece)
+                if (filled and not self._goes_on) or not self._next():
+                    break
+            copied = self._left[: len(room) - filled]
+            room[filled : filled + len(copied)] = copied
+            self._left = self._left[len(copied) :]
+            filled += len(copied)
+        return filled
+
+    def _next(self) -> bool:
+        """Take the next block that is not empty; return False at the end."""
+        block = next(filter(None, self._blocks), b"")
+        self._goes_on = len(block) >= self._block_bytes
+        self._left = memoryview(block)
+        return bool(block)
+
+
+class Buffer:
+    """Up to ``capacity`` bytes of input, from the start of a record on, and their structure.
+
+    It begins with ``head``. The bitmaps tell of the bytes that are scanned. They are scanned in
+    stretches of ``scan_bytes``; a ``helper`` takes part in that.
+    """
+
+    def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"", helper: Executor | None = None) -> None:
+        self.capacity = capacity
+        self.size = len(head)
+        self.ends: Words = np.zeros(0, np.uint64)
+        self.inside: Words | None = None
+        self.commas: Words | None = None
+        """None also if some stretch has no quote, and commas were not looked for there."""
+        self.scan_bytes = scan_bytes
+        self._helper = helper
+        self._scanned = 0
+        self._state = START
+        self.unreadable_bytes = 0
+        """How many of the last bytes the reader can go back by."""
+        self._data: bytes | bytearray = head
+
+    @property
+    def is_full(self) -> bool:
+        """True if nothing more fits in."""
+        return self.size == self.capacity
+
+    def fill(self, reader: BlockReader) -> bool:
+        """Read and scan until the buffer is full or the input has no more at the moment.
+
+        Returns False at the end of the input.
+        """
+        begin = self.size
+        if begin <= self.scan_bytes and (piece := reader.read_piece(self.capacity - begin)) is not None:
+            self._data = self._data + piece if begin else piece
+            self.size, self.unreadable_bytes = begin + len(piece), len(piece)
+            self._scan()
+            return self.is_full
+        if len(self._data) < self.capacity:
+            self._data = bytearray(self._data).ljust(self.capacity, b"\0")
+        while not self.is_full:
+            stop = self._stretch_end(self.size)
+            filled = reader.read_into(self.view(self.size, stop))
+            self.size += filled
+            self._scan()
+            if self.size < stop:
+                return filled > 0
+        return True
+
+    def structure(self, start: int, size: int, rows: int) -> Structure:
+        """Return the structure of ``rows`` whole records."""
+        unclosed = self._state is QuoteState.QUOTED
+        return Structure(self.size, self.ends, self.inside, 0, unclosed, self.commas).slice(start, size, rows)
+
+    @property
+    def data(self) -> bytes | bytearray:
+        """The bytes; those from ``size`` on are not of the input."""
+        return self._data
+
+    def view(self, start: int, stop: int) -> memoryview:
+        """Return a slice of the bytes, without a copy."""
+        return memoryview(self._data)[start:stop]
+
+    def _scan(self) -> None:
+        """Scan what is not scanned yet."""
+        if not self._scanned and self._stretch_end(0) == self.size == self.capacity:
+            block = ScannedBlock.scan(self._data, 0, self.size, self._state, self._helper)
+            self.ends, self.inside, self.commas = block.ends, block.inside, block.commas
+            self._scanned, self._state = self.size, block.after
+            return
+        if not len(self.ends):
+            # Not before the bytes: they need the largest piece of free memory.
+            self.ends = np.zeros(bitmaps.word_count(self.capacity), np.uint64)
+        while self._scanned < self.size:
+            start, stop = self._scanned, min(self._stretch_end(self._scanned), self.size)
+            block = ScannedBlock.scan(self._data, start, stop, self._state, self._helper)
+            bitmaps.insert(self.ends, start, block.ends, stop - start)
+            self.inside = self._inserted(self.inside, start, block.inside, stop - start)
+            if block.commas is not None and (self.commas is not None or not start):
+                self.commas = self._inserted(self.commas, start, block.commas, stop - start)
+            else:
+                self.commas = None
+            self._scanned, self._state = stop, block.after
+
+    def _stretch_end(self, at: int) -> int:
+        """Return where the stretch ends that holds the byte ``at``; the last may be longer."""
+        stop = (at // self.scan_bytes + 1) * self.scan_bytes
+        return self.capacity if stop + self.scan_bytes // 2 > self.capacity else stop
+
+    def _inserted(self, whole: Words | None, at: int, words: Words | None, size: int) -> Words | None:
+        if words is None:
+            return whole
+        if whole is None:
+            whole = np.zeros_like(self.ends)
+        bitmaps.insert(whole, at, words, size)
+        return whole

@@ -1,0 +1,216 @@
+"""The plan of a submit, as values: the contents of each chunk, computed lazily and without effects.
+
+The plan follows from the bytes of the input and the rules alone. The sync client, the async client
+and the dry run share it. An interrupted submit continues by planning the same input again, which
+gives the same chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.engines import Engine
+from tailrace_core.errors import RecordError, RecordTooLargeError
+from tailrace_core.jobs.model import JobSettings
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.items import check_settings
+from tailrace_core.objects.checksums import checksum
+from tailrace_core.positions.canary_layout import rows_that_leave_room
+from tailrace_core.records.columns import ColumnPlan
+from tailrace_core.records.cutting import Cut, DescribePosition, Limits, byte_position, cut
+from tailrace_core.records.preflight import Preflight
+from tailrace_core.records.screening import (
+    KnownRejects,
+    ScreenedCut,
+    Screener,
+    nothing_known,
+    refuse_swallowed_lines,
+)
+from tailrace_core.submission.options import AUTO, OnBadRow, SubmitOptions
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_CHUNK_OVERHEAD_BYTES = 16 * 1024
+"""Memory of a chunk in flight beside its rows; matters when chunks are tiny."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPlan:
+    """One chunk.
+
+    ``input`` is sent to the model, without the rejected rows; empty when no row can be sent.
+    """
+
+    range: RowRange
+    source_checksum: str
+    """Checksum of the rows as read; proves later that the input is the same."""
+    source_bytes: int
+    input: tuple[bytes, ...]
+    input_checksum: str
+    kept: tuple[bytes, ...] = ()
+    """The kept columns of all rows, one record a row, LF ends; empty when nothing is kept."""
+    rejected: tuple[Reject, ...] = ()
+    """The rows that are not sent, in order."""
+
+    @property
+    def rows_sent(self) -> int:
+        """How many rows the model has to answer."""
+        return self.range.rows - len(self.rejected)
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the chunk holds until it is sent."""
+        rejected = sum(len(each.record) for each in self.rejected)
+        copies = max(self.source_bytes, sum(map(len, self.input))) + sum(map(len, self.kept)) + rejected
+        return copies + _CHUNK_OVERHEAD_BYTES
+
+    def uploaded(self) -> ChunkPlan:
+        """Return the plan without the bytes that are not needed once they are in the bucket."""
+        return replace(self, input=(), kept=()) if self.rows_sent else self
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The end of the plan, with the number of rows in the input."""
+
+    rows_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans chunks from the data records of an input."""
+
+    columns: ColumnPlan
+    settings: JobSettings
+    preflight: Preflight
+    on_bad_row: OnBadRow = OnBadRow.REJECT
+
+    def check_limits(self) -> None:
+        """Refuse chunk limits that cannot hold the repeated header and a record.
+
+        Raises:
+            InputError: they cannot.
+        """
+        if self._max_bytes < 1:
+            raise RecordTooLargeError(
+                f"chunk_bytes is {self.settings.chunk_bytes}, and the header that goes with each chunk takes "
+                f"{len(self._header)}: allow larger chunks",
+                row=0,
+                limit_bytes=self.settings.chunk_bytes,
+            )
+
+    def plan(
+        self,
+        blocks: Iterable[bytes],
+        describe: DescribePosition = byte_position,
+        known_rejects: KnownRejects = nothing_known,
+        helper: Executor | None = None,
+    ) -> Iterator[ChunkPlan | Seal]:
+        """Yield the chunks in order, then the seal.
+
+        ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
+        while they were read. A ``helper`` takes part in the cutting.
+
+        Raises:
+            RecordError: a record is over the limit for records; a quote is not closed and swallows
+                lines; with ``OnBadRow.STOP``, the first bad row.
+        """
+        rows_total = 0
+        screener = Screener(
+            self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects
+        )
+        for each in planned_cuts(blocks, self.settings, describe, helper):
+            rows_total += each.rows
+            # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
+            yield self._chunk(each, screener.screen(each))
+        yield Seal(rows_total)
+
+    @property
+    def _header(self) -> bytes:
+        return self.settings.header_line
+
+    @property
+    def _max_bytes(self) -> int:
+        return _max_bytes(self.settings)
+
+    def _chunk(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
+        if screened.rejected and self.on_bad_row is OnBadRow.STOP:
+            first = screened.rejected[0]
+            raise RecordError(
+                f"row {first.row} cannot be scored: {first.reason} (rows count from 0, the header not included); fix "
+                "it, or have such rows rejected with --on-bad-row reject",
+                row=first.row,
+                reason=first.reason,
+            )
+        sent = (self._header, *screened.sent) if screened.sent and self._header else screened.sent
+        source_checksum = checksum(cut.data)
+        is_untouched = len(sent) == 1 and sent[0] is cut.data
+        return ChunkPlan(
+            range=RowRange(cut.first_row, cut.rows),
+            source_checksum=source_checksum,
+            source_bytes=cut.size,
+            input=sent,
+            input_checksum=source_checksum if is_untouched else checksum(*sent),
+            kept=screened.kept,
+            rejected=screened.rejected,
+        )
+
+
+def planned_cuts(
+    blocks: Iterable[bytes],
+    settings: JobSettings,
+    describe: DescribePosition = byte_position,
+    helper: Executor | None = None,
+) -> Iterator[Cut]:
+    """Cut an input as a job with these settings does; the same bytes give the same cuts.
+
+    Raises:
+        RecordError: see `Planner.plan`.
+    """
+    return refuse_swallowed_lines(cut(blocks, _limits(settings), describe, helper=helper), describe)
+
+
+def _limits(settings: JobSettings) -> Limits:
+    """Return the limits of a chunk, so that its copies for canaries fit as well.
+
+    No row has two copies: those of half the bytes take no more than the other half. A larger row is
+    a chunk of its own, and is sent once.
+    """
+    canaries = settings.canaries
+    size = _max_bytes(settings) // 2 if canaries else _max_bytes(settings)
+    rows = rows_that_leave_room(settings.chunk_rows, canaries)
+    return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
+
+
+def _max_bytes(settings: JobSettings) -> int:
+    return settings.chunk_bytes - len(settings.header_line)
+
+
+def planner_for(
+    columns: tuple[str, ...],
+    header: bytes | None,
+    options: SubmitOptions,
+    *,
+    endpoint_name: str,
+    engine: Engine | None = None,
+) -> Planner:
+    """Return the planner of an input with these columns and this header record.
+
+    The header is None when the input has none. ``engine`` is the job's; None stands for the
+    options' own, or the default. All that is checked before the first row is checked
+    here, for a submit as for its dry run.
+
+    Raises:
+        InputError: the options do not fit the input.
+    """
+    plan = options.column_plan(columns)
+    engine = engine or (Engine.ASYNC if options.via in {None, AUTO} else Engine(options.via or ""))
+    settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine)
+    check_settings(settings)
+    planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
+    planner.check_limits()
+    return planner
