@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -17,16 +16,12 @@ from typing import Self
 from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
-from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
-from tailrace_core.csv_text.headers import HeaderPolicy, column_names, parse_header
-from tailrace_core.csv_text.records import START, QuoteState, first_record_end, state_after
+from tailrace_core.csv_text.headers import HeaderPolicy, column_names
+from tailrace_core.csv_text.heads import SNIFF_BYTES, check_same_header, read_head
+from tailrace_core.csv_text.records import START, QuoteState, state_after
 from tailrace_core.errors import InputError
 
 __all__ = ["OpenObject", "Readable", "Source"]
-
-_BOM = b"\xef\xbb\xbf"
-_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_SNIFF_BYTES = 64
 
 
 class Source:
@@ -165,20 +160,14 @@ class Source:
             )
 
     def _check_header(self, file: _OpenFile) -> None:
-        if self.header is not None and not self._is_header(file.first_record):
-            raise InputError(
-                f"the header of {file.name} is not that of {self._origins[0].name}: "
-                f"{_shown(file.first_record)} instead of {_shown(self.header)}; submit them as two inputs"
+        if self.header is not None:
+            check_same_header(
+                file.first_record,
+                file.name,
+                header=self.header,
+                columns=self.columns,
+                first=self._origins[0].name,
             )
-
-    def _is_header(self, record: bytes) -> bool:
-        """Report whether a record is the header, however its names are quoted."""
-        if record == self.header:
-            return True
-        try:
-            return parse_header(record) == self.columns
-        except InputError:
-            return False
 
     def _all_blocks(self) -> Iterator[bytes]:
         offset = 0
@@ -240,12 +229,9 @@ class _OpenFile:
         self.bytes_read = 0
         self._stream = origin.open()
         try:
-            stored_head, stored = peek(self._stored(), _SNIFF_BYTES)
+            stored_head, stored = peek(self._stored(), SNIFF_BYTES)
             self._is_plain = isinstance(self._stream, io.FileIO) and not is_compressed(stored_head)
-            head, rest = peek(decompress(stored, self.name), _SNIFF_BYTES)
-            self.bom_dropped = head.startswith(_BOM)
-            _check_encoding(head, self.name)
-            self._head, self._rest, self._data_start = self._first(rest)
+            self._head = read_head(*peek(decompress(stored, self.name), SNIFF_BYTES), self.name)
         except BaseException:
             self.close()
             raise
@@ -253,28 +239,34 @@ class _OpenFile:
     @property
     def first_record(self) -> bytes:
         """The first record without its line end."""
-        return self._head[: self._data_start].removesuffix(b"\n").removesuffix(b"\r")
+        return self._head.first_record
 
     @property
     def line_end(self) -> bytes:
         """Line end of the first record; a newline if it has none."""
-        return b"\r\n" if self._head.endswith(b"\r\n", 0, self._data_start) else b"\n"
+        return self._head.line_end
+
+    @property
+    def bom_dropped(self) -> bool:
+        """True if the file began with a byte order mark."""
+        return self._head.bom_dropped
 
     def holds_data(self, policy: HeaderPolicy) -> bool:
         """Report whether the file holds anything but the header."""
-        if policy is HeaderPolicy.NONE or len(self._head) > self._data_start:
+        if policy is HeaderPolicy.NONE or len(self._head.data) > self._head.record_end:
             return True
-        following, self._rest = peek(self._rest, 1)
+        following, self._head.rest = peek(self._head.rest, 1)
         return bool(following)
 
     def data_offset(self, policy: HeaderPolicy) -> int:
         """Return the offset in the file of the first byte that `blocks` yields."""
-        return len(_BOM) * self.bom_dropped + (0 if policy is HeaderPolicy.NONE else self._data_start)
+        return self._head.data_offset(policy)
 
     def blocks(self, policy: HeaderPolicy) -> Iterator[bytes]:
         """Read the whole file; under strip and repeat, only the records after the header."""
-        head = self._head if policy is HeaderPolicy.NONE else self._head[self._data_start :]
-        return chain((head,) if head else (), self._rest)
+        data = self._head.data
+        head = data if policy is HeaderPolicy.NONE else data[self._head.record_end :]
+        return chain((head,) if head else (), self._head.rest)
 
     def read_piece(self, size_bytes: int) -> bytes | None:
         """Read what follows the first of the `blocks`; None if it comes in blocks only."""
@@ -305,27 +297,6 @@ class _OpenFile:
         except OSError as error:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 
-    def _first(self, blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes], int]:
-        """Read the first record.
-
-        Returns the bytes read, the blocks after them, and the offset where the record ends.
-        """
-        head = b""
-        for block in blocks:
-            head += block if head or not self.bom_dropped else block.removeprefix(_BOM)
-            with suppress(ValueError):
-                return head, blocks, first_record_end(head)
-            if len(head) > MAX_RECORD_BYTES:
-                break
-        else:
-            if not head:
-                raise InputError(f"{self.name} is empty: it needs a header, and rows below it")
-            return head, iter(()), len(head)
-        raise InputError(
-            f"the first record of {self.name} does not end within {MAX_RECORD_BYTES} bytes; "
-            "probably a quote in it is not closed"
-        )
-
 
 def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
     """Yield the blocks of a file that another follows; end its last record with a line end."""
@@ -338,18 +309,3 @@ def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes
         raise InputError(f"{file.name} ends inside quotes, which would swallow the file after it: close the quote")
     if not ended:
         yield file.line_end
-
-
-def _check_encoding(head: bytes, name: str) -> None:
-    wide = head.startswith(_WIDE_BOMS) or (len(head) > 1 and (not any(head[0::2]) or not any(head[1::2])))
-    if wide:
-        raise InputError(
-            f"{name} is UTF-16 or UTF-32 and not UTF-8: convert it, for instance with iconv -t UTF-8, or name its "
-            "encoding in a recipe of tailrace prepare"
-        )
-
-
-def _shown(record: bytes) -> str:
-    text = record.decode(errors="replace")
-    limit = 120
-    return repr(text if len(text) <= limit else text[:limit] + "…")

@@ -33,11 +33,11 @@ from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
 from tailrace_core.submission.finishing import publish_call
 from tailrace_core.submission.options import differences, fingerprint
-from tailrace_core.submission.planning import ChunkPlan
 from tailrace_core.submission.resuming import PreviousChunks
 
 if TYPE_CHECKING:
     from tailrace_core.messages.events import PartReady
+    from tailrace_core.submission.planning import ChunkPlan
     from tailrace_core.submission.resources import Resources
 
 DUE_S = 300.0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tailrace_core.errors import JobKeyError
 from tailrace_core.jobs.model import Chunk, ChunkState
-from tailrace_core.submission.planning import ChunkPlan
+
+if TYPE_CHECKING:
+    from tailrace_core.submission.planning import ChunkPlan
 
 
 class PreviousChunks:
