@@ -31,7 +31,6 @@ from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.round_joining import RoundJoining
 from tailrace_consumers.chunks.settling import ChunkSettler
 from tailrace_consumers.chunks.window_filling import WindowFiller
-from tailrace_consumers.metrics import NullMeter
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.ports import (
     Clock,
@@ -45,6 +44,7 @@ from tailrace_consumers.ports import (
     RoundQueue,
 )
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
+from tailrace_consumers.runtime.metrics import NullMeter
 from tailrace_consumers.runtime.telemetry import EmbeddedMeter
 from tailrace_consumers.settings import Settings
 from tailrace_core.aws.calls import Call

@@ -134,7 +134,7 @@ class Meter(Protocol):
     """A sink of measurements."""
 
     def record(self, metric: str, value: float) -> None:
-        """Record a value of one of `tailrace_consumers.metrics.Metric`."""
+        """Record a value of one of `tailrace_consumers.runtime.metrics.Metric`."""
 
 
 class Invoker(Protocol):

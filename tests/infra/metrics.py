@@ -6,9 +6,9 @@ for ever.
 
 from __future__ import annotations
 
-from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.reconcile_jobs.visits import Finding
+from tailrace_consumers.runtime.metrics import Metric
 
 Names = frozenset[str]
 ENDPOINT, VARIANT = frozenset({"EndpointName"}), frozenset({"EndpointName", "VariantName"})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailrace_consumers.metrics import record_latency, record_rows, seconds
 from tailrace_consumers.objects.parts import Part
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Clock, Meter, ObjectStore, Publisher
 from tailrace_consumers.runtime.deferred_checks import CompletionCheck
 from tailrace_consumers.runtime.grouped_settling import PendingSettlement
+from tailrace_consumers.runtime.metrics import record_latency, record_rows, seconds
 from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState, JobSettings
 from tailrace_core.ledger.port import Ledger

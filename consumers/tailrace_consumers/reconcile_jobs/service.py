@@ -17,11 +17,11 @@ from tailrace_consumers.chunks.job_completion import JobCompletion
 from tailrace_consumers.chunks.lookup import LedgerLookup
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
-from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, NotificationQueues, ObjectStore, RoundQueue
 from tailrace_consumers.reconcile_jobs.visits import Finding, ReadJob, Visit, take_turns
 from tailrace_consumers.runtime.batches import handle_concurrently
+from tailrace_consumers.runtime.metrics import Metric
 from tailrace_core.engines import Engine
 from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON

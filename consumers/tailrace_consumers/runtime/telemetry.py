@@ -11,13 +11,13 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime import gc_tuning
 from tailrace_consumers.runtime.batches import Record, process_batch
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling, PendingSettlement
+from tailrace_consumers.runtime.metrics import Metric
 from tailrace_core.errors import ContractError, TailraceError
 
 HandledMessage = tuple[Outcome | PendingSettlement, str]

@@ -73,6 +73,9 @@ class SubmitKeywords(TypedDict, total=False):
         via: The way to infer, of those that the stack was deployed for: ``async``, ``realtime``,
             ``serverless`` or ``transform``; or ``auto``: the one that ``tailrace advise`` names for
             the input. Default: None, the stack's own.
+        stripe_bytes: Size of the stripes in which objects of S3 are cut, in bytes; a chunk does not
+            cross the start of one. Other inputs are not cut by stripes. Default: 134,217,728 (128
+            MiB).
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes, or its keys as a mapping: rows are prepared while they are
             read, and the model gets the columns that it was trained with. Columns go by the names
@@ -107,6 +110,7 @@ class SubmitKeywords(TypedDict, total=False):
     accept: str
     endpoint_name: str | None
     via: Engine | Literal["async", "realtime", "serverless", "transform", "auto"] | None
+    stripe_bytes: int
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 

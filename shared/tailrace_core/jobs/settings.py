@@ -76,6 +76,8 @@ class JobSettings:
     """The name of a sent column that the model gives back as the output column of that name."""
     engine: Engine = Engine.ASYNC
     """The way to infer; settings of before there was a choice have none, and mean ``async``."""
+    stripe_bytes: int = 0
+    """The size of the stripes in which objects of S3 are cut; 0: the input is cut as one stream."""
 
     def __post_init__(self) -> None:
         for name, kind in _ENUMS.items():
@@ -93,9 +95,10 @@ class JobSettings:
     def to_json(self, exclude: Collection[str] = ()) -> str:
         """Serialize the settings as stored, without the fields in ``exclude``.
 
-        The engine ``async`` is not stored: settings had no engine before there was a choice.
+        Fields that settings had not from the first are not stored at their defaults: what was
+        stored before stays the same.
         """
-        left_out = {*exclude, "engine"} if self.engine is Engine.ASYNC else exclude
+        left_out = {*exclude, *(name for name, value in _NOT_STORED.items() if getattr(self, name) == value)}
         values = {name: value for name, value in vars(self).items() if name not in left_out}
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
@@ -135,6 +138,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "engine": Engine,
 }
 _TUPLES = ("source_columns", "sent_columns", "kept_columns", "output_columns", "na_tokens")
+_NOT_STORED = {"engine": Engine.ASYNC, "stripe_bytes": 0}
 _OPTIONAL = frozenset({"max_rejects", "max_rejects_percent"})
 _BOUNDS: dict[str, tuple[int, int | None]] = {
     "chunk_rows": (1, None),
@@ -148,6 +152,7 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "invocation_timeout_s": (1, 3_600),
     "window": (0, None),
     "canaries": (0, 100),
+    "stripe_bytes": (0, None),
 }
 """The least and the most that a number may be."""
 

@@ -52,3 +52,23 @@ def output_key(inference_id: str) -> str:
 def manifest_key(job_id: str) -> str:
     """Return the key of the job's final summary."""
     return f"{JOBS}{job_id}/manifest.json"
+
+
+def cutting_request_key(job_id: str) -> str:
+    """Return the key of the request to cut the job's input remotely."""
+    return f"{JOBS}{job_id}/cutting/request.json"
+
+
+def stripes_key(job_id: str) -> str:
+    """Return the key of the job's stripes, one line each."""
+    return f"{JOBS}{job_id}/cutting/stripes.jsonl"
+
+
+def stripe_count_key(job_id: str, stripe: int) -> str:
+    """Return the key of what was counted in a stripe."""
+    return f"{JOBS}{job_id}/cutting/counts/{stripe:08d}.json"
+
+
+def stripe_starts_key(job_id: str) -> str:
+    """Return the key of where each stripe's rows begin and end, one line for each that has any."""
+    return f"{JOBS}{job_id}/cutting/starts.jsonl"

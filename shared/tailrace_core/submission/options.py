@@ -34,6 +34,7 @@ DEFAULT_WINDOW = 200
 a single instance, one chunk at a time, a chunk may take 108 s and the last of 200 still starts
 within the six hours that a request lives."""
 DEFAULT_REQUEST_TTL_S = 21_600
+DEFAULT_STRIPE_BYTES = 128 * 1024 * 1024
 AUTO = "auto"
 """The way to infer that is advised for the input (`tailrace.advice`)."""
 _MAX_KEY_CHARS = 256
@@ -105,6 +106,9 @@ class SubmitOptions:
     """An endpoint other than the stack's; it has to notify the stack's topics."""
     via: Engine | str | None = None
     """The way to infer. None: the stack's own; ``auto``: the one that is advised for the input."""
+    stripe_bytes: int = DEFAULT_STRIPE_BYTES
+    """Size of the stripes in which objects of S3 are cut: a chunk does not cross the start of one,
+    whether the objects are read here or where they lie. Other inputs have none."""
     recipe: RecipeLike | None = field(default=None, hash=False)
     """Prepares the rows while they are read, as `tailrace prepare` prepared those for training."""
 
@@ -124,6 +128,8 @@ class SubmitOptions:
         if self.job_key is not None and not 0 < len(self.job_key) <= _MAX_KEY_CHARS:
             raise InputError(f"a job key has 1 to {_MAX_KEY_CHARS} characters, this one has {len(self.job_key)}")
         JobDescription(name=self.name, tags=self.tags)  # checks both
+        if self.stripe_bytes < 1:
+            raise InputError(f"stripe_bytes is {self.stripe_bytes}; a stripe has a byte at least")
         if not self.output_columns:
             raise InputError("output_columns is empty: name the columns that the model returns, at least one")
         _check_result_columns((*self.keep, *self.output_columns), self.output_columns)
@@ -157,9 +163,17 @@ class SubmitOptions:
         return plan
 
     def settings(
-        self, plan: ColumnPlan, *, header: bytes | None, endpoint_name: str, engine: Engine = Engine.ASYNC
+        self,
+        plan: ColumnPlan,
+        *,
+        header: bytes | None,
+        endpoint_name: str,
+        engine: Engine = Engine.ASYNC,
+        by_stripes: bool = False,
     ) -> JobSettings:
         """Return the settings of the job; ``header`` is the input's header record, if it has one.
+
+        ``by_stripes`` is true for an input of nothing but objects of S3.
 
         Raises:
             InputError: a value is out of bounds, or the engine has no such setting.
@@ -197,6 +211,7 @@ class SubmitOptions:
                 canaries=self.canaries,
                 echo_column=self.echo,
                 engine=engine,
+                stripe_bytes=self.stripe_bytes if by_stripes else 0,
             )
         except ValueError as exc:
             raise InputError(str(exc)) from exc
@@ -298,6 +313,7 @@ def changed_settings(settings: JobSettings) -> dict[str, Any]:
     limits = limits_of(settings.engine)
     defaults |= {"chunk_bytes": limits.default_chunk_bytes, "invocation_timeout_s": limits.default_model_s}
     defaults |= {"window": DEFAULT_WINDOW, "sent_columns": tuple(range(len(settings.source_columns)))}
+    defaults["stripe_bytes"] = DEFAULT_STRIPE_BYTES if settings.stripe_bytes else 0
     hidden = {"schema_version", "header_record", "source_columns"}
     changed = {name: value for name, value in vars(settings).items() if name not in hidden and value != defaults[name]}
     for name in ("sent_columns", "kept_columns"):

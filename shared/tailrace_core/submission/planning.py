@@ -197,19 +197,21 @@ def planner_for(
     *,
     endpoint_name: str,
     engine: Engine | None = None,
+    by_stripes: bool = False,
 ) -> Planner:
     """Return the planner of an input with these columns and this header record.
 
     The header is None when the input has none. ``engine`` is the job's; None stands for the
-    options' own, or the default. All that is checked before the first row is checked
-    here, for a submit as for its dry run.
+    options' own, or the default. ``by_stripes`` is true for an input of nothing but objects of S3,
+    which is cut by stripes (`tailrace_core.submission.striping`). All that is checked before the
+    first row is checked here, for a submit as for its dry run.
 
     Raises:
         InputError: the options do not fit the input.
     """
     plan = options.column_plan(columns)
     engine = engine or (Engine.ASYNC if options.via in {None, AUTO} else Engine(options.via or ""))
-    settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine)
+    settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine, by_stripes=by_stripes)
     check_settings(settings)
     planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
     planner.check_limits()

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import StoredObject
 from tailrace_consumers.reconcile_jobs.visits import Finding, take_turns
+from tailrace_consumers.runtime.metrics import Metric
 from tailrace_core.errors import AccessDeniedError, PermanentError, TransientError
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange

@@ -24,11 +24,11 @@ from tailrace_consumers.chunks.failures.splitting import (
 from tailrace_consumers.chunks.lookup import ChunkContext
 from tailrace_consumers.chunks.retry_scheduling import RetryScheduler
 from tailrace_consumers.chunks.settling import ChunkSettler
-from tailrace_consumers.metrics import FAILURE_METRICS
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
 from tailrace_consumers.objects.parts import Parts
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import Meter, ObjectStore
+from tailrace_consumers.runtime.metrics import FAILURE_METRICS
 from tailrace_core.errors import NotFoundError
 from tailrace_core.jobs.backoff import backoff_s
 from tailrace_core.jobs.failures import POLICIES, Action, FailureClass

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tailrace_consumers.metrics import Metric
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.ports import DeferToSerialError
 from tailrace_consumers.runtime import gc_tuning, telemetry
 from tailrace_consumers.runtime.batches import Record
 from tailrace_consumers.runtime.deferred_checks import DeferredCompletion
 from tailrace_consumers.runtime.grouped_settling import GroupedSettling
+from tailrace_consumers.runtime.metrics import Metric
 from tailrace_core.errors import ContractError, TransientError
 from tailrace_core.jobs.model import Job
 from tailrace_core.ledger.memory import MemoryLedger

@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tailrace_consumers.metrics import FAILURE_METRICS, Metric, record_latency
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.reconcile_jobs.visits import Finding
+from tailrace_consumers.runtime.metrics import FAILURE_METRICS, Metric, record_latency
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import TransientError
 from tailrace_core.jobs.failures import FailureClass
