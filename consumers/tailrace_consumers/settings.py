@@ -57,6 +57,31 @@ class TransformSettings(_Environment):
     """The engine of the stack's endpoint, where few left-over chunks go; empty if it has none."""
 
 
+class InboxSettings(_Environment):
+    """The resources of StartJobs."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    results_topic: str = Field(min_length=1)
+    cutting_machine: str = Field(min_length=1)
+    """ARN of the state machine that cuts."""
+    endpoint_name: str
+    """Empty in a stack without an endpoint."""
+    engine: str = "async"
+    """The stack's way to infer."""
+    scoring_queue: str | None = None
+    transforms_queue: str | None = None
+    outbox_queue: str | None = None
+
+
+class DeliverySettings(_Environment):
+    """The resources of DeliverResults; ``outbox_queue`` is its own queue."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    outbox_queue: str = Field(min_length=1)
+
+
 class Settings(_Environment):
     """The stack's resources. Queues are URLs, the topic is an ARN."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from tailrace_core.messages.arrivals import DeliveryDue, FileError, FileRefused
 from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.rounds import RoundDue
@@ -19,7 +20,10 @@ from tailrace_core.messages.scoring import ScoreDue
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: tuple[type[BaseModel], ...] = (
     ChunkParked,
+    DeliveryDue,
     DiscardDue,
+    FileError,
+    FileRefused,
     JobFinished,
     Manifest,
     PartReady,

@@ -14,6 +14,13 @@ FAILURES = "v1/failures/"
 """The endpoint's S3FailurePath."""
 
 
+INBOX = "v1/inbox/"
+"""Files that arrive here start jobs, in a stack with an inbox."""
+
+OUTBOX = "v1/outbox/"
+"""The results of these jobs, under the names of the files."""
+
+
 def _object(job_id: str, kind: str, rows: RowRange) -> str:
     return f"{JOBS}{job_id}/{kind}/{rows.name}.csv"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tailrace_core.messages.arrivals import DeliveryDue, FileError, FileRefused
 from tailrace_core.messages.events import ChunkParked, DiscardDue, JobFinished, PartReady, RetryDue, SplitDue, decode
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.messages.notifications import decode_notification
@@ -20,7 +21,10 @@ MODELS: dict[str, Any] = {
     model.__name__: model
     for model in (
         ChunkParked,
+        DeliveryDue,
         DiscardDue,
+        FileError,
+        FileRefused,
         JobFinished,
         Manifest,
         PartReady,
