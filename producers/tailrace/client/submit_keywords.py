@@ -76,6 +76,9 @@ class SubmitKeywords(TypedDict, total=False):
         stripe_bytes: Size of the stripes in which objects of S3 are cut, in bytes; a chunk does not
             cross the start of one. Other inputs are not cut by stripes. Default: 134,217,728 (128
             MiB).
+        pattern: Chooses among the files of a directory, or the objects below a prefix of S3, by
+            the rest of their names: ``"*.csv.gz"``; ``*`` stands for ``/`` too. Default: None, all
+            whose names begin with neither ``_`` nor ``.``.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes, or its keys as a mapping: rows are prepared while they are
             read, and the model gets the columns that it was trained with. Columns go by the names
@@ -111,6 +114,7 @@ class SubmitKeywords(TypedDict, total=False):
     endpoint_name: str | None
     via: Engine | Literal["async", "realtime", "serverless", "transform", "auto"] | None
     stripe_bytes: int
+    pattern: str | None
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 

@@ -49,6 +49,8 @@ class ScoreKeywords(TypedDict, total=False):
         accept: Media type of the model's response. Default: ``"text/csv"``.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes: the rows are prepared while they are read. Default: None.
+        pattern: Chooses among the files of a directory, or the objects below a prefix of S3.
+            Default: None, all whose names begin with neither ``_`` nor ``.``.
     """
 
     header: HeaderPolicy | Literal["strip", "repeat", "none"]
@@ -72,6 +74,7 @@ class ScoreKeywords(TypedDict, total=False):
     content_type: str
     accept: str
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
+    pattern: str | None
 
 
 def submit_options(keywords: ScoreKeywords) -> SubmitOptions:

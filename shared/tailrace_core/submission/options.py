@@ -109,6 +109,9 @@ class SubmitOptions:
     stripe_bytes: int = DEFAULT_STRIPE_BYTES
     """Size of the stripes in which objects of S3 are cut: a chunk does not cross the start of one,
     whether the objects are read here or where they lie. Other inputs have none."""
+    pattern: str | None = None
+    """Chooses among the files of a directory, or the objects below a prefix of S3, by the rest of
+    their names."""
     recipe: RecipeLike | None = field(default=None, hash=False)
     """Prepares the rows while they are read, as `tailrace prepare` prepared those for training."""
 
@@ -299,9 +302,10 @@ _ADDED = {
     "output_type": None,
     "canaries": 0,
     "echo_column": None,
+    "stripe_bytes": DEFAULT_STRIPE_BYTES,
 }
 """Settings added later, as the default options set them: with these values, a job key recorded
-before them still fits."""
+before them still fits. A job that goes on keeps the settings that it began with."""
 
 
 def changed_settings(settings: JobSettings) -> dict[str, Any]:
@@ -330,9 +334,10 @@ def differences(one: JobSettings, other: JobSettings) -> str:
 def _sent_header(plan: ColumnPlan, header: bytes | None) -> str:
     if header is None:
         raise InputError("the header policy repeat needs an input with a header")
-    from tailrace_core.records.cutting import Cut  # noqa: PLC0415 - as above
+    from tailrace_core.csv_text.records import split_fields  # noqa: PLC0415 - few jobs repeat the header
 
-    return b"".join(plan.select(Cut.of(header + b"\n")).sent).removesuffix(b"\n").decode()
+    names = split_fields(header)
+    return b",".join(names[index] for index in plan.sent).decode()
 
 
 def _rejects(limit: int | str | None) -> tuple[int | None, float | None]:

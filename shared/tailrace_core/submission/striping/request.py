@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.settings import JobSettings
+from tailrace_core.objects.listing import is_source
 from tailrace_core.submission.options import OnBadRow
 
 
@@ -31,18 +31,11 @@ class SourceName:
     etag: str | None = None
 
     def selects(self, key: str) -> bool:
-        """Tell whether an object under the prefix belongs to the input.
+        """Report whether an object below the prefix belongs to the input.
 
-        A pattern without a slash is matched with the last part of the key, another one with all
-        that follows the prefix; ``*`` stands for any text. Names that end with a slash are folders
-        made in a console, and no input.
+        See `tailrace_core.objects.listing.is_source`.
         """
-        if key.endswith("/") or not key.startswith(self.key):
-            return False
-        if self.pattern is None:
-            return True
-        rest = key.removeprefix(self.key) if "/" in self.pattern else key.rpartition("/")[2]
-        return fnmatchcase(rest, self.pattern)
+        return key.startswith(self.key) and is_source(key.removeprefix(self.key), self.pattern)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
