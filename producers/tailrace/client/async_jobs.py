@@ -19,6 +19,7 @@ from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.counts import Download
 from tailrace.download.input_guard import refuse_input, replaces_file
+from tailrace.download.joined_result import batches, open_joined, plan_joined
 from tailrace.download.object_upload import S3Target
 from tailrace.download.parts import PartVerifier, Slice, header_line, require_delivered
 from tailrace.download.rejects_summary.summary import RejectsSummary
@@ -198,9 +199,17 @@ class AsyncSubmittedJobs:
                     await files.run(lambda: refuse_input(target, settings, s3=opener))
             columns = await self.column_types(job_id) if targets.is_parquet(target) else None
             manifest = await self._run((await self._jobs()).result(job_id))
-            slices = await self._slices(parts.slices(manifest))
-            written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
             with showing(on_progress or progress) as report:
+                if s3 is not None and (plan := plan_joined(s3, manifest, safe_csv=safe_csv)) is not None:
+                    bucket = (await self.stack()).bucket
+                    opened = files.open(lambda: open_joined(s3, plan, manifest, bucket=bucket, on_progress=report))
+                    limits = {"concurrency": self._concurrency, "bytes_in_flight": self._bytes_in_flight}
+                    async with opened as joined:
+                        for batch in batches(plan, **limits):
+                            await files.run(joined.upload, batch)
+                    return joined.counts()
+                slices = await self._slices(parts.slices(manifest))
+                written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
                 result = files.open(lambda: open_result(target, manifest, written, report))
                 async with result as writer, aclosing(slices):
                     async for piece, data in slices:

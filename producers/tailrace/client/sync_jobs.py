@@ -216,12 +216,16 @@ class SubmittedJobs:
         is refused, as it may be that input; with ``replace_input`` it is replaced. Without
         ``clobber`` nothing that exists is replaced. ``progress`` is that of `wait`.
 
+        For an object of S3 in plain CSV, parts of 5 MiB and more are copied by S3 and do not pass
+        through this process.
+
         Raises:
             InputError: the job has no whole result, or the target cannot be written.
             ContractError: a part is not what the manifest says.
         """
         from tailrace.download import parts, targets
         from tailrace.download.input_guard import refuse_input, replaces_file
+        from tailrace.download.joined_result import batches, open_joined, plan_joined
         from tailrace.download.result_writer import ResultOptions, open_result
 
         if safe_csv:
@@ -235,6 +239,12 @@ class SubmittedJobs:
         manifest = self._run(self._jobs.result(job_id))
         written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
         with showing(on_progress or progress) as report:
+            if s3 is not None and (plan := plan_joined(s3, manifest, safe_csv=safe_csv)) is not None:
+                with open_joined(s3, plan, manifest, bucket=self.stack.bucket, on_progress=report) as joined:
+                    limits = {"concurrency": self._concurrency, "bytes_in_flight": self._bytes_in_flight}
+                    for batch in batches(plan, **limits):
+                        joined.upload(batch)
+                return joined.counts()
             with open_result(target, manifest, written, report) as writer:
                 for piece, data in self._slices(parts.slices(manifest)):
                     writer.write(piece, data)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tailrace.sources.origins import parse_address
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ConditionFailedError, InputError, NotFoundError, TailraceError
+from tailrace_core.objects.locations import S3Location
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -34,6 +35,16 @@ class S3Target:
     execute: Execute
     clobber: bool = True
 
+    @property
+    def location(self) -> S3Location:
+        """Bucket and key of the object."""
+        return S3Location(*parse_address(self.address))
+
+    @property
+    def condition(self) -> dict[str, str]:
+        """Condition of S3 for the write."""
+        return {} if self.clobber else {"IfNoneMatch": "*"}
+
     def check(self) -> None:
         """Refuse early an object that could not be written; begin an upload and abort it.
 
@@ -44,14 +55,14 @@ class S3Target:
         """
         if not self.clobber and self._exists():
             raise self._exists_error()
-        with self._translated():
+        with self.translated():
             self._call("abort_multipart_upload", UploadId=self._call("create_multipart_upload")["UploadId"])
 
     @contextmanager
     def open(self) -> Iterator[ObjectUpload]:
         """Yield a file to write to; the object appears when the block ends without an error."""
-        with self._translated():
-            upload = ObjectUpload(self._call, {} if self.clobber else {"IfNoneMatch": "*"})
+        with self.translated():
+            upload = ObjectUpload(self._call, self.condition)
             try:
                 yield upload
                 upload.finish()
@@ -60,7 +71,7 @@ class S3Target:
                 raise
 
     def _exists(self) -> bool:
-        with self._translated():
+        with self.translated():
             try:
                 self._call("head_object")
             except NotFoundError:
@@ -68,11 +79,12 @@ class S3Target:
             return True
 
     def _call(self, operation: str, **params: Any) -> Any:
-        bucket, key = parse_address(self.address)
-        return self.execute(Call("s3", operation, {"Bucket": bucket, "Key": key, **params}))
+        location = self.location
+        return self.execute(Call("s3", operation, {"Bucket": location.bucket, "Key": location.key, **params}))
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Say in errors of the block which object could not be written, and why."""
         try:
             yield
         except NotFoundError as exc:

@@ -44,6 +44,11 @@ def is_parquet(target: str | os.PathLike[str] | IO[bytes]) -> bool:
     return isinstance(target, (str, os.PathLike)) and Path(target).suffix.lower() == _PARQUET
 
 
+def is_plain(address: str) -> bool:
+    """Tell whether the address's name is that of CSV without compression."""
+    return Path(address).suffix.lower() not in {_GZIP, _ZSTD, _PARQUET}
+
+
 def require_csv(target: str | os.PathLike[str] | IO[bytes]) -> None:
     """Refuse a target that is no CSV, for what only CSV needs.
 
