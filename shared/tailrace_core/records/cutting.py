@@ -7,7 +7,8 @@ from the start of the stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +35,10 @@ _BLOCK_BYTES = 1024 * 1024
 
 DescribePosition = Callable[[int], str]
 """Describes an offset for error messages, as a place in the user's files."""
+
+
+Boundaries = Sequence[int]
+"""Offsets, ascending. The caller may add to a list of them before it yields the bytes there."""
 
 
 def byte_position(offset: int) -> str:
@@ -159,6 +164,8 @@ def cut(
     *,
     scan_bytes: int = SCAN_BYTES,
     helper: Executor | None = None,
+    first_row: int = 0,
+    boundaries: Boundaries = (),
 ) -> Iterator[Cut]:
     """Cut the input into contiguous cuts.
 
@@ -168,13 +175,15 @@ def cut(
     record; `tailrace_core.records.screening` refuses it if it swallows lines.
 
     A ``helper`` is an executor whose thread takes part in the scanning. It is for callers that have
-    nothing else to do meanwhile, such as a dry run.
+    nothing else to do meanwhile, such as a dry run. Rows count from ``first_row``. A record that
+    starts at one of the ``boundaries`` or behind it is in another cut than those before it.
 
     Raises:
         RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
-    return _Cutter(BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES)), limits, describe, scan_bytes, helper).cuts()
+    reader = BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES))
+    return _Cutter(reader, limits, describe, scan_bytes, helper, first_row, boundaries).cuts()
 
 
 class _Cutter:
@@ -191,6 +200,8 @@ class _Cutter:
         describe: DescribePosition,
         scan_bytes: int,
         helper: Executor | None,
+        first_row: int,
+        boundaries: Boundaries,
     ) -> None:
         self._reader = reader
         self._limits = limits
@@ -199,7 +210,9 @@ class _Cutter:
         self._helper = helper
         self._typical_bytes = min(limits.size_bytes, scan_bytes)
         """Size of a cut with its margin, by the one before."""
-        self._first_row = 0
+        self._first_row = first_row
+        self._boundaries = boundaries
+        self._passed_boundaries = 0
         self._large = False
         self._offset = 0
         """Offset of the buffer in the input."""
@@ -225,8 +238,13 @@ class _Cutter:
         # Records that end within the room are not over a limit, even if all records of the buffer
         # do.
         while (reach := self._stop + self._room) < buffer.size or self._passed < ends.count:
+            if self._boundaries and self._crosses_boundary():
+                yield self._take()
+                continue
             rows = ends.rank(min(reach, buffer.size)) - self._passed
             if rows:
+                if self._boundaries:
+                    rows = min(rows, self._rows_to_boundary(ends))
                 rows = min(rows, 1 if self._large else self._limits.rows - self._rows)
                 self._passed += rows
                 yield from self._accept(ends.select(self._passed - 1) + 1, rows)
@@ -238,6 +256,8 @@ class _Cutter:
         while self._buffer.size - self._stop > self._room:
             yield from self._make_room()
         if self._buffer.size > self._stop:
+            if self._crosses_boundary():
+                yield self._take()
             yield from self._accept(self._buffer.size, 1)
         if self._rows:
             yield self._take()
@@ -247,6 +267,22 @@ class _Cutter:
         """Maximum bytes of the next record."""
         record_bytes = self._limits.record_bytes
         return record_bytes if self._large else min(self._limits.size_bytes - (self._stop - self._start), record_bytes)
+
+    def _crosses_boundary(self) -> bool:
+        """Report whether the cut has rows, and the next record starts at a boundary."""
+        at = self._offset + self._stop
+        passed = bisect_right(self._boundaries, at, self._passed_boundaries)
+        crosses = passed > self._passed_boundaries and self._rows > 0
+        self._passed_boundaries = passed
+        return crosses
+
+    def _rows_to_boundary(self, ends: RankIndex) -> int:
+        """Count the next records that start before the next boundary: one at least."""
+        if self._passed_boundaries == len(self._boundaries):
+            return ends.count - self._passed
+        place = self._boundaries[self._passed_boundaries] - self._offset
+        # A record starts before a place if a newline stands two bytes before it, or further.
+        return 1 + ends.rank(min(place - 1, self._buffer.size)) - self._passed
 
     def _accept(self, stop: int, rows: int) -> Iterator[Cut]:
         """Accept the records up to ``stop``."""

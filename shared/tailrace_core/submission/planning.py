@@ -20,7 +20,7 @@ from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Cut, DescribePosition, Limits, byte_position, cut
+from tailrace_core.records.cutting import Boundaries, Cut, DescribePosition, Limits, byte_position, cut
 from tailrace_core.records.preflight import Preflight
 from tailrace_core.records.screening import (
     KnownRejects,
@@ -109,21 +109,26 @@ class Planner:
         describe: DescribePosition = byte_position,
         known_rejects: KnownRejects = nothing_known,
         helper: Executor | None = None,
+        *,
+        first_row: int = 0,
+        boundaries: Boundaries = (),
     ) -> Iterator[ChunkPlan | Seal]:
         """Yield the chunks in order, then the seal.
 
         ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
-        while they were read. A ``helper`` takes part in the cutting.
+        while they were read. A ``helper`` takes part in the cutting. Rows count from ``first_row``,
+        and the seal counts the rows up to the last one planned. No chunk crosses one of the
+        ``boundaries``, the offsets at which stripes begin.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
                 lines; with ``OnBadRow.STOP``, the first bad row.
         """
-        rows_total = 0
+        rows_total = first_row
         screener = Screener(
             self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects
         )
-        for each in planned_cuts(blocks, self.settings, describe, helper):
+        for each in planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
             yield self._chunk(each, screener.screen(each))
@@ -165,13 +170,17 @@ def planned_cuts(
     settings: JobSettings,
     describe: DescribePosition = byte_position,
     helper: Executor | None = None,
+    *,
+    first_row: int = 0,
+    boundaries: Boundaries = (),
 ) -> Iterator[Cut]:
     """Cut an input as a job with these settings does; the same bytes give the same cuts.
 
     Raises:
         RecordError: see `Planner.plan`.
     """
-    return refuse_swallowed_lines(cut(blocks, _limits(settings), describe, helper=helper), describe)
+    cuts = cut(blocks, _limits(settings), describe, helper=helper, first_row=first_row, boundaries=boundaries)
+    return refuse_swallowed_lines(cuts, describe)
 
 
 def _limits(settings: JobSettings) -> Limits:
