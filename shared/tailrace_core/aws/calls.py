@@ -35,6 +35,7 @@ the operation.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -59,6 +60,19 @@ class BodyCall(Call):
     They read the body within the call's retries, so that a connection that breaks while reading is
     retried too.
     """
+
+
+def with_bodies(execute: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    """Return an executor that answers a `BodyCall` too; a connection that breaks is not retried."""
+
+    def executed(call: Call) -> Any:
+        answer = execute(call)
+        if not isinstance(call, BodyCall):
+            return answer
+        with closing(answer["Body"]) as body:
+            return body.read()
+
+    return executed
 
 
 Steps: TypeAlias = Generator[Call, Any, T]

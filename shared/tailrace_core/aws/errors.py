@@ -41,6 +41,12 @@ BY_CODE: dict[str, type[TailraceError]] = {
     "NotFoundException": NotFoundError,
     "AWS.SimpleQueueService.NonExistentQueue": NotFoundError,
     "QueueDoesNotExist": NotFoundError,
+    "ExecutionDoesNotExist": NotFoundError,
+    "StateMachineDoesNotExist": NotFoundError,
+    "StateMachineDeleting": NotFoundError,
+    # An execution of this name has ended; of one that runs, StartExecution returns the ARN.
+    "ExecutionAlreadyExists": ConditionFailedError,
+    "ExecutionLimitExceeded": ThrottledError,
     "AccessDenied": AccessDeniedError,
     "AccessDeniedException": AccessDeniedError,
     "AuthorizationError": AccessDeniedError,

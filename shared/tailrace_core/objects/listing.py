@@ -55,24 +55,61 @@ def list_sources(bucket: str, prefix: str, pattern: str | None = None) -> Steps[
     Raises:
         InputError: there is no such bucket, or no object is a source.
     """
+    listing = _Listing(bucket, prefix, pattern)
     found: dict[str, ListedObject] = {}
-    seen = 0
-    params: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-    while True:
-        try:
-            answer = yield Call("s3", "list_objects_v2", params)
-        except NotFoundError as error:
-            raise InputError(f"there is no bucket {bucket}, so s3://{bucket}/{prefix} has no objects") from error
-        for each in answer.get("Contents", ()):
-            seen += 1
-            if is_source(each["Key"].removeprefix(prefix), pattern):
-                found[each["Key"]] = ListedObject(each["Key"], each["Size"], each["ETag"])
-        if not answer.get("IsTruncated"):
-            break
-        params = {"Bucket": bucket, "Prefix": prefix, "ContinuationToken": answer["NextContinuationToken"]}
+    while not listing.ended:
+        found |= {each.key: each for each in (yield from listing.page())}
     if not found:
-        raise nothing_found(f"s3://{bucket}/{prefix}", "object", seen, pattern)
+        raise listing.nothing_found()
     return [found[key] for key in in_order_of_keys(found)]
+
+
+def first_source(bucket: str, prefix: str, pattern: str | None = None) -> Steps[ListedObject]:
+    """Find the first of the sources below a prefix, with as few calls as that takes.
+
+    Raises:
+        InputError: see `list_sources`.
+    """
+    listing = _Listing(bucket, prefix, pattern)
+    while not listing.ended:
+        # S3 lists keys in their order.
+        if found := (yield from listing.page()):
+            first = in_order_of_keys(each.key for each in found)[0]
+            return next(each for each in found if each.key == first)
+    raise listing.nothing_found()
+
+
+class _Listing:
+    """A listing of a prefix, a page at a time."""
+
+    def __init__(self, bucket: str, prefix: str, pattern: str | None) -> None:
+        self._prefix = prefix
+        self._where = f"s3://{bucket}/{prefix}"
+        self._bucket = bucket
+        self._pattern = pattern
+        self._params: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+        self._seen = 0
+        self.ended = False
+
+    def page(self) -> Steps[list[ListedObject]]:
+        """Read the next page; return the sources on it."""
+        try:
+            answer = yield Call("s3", "list_objects_v2", self._params)
+        except NotFoundError as error:
+            raise InputError(f"there is no bucket {self._bucket}, so {self._where} has no objects") from error
+        objects = answer.get("Contents", ())
+        self._seen += len(objects)
+        self.ended = not answer.get("IsTruncated")
+        self._params = {**self._params, "ContinuationToken": answer.get("NextContinuationToken")}
+        return [
+            ListedObject(each["Key"], each["Size"], each["ETag"])
+            for each in objects
+            if is_source(each["Key"].removeprefix(self._prefix), self._pattern)
+        ]
+
+    def nothing_found(self) -> InputError:
+        """Return the error for a listing that ended without a source."""
+        return nothing_found(self._where, "object", self._seen, self._pattern)
 
 
 def nothing_found(where: str, kind: str, seen: int, pattern: str | None) -> InputError:
