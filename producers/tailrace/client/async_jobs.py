@@ -21,7 +21,7 @@ from tailrace.download.counts import Download
 from tailrace.download.input_guard import refuse_input, replaces_file
 from tailrace.download.joined_result import batches, open_joined, plan_joined
 from tailrace.download.object_upload import S3Target
-from tailrace.download.parts import PartVerifier, Slice, header_line, require_delivered
+from tailrace.download.parts import PartVerifier, Slice, require_delivered
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import ResultOptions, open_result
@@ -37,7 +37,7 @@ from tailrace.sources.names import Names
 from tailrace.sources.origins import is_address
 from tailrace.sources.record_source import RecordSource
 from tailrace_core.aws.calls import Call, Steps, run_async
-from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.headers import HeaderPolicy, header_line
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
@@ -203,9 +203,10 @@ class AsyncSubmittedJobs:
                 if s3 is not None and (plan := plan_joined(s3, manifest, safe_csv=safe_csv)) is not None:
                     bucket = (await self.stack()).bucket
                     opened = files.open(lambda: open_joined(s3, plan, manifest, bucket=bucket, on_progress=report))
-                    limits = {"concurrency": self._concurrency, "bytes_in_flight": self._bytes_in_flight}
                     async with opened as joined:
-                        for batch in batches(plan, **limits):
+                        for batch in batches(
+                            plan, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
+                        ):
                             await files.run(joined.upload, batch)
                     return joined.counts()
                 slices = await self._slices(parts.slices(manifest))

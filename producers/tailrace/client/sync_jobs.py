@@ -225,7 +225,6 @@ class SubmittedJobs:
         """
         from tailrace.download import parts, targets
         from tailrace.download.input_guard import refuse_input, replaces_file
-        from tailrace.download.joined_result import batches, open_joined, plan_joined
         from tailrace.download.result_writer import ResultOptions, open_result
 
         if safe_csv:
@@ -239,12 +238,8 @@ class SubmittedJobs:
         manifest = self._run(self._jobs.result(job_id))
         written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
         with showing(on_progress or progress) as report:
-            if s3 is not None and (plan := plan_joined(s3, manifest, safe_csv=safe_csv)) is not None:
-                with open_joined(s3, plan, manifest, bucket=self.stack.bucket, on_progress=report) as joined:
-                    limits = {"concurrency": self._concurrency, "bytes_in_flight": self._bytes_in_flight}
-                    for batch in batches(plan, **limits):
-                        joined.upload(batch)
-                return joined.counts()
+            if s3 is not None and (joined := self._join(s3, manifest, report, safe_csv=safe_csv)) is not None:
+                return joined
             with open_result(target, manifest, written, report) as writer:
                 for piece, data in self._slices(parts.slices(manifest)):
                     writer.write(piece, data)
@@ -347,6 +342,17 @@ class SubmittedJobs:
         from tailrace.download.object_upload import S3Target
 
         return S3Target(str(target), self._execute, clobber)
+
+    def _join(self, s3: S3Target, manifest: Manifest, report: OnProgress, *, safe_csv: bool) -> Download | None:
+        from tailrace.download.joined_result import batches, open_joined, plan_joined
+
+        plan = plan_joined(s3, manifest, safe_csv=safe_csv)
+        if plan is None:
+            return None
+        with open_joined(s3, plan, manifest, bucket=self.stack.bucket, on_progress=report) as joined:
+            for batch in batches(plan, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight):
+                joined.upload(batch)
+        return joined.counts()
 
     def _slices(self, pieces: Iterable[Slice]) -> Generator[tuple[Slice, bytes], None, None]:
         from tailrace.download.prefetch import prefetch

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tailrace.download.parts import header_line
 from tailrace.download.targets import STDOUT
 from tailrace.sources.origins import OpenObject, is_address
 from tailrace.sources.source import Source
-from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.headers import HeaderPolicy, header_line
 from tailrace_core.errors import AccessDeniedError, InputError
 from tailrace_core.jobs.model import JobSettings
 

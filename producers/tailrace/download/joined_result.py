@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from tailrace.download.counts import Download
 from tailrace.download.object_upload import S3Target
-from tailrace.download.parts import header_line, slices
+from tailrace.download.parts import slices
 from tailrace.download.targets import is_plain
 from tailrace.progress import DownloadProgress, OnProgress
 from tailrace_core.aws.calls import run
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.errors import ContractError
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.objects.joining.plan import JoinPart, JoinPlan, JoinSource, plan_join

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from tailrace.sources.origins import parse_address
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import AccessDeniedError, ConditionFailedError, InputError, NotFoundError, TailraceError
-from tailrace_core.objects.locations import S3Location
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from tailrace_core.objects.locations import S3Location
 
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_OF_A_SIZE = 1_000
@@ -38,6 +39,8 @@ class S3Target:
     @property
     def location(self) -> S3Location:
         """Bucket and key of the object."""
+        from tailrace_core.objects.locations import S3Location  # noqa: PLC0415 - needed for joining only
+
         return S3Location(*parse_address(self.address))
 
     @property
@@ -79,8 +82,8 @@ class S3Target:
             return True
 
     def _call(self, operation: str, **params: Any) -> Any:
-        location = self.location
-        return self.execute(Call("s3", operation, {"Bucket": location.bucket, "Key": location.key, **params}))
+        bucket, key = parse_address(self.address)
+        return self.execute(Call("s3", operation, {"Bucket": bucket, "Key": key, **params}))
 
     @contextmanager
     def translated(self) -> Iterator[None]:

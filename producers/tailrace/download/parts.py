@@ -141,17 +141,6 @@ class PartVerifier:
         )
 
 
-def header_line(columns: tuple[str, ...]) -> bytes:
-    """Return the first line of a result. A name is quoted where CSV needs it."""
-    return ",".join(map(_quoted, columns)).encode() + b"\n"
-
-
-def _quoted(name: str) -> str:
-    if name and not any(character in name for character in ',"\r\n'):
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
 def rejects_keys(manifest: Manifest) -> list[str]:
     """Return the keys of the objects that hold the rejected rows, in order."""
     return [part.rejects_key for part in manifest.parts if part.rejects_key is not None]

@@ -6,12 +6,10 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from tailrace.download.parts import header_line
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.csv_text.records import QuoteState, split_fields, state_after
-from tailrace_core.csv_text.rejects import Reject, write_rejects
+from tailrace_core.csv_text.rejects import Reject, reject_columns, write_rejects
 from tailrace_core.jobs.model import JobSettings
-
-ROW, REASON = "row", "reason"
 
 
 class RejectedRows:
@@ -41,12 +39,7 @@ class RejectedRows:
         ``row`` or ``reason`` gets an underscore in front when the input has a column of that name:
         no name comes twice.
         """
-        added: list[str] = []
-        for name in (ROW, REASON):
-            while name in self._source_names:
-                name = f"_{name}"  # noqa: PLW2901 - until it is free
-            added.append(name)
-        return (*added, *(self._names or ("original",)))
+        return (*reject_columns(self._source_names), *(self._names or ("original",)))
 
     def csv_header(self) -> bytes:
         """Return the first line of the CSV."""

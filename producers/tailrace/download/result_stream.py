@@ -7,8 +7,9 @@ import io
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from tailrace.download.parts import PartVerifier, Slice, header_line
+from tailrace.download.parts import PartVerifier, Slice
 from tailrace.sources.block_reader import BlockReader
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.messages.manifest import Manifest, ManifestPart
 
 _BUFFER_BYTES = 1024 * 1024

@@ -10,11 +10,12 @@ from typing import IO, Protocol
 
 from tailrace.download.counts import Download
 from tailrace.download.object_upload import S3Target
-from tailrace.download.parts import PartVerifier, Slice, header_line
+from tailrace.download.parts import PartVerifier, Slice
 from tailrace.download.safe_csv import escape_if
 from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.download.targets import CountingFile, is_parquet, open_target
 from tailrace.progress import DownloadProgress, OnProgress
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.messages.manifest import Manifest
 
 

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from tailrace.download.parts import header_line
 from tailrace.download.rejected_rows import RejectedRows
 from tailrace.download.rejects_summary.reasons import ReasonCounter
 from tailrace.download.safe_csv import escape_if
@@ -21,6 +20,7 @@ from tailrace.progress import ScoringProgress
 from tailrace.scoring.chunk_scorer import ChunkInput, ChunkScorer, ScoredPart
 from tailrace.scoring.ordered_threads import OrderedThreads
 from tailrace.scoring.result import Scored, counters
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.submission.planning import ChunkPlan, Seal
 
 if TYPE_CHECKING:

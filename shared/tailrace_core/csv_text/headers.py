@@ -85,6 +85,11 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(rows[0]) if rows and rows[0] else ("",)
 
 
+def header_line(columns: tuple[str, ...]) -> bytes:
+    """Return a header with its line end. A name is quoted where CSV needs it."""
+    return ",".join(map(_quoted, columns)).encode() + b"\n"
+
+
 def _shown(text: str) -> str:
     """Shorten a text for a message: it may be a whole file."""
     return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
@@ -100,3 +105,9 @@ def _refuse_duplicates(names: tuple[str, ...]) -> None:
                 "rename one, or treat the file as one without a header"
             )
         seen.add(name)
+
+
+def _quoted(name: str) -> str:
+    if name and not any(character in name for character in ',"\r\n'):
+        return name
+    return '"' + name.replace('"', '""') + '"'

@@ -10,9 +10,10 @@ in every record but the last one of an input; that one comes last here too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.csv_text.records import QuoteState, split_records, state_after
 from tailrace_core.errors import ContractError
 
@@ -37,6 +38,24 @@ class Reject:
     def isolated(self) -> bool:
         """False if only the chunk of the row was refused, and the row never tried alone."""
         return not self.reason.startswith(NOT_ISOLATED)
+
+
+def reject_columns(source_columns: Sequence[str]) -> tuple[str, str]:
+    """Return the names of the columns before the record: ``row`` and ``reason``.
+
+    One gets an underscore in front when the input has a column of that name: no name comes twice.
+    """
+    row, reason = "row", "reason"
+    while row in source_columns:
+        row = f"_{row}"
+    while reason in source_columns:
+        reason = f"_{reason}"
+    return row, reason
+
+
+def rejects_header(source_columns: Sequence[str]) -> bytes:
+    """Return the header of a rejects object, whose records have all columns of the source."""
+    return header_line((*reject_columns(source_columns), *(source_columns or ("original",))))
 
 
 def write_rejects(rejects: Iterable[Reject]) -> bytes:

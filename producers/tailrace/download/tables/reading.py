@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from tailrace.download.parts import header_line
 from tailrace.download.tables.arrow_tables import ArrowTables
 from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.download.tables.extras import extra_module
+from tailrace_core.csv_text.headers import header_line
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.download.parts import PartVerifier, Slice, header_line, slices
+from tailrace.download.parts import PartVerifier, Slice, slices
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.csv_text.records import count_records
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import ChunkState, JobState

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.download.parts import header_line
 from tailrace.download.tables.arrow_tables import ArrowTables, ParquetSink
 from tailrace.download.tables.column_types import ColumnTypes, column_types
 from tailrace.download.tables.reading import read_arrow, read_pandas
 from tailrace_core.answers.evidence import encode_shape
 from tailrace_core.answers.shape import AnswerShape, ColumnType
+from tailrace_core.csv_text.headers import header_line
 from tailrace_core.jobs.model import JobSettings
 
 _TYPES = ColumnTypes({"id": ColumnType.TEXT, "p,q": ColumnType.NUMBER, "label": ColumnType.TEXT})
