@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.testing import RunningCloud, running_cloud
+from tests.integration.local.executions import Machine
 from tests.integration.local.polling import eventually
 from tests.integration.local.transform_watch import ROW, Watch
 from tests.tools import skipped_without_tools
@@ -67,6 +68,63 @@ def test_a_role_reads_what_its_policy_names(enforcing: RunningCloud) -> None:
 def test_a_role_is_refused_what_its_policy_does_not_name(enforcing: RunningCloud) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         as_function(enforcing, "s3").delete_object(Bucket=enforcing.outputs["Bucket"], Key="a")
+
+
+def limited(cloud: RunningCloud, name: str, actions: list[str], resources: list[str]) -> Any:
+    """A client of Step Functions with the credentials of a new role that may do only this."""
+    iam, statement = cloud.client("iam"), {"Effect": "Allow", "Action": actions, "Resource": resources}
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=policy)
+    found = cloud.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+    session = boto3.Session(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"], cloud.region)
+    return session.client("stepfunctions", endpoint_url=cloud.endpoint_url)
+
+
+def test_an_identity_starts_watches_and_stops_only_what_it_may(enforcing: RunningCloud) -> None:
+    arn = enforcing.outputs["StateMachine"]
+    below = [
+        f"{arn.replace(':stateMachine:', f':{kind}:')}{end}" for kind, end in (("execution", ":*"), ("mapRun", "/*"))
+    ]
+    actions = ["states:StartExecution", "states:DescribeExecution", "states:ListMapRuns", "states:DescribeMapRun"]
+    machine = Machine(enforcing, limited(enforcing, "starter", actions, [arn, *below]))
+    done = machine.run("as-starter", [{"number": 1}])
+    assert done["status"] == "SUCCEEDED", done
+    assert (machine.map_run(done["executionArn"]) or {})["status"] == "SUCCEEDED"
+    with pytest.raises(ClientError, match="states:StopExecution"):
+        machine.client.stop_execution(executionArn=done["executionArn"])
+    other = Machine(enforcing, limited(enforcing, "another", actions, [f"{arn}-2"]))
+    with pytest.raises(ClientError, match="states:StartExecution"):
+        other.start("as-another", "lists/as-starter.jsonl")
+    with pytest.raises(ClientError, match="states:DescribeExecution"):
+        other.client.describe_execution(executionArn=done["executionArn"])
+
+
+def test_a_machine_reads_its_list_with_its_role(enforcing: RunningCloud) -> None:
+    machine = Machine(enforcing)
+    done = machine.ended(machine.start("elsewhere", machine.put("x", [{}], prefix="other")))
+    assert (done["status"], done["error"]) == ("FAILED", "States.ItemReaderFailed")
+    assert "AccessDenied" in done["cause"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        ("MachineRolePolicy0", "Lambda.AWSLambdaException"),
+        ("MachineRolePolicy1", "States.Permissions"),
+    ],
+    ids=["to invoke the function", "to start children"],
+)
+def test_a_machine_needs_a_role_with_the_permission(enforcing: RunningCloud, policy: str, error: str) -> None:
+    iam, role = enforcing.client("iam"), enforcing.outputs["StateMachineRole"].rsplit("/", 1)[-1]
+    kept = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    try:
+        done = Machine(enforcing).run(f"without-{policy}", [{"number": 1}])
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(kept))
+    assert (done["status"], done["error"]) == ("FAILED", error)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,15 @@ from tailrace_local.cloud.ministack.iam_corrections import (
     verify_account_keys,
 )
 from tailrace_local.cloud.ministack.identities import MiniStackIam
-from tailrace_local.cloud.ministack.s3_not_found import HideMissingObjects
+from tailrace_local.cloud.ministack.s3.events import name_versions
+from tailrace_local.cloud.ministack.s3.multipart import enforce_smallest_sizes
+from tailrace_local.cloud.ministack.s3.not_found import HideMissingObjects
+from tailrace_local.cloud.ministack.s3.versions import read_ranges_of_versions
 from tailrace_local.cloud.ministack.schedules import check_schedules_every, fire_rates_at_once, fire_schedules_with
+from tailrace_local.cloud.ministack.step_functions.distributed_maps import DistributedMaps
+from tailrace_local.cloud.ministack.step_functions.errors import ErrorRules
+from tailrace_local.cloud.ministack.step_functions.executions import Executions
+from tailrace_local.cloud.ministack.step_functions.tasks import LambdaTasks
 from tailrace_local.cloud.monitoring import Monitor
 from tailrace_local.cloud.pace_api import PaceApi
 from tailrace_local.cloud.roles.clients import RoleClients
@@ -59,6 +67,7 @@ from tailrace_local.cloud.schedules import ScheduledTargets
 from tailrace_local.cloud.services import CombinedService, Emulator, NullEmulator, Service
 from tailrace_local.cloud.serving.router import Router
 from tailrace_local.cloud.settings import CloudSettings, Image
+from tailrace_local.cloud.state_machines import StateMachineRoles
 from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.state_directory import CloudAddress, StateDirectory
 
@@ -149,6 +158,8 @@ class Cloud:
         check_schedules_every(_SCHEDULES_EVERY_S)
         fire_rates_at_once()
         fire_schedules_with(ScheduledTargets(self._clients).fire)
+        self._correct_s3()
+        self._correct_step_functions()
         self._correct_iam()
         self._monitor.install()
         self._types.add(
@@ -160,6 +171,19 @@ class Cloud:
         )
         NestedStacks(self._stacks).install(self._types)
         self._stubs.install(self._types)
+
+    def _correct_s3(self) -> None:
+        read_ranges_of_versions()
+        enforce_smallest_sizes()
+        name_versions()
+
+    def _correct_step_functions(self) -> None:
+        region, enforced = self._settings.region, self._settings.enforce_iam
+        roles = StateMachineRoles(self._iam, self._credentials, self._clients, region=region, enforced=enforced)
+        Executions().install()
+        ErrorRules(random.random).install()
+        LambdaTasks(roles).install()
+        DistributedMaps(roles).install()
 
     def _correct_iam(self) -> None:
         correct_condition_keys(tls=self._settings.tls)

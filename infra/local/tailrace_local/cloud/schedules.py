@@ -8,7 +8,9 @@ retry policy is left out, because an invocation that fails on this machine fails
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from typing import Any
 
 from tailrace_local.cloud.roles.clients import RoleClients
@@ -18,7 +20,11 @@ _log = logging.getLogger("tailrace.cloud.schedules")
 
 
 class ScheduledTargets:
-    """Invokes functions. Other targets raise NotImplementedError."""
+    """Invokes functions, sends to queues, and calls APIs.
+
+    The target of an API is `arn:aws:scheduler:::aws-sdk:<service>:<operation>`, and its payload the
+    parameters. Other targets raise NotImplementedError.
+    """
 
     def __init__(self, clients: RoleClients) -> None:
         self._clients = clients
@@ -26,17 +32,30 @@ class ScheduledTargets:
     def fire(self, schedule: dict[str, Any], payload: str) -> None:
         """Invoke the schedule's target, or send the payload to the schedule's dead-letter queue."""
         try:
-            self._invoke(schedule["Target"], payload)
+            self._invoke(schedule, payload)
         except Exception as error:  # noqa: BLE001 - any error is a reason for a dead letter
             _log.warning("%s: %s", schedule.get("Name"), error)
             self._send_dead_letter(schedule, payload, error)
 
-    def _invoke(self, target: dict[str, Any], payload: str) -> None:
+    def _invoke(self, schedule: dict[str, Any], payload: str) -> None:
+        target = schedule["Target"]
         arn = str(target["Arn"])
-        if ":lambda:" not in arn:
-            raise NotImplementedError(f"schedules here invoke functions only, not {arn}")
-        client = self._clients.client("lambda", target["RoleArn"], _SESSION, arn.split(":")[3])
-        client.invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
+        region = str(schedule["Arn"]).split(":")[3]
+
+        def client(service: str) -> Any:
+            return self._clients.client(service, target["RoleArn"], _SESSION, region)
+
+        match arn.split(":")[2:]:
+            case ["lambda", *_]:
+                client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
+            case ["sqs", *_]:
+                queues = client("sqs")
+                queues.send_message(QueueUrl=_url(queues, arn), MessageBody=payload)
+            case ["scheduler", _, _, "aws-sdk", service, operation]:
+                name = re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", operation)
+                getattr(client(service), name)(**json.loads(payload))
+            case _:
+                raise NotImplementedError(f"schedules here do not know the target {arn}")
 
     def _send_dead_letter(self, schedule: dict[str, Any], payload: str, error: Exception) -> None:
         target = schedule["Target"]
@@ -52,10 +71,13 @@ class ScheduledTargets:
             "TARGET_ARN": str(target["Arn"]),
         }
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in details.items()}
-        _, _, _, region, account, name = queue.split(":")
-        client = self._clients.client("sqs", target["RoleArn"], _SESSION, region)
-        url = f"{client.meta.endpoint_url}/{account}/{name}"
+        client = self._clients.client("sqs", target["RoleArn"], _SESSION, queue.split(":")[3])
         try:
-            client.send_message(QueueUrl=url, MessageBody=payload, MessageAttributes=attributes)
+            client.send_message(QueueUrl=_url(client, queue), MessageBody=payload, MessageAttributes=attributes)
         except Exception as refused:  # noqa: BLE001 - a payload without a reachable queue is lost, as on AWS
             _log.warning("%s: the dead letter is lost: %s", schedule.get("Name"), refused)
+
+
+def _url(client: Any, queue_arn: str) -> str:
+    _, _, _, _, account, name = queue_arn.split(":")
+    return f"{client.meta.endpoint_url}/{account}/{name}"

@@ -30,7 +30,7 @@ class Clients:
 
     def client(self, service: str, role_arn: str, session_name: str, region: str) -> Any:
         assert (role_arn, session_name, region) == (ROLE, "scheduler", "eu-west-1")
-        assert service in {"lambda", "sqs"}
+        assert service in {"lambda", "sqs", "s3"}
         return self
 
     def invoke(self, **asked: Any) -> None:
@@ -38,6 +38,9 @@ class Clients:
 
     def send_message(self, **asked: Any) -> None:
         self._do("sqs", "send_message", asked)
+
+    def copy_object(self, **asked: Any) -> None:
+        self._do("s3", "copy_object", asked)
 
     def _do(self, service: str, operation: str, asked: dict[str, Any]) -> None:
         self.calls.append((service, operation, asked))
@@ -54,6 +57,21 @@ def fired(*refused: str, schedule: dict[str, Any] = SCHEDULE) -> list[tuple[str,
 def test_a_function_is_invoked_with_the_schedules_role_and_not_waited_for() -> None:
     asked = {"FunctionName": TARGET, "InvocationType": "Event", "Payload": b"{}"}
     assert fired() == [("lambda", "invoke", asked)]
+
+
+def targeting(arn: str) -> dict[str, Any]:
+    return {**SCHEDULE, "Target": {"Arn": arn, "RoleArn": ROLE}}
+
+
+def test_a_queue_gets_the_payload() -> None:
+    schedule = targeting("arn:aws:sqs:eu-west-1:123456789012:inbox")
+    asked = {"QueueUrl": "http://cloud/123456789012/inbox", "MessageBody": "{}"}
+    assert fired(schedule=schedule) == [("sqs", "send_message", asked)]
+
+
+def test_an_api_gets_the_payload_as_its_parameters() -> None:
+    schedule = targeting("arn:aws:scheduler:::aws-sdk:s3:copyObject")
+    assert fired(schedule=schedule) == [("s3", "copy_object", {})]
 
 
 def test_a_tick_that_cannot_be_delivered_is_a_dead_letter_that_says_why() -> None:

@@ -65,6 +65,7 @@ _PATHS = {
     "AWS::SageMaker::UserProfile": "user-profile/{id}/{name}",
     "AWS::Scheduler::Schedule": "schedule/{group}/{name}",
     "AWS::Scheduler::ScheduleGroup": "schedule-group/{name}",
+    "AWS::StepFunctions::StateMachine": "stateMachine:{name}",
 }
 # The property that names the resource which the actions of a type are about.
 _NAMED_BY = {
@@ -76,7 +77,11 @@ _NAMED_BY = {
     "AWS::SQS::QueuePolicy": "Queues",
 }
 # CloudFormation names these after their logical id alone.
-_NAMED_WITHOUT_STACK = ("AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig")
+_NAMED_WITHOUT_STACK = (
+    "AWS::SageMaker::Endpoint",
+    "AWS::SageMaker::EndpointConfig",
+    "AWS::StepFunctions::StateMachine",
+)
 _WITHOUT_REGION = ("iam", "s3")
 _KEYS = ("KMSMasterKeyId", "KMSMasterKeyID", "KmsKeyArn", "KmsKeyId", "KmsMasterKeyId")
 _ROLES = ("ExecutionRole", "ExecutionRoleArn", "Role", "RoleArn")
@@ -163,9 +168,8 @@ class DeploymentActions:
             role, name = _SERVICE_ROLES[resource.kind]
             yield NeededAction(action, f"arn:aws:iam::{self._account_id}:role/{role}", {"iam:awsservicename": name})
         elif action in ("s3:GetObject", "s3:GetObjectVersion"):
-            code = resource.properties.get("Code") or {}
-            if code.get("S3Bucket"):
-                yield NeededAction(action, f"arn:aws:s3:::{code['S3Bucket']}/{code.get('S3Key', '')}")
+            if artifact := _artifact(resource.properties):
+                yield NeededAction(action, f"arn:aws:s3:::{artifact}")
         else:
             yield NeededAction(action, self._arn(action, resource), self._context(action, resource))
 
@@ -207,8 +211,18 @@ def _table() -> Mapping[str, Mapping[str, list[str]]]:
     return found
 
 
+def _artifact(properties: Mapping[str, Any]) -> str | None:
+    """Return bucket and key of a function's code, or of a state machine's definition."""
+    code, definition = properties.get("Code") or {}, properties.get("DefinitionS3Location") or {}
+    if code.get("S3Bucket"):
+        return f"{code['S3Bucket']}/{code.get('S3Key', '')}"
+    return f"{definition['Bucket']}/{definition.get('Key', '')}" if definition.get("Bucket") else None
+
+
 def _service(kind: str, *, for_arn: bool = False) -> str:
     service = kind.split("::")[1].lower()
+    if service == "stepfunctions":
+        return "states"
     return "application-autoscaling" if service == "applicationautoscaling" and for_arn else service
 
 

@@ -43,10 +43,10 @@ _RESOURCE = Patch(
     "extract_resource_arn(service, method, path, headers, body, query_params, region, account_id)",
     corrects=(
         "MiniStack evaluates an action on a log stream against its group, where AWS's refusals name the stream, and "
-        "one on any schedule as if it were in the group `default`."
+        "one on any schedule as if it were in the group `default`, one on a map run against `*`."
     ),
     why="A policy for the log group alone would allow here what AWS refuses, one for the schedule's group would not.",
-    until="MiniStack evaluates actions on log streams and schedules against their ARNs.",
+    until="MiniStack evaluates actions on log streams, schedules and map runs against their ARNs.",
 )
 _ACTION = Patch(
     _ACTIONS,
@@ -139,7 +139,7 @@ def correct_condition_keys(*, tls: bool) -> None:
 
 
 def correct_resources() -> None:
-    """Evaluate actions on a log stream against the stream, on a schedule against its group."""
+    """Evaluate actions on a log stream, a schedule and a map run against their ARNs."""
 
     def extract(
         original: Callable[..., Any],
@@ -154,6 +154,8 @@ def correct_resources() -> None:
         found = str(original(service, method, path, headers, body, query, *more))
         if service == "scheduler" and ":schedule/default/" in found:
             return found.replace(":schedule/default/", f":schedule/{_schedule_group(query, body)}/")
+        if service == "states" and found == "*":
+            return str(json.loads(body or b"{}").get("mapRunArn", found))
         if service != "logs" or ":log-group:" not in found:
             return found
         stream = json.loads(body).get("logStreamName")

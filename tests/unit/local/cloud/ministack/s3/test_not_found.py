@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tailrace_local.cloud.ministack.s3_not_found import HideMissingObjects
+from tailrace_local.cloud.ministack.s3.not_found import HideMissingObjects
 from tailrace_local.emulator_base.asgi import Message, Receive, Scope, Send
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=KEY/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
