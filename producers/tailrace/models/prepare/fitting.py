@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailrace.models.prepare.medians import MedianStore
+from tailrace.models.prepare.pipeline import in_order
+from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.recipe import MEDIAN, MODE
-from tailrace.models.prepare.row_steps import PreparedCut
 from tailrace_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ def fit(plan: PreparationPlan, prepared: Iterable[PreparedCut]) -> tuple[dict[st
                     medians.add(place, values.to_numpy())
                 else:
                     _count(modes[place], values, plan.columns[place])
-        found: dict[int, float | str | None] = {
-            place: medians.median(place) for place, each in plan.steps.items() if each.fill == MEDIAN
-        }
+        places = [place for place, each in plan.steps.items() if each.fill == MEDIAN]
+        found: dict[int, float | str | None] = dict(zip(places, in_order(medians.median, places), strict=True))
     found |= {place: _most_frequent(counts) for place, counts in modes.items()}
     for place, value in found.items():
         # The mean of -inf and inf is NaN.

@@ -17,8 +17,12 @@ MAX_THREADS = 4
 
 
 def threads() -> int:
-    """Return how many cuts to prepare at a time."""
-    return min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """Return how many cuts to prepare at a time.
+
+    One more than there are processors, for a thread waits for the interpreter now and then.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MAX_THREADS, processors + 1)
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int | None = None) -> Iterator[R]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from tailrace_core.records.cutting import Cut
 _NEWLINE, _RETURN = b"\n\r"
 _SPARE = tuple(octet for octet in range(1, 32) if octet not in b"\t\n\r")
 """Control characters that separate nothing in a CSV."""
+_MARK = b"\xef\xbb\xbf"
+_MISREAD = (b"x", _MARK[:1])
+"""First bytes of zlib streams, and of a byte order mark."""
 
 
 class RawTable:
@@ -44,15 +48,7 @@ class RawTable:
                 raise _binary(cut) from None
             data = b"".join(_replaced(cut, octets))
             comma, newline, self.line_mark = map(chr, octets)
-        self.frame: pl.DataFrame = pl.read_csv(
-            data,
-            has_header=False,
-            infer_schema=False,
-            quote_char=None,
-            separator=comma,
-            eol_char=newline,
-            columns=wanted,
-        )
+        self.frame = read_fields(data, infer_schema=False, separator=comma, eol_char=newline, columns=wanted)
         places = range(columns) if wanted is None else wanted
         if self.frame.shape != (cut.rows, len(places)):
             raise RecordError(
@@ -68,6 +64,17 @@ class RawTable:
         frame.write_csv(written, include_header=False, quote_style="never")
         text = written.getvalue()
         return text.replace(self.line_mark.encode(), b"\r") if self.line_mark else text
+
+
+def read_fields(data: bytes, **options: Any) -> pl.DataFrame:
+    """Read records without a header and quotes, with further options of `polars.read_csv`.
+
+    Polars drops a byte order mark, and decompresses a text that begins like a zlib stream, such as
+    ``x^``. Another byte order mark keeps it from both.
+    """
+    text = _MARK + data if data[:1] in _MISREAD else data
+    frame: pl.DataFrame = pl.read_csv(text, has_header=False, quote_char=None, **options)
+    return frame
 
 
 def _replaced(cut: Cut, octets: tuple[int, int, int]) -> list[bytes]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from tailrace.models.prepare.cells import CellSteps
 from tailrace.models.prepare.counts import ColumnCounts, Counts
+from tailrace.models.prepare.number_steps import NumberSteps
 from tailrace.models.prepare.plan import PreparationPlan
 from tailrace.models.prepare.polars_extra import pl
+from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.raw_tables import RawTable
 from tailrace.models.prepare.recipe import ColumnSteps, OnError
 from tailrace_core.csv_text.records import split_records
@@ -18,18 +19,8 @@ from tailrace_core.records.cutting import Cut, DescribePosition, byte_position
 from tailrace_core.records.preflight import Preflight
 
 _SHOWN_CHARS = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedCut:
-    """The prepared records of a cut, each with its line end, and what became of its rows."""
-
-    data: bytes
-    rejected: tuple[Reject, ...]
-    """Rejected rows in order, with their original records."""
-    counts: Counts
-    values: dict[int, pl.Series] = field(default_factory=dict)
-    """For each column whose fill value is to be computed, the values of the written rows."""
+_MAX_MISSES = 3
+"""Cuts that `NumberSteps` leaves before it is asked no more."""
 
 
 class RowSteps:
@@ -73,6 +64,11 @@ class RowSteps:
             for place, each in steps.items()
             if not fitting or _matters(each)
         ]
+        steps = {each.place: each.steps for each in self._cells}
+        self._numbers = (
+            NumberSteps(plan, steps, fitting=fitting) if NumberSteps.suit(plan, steps, fitting=fitting) else None
+        )
+        self._misses = 0
 
     def prepare(self, cut: Cut) -> PreparedCut:
         """Prepare the records of a cut.
@@ -110,6 +106,9 @@ class RowSteps:
         if not cut.rows or (not self._cells and self._plan.is_identity):
             counts.columns = {each.name: ColumnCounts() for each in self._cells}
             return PreparedCut(data=cut.data, rejected=(), counts=counts)
+        short = self._shortly(cut)
+        if short is not None:
+            return short
         table = RawTable(cut, len(self._plan.columns), [each.place for each in self._cells] if self._fitting else None)
         frame = self._evaluated(table)
         reasons = self._reasons(frame, rows)
@@ -131,6 +130,14 @@ class RowSteps:
             counts=counts,
             values=self._values(left) if self._fitting else {},
         )
+
+    def _shortly(self, cut: Cut) -> PreparedCut | None:
+        """Prepare a cut by `NumberSteps`, unless that failed for several."""
+        if self._numbers is None or self._misses >= _MAX_MISSES:
+            return None
+        done = self._numbers.prepare(cut)
+        self._misses += done is None
+        return done
 
     def _evaluated(self, table: RawTable) -> pl.DataFrame:
         frame = table.frame.with_columns(each.contents(table) for each in self._cells)

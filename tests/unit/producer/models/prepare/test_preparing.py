@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tailrace.models.prepare.pipeline import in_order
 from tailrace.models.prepare.preparing import prepare
+from tailrace.models.prepare.raw_tables import read_fields
 from tailrace_core.errors import InputError
 from tests.unit.producer.models.prepare.tables import Expected, contents, expect, raw_cells, recipes
 
@@ -74,6 +75,18 @@ def test_results_come_in_order_and_no_more_than_needed_are_ahead() -> None:
         assert result == 2 * number
         ahead.append(len(taken) - number)
     assert max(ahead) <= 4
+
+
+@pytest.mark.parametrize("first", ["x", "x^2", "x\x01"])
+@pytest.mark.parametrize("last", ["y", '"y"'])
+def test_a_text_that_begins_like_a_compressed_one_is_read_as_it_is(first: str, last: str) -> None:
+    recipe = {"input": {"header": False}, "columns": {"column_2": {"strip": True}}}
+    found, _ = prepared(f"{first}, z ,{last}\n" * 2, recipe)
+    assert found.partition(b"\n")[2] == f"{first},z,{last}\n".encode() * 2
+
+
+def test_a_byte_order_mark_is_part_of_a_field() -> None:
+    assert read_fields("\ufeff7,1\n".encode(), infer_schema=False).rows() == [("\ufeff7", "1")]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
