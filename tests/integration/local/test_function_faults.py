@@ -140,6 +140,8 @@ def test_a_wrong_plan_changes_nothing(admin: FaultAdmin) -> None:
     plan(admin, {"name": "kept", "do": {"kind": "unreachable"}})
     with pytest.raises(FaultPlanError, match="kill_during is about events"):
         plan(admin, {"when": {"number": 1}, "do": {"kind": "kill_during"}})
+    with pytest.raises(FaultPlanError, match="break_body is about objects"):
+        plan(admin, {"when": {"call": "s3.*"}, "do": {"kind": "break_body"}})
     assert [rule["name"] for rule in admin.show()["functions"]["plan"]["rules"]] == ["kept"]
 
 

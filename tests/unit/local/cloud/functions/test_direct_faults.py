@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,20 @@ def test_a_fault_ends_one_call_once_and_whole(
     # Other calls, and those that are botocore's, which has events of its own, go on.
     assert execute(executor, Call("dynamodb", "get_item", {})) == {}
     assert execute(executor, Call("sagemaker", "create_model", {})) == {"by": "botocore"}
+
+
+@pytest.mark.parametrize("block", [3, 4, 100], ids=["inside a block", "between blocks", "in the first block"])
+def test_an_object_breaks_off_while_it_is_read(block: int, tmp_path: Path) -> None:
+    when = {"function": "*", "call": "s3.GetObject", "after": 0, "limit": 1}
+    plan = {"seed": 1, "rules": [{"name": "", "when": when, "do": {"kind": "break_body", "after_bytes": 8}}]}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    injector = FaultInjector(FaultRules(tmp_path, "Function"), botocore.exceptions, lambda _: None)
+    executor = DirectExecutor(PLAIN, call=lambda *_: {"Body": io.BytesIO(b"0123456789")})
+    execute = injector.around_direct_call(DirectExecutor.__call__)
+    read = Call("s3", "get_object", {"Bucket": "bucket", "Key": "key"})
+    body, received = execute(executor, read)["Body"], io.BytesIO()
+    with pytest.raises(TransientError):
+        received.writelines(iter(lambda: body.read(block), b""))
+    assert received.getvalue() == b"01234567"
+    assert body.closed
+    assert execute(executor, read)["Body"].read() == b"0123456789"

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_READ = "s3.GetObject"
+
 
 class _Strict(BaseModel):
     """A model that refuses unknown fields."""
@@ -43,6 +45,13 @@ class LoseReply(_Strict):
     """The call has its effect and fails with ReadTimeoutError."""
 
     kind: Literal["lose_reply"]
+
+
+class BreakBody(_Strict):
+    """The object that a call reads breaks off after so many bytes, as a lost connection does."""
+
+    kind: Literal["break_body"]
+    after_bytes: int = Field(default=0, ge=0)
 
 
 class Refuse(_Strict):
@@ -87,12 +96,14 @@ class FunctionRule(_Strict):
 
     name: str = ""
     when: Selection = Selection()
-    do: Annotated[Kill | KillDuring | Unreachable | LoseReply | Refuse, Field(discriminator="kind")]
+    do: Annotated[Kill | KillDuring | Unreachable | LoseReply | BreakBody | Refuse, Field(discriminator="kind")]
 
     @model_validator(mode="after")
     def _possible(self) -> FunctionRule:
         if self.do.kind == "kill_during" and (self.when.call != "*" or self.when.number):
             raise ValueError("kill_during is about events: select without `call` and `number`")
+        if self.do.kind == "break_body" and self.when.call != _READ:
+            raise ValueError(f"break_body is about objects that are read: select them with `call` {_READ}")
         return self
 
 

@@ -49,7 +49,7 @@ class FaultRules:
 
         `when` is "before" the call is sent, or "after" its answer has come.
         """
-        after = {"kill_after", "lose_reply"}
+        after = {"kill_after", "lose_reply", "break_body"}
         found = self._first(
             lambda do: do["kind"] != "kill_during" and (do["kind"] in after) == (when == "after"),
             call,

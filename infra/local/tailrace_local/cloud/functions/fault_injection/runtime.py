@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tailrace_local.cloud.functions.fault_injection.broken_body import BrokenBody
 from tailrace_local.cloud.functions.fault_injection.rules import Fault, FaultRules
 
 _EXECUTOR = "tailrace_consumers.adapters.direct_executor"
@@ -76,10 +77,18 @@ class FaultInjector:
             raise self._exceptions.EndpointConnectionError(endpoint_url=params.get("url", ""))
         return self._refusal(fault)
 
-    def after_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
+    def after_call(
+        self,
+        model: Any,
+        context: dict[str, Any],
+        parsed: dict[str, Any] | None = None,
+        translate: Callable[[Exception], Exception] = lambda error: error,
+        **_: Any,
+    ) -> None:
         """Handle botocore's event after-call.
 
-        AWS has carried the call out, and the caller has no answer yet.
+        AWS has carried the call out, and the caller has no answer yet. `translate` makes the error
+        of a body from botocore's.
         """
         number = context.get("tailrace_call", self._calls)
         match self._rules.at_call("after", _name(model), number, self._request_id):
@@ -87,6 +96,9 @@ class FaultInjector:
                 die()
             case {"kind": "lose_reply"}:
                 raise self._exceptions.ReadTimeoutError(endpoint_url=_name(model))
+            case {"kind": "break_body", "after_bytes": after_bytes} if parsed and "Body" in parsed:
+                error = self._exceptions.ResponseStreamingError(error="the fault plan broke the connection off")
+                parsed["Body"] = BrokenBody(parsed["Body"], after_bytes, lambda: translate(error))
 
     def _watch_direct_calls(self) -> None:
         """Wrap the executor of direct calls, once the function's handler has been imported."""
@@ -101,21 +113,25 @@ class FaultInjector:
         def execute(executor: Any, call: Any) -> Any:
             if not executor.is_direct(call):
                 return work(executor, call)
-            translate = sys.modules["tailrace_core.aws.errors"].translate_exception
+            translation = sys.modules["tailrace_core.aws.errors"].translate_exception
+
+            def translate(error: Exception) -> Any:
+                return translation(error, f"{call.service}.{call.operation}")
+
             try:
-                return self._with_faults(_DirectModel(call), lambda: work(executor, call))
+                return self._with_faults(_DirectModel(call), lambda: work(executor, call), translate)
             except (self._exceptions.BotoCoreError, self._exceptions.ClientError) as exc:
-                raise translate(exc, f"{call.service}.{call.operation}") from exc
+                raise translate(exc) from exc
 
         return execute
 
-    def _with_faults(self, model: Any, work: Callable[[], Any]) -> Any:
+    def _with_faults(self, model: Any, work: Callable[[], Any], translate: Callable[[Exception], Exception]) -> Any:
         context: dict[str, Any] = {}
         refused = self.before_call(model, {"url": model.service_name}, context)
         if refused is not None:
             raise self._exceptions.ClientError(refused[1], model.name)
         answer = work()
-        self.after_call(model, context)
+        self.after_call(model, context, answer, translate)
         return answer
 
     def _begin(self, request_id: str) -> None:
