@@ -67,11 +67,11 @@ class InboxSettings(_Environment):
     """ARN of the state machine that cuts."""
     endpoint_name: str
     """Empty in a stack without an endpoint."""
-    engine: str = "async"
-    """The stack's way to infer."""
+    endpoint_kind: str = "async"
+    """The stack's way to infer, or ``none``."""
+    batch_transform: bool = False
     scoring_queue: str | None = None
     transforms_queue: str | None = None
-    outbox_queue: str | None = None
 
 
 class DeliverySettings(_Environment):

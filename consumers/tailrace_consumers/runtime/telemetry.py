@@ -23,7 +23,7 @@ from tailrace_core.errors import ContractError, TailraceError
 HandledMessage = tuple[Outcome | PendingSettlement, str]
 """The outcome of a message (or what leads to it), and its subject for the log."""
 
-WARNING_OUTCOMES = frozenset({Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED})
+WARNING_OUTCOMES = frozenset({Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED, Outcome.FILE_REFUSED})
 """Outcomes logged as warnings: somebody may want to investigate them."""
 
 _POWERTOOLS_LOCK = Lock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +16,12 @@ from tailrace.operations.results.methods import ReadsEvents
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace_core.engines import Engine
+from tailrace_core.jobs.identities import new_ulid
 
 # What single methods need is imported there: a submit or a status starts in half of the time.
 if TYPE_CHECKING:
+    import os
+
     from tailrace.aws.stacks import Stack
     from tailrace.client.job import Job
     from tailrace.operations.facade import Operations
@@ -51,13 +53,6 @@ def in_background(work: Callable[[], T]) -> Callable[[], T]:
 
     threading.Thread(target=run, name="tailrace-lookup", daemon=True).start()
     return future.result
-
-
-def new_ulid() -> str:
-    """Return a new ULID, the id of a job."""
-    # By hand: the package `ulid` takes longer to import than most calls take.
-    number = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
-    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")

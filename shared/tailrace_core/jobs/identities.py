@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from dataclasses import dataclass
 
 from tailrace_core.jobs.ranges import RowRange
@@ -14,6 +16,13 @@ _INFERENCE_ID = rf"({_JOB_ID})\.(0|[1-9][0-9]{{0,11}})\.([1-9][0-9]{{0,12}})\.([
 
 MAX_ATTEMPT = 999_999
 """The highest attempt number of a chunk; the job's deadline comes long before."""
+
+
+def new_ulid() -> str:
+    """Return a new ULID, the id of a job."""
+    # By hand: the package `ulid` takes longer to import than most calls take.
+    number = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
+    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 @dataclass(frozen=True, slots=True)

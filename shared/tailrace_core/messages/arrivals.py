@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tailrace_core.errors import MessageError
 from tailrace_core.jobs.model import JobState
 from tailrace_core.messages.decoding import first_error, raw_bytes, read_json
-from tailrace_core.messages.events import Count
+from tailrace_core.messages.events import Count, JobFinished, decode
 
 OBJECT_CREATED = "Object Created"
 
@@ -150,3 +150,15 @@ class DeliveryDue(_InboxMessage):
     """The object that was being uploaded when the function's time ran out."""
     upload_id: str | None = None
     """The id of its multipart upload."""
+
+
+def decode_delivery(body: str) -> DeliveryDue:
+    """Decode a message of the outbox queue: a delivery to go on with, or a job that has finished.
+
+    Raises:
+        MessageError: it is neither; keeps the bytes.
+    """
+    data = read_json(body)
+    if isinstance(data, dict) and data.get("type") == "JobFinished":
+        return DeliveryDue(job_id=decode(JobFinished, body).job_id)
+    return decode(DeliveryDue, body)

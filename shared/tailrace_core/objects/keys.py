@@ -48,6 +48,11 @@ def rejects_key(job_id: str, rows: RowRange) -> str:
     return _object(job_id, "rejects", rows)
 
 
+def rejects_prefix(job_id: str) -> str:
+    """Return the prefix of the keys of all rejected rows of a job."""
+    return f"{JOBS}{job_id}/rejects/"
+
+
 def output_key(inference_id: str) -> str:
     """Return the key of an attempt's answer where Tailrace, not the service, stores it.
 

@@ -131,6 +131,17 @@ class RemoteSteps:
         yield from self._store(session.job.job_id, request, options.job_key)
         return (yield from self._start(session.job.job_id, dry_run=False))
 
+    def resume(self, job_id: str) -> Steps[str | None]:
+        """Start the execution of a job whose request is stored; return its ARN, None without one.
+
+        As with `launch`, repeating this starts nothing twice. The job takes chunks still.
+        """
+        try:
+            yield Call("s3", "head_object", {"Bucket": self._resources.bucket, "Key": keys.cutting_request_key(job_id)})
+        except NotFoundError:
+            return None
+        return (yield from self._start(job_id, dry_run=False))
+
     def count(
         self, count_id: str, source: RemoteInput, options: SubmitOptions, *, endpoint_name: str, engine: Engine
     ) -> Steps[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace_core.aws.calls import BodyCall, Call, Steps
-from tailrace_core.errors import ContractError, TailraceError
+from tailrace_core.errors import ContractError, NotFoundError, TailraceError
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 from tailrace_core.objects.joining.plan import Fragment, JoinPart, JoinPlan
 from tailrace_core.objects.locations import S3Location
@@ -110,13 +110,14 @@ class JoinUpload:
 
     def _copy(self, upload_id: str, part: JoinPart) -> Steps[Uploaded]:
         (fragment,) = part.fragments
-        answer = yield self._call(
+        copying = self._call(
             "upload_part_copy",
             UploadId=upload_id,
             PartNumber=part.number,
             CopySource={"Bucket": self._bucket, "Key": fragment.source.key},
             CopySourceRange=f"bytes={fragment.start}-{fragment.stop - 1}",
         )
+        answer = yield from self._of(fragment, copying)
         copied = _kept({**answer["CopyPartResult"], "PartNumber": part.number})
         expected = fragment.source.checksum
         found = copied.get("ChecksumCRC32")
@@ -130,7 +131,7 @@ class JoinUpload:
             params = {"Bucket": self._bucket, "Key": fragment.source.key}
             if not fragment.whole:
                 params["Range"] = f"bytes={fragment.start}-{fragment.stop - 1}"
-            data: bytes = yield BodyCall("s3", "get_object", params)
+            data: bytes = yield from self._of(fragment, BodyCall("s3", "get_object", params))
             if len(data) != fragment.size_bytes:
                 raise self._damaged(fragment, f"{len(data)} bytes where {fragment.size_bytes} are expected")
             expected = fragment.source.checksum
@@ -138,6 +139,14 @@ class JoinUpload:
                 raise self._damaged(fragment, f"its checksum is {checksum(data)}, {expected} is expected")
             pieces.append(data)
         return b"".join(pieces)
+
+    def _of(self, fragment: Fragment, call: Call) -> Steps[Any]:
+        try:
+            return (yield call)
+        except NotFoundError as exc:
+            if exc.details.get("code") != "NoSuchKey":
+                raise
+            raise self._damaged(fragment, "it is gone") from exc
 
     def _damaged(self, fragment: Fragment, what: str) -> ContractError:
         return ContractError(

@@ -1,0 +1,80 @@
+"""Names in the inbox and the outbox: which objects are files, and where their results belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from tailrace_core.jobs.description import MAX_TAG_VALUE_CHARS
+from tailrace_core.messages.arrivals import ObjectCreated
+from tailrace_core.objects.keys import INBOX, OUTBOX
+from tailrace_core.objects.listing import is_source
+
+OPTIONS = ".options.json"
+INBOX_TAG = "tailrace:inbox"
+"""The tag of the jobs of files. Its value orders the arrivals of the same name."""
+_MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFile:
+    """A file by its name below ``v1/inbox/``, such as ``nightly/stock.csv``."""
+
+    name: str
+
+    @classmethod
+    def of(cls, key: str) -> Self | None:
+        """Return the file of a key.
+
+        None for options, hidden names (``_…``, ``.…``), markers of folders, and other prefixes.
+        """
+        name = key.removeprefix(INBOX)
+        if name == key or name.endswith(OPTIONS) or not is_source(name):
+            return None
+        return cls(name)
+
+    @property
+    def options_keys(self) -> tuple[str, str]:
+        """Keys of its options: its own, and those of its folder."""
+        folder, slash, _ = self.name.rpartition("/")
+        return f"{INBOX}{self.name}{OPTIONS}", f"{INBOX}{folder}{slash}{OPTIONS}"
+
+    @property
+    def result_key(self) -> str:
+        """Key of the result."""
+        return f"{OUTBOX}{self.name}"
+
+    @property
+    def manifest_key(self) -> str:
+        """Key of the job's manifest, beside the result."""
+        return f"{OUTBOX}{self.name}.manifest.json"
+
+    @property
+    def rejects_key(self) -> str:
+        """Key of the rejected rows, beside the result."""
+        return f"{OUTBOX}{self.name}.rejects.csv"
+
+    @property
+    def error_key(self) -> str:
+        """Key of the report when there is no result."""
+        return f"{OUTBOX}{self.name}.error.json"
+
+    @property
+    def has_room(self) -> bool:
+        """False if the name is too long for the objects beside the result."""
+        return len(self.manifest_key.encode()) <= _MAX_KEY_BYTES
+
+
+def inbox_tag(event: ObjectCreated) -> str:
+    """Return the tag of the job of a file: the order of its arrival, and its version."""
+    arrived = event.detail.object
+    return f"{arrived.sequencer or '0'} {arrived.version_id or ''}".strip()[:MAX_TAG_VALUE_CHARS]
+
+
+def is_later(one: str, other: str) -> bool:
+    """Tell whether the arrival ``one`` came after ``other``; both are hexadecimal sequencers.
+
+    S3 says to fill up the shorter one with zeros on its right.
+    """
+    width = max(len(one), len(other))
+    return one.upper().ljust(width, "0") > other.upper().ljust(width, "0")
