@@ -105,9 +105,9 @@ class Job:
     """No chunk at or after this row was ever started; before it, only children of splits wait. None
     until the producer has recorded a waiting chunk."""
     children_waiting: int = 0
-    """Children of splits among the waiting chunks."""
+    """Children of splits among the waiting chunks, and chunks that were opened out of order."""
     waiting_version: int = 0
-    """Number of splits that left a waiting chunk; a claim needs the number that it has read."""
+    """Number of writes that added such chunks; a claim needs the number that it has read."""
     probed: tuple[RowRange, ...] = ()
     """Chunks of the job's latest probes, see `tailrace_core.jobs.probing`: two for each probe."""
     probed_since: int | None = None

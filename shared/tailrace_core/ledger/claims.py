@@ -1,5 +1,7 @@
 """Claims: start the next waiting chunks, each by one caller, as far as the window has room.
 
+Chunks of stripes, which are opened out of order, are here too: they wait in the same way.
+
 Two rows in the job's item say where to search, so that no claim reads chunks that earlier claims
 have passed. From ``frontier`` on, the producer's chunks wait, in order. Before it, only children of
 splits wait, as many as ``children_waiting``, none of them before ``waiting_from``. They come first.
@@ -7,6 +9,9 @@ Each claim moves these in the transaction that starts the chunks. Of two callers
 job one wins; the other reads again. A split may add a waiting chunk anywhere before the frontier:
 it changes ``waiting_version``, so that a claim that has not seen the new chunk does not pass over
 it.
+
+Chunks that are opened out of order count as such children: a stripe of a file may be cut before
+those to its left. Their job has no frontier, and its claims search from ``waiting_from`` on.
 """
 
 from __future__ import annotations
@@ -17,18 +22,47 @@ from typing import Any
 from tailrace_core.aws.calls import Steps
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.window import MAX_CLAIMED, claimable_chunks
-from tailrace_core.ledger import items
-from tailrace_core.ledger.rules import claimed, started
-from tailrace_core.ledger.writes import WriteSteps
+from tailrace_core.ledger import expressions, items
+from tailrace_core.ledger.rules import check_new, claimed, started
+from tailrace_core.ledger.writes import WriteSteps, expiry
 
 _TRIES = 4
 """Lost races after which a caller gives up: the winners have filled the window."""
-_LATER_PAGE = 50
-"""Chunks in each page of a search but the first, which is usually enough."""
+_GROWTH, _MOST = 5, 1_000
+"""A page of a search holds five times as many chunks as the one before, and a thousand at most. The
+first is usually enough; a search may pass many chunks that were started out of order."""
 
 
 class ClaimSteps(WriteSteps):
-    """`Ledger.claim` as steps."""
+    """`Ledger.claim` and `Ledger.open_out_of_order` as steps."""
+
+    def open_out_of_order(self, job: Job, chunks: Sequence[Chunk], window: int = 0) -> Steps[bool]:
+        for chunk in chunks:
+            check_new(chunk)
+        waiting = [chunk.range.first_row for chunk in chunks if chunk.waiting]
+        row, started = min(waiting, default=0), len(chunks) - len(waiting)
+        counters = {"split_budget :granted": sum(chunk.split_grant for chunk in chunks)}
+        update, condition = "", "#s = :submitting"
+        if started:
+            counters["chunks_in_flight :started"] = started
+            condition += " AND chunks_in_flight <= :most" if window else ""
+        if waiting:
+            counters |= {"chunks_waiting :waiting": 1, "children_waiting :waiting": 1, "waiting_version :one": 1}
+            update, unmoved = expressions.waiting_from_at_most(row, job.waiting_from)
+            condition += f" AND {unmoved}"
+        values = {
+            ":submitting": JobState.SUBMITTING,
+            ":granted": counters["split_budget :granted"],
+            ":started": started,
+            ":most": window - started,
+            ":waiting": len(waiting),
+            ":one": 1,
+            ":row": row,
+        }
+        update += "ADD " + ", ".join(counter for counter, number in counters.items() if number)
+        count = self._write(items.job_item_key(job.job_id), update, condition, values)
+        added = [self._put_new(items.chunk_item(chunk, expiry(chunk))) for chunk in chunks]
+        return not (yield from self._transact([*added, count]))
 
     def claim(self, job: Job, window: int, due_at: float) -> Steps[list[Chunk]]:
         found: Job | None = job
@@ -70,7 +104,7 @@ class ClaimSteps(WriteSteps):
             found += [chunk for chunk in within if chunk.waiting]
             if not after or len(within) < len(page):
                 break
-            limit = _LATER_PAGE
+            limit = min(_GROWTH * limit, _MOST)
         return found[:count]
 
     def _claim(self, job: Job, window: int, chunks: Sequence[Chunk]) -> Steps[bool]:

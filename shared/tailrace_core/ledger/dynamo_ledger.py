@@ -75,6 +75,9 @@ class DynamoLedger:
     def open_chunk(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.open_chunk(chunk))
 
+    def open_out_of_order(self, job: Job, chunks: Sequence[Chunk], window: int = 0) -> bool:
+        return self._run(self._steps.open_out_of_order(job, chunks, window))
+
     def add_rejected(self, chunk: Chunk) -> OpenOutcome:
         return self._run(self._steps.add_rejected(chunk))
 

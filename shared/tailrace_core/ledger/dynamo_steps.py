@@ -22,11 +22,7 @@ from tailrace_core.ledger.due_items import DueItem, failed_check_due_at
 from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome, SettleOutcome
 from tailrace_core.ledger.settlements import SettlementSteps
-
-RETENTION_S = 45 * 86_400
-"""Time to keep items after they are first due: the longest deadline (14 days), then longer than any
-message can wait (4 days, then 14 in a dead-letter queue)."""
-
+from tailrace_core.ledger.writes import RETENTION_S, expiry
 
 _SPLIT_TRIES = 10
 """Tries of a split whose right child waits, while others move ``waiting_from`` across it."""
@@ -175,7 +171,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
                 ":row": min(waiting, default=0),
             },
         )
-        return [*(self._put_new(items.chunk_item(chunk, _expiry(chunk))) for chunk in chunks), count]
+        return [*(self._put_new(items.chunk_item(chunk, expiry(chunk))) for chunk in chunks), count]
 
     def add_rejected(self, chunk: Chunk) -> Steps[OpenOutcome]:
         return self._add_settled(chunk, rules.all_rejected(chunk), "rows_rejected", JobState.SUBMITTING)
@@ -190,7 +186,7 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             "#s = :state",
             {":n": chunk.range.rows, ":state": state},
         )
-        put = self._put_new(items.chunk_item(settled, _expiry(chunk)))
+        put = self._put_new(items.chunk_item(settled, expiry(chunk)))
         return expressions.open_outcome((yield from self._transact([put, count])))
 
     def begin_attempt(self, chunk: Chunk, entry: HistoryEntry | None = None) -> Steps[bool]:
@@ -331,11 +327,8 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
             condition += " AND chunks_in_flight < :window" if window else ""
         else:
             update += ", chunks_waiting :more, children_waiting :more, waiting_version :more"
-            if front is not None and front <= row:
-                condition += " AND waiting_from <= :row"
-            else:
-                update = f"SET waiting_from = :row {update}"
-                condition += " AND (attribute_not_exists(waiting_from) OR waiting_from > :row)"
+            moved, unmoved = expressions.waiting_from_at_most(row, front)
+            update, condition = moved + update, f"{condition} AND {unmoved}"
         at = "" if parent.settled_at is None else ", settled_at = :at"
         replaced, values = expressions.with_entry(
             f"SET #s = :split, reason = :r, parked = :np{at} REMOVE due_shard, due_at",
@@ -363,14 +356,10 @@ class DynamoSteps(ClaimSteps, SettlementSteps):
                 condition,
                 {":spent": -1, ":none": 0, ":more": 1, ":window": window, ":row": row, **_ACCEPTING},
             ),
-            self._put_new(items.chunk_item(left, _expiry(left))),
-            self._put_new(items.chunk_item(right, _expiry(right))),
+            self._put_new(items.chunk_item(left, expiry(left))),
+            self._put_new(items.chunk_item(right, expiry(right))),
         ]
 
 
 _RETRY = "retry_at, retry_tries, retry_held"
 _ACCEPTING = {":submitting": JobState.SUBMITTING, ":running": JobState.RUNNING}
-
-
-def _expiry(chunk: Chunk) -> int:
-    return int(rules.required_due_at(chunk)) + RETENTION_S

@@ -59,6 +59,17 @@ def with_entry(
     return expression.replace("SET ", f"SET history = {added}, ", 1), {**values, **texts}
 
 
+def waiting_from_at_most(row: int, waiting_from: int | None) -> tuple[str, str]:
+    """Return the beginning of an update, and its condition, of a job that gets a waiting chunk.
+
+    Afterwards ``waiting_from`` is at most ``row``, the first row of the chunk. The value given is
+    the one that the caller has read.
+    """
+    if waiting_from is not None and waiting_from <= row:
+        return "", "waiting_from <= :row"
+    return "SET waiting_from = :row ", "(attribute_not_exists(waiting_from) OR waiting_from > :row)"
+
+
 def open_outcome(reasons: tuple[str, ...]) -> OpenOutcome:
     """Return the outcome of a transaction whose first write adds a chunk; no reason is success."""
     if not reasons:

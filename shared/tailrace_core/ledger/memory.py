@@ -95,6 +95,19 @@ class MemoryLedger:
                 self._put(dataclasses.replace(chunk, due_at=None) if chunk.waiting else chunk)
             return opened
 
+    def open_out_of_order(self, job: Job, chunks: Sequence[Chunk], window: int = 0) -> bool:
+        for chunk in chunks:
+            rules.check_new(chunk)
+        with self._lock:
+            found = self.job(job.job_id)
+            following = found and rules.opened_out_of_order(found, chunks, window)
+            if following is None or any(map(self._has, chunks)):
+                return False
+            self._jobs[job.job_id] = following
+            for chunk in chunks:
+                self._put(dataclasses.replace(chunk, due_at=None) if chunk.waiting else chunk)
+            return True
+
     def add_rejected(self, chunk: Chunk) -> OpenOutcome:
         return self._add_settled(chunk, rules.all_rejected(chunk), "rows_rejected", JobState.SUBMITTING)
 

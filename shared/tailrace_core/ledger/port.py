@@ -84,6 +84,14 @@ class Ledger(Protocol):
         `claim` starts it.
         """
 
+    def open_out_of_order(self, job: Job, chunks: Sequence[Chunk], window: int = 0) -> bool:
+        """Add open chunks to a job in ``submitting``, all or none, before or behind others.
+
+        ``job`` is the job as just read. False if it takes no chunks any more, has one of these
+        already, has no room in its ``window`` (0 for no limit) for those that do not wait, or was
+        changed by others so that the caller has to read it again.
+        """
+
     def add_rejected(self, chunk: Chunk) -> OpenOutcome:
         """Add a chunk without any sendable row, settled as rejected.
 

@@ -169,6 +169,26 @@ def opened(job: Job, chunk: Chunk) -> Job:
     return dataclasses.replace(job, chunks_waiting=job.chunks_waiting + 1, waiting_from=first, frontier=frontier)
 
 
+def opened_out_of_order(job: Job, chunks: Sequence[Chunk], window: int) -> Job | None:
+    """Return the job with more open chunks, before or behind others; None if they do not fit.
+
+    Those of them that wait count as children of splits, which may wait anywhere too.
+    """
+    started = sum(not chunk.waiting for chunk in chunks)
+    if job.state is not JobState.SUBMITTING or (started and 0 < window < job.chunks_in_flight + started):
+        return None
+    following = job
+    for chunk in chunks:
+        following = opened(following, chunk)
+    waiting = len(chunks) - started
+    return dataclasses.replace(
+        following,
+        frontier=job.frontier,
+        children_waiting=job.children_waiting + waiting,
+        waiting_version=job.waiting_version + bool(waiting),
+    )
+
+
 def claimed(job: Job, chunks: Sequence[Chunk]) -> Job:
     """Return the job with ``chunks``, its next waiting ones, started."""
     end = chunks[-1].range.end

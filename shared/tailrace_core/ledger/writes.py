@@ -9,11 +9,19 @@ from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.errors import ConditionFailedError
 from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState
-from tailrace_core.ledger import expressions, items
+from tailrace_core.ledger import expressions, items, rules
 from tailrace_core.ledger.lookups import LookupSteps
 
 MAX_TOGETHER = 50
 """Most chunks written in one transaction; DynamoDB takes 100 items."""
+RETENTION_S = 45 * 86_400
+"""Time to keep items after they are first due: the longest deadline (14 days), then longer than any
+message can wait (4 days, then 14 in a dead-letter queue)."""
+
+
+def expiry(chunk: Chunk) -> int:
+    """Return when a chunk's item expires, in seconds since the epoch."""
+    return int(rules.required_due_at(chunk)) + RETENTION_S
 
 
 class WriteSteps(LookupSteps):
