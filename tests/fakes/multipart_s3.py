@@ -17,6 +17,7 @@ from tailrace_core.objects.joining.plan import S3_LIMITS, JoinLimits
 class StoredObject:
     body: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
+    version_id: str = "v0"
 
     @property
     def etag(self) -> str:
@@ -37,12 +38,18 @@ class MultipartS3:
 
     limits: JoinLimits = S3_LIMITS
     objects: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
+    versions: dict[tuple[str, str, str], StoredObject] = field(default_factory=dict)
     uploads: dict[str, _Upload] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     page: int = 1000
 
-    def put(self, bucket: str, key: str, body: bytes) -> None:
-        self.objects[bucket, key] = StoredObject(body)
+    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> StoredObject:
+        stored = StoredObject(body, dict(metadata or {}), f"v{len(self.versions) + 1}")
+        self.objects[bucket, key] = self.versions[bucket, key, stored.version_id] = stored
+        return stored
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        return sorted(key for owner, key in self.objects if owner == bucket and key.startswith(prefix))
 
     def body(self, bucket: str, key: str) -> bytes:
         return self.objects[bucket, key].body
@@ -53,16 +60,24 @@ class MultipartS3:
         answer = getattr(self, call.operation)(**call.params)
         return answer["Body"] if isinstance(call, BodyCall) else answer
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:  # noqa: N803 boto3's names
-        body = self._found(Bucket, Key).body
+    def get_object(self, *, Bucket: str, Key: str, Range: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
+        found = self._found(Bucket, Key, more.get("VersionId"))
+        if more.get("IfMatch", found.etag) != found.etag:
+            raise ConditionFailedError("PreconditionFailed", code="PreconditionFailed")
+        body = found.body
         if Range is not None:
             first, last = Range.removeprefix("bytes=").split("-")
             body = body[int(first) : int(last) + 1]
         return {"Body": body}
 
-    def head_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
-        found = self._found(Bucket, Key)
-        return {"ContentLength": len(found.body), "Metadata": dict(found.metadata), "ETag": found.etag}
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803 boto3's names
+        found = self._found(Bucket, Key, VersionId)
+        return {
+            "ContentLength": len(found.body),
+            "Metadata": dict(found.metadata),
+            "ETag": found.etag,
+            "VersionId": found.version_id,
+        }
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
         assert more.get("ChecksumCRC32", to_s3_crc32(checksum(Body))) == to_s3_crc32(checksum(Body))
@@ -124,8 +139,8 @@ class MultipartS3:
         return {}
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
-        keys = sorted(key for bucket, key in self.objects if bucket == Bucket and key.startswith(Prefix))
-        return {"Contents": [{"Key": key, "Size": len(self.objects[Bucket, key].body)} for key in keys]}
+        found = [(key, self.objects[Bucket, key]) for key in self.keys(Bucket, Prefix)]
+        return {"Contents": [{"Key": key, "Size": len(each.body), "ETag": each.etag} for key, each in found]}
 
     def _part(self, upload_id: str, number: int, body: bytes) -> dict[str, Any]:
         if not 1 <= number <= self.limits.max_parts or not 0 < len(body) <= self.limits.max_part_bytes:
@@ -138,10 +153,11 @@ class MultipartS3:
             raise NotFoundError("NoSuchUpload", code="NoSuchUpload")
         return self.uploads[upload_id]
 
-    def _found(self, bucket: str, key: str) -> StoredObject:
-        if (bucket, key) not in self.objects:
+    def _found(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject:
+        found = self.objects.get((bucket, key)) if version_id is None else self.versions.get((bucket, key, version_id))
+        if found is None:
             raise NotFoundError("NoSuchKey", code="NoSuchKey")
-        return self.objects[bucket, key]
+        return found
 
     def _write(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str], more: Mapping[str, Any]) -> None:
         found = self.objects.get((bucket, key))
@@ -149,7 +165,7 @@ class MultipartS3:
             raise ConditionFailedError("PreconditionFailed", code="PreconditionFailed")
         if "IfMatch" in more and (found is None or found.etag != more["IfMatch"]):
             raise ConditionFailedError("PreconditionFailed", code="PreconditionFailed")
-        self.objects[bucket, key] = StoredObject(body, dict(metadata))
+        self.put(bucket, key, body, metadata)
 
 
 def _proofs(body: bytes) -> dict[str, str]:
