@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tailrace.advice.input_facts import measure
 from tailrace.advice.rules import Advice, advise
 from tailrace.advice.situation import CHINA, Situation
 from tailrace.costs.prices import BEIJING, IRELAND, Prices
-from tailrace.sources.origins import OpenObject, RemoteObject
-from tailrace_core.aws.calls import Call
 
 if TYPE_CHECKING:
     from tailrace.aws.stacks import Stack
     from tailrace.sources.record_source import RecordSource
     from tailrace_core.engines import Engine
-
-
-def opener(execute: Callable[[Call], Any]) -> OpenObject:
-    """Return a function that opens an object of S3 by one call."""
-
-    def open_object(bucket: str, key: str) -> RemoteObject:
-        answer = execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
-        return RemoteObject(answer["Body"], answer["ContentLength"])
-
-    return open_object
 
 
 def prices_for(partition: str) -> Prices:
@@ -41,13 +28,13 @@ def of_stack(situation: Situation, stack: Stack) -> Situation:
     return replace(situation, engines=stack.engines, partition=partition or situation.partition)
 
 
-def choose_engine(source: RecordSource, stack: Stack) -> Engine:
-    """Return the engine that ``--via auto`` takes for an input.
+def choose_engine(source: RecordSource, stack: Stack, deadline_s: float) -> Engine:
+    """Return the engine that ``--via auto`` takes for an input that is due in so many seconds.
 
     It is the first of those that fit and that the stack has; where none fits, the stack's own. The
     beginning of the input is read.
     """
-    situation = of_stack(Situation(input=measure(source)), stack)
+    situation = of_stack(Situation(input=measure(source), deadline_s=deadline_s), stack)
     choice = _advice(situation).choice
     return stack.engine(None) if choice is None else choice.engine
 

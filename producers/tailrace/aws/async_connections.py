@@ -17,7 +17,7 @@ from tailrace.aws.connections import (
     translate_errors,
     validate_endpoint_url,
 )
-from tailrace.sources.origins import OpenObject, RemoteObject
+from tailrace.sources.origins import S3Objects
 from tailrace_core.aws.calls import BodyCall, Call
 from tailrace_core.aws.retrying import retrying_async
 from tailrace_core.errors import ConfigurationError
@@ -59,24 +59,18 @@ class Aioboto3Connection:
         return await (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)
 
     def executor_for_threads(self) -> Callable[[Call], Any]:
-        """Return a function that makes a call from another thread; see `opener_for_threads`."""
+        """Return a function that makes a call from another thread; see `objects_for_threads`."""
         loop = asyncio.get_running_loop()
         return lambda call: asyncio.run_coroutine_threadsafe(self.execute(call), loop).result()
 
-    def opener_for_threads(self) -> OpenObject:
-        """Return a function that opens an object of S3 for streaming from another thread.
+    def objects_for_threads(self) -> S3Objects:
+        """Return the objects of S3, to be read from another thread.
 
         The event loop, which has to be running, makes the calls; the other thread waits for them.
+        The wait is bounded: each call, and each read, has its own time limits and tries.
         """
         loop = asyncio.get_running_loop()
-
-        def open_object(bucket: str, key: str) -> RemoteObject:
-            opening = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
-            # Bounded, like each read: each call has its own time limits and tries.
-            answer = asyncio.run_coroutine_threadsafe(opening, loop).result()
-            return RemoteObject(_LoopBody(answer["Body"], loop), answer["ContentLength"])
-
-        return open_object
+        return S3Objects(self.executor_for_threads(), lambda body: _LoopBody(body, loop))
 
     def boto3_client(self, service: str) -> Any:
         """Return a sync client of boto3 with the default credentials, for libraries that make calls of their own."""

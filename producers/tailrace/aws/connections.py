@@ -22,7 +22,7 @@ from tailrace_core.errors import ConfigurationError, InputError, TailraceError
 if TYPE_CHECKING:
     import boto3
 
-    from tailrace.sources.origins import RemoteObject
+    from tailrace.sources.origins import S3Objects
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
@@ -130,8 +130,9 @@ class AwsConnection(Protocol):
     def read_body(self, call: Call) -> bytes:
         """Return the whole body of the answer to a call of S3."""
 
-    def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """Open an object of S3 for streaming."""
+    @property
+    def objects(self) -> S3Objects:
+        """The objects of S3, as sources of rows."""
 
     def boto3_client(self, service: str) -> Any:
         """Return a client of boto3, for libraries that make calls of their own."""
@@ -222,12 +223,12 @@ class Boto3Connection:
         body: bytes = self._whole(call)
         return body
 
-    def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """Open an object of S3 for streaming."""
-        from tailrace.sources.origins import RemoteObject
+    @property
+    def objects(self) -> S3Objects:
+        """The objects of S3, as sources of rows."""
+        from tailrace.sources.origins import S3Objects
 
-        answer = self.execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key}))
-        return RemoteObject(answer["Body"], answer["ContentLength"])
+        return S3Objects(self.execute)
 
     def boto3_client(self, service: str) -> Any:
         """Return a client of boto3, for libraries that make calls of their own."""

@@ -97,11 +97,11 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             report = opened.enter_context(showing(on_progress or progress))
             files = await opened.enter_async_context(FileThread())
             source = await opened.enter_async_context(
-                files.open(self._source(sources, options.header, stdin, options.recipe))
+                files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern))
             )
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
-            opener = self._connection.opener_for_threads()
+            opener = self._connection.objects_for_threads()
             engine = await files.run(chosen_engine, sources, options, stack, opener)
             options = fitting_options(source, options)
             planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
@@ -134,7 +134,7 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         options = merged_options(options, keywords)
         async with (
             FileThread() as files,
-            files.open(self._source(sources, options.header, stdin, options.recipe)) as source,
+            files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern)) as source,
         ):
             return await files.run(estimate_source, source, options)
 

@@ -195,7 +195,7 @@ class AsyncSubmittedJobs:
             if isinstance(target, (str, os.PathLike)):
                 await files.run(lambda: targets.check(target, clobber=clobber))
                 if not replace_input and await files.run(replaces_file, target):
-                    settings, opener = await self.settings(job_id), self._connection.opener_for_threads()
+                    settings, opener = await self.settings(job_id), self._connection.objects_for_threads()
                     await files.run(lambda: refuse_input(target, settings, s3=opener))
             columns = await self.column_types(job_id) if targets.is_parquet(target) else None
             manifest = await self._run((await self._jobs()).result(job_id))
@@ -252,6 +252,7 @@ class AsyncSubmittedJobs:
         source: Names | None = None,
         stdin: IO[bytes] | None = None,
         recipe: RecipeLike | None = None,
+        pattern: str | None = None,
     ) -> AsyncGenerator[Reject, None]:
         """See `Tailrace.rejects`. Close it (`contextlib.aclosing`) if you stop early."""
         calls = await self._run((await self._jobs()).rejects_calls(job_id))
@@ -262,7 +263,8 @@ class AsyncSubmittedJobs:
             return
         settings = await self.settings(job_id)
         submitted = await self._run((await self._jobs()).submitted_ranges(job_id))
-        async with FileThread() as files, files.open(self._source(source, settings.header, stdin, recipe)) as opened:
+        opening = self._source(source, settings.header, stdin, recipe, pattern)
+        async with FileThread() as files, files.open(opening) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in await files.run(records.join_all, read_rejects(await self._execute(call))):
@@ -302,11 +304,16 @@ class AsyncSubmittedJobs:
         await self._sleep(delay_s)
 
     def _source(
-        self, sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, recipe: RecipeLike | None = None
+        self,
+        sources: Names,
+        header: HeaderPolicy,
+        stdin: IO[bytes] | None,
+        recipe: RecipeLike | None = None,
+        pattern: str | None = None,
     ) -> Callable[[], AbstractContextManager[RecordSource]]:
         """Return a function that opens the input in another thread than the loop's."""
-        open_object = self._connection.opener_for_threads()
-        return lambda: open_source(sources, header, stdin, open_object, recipe)
+        objects = self._connection.objects_for_threads()
+        return lambda: open_source(sources, header, stdin, objects, recipe, pattern)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run_async(steps, self._execute)

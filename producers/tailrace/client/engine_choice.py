@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tailrace.sources.origins import STDIN, is_address, local_files
+from tailrace.sources.origins import STDIN, is_address
+from tailrace.sources.resolving import local_files
 from tailrace_core.engines import Engine
 from tailrace_core.submission.options import AUTO
 
@@ -34,8 +35,8 @@ def chosen_engine(sources: Names, options: SubmitOptions, stack: Stack, s3: Open
     from tailrace.advice.asking import choose_engine  # noqa: PLC0415 - most submits do not ask
     from tailrace.sources.source import Source  # noqa: PLC0415 - as above
 
-    with Source.open(names, header=options.header, s3=s3) as source:
-        return choose_engine(source, stack)
+    with Source.open(names, header=options.header, s3=s3, pattern=options.pattern) as source:
+        return choose_engine(source, stack, options.deadline_s)
 
 
 def _rereadable(sources: Names) -> list[str] | None:

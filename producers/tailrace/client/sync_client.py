@@ -155,7 +155,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             endpoint = options.endpoint_name or self.stack.endpoint_name
             from tailrace.client.engine_choice import chosen_engine
 
-            engine = chosen_engine(sources, options, self.stack, self._connection.open_object)
+            engine = chosen_engine(sources, options, self.stack, self._connection.objects)
             looked_up = in_background(lambda: self._look_up(None if engine is Engine.TRANSFORM else endpoint))
             from tailrace.client.job import Job
             from tailrace.models.opening import fitting_options
@@ -169,7 +169,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
 
-                refuse_input(output, planner.settings, s3=self._connection.open_object)
+                refuse_input(output, planner.settings, s3=self._connection.objects)
             submitted_by = looked_up()
             sender = self._sender or ThreadedSender(
                 self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
@@ -233,7 +233,8 @@ class Tailrace(SubmittedJobs, ReadsEvents):
     def _open(self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None) -> RecordSource:
         from tailrace.models.opening import open_source
 
-        return open_source(sources, options.header, stdin, self._connection.open_object, options.recipe)
+        s3 = self._connection.objects
+        return open_source(sources, options.header, stdin, s3, options.recipe, options.pattern)
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:

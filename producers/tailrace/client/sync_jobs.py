@@ -233,7 +233,7 @@ class SubmittedJobs:
         if isinstance(target, (str, os.PathLike)):
             targets.check(target, clobber=clobber)
             if not replace_input and replaces_file(target):
-                refuse_input(target, self.settings(job_id), s3=self._connection.open_object)
+                refuse_input(target, self.settings(job_id), s3=self._connection.objects)
         columns = self.column_types(job_id) if targets.is_parquet(target) else None
         manifest = self._run(self._jobs.result(job_id))
         written = ResultOptions(safe_csv=safe_csv, columns=columns, s3=s3)
@@ -284,13 +284,14 @@ class SubmittedJobs:
         source: Names | None = None,
         stdin: IO[bytes] | None = None,
         recipe: RecipeLike | None = None,
+        pattern: str | None = None,
     ) -> Iterator[Reject]:
         """Yield the rejected rows of a finished job in order: position, reason, original record.
 
         The pipeline knows the columns that were sent or kept: in a record, the others are empty.
-        With ``source``, all that was submitted, each record is the original one, byte for byte.
-        Memory holds one chunk of it at a time. Rows that were submitted with a ``recipe`` need it
-        again; their records are the prepared ones.
+        With ``source``, all that was submitted (with its ``pattern``, if it had one), each record
+        is the original one, byte for byte. Memory holds one chunk of it at a time. Rows that were
+        submitted with a ``recipe`` need it again; their records are the prepared ones.
 
         Raises:
             InputError: ``source`` is not what was submitted, as its recorded checksums tell.
@@ -306,7 +307,7 @@ class SubmittedJobs:
 
         settings = self.settings(job_id)
         submitted = self._run(self._jobs.submitted_ranges(job_id))
-        with open_source(source, settings.header, stdin, self._connection.open_object, recipe) as opened:
+        with open_source(source, settings.header, stdin, self._connection.objects, recipe, pattern) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in read_rejects(self._read(call)):

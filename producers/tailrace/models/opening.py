@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 
 def open_source(
-    sources: Names, header: HeaderPolicy, stdin: IO[bytes] | None, s3: OpenObject, recipe: RecipeLike | None = None
+    sources: Names,
+    header: HeaderPolicy,
+    stdin: IO[bytes] | None,
+    s3: OpenObject,
+    recipe: RecipeLike | None = None,
+    pattern: str | None = None,
 ) -> RecordSource:
     """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input.
 
-    With a recipe, its rows are prepared while they are read.
+    With a recipe, its rows are prepared while they are read. ``pattern`` chooses below directories
+    and prefixes.
     """
     if recipe is not None:
         from tailrace.models.prepare.scoring import PreparedSource  # noqa: PLC0415 - it needs polars
 
-        return PreparedSource.open(sources, recipe, header=header, stdin=stdin, s3=s3)
+        return PreparedSource.open(sources, recipe, header=header, stdin=stdin, s3=s3, pattern=pattern)
     from tailrace.sources.names import source_names  # noqa: PLC0415 - see above
     from tailrace.sources.source import Source  # noqa: PLC0415 - see above
 
@@ -35,6 +41,7 @@ def open_source(
         header=header,
         stdin=stdin or getattr(sys.stdin, "buffer", None),
         s3=s3,
+        pattern=pattern,
     )
 
 

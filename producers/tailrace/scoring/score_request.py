@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from tailrace.download import targets
 from tailrace.models.opening import fitting_options, open_source
 from tailrace.scoring.endpoint_facts import endpoint_facts, require_synchronous
-from tailrace.sources.origins import STDIN, is_address, local_files
+from tailrace.sources.origins import STDIN, S3Objects, is_address
+from tailrace.sources.resolving import local_files
 from tailrace_core.aws.calls import run
 from tailrace_core.engines import Engine, limits_of
 from tailrace_core.errors import InputError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tailrace.scoring.invoker import ModelInvoker
     from tailrace.scoring.result import Scored
     from tailrace.sources.names import Names
-    from tailrace.sources.origins import RemoteObject
     from tailrace.sources.record_source import RecordSource
     from tailrace_core.aws.calls import Call
     from tailrace_core.submission.options import SubmitOptions
@@ -75,7 +75,8 @@ class ScoreRequest:
             return self._score(source, invoker, engine, concurrency, aws, on_progress)
 
     def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> RecordSource:
-        return open_source(self.sources, self.options.header, stdin, aws.open_object, self.options.recipe)
+        options = self.options
+        return open_source(self.sources, options.header, stdin, aws.objects, options.recipe, options.pattern)
 
     def _score(
         self,
@@ -98,7 +99,7 @@ class ScoreRequest:
         )
         if isinstance(self.output, (str, os.PathLike)) and set(self._paths()) <= {STDIN}:
             # Files were told by their identity; whose rows a stream brings, by their columns.
-            refuse_input(self.output, planner.settings, s3=aws.open_object)
+            refuse_input(self.output, planner.settings, s3=aws.objects)
         self._warn_of_size(planner.settings.chunk_bytes, engine)
         clock = Clock(time.time)
         state = RunState(secrets.token_hex(13), planner.settings, clock, deadline_s=self.options.deadline_s)
@@ -186,9 +187,10 @@ class _Aws:
         """Return the answer to a call."""
         return self._connection.execute(call)
 
-    def open_object(self, bucket: str, key: str) -> RemoteObject:
-        """Open an object of S3 for streaming."""
-        return self._connection.open_object(bucket, key)
+    @property
+    def objects(self) -> S3Objects:
+        """The objects of S3, as sources of rows."""
+        return S3Objects(self.execute)
 
     @property
     def _connection(self) -> Boto3Connection:

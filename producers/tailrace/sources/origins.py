@@ -1,29 +1,24 @@
-"""Origins: the files, streams and objects that names stand for, and how to open them.
+"""Origins: the files, streams and objects of an input, and how to open them.
 
-Names are those on the command line.
+`tailrace.sources.resolving` finds those that names stand for.
 """
 
 from __future__ import annotations
 
-import glob
-import io
-import os
 import re
-import shlex
-import stat
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tailrace.sources.streams import BinaryStream, BorrowedStream, check_stream, stream_name
-from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
+from tailrace_core.errors import InputError
+
+if TYPE_CHECKING:
+    from tailrace_core.aws.calls import Call
+    from tailrace_core.objects.listing import ListedObject
+    from tailrace_core.submission.striping.manifest import SourceObject
 
 STDIN = "-"
 S3_SCHEME = "s3://"
-_PATTERN = re.compile(r"[*?[]")
-_SHOWN_CHARS = 80
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/([^\ud800-\udfff]+)", re.DOTALL)
 """Bucket names as botocore accepts them, the oldest included; keys as text, without bytes that are
 not UTF-8."""
@@ -38,14 +33,49 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteObject:
-    """An opened object: its body, and its size in bytes if that is known."""
+    """An opened object: its body, and its size in bytes and its ETag if these are known."""
 
     body: Readable
     size_bytes: int | None
+    etag: str | None = None
 
 
-OpenObject = Callable[[str, str], RemoteObject]
-"""Opens ``bucket, key`` for streaming; raises ``NotFoundError`` when there is no such object."""
+OpenObject: TypeAlias = "Callable[..., RemoteObject]"
+"""Opens ``bucket, key`` for streaming; raises ``NotFoundError`` when there is no such object.
+
+A third argument is the ETag to demand; a caller passes it for an object whose ETag it was told.
+"""
+
+
+class S3Objects:
+    """The objects of S3: an `OpenObject` that also lists them.
+
+    ``execute`` makes a call; ``body`` makes the body of its answer one that can be read here.
+    """
+
+    def __init__(self, execute: Callable[[Call], Any], body: Callable[[Any], Readable] = lambda body: body) -> None:
+        self._execute = execute
+        self._body = body
+
+    def __call__(self, bucket: str, key: str, etag: str | None = None) -> RemoteObject:
+        """Open an object for streaming, with that ETag if one is given.
+
+        Raises:
+            NotFoundError: there is no such object.
+            ConditionFailedError: it has another ETag.
+        """
+        from tailrace_core.aws.calls import Call  # noqa: PLC0415 - most inputs are files
+
+        demanded = {} if etag is None else {"IfMatch": etag}
+        answer = self._execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key, **demanded}))
+        return RemoteObject(self._body(answer["Body"]), answer["ContentLength"], answer.get("ETag"))
+
+    def sources(self, bucket: str, prefix: str, pattern: str | None) -> list[ListedObject]:
+        """List the objects below a prefix; see `tailrace_core.objects.listing.list_sources`."""
+        from tailrace_core.aws.calls import run  # noqa: PLC0415 - as above
+        from tailrace_core.objects.listing import list_sources  # noqa: PLC0415 - as above
+
+        return run(list_sources(bucket, prefix, pattern), self._execute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +91,8 @@ class Origin:
     size_bytes: int | None
     reopenable: bool
     is_table: bool = False
-
-
-def resolve(name: str | BinaryStream | Origin, *, stdin: BinaryStream | None, s3: OpenObject | None) -> list[Origin]:
-    """Resolve a name to one origin, or a pattern to the files that match it, sorted by name.
-
-    A stream is its own origin.
-
-    Raises:
-        InputError: the file or object does not exist, is a directory or may not be read, or no file
-            matches.
-    """
-    if isinstance(name, Origin):
-        return [name]
-    if not isinstance(name, str):
-        return [_stream(name, stream_name(name))]
-    if name == STDIN:
-        return [_standard_input(stdin)]
-    if name.startswith(S3_SCHEME):
-        return [_remote(name, s3)]
-    if glob.has_magic(name) and not os.path.lexists(name):
-        matches = sorted(path for path in _matches(name) if not Path(path).is_dir())
-        if not matches:
-            raise InputError(f"no file matches {name}; check the pattern and the folder you are in ({Path.cwd()})")
-        return [_file(path) for path in matches]
-    return [_file(name)]
+    stored: SourceObject | None = field(default=None, compare=False)
+    """The object of S3 that it is, in the version that is demanded at every read."""
 
 
 def is_address(name: object) -> bool:
@@ -102,95 +109,7 @@ def parse_address(name: str) -> tuple[str, str]:
     address = _ADDRESS.fullmatch(name)
     if address is None:
         raise InputError(
-            f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN)"
+            f"{name} is not the address of an object: write s3://bucket/key, with the bucket's name (no ARN), or "
+            "s3://bucket/prefix/ for all objects below a prefix"
         )
     return address[1], address[2]
-
-
-def local_files(names: Iterable[str]) -> list[str]:
-    """Return the local files of names and patterns, without addresses and standard input."""
-    found: list[str] = []
-    for name in names:
-        if name == STDIN or name.startswith(S3_SCHEME):
-            continue
-        found += _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
-    return found
-
-
-def _matches(pattern: str) -> list[str]:
-    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-
-
-def _standard_input(stdin: BinaryStream | None) -> Origin:
-    if stdin is None:
-        raise InputError("standard input is not available: name a file instead of -")
-    check_stream(stdin, "standard input")
-    return _stream(stdin, "standard input")
-
-
-def _stream(stream: BinaryStream, name: str) -> Origin:
-    return Origin(name, lambda: BorrowedStream(stream, name), None, reopenable=False)
-
-
-def _remote(name: str, s3: OpenObject | None) -> Origin:
-    bucket, key = parse_address(name)
-    if s3 is None:
-        raise InputError(f"{name} cannot be read: this client has no access to S3; name a file")
-    first = _open_remote(name, bucket, key, s3)
-    first.body.close()
-    return Origin(name, lambda: _open_remote(name, bucket, key, s3).body, first.size_bytes, reopenable=True)
-
-
-def _open_remote(name: str, bucket: str, key: str, s3: OpenObject) -> RemoteObject:
-    try:
-        return s3(bucket, key)
-    except NotFoundError as error:
-        if error.details.get("code") == "NoSuchBucket":
-            raise InputError(f"there is no bucket {bucket}, so {name} cannot be read: check its name") from error
-        if pattern := _PATTERN.search(key):
-            listing = shlex.quote(f"s3://{bucket}/{key[: pattern.start()]}")
-            raise InputError(
-                f"there is no object with exactly the name {name}, and patterns are for local files only: name each "
-                f"object; `aws s3 ls {listing}` lists them"
-            ) from error
-        raise InputError(
-            f"bucket {bucket} has no object {key}: check the key; `aws s3 ls {shlex.quote(name)}` lists those that "
-            "begin like it"
-        ) from error
-    except AccessDeniedError as error:
-        patterns = "; patterns are for local files only" if _PATTERN.search(key) else ""
-        raise AccessDeniedError(
-            f"{name} may not be read or does not exist, which S3 tells apart only for those who may list the "
-            f"bucket{patterns} ({error.message})",
-            **error.details,
-        ) from error
-
-
-def _file(name: str) -> Origin:
-    try:
-        status = Path(name).stat()
-    except (OSError, ValueError) as error:
-        raise _missing(name, error) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"{name} is a directory: name the files in it, for instance {Path(name) / '*.csv'}")
-    regular = stat.S_ISREG(status.st_mode)
-    return Origin(name, partial(_open_file, name), status.st_size if regular else None, reopenable=regular)
-
-
-def _missing(name: str, error: OSError | ValueError) -> InputError:
-    if "\n" in name or "\0" in name:
-        return InputError(
-            f"{name[:_SHOWN_CHARS]!r} is the name of no file; if it is the text of a CSV, give it as a stream: "
-            "io.BytesIO(text.encode())"
-        )
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"{name} does not exist: check the path and the folder you are in ({Path.cwd()})")
-    return InputError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")
-
-
-def _open_file(name: str) -> Readable:
-    try:
-        # Unbuffered: blocks are large, and a buffer would copy each of them.
-        return io.FileIO(name)
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from error

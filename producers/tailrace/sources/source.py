@@ -1,8 +1,8 @@
 """The source of a job: the user's files, objects and streams, joined to one stream of CSV records.
 
-A name is a path, a pattern, ``-`` for standard input, or ``s3://bucket/key``. Gzip and zstd are
-recognised by content. Several names make one input in the order given; their headers must be the
-same.
+A name is a path of a file or a directory, a pattern, ``-`` for standard input, ``s3://bucket/key``
+or ``s3://bucket/prefix/``. Gzip and zstd are recognised by content. Several names make one input in
+the order given; their headers must be the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
+from tailrace.sources.origins import OpenObject, Origin, Readable
+from tailrace.sources.resolving import resolve_all
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
@@ -60,6 +61,7 @@ class Source:
         header: HeaderPolicy,
         stdin: BinaryStream | None = None,
         s3: OpenObject | None = None,
+        pattern: str | None = None,
     ) -> Self:
         """Open the names and check the head of each file.
 
@@ -71,7 +73,7 @@ class Source:
         """
         if not names:
             raise InputError("no input is named: name a file, a pattern, s3://bucket/key, or - for standard input")
-        origins = [origin for name in names for origin in resolve(name, stdin=stdin, s3=s3)]
+        origins = resolve_all(names, stdin=stdin, s3=s3, pattern=pattern)
         table = next((each for each in origins if each.is_table), None)
         if table is not None and header is HeaderPolicy.NONE:
             raise InputError(f'{table.name} has column names: leave out header="none"')

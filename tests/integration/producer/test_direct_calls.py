@@ -256,7 +256,7 @@ def test_a_body_that_breaks_off_is_read_again(connect: Connect, tmp_path: Path) 
         connection = connect(server)
         read = BodyCall("s3", "get_object", {"Bucket": "b", "Key": "k"})
         assert [connection.execute(read) for _ in range(3)] == [b"whole"] * 3
-        opened = connection.open_object("b", "k")
+        opened = connection.objects("b", "k")
         assert opened.size_bytes == 5
         opened.body.close()
     assert sent_directly(server) == [False, True, True, True, True]

@@ -12,7 +12,7 @@ import pytest
 
 from tailrace import JobState, Tailrace
 from tailrace.aws.connections import Boto3Connection
-from tailrace.sources.origins import RemoteObject
+from tailrace.sources.origins import S3Objects
 from tailrace_core.aws.calls import Call
 from tailrace_core.jobs.model import ChunkState
 from tests.integration.producer.stack import NAME, Pipeline
@@ -56,8 +56,9 @@ class MortalConnection:
     def read_body(self, call: Call) -> bytes:
         return self._connection.read_body(call)
 
-    def open_object(self, bucket: str, key: str) -> RemoteObject:
-        return self._connection.open_object(bucket, key)
+    @property
+    def objects(self) -> S3Objects:
+        return self._connection.objects
 
     def close(self) -> None:
         self._connection.close()

@@ -13,7 +13,7 @@ from tailrace.download import targets
 from tailrace.download.input_guard import refuse_input, replaces_file
 from tailrace.download.rejected_rows import RejectedRows
 from tailrace.download.safe_csv import escape_if
-from tailrace.sources.origins import local_files
+from tailrace.sources.resolving import local_files
 
 _JSON_BEGINS = b'{"row": '
 
@@ -43,6 +43,9 @@ def rejects(
         str | None,
         typer.Option(metavar="FILE", help="The recipe of the submit, with --source: records are the prepared ones."),
     ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="The pattern of the submit, with --source.")
+    ] = None,
     no_clobber: arguments.NoClobber = False,
     safe_csv: arguments.SafeCsv = False,
     stack: arguments.Stack = None,
@@ -71,7 +74,7 @@ def rejects(
         rows = RejectedRows(settings, whole=source is not None)
         if replaces_file(output):
             refuse_input(output, settings, written=_JSON_BEGINS if json_ else rows.csv_header())
-        rejected = client.rejects(job_id, source=source, stdin=environment.stdin, recipe=recipe)
+        rejected = client.rejects(job_id, source=source, stdin=environment.stdin, recipe=recipe, pattern=pattern)
         found = (each for each in rejected if not (not_isolated and each.isolated))
         # Reading the first row raises what is wrong before anything is written.
         first = next(found, None)

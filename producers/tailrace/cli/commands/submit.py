@@ -12,7 +12,8 @@ from tailrace.cli.environment import Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.sources.origins import STDIN, is_address, local_files
+from tailrace.sources.origins import STDIN, is_address
+from tailrace.sources.resolving import local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import parse_tags
@@ -25,6 +26,7 @@ def submit(
     *,
     context: typer.Context,
     sources: submit_options.Sources,
+    pattern: submit_options.Pattern = None,
     stack: arguments.Stack = None,
     wait: submit_options.Wait = False,
     output: submit_options.Output = None,
@@ -103,6 +105,7 @@ def submit(
         echo=echo,
         content_type=content_type,
         accept=accept,
+        pattern=pattern,
         recipe=recipe,
         via=via,
     )

@@ -22,7 +22,17 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help="Files, glob patterns or s3:// addresses to read in this order; - is standard input.",
+        help="Files, directories, glob patterns, s3://bucket/key or s3://bucket/prefix/ to read in this order; - is "
+        "standard input.",
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Choose among the files of a directory, or the objects below a prefix, by the rest of their names: "
+        "*.csv.gz, 2026/*. Names that begin with _ or . are left out in any case.",
+        callback=arguments.text,
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")]

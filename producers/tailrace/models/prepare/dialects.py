@@ -21,7 +21,8 @@ from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.recipe import InputDialect
 from tailrace.sources.block_reader import BlockReader
 from tailrace.sources.names import Names, source_names
-from tailrace.sources.origins import OpenObject, Origin, Readable, resolve
+from tailrace.sources.origins import OpenObject, Origin, Readable
+from tailrace.sources.resolving import resolve_all
 from tailrace.sources.tables import polars_csv
 from tailrace.sources.tables.recognition import header
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress
@@ -34,18 +35,20 @@ _BOM = "\ufeff"
 
 
 def origins(
-    sources: Names, dialect: InputDialect, *, stdin: IO[bytes] | None = None, s3: OpenObject | None = None
+    sources: Names,
+    dialect: InputDialect,
+    *,
+    stdin: IO[bytes] | None = None,
+    s3: OpenObject | None = None,
+    pattern: str | None = None,
 ) -> list[Origin]:
     """Return the origins of an input, each as CSV in UTF-8 separated by commas.
 
     Raises:
         InputError: a name does not exist, or is a Parquet file that is no local file.
     """
-    found = [
-        origin
-        for name in source_names(sources)
-        for origin in resolve(name, stdin=stdin or getattr(sys.stdin, "buffer", None), s3=s3)
-    ]
+    stdin = stdin or getattr(sys.stdin, "buffer", None)
+    found = resolve_all(source_names(sources), stdin=stdin, s3=s3, pattern=pattern)
     return [_read_as(origin, dialect) for origin in found]
 
 

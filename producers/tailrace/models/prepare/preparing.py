@@ -59,6 +59,7 @@ def prepare(
     on_bad_row: OnBadRow | str = OnBadRow.REJECT,
     stdin: IO[bytes] | None = None,
     s3: OpenObject | None = None,
+    pattern: str | None = None,
     on_progress: Progress | None = None,
 ) -> Preparation:
     """Prepare a table by a recipe and write it as CSV.
@@ -79,7 +80,8 @@ def prepare(
         on_bad_row: ``reject`` rows that are no records of the input's columns, or ``stop`` at the
             first.
         stdin: The stream that ``-`` stands for. None: the process's standard input.
-        s3: Opens objects of S3.
+        s3: Opens and lists objects of S3, see `tailrace.sources.origins.S3Objects`.
+        pattern: Chooses among the files of a directory, or the objects below a prefix of S3.
         on_progress: Gets the number of rows read, of both passes if there are two.
 
     Raises:
@@ -89,7 +91,7 @@ def prepare(
     """
     loaded = load_recipe(recipe)
     on_bad_row = OnBadRow(on_bad_row)
-    inputs = origins(sources, loaded.input, stdin=stdin, s3=s3)
+    inputs = origins(sources, loaded.input, stdin=stdin, s3=s3, pattern=pattern)
     if loaded.needs_fit:
         _require_reopenable(inputs)
         loaded, rows = _fitted(inputs, loaded, on_bad_row, on_progress)

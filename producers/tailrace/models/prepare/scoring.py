@@ -46,6 +46,7 @@ class PreparedSource:
         header: HeaderPolicy = HeaderPolicy.STRIP,
         stdin: IO[bytes] | None = None,
         s3: OpenObject | None = None,
+        pattern: str | None = None,
     ) -> Self:
         """Open an input to be prepared.
 
@@ -64,7 +65,7 @@ class PreparedSource:
                 "prepared rows have column names: leave out --header none, and write header = false under [input] of "
                 "the recipe if the input has no header"
             )
-        source = open_source(origins(sources, loaded.input, stdin=stdin, s3=s3), loaded)
+        source = open_source(origins(sources, loaded.input, stdin=stdin, s3=s3, pattern=pattern), loaded)
         try:
             return cls(source, loaded)
         except BaseException:

@@ -58,20 +58,20 @@ class ColumnFindings:
         return self.numbers > 0 and self.numbers >= _NUMBER_SHARE * present
 
 
-def suggest(sources: Names, *, stdin: IO[bytes] | None = None) -> str:
+def suggest(sources: Names, *, stdin: IO[bytes] | None = None, pattern: str | None = None) -> str:
     """Return a recipe in TOML for an input, from its first rows.
 
     Raises:
         InputError: the input cannot be read.
     """
     dialect = InputDialect()
-    first = origins(sources, dialect, stdin=stdin)[0]
+    first = origins(sources, dialect, stdin=stdin, pattern=pattern)[0]
     if first.reopenable and not first.is_table:
         dialect = _dialect(_head(first))
-    columns, findings, rows, whole = _look(sources, dialect, stdin)
+    columns, findings, rows, whole = _look(sources, dialect, stdin, pattern)
     if dialect.delimiter != "," and _has_decimal_commas(findings):
         dialect = replace(dialect, decimal=",")
-        columns, findings, rows, whole = _look(sources, dialect, stdin)
+        columns, findings, rows, whole = _look(sources, dialect, stdin, pattern)
     return "\n".join(_lines(dialect, columns, findings, rows, whole=whole)) + "\n"
 
 
@@ -103,10 +103,10 @@ def _dialect(head: bytes) -> InputDialect:
 
 
 def _look(
-    sources: Names, dialect: InputDialect, stdin: IO[bytes] | None
+    sources: Names, dialect: InputDialect, stdin: IO[bytes] | None, pattern: str | None
 ) -> tuple[tuple[str, ...], list[ColumnFindings], int, bool]:
     recipe = Recipe(input=dialect)
-    with open_source(origins(sources, dialect, stdin=stdin), recipe) as source:
+    with open_source(origins(sources, dialect, stdin=stdin, pattern=pattern), recipe) as source:
         findings = [ColumnFindings() for _ in source.columns]
         preflight = Preflight(len(source.columns), source.header)
         rows = 0

@@ -186,4 +186,4 @@ def test_auto_takes_the_first_that_the_stack_has(outputs: dict[str, str], engine
     path = tmp_path / "rows.csv"
     path.write_bytes(b"id,x\n" + b"1,2\n" * 1_000)
     with Source.open([str(path)], header=HeaderPolicy.STRIP) as source:
-        assert choose_engine(source, stack(**outputs)) is engine
+        assert choose_engine(source, stack(**outputs), 86_400) is engine

@@ -108,8 +108,8 @@ class FakeClient:
         name = target if isinstance(target, str) else None
         return Download(job_id=_JOB, rows=1, rows_scored=1, rows_rejected=0, size_bytes=13, target=name)
 
-    def rejects(self, _: str, *, source: list[str] | None, stdin: Any, recipe: str | None) -> Iterator[Reject]:
-        self.asked.update(source=source, stdin=stdin, recipe=recipe)
+    def rejects(self, _: str, *, source: list[str] | None, stdin: Any, **more: str | None) -> Iterator[Reject]:
+        self.asked.update(source=source, stdin=stdin, **more)
         yield Reject(3, 'said "no"', b"a,\xff,1")
         yield Reject(4, "not isolated: said no", b"a,b,1")
 

@@ -64,10 +64,10 @@ AT = ("--stack", "s", "--endpoint-url", "http://127.0.0.1:1")
         (("status", "JOB", *AT), set(), 105, 250),
         (("jobs", *AT), set(), 105, 250),
         (("wait", "JOB", *AT), set(), 105, 250),
-        (("download", "JOB", *AT), {"pydantic", "importlib.metadata"}, 122, 380),
+        (("download", "JOB", *AT), {"pydantic", "importlib.metadata"}, 123, 380),
         (("score", __file__, "--model-url", "http://127.0.0.1:1", "--header", "none"), set(), 95, 250),
         (("advise", __file__, "--header", "none"), {"pydantic", "importlib.metadata"}, 85, 330),
-        (("submit", __file__, *AT, "--header", "none"), {"numpy"}, 142, 420),
+        (("submit", __file__, *AT, "--header", "none"), {"numpy"}, 143, 420),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -214,7 +214,7 @@ def test_an_input_is_read_once() -> None:
         ([], "no input is named"),
         (["-"], "standard input is not available"),
         (["s3://b/gone"], "bucket b has no object gone"),
-        (["s3://b/days/*.csv"], "patterns are for local files only.*aws s3 ls s3://b/days/`"),
+        (["s3://b/days/*.csv"], r"name a prefix.*: s3://b/days/ --pattern '\*\.csv'"),
         (["a,b\n1,2\n"], "give it as a stream: io.BytesIO"),
         (["s3://b"], "is not the address of an object"),
         (["s3:///k"], "is not the address of an object"),
@@ -232,7 +232,7 @@ def test_names_that_lead_nowhere_say_so(names: list[str], message: str) -> None:
     ("name", "message"),
     [
         ("s3://b/k.csv", r"s3://b/k\.csv may not be read or does not exist, which S3 tells apart only for those"),
-        ("s3://b/days/*.csv", "does not exist.* for those who may list the bucket; patterns are for local files only"),
+        ("s3://b/days/*.csv", r"does not exist.* who may list the bucket; .*s3://b/days/ --pattern '\*\.csv'"),
     ],
 )
 def test_an_object_that_may_not_be_read_is_not_called_missing(name: str, message: str) -> None:

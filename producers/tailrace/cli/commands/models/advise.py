@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,7 @@ def advise(
     idle: Idle = "24h",
     count: Count = False,
     header: submit_options.Header = HeaderPolicy.STRIP,
+    pattern: submit_options.Pattern = None,
     prices: PricesFile = None,
     stack: arguments.Stack = None,
     json_: arguments.Json = False,
@@ -73,6 +75,7 @@ def advise(
         target,
         sources,
         header,
+        pattern,
         count=count,
         rows_per_second=rows_per_second,
         times=(duration_s(idle), duration_s(deadline)),
@@ -92,17 +95,18 @@ def _situation(
     target: Target,
     sources: list[str],
     header: HeaderPolicy,
+    pattern: str | None,
     *,
     count: bool,
     rows_per_second: float,
     times: tuple[float, float],
 ) -> Situation:
     """Read the input, and what the stack has if one is named."""
-    from tailrace.advice.asking import of_stack, opener  # noqa: PLC0415 - as above
+    from tailrace.advice.asking import of_stack  # noqa: PLC0415 - as above
     from tailrace.advice.input_facts import measure  # noqa: PLC0415 - as above
     from tailrace.advice.situation import Situation, partition_of  # noqa: PLC0415 - as above
     from tailrace.aws.stacks import find_stack  # noqa: PLC0415 - as above
-    from tailrace.sources.origins import is_address  # noqa: PLC0415 - as above
+    from tailrace.sources.origins import S3Objects, is_address  # noqa: PLC0415 - as above
     from tailrace.sources.source import Source  # noqa: PLC0415 - as above
     from tailrace_core.aws.calls import run  # noqa: PLC0415 - as above
 
@@ -111,8 +115,9 @@ def _situation(
         if target.stack or any(map(is_address, sources)):
             connection = environment.reach(target)
             closing.callback(connection.close)
-        s3 = None if connection is None else opener(connection.execute)
-        with Source.open(sources, header=header, stdin=environment.stdin, s3=s3) as source:
+        s3 = None if connection is None else S3Objects(connection.execute)
+        stdin = environment.stdin or getattr(sys.stdin, "buffer", None)
+        with Source.open(sources, header=header, stdin=stdin, s3=s3, pattern=pattern) as source:
             found = measure(source, count=count)
         named = target.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         situation = Situation(

@@ -8,8 +8,10 @@ from typing import Annotated
 
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli import declarations as typer
+from tailrace.cli.commands import submit_options
 from tailrace.cli.environment import Environment, guarded, of
-from tailrace.sources.origins import STDIN, local_files
+from tailrace.sources.origins import STDIN
+from tailrace.sources.resolving import local_files
 from tailrace_core.errors import InputError
 from tailrace_core.submission.options import OnBadRow
 
@@ -18,7 +20,8 @@ _PROGRESS_S = 5.0
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN...", help="Files or glob patterns to read in this order, CSV or Parquet; - is standard input."
+        metavar="IN...",
+        help="Files, directories or glob patterns to read in this order, CSV or Parquet; - is standard input.",
     ),
 ]
 Output = Annotated[
@@ -63,6 +66,7 @@ def prepare(
     *,
     context: typer.Context,
     sources: Sources,
+    pattern: submit_options.Pattern = None,
     output: Output = None,
     recipe: Recipe = None,
     suggest: Suggest = False,
@@ -88,7 +92,7 @@ def prepare(
     """
     environment = of(context)
     if suggest:
-        _suggest(environment, sources, output, no_clobber=no_clobber)
+        _suggest(environment, sources, pattern, output, no_clobber=no_clobber)
         return
     if recipe is None or output is None:
         missing = "--recipe" if recipe is None else "--output"
@@ -110,6 +114,7 @@ def prepare(
         [environment.stdin or STDIN if name == STDIN else name for name in sources],
         environment.stdout if output == STDIN else output,
         recipe=loaded,
+        pattern=pattern,
         fitted=fitted,
         rejects=rejects,
         on_bad_row=on_bad_row,
@@ -179,10 +184,12 @@ def _check_targets(
         named[target] = option
 
 
-def _suggest(environment: Environment, sources: list[str], output: str | None, *, no_clobber: bool) -> None:
+def _suggest(
+    environment: Environment, sources: list[str], pattern: str | None, output: str | None, *, no_clobber: bool
+) -> None:
     from tailrace.models.prepare.suggesting import suggest as run  # noqa: PLC0415 - slow to import
 
-    text = run([environment.stdin or STDIN if name == STDIN else name for name in sources])
+    text = run([environment.stdin or STDIN if name == STDIN else name for name in sources], pattern=pattern)
     if output is None or output == STDIN:
         environment.data().write(text.encode())
         return
