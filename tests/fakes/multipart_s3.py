@@ -99,10 +99,14 @@ class MultipartS3:
         UploadId: str,  # noqa: N803
         PartNumber: int,  # noqa: N803
         CopySource: Any,  # noqa: N803
-        CopySourceRange: str,  # noqa: N803
+        CopySourceRange: str | None = None,  # noqa: N803
         **_: Any,
     ) -> dict[str, Any]:
         body = self._found(CopySource["Bucket"], CopySource["Key"]).body
+        if CopySourceRange is None:
+            return {"CopyPartResult": self._part(UploadId, PartNumber, body)}
+        if len(body) <= self.limits.min_part_bytes:
+            raise PermanentError("InvalidRequest: not supported as a byte-range copy source")
         first, last = map(int, CopySourceRange.removeprefix("bytes=").split("-"))
         if not first <= last < len(body):
             raise PermanentError("InvalidArgument: Range specified is not valid for source object")

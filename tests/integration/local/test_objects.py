@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tailrace_core.aws.calls import BodyCall, Call, run
+from tailrace_core.aws.errors import translate_exception
+from tailrace_core.errors import TailraceError
+from tailrace_core.objects.checksums import checksum
+from tailrace_core.objects.joining.plan import JoinSource, plan_join
+from tailrace_core.objects.joining.upload import JoinUpload
+from tailrace_core.objects.locations import S3Location
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.executions import received
 
@@ -118,6 +126,49 @@ def test_a_range_of_a_small_object_is_not_copied(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="small", Body=b"x" * 1000)
     with pytest.raises(ClientError, match="not supported as a byte-range copy source"):
         Upload(s3, bucket).copy({"Bucket": bucket, "Key": "small"}, "bytes=0-9")
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_join_is_proved_by_the_checksum_of_the_whole(s3: Any, bucket: str, *, wrong: bool) -> None:
+    large, small = bytes(range(256)) * (5 * MIB // 256), b"1\n2\n"
+    s3.put_object(Bucket=bucket, Key="parts/1", Body=large)
+    s3.put_object(Bucket=bucket, Key="parts/2", Body=small)
+    sources = [JoinSource("parts/1", len(large), checksum(large)), JoinSource("parts/2", len(small), checksum(small))]
+    if wrong:
+        sources[1] = replace(sources[1], checksum="crc32:00000000")
+    plan = plan_join(sources)
+    target = S3Location(bucket, f"joined-{wrong}.csv")
+    upload = JoinUpload(plan, bucket=bucket, target=target)
+    execute = executor_of(s3)
+    upload_id = run(upload.begin({"ContentType": "text/csv", "Metadata": {"by": "test"}}), execute)
+    run(upload.upload(upload_id, plan.parts[0]), execute)
+    uploaded = run(upload.uploaded(upload_id), execute)
+    assert list(uploaded) == [1]
+    if wrong:
+        with pytest.raises(TailraceError):
+            run(upload.upload(upload_id, plan.parts[1]), execute)
+        sent = s3.upload_part(Bucket=bucket, Key=target.key, UploadId=upload_id, PartNumber=2, Body=small)
+        uploaded[2] = {"PartNumber": 2, "ETag": sent["ETag"]}
+        with pytest.raises(TailraceError, match="BadDigest"):
+            run(upload.complete(upload_id, uploaded, {}), execute)
+        return
+    uploaded[2] = run(upload.upload(upload_id, plan.parts[1]), execute)
+    run(upload.complete(upload_id, uploaded, {"IfNoneMatch": "*"}), execute)
+    found = s3.get_object(Bucket=bucket, Key=target.key)
+    assert (found["Body"].read(), found["Metadata"]) == (large + small, {"by": "test"})
+
+
+def executor_of(s3: Any) -> Any:
+    """Return the executor of a client, which answers a `BodyCall` with the body."""
+
+    def execute(call: Call) -> Any:
+        try:
+            answer = getattr(s3, call.operation)(**call.params)
+        except ClientError as error:
+            raise translate_exception(error, call.operation) from error
+        return answer["Body"].read() if isinstance(call, BodyCall) else answer
+
+    return execute
 
 
 def test_an_object_under_the_prefix_is_announced_with_its_version(cloud: RunningCloud, s3: Any, bucket: str) -> None:

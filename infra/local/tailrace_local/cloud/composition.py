@@ -51,7 +51,7 @@ from tailrace_local.cloud.ministack.iam_corrections import (
 )
 from tailrace_local.cloud.ministack.identities import MiniStackIam
 from tailrace_local.cloud.ministack.s3.events import name_versions
-from tailrace_local.cloud.ministack.s3.multipart import enforce_smallest_sizes
+from tailrace_local.cloud.ministack.s3.multipart import enforce_rules_of_uploads
 from tailrace_local.cloud.ministack.s3.not_found import HideMissingObjects
 from tailrace_local.cloud.ministack.s3.versions import read_ranges_of_versions
 from tailrace_local.cloud.ministack.schedules import check_schedules_every, fire_rates_at_once, fire_schedules_with
@@ -174,7 +174,7 @@ class Cloud:
 
     def _correct_s3(self) -> None:
         read_ranges_of_versions()
-        enforce_smallest_sizes()
+        enforce_rules_of_uploads()
         name_versions()
 
     def _correct_step_functions(self) -> None:

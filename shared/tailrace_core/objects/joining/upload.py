@@ -110,12 +110,14 @@ class JoinUpload:
 
     def _copy(self, upload_id: str, part: JoinPart) -> Steps[Uploaded]:
         (fragment,) = part.fragments
+        # S3 takes a range of objects above 5 MiB only.
+        span = {} if fragment.whole else {"CopySourceRange": f"bytes={fragment.start}-{fragment.stop - 1}"}
         copying = self._call(
             "upload_part_copy",
             UploadId=upload_id,
             PartNumber=part.number,
             CopySource={"Bucket": self._bucket, "Key": fragment.source.key},
-            CopySourceRange=f"bytes={fragment.start}-{fragment.stop - 1}",
+            **span,
         )
         answer = yield from self._of(fragment, copying)
         copied = _kept({**answer["CopyPartResult"], "PartNumber": part.number})

@@ -1,4 +1,4 @@
-"""Patches of S3's multipart uploads: the smallest sizes that AWS takes."""
+"""Patches of S3's multipart uploads: the smallest sizes that AWS takes, and whole checksums."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _S3 = PrivateModule(
     "_get_object_data(bucket_name, key, version_id)",
     "_error(code, message, status, resource, extra, headers)",
     "_qp(params, key, default)",
+    "_compute_s3_checksum(algorithm, body)",
 )
 _COMPLETE = Patch(
     _SERVICE,
     "_complete_multipart_upload(bucket_name, key, body, query_params, headers)",
-    corrects="MiniStack completes an upload with parts of any size.",
-    why="AWS refuses parts below 5 MiB, but for the last: results joined from small parts would fail there only.",
-    until="MiniStack answers EntityTooSmall as AWS does.",
+    corrects="MiniStack completes an upload with parts of any size, and knows no checksum of the full object.",
+    why="AWS refuses parts below 5 MiB, but for the last: results joined from small parts would fail there only. It "
+    "proves a joined result by the checksum of the whole, which MiniStack takes for one of the parts' checksums.",
+    until="MiniStack answers EntityTooSmall as AWS does, and knows the checksum type FULL_OBJECT.",
 )
 _COPY = Patch(
     _SERVICE,
@@ -37,21 +39,34 @@ _PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def enforce_smallest_sizes() -> None:
-    """Refuse small parts, and ranges of small objects, as AWS does."""
+def enforce_rules_of_uploads() -> None:
+    """Refuse small parts, ranges of small objects, and wrong checksums of the whole."""
     s3 = _S3.load()
 
     def complete(
-        original: Callable[..., Answer], bucket: str, key: str, body: bytes, query: Mapping[str, Any], *more: Any
+        original: Callable[..., Answer],
+        bucket: str,
+        key: str,
+        body: bytes,
+        query: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer:
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId")) or {"parts": {}}
         numbers = sorted(int(number) for number in _PART_NUMBER.findall(body))
-        sizes = [upload["parts"][number]["size"] for number in numbers[:-1] if number in upload["parts"]]
-        if any(size < SMALLEST_PART_BYTES for size in sizes):
+        parts = [upload["parts"][number] for number in numbers if number in upload["parts"]]
+        if any(part["size"] < SMALLEST_PART_BYTES for part in parts[:-1]):
             message = "Your proposed upload is smaller than the minimum allowed size"
             refused: Answer = s3._error("EntityTooSmall", message, 400, f"/{bucket}/{key}")
             return refused
-        return original(bucket, key, body, query, *more)
+        if headers.get("x-amz-checksum-type") == "FULL_OBJECT":
+            name = f"x-amz-checksum-{(upload.get('checksum_algorithm') or 'crc32').lower()}"
+            found = s3._compute_s3_checksum(name.rpartition("-")[2].upper(), b"".join(part["body"] for part in parts))
+            if headers.get(name, found) != found:
+                message = f"The {name} you specified did not match the calculated checksum."
+                wrong: Answer = s3._error("BadDigest", message, 400, f"/{bucket}/{key}")
+                return wrong
+            headers = {each: value for each, value in headers.items() if each != name}
+        return original(bucket, key, body, query, headers)
 
     def copy(
         original: Callable[..., Answer], bucket: str, key: str, query: Mapping[str, Any], headers: Mapping[str, str]
