@@ -104,7 +104,14 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             opener = self._connection.objects_for_threads()
             engine = await files.run(chosen_engine, sources, options, stack, opener)
             options = fitting_options(source, options)
-            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
+            planner = planner_for(
+                source.columns,
+                source.header,
+                options,
+                endpoint_name=endpoint,
+                engine=engine,
+                by_stripes=source.lies_in_s3,
+            )
             if output is not None:
                 await files.run(lambda: refuse_input(output, planner.settings, s3=opener))
             if engine is not Engine.TRANSFORM:

@@ -165,7 +165,14 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             from tailrace_core.submission.submit_steps import SubmitSteps
 
             options = fitting_options(source, options)
-            planner = planner_for(source.columns, source.header, options, endpoint_name=endpoint, engine=engine)
+            planner = planner_for(
+                source.columns,
+                source.header,
+                options,
+                endpoint_name=endpoint,
+                engine=engine,
+                by_stripes=source.lies_in_s3,
+            )
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
 
@@ -246,8 +253,10 @@ def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     from tailrace_core.submission.planning import planner_for
 
     options = fitting_options(source, options)
-    planner = planner_for(source.columns, source.header, options, endpoint_name="none")
+    planner = planner_for(source.columns, source.header, options, endpoint_name="none", by_stripes=source.lies_in_s3)
+    boundaries = source.boundaries(planner.settings.stripe_bytes)
     # A dry run has nothing else to do; while a submit cuts, other threads send.
     with ThreadPoolExecutor(1, "tailrace-scan") as helper:
-        plan = planner.plan(source.blocks(), source.describe_position, source.known_rejects, helper)
+        blocks = source.blocks()
+        plan = planner.plan(blocks, source.describe_position, source.known_rejects, helper, boundaries=boundaries)
         return estimate(plan, planner.settings)

@@ -395,4 +395,6 @@ def source_records(source: RecordSource, settings: JobSettings, submitted: Itera
     from tailrace_core.submission.planning import planned_cuts
 
     require_same_columns(source.columns, settings)
-    return SourceRecords(planned_cuts(source.blocks(), settings, source.describe_position), submitted)
+    boundaries = source.boundaries(settings.stripe_bytes)
+    cuts = planned_cuts(source.blocks(), settings, source.describe_position, boundaries=boundaries)
+    return SourceRecords(cuts, submitted)

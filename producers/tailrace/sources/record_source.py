@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -31,6 +31,13 @@ class RecordSource(Protocol):
 
     def blocks(self) -> Iterator[bytes]:
         """Read the data records in blocks that end anywhere."""
+
+    @property
+    def lies_in_s3(self) -> bool:
+        """True if the records are those of objects of S3 alone, as they are stored there."""
+
+    def boundaries(self, stripe_bytes: int) -> Sequence[int]:
+        """Return the offsets in the data at which stripes begin; it grows while blocks are read."""
 
     def describe_position(self, offset: int) -> str:
         """Describe an offset of the data read so far for a message."""

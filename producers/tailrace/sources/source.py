@@ -40,6 +40,9 @@ class Source:
         self._files_read: list[tuple[int, int, str]] = []
         """For each file so far: its offset in the data, the offset of the data in the file, its
         name."""
+        self._stripe_starts: list[list[int]] = []
+        """For each file, the offsets in it, as stored, at which a stripe begins."""
+        self._boundaries: list[int] = []
         self._consumed = False
         self._current = _OpenFile(origins[0])
         try:
@@ -94,6 +97,30 @@ class Source:
     def bytes_read(self) -> int:
         """Bytes read so far, out of ``size_hint_bytes``."""
         return self._read_before + self._current.bytes_read
+
+    @property
+    def lies_in_s3(self) -> bool:
+        """True if the input is nothing but objects of S3, so that it is cut by stripes."""
+        return all(origin.stored is not None for origin in self._origins)
+
+    def boundaries(self, stripe_bytes: int) -> Sequence[int]:
+        """Return the offsets in the data at which stripes begin; none if ``stripe_bytes`` is 0.
+
+        The list grows while the blocks are read: it holds an offset before the bytes there come.
+
+        Raises:
+            InputError: an input has no size, as a stream, or there are too many stripes.
+        """
+        if not stripe_bytes:
+            return ()
+        from tailrace_core.submission.striping.manifest import SourceObject, stripe_starts  # noqa: PLC0415 - few need it
+
+        sizes = [origin.size_bytes for origin in self._origins]
+        if None in sizes:
+            raise InputError("the job's objects were cut by stripes, by their sizes: name those objects or files")
+        objects = [SourceObject(bucket="", key="", size_bytes=size or 0) for size in sizes]
+        self._stripe_starts = stripe_starts(objects, stripe_bytes)
+        return self._boundaries
 
     def blocks(self) -> SourceBlocks:
         """Read the data records in blocks of 1 MiB or less that end anywhere.
@@ -178,6 +205,8 @@ class Source:
                 if position:
                     self._next(origin)
                 self._files_read.append((offset, self._current.data_offset(self._policy), self._current.name))
+                starts = self._stripe_starts[position : position + 1]
+                self._boundaries += self._current.boundaries(self._policy, offset, starts)
                 blocks = self._current.blocks(self._policy)
                 last = position == len(self._origins) - 1
                 for block in blocks if last else _end_last_record(blocks, self._current):
@@ -232,7 +261,8 @@ class _OpenFile:
         self._stream = origin.open()
         try:
             stored_head, stored = peek(self._stored(), SNIFF_BYTES)
-            self._is_plain = isinstance(self._stream, io.FileIO) and not is_compressed(stored_head)
+            self._is_compressed = is_compressed(stored_head)
+            self._is_plain = isinstance(self._stream, io.FileIO) and not self._is_compressed
             self._head = read_head(*peek(decompress(stored, self.name), SNIFF_BYTES), self.name)
         except BaseException:
             self.close()
@@ -263,6 +293,19 @@ class _OpenFile:
     def data_offset(self, policy: HeaderPolicy) -> int:
         """Return the offset in the file of the first byte that `blocks` yields."""
         return self._head.data_offset(policy)
+
+    def boundaries(self, policy: HeaderPolicy, offset: int, starts: Sequence[Sequence[int]]) -> list[int]:
+        """Return where stripes begin in the data, in which the file's own begins at ``offset``.
+
+        ``starts`` holds the offsets for this file, if there are any. A compressed file is a stripe
+        as a whole.
+        """
+        header_end = self.data_offset(policy)
+        return [
+            offset + max(0, start - header_end)
+            for start in chain.from_iterable(starts)
+            if start == 0 or not self._is_compressed
+        ]
 
     def blocks(self, policy: HeaderPolicy) -> Iterator[bytes]:
         """Read the whole file; under strip and repeat, only the records after the header."""

@@ -41,9 +41,18 @@ class WorkList:
 
     @classmethod
     def of(cls, source: RecordSource, planner: Planner, session: JobSession, on_progress: OnProgress) -> Self:
-        """Return the chunks of an opened source, to be sent to the job of ``session``."""
+        """Return the chunks of an opened source, to be sent to the job of ``session``.
+
+        They are cut as the job's settings say: a job that goes on keeps those that it began with.
+        """
+        planner = replace(planner, settings=session.settings)
         return cls(
-            planner.plan(source.blocks(), source.describe_position, source.known_rejects),
+            planner.plan(
+                source.blocks(),
+                source.describe_position,
+                source.known_rejects,
+                boundaries=source.boundaries(planner.settings.stripe_bytes),
+            ),
             session,
             bytes_read=lambda: source.bytes_read,
             bytes_total=source.size_hint_bytes,

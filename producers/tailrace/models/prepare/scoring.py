@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -106,6 +106,15 @@ class PreparedSource:
     def blocks(self) -> Iterator[bytes]:
         """Read the prepared records, in blocks of some MiB."""
         return self._blocks()
+
+    @property
+    def lies_in_s3(self) -> bool:
+        """False: the prepared records lie nowhere."""
+        return False
+
+    def boundaries(self, stripe_bytes: int) -> Sequence[int]:  # noqa: ARG002 - the protocol's
+        """Return none: prepared records are cut as one stream."""
+        return ()
 
     def describe_position(self, offset: int) -> str:
         """Describe an offset of the prepared records."""
