@@ -57,6 +57,7 @@ tools: .venv/.ready $(TOOLS:%=.tools/%/.ready)
 lock: .tools/uv/.ready ## resolve the locked requirements from the .in files
 	for name in $(LOCKS); do $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	$(COMPILE) $(UPGRADE) consumers/requirements.in -o consumers/requirements.txt
+	$(COMPILE) $(UPGRADE) consumers/requirements-cutting.in -o consumers/requirements-cutting.txt
 
 .PHONY: demo
 demo: tools ## deploy the pipeline on this machine and score 200,000 rows (KEEP=1 leaves it up; ROWS=N for another size)

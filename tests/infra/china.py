@@ -15,7 +15,7 @@ PARTITION = "aws-cn"
 # The same in both partitions. Other Chinese principals (ec2, for example) end in .com.cn.
 PRINCIPALS = {
     "lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "sns.amazonaws.com",
-    "cloudwatch.amazonaws.com", "events.amazonaws.com", "pipes.amazonaws.com",
+    "cloudwatch.amazonaws.com", "events.amazonaws.com", "pipes.amazonaws.com", "states.amazonaws.com",
 }  # fmt: skip
 # The service that uses a key may end in .cn there, or not.
 ANY_SUFFIX = ".amazonaws.com*"

@@ -20,6 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
 ENGINES = ("ScoreChunks", "RunTransforms")
 """Functions that exist with other engines than asynchronous endpoints, each in a nested stack."""
+FILES = (
+    "ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting", "FailCutting",
+    "StartJobs", "DeliverResults",
+)  # fmt: skip
+"""Functions that cut sources in S3 and deliver files, in the folder ``files`` and in nested stacks."""
 # Has no alarms: CloudFormation calls it, waits for it, and reports its result.
 MAKERS = ("ProvideModel",)
 TRAINING = "infra/training.yaml"

@@ -31,7 +31,7 @@ def test_exactly_those_may_who_need_it(scenario: Scenario, place: Place) -> None
 
 
 def test_the_matrix_speaks_of_everybody_who_holds_a_policy() -> None:
-    rows = matrix("realtime", transforms=True)
+    rows = matrix("realtime", transforms=True, cutting=True)
     assert set().union(*(who for _, _, who in rows)) == World.of(REALTIME).policies.keys()
 
 

@@ -23,6 +23,11 @@ OF_ENGINES = {
     "EndpointKind", "BatchTransform", "ModelName", "ScoringQueueUrl", "ScoringDeadLetterQueue", "ScoreChunksFunction",
     "TransformsQueueUrl", "TransformsDeadLetterQueue", "RunTransformsFunction",
 }  # fmt: skip
+OF_FILES = {
+    "CuttingStateMachine", "CuttingEndsQueueUrl", "CuttingEndsDeadLetterQueue", "FailCuttingFunction",
+    "InboxQueueUrl", "InboxDeadLetterQueue", "OutboxQueueUrl", "OutboxDeadLetterQueue",
+    "StartJobsFunction", "DeliverResultsFunction",
+}  # fmt: skip
 QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results")
 
 LEDGER = {f"dynamodb:{action}" for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query")}
@@ -125,10 +130,10 @@ def test_the_outputs_are_the_ones_that_clients_look_for() -> None:
         *(f"{function}Function" for function in GRANTED),
         "ReconcileJobsDeadLetterQueue",
         "ProducerPolicy", "ReaderPolicy", "OperatorPolicy",
-        "AlarmTopic", "DashboardUrl", *OF_ENGINES,
+        "AlarmTopic", "DashboardUrl", *OF_ENGINES, *OF_FILES,
     }  # fmt: skip
     for name, output in root().body["Outputs"].items():
-        if name not in {"EndpointName", "AlarmTopic", "DashboardUrl", *OF_ENGINES}:
+        if name not in {"EndpointName", "AlarmTopic", "DashboardUrl", *OF_ENGINES, *OF_FILES}:
             assert target(output["Value"]) == name.removesuffix("Function").removesuffix("Arn")
 
 

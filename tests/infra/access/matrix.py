@@ -15,6 +15,13 @@ COLLECT, HANDLE, DISPATCH, RECONCILE, SCHEDULE, PROVIDE, ENDPOINT, PRODUCER, REA
 SCIENTIST, TRAINING = "StudioScientistRole", "StudioTrainingRole"
 # Roles of the functions that exist with other engines than asynchronous endpoints.
 SCORE, TRANSFORM = "ScoringScoreChunksRole", "TransformingRunTransformsRole"
+# Roles of the state machine that cuts sources in S3 and of its functions, and those of the inbox.
+CUTTING = ("ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting", "FailCutting")
+MACHINE = "CuttingCuttingMachineRole"
+LIST, COUNT, SUM, CUT, SEAL, FAIL = (f"Cutting{name}Role" for name in CUTTING)
+START, DELIVER = "ArrivingStartJobsRole", "ArrivingDeliverResultsRole"
+ENDERS = {SEAL, FAIL}
+CUTTERS = {LIST, COUNT, SUM, CUT, SEAL, FAIL}
 FUNCTIONS = {COLLECT, HANDLE, DISPATCH, RECONCILE}
 SENDERS = FUNCTIONS | {PRODUCER}
 NOBODY: set[str] = set()
@@ -30,7 +37,7 @@ def of_endpoint(kind: str) -> list[Row]:
     """Return the rows of an endpoint of a kind."""
     asynchronous = kind == "async"
     return [
-        ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS | {TRANSFORM} if asynchronous else NOBODY),
+        ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS | {TRANSFORM, CUT} if asynchronous else NOBODY),
         ("sagemaker:InvokeEndpoint", "EndpointName", NOBODY if asynchronous else {SCORE}),
         ("sagemaker:DescribeEndpoint", "EndpointName", {PRODUCER, OPERATOR}),
         ("sagemaker:UpdateEndpointWeightsAndCapacities", "EndpointName", {OPERATOR}),
@@ -50,20 +57,56 @@ def of_queue(name: str, reader: str, senders: set[str]) -> list[Row]:
     ]
 
 
-def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
-    """Return the rows for a kind of endpoint, with or without batch transform jobs.
+def of_cutting() -> list[Row]:
+    """Return the rows of a stack that cuts sources in S3 and has an inbox."""
+    readers = {LIST, COUNT, CUT}
+    return [
+        ("s3:PutObject", f"{JOB}/cutting/request.json", {PRODUCER, START}),
+        ("s3:GetObject", f"{JOB}/cutting/request.json", {LIST, COUNT, SUM, CUT, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/cutting/stripes.jsonl", {LIST}),
+        ("s3:GetObject", f"{JOB}/cutting/stripes.jsonl", {MACHINE, SUM, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/cutting/counts/00000000.json", {COUNT}),
+        ("s3:GetObject", f"{JOB}/cutting/counts/00000000.json", {SUM, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/cutting/starts.jsonl", {SUM}),
+        ("s3:GetObject", f"{JOB}/cutting/starts.jsonl", {MACHINE, OPERATOR}),
+        *((f"s3:{action}", "Bucket/v1/inbox/a.csv", readers | {START}) for action in ("GetObject", "GetObjectVersion")),
+        *((f"s3:{action}", "Bucket/v1/inbox/a.csv", NOBODY) for action in ("PutObject", "DeleteObject")),
+        ("s3:PutObject", "Bucket/v1/outbox/a.csv", {DELIVER}),
+        ("s3:PutObject", "Bucket/v1/outbox/a.csv.error.json", {DELIVER, START}),
+        ("s3:GetObject", "Bucket/v1/outbox/a.csv", NOBODY),
+        *((f"s3:{action}", "Source/landing/a.csv", readers) for action in ("GetObject", "GetObjectVersion")),
+        ("s3:GetObject", "Source/private/a.csv", NOBODY),
+        ("s3:PutObject", "Source/landing/a.csv", NOBODY),
+        ("s3:ListBucket", "Source", {LIST}),
+        ("states:StartExecution", "CuttingStateMachine", {PRODUCER, START, MACHINE}),
+        *((f"states:{action}StateMachine", "CuttingStateMachine", NOBODY) for action in ("Update", "Delete")),
+        ("states:DescribeExecution", "CuttingExecution", {PRODUCER, START, OPERATOR}),
+        ("states:ListMapRuns", "CuttingExecution", {PRODUCER, OPERATOR}),
+        ("states:DescribeMapRun", "CuttingMapRun", {PRODUCER, OPERATOR}),
+        ("states:UpdateMapRun", "CuttingMapRun", NOBODY),
+        *(("lambda:InvokeFunction", f"{name}Function", {MACHINE}) for name in CUTTING),
+        *(("lambda:InvokeFunction", f"{name}Function", NOBODY) for name in ("StartJobs", "DeliverResults")),
+        *of_queue("CuttingEnds", FAIL, NOBODY),
+        *of_queue("Inbox", START, NOBODY),
+        *of_queue("Outbox", DELIVER, {DELIVER}),
+    ]  # fmt: skip
+
+
+def matrix(kind: str = "async", *, transforms: bool = False, cutting: bool = False) -> list[Row]:
+    """Return the rows for a kind of endpoint, with or without batch transform jobs and cutting in S3.
 
     Resources go by the name of their output, followed by the object's key.
     """
     # The model's role moves data where SageMaker reads inputs and writes outputs by itself.
     moving = {ENDPOINT} if kind == "async" or transforms else NOBODY
     notifying = {ENDPOINT} if kind == "async" else NOBODY
+    asking = SENDERS | {TRANSFORM, CUT} | ENDERS
     return [
-        ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, OPERATOR}),
-        ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE}),
-        ("s3:PutObject", f"{JOB}/rejects/a.csv", {PRODUCER, COLLECT, HANDLE}),
-        ("s3:PutObject", f"{JOB}/parts/a.csv", {PRODUCER, COLLECT, HANDLE}),
-        ("s3:PutObject", f"{JOB}/manifest.json", {PRODUCER, COLLECT, HANDLE, RECONCILE, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, CUT, OPERATOR}),
+        ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE, CUT}),
+        ("s3:PutObject", f"{JOB}/rejects/a.csv", {PRODUCER, COLLECT, HANDLE, CUT}),
+        ("s3:PutObject", f"{JOB}/parts/a.csv", {PRODUCER, COLLECT, HANDLE, CUT}),
+        ("s3:PutObject", f"{JOB}/manifest.json", {PRODUCER, COLLECT, HANDLE, RECONCILE, OPERATOR} | ENDERS),
         ("s3:PutObject", f"{JOB}/anything.else", NOBODY),
         ("s3:PutObject", "Bucket/v1/outputs/a.out", moving | {SCORE}),
         ("s3:PutObject", "Bucket/v1/failures/a-error.out", notifying),
@@ -74,9 +117,9 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
         ("s3:GetObject", "Bucket/studio/a.csv", {SCIENTIST, TRAINING}),
         ("s3:GetObject", f"{JOB}/input/a.csv", moving | {SCORE, COLLECT, HANDLE, OPERATOR}),
         ("s3:GetObject", f"{JOB}/kept/a.csv", {COLLECT, HANDLE, OPERATOR}),
-        ("s3:GetObject", f"{JOB}/rejects/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
-        ("s3:GetObject", f"{JOB}/parts/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR}),
-        ("s3:GetObject", f"{JOB}/manifest.json", {PRODUCER, READER, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/rejects/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR, DELIVER}),
+        ("s3:GetObject", f"{JOB}/parts/a.csv", {COLLECT, HANDLE, PRODUCER, READER, OPERATOR, DELIVER}),
+        ("s3:GetObject", f"{JOB}/manifest.json", {PRODUCER, READER, OPERATOR, DELIVER}),
         ("s3:GetObject", "Bucket/v1/outputs/a.out", {COLLECT, RECONCILE}),
         ("s3:GetObject", "Bucket/v1/outputs/transform/a.out", {COLLECT, RECONCILE, TRANSFORM}),
         ("s3:GetObject", "Bucket/v1/failures/a-error.out", {HANDLE, RECONCILE, OPERATOR}),
@@ -84,18 +127,18 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
           for action in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "BypassGovernanceRetention")),
         *((f"s3:{action}", "Bucket", NOBODY)
           for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
-        ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR}),
-        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR}),
-        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE}),
-        ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR}),
-        ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR}),
+        ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR, CUT, START, DELIVER} | ENDERS),
+        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR, CUT}),
+        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE} | {CUT, START}),
+        ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR, CUT, START} | ENDERS),
+        ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR, CUT, START, DELIVER} | ENDERS),
         ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
         ("dynamodb:Query", "LedgerTable/index/created", {PRODUCER, OPERATOR}),
         *((f"dynamodb:{action}", "LedgerTable", NOBODY)
           for action in ("DeleteItem", "Scan", "DeleteTable", "UpdateTable", "ExportTableToPointInTime")),
         ("sns:Publish", "SucceededTopic", notifying),
         ("sns:Publish", "FailedTopic", notifying),
-        ("sns:Publish", "ResultsTopic", {COLLECT, HANDLE, RECONCILE, PRODUCER, OPERATOR}),
+        ("sns:Publish", "ResultsTopic", {COLLECT, HANDLE, RECONCILE, PRODUCER, OPERATOR, CUT, START} | ENDERS),
         ("sns:ListSubscriptionsByTopic", "ResultsTopic", {OPERATOR}),
         *((f"sns:{action}", "ResultsTopic", NOBODY) for action in ("Subscribe", "SetTopicAttributes", "AddPermission")),
         ("sqs:ReceiveMessage", "SucceededQueue", {COLLECT}),
@@ -115,8 +158,9 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
         *((f"sqs:{action}", f"{queue}Queue", NOBODY)
           for queue in QUEUES for action in ("PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue")),
         *(of_endpoint(kind) if kind != "none" else ()),
-        *(of_queue("Scoring", SCORE, SENDERS | {TRANSFORM}) if kind in {"realtime", "serverless"} else ()),
-        *(of_queue("Transforms", TRANSFORM, SENDERS | {TRANSFORM}) if transforms else ()),
+        *(of_queue("Scoring", SCORE, asking) if kind in {"realtime", "serverless"} else ()),
+        *(of_queue("Transforms", TRANSFORM, asking) if transforms else ()),
+        *(of_cutting() if cutting else ()),
         *((f"sagemaker:{action}", "TransformJob", {TRANSFORM} | also if transforms else NOBODY)
           for action, also in TRANSFORM_ACTIONS.items()),
         ("lambda:InvokeFunction", "ReconcileJobsFunction", {SCHEDULE}),
@@ -133,11 +177,14 @@ def matrix(kind: str = "async", *, transforms: bool = False) -> list[Row]:
 MATRIX = matrix()
 # Users of the customer's key, if there is one, by service; and those that may only decrypt.
 KEY_USERS: dict[str, set[str]] = {
-    "dynamodb": SENDERS | {SCORE, TRANSFORM, OPERATOR},
-    "lambda": FUNCTIONS | {SCORE, TRANSFORM, PROVIDE},
-    "s3": {SCORE, TRANSFORM, COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR},
-    "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER, OPERATOR},
-    "sqs": FUNCTIONS | {SCORE, TRANSFORM, SCHEDULE, READER, OPERATOR},
+    "dynamodb": SENDERS | {SCORE, TRANSFORM, OPERATOR, CUT, START, DELIVER} | ENDERS,
+    "lambda": FUNCTIONS | {SCORE, TRANSFORM, PROVIDE, START, DELIVER} | CUTTERS,
+    "s3": {SCORE, TRANSFORM, COLLECT, HANDLE, RECONCILE, ENDPOINT, TRAINING, PRODUCER, READER, OPERATOR}
+    | {MACHINE, START, DELIVER}
+    | CUTTERS,
+    "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER, OPERATOR, CUT, START} | ENDERS,
+    "sqs": FUNCTIONS | {SCORE, TRANSFORM, SCHEDULE, READER, OPERATOR, CUT, START, DELIVER} | ENDERS,
+    "states": {MACHINE, START},
     "ec2": NOBODY,
     "ssm": NOBODY,
 }
@@ -180,6 +227,12 @@ Context = Mapping[str, str]
 _EMPTY: Context = {}
 
 
+def rows(stack: Judged) -> list[Row]:
+    """Return the rows of the matrix that a stack is judged by."""
+    kind, transforms = stack.engines
+    return matrix(kind, transforms=transforms, cutting=MACHINE in stack.policies)
+
+
 def allows(stack: Judged, holder: str, action: str, name: str, context: Context = _EMPTY) -> bool:
     """Return true if a role, or an identity with a managed policy, may make the request."""
     request = Request(stack.principal(holder), action, stack.arn(name), context)
@@ -207,11 +260,11 @@ def delivers(stack: Judged, topic: str, queue: str) -> bool:
 
 def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
     """Return what the permitted identities would reach without TLS, where the service accepts plain HTTP."""
-    kind, transforms = stack.engines
     return [
         (holder, action, name)
-        for action, name, who in matrix(kind, transforms=transforms)
+        for action, name, who in rows(stack)
         if action.partition(":")[0] in {"s3", "sqs"} or action == "sns:Publish"
+        if not name.startswith("Source")  # whose policy is its owner's
         for holder in who & stack.policies.keys()
         if allows(stack, holder, action, name, {"aws:securetransport": "false"})
     ]
@@ -219,8 +272,7 @@ def reached_over_plain_http(stack: Judged) -> list[tuple[str, str, str]]:
 
 def disagreements(stack: Judged) -> Iterator[str]:
     """Yield each difference between a stack and the matrix."""
-    kind, transforms = stack.engines
-    for action, name, who in matrix(kind, transforms=transforms):
+    for action, name, who in rows(stack):
         if name.endswith("Role") and name not in stack.policies:
             continue
         found = may(stack, action, name)

@@ -48,6 +48,7 @@ class Place:
             "AWS::Logs::LogGroup": (self.arn("logs", f"log-group:{name}:*"), name),
             "AWS::S3::Bucket": (f"arn:{self.partition}:s3:::{small}", small),
             "AWS::SageMaker::Endpoint": (self.arn("sagemaker", f"endpoint/{small}"), ""),
+            "AWS::StepFunctions::StateMachine": (self.arn("states", f"stateMachine:{name}"), ""),
             "AWS::SNS::Topic": (self.arn("sns", name), ""),
             "AWS::SQS::Queue": (
                 self.arn("sqs", name),

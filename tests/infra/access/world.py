@@ -58,7 +58,9 @@ class World:
         if attribute.startswith("Outputs."):
             return self.nested(name).body.body["Outputs"][attribute.removeprefix("Outputs.")]["Value"]
         kind = self.template.body["Resources"][name]["Type"]
-        return self.place.physical(kind, f"{self.name}-{name}-1XYZ", attribute)
+        given = self.template.properties(name).get("StateMachineName")  # the only name that a template gives
+        physical = Resolution(self.template, self.parameters, self._known).value(given) if given else None
+        return self.place.physical(kind, physical or f"{self.name}-{name}-1XYZ", attribute)
 
     @cached_property
     def policies(self) -> dict[str, Sequence[Statement]]:
@@ -116,7 +118,13 @@ class World:
             return self.place.arn("sagemaker", f"endpoint/{self.body.body['Outputs'][output]['Value']}")
         if output == "TransformJob":
             return self.place.arn("sagemaker", "transform-job/tailrace-01jd0wawqsrph4p5hk2ztf1j2n-r0")
-        resource = output.removesuffix("Function")
+        if output == "Source":
+            return f"arn:aws:s3:::lake{slash}{rest}"
+        if output.startswith("Cutting") and output != "CuttingStateMachine" and not output.endswith("Queue"):
+            machine = self.body.properties("Cutting")["Parameters"]["Name"] + "-cutting"
+            of = {"CuttingExecution": f"execution:{machine}:01JD0", "CuttingMapRun": f"mapRun:{machine}/Count:01JD0"}
+            return self.place.arn("states", of[output])
+        resource = {"CuttingStateMachine": "CuttingMachine"}.get(output, output.removesuffix("Function"))
         return f"{self._home(resource)._known(resource, 'Arn')}{slash}{rest}"
 
     def _home(self, resource: str) -> World:

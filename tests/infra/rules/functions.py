@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from tests.infra.rules.shapes import FUNCTION, LOG_GROUP, MAPPING
-from tests.infra.templates import ENGINES, FUNCTIONS, MAKERS, Template, target
+from tests.infra.templates import ENGINES, FILES, FUNCTIONS, MAKERS, Template, target
 
 LOUD = {"POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_DEV", "POWERTOOLS_DEBUG"}
 SECRET = re.compile(r"password|secret|token|access_key|credential", re.IGNORECASE)
@@ -16,10 +16,11 @@ SECRET = re.compile(r"password|secret|token|access_key|credential", re.IGNORECAS
 def functions_are_named_after_their_folders(template: Template) -> Iterator[str]:
     for function in template.of_type(FUNCTION):
         properties = template.properties(function)
-        if function not in FUNCTIONS + ENGINES + MAKERS:
+        if function not in FUNCTIONS + ENGINES + FILES + MAKERS:
             yield f"{function} is not in consumers/Makefile"
         folder = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", function).lower()
-        if properties["Handler"] != f"tailrace_consumers.{folder}.handler.handler":
+        package = f"files.{folder}" if function in FILES else folder
+        if properties["Handler"] != f"tailrace_consumers.{package}.handler.handler":
             yield f"{function} is handled by {properties['Handler']}"
         if properties["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME") != folder:
             yield f"{function} logs under another name than {folder}"

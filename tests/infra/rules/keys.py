@@ -134,7 +134,8 @@ def grants_of_the_key_are_bound_to_services(template: Template) -> Iterator[str]
             if action not in USE:
                 yield f"{role}: {statement['Sid']} grants {action}"
             via = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", [])
-            of_key = target(statement["Resource"]) in {"Key", "KeyArn"} or is_one_arn(statement["Resource"], "kms")
+            keys = as_list(statement["Resource"])  # several where sources in S3 have keys of their own
+            of_key = target(statement["Resource"]) in {"Key", "KeyArn"} or all(is_one_arn(each, "kms") for each in keys)
             if not of_key or not via:
                 yield f"{role}: {statement['Sid']} uses a key outside the services that hold the data"
 

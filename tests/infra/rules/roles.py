@@ -10,7 +10,7 @@ from tests.infra.rules.shapes import DEPLOYER, ROLE
 from tests.infra.templates import Template, as_list, target
 
 ONE_IDENTITY = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[^*]+")
-TRUSTED = ("lambda", "pipes", "sagemaker", "scheduler")
+TRUSTED = ("lambda", "pipes", "sagemaker", "scheduler", "states")
 # Actions that take no resource, or one whose id nobody knows before it exists.
 WITHOUT_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",

@@ -75,6 +75,7 @@ _NAMED_BY = {
     "AWS::SNS::Subscription": "TopicArn",
     "AWS::SNS::TopicPolicy": "Topics",
     "AWS::SQS::QueuePolicy": "Queues",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 # CloudFormation names these after their logical id alone.
 _NAMED_WITHOUT_STACK = (
