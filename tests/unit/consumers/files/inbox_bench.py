@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,9 @@ from tests.faults.memory_aws.sqs import Queue
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:cutting"
 OUTBOX_QUEUE = "outbox"
 CSV = b"id,a,b\n1,2,3\n4,5,6\n7,8,9\n"
+
+
+Execute = Callable[[Call], Any]
 
 
 @dataclass
@@ -150,14 +154,16 @@ class Inbox:
 
     # -- the functions
 
-    def start(self, event: ObjectCreated) -> Outcome:
-        service = StartJobs(self._inbox_settings, self.execute, now=self.cloud.clock, new_id=self._new_id)
+    def start(self, event: ObjectCreated, execute: Execute | None = None) -> Outcome:
+        service = StartJobs(self._inbox_settings, execute or self.execute, now=self.cloud.clock, new_id=self._new_id)
         return service.start(event)
 
-    def deliver(self, due: DeliveryDue | str, *, calls_left: int | None = None) -> Outcome:
+    def deliver(
+        self, due: DeliveryDue | str, execute: Execute | None = None, *, calls_left: int | None = None
+    ) -> Outcome:
         """Deliver; the function's time runs out after so many looks at the clock."""
         settings = DeliverySettings(bucket=BUCKET, ledger_table=TABLE, outbox_queue=OUTBOX_QUEUE)
-        service = DeliverResults(settings, self.execute, concurrency=1, limits=self._limits)
+        service = DeliverResults(settings, execute or self.execute, concurrency=1, limits=self._limits)
         looks = itertools.count()
         message = DeliveryDue(job_id=due) if isinstance(due, str) else due
         return service.deliver(message, lambda: 900.0 if calls_left is None or next(looks) < calls_left else 1.0)
