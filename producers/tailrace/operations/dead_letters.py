@@ -16,6 +16,7 @@ from tailrace.aws.queues import EMPTY_RECEIVES, Queue, ReceivedMessage, release,
 from tailrace.aws.stacks import Stack
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, MessageError
 from tailrace_core.jobs.reasons import cause_id, cause_of
+from tailrace_core.messages.arrivals import OBJECT_CREATED, decode_arrival, decode_delivery
 from tailrace_core.messages.decoding import read_json
 from tailrace_core.messages.events import ChunkParked, DiscardDue, RetryDue, decode, decode_published
 from tailrace_core.messages.notifications import decode_notification
@@ -238,19 +239,28 @@ def _letter(message: ReceivedMessage) -> DeadLetter:
 
 
 def _about(body: str) -> str:
+    """Return the subject of a message. Raises MessageError."""
     data = read_json(body)
-    kind = data.get("type") if isinstance(data, dict) else None
-    if kind in {"RetryDue", "DiscardDue"}:
-        message = decode(RetryDue, body) if kind == "RetryDue" else decode(DiscardDue, body)
-        return f"{kind} {message.job_id}.{message.range.name}.{message.attempt}"
-    if kind == "ChunkParked":
-        return decode(ChunkParked, body).event_id
-    if kind in {"PartReady", "JobFinished"}:
-        return decode_published(body).event_id
-    if kind == "ScoreDue":
-        return f"ScoreDue {decode(ScoreDue, body).inference_id}"
-    if kind == "RoundDue" or (isinstance(data, dict) and "detail-type" in data):
-        due = decode_round_message(body)
-        return f"RoundDue {due.job_id}" if isinstance(due, RoundDue) else f"{due.detail.status} {due.detail.name}"
-    notification = decode_notification(body)
-    return f"{notification.invocation_status or notification.event_name} {notification.inference_id or ''}".rstrip()
+    match data if isinstance(data, dict) else {}:
+        case {"type": "RetryDue" | "DiscardDue" as kind}:
+            message = decode(RetryDue, body) if kind == "RetryDue" else decode(DiscardDue, body)
+            about = f"{kind} {message.job_id}.{message.range.name}.{message.attempt}"
+        case {"type": "ChunkParked"}:
+            about = decode(ChunkParked, body).event_id
+        case {"type": "PartReady" | "JobFinished"}:
+            about = decode_published(body).event_id
+        case {"type": "ScoreDue"}:
+            about = f"ScoreDue {decode(ScoreDue, body).inference_id}"
+        case {"type": "DeliveryDue"}:
+            about = f"DeliveryDue {decode_delivery(body).job_id}"
+        case {"source": "aws.s3"}:
+            about = f"{OBJECT_CREATED} {decode_arrival(body).location}"
+        case {"source": "aws.states", "detail": {"status": status, "name": name}}:
+            about = f"{status} {name}"
+        case {"type": "RoundDue"} | {"detail-type": _}:
+            due = decode_round_message(body)
+            about = f"RoundDue {due.job_id}" if isinstance(due, RoundDue) else f"{due.detail.status} {due.detail.name}"
+        case _:
+            found = decode_notification(body)
+            about = f"{found.invocation_status or found.event_name} {found.inference_id or ''}".rstrip()
+    return about

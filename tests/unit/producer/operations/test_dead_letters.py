@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +197,32 @@ def test_requests_to_the_functions_of_other_engines_are_told_apart_and_sent_agai
     (done,) = bench.letters.redrive("scoring")
     assert (done.letter.about, done.letter.fault) == (about, None)
     assert bench.bodies("scoring") == [body]
+
+
+_CREATED = {"source": "aws.s3", "detail-type": "Object Created", "time": "2026-01-01T00:00:00Z"}
+_OBJECT = {"bucket": {"name": "b"}, "object": {"key": "v1/inbox/a.csv", "etag": "e"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        ({**_CREATED, "detail": _OBJECT}, "Object Created s3://b/v1/inbox/a.csv"),
+        ({"schema_version": 1, "type": "DeliveryDue", "job_id": "01J"}, "DeliveryDue 01J"),
+        ({"source": "aws.states", "detail": {"status": "ABORTED", "name": "01J-2"}}, "ABORTED 01J-2"),
+    ],
+)
+def test_letters_of_remote_jobs_and_of_the_inbox_are_told_apart(
+    bench: Bench, body: Mapping[str, object], about: str
+) -> None:
+    bench.sqs.send_message(QueueUrl="scoring-dead", MessageBody=json.dumps(body))
+    (done,) = bench.letters.redrive("scoring")
+    assert (done.letter.about, done.letter.fault) == (about, None)
+
+
+def test_an_end_without_an_execution_cannot_be_read(bench: Bench) -> None:
+    bench.sqs.send_message(QueueUrl="scoring-dead", MessageBody='{"source": "aws.states"}')
+    (letter,) = bench.letters.peek("scoring")
+    assert letter.fault
 
 
 def test_an_unknown_queue_is_named_with_those_there_are(bench: Bench) -> None:
