@@ -18,7 +18,7 @@ from tailrace.sources.resolving import resolve_all
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
-from tailrace_core.csv_text.heads import SNIFF_BYTES, check_same_header, read_head
+from tailrace_core.csv_text.heads import SNIFF_BYTES, check_same_header, ends_inside_quotes, header_only, read_head
 from tailrace_core.csv_text.records import START, QuoteState, state_after
 from tailrace_core.errors import InputError
 
@@ -183,10 +183,7 @@ class Source:
             finally:
                 file.close()
         if not holds_data:
-            raise InputError(
-                f"{self._origins[0].name} holds a header only, and no data; "
-                "if its first record is data, treat the file as one without a header"
-            )
+            raise header_only(self._origins[0].name)
 
     def _check_header(self, file: _OpenFile) -> None:
         if self.header is not None:
@@ -351,6 +348,6 @@ def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes
         ended = block.endswith(b"\n")
         yield block
     if state is QuoteState.QUOTED:
-        raise InputError(f"{file.name} ends inside quotes, which would swallow the file after it: close the quote")
+        raise ends_inside_quotes(file.name)
     if not ended:
         yield file.line_end

@@ -5,13 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from tailrace_core.csv_text.records import START, QuoteState, first_record_end, last_record_end
+from tailrace_core.csv_text.records import (
+    START,
+    QuoteState,
+    first_record_end,
+    last_record_end,
+    quoted_spans,
+    state_behind,
+)
 from tailrace_core.errors import RecordTooLargeError, UnclosedQuoteError
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """The longest record allowed; a longer one is probably an unclosed quote. It bounds memory."""
+
+DescribePosition = Callable[[int], str]
+"""Describes an offset for error messages, as a place in the user's files."""
 
 _SLICE_BYTES = 32 * 1024
 """The size of the blocks that are passed on: lines split from them are still in the CPU's cache."""
@@ -46,6 +56,42 @@ def complete_records(
     last = framer.finish(allow_unclosed=allow_unclosed)
     if last:
         yield last
+
+
+def endless_record(
+    beginning: bytes, *, row: int, offset: int, limit_bytes: int, describe: DescribePosition
+) -> RecordTooLargeError:
+    """Return the error for a record over the limit for records, at ``offset``.
+
+    ``beginning`` are its first ``limit_bytes`` or more; they show whether a quote is open there.
+    """
+    data = beginning[:limit_bytes]
+    start, stop = max(quoted_spans(data), default=(0, 0))
+    cause = "no record may be longer: shorten it, or leave it out"
+    if state_behind(data, (start, stop), START) is QuoteState.QUOTED:
+        cause = f"probably a quote in it is not closed, the one {describe(offset + start)}"
+    return RecordTooLargeError(
+        f"row {row} ({describe(offset)}) is longer than {limit_bytes} bytes; {cause}",
+        row=row,
+        offset=offset,
+        limit_bytes=limit_bytes,
+    )
+
+
+def swallowing_quote(record: bytes, *, row: int, offset: int, describe: DescribePosition) -> UnclosedQuoteError | None:
+    """Return the error for an input's last record, which leaves its quote open, at ``offset``.
+
+    None if it swallows no line: then it makes a bad row like others.
+    """
+    if b"\n" not in record.removesuffix(b"\n"):
+        return None
+    quote, _ = max(quoted_spans(record))
+    return UnclosedQuoteError(
+        f"row {row} opens a quote ({describe(offset + quote)}) that nothing closes before the input ends; "
+        "close it, or double it if it is meant as a character",
+        row=row,
+        offset=offset,
+    )
 
 
 class _Framer:

@@ -102,6 +102,18 @@ def check_same_header(record: bytes, name: str, *, header: bytes, columns: Seque
     )
 
 
+def header_only(name: str) -> InputError:
+    """Return the error for an input of which no file holds a row; ``name`` is its first file."""
+    return InputError(
+        f"{name} holds a header only, and no data; if its first record is data, treat the file as one without a header"
+    )
+
+
+def ends_inside_quotes(name: str) -> InputError:
+    """Return the error for a file that ends inside quotes and is not the input's last one."""
+    return InputError(f"{name} ends inside quotes, which would swallow the file after it: close the quote")
+
+
 def _check_encoding(head: bytes, name: str) -> None:
     wide = head.startswith(_WIDE_BOMS) or (len(head) > 1 and (not any(head[0::2]) or not any(head[1::2])))
     if wide:

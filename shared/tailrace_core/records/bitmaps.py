@@ -89,6 +89,11 @@ def set_bit(words: Words, position: int) -> None:
     words[position // _BITS] |= np.uint64(1 << position % _BITS)
 
 
+def clear_bit(words: Words, position: int) -> None:
+    """Clear the bit at ``position``."""
+    words[position // _BITS] &= np.uint64(~(1 << position % _BITS) & (1 << _BITS) - 1)
+
+
 def count_set(words: Words) -> int:
     """Count the bits that are set."""
     return int(np.bitwise_count(words).sum(dtype=np.int64))
@@ -102,6 +107,18 @@ def last_set(words: Words) -> int:
         if len(occupied):
             word = start + int(occupied[-1])
             return word * _BITS + int(words[word]).bit_length() - 1
+    return -1
+
+
+def first_set(words: Words) -> int:
+    """Return the position of the first bit that is set; -1 when none is."""
+    # Most often, one of the first few words has it.
+    for stop in (_BITS, len(words)):
+        occupied = np.flatnonzero(words[:stop])
+        if len(occupied):
+            word = int(occupied[0])
+            bits = int(words[word])
+            return word * _BITS + (bits & -bits).bit_length() - 1
     return -1
 
 

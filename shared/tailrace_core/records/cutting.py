@@ -8,12 +8,11 @@ from the start of the stream.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
-from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, endless_record
 from tailrace_core.errors import RecordTooLargeError
 from tailrace_core.records.bitmaps import RankIndex
 from tailrace_core.records.buffers import BlockReader, Buffer
@@ -32,9 +31,6 @@ _PIECE_BYTES = 64 * 1024
 """Size of the pieces of a cut: to write 4 MiB at once costs a kernel three times the CPU."""
 _BLOCK_BYTES = 1024 * 1024
 """A smaller block is all that its source had at the moment."""
-
-DescribePosition = Callable[[int], str]
-"""Describes an offset for error messages, as a place in the user's files."""
 
 
 Boundaries = Sequence[int]
@@ -336,17 +332,9 @@ class _Cutter:
 
     def _endless(self) -> RecordTooLargeError:
         row, offset = self._first_row + self._rows, self._offset + self._stop
-        quote = self._open_quote()
-        cause = (
-            "no record may be longer: shorten it, or leave it out"
-            if quote is None
-            else f"probably a quote in it is not closed, the one {self._describe(quote)}"
-        )
-        return RecordTooLargeError(
-            f"row {row} ({self._describe(offset)}) is longer than {self._limits.record_bytes} bytes; {cause}",
-            row=row,
-            offset=offset,
-            limit_bytes=self._limits.record_bytes,
+        beginning = self._buffer.view(self._stop, self._buffer.size)[: self._limits.record_bytes].tobytes()
+        return endless_record(
+            beginning, row=row, offset=offset, limit_bytes=self._limits.record_bytes, describe=self._describe
         )
 
     def _check_large(self, size_bytes: int) -> None:
@@ -362,10 +350,3 @@ class _Cutter:
             size_bytes=size_bytes,
             limit_bytes=self._limits.size_bytes,
         )
-
-    def _open_quote(self) -> int | None:
-        """Return where the next record opens the quote that is open at the limit for records."""
-        data = self._buffer.view(self._stop, self._buffer.size)[: self._limits.record_bytes].tobytes()
-        start, stop = max(quoted_spans(data), default=(0, 0))
-        is_open = state_behind(data, (start, stop), START) is QuoteState.QUOTED
-        return self._offset + self._stop + start if is_open else None

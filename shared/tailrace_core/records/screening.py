@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
+from tailrace_core.csv_text.framing import DescribePosition, swallowing_quote
+from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
-from tailrace_core.errors import UnclosedQuoteError
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Cut, DescribePosition, Window, byte_position
+from tailrace_core.records.cutting import Cut, Window, byte_position
 from tailrace_core.records.missing import MissingValues
 from tailrace_core.records.preflight import Preflight
 from tailrace_core.records.structure import Structure
@@ -144,15 +144,9 @@ def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> I
     for cut in cuts:
         if cut.windows[-1].structure.unclosed:
             record = split_records(cut.data)[-1]
-            if b"\n" in _body(record):
-                row, at = cut.first_row + cut.rows - 1, cut.offset + cut.size - len(record)
-                quote, _ = max(quoted_spans(record))
-                raise UnclosedQuoteError(
-                    f"row {row} opens a quote ({describe(at + quote)}) that nothing closes before the input ends; "
-                    "close it, or double it if it is meant as a character",
-                    row=row,
-                    offset=at,
-                )
+            row, at = cut.first_row + cut.rows - 1, cut.offset + cut.size - len(record)
+            if error := swallowing_quote(record, row=row, offset=at, describe=describe):
+                raise error
         yield cut
 
 

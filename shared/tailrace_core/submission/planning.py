@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tailrace_core.csv_text.framing import DescribePosition
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
@@ -20,7 +21,7 @@ from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Boundaries, Cut, DescribePosition, Limits, byte_position, cut
+from tailrace_core.records.cutting import Boundaries, Cut, Limits, byte_position, cut
 from tailrace_core.records.preflight import Preflight
 from tailrace_core.records.screening import (
     KnownRejects,

@@ -12,10 +12,11 @@ from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.raw_tables import RawTable
 from tailrace.models.prepare.recipe import ColumnSteps, OnError
+from tailrace_core.csv_text.framing import DescribePosition
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import RecordError
-from tailrace_core.records.cutting import Cut, DescribePosition, byte_position
+from tailrace_core.records.cutting import Cut, byte_position
 from tailrace_core.records.preflight import Preflight
 
 _SHOWN_CHARS = 60

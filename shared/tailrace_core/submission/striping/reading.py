@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tailrace_core.compression.decompression import decompress
 from tailrace_core.submission.striping.manifest import SourceObject, source_from_dict, source_to_dict
 
-OpenRange = Callable[[SourceObject, int, int | None], Iterator[bytes]]
+OpenRange = Callable[[SourceObject, int, int | None], Generator[bytes]]
 """Reads an object as stored from a byte up to another one, or to its end, in blocks.
 
 It demands the object's version or ETag, and raises `InputError` with the object's name if that is
-no longer there. The iterator is a generator: closing it ends the read.
+no longer there. Closing the generator ends the read. A range that is not empty is asked for.
 """
 
 
@@ -78,7 +78,7 @@ class StripeReader:
     def __init__(self, start: StripeStart, open_range: OpenRange) -> None:
         self._start = start
         self._open = open_range
-        self._begins: list[int] = []
+        self._begins = [0]
         """For each range so far, its offset in the stripe's data."""
 
     def blocks(self, skip_bytes: int = 0) -> Iterator[bytes]:
@@ -90,6 +90,7 @@ class StripeReader:
             InputError: an object has changed, is gone, or is damaged.
         """
         offset = 0
+        self._begins = []
         for each in self._start.ranges:
             self._begins.append(offset)
             jumped = 0 if each.stop is None else min(max(0, skip_bytes - offset), each.stop - each.start)
@@ -110,14 +111,14 @@ class StripeReader:
     def _from(self, each: DataRange, jumped: int) -> Iterator[bytes]:
         """Yield a range without its first ``jumped`` bytes, and the line end behind it."""
         if each.is_compressed:
-            yield from _behind(decompress(self._open(each.source, 0, None), each.source.name), each.start)
+            yield from behind(decompress(self._open(each.source, 0, None), each.source.name), each.start)
         elif each.stop is None or each.start + jumped < each.stop:
             yield from self._open(each.source, each.start + jumped, each.stop)
         if each.line_end:
             yield each.line_end
 
 
-def _behind(blocks: Iterator[bytes], offset: int) -> Iterator[bytes]:
+def behind(blocks: Iterator[bytes], offset: int) -> Iterator[bytes]:
     """Leave out the bytes before an offset."""
     left = offset
     for block in blocks:

@@ -1,0 +1,159 @@
+"""Counting of records in bytes that begin behind a newline, not knowing what that newline was.
+
+Both ways to enter are counted in one pass. They have separate states until, at the end of some
+block, both states are the same; from there on the bytes are scanned once. That is so soon behind
+the first quote: the wrong way to enter takes text for quoted and quoted for text, where a quote
+mostly stands at a place that has no meaning. Bytes without a quote cost the way through quotes
+nothing, as they hold no end of a record then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
+from tailrace_core.csv_text.records import START, QuoteState
+from tailrace_core.records import bitmaps
+from tailrace_core.records.counts import EntryCount, Within
+from tailrace_core.records.structure import ScannedBlock
+
+_SLICE_BYTES = 16 * 1024
+"""Size of the stretches in which bytes with quotes are scanned until the states are the same."""
+
+
+class RecordCounter:
+    """Counts the records of a stretch; the stretch begins at ``offset`` and is fed in blocks.
+
+    ``at_start`` says that a record begins there: then that is the only way to enter.
+    """
+
+    def __init__(self, offset: int, *, at_start: bool) -> None:
+        self.offset = offset
+        """Where the next block begins."""
+        self._lanes = {Within.START: _Lane(START, pending=offset)}
+        if not at_start:
+            self._lanes[Within.QUOTES] = _Lane(QuoteState.QUOTED)
+
+    def feed(self, block: bytes) -> None:
+        """Count the next bytes."""
+        if not block:
+            return
+        has_quotes = b'"' in block
+        for start, stop in self._slices(block, has_quotes=has_quotes):
+            scans: dict[QuoteState, _Scan] = {}
+            for lane in self._lanes.values():
+                if lane.state not in scans:
+                    scans[lane.state] = _Scan.of(block, start, stop, lane.state, has_quotes=has_quotes)
+                lane.add(scans[lane.state], self.offset, stop - start)
+            self.offset += stop - start
+
+    def counts(self) -> dict[Within, EntryCount]:
+        """Return the counts for each way to enter, with the stretch ending here."""
+        return {within: lane.count(self.offset) for within, lane in self._lanes.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counter as a JSON object, to go on with in another process."""
+        return {"offset": self.offset, "lanes": {within: lane.to_dict() for within, lane in self._lanes.items()}}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> RecordCounter:
+        """Go on with a stored counter."""
+        counter = cls(stored["offset"], at_start=False)
+        counter._lanes = {Within(within): _Lane.from_dict(lane) for within, lane in stored["lanes"].items()}
+        return counter
+
+    def _slices(self, block: bytes, *, has_quotes: bool) -> Iterator[tuple[int, int]]:
+        """Yield the block in slices until the states are the same, then the rest of it."""
+        start = 0
+        while has_quotes and start < len(block) and len({lane.state for lane in self._lanes.values()}) > 1:
+            yield start, min(start + _SLICE_BYTES, len(block))
+            start += _SLICE_BYTES
+        if start < len(block):
+            yield start, len(block)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """The record ends of a block, with positions in it, and the state behind it."""
+
+    after: QuoteState
+    ends: int = 0
+    """Their number, without one at the block's last byte."""
+    first: int = -1
+    """The first of all; -1 if there is none."""
+    last: int = -1
+    """The last of all but one at the block's last byte; -1 if there is none."""
+    closes: bool = False
+    """True if the block's last byte ends a record."""
+
+    @classmethod
+    def of(cls, block: bytes, start: int, stop: int, before: QuoteState, *, has_quotes: bool) -> _Scan:
+        if before is QuoteState.QUOTED and not has_quotes:
+            return cls(before)
+        scanned = ScannedBlock.scan(block, start, stop, before)
+        words, final = scanned.ends, stop - start - 1
+        first = bitmaps.first_set(words)
+        closes = bitmaps.is_set(words, final)
+        if closes:
+            bitmaps.clear_bit(words, final)
+        return cls(scanned.after, bitmaps.count_set(words), first, bitmaps.last_set(words), closes)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The counts of one way to enter."""
+
+    state: QuoteState
+    pending: int | None = None
+    """Where a record begins, if any byte follows."""
+    rows: int = 0
+    first_end: int | None = None
+    last_start: int | None = None
+    too_long: int | None = None
+    rows_before: int = 0
+    """Records that start before the one that is too long."""
+
+    def add(self, scan: _Scan, offset: int, size: int) -> None:
+        """Add the record ends of the block of ``size`` bytes at ``offset``."""
+        if self.pending is not None:
+            self._begin(self.pending, 1)
+            self.pending = None
+        if scan.first >= 0:
+            end = offset + scan.first + 1
+            if self.first_end is None:
+                self.first_end = end
+            self._check_length(end)
+        if scan.ends:
+            # Records between two ends of a block are shorter than the limit, as blocks are.
+            self._begin(offset + scan.last + 1, scan.ends)
+        if scan.closes:
+            self.pending = offset + size
+        self.state = scan.after
+
+    def count(self, end: int) -> EntryCount:
+        """Return the counts, with the stretch ending at ``end``."""
+        self._check_length(end)
+        after = Within.TEXT
+        if self.state is QuoteState.QUOTED:
+            after = Within.QUOTES
+        elif self.pending is not None:
+            after = Within.START
+        return EntryCount(self.rows, self.first_end, self.last_start, self.too_long, self.rows_before, after)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "state": self.state.value}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> _Lane:
+        return cls(**{**stored, "state": QuoteState(stored["state"])})
+
+    def _begin(self, start: int, rows: int) -> None:
+        self.rows += rows
+        self.last_start = start
+
+    def _check_length(self, end: int) -> None:
+        """Note the record that is open, if it is too long with its end here."""
+        if self.last_start is not None and self.too_long is None and end - self.last_start > MAX_RECORD_BYTES:
+            self.too_long, self.rows_before = self.last_start, self.rows - 1
