@@ -45,6 +45,8 @@ class Prices(BaseModel):
     """The instance type of transform jobs; the tables use ml.m5.large."""
     serverless_gb_second: float = 0.00002
     """A second of a serverless endpoint's work for each GB of its memory."""
+    state_transitions_million: float = 25.0
+    """Of standard workflows of Step Functions."""
 
     @classmethod
     def read(cls, path: Path) -> Prices:
