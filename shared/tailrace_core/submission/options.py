@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=StrEnum)
 
 RecipeLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
-"""A recipe's file, or its keys; see `tailrace.models.prepare.recipe_files.load_recipe`."""
+"""A recipe's file, or its keys; see `tailrace.models.prepare.recipes.recipe_files.load_recipe`."""
 
 DAY_S = 86_400
 MAX_DEADLINE_S = 14 * DAY_S

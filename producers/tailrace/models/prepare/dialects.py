@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tailrace.models.prepare.polars_extra import pl
-from tailrace.models.prepare.recipe import InputDialect
+from tailrace.models.prepare.recipes.recipe import InputDialect
 from tailrace.sources.block_reader import BlockReader
 from tailrace.sources.names import Names, source_names
 from tailrace.sources.origins import OpenObject, Origin, Readable

@@ -12,7 +12,7 @@ import numpy as np
 from tailrace.models.prepare.medians import MedianStore
 from tailrace.models.prepare.pipeline import in_order
 from tailrace.models.prepare.prepared_cuts import PreparedCut
-from tailrace.models.prepare.recipe import MEDIAN, MODE
+from tailrace.models.prepare.recipes.recipe import MEDIAN, MODE
 from tailrace_core.errors import InputError
 
 if TYPE_CHECKING:

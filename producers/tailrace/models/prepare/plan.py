@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tailrace.models.prepare.recipe import ColumnSteps, Recipe
+from tailrace.models.prepare.recipes.recipe import ColumnSteps, Recipe
 from tailrace.sources.tables.recognition import header
 from tailrace_core.errors import InputError
 from tailrace_core.records.column_names import ALL, choose, listed

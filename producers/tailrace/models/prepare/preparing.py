@@ -15,9 +15,9 @@ from tailrace.models.prepare.fitting import fit
 from tailrace.models.prepare.pipeline import CUT_BYTES, in_order
 from tailrace.models.prepare.plan import PreparationPlan, plan_for
 from tailrace.models.prepare.prepared_cuts import PreparedCut
-from tailrace.models.prepare.recipe import Recipe
-from tailrace.models.prepare.recipe_files import RecipeName, fitted_document, load_recipe
-from tailrace.models.prepare.row_steps import RowSteps
+from tailrace.models.prepare.recipes.recipe import Recipe
+from tailrace.models.prepare.recipes.recipe_files import RecipeName, fitted_document, load_recipe
+from tailrace.models.prepare.steps.row_steps import RowSteps
 from tailrace.sources.origins import Origin
 from tailrace.sources.source import Source
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -127,7 +127,7 @@ def prepared_cuts(
     keep_rows: bool = False,
     fitting: bool = False,
 ) -> Iterator[PreparedCut]:
-    """Prepare the records of a source in order; see `tailrace.models.prepare.row_steps.RowSteps`.
+    """Prepare the records of a source in order, as `RowSteps` does.
 
     Raises:
         RecordError: with ``OnBadRow.STOP``, the first rejected row.

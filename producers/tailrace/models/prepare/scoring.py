@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from tailrace.models.prepare.dialects import origins
 from tailrace.models.prepare.plan import plan_for
 from tailrace.models.prepare.preparing import open_source, prepared_cuts
-from tailrace.models.prepare.recipe import Recipe
-from tailrace.models.prepare.recipe_files import RecipeName, load_recipe
+from tailrace.models.prepare.recipes.recipe import Recipe
+from tailrace.models.prepare.recipes.recipe_files import RecipeName, load_recipe
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
-from tailrace.models.prepare.cells import CellSteps
 from tailrace.models.prepare.dialects import origins
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.preparing import cuts_of, open_source
 from tailrace.models.prepare.raw_tables import RawTable
-from tailrace.models.prepare.recipe import ColumnSteps, InputDialect, Recipe
+from tailrace.models.prepare.recipes.recipe import ColumnSteps, InputDialect, Recipe
+from tailrace.models.prepare.steps.cells import CellSteps
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.records.cutting import Cut

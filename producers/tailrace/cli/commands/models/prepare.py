@@ -101,7 +101,7 @@ def prepare(
         )
     from tailrace.download import targets  # noqa: PLC0415 - slow to import; `--help` does not need it
     from tailrace.models.prepare.preparing import prepare as run  # noqa: PLC0415 - the same
-    from tailrace.models.prepare.recipe_files import load_recipe  # noqa: PLC0415 - the same
+    from tailrace.models.prepare.recipes.recipe_files import load_recipe  # noqa: PLC0415 - the same
     from tailrace.models.prepare.report import report_json, report_text  # noqa: PLC0415 - the same
 
     loaded = load_recipe(recipe)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.models.prepare.number_steps import NumberSteps
 from tailrace.models.prepare.plan import PreparationPlan, plan_for
 from tailrace.models.prepare.prepared_cuts import PreparedCut
-from tailrace.models.prepare.recipe_files import load_recipe
-from tailrace.models.prepare.row_steps import RowSteps
+from tailrace.models.prepare.recipes.recipe_files import load_recipe
+from tailrace.models.prepare.steps.number_steps import NumberSteps
+from tailrace.models.prepare.steps.row_steps import RowSteps
 from tailrace_core.records.cutting import Cut
 from tailrace_core.records.preflight import Preflight
 from tests.unit.producer.models.prepare.tables import NUMBERS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tailrace.models.prepare.plan import plan_for
-from tailrace.models.prepare.recipe_files import fitted_document, load_recipe, parse_recipe
+from tailrace.models.prepare.recipes.recipe_files import fitted_document, load_recipe, parse_recipe
 from tailrace_core.errors import InputError
 
 ERRORS = {

@@ -6,7 +6,7 @@ import csv
 
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.raw_tables import RawTable
-from tailrace.models.prepare.recipe import ColumnSteps, OnError
+from tailrace.models.prepare.recipes.recipe import ColumnSteps, OnError
 
 _REGULAR_QUOTED = r'^"(?:[^"]|"")*"$'
 _NEEDS_QUOTES = r'[,"\r\n]'

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tailrace.models.prepare.cells import CellSteps
 from tailrace.models.prepare.counts import ColumnCounts, Counts
-from tailrace.models.prepare.number_steps import NumberSteps
 from tailrace.models.prepare.plan import PreparationPlan
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.raw_tables import RawTable
-from tailrace.models.prepare.recipe import ColumnSteps, OnError
+from tailrace.models.prepare.recipes.recipe import ColumnSteps, OnError
+from tailrace.models.prepare.steps.cells import CellSteps
+from tailrace.models.prepare.steps.number_steps import NumberSteps
 from tailrace_core.csv_text.framing import DescribePosition
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject

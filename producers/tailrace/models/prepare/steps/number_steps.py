@@ -2,7 +2,7 @@
 
 Blanks beside delimiters are removed from the bytes, polars reads the rest as numbers at once, and
 the fields that are none are replaced in the bytes. A cut with anything else to do is left to
-`tailrace.models.prepare.row_steps.RowSteps`: with quotes or carriage returns, with characters
+`tailrace.models.prepare.steps.row_steps.RowSteps`: with quotes or carriage returns, with characters
 beyond ASCII or other blanks than spaces, or with rows to reject or to drop.
 """
 
@@ -19,7 +19,7 @@ from tailrace.models.prepare.plan import PreparationPlan
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.raw_tables import read_fields
-from tailrace.models.prepare.recipe import ColumnSteps, OnError
+from tailrace.models.prepare.recipes.recipe import ColumnSteps, OnError
 from tailrace_core.records.cutting import Cut
 
 Bools = npt.NDArray[np.bool_]

@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from tailrace.models.prepare.recipe import (
+from tailrace.models.prepare.recipes.recipe import (
     DEFAULT_ENCODING,
     FITTED_FILLS,
     MEDIAN,

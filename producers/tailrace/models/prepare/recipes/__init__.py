@@ -1,0 +1,1 @@
+"""Recipes and their files. Imports `tailrace_core` only."""
