@@ -26,6 +26,26 @@ class OnParked(StrEnum):
     """The job fails at once: for schedulers, which have no operator at hand."""
 
 
+class SourceFormat(StrEnum):
+    """The format of the input, which says what the quotes in its CSV mean."""
+
+    CSV = "csv"
+    """Quotes only protect: a quoted field may be a number like any other."""
+    JSONL = "jsonl"
+    """JSON Lines or a table, read to CSV: a quoted field is a string, another field is a number,
+    ``true``, ``false``, or null if it is empty."""
+
+
+class RequestFormat(StrEnum):
+    """The format of the rows sent to the model (`tailrace_core.objects.request_frames`)."""
+
+    CSV = "csv"
+    JSON = "json"
+    """One JSON document with the rows of a chunk in a list."""
+    JSONL = "jsonl"
+    """A JSON value a row, each on a line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
     """Settings of a job: written once at submit, never changed, shared by all its chunks.
@@ -78,6 +98,10 @@ class JobSettings:
     """The way to infer; settings of before there was a choice have none, and mean ``async``."""
     stripe_bytes: int = 0
     """The size of the stripes in which objects of S3 are cut; 0: the input is cut as one stream."""
+    source_format: SourceFormat = SourceFormat.CSV
+    request: RequestFormat = RequestFormat.CSV
+    request_template: str | None = None
+    """The request for a row in JSON (`tailrace_core.objects.request_frames`); None for CSV."""
 
     def __post_init__(self) -> None:
         for name, kind in _ENUMS.items():
@@ -136,9 +160,17 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "on_parked": OnParked,
     "output_type": ColumnType,
     "engine": Engine,
+    "source_format": SourceFormat,
+    "request": RequestFormat,
 }
 _TUPLES = ("source_columns", "sent_columns", "kept_columns", "output_columns", "na_tokens")
-_NOT_STORED = {"engine": Engine.ASYNC, "stripe_bytes": 0}
+_NOT_STORED = {
+    "engine": Engine.ASYNC,
+    "stripe_bytes": 0,
+    "source_format": SourceFormat.CSV,
+    "request": RequestFormat.CSV,
+    "request_template": None,
+}
 _OPTIONAL = frozenset({"max_rejects", "max_rejects_percent"})
 _BOUNDS: dict[str, tuple[int, int | None]] = {
     "chunk_rows": (1, None),
