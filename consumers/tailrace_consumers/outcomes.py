@@ -42,3 +42,5 @@ class Outcome(StrEnum):
     """DeliverResults put a job's result, or the report that there is none, into the outbox."""
     DELIVERY_CONTINUED = "DeliveriesContinued"
     """Its time ran out: a message to itself goes on."""
+    CUTTING_FAILED = "CuttingsFailed"
+    """FailCutting failed a job whose execution broke off."""

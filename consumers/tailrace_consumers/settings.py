@@ -74,6 +74,16 @@ class InboxSettings(_Environment):
     transforms_queue: str | None = None
 
 
+class CuttingSettings(_Environment):
+    """The resources of CutStripe, SealCutting and FailCutting."""
+
+    bucket: str = Field(min_length=1)
+    ledger_table: str = Field(min_length=1)
+    results_topic: str = Field(min_length=1)
+    scoring_queue: str | None = None
+    transforms_queue: str | None = None
+
+
 class DeliverySettings(_Environment):
     """The resources of DeliverResults; ``outbox_queue`` is its own queue."""
 

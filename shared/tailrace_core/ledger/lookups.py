@@ -70,18 +70,20 @@ class LookupSteps:
         return [(chunks[each], jobs[each[0]]) if each in chunks and each[0] in jobs else None for each in wanted]
 
     def chunks_page(
-        self, job_id: str, after: Any = None, *, first_row: int = 0, limit: int | None = None
+        self, job_id: str, after: Any = None, *, first_row: int = 0, end: int | None = None, limit: int | None = None
     ) -> Steps[tuple[list[Chunk], Any]]:
         """Read one page of a job's chunks by range, and the next page's start (None if last).
 
-        The first page starts with the chunks that begin at ``first_row`` or later. A page holds at
-        most ``limit`` chunks, or as many as the service reads at once.
+        The first page starts with the chunks that begin at ``first_row`` or later, and no page has
+        chunks that begin at ``end`` or later. A page holds at most ``limit`` chunks, or as many as
+        the service reads at once.
         """
+        last = items.LAST_CHUNK if end is None else items.chunk_item_from(end)
         answer = yield self._query(
             KeyConditionExpression="job = :j AND #i BETWEEN :first AND :last",
             ExpressionAttributeNames={"#i": "item"},
             ExpressionAttributeValues=items.encode_item(
-                {":j": job_id, ":first": items.chunk_item_from(first_row), ":last": items.LAST_CHUNK}
+                {":j": job_id, ":first": items.chunk_item_from(first_row), ":last": last}
             ),
             ConsistentRead=True,
             **({"Limit": limit} if limit else {}),

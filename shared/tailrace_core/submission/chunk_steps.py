@@ -172,7 +172,7 @@ class ChunkSteps:
             JobClosedError: the job takes no chunks any more.
         """
         if len(tasks) > 1 and all(task.is_plain for task in tasks):
-            chunks = [self._new_chunk(task) for task in tasks]
+            chunks = [self.new_chunk(task.plan, waits=self._waits(task)) for task in tasks]
             if (yield from self.ledger.open_chunks(chunks)):
                 return [self._to_invoke(task, chunk) for task, chunk in zip(tasks, chunks, strict=True)]
         recorded = []
@@ -184,7 +184,7 @@ class ChunkSteps:
         if task.recorded is not None:
             again = replace(task.recorded, attempt=task.recorded.attempt + 1, due_at=self.now() + DUE_S)
             return again if (yield from self.ledger.begin_attempt(again)) else None
-        chunk = self._new_chunk(task)
+        chunk = self.new_chunk(task.plan, waits=self._waits(task))
         if not task.plan.rows_sent:
             part = self._part(task.plan)
             chunk = replace(
@@ -202,17 +202,20 @@ class ChunkSteps:
         self._require((yield from self.ledger.open_chunk(chunk)))
         return self._to_invoke(task, chunk)
 
-    def _new_chunk(self, task: ChunkTask) -> Chunk:
-        waits = window.must_wait(task.number, self.settings.window)
+    def _waits(self, task: ChunkTask) -> bool:
+        return window.must_wait(task.number, self.settings.window)
+
+    def new_chunk(self, plan: ChunkPlan, *, waits: bool) -> Chunk:
+        """Return the chunk to record for a plan, at its first attempt unless it waits."""
         return Chunk(
             job_id=self.job_id,
-            range=task.plan.range,
+            range=plan.range,
             attempt=0 if waits else 1,
             tries=0 if waits else 1,
             due_at=self.now() + DUE_S,
-            rejected=len(task.plan.rejected),
-            input_checksum=task.plan.source_checksum,
-            split_grant=split_grant(task.plan.range, self.settings.rows_per_split),
+            rejected=len(plan.rejected),
+            input_checksum=plan.source_checksum,
+            split_grant=split_grant(plan.range, self.settings.rows_per_split),
         )
 
     def _to_invoke(self, task: ChunkTask, chunk: Chunk) -> Chunk | None:

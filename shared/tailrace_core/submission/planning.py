@@ -200,6 +200,12 @@ def _max_bytes(settings: JobSettings) -> int:
     return settings.chunk_bytes - len(settings.header_line)
 
 
+def planner_of(settings: JobSettings, header: bytes | None, on_bad_row: OnBadRow) -> Planner:
+    """Return the planner of a job whose settings are stored; ``header`` as in `planner_for`."""
+    columns = ColumnPlan(settings.source_columns, settings.sent_columns, settings.kept_columns)
+    return Planner(columns, settings, Preflight(len(settings.source_columns), header), on_bad_row)
+
+
 def planner_for(
     columns: tuple[str, ...],
     header: bytes | None,

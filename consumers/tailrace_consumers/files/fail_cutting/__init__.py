@@ -1,1 +1,1 @@
-"""The function FailCutting."""
+"""FailCutting: fails a job whose cutting failed or broke off."""

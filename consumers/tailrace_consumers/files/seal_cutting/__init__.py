@@ -1,1 +1,1 @@
-"""The function SealCutting."""
+"""SealCutting: seals a job whose stripes are all cut."""

@@ -1,0 +1,214 @@
+"""CutStripe: from a stripe's records to chunks, as a submit on one machine makes them.
+
+It may be repeated, and run twice at once: a chunk is recorded once, and one that is recorded and
+not yet invoked is invoked again. Rows are uploaded before their chunks are recorded, and recorded
+before they are invoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tailrace_consumers.files.cutting_resources import CuttingResources
+from tailrace_core.aws.calls import BodyCall, Call, Steps, run
+from tailrace_core.errors import NotFoundError, PermanentError
+from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.writes import MAX_TOGETHER
+from tailrace_core.objects import keys
+from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError, NextStep, next_step
+from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_of
+from tailrace_core.submission.stripe_steps import StripeSteps, takes_chunks
+from tailrace_core.submission.striping.reading import OpenRange, StripeReader
+from tailrace_core.submission.striping.request import CuttingRequest
+
+if TYPE_CHECKING:
+    from tailrace_consumers.settings import CuttingSettings
+    from tailrace_core.jobs.model import Chunk
+    from tailrace_core.submission.striping.reading import StripeStart
+
+T = TypeVar("T")
+
+CONCURRENCY = 4
+"""Uploads and invocations at once."""
+HELD_BYTES = 48 * 1024 * 1024
+"""Most bytes of chunks that are being uploaded, unless a single chunk has more."""
+MARGIN_S = 120.0
+"""Time left at which a call ends, and another goes on: enough for a large chunk and its calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where to go on in a stripe: the next row, counted over the input, and its offset.
+
+    The offset is in bytes of the stripe's data.
+    """
+
+    row: int
+    offset: int
+
+
+class CutStripe:
+    """Cuts stripes. ``execute`` carries out calls and knows `tailrace_core.aws.calls.BodyCall`.
+
+    With a ``concurrency`` of 1, calls have one order.
+    """
+
+    def __init__(
+        self,
+        settings: CuttingSettings,
+        execute: Callable[[Call], Any],
+        open_range: OpenRange,
+        *,
+        now: Callable[[], float],
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self._resources = CuttingResources(settings)
+        self._ledger = DynamoSteps(settings.ledger_table)
+        self._execute = execute
+        self._open_range = open_range
+        self._now = now
+        self._concurrency = concurrency
+        # Of the jobs whose stripes this process cuts, a few at most at a time.
+        self._planner = lru_cache(maxsize=16)(self._read_planner)
+
+    def cut(
+        self, job_id: str, stripe: StripeStart, checkpoint: Checkpoint | None, time_left_s: Callable[[], float]
+    ) -> Checkpoint | None:
+        """Cut a stripe from its start, or from the checkpoint of an earlier call.
+
+        Returns where to go on when the time runs out, None when the stripe is cut. Does nothing for
+        a job that takes no chunks any more.
+
+        Raises:
+            InputError: an object has changed, or rows are not as the job demands.
+            TransientError: a call failed for now.
+        """
+        if not takes_chunks(self._run(self._ledger.job(job_id))):
+            return None
+        planner = self._planner(job_id)
+        steps = StripeSteps(ChunkSteps(self._resources, self._ledger, job_id, planner.settings, self._now))
+        begin = checkpoint or Checkpoint(stripe.first_row, 0)
+        try:
+            with ThreadPoolExecutor(self._concurrency) as threads:
+                start = threads.submit if self._concurrency > 1 else _start_here
+                return _Cutting(steps, self._run, start).cut(planner, stripe, begin, self._open_range, time_left_s)
+        except JobClosedError:
+            return None
+
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._execute)
+
+    def _read_planner(self, job_id: str) -> Planner:
+        call = BodyCall("s3", "get_object", {"Bucket": self._resources.bucket, "Key": keys.cutting_request_key(job_id)})
+        request = CuttingRequest.from_json(self._execute(call))
+        settings = self._run(self._ledger.settings(job_id))
+        if settings is None:
+            raise NotFoundError(f"job {job_id} is not in the ledger any more")
+        return planner_of(settings, request.header_record, request.on_bad_row)
+
+
+class _Cutting:
+    """The cutting of one stripe in one call.
+
+    ``run_steps`` carries out steps, ``start`` starts a function, in another thread perhaps.
+    """
+
+    def __init__(
+        self, steps: StripeSteps, run_steps: Callable[[Steps[Any]], Any], start: Callable[..., Future[None]]
+    ) -> None:
+        self._steps = steps
+        self._run = run_steps
+        self._start = start
+        self._uploads: list[tuple[Future[None], int]] = []
+        self._batch: list[ChunkTask] = []
+
+    def cut(
+        self,
+        planner: Planner,
+        stripe: StripeStart,
+        begin: Checkpoint,
+        open_range: OpenRange,
+        time_left_s: Callable[[], float],
+    ) -> Checkpoint | None:
+        end = stripe.first_row + stripe.rows
+        recorded = self._run(self._steps.recorded(RowRange(begin.row, end - begin.row)))
+        reader = StripeReader(stripe, open_range)
+
+        def describe(offset: int) -> str:
+            return reader.describe_position(begin.offset + offset)
+
+        at = begin
+        for plan in planner.plan(reader.blocks(begin.offset), describe, first_row=begin.row):
+            if isinstance(plan, Seal):
+                break
+            self._add(plan, recorded.find(plan))
+            at = Checkpoint(plan.range.end, at.offset + plan.source_bytes)
+            is_late = at.row < end and time_left_s() < MARGIN_S
+            if is_late or len(self._batch) == MAX_TOGETHER:
+                self._send()
+            if is_late:
+                return at
+        if at.row != end:
+            raise PermanentError(
+                f"stripe {stripe.number} of job {self._steps.chunks.job_id} was counted to end before row {end}, and "
+                f"ends before row {at.row}; report a bug in Tailrace"
+            )
+        self._send()
+        return None
+
+    def _add(self, plan: ChunkPlan, found: Chunk | None) -> None:
+        """Upload a chunk's objects, unless it is recorded: then they are there."""
+        needed = next_step(found)
+        if needed is NextStep.SKIP:
+            return
+        if needed is NextStep.SEND:
+            while self._uploads and sum(held for _, held in self._uploads) + plan.held_bytes > HELD_BYTES:
+                self._uploads.pop(0)[0].result()
+            self._uploads.append((self._start(self._upload, plan), plan.held_bytes))
+        self._batch.append(ChunkTask(plan.uploaded(), found))
+
+    def _upload(self, plan: ChunkPlan) -> None:
+        self._run(self._steps.chunks.upload(plan))
+
+    def _send(self) -> None:
+        """Record the chunks whose objects are uploaded, and invoke those that are started."""
+        for upload, _ in self._uploads:
+            upload.result()
+        tasks, self._batch, self._uploads = self._batch, [], []
+        if not tasks:
+            return
+        started = self._run(self._steps.record(tasks))
+        located: list[Chunk] = []
+        try:
+            _wait([self._start(self._invoke, chunk, located) for chunk in started])
+        finally:
+            self._run(self._steps.chunks.confirm(located))
+        if self._steps.chunks.settings.window and len(started) < len(tasks):
+            # All that was in flight may have been settled before these were recorded as waiting.
+            self._run(self._steps.chunks.confirm(self._run(self._steps.fill_window())))
+
+    def _invoke(self, chunk: Chunk, located: list[Chunk]) -> None:
+        located += self._run(self._steps.chunks.invoke(chunk))
+
+
+def _start_here(function: Callable[..., None], *arguments: Any) -> Future[None]:
+    """Call a function as an executor of no threads would."""
+    done: Future[None] = Future()
+    try:
+        function(*arguments)
+    except Exception as exc:  # noqa: BLE001 - raised by whoever asks for the result
+        done.set_exception(exc)
+    else:
+        done.set_result(None)
+    return done
+
+
+def _wait(calls: Sequence[Future[None]]) -> None:
+    """Wait for all calls, then raise the first error."""
+    for error in [error for call in calls if (error := call.exception()) is not None]:
+        raise error
