@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session
 
-SERVICES = ["dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sns", "sqs"]
+SERVICES = ["dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sns", "sqs", "stepfunctions"]
 """All services that the functions call."""
 CONNECTIONS = 12
 """The connection pool of a client.

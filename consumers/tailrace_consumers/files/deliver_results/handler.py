@@ -9,11 +9,15 @@ from typing import Any
 
 from tailrace_consumers.adapters.body_reading import reading_bodies
 from tailrace_consumers.adapters.direct_executor import DirectExecutor
+from tailrace_consumers.adapters.executor import BotocoreExecutor
 from tailrace_consumers.files.deliver_results.service import DeliverResults
 from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
 from tailrace_consumers.settings import DeliverySettings
 from tailrace_core.aws.retrying import retrying
 from tailrace_core.messages.arrivals import decode_delivery
+
+COPY_S = 120.0
+"""Time for S3 to answer: it copies 1 GiB in some ten seconds, and joins 10,000 parts in more."""
 
 
 @cache
@@ -24,7 +28,15 @@ def build() -> DeliverResults:
         ConfigurationError: the environment lacks a variable.
     """
     settings = DeliverySettings.from_environment(os.environ)
-    return DeliverResults(settings, retrying(reading_bodies(DirectExecutor())))
+    execute = DirectExecutor(by_botocore=BotocoreExecutor(_patient_client))
+    return DeliverResults(settings, retrying(reading_bodies(execute)))
+
+
+def _patient_client(service: str) -> Any:
+    # Imported on first use: botocore takes longer to load than most functions take to start.
+    from tailrace_consumers.adapters.clients import default_client  # noqa: PLC0415 - see above
+
+    return default_client(service, read_timeout_s=COPY_S)
 
 
 def handle(body: str, service: DeliverResults, time_left_s: Callable[[], float]) -> HandledMessage:

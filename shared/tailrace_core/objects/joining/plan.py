@@ -25,6 +25,8 @@ class JoinLimits:
     min_part_bytes: int = 5 * MIB
     """Least size of all parts but the last."""
     max_part_bytes: int = 5 * 1024 * MIB
+    copy_bytes: int = 1024 * MIB
+    """Size above which an object is copied in several parts: S3 takes some ten seconds for each."""
     max_parts: int = 10_000
     gather_bytes: int = 8 * MIB
     """Least size of a gathered part, where objects are left to gather. Memory holds one."""
@@ -121,7 +123,8 @@ def plan_join(sources: Sequence[JoinSource], *, head: bytes = b"", limits: JoinL
     least = max(limits.min_part_bytes, -(-size_bytes // (limits.max_parts - 1)))
     if 2 * least > limits.max_part_bytes:
         raise InputError(f"the result has {size_bytes} bytes, more than an object of S3 holds: read its parts instead")
-    planner = _Planner(head, least, max(limits.gather_bytes, least), limits.max_part_bytes)
+    most = min(max(limits.copy_bytes, 2 * least), limits.max_part_bytes)
+    planner = _Planner(head, least, max(limits.gather_bytes, least), most)
     for source in sources:
         planner.add(source)
     planner.flush()
