@@ -90,6 +90,11 @@ class Stack:
         """URL of RunTransforms' queue; None in a stack that runs no transform jobs."""
         return self.outputs.get("TransformsQueueUrl")
 
+    @property
+    def cutting_machine(self) -> str | None:
+        """ARN of the state machine that cuts objects where they lie; None in a stack without one."""
+        return self.outputs.get("CuttingStateMachine")
+
     def queue_url(self, output: str) -> str:
         """Return the URL of a queue by the name of its output (``ResultsQueue``, ``ParkedQueue`` …).
 

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import IO, Any, TypeVar, Unpack
 
 from ulid import ULID
@@ -22,18 +23,22 @@ from tailrace.aws.stacks import Stack, check_endpoint
 from tailrace.client.async_job import AsyncJob
 from tailrace.client.async_jobs import AsyncSubmittedJobs
 from tailrace.client.engine_choice import chosen_engine
+from tailrace.client.polling import PollSchedule
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_client import estimate_source
 from tailrace.download.input_guard import refuse_input
 from tailrace.models.opening import fitting_options
+from tailrace.operations.cutting import CuttingLook
 from tailrace.operations.results.methods import ReadsEventsAsync
-from tailrace.progress import OnProgress, ShowProgress
+from tailrace.progress import CuttingProgress, OnProgress, ShowProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
+from tailrace.submit.remote_sources import machine_of, remote_sources
+from tailrace.submit.remote_submit import RemoteCount, RemoteSubmit, counted, counting
 from tailrace.submit.submitter import Submission
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call
@@ -88,6 +93,7 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         on_progress: OnProgress | None = None,
         stdin: IO[bytes] | None = None,
         output: str | os.PathLike[str] | None = None,
+        remote: bool = False,
         **keywords: Unpack[SubmitKeywords],
     ) -> AsyncJob:
         """See `Tailrace.submit`. When it is cancelled, a job without a key is closed first."""
@@ -95,6 +101,8 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         options = merged_options(options, keywords)
         async with AsyncExitStack() as opened:
             report = opened.enter_context(showing(on_progress or progress))
+            if remote:
+                return await self._submit_remotely(sources, options, output, report)
             files = await opened.enter_async_context(FileThread())
             source = await opened.enter_async_context(
                 files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern))
@@ -144,6 +152,62 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern)) as source,
         ):
             return await files.run(estimate_source, source, options)
+
+    @lists_options
+    async def count(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        progress: ShowProgress = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> RemoteCount:
+        """See `Tailrace.count`."""
+        self._require_entered()
+        options = merged_options(options, keywords)
+        count_id, now = self._new_id(), self._now()
+        with showing(progress) as report:
+            submit = await self._remote_submit(sources, options)
+            await self._run(submit.count(count_id))
+            look = CuttingLook(submit.machine, count_id)
+            schedule, job = PollSchedule(started_at=now, timeout_s=None), counting(count_id, now, options.deadline_s)
+            while (found := await self._run(look.look())) is not None and found.running:
+                report(CuttingProgress(job, found))
+                await self._sleep_until_next_poll(schedule, job)
+        return counted(found, count_id)
+
+    async def _submit_remotely(
+        self, sources: Names, options: SubmitOptions, output: str | os.PathLike[str] | None, report: OnProgress
+    ) -> AsyncJob:
+        submit = await self._remote_submit(sources, options)
+        if output is not None:
+            settings, objects = await self._run(submit.settings()), self._connection.objects_for_threads()
+            async with FileThread() as files:
+                await files.run(lambda: refuse_input(output, settings, s3=objects))
+        if submit.engine is not Engine.TRANSFORM:
+            await self._run(check_endpoint(submit.endpoint_name))
+        done = await submit.start_async(self._execute, await self._run(caller_arn()))
+        try:
+            return AsyncJob(self, replace(done, job=await self._watch_cutting(done.job_id, report)), self._name)
+        except BaseException as exc:
+            exc.add_note(f"job {done.job_id} is being cut, and goes on; see it with `tailrace status {done.job_id}`")
+            raise
+
+    async def _remote_submit(self, sources: Names, options: SubmitOptions) -> RemoteSubmit:
+        found = remote_sources(sources, options)
+        stack = await self.stack()
+        async with FileThread() as files:
+            objects = self._connection.objects_for_threads()
+            engine = await files.run(chosen_engine, sources, options, stack, objects)
+        return RemoteSubmit(
+            stack=stack,
+            machine=machine_of(stack),
+            sources=found,
+            options=options,
+            engine=engine,
+            now=self._now,
+            new_id=self._new_id,
+        )
 
     async def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Awaitable[Any]]]:
         return await self.stack(), self._execute

@@ -27,21 +27,24 @@ from tailrace.download.result_stream import Part, checked_part, whole
 from tailrace.download.result_writer import ResultOptions, open_result
 from tailrace.download.tables.column_types import ColumnTypes
 from tailrace.models.opening import open_source
+from tailrace.operations.cutting import CuttingLook
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
 from tailrace.operations.report_data import ReportData
-from tailrace.progress import JobProgress, OnProgress, ShowProgress
+from tailrace.progress import CuttingProgress, JobProgress, OnProgress, ShowProgress
+from tailrace.progress.cutting import Cutting
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
 from tailrace.sources.origins import is_address
 from tailrace.sources.record_source import RecordSource
+from tailrace.submit.remote_submit import CuttingPatience
 from tailrace_core.aws.calls import Call, Steps, run_async
 from tailrace_core.csv_text.headers import HeaderPolicy, header_line
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
-from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.jobs.model import Chunk, JobSettings, JobState
 from tailrace_core.jobs.model import Job as JobStatus
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.submission.options import RecipeLike
@@ -140,13 +143,19 @@ class AsyncSubmittedJobs:
     ) -> JobStatus:
         """See `Tailrace.wait`."""
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
+        looks: list[CuttingLook] = []
         with showing(on_progress or progress) as report:
             while True:
                 job = await self.status(job_id)
-                report(JobProgress(job))
+                report(await self._moment(job, looks))
                 if job.state.final:
                     return job
                 await self._sleep_until_next_poll(schedule, job)
+
+    async def cutting(self, job_id: str) -> Cutting | None:
+        """See `Tailrace.cutting`."""
+        look = await self._cutting_look(job_id)
+        return None if look is None else await self._run(look.look())
 
     async def parts(
         self, job_id: str, *, timeout_s: float | None = None, progress: ShowProgress = None
@@ -278,6 +287,35 @@ class AsyncSubmittedJobs:
 
     async def _jobs(self) -> JobSteps:
         return JobSteps(await self.stack(), now=self._now)
+
+    async def _cutting_look(self, job_id: str) -> CuttingLook | None:
+        machine = (await self.stack()).cutting_machine
+        return None if machine is None else CuttingLook(machine, job_id)
+
+    async def _moment(self, job: JobStatus, looks: list[CuttingLook]) -> JobProgress:
+        """Return the progress of a job; while it is submitted, how far its input is cut remotely.
+
+        ``looks`` holds what was learnt by the calls before.
+        """
+        if job.state is not JobState.SUBMITTING:
+            return JobProgress(job)
+        if not looks and (look := await self._cutting_look(job.job_id)) is not None:
+            looks.append(look)
+        found = await self._run(looks[0].look()) if looks else None
+        return JobProgress(job) if found is None else CuttingProgress(job, found)
+
+    async def _watch_cutting(self, job_id: str, report: OnProgress) -> JobStatus:
+        """Return a remote job when its input is cut, or when it has ended before."""
+        schedule, patience = PollSchedule(started_at=self._now(), timeout_s=None), CuttingPatience(self._now)
+        looks: list[CuttingLook] = []
+        while True:
+            job = await self.status(job_id)
+            moment = await self._moment(job, looks)
+            report(moment)
+            if job.state is not JobState.SUBMITTING:
+                return job
+            patience.check(moment)
+            await self._sleep_until_next_poll(schedule, job)
 
     def _s3_target(self, target: object, *, clobber: bool) -> S3Target | None:
         if not is_address(target):

@@ -6,13 +6,16 @@ import functools
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tailrace.aws.connections import AwsConnection, Boto3Connection
+from tailrace.client.polling import PollSchedule
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
 from tailrace.client.sync_jobs import SubmittedJobs
 from tailrace.operations.results.methods import ReadsEvents
+from tailrace.progress import CuttingProgress
 from tailrace.progress.showing import showing
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace_core.engines import Engine
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from tailrace.sources.names import Names
     from tailrace.sources.record_source import RecordSource
     from tailrace.submit.estimates import Estimate
+    from tailrace.submit.remote_submit import RemoteCount, RemoteSubmit
     from tailrace.submit.submitter import Sender
     from tailrace_core.aws.calls import Call
     from tailrace_core.submission.options import SubmitOptions
@@ -121,6 +125,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         on_progress: OnProgress | None = None,
         stdin: IO[bytes] | None = None,
         output: str | os.PathLike[str] | None = None,
+        remote: bool = False,
         **keywords: Unpack[SubmitKeywords],
     ) -> Job:
         """Cut an input, upload its chunks and invoke the endpoint for them.
@@ -129,11 +134,12 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         one with a key stays open to be continued.
 
         Args:
-            sources: A path, a pattern, an ``s3://`` address, ``-`` for standard input, a binary
+            sources: A path of a file or a directory, a pattern, ``s3://bucket/key``,
+                ``s3://bucket/prefix/`` for all objects below it, ``-`` for standard input, a binary
                 stream, bytes of CSV, a pandas or polars DataFrame, or an Arrow table (see
-                `tailrace.sources.tables`); or a list of these in their order. A stream is read
-                once, from where it stands, and stays open; to continue a job, give it again from
-                the same place.
+                `tailrace.sources.tables`); or a list of these in their order. Files and objects
+                have to stay as they are until all is sent. A stream is read once, from where it
+                stands, and stays open; to continue a job, give it again from the same place.
             options: All options in one object; keyword arguments replace its fields.
             progress: A callback for the progress; True to show it, False for none. None shows it on
                 a terminal and in a notebook.
@@ -141,6 +147,10 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             stdin: The stream that ``-`` stands for. None: the process's standard input.
             output: A file to which you will download the result: one that has the input's columns
                 is refused before anything is sent.
+            remote: Have the stack's functions read and cut the objects where they lie, and watch
+                them. Every source is one of S3; the chunks are those of a submit without it. An
+                interrupted call leaves the job going; so does an error that is raised later than
+                the start. A job whose input cannot be cut is returned as failed.
             **keywords: The options, see `tailrace.client.submit_keywords.SubmitKeywords`.
 
         Raises:
@@ -148,6 +158,9 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             JobKeyError: the job key was used for another input or other options.
         """
         options = merged_options(options, keywords)
+        if remote:
+            with showing(on_progress or progress) as report:
+                return self._submit_remotely(sources, options, output, report)
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
             # NumPy, above all, is imported while the stack is looked up.
@@ -209,6 +222,71 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         options = merged_options(options, keywords)
         with self._open(sources, options, stdin) as source:
             return estimate_source(source, options)
+
+    @lists_options
+    def count(
+        self,
+        sources: Names,
+        options: SubmitOptions | None = None,
+        *,
+        progress: ShowProgress = None,
+        **keywords: Unpack[SubmitKeywords],
+    ) -> RemoteCount:
+        """Count the rows of objects of S3 where they lie: the dry run of a submit with ``remote``.
+
+        The stack's functions read all of the objects. No job is made, and nothing is sent.
+
+        Raises:
+            InputError: an option or the input is wrong, or the stack has no such functions.
+        """
+        from tailrace.operations.cutting import CuttingLook
+        from tailrace.submit.remote_submit import counted, counting
+
+        options = merged_options(options, keywords)
+        count_id, now = self._new_id(), self._now()
+        with showing(progress) as report:
+            submit = self._remote_submit(sources, options)
+            self._run(submit.count(count_id))
+            look = CuttingLook(submit.machine, count_id)
+            schedule, job = PollSchedule(started_at=now, timeout_s=None), counting(count_id, now, options.deadline_s)
+            while (found := self._run(look.look())) is not None and found.running:
+                report(CuttingProgress(job, found))
+                self._sleep_until_next_poll(schedule, job)
+        return counted(found, count_id)
+
+    def _submit_remotely(
+        self, sources: Names, options: SubmitOptions, output: str | os.PathLike[str] | None, report: OnProgress
+    ) -> Job:
+        from tailrace.client.job import Job
+
+        submit = self._remote_submit(sources, options)
+        if output is not None:
+            from tailrace.download.input_guard import refuse_input
+
+            refuse_input(output, self._run(submit.settings()), s3=self._connection.objects)
+        submitted_by = self._look_up(None if submit.engine is Engine.TRANSFORM else submit.endpoint_name)
+        done = submit.start(self._execute, submitted_by)
+        try:
+            return Job(self, replace(done, job=self._watch_cutting(done.job_id, report)), self._name)
+        except BaseException as exc:
+            exc.add_note(f"job {done.job_id} is being cut, and goes on; see it with `tailrace status {done.job_id}`")
+            raise
+
+    def _remote_submit(self, sources: Names, options: SubmitOptions) -> RemoteSubmit:
+        from tailrace.client.engine_choice import chosen_engine
+        from tailrace.submit.remote_sources import machine_of, remote_sources
+        from tailrace.submit.remote_submit import RemoteSubmit
+
+        found = remote_sources(sources, options)
+        return RemoteSubmit(
+            stack=self.stack,
+            machine=machine_of(self.stack),
+            sources=found,
+            options=options,
+            engine=chosen_engine(sources, options, self.stack, self._connection.objects),
+            now=self._now,
+            new_id=self._new_id,
+        )
 
     @functools.cached_property
     def operations(self) -> Operations:

@@ -12,11 +12,12 @@ from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
 from tailrace.client.polling import PollSchedule
-from tailrace.progress import JobProgress
+from tailrace.progress import CuttingProgress, JobProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.origins import is_address
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import TailraceError, TimedOutError
+from tailrace_core.jobs.model import JobState
 
 # What single methods need is imported there: a submit or a status starts in half of the time.
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from tailrace.download.result_stream import Part
     from tailrace.download.source_records import SourceRecords, SubmittedRange
     from tailrace.download.tables.column_types import ColumnTypes
+    from tailrace.operations.cutting import CuttingLook
     from tailrace.operations.job_search import FoundJobs, JobFilter
     from tailrace.operations.open_work import OpenWork
     from tailrace.operations.report_data import ReportData
     from tailrace.progress import OnProgress, ShowProgress
+    from tailrace.progress.cutting import Cutting
     from tailrace.sources.names import Names
     from tailrace.sources.record_source import RecordSource
     from tailrace_core.csv_text.rejects import Reject
@@ -146,13 +149,22 @@ class SubmittedJobs:
                 and with which command to go on.
         """
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
+        looks: list[CuttingLook] = []
         with showing(on_progress or progress) as report:
             while True:
                 job = self.status(job_id)
-                report(JobProgress(job))
+                report(self._moment(job, looks))
                 if job.state.final:
                     return job
                 self._sleep_until_next_poll(schedule, job)
+
+    def cutting(self, job_id: str) -> Cutting | None:
+        """Return how far the stack's functions are with cutting the input of a remote job.
+
+        None if the job is no remote one, or the identity may not see its execution.
+        """
+        look = self._cutting_look(job_id)
+        return None if look is None else self._run(look.look())
 
     def parts(
         self, job_id: str, *, timeout_s: float | None = None, progress: ShowProgress = None
@@ -336,6 +348,40 @@ class SubmittedJobs:
     @functools.cached_property
     def _jobs(self) -> JobSteps:
         return JobSteps(self.stack, now=self._now)
+
+    def _cutting_look(self, job_id: str) -> CuttingLook | None:
+        if self.stack.cutting_machine is None:
+            return None
+        from tailrace.operations.cutting import CuttingLook
+
+        return CuttingLook(self.stack.cutting_machine, job_id)
+
+    def _moment(self, job: JobStatus, looks: list[CuttingLook]) -> JobProgress:
+        """Return the progress of a job; while it is submitted, how far its input is cut remotely.
+
+        ``looks`` holds what was learnt by the calls before.
+        """
+        if job.state is not JobState.SUBMITTING:
+            return JobProgress(job)
+        if not looks and (look := self._cutting_look(job.job_id)) is not None:
+            looks.append(look)
+        found = self._run(looks[0].look()) if looks else None
+        return JobProgress(job) if found is None else CuttingProgress(job, found)
+
+    def _watch_cutting(self, job_id: str, report: OnProgress) -> JobStatus:
+        """Return a remote job when its input is cut, or when it has ended before."""
+        from tailrace.submit.remote_submit import CuttingPatience
+
+        schedule, patience = PollSchedule(started_at=self._now(), timeout_s=None), CuttingPatience(self._now)
+        looks: list[CuttingLook] = []
+        while True:
+            job = self.status(job_id)
+            moment = self._moment(job, looks)
+            report(moment)
+            if job.state is not JobState.SUBMITTING:
+                return job
+            patience.check(moment)
+            self._sleep_until_next_poll(schedule, job)
 
     def _s3_target(self, target: object, *, clobber: bool) -> S3Target | None:
         if not is_address(target):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tailrace.progress.cutting import Cutting
     from tailrace_core.jobs.model import Job
 
 
@@ -43,6 +44,13 @@ class JobProgress:
     """Progress of a wait."""
 
     job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class CuttingProgress(JobProgress):
+    """Progress of a remote job while the stack's functions cut its input."""
+
+    cutting: Cutting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tailrace.progress import DownloadProgress, JobProgress, Progress, ScoringProgress
+from tailrace.progress import CuttingProgress, DownloadProgress, JobProgress, Progress, ScoringProgress
 from tailrace.progress.pace import Pace
 from tailrace_core.jobs.model import Job
 
@@ -15,6 +15,8 @@ def share(moment: Moment) -> tuple[float, float | None]:
     """Return how much is done, and of how much; None while the total is unknown."""
     if isinstance(moment, Progress):
         return moment.bytes_read, moment.bytes_total
+    if isinstance(moment, CuttingProgress):
+        return moment.cutting.stripes_done or 0, moment.cutting.stripes_total
     if isinstance(moment, JobProgress):
         return moment.job.rows_settled, moment.job.rows_total
     return moment.rows, moment.rows_total
@@ -46,6 +48,11 @@ def describe(moment: Moment, pace: Pace | None = None) -> str:
             f"submitting: {moment.rows_read:,} rows read ({shown_bytes(moment.bytes_read)}{total}{speed}), "
             f"{moment.chunks_sent:,} of {moment.chunks_planned:,} chunks sent{skipped}"
         )
+    if isinstance(moment, CuttingProgress):
+        from tailrace.progress.cutting import cutting_text  # noqa: PLC0415 - few jobs are remote
+
+        rows = f", {settled(moment.job)}" if moment.job.rows_settled else ""
+        return f"{moment.job.state}: {cutting_text(moment.cutting)}{rows}"
     if isinstance(moment, JobProgress):
         return f"{moment.job.state}: {settled(moment.job)}{speed}{open_chunks(moment.job)}"
     return f"downloading: {moment.rows:,} of {moment.rows_total:,} rows ({shown_bytes(moment.size_bytes)}){speed}"

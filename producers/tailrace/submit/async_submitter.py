@@ -54,12 +54,12 @@ class AsyncSubmitter:
         except JobClosedError:
             job = await run_async(self._steps.job(session), self._execute)
         except BaseException as exc:
-            await _uncancelled(run_async(self._steps.abandon(session, options, exc), self._execute))
+            await uncancelled(run_async(self._steps.abandon(session, options, exc), self._execute))
             raise
         return submission(job, session, tasks, source)
 
 
-async def _uncancelled(work: Coroutine[Any, Any, T]) -> T:
+async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
     """Await ``work`` to its end.
 
     Cancellation is raised after it: a job must not stay open for an impatient caller.

@@ -44,6 +44,8 @@ class Submission:
     bytes_read: int = 0
     warnings: tuple[str, ...] = ()
     """What to know about the job's settings; nothing is wrong yet."""
+    remote: bool = False
+    """True if the stack's functions cut the input and send the chunks."""
 
     @property
     def job_id(self) -> str:

@@ -22,6 +22,7 @@ from tailrace_core.errors import ConditionFailedError, InputError, JobKeyError, 
 from tailrace_core.objects import keys
 from tailrace_core.objects.listing import first_source
 from tailrace_core.submission.chunk_steps import JobSession
+from tailrace_core.submission.executions import execution_name
 from tailrace_core.submission.planning import planner_for
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
 
@@ -204,16 +205,6 @@ class RemoteSteps:
             arn: str = answer["executionArn"]
             return arn
         raise InputError(f"job {job_id} has had {_MAX_EXECUTIONS} executions; cancel it, and submit it anew")
-
-
-def execution_name(job_id: str, number: int = 1) -> str:
-    """Return the name of a job's execution; ``number`` counts those that went on after others."""
-    return job_id if number == 1 else f"{job_id}-{number}"
-
-
-def execution_arn(machine: str, job_id: str, number: int = 1) -> str:
-    """Return the ARN of a job's execution, given that of the state machine."""
-    return f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(job_id, number)}"
 
 
 def _request(settings: JobSettings, source: RemoteInput, options: SubmitOptions) -> CuttingRequest:

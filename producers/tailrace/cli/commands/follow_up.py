@@ -101,11 +101,14 @@ def _fields(submission: Submission, job: Job, output: str | None, why: RejectsSu
 
 def summary(submission: Submission, job: Job) -> str:
     """Format the end of a submit in one line."""
-    if submission.continued and not submission.chunks_sent and not submission.chunks_skipped:
+    before = submission.continued and not submission.chunks_sent and not submission.chunks_skipped
+    if before and not submission.remote:
         return f"{job_reports.summary(job)}; all of it had been submitted before"
+    if submission.remote:
+        return f"{job_reports.summary(job)}; its objects were cut where they lie"
     sent = f"{submission.chunks_sent:,} chunk{'s' * (submission.chunks_sent != 1)} submitted"
-    before = f", {submission.chunks_skipped:,} had been submitted before" if submission.continued else ""
-    return f"{job_reports.summary(job)}; {sent}{before}"
+    skipped = f", {submission.chunks_skipped:,} had been submitted before" if submission.continued else ""
+    return f"{job_reports.summary(job)}; {sent}{skipped}"
 
 
 def next_commands(job: Job, output: str | None) -> str:

@@ -121,7 +121,8 @@ def status(
 ) -> None:
     """Show the state and the counters of a job; exit with 0 whatever its state.
 
-    Also shows why chunks are parked, the command that goes on with them, and when the next attempt is due.
+    Also shows why chunks are parked, the command that goes on with them, when the next attempt is due, and how far the
+    stack's functions are with cutting the objects of a remote job.
 
     Example:
       tailrace status 01JD0WAWQSRPH4P5HK2ZTF1J2N --stack demand --json
@@ -133,12 +134,13 @@ def status(
         changed = changed_settings(client.settings(job_id))
         why = summarize_rejects(client, job)
         work = OpenWork(job_id) if job.state.final else client.open_work(job_id)
+        cutting = client.cutting(job_id) if job.state is JobState.SUBMITTING else None
     name = stack or ""
     if json_:
-        fields = job_reports.status_fields(described, work, name, changed, environment.now())
+        fields = job_reports.status_fields(described, work, name, changed, environment.now(), cutting)
         environment.put_json(job_reports.as_json({**fields, **reject_reports.job_fields(job, why, work)}))
         return
-    environment.put(job_reports.status_text(described, work, name, changed, environment.now()))
+    environment.put(job_reports.status_text(described, work, name, changed, environment.now(), cutting))
     report = reject_reports.text(job, why, stack=stack, work=work)
     if report:
         environment.put(report)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli import declarations as typer
 from tailrace.cli.commands import submit_options
 from tailrace.cli.commands.follow_up import FollowUp, next_commands, summary
-from tailrace.cli.environment import Target, guarded, of
+from tailrace.cli.environment import Environment, Target, guarded, of
 from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports, reject_reports
@@ -27,6 +28,7 @@ def submit(
     context: typer.Context,
     sources: submit_options.Sources,
     pattern: submit_options.Pattern = None,
+    remote: submit_options.Remote = False,
     stack: arguments.Stack = None,
     wait: submit_options.Wait = False,
     output: submit_options.Output = None,
@@ -76,6 +78,8 @@ def submit(
 
       tailrace submit 'days/*.csv.gz' --stack demand --job-key days-2026-11 --wait --json
 
+      tailrace submit s3://sales/2026/ --pattern '*.csv.gz' --stack demand --remote --output s3://sales/scored.csv
+
       zcat big.csv.gz | tailrace submit - --stack demand --dry-run
     """
     environment = of(context)
@@ -111,7 +115,7 @@ def submit(
     )
     timeout_s = None if timeout is None else duration_s(timeout)
     target = Target(
-        stack=stack or ("dry-run" if dry_run else None),
+        stack=stack or ("dry-run" if dry_run and not remote else None),
         profile=profile,
         region=region,
         endpoint_url=endpoint_url,
@@ -121,12 +125,14 @@ def submit(
     with environment.client(target) as client:
         if output is not None and is_address(output) and not dry_run:
             client.check_target(output, clobber=not no_clobber)
+        if dry_run and remote:
+            with reporting(environment, quiet=quiet) as report:
+                rows = client.count(sources, options, progress=report)
+            _put(environment, rows, job_reports.count_text(rows), json=json_)
+            return
         if dry_run:
             found = client.estimate(sources, options, stdin=environment.stdin)
-            if json_:
-                environment.put_json(job_reports.as_json({name: getattr(found, name) for name in found.__slots__}))
-            else:
-                environment.put(job_reports.estimate_text(found))
+            _put(environment, found, job_reports.estimate_text(found), json=json_)
             return
         with reporting(environment, quiet=quiet) as report:
             handle = client.submit(
@@ -136,6 +142,7 @@ def submit(
                 stdin=environment.stdin,
                 # Files are told by their identity, before; whose rows a pipe brings, by their columns.
                 output=output if STDIN in sources else None,
+                remote=remote,
             )
         submission = handle.submission
         for each in () if quiet else submission.warnings:
@@ -153,6 +160,13 @@ def submit(
         if explained:
             environment.say(explained)
     raise typer.Exit(exit_codes.of_job(job))
+
+
+def _put(environment: Environment, values: Any, text: str, *, json: bool) -> None:
+    if json:
+        environment.put_json(job_reports.as_json({name: getattr(values, name) for name in values.__slots__}))
+    else:
+        environment.put(text)
 
 
 def _check_follow_up(

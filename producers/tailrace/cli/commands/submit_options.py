@@ -46,6 +46,14 @@ Output = Annotated[
         ".gz or .zst is compressed, one in .parquet is Parquet.",
     ),
 ]
+Remote = Annotated[
+    bool,
+    typer.Option(
+        "--remote",
+        help="Have the stack's functions read and cut objects of S3 where they lie, and watch them; no row passes "
+        "through this machine. Takes a stack with RemoteCutting=true.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show rows, chunks and costs; send nothing.")]
 JobKey = Annotated[
     str | None,

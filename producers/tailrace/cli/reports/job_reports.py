@@ -14,7 +14,9 @@ from tailrace.progress.text import shown_bytes, shown_duration
 if TYPE_CHECKING:
     from tailrace.download.counts import Download
     from tailrace.operations.open_work import OpenWork
+    from tailrace.progress.cutting import Cutting
     from tailrace.submit.estimates import Estimate
+    from tailrace.submit.remote_submit import RemoteCount
     from tailrace_core.jobs.description import DescribedJob
     from tailrace_core.jobs.model import Job
 
@@ -77,17 +79,24 @@ def as_json(values: dict[str, Any]) -> str:
 
 
 def status_fields(
-    described: DescribedJob, work: OpenWork, stack: str, changed: dict[str, Any], now: float
+    described: DescribedJob,
+    work: OpenWork,
+    stack: str,
+    changed: dict[str, Any],
+    now: float,
+    cutting: Cutting | None = None,
 ) -> dict[str, Any]:
     """Return a job with its open work as a JSON object; at most the first few parked chunks.
 
-    ``changed`` are the settings that differ from the defaults.
+    ``changed`` are the settings that differ from the defaults; ``cutting`` is the state of the
+    execution of a remote job.
     """
     rate = rows_per_s(described.job, now)
     return {
         **described_fields(described),
         "rows_per_s": None if rate is None else round(rate, 1),
         "settings": changed,
+        **({} if cutting is None else {"cutting": _cutting_fields(cutting)}),
         "chunks_parked": work.parked_count,
         "chunks_retrying": work.retrying_count,
         "chunks_held": work.held_count,
@@ -109,15 +118,36 @@ def status_fields(
     }
 
 
+def _cutting_fields(cutting: Cutting) -> dict[str, Any]:
+    return {
+        "phase": str(cutting.phase),
+        "stripes_done": cutting.stripes_done,
+        "stripes_total": cutting.stripes_total,
+        "execution": cutting.execution,
+        "execution_state": cutting.state,
+    }
+
+
 def rows_per_s(job: Job, now: float) -> float | None:
     """Return the rows settled a second since the job was created; None if none is yet."""
     elapsed_s = (job.finishing_at or now) - job.created_at
     return job.rows_settled / elapsed_s if job.rows_settled and elapsed_s > 0 else None
 
 
-def status_text(described: DescribedJob, work: OpenWork, stack: str, changed: dict[str, Any], now: float) -> str:
+def status_text(
+    described: DescribedJob,
+    work: OpenWork,
+    stack: str,
+    changed: dict[str, Any],
+    now: float,
+    cutting: Cutting | None = None,
+) -> str:
     """Format a job with its open work in a few lines."""
-    values = status_fields(described, work, stack, changed, now)
+    values = status_fields(described, work, stack, changed, now, cutting)
+    if cutting is not None:
+        from tailrace.progress.cutting import cutting_text  # noqa: PLC0415 - few jobs are remote
+
+        values["cutting"] = cutting_text(cutting)
     del values["parked"]
     all_read = values.pop("chunks_all_read")
     about = described.description
@@ -184,6 +214,17 @@ def estimate_text(found: Estimate) -> str:
             f"AWS calls:    {found.calls:,}",
             f"cost:         about ${found.cost_usd:.4f} at eu-west-1's prices, without storage and endpoint",
             *(f"warning:      {each}" for each in found.warnings),
+        )
+    )
+
+
+def count_text(found: RemoteCount) -> str:
+    """Format what was counted remotely in a few lines."""
+    return "\n".join(
+        (
+            f"rows:         {found.rows:,}",
+            f"objects:      {found.objects:,} with {shown_bytes(found.source_bytes)}",
+            f"stripes:      {found.stripes:,}, each cut by one call of a function",
         )
     )
 

@@ -17,8 +17,9 @@ from tailrace_core.errors import ConditionFailedError, InputError, JobKeyError, 
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 from tailrace_core.objects import keys
 from tailrace_core.submission.chunk_steps import JobSession
+from tailrace_core.submission.executions import execution_arn
 from tailrace_core.submission.options import SubmitOptions
-from tailrace_core.submission.remote import RemoteSteps, execution_arn, read_input
+from tailrace_core.submission.remote import RemoteSteps, read_input
 from tailrace_core.submission.resources import Resources
 from tailrace_core.submission.resuming import PreviousChunks
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName

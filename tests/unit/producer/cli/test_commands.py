@@ -20,8 +20,10 @@ from tailrace.download.rejects_summary.reasons import ReasonGroup
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace.operations.job_search import FoundJobs, JobFilter
 from tailrace.operations.open_work import OpenWork
-from tailrace.progress import OnProgress, Progress
+from tailrace.progress import CuttingProgress, OnProgress, Progress
+from tailrace.progress.cutting import Cutting, Phase
 from tailrace.submit.estimates import Estimate
+from tailrace.submit.remote_submit import RemoteCount
 from tailrace.submit.submitter import Submission
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject
@@ -57,13 +59,30 @@ class FakeClient:
         self.asked["closed"] = True
 
     def submit(
-        self, sources: list[str], options: SubmitOptions, *, on_progress: OnProgress, stdin: Any, output: str | None
+        self,
+        sources: list[str],
+        options: SubmitOptions,
+        *,
+        on_progress: OnProgress,
+        stdin: Any,
+        output: str | None,
+        remote: bool = False,
     ) -> JobHandle:
         self.asked.update(sources=sources, options=options, stdin=stdin, output=output)
         on_progress(Progress(job_id=_JOB, rows_read=10))
         if self.raises is not None:
             raise self.raises
-        return JobHandle(Submission(job(), chunks_sent=1), "demo")
+        return JobHandle(Submission(job(), chunks_sent=1, remote=remote), "demo")
+
+    def count(self, sources: list[str], options: SubmitOptions, *, progress: OnProgress) -> RemoteCount:
+        self.asked.update(sources=sources, options=options)
+        progress(CuttingProgress(job(), self.cut_by))
+        return RemoteCount(rows=10, objects=2, source_bytes=50, stripes=1)
+
+    def cutting(self, _: str) -> Cutting:
+        return self.cut_by
+
+    cut_by = Cutting(execution="arn:e", state="RUNNING", phase=Phase.COUNT, stripes_done=3, stripes_total=8_000)
 
     def estimate(self, sources: list[str], options: SubmitOptions, *, stdin: Any) -> Estimate:
         self.asked.update(sources=sources, options=options, stdin=stdin)
@@ -354,6 +373,32 @@ def test_a_dry_run_needs_no_stack_and_submits_nothing(invoke: Callable[..., Resu
     result = invoke(client, "submit", "a.csv", "--dry-run", "--json", stack=None)
     assert result.code == 0
     assert json.loads(result.out)["rows"] == 10
+
+
+def test_a_remote_dry_run_counts_with_a_stack_and_shows_progress(invoke: Callable[..., Result]) -> None:
+    given = ("submit", "s3://b/p/", "--pattern", "*.csv", "--remote", "--dry-run")
+    result = invoke(FakeClient(), *given, "--json")
+    assert (result.code, json.loads(result.out)) == (0, {"rows": 10, "objects": 2, "source_bytes": 50, "stripes": 1})
+    assert "rows:         10" in invoke(FakeClient(), *given).out
+    refused = invoke(FakeClient(), *given, stack=None)
+    assert refused.code == 2
+    assert "no stack is named" in refused.err
+
+
+def test_a_remote_submit_says_that_nothing_was_sent_from_here(invoke: Callable[..., Result]) -> None:
+    client = FakeClient()
+    result = invoke(client, "submit", "s3://b/p/", "--pattern", "*.csv", "--remote")
+    assert result.out.strip() == _JOB
+    assert "its objects were cut where they lie" in result.err
+    assert client.asked["options"].pattern == "*.csv"
+
+
+def test_a_status_shows_how_far_a_remote_job_is(invoke: Callable[..., Result]) -> None:
+    client = FakeClient(ends_as=job(JobState.SUBMITTING))
+    assert "counting rows: 3 of 8,000 stripes" in invoke(client, "status", _JOB).out
+    shown = json.loads(invoke(client, "status", _JOB, "--json").out)["cutting"]
+    assert (shown["phase"], shown["stripes_done"], shown["execution_state"]) == ("count", 3, "RUNNING")
+    assert "cutting" not in json.loads(invoke(FakeClient(ends_as=job()), "status", _JOB, "--json").out)
 
 
 def test_quiet_says_nothing(invoke: Callable[..., Result]) -> None:

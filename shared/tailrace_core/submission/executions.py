@@ -1,0 +1,13 @@
+"""Names of the executions that cut the inputs of remote jobs."""
+
+from __future__ import annotations
+
+
+def execution_name(job_id: str, number: int = 1) -> str:
+    """Return the name of a job's execution; ``number`` counts those that went on after others."""
+    return job_id if number == 1 else f"{job_id}-{number}"
+
+
+def execution_arn(machine: str, job_id: str, number: int = 1) -> str:
+    """Return the ARN of a job's execution, given that of the state machine."""
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(job_id, number)}"
