@@ -84,6 +84,12 @@ class CuttingSettings(_Environment):
     transforms_queue: str | None = None
 
 
+class StripesSettings(_Environment):
+    """The resources of ListStripes, CountStripe and SumStripes."""
+
+    bucket: str = Field(min_length=1)
+
+
 class DeliverySettings(_Environment):
     """The resources of DeliverResults; ``outbox_queue`` is its own queue."""
 

@@ -78,14 +78,17 @@ def endless_record(
     )
 
 
-def swallowing_quote(record: bytes, *, row: int, offset: int, describe: DescribePosition) -> UnclosedQuoteError | None:
-    """Return the error for an input's last record, which leaves its quote open, at ``offset``.
+def swallows_lines(record: bytes) -> bool:
+    """Report whether an input's last record, which leaves its quote open, holds further lines.
 
-    None if it swallows no line: then it makes a bad row like others.
+    One that holds none makes a bad row like others.
     """
-    if b"\n" not in record.removesuffix(b"\n"):
-        return None
-    quote, _ = max(quoted_spans(record))
+    return b"\n" in record.removesuffix(b"\n")
+
+
+def swallowing_quote(record: bytes, *, row: int, offset: int, describe: DescribePosition) -> UnclosedQuoteError:
+    """Return the error for an input's last record, at ``offset``, with an open quote and lines."""
+    quote, _ = max(quoted_spans(record), default=(0, 0))
     return UnclosedQuoteError(
         f"row {row} opens a quote ({describe(offset + quote)}) that nothing closes before the input ends; "
         "close it, or double it if it is meant as a character",

@@ -96,9 +96,14 @@ def check_same_header(record: bytes, name: str, *, header: bytes, columns: Seque
     with suppress(InputError):
         if parse_header(record) == tuple(columns):
             return
-    raise InputError(
-        f"the header of {name} is not that of {first}: {_shown(record)} instead of {_shown(header)}; submit them as "
-        "two inputs"
+    raise other_header(record, name, header=header, first=first)
+
+
+def other_header(record: bytes, name: str, *, header: bytes, first: str) -> InputError:
+    """Return the error for a file whose header is another one than that of the ``first``."""
+    return InputError(
+        f"the header of {name} is not that of {first}: {shown(record)} instead of {shown(header)}; submit them as two "
+        "inputs"
     )
 
 
@@ -123,7 +128,8 @@ def _check_encoding(head: bytes, name: str) -> None:
         )
 
 
-def _shown(record: bytes) -> str:
+def shown(record: bytes) -> str:
+    """Return a record as text for a message, shortened."""
     text = record.decode(errors="replace")
     limit = 120
     return repr(text if len(text) <= limit else text[:limit] + "…")

@@ -87,18 +87,27 @@ class _Scan:
     """The last of all but one at the block's last byte; -1 if there is none."""
     closes: bool = False
     """True if the block's last byte ends a record."""
+    line: int = -1
+    """The first newline behind all these; -1 if there is none."""
 
     @classmethod
     def of(cls, block: bytes, start: int, stop: int, before: QuoteState, *, has_quotes: bool) -> _Scan:
         if before is QuoteState.QUOTED and not has_quotes:
-            return cls(before)
+            return cls(before, line=_position(block.find(b"\n", start, stop), start))
         scanned = ScannedBlock.scan(block, start, stop, before)
         words, final = scanned.ends, stop - start - 1
         first = bitmaps.first_set(words)
         closes = bitmaps.is_set(words, final)
         if closes:
             bitmaps.clear_bit(words, final)
-        return cls(scanned.after, bitmaps.count_set(words), first, bitmaps.last_set(words), closes)
+        ends, last = bitmaps.count_set(words), bitmaps.last_set(words)
+        line = -1 if closes else _position(block.find(b"\n", start + last + 1, stop), start)
+        return cls(scanned.after, ends, first, last, closes, line)
+
+
+def _position(found: int, start: int) -> int:
+    """Return a position found in a block as one in its slice from ``start`` on."""
+    return found if found < 0 else found - start
 
 
 @dataclass(slots=True)
@@ -114,6 +123,8 @@ class _Lane:
     too_long: int | None = None
     rows_before: int = 0
     """Records that start before the one that is too long."""
+    first_line: int | None = None
+    """The first newline in the record that is open."""
 
     def add(self, scan: _Scan, offset: int, size: int) -> None:
         """Add the record ends of the block of ``size`` bytes at ``offset``."""
@@ -128,6 +139,10 @@ class _Lane:
         if scan.ends:
             # Records between two ends of a block are shorter than the limit, as blocks are.
             self._begin(offset + scan.last + 1, scan.ends)
+        if scan.first >= 0:
+            self.first_line = None
+        if scan.line >= 0 and self.first_line is None:
+            self.first_line = offset + scan.line
         if scan.closes:
             self.pending = offset + size
         self.state = scan.after
@@ -140,7 +155,9 @@ class _Lane:
             after = Within.QUOTES
         elif self.pending is not None:
             after = Within.START
-        return EntryCount(self.rows, self.first_end, self.last_start, self.too_long, self.rows_before, after)
+        return EntryCount(
+            self.rows, self.first_end, self.last_start, self.too_long, self.rows_before, self.first_line, after
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "state": self.state.value}

@@ -29,7 +29,8 @@ class EntryCount:
     Offsets are those of the object. ``rows`` are the records that start in the stretch, the last of
     them at ``last_start``. ``first_end`` is the offset behind the first record that ends in it.
     ``too_long`` is the start of its first record over the limit for records, as far as the stretch
-    itself shows, and ``rows_before`` are the records that start before that one.
+    itself shows, and ``rows_before`` are the records that start before that one. ``first_line`` is
+    the first newline in the record that is open behind the stretch.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class EntryCount:
     last_start: int | None
     too_long: int | None
     rows_before: int
+    first_line: int | None
     after: Within
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tailrace_core.csv_text.framing import DescribePosition, swallowing_quote
+from tailrace_core.csv_text.framing import DescribePosition, swallowing_quote, swallows_lines
 from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.records.columns import ColumnPlan
@@ -144,9 +144,9 @@ def refuse_swallowed_lines(cuts: Iterable[Cut], describe: DescribePosition) -> I
     for cut in cuts:
         if cut.windows[-1].structure.unclosed:
             record = split_records(cut.data)[-1]
-            row, at = cut.first_row + cut.rows - 1, cut.offset + cut.size - len(record)
-            if error := swallowing_quote(record, row=row, offset=at, describe=describe):
-                raise error
+            if swallows_lines(record):
+                row, at = cut.first_row + cut.rows - 1, cut.offset + cut.size - len(record)
+                raise swallowing_quote(record, row=row, offset=at, describe=describe)
         yield cut
 
 

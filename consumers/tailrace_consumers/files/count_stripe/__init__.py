@@ -1,1 +1,1 @@
-"""The function CountStripe."""
+"""CountStripe: counts the records of one stripe, for each way to enter it."""

@@ -1,1 +1,1 @@
-"""The function ListStripes."""
+"""ListStripes: lists the objects of a remote job and divides them into stripes."""

@@ -1,1 +1,1 @@
-"""The function SumStripes."""
+"""SumStripes: finds from the counts of all stripes where the records of each begin and end."""

@@ -1,14 +1,34 @@
-"""The handler of SumStripes."""
+"""The handler of SumStripes: the task between counting and cutting, and the last of a dry run."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
+from functools import cache
 from typing import Any
 
+from tailrace_consumers.adapters.s3_object_store import S3ObjectStore
+from tailrace_consumers.adapters.s3_ranges import S3Ranges
+from tailrace_consumers.files.cutting_calls import cutting_calls
+from tailrace_consumers.files.sum_stripes.service import SumStripes
+from tailrace_consumers.runtime.gc_tuning import resume_collection
+from tailrace_consumers.settings import StripesSettings
 
-def handler(event: dict[str, Any], context: Any) -> Any:
-    """Refuse every event: the function is not written yet.
+
+@cache
+def build() -> SumStripes:
+    """Build the service from the function's environment, on its first event.
 
     Raises:
-        NotImplementedError: always.
+        ConfigurationError: the environment lacks a variable.
     """
-    raise NotImplementedError
+    execute = cutting_calls()
+    store = S3ObjectStore(StripesSettings.from_environment(os.environ).bucket, execute)
+    return SumStripes(store, S3Ranges(execute).open)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 Lambda gives it
+    """Sum the counts of the event's job; a dry run's output is what this returns."""
+    service = build()
+    resume_collection()
+    return {"done": True, **asdict(service.sum(event["job_id"]))}

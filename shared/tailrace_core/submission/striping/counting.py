@@ -27,6 +27,10 @@ _MARGIN_BYTES = 64 * 1024
 """Bytes read with a piece behind its end: there its last record mostly ends."""
 
 
+_SHOWN_BYTES = 4096
+"""More than a message shows of a header."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """A count that ran out of time; `StripeCounting.run` goes on from its checkpoint."""
@@ -110,19 +114,19 @@ class StripeCounting:
             is_compressed=is_compressed(first),
             data_start=head.data_offset(self.policy),
             line_end=head.line_end.decode(),
-            has_other_header=self._has_other_header(head),
+            other_header=self._other_header(head),
         )
         progress.counter = RecordCounter(start, at_start=True)
         return chain((head.data,), head.rest)
 
-    def _has_other_header(self, head: FileHead) -> bool:
+    def _other_header(self, head: FileHead) -> str | None:
         if self.header is None:
-            return False
+            return None
         try:
             check_same_header(head.first_record, head.name, header=self.header, columns=self.columns, first="")
         except InputError:
-            return True
-        return False
+            return head.first_record[:_SHOWN_BYTES].decode(errors="replace")
+        return None
 
     def _resumed(self, piece: Piece, progress: _Progress, stored: Iterator[bytes]) -> Iterator[bytes]:
         """Go on where the last count ended."""

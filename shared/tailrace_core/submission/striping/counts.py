@@ -29,7 +29,8 @@ class PieceCount:
     """For the piece that begins an object: where its data begin, behind mark and header."""
     line_end: str = "\n"
     """For such a piece: the line end of the first record."""
-    has_other_header: bool = False
+    other_header: str | None = None
+    """For such a piece: the beginning of its header, if that is not the one of the first object."""
     problem: str | None = None
     """The error that the object raised while it was read; then nothing was counted."""
     in_head: bool = False

@@ -135,7 +135,7 @@ def starts(
         open_range=objects.open_range,
         is_time_up=growing(blocks_at_a_time),
     )
-    summing = Summing(header=header, columns=columns, open_range=objects.open_range)
+    summing = Summing(header=header, open_range=objects.open_range)
     found = []
     for planned in plan_stripes(objects.sources, options.stripe_bytes):
         stripe = Stripe.from_dict(json.loads(planned.to_json()))

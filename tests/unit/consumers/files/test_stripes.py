@@ -1,0 +1,194 @@
+"""ListStripes, CountStripe and SumStripes, over a bucket in memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import zstandard
+
+from tailrace_consumers.files.count_stripe.handler import MARGIN_MS, handle
+from tailrace_consumers.files.count_stripe.service import CountStripe
+from tailrace_consumers.files.list_stripes.service import ListStripes
+from tailrace_consumers.files.sum_stripes.service import InputTotals, SumStripes
+from tailrace_core.aws.calls import Call
+from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.objects import keys
+from tailrace_core.submission.options import SubmitOptions
+from tailrace_core.submission.planning import planner_for
+from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
+from tailrace_core.submission.striping.manifest import SourceObject, plan_stripes
+from tailrace_core.submission.striping.reading import StripeStart
+from tailrace_core.submission.striping.request import CuttingRequest, SourceName
+from tests.fakes.consumer_ports import MemoryObjectStore
+from tests.unit.core.submission.striping.cutting import BUCKET, MemoryObjects, growing, starts
+
+JOB = "01K0000000000000000000000A"
+FOLDER = SourceName(bucket=BUCKET, key="in/", is_prefix=True)
+STEP_BYTES = 256 * 1024
+"""Most that a state machine passes from step to step."""
+
+
+@dataclass
+class Machine:
+    """The first steps of the state machine, each with what the bucket holds."""
+
+    objects: MemoryObjects
+    sources: tuple[SourceName, ...] = (FOLDER,)
+    options: SubmitOptions = field(default_factory=lambda: SubmitOptions(stripe_bytes=10))
+    store: MemoryObjectStore = field(default_factory=MemoryObjectStore)
+    is_time_up: Callable[[], bool] = lambda: False
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        planner = planner_for(("a", "b"), b"a,b", self.options, endpoint_name="e", by_stripes=True)
+        request = CuttingRequest(sources=self.sources, settings=planner.settings, header="a,b")
+        assert CuttingRequest.from_json(request.to_json()) == request
+        self.store.put(keys.cutting_request_key(JOB), request.to_json().encode())
+
+    def listed(self) -> list[Any]:
+        ListStripes(self.store, self._execute).list(JOB)
+        return self._lines(keys.stripes_key(JOB))
+
+    def count(self) -> None:
+        service = CountStripe(self.store, self.objects.open_range)
+        for stripe in self.listed():
+            event = {"job_id": JOB, "dry_run": False, "stripe": stripe, "checkpoint": None}
+            while not (done := handle(event, service, self._remaining_ms))["done"]:
+                event = json.loads(json.dumps(event | {"checkpoint": done["checkpoint"]}))
+                assert len(json.dumps(event)) < STEP_BYTES
+
+    def sum(self, reads_at_once: int = 1) -> InputTotals:
+        self.count()
+        return SumStripes(self.store, self.objects.open_range, reads_at_once=reads_at_once).sum(JOB)
+
+    @property
+    def starts(self) -> list[StripeStart]:
+        return [StripeStart.from_dict(each) for each in self._lines(keys.stripe_starts_key(JOB))]
+
+    def _lines(self, key: str) -> list[Any]:
+        return [json.loads(line) for line in self.store.objects[key][0].splitlines()]
+
+    def _remaining_ms(self) -> int:
+        self.calls += 1
+        return MARGIN_MS - 1 if self.is_time_up() else MARGIN_MS
+
+    def _execute(self, call: Call) -> Any:
+        found = {
+            each.key: {"Key": each.key, "Size": each.size_bytes, "ETag": each.etag} for each in self.objects.sources
+        }
+        if call.operation == "list_objects_v2":
+            return {"Contents": [each for key, each in found.items() if key.startswith(call.params["Prefix"])]}
+        assert call.operation == "head_object"
+        if call.params["Key"] not in found:
+            raise NotFoundError("404", code="404")
+        each = found[call.params["Key"]]
+        return {"ContentLength": each["Size"], "ETag": each["ETag"]}
+
+
+def _objects() -> MemoryObjects:
+    data = b'a,b\n1,"x\ny"\n2,3\n4,"\n\n\n\n\n\n\n\n\n\n\n\n\n\n"\n'
+    return MemoryObjects({"in/0": data, "in/1": b"a,b\r\n5,6", "in/2": gzip.compress(data * 40), "in/3": data}, 7)
+
+
+def test_the_stripes_are_listed_once_in_the_order_of_keys_with_the_versions_found_first() -> None:
+    machine = Machine(_objects(), options=SubmitOptions(stripe_bytes=30))
+    first = machine.listed()
+    assert [(each["stripe"], [piece["key"] for piece in each["pieces"]]) for each in first][:3] == [
+        (0, ["in/0"]),
+        (1, ["in/0"]),
+        (2, ["in/1"]),
+    ]
+    assert first[0]["pieces"][0]["etag"] == '"in/0"'
+    machine.objects = MemoryObjects({})
+    assert machine.listed() == first
+
+
+@pytest.mark.parametrize("etag", [None, '"other"'])
+def test_an_object_that_is_gone_or_another_than_the_request_names_is_refused_by_its_name(etag: str | None) -> None:
+    machine = Machine(_objects(), (SourceName(bucket=BUCKET, key="in/9" if etag is None else "in/0", etag=etag),))
+    with pytest.raises(InputError, match=r"s3://data/in/\d has changed or is gone"):
+        machine.listed()
+
+
+@pytest.mark.parametrize("reads_at_once", [1, 3])
+@pytest.mark.parametrize("blocks_at_a_time", [1, 10**9])
+def test_the_steps_find_what_one_process_finds_also_when_time_runs_out(
+    blocks_at_a_time: int, reads_at_once: int
+) -> None:
+    machine = Machine(_objects(), is_time_up=growing(blocks_at_a_time))
+    totals = machine.sum(reads_at_once)
+    assert machine.starts == [start for start, _ in starts(_objects(), machine.options)]
+    last = machine.starts[-1]
+    sources = machine.objects.sources
+    assert totals == InputTotals(
+        rows_total=last.first_row + last.rows,
+        objects=len(sources),
+        size_bytes=sum(each.size_bytes for each in sources),
+        stripes=len(list(plan_stripes(sources, 10))),
+    )
+    assert machine.sum() == totals  # repeated, as by a retry
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (b'a,b\n1,"x\n', r"s3://data/in/1 ends inside quotes"),
+        (b"a,c\n1,2\n", r"the header of s3://data/in/1 is not that of s3://data/in/0: 'a,c' instead of 'a,b'"),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], r"s3://data/in/1 is cut off"),
+    ],
+)
+def test_an_input_that_cannot_be_cut_is_refused_before_starts_are_written(second: bytes, message: str) -> None:
+    machine = Machine(MemoryObjects({"in/0": b"a,b\n1,2\n", "in/1": second, "in/2": b"a,b\n3,4\n"}))
+    with pytest.raises(InputError, match=message):
+        machine.sum()
+    assert keys.stripe_starts_key(JOB) not in machine.store.objects
+
+
+def test_a_compressed_object_that_no_call_can_read_to_where_the_last_one_ended_is_refused() -> None:
+    asked = iter([*[False] * 9, *[True] * 100])
+    data = b"a,b\n" + b"".join(b"%d,%d\n" % (each, each * each) for each in range(900))
+    machine = Machine(MemoryObjects({"in/0": gzip.compress(data)}, 64), is_time_up=lambda: next(asked))
+    with pytest.raises(InputError, match=r"s3://data/in/0 is compressed, .* too large for that: .* split it"):
+        machine.sum()
+
+
+@dataclass
+class Endless:
+    """Objects of any size that take no memory: the same block again and again."""
+
+    block: bytes
+
+    def open_range(self, source: SourceObject, start: int, stop: int | None) -> Generator[bytes]:
+        size = (source.size_bytes if stop is None else stop) - start
+        for _ in range(size // len(self.block)):
+            yield self.block
+
+
+def _peak_bytes(counting: StripeCounting, source: SourceObject) -> int:
+    (stripe,) = plan_stripes([source], source.size_bytes)
+    tracemalloc.start()
+    try:
+        assert not isinstance(counting.run(stripe), Unfinished)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstandard.ZstdCompressor(level=19).compress])
+def test_the_memory_of_a_count_does_not_depend_on_the_object(compress: Callable[[bytes], bytes]) -> None:
+    mebibyte = 1024 * 1024
+    block = b'1234.5,"6"\n' * (mebibyte // 11)
+    stored = block if compress is bytes else compress(block * 96)
+    size = 96 * len(stored) if compress is bytes else len(stored)
+    counting = StripeCounting(
+        policy=HeaderPolicy.NONE, header=None, columns=("a", "b"), open_range=Endless(stored).open_range
+    )
+    source = SourceObject(bucket=BUCKET, key="a", size_bytes=size)
+    assert _peak_bytes(counting, source) < 40 * mebibyte
