@@ -46,6 +46,10 @@ AWS: dict[tuple[str, Names], Names] = {
         "Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventsReceived",
         "AsyncEventAge", "AsyncEventsDropped", "DeadLetterErrors",
     }),
+    ("AWS/States", frozenset({"StateMachineArn"})): frozenset({
+        "ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted",
+        "ExecutionThrottled", "ExecutionTime",
+    }),
     ("AWS/Events", frozenset({"RuleName"})): frozenset({"FailedInvocations", "MatchedEvents", "TriggeredRules"}),
     # Published by group only, not by schedule.
     ("AWS/Scheduler", frozenset({"ScheduleGroup"})): frozenset({

@@ -29,6 +29,25 @@ def test_the_alarms_of_engines_keep_the_rules_of_alarms() -> None:
     }  # fmt: skip
 
 
+def test_the_alarms_of_files_keep_the_rules_of_alarms() -> None:
+    template = source("infra/file-alarms.yaml")
+    assert [finding for rule in watching.OF_ANY_ALARM for finding in rule(template)] == []
+    alarms = template.of_type(watching.ALARM)
+    of_inbox = {key for key, each in alarms.items() if each.get("Condition") == "HasInbox"}
+    assert of_inbox == {key for key in alarms if key.startswith(("Inbox", "Outbox", "StartJobs", "DeliverResults"))}
+    watched = {
+        (name, target(value))
+        for alarm in alarms.values()
+        for _, name, dimensions in watching.measured(alarm)
+        for value in dimensions.values()
+    }
+    for queue in ("CuttingEnds", "Inbox", "Outbox"):
+        assert ("ApproximateNumberOfMessagesVisible", f"{queue}DeadLetterQueue") in watched
+        assert ("ApproximateAgeOfOldestMessage", f"{queue}Queue") in watched
+    for function, path in (("FailCutting", "infra/cutting.yaml"), ("StartJobs", "infra/inbox.yaml")):
+        assert template.properties(f"{function}Slow")["Threshold"] == 800 * source(path).properties(function)["Timeout"]
+
+
 @pytest.mark.parametrize(
     ("function", "path", "queue"),
     [("ScoreChunks", "infra/scoring.yaml", "Scoring"), ("RunTransforms", "infra/transforms.yaml", "Transforms")],
@@ -54,13 +73,15 @@ def test_the_alarms_of_an_engine_watch_its_function_its_queue_and_its_dead_lette
     )
 
 
-def test_the_root_hands_the_alarms_of_engines_every_parameter() -> None:
-    handed = root().properties("EngineAlarms")["Parameters"]
-    assert set(handed) == set(source("infra/engine-alarms.yaml").body["Parameters"])
+@pytest.mark.parametrize(("stack", "path"), [("EngineAlarms", "engine-alarms"), ("FileAlarms", "file-alarms")])
+def test_the_root_hands_other_alarms_every_parameter(stack: str, path: str) -> None:
+    handed = root().properties(stack)["Parameters"]
+    assert set(handed) == set(source(f"infra/{path}.yaml").body["Parameters"])
 
 
 def test_every_entry_of_the_runbook_has_its_alarms_and_all_its_parts() -> None:
-    alarms = monitoring().of_type(watching.ALARM) | source("infra/engine-alarms.yaml").of_type(watching.ALARM)
+    others = [source(f"infra/{path}.yaml").of_type(watching.ALARM) for path in ("engine-alarms", "file-alarms")]
+    alarms = monitoring().of_type(watching.ALARM) | others[0] | others[1]
     for entry in runbook.entries(runbook.read()).values():
         assert entry.alarms, entry.heading
         assert set(entry.alarms) <= alarms.keys(), entry.heading

@@ -36,6 +36,13 @@ OF_ENGINES = {
     "RuleName": {"TransformsEnd"},
 }
 """Parameters of infra/engine-alarms.yaml beyond those."""
+OF_FILES = {
+    "QueueName": {f"{queue}{kind}Queue" for queue in ("CuttingEnds", "Inbox", "Outbox") for kind in ("", "DeadLetter")},
+    "FunctionName": {"CutStripe", "FailCutting", "StartJobs", "DeliverResults"},
+    "RuleName": {"CuttingEnds", "InboxObjects"},
+    "StateMachineArn": {"CuttingMachine"},
+}
+"""Parameters of infra/file-alarms.yaml beyond those."""
 SIZE_OF_A_DESCRIPTION = 1024
 
 
@@ -81,7 +88,7 @@ def every_dimension_is_of_this_stack(template: Template) -> Iterator[str]:
     for key, alarm in template.of_type(ALARM).items():
         for _, _, dimensions in measured(alarm):
             for name, value in dimensions.items():
-                known = NAMES.get(name, set()) | OF_ENGINES.get(name, set())
+                known = NAMES.get(name, set()) | OF_ENGINES.get(name, set()) | OF_FILES.get(name, set())
                 if known and target(value) not in known:
                     yield f"{key}: {name} is {value}"
     for _, metric, dimensions in charted(template):

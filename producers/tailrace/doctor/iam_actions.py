@@ -5,10 +5,12 @@ from __future__ import annotations
 _PREFIXES = {
     "service-quotas": "servicequotas",
     "sagemaker-runtime": "sagemaker",
+    "stepfunctions": "states",
 }
 _OTHERS = {
     "s3.head_bucket": "s3:ListBucket",
     "s3.head_object": "s3:GetObject",
+    "s3.get_bucket_notification_configuration": "s3:GetBucketNotification",
     "s3.list_buckets": "s3:ListAllMyBuckets",
     "service-quotas.list_aws_default_service_quotas": "servicequotas:ListAWSDefaultServiceQuotas",
 }

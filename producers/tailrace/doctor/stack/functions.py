@@ -16,8 +16,14 @@ CONSUMERS = {
     "DispatchRetries": "RetriesQueue",
 }
 """Each function, by its logical id, and the output of the queue that is mapped to it."""
-OPTIONAL = {"ScoreChunks": "ScoringQueueUrl", "RunTransforms": "TransformsQueueUrl"}
-"""Those of stacks with another engine, which alone have the output."""
+OPTIONAL = {
+    "ScoreChunks": "ScoringQueueUrl",
+    "RunTransforms": "TransformsQueueUrl",
+    "FailCutting": "CuttingEndsQueueUrl",
+    "StartJobs": "InboxQueueUrl",
+    "DeliverResults": "OutboxQueueUrl",
+}
+"""Functions of some stacks only, which alone have the queue's output."""
 
 
 def consumers(stack: Deployment) -> dict[str, str]:

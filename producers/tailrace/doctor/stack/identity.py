@@ -81,6 +81,7 @@ def needed(stack: Deployment, endpoint: str) -> Mapping[str, Mapping[str, tuple[
     bucket = f"arn:{stack.partition}:s3:::{stack.output('Bucket')}"
     table = stack.arn_of("dynamodb", f"table/{stack.output('LedgerTable')}")
     job = f"{bucket}/v1/jobs/JOB"
+    machine = stack.outputs.get("CuttingStateMachine")
     take = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
     return {
         "submit": {
@@ -94,6 +95,7 @@ def needed(stack: Deployment, endpoint: str) -> Mapping[str, Mapping[str, tuple[
                 "dynamodb:Query",
             ),
             **_invoked(stack, endpoint),
+            **({machine: ("states:StartExecution",)} if machine else {}),
             stack.output("ResultsTopic"): ("sns:Publish",),
         },
         "read results": {

@@ -19,10 +19,16 @@ DEAD_LETTERS = {
     "reconcile-jobs": "ReconcileJobsDeadLetterQueue",
 }
 """The queues as ``tailrace dlq`` names them, and their outputs."""
-OPTIONAL_DEAD_LETTERS = {"scoring": "ScoringDeadLetterQueue", "transforms": "TransformsDeadLetterQueue"}
-"""Those of stacks with another engine, which alone have the output."""
+OPTIONAL_DEAD_LETTERS = {
+    "scoring": "ScoringDeadLetterQueue",
+    "transforms": "TransformsDeadLetterQueue",
+    "cutting-ends": "CuttingEndsDeadLetterQueue",
+    "inbox": "InboxDeadLetterQueue",
+    "outbox": "OutboxDeadLetterQueue",
+}
+"""Queues of some stacks only, which alone have the output."""
 WORK = ("SucceededQueue", "FailedQueue", "RetriesQueue")
-OPTIONAL_WORK = ("ScoringQueueUrl", "TransformsQueueUrl")
+OPTIONAL_WORK = ("ScoringQueueUrl", "TransformsQueueUrl", "CuttingEndsQueueUrl", "InboxQueueUrl", "OutboxQueueUrl")
 OLD_S = 3600
 """Age of a message in a working queue from which something is wrong."""
 UNREAD_S = 3600

@@ -11,23 +11,41 @@ from tailrace.doctor.deployment import Deployment
 from tailrace.doctor.findings import Finding, fail, ok, problems_or, warn
 from tailrace_core.aws.calls import Call, Steps
 
-TOPICS = {"SucceededTopic": "SucceededQueue", "FailedTopic": "FailedQueue", "ResultsTopic": "ResultsQueue"}
-"""The output of each topic, and the output of the queue that is subscribed to it."""
+QUEUES = {"SucceededQueue": "SucceededTopic", "FailedQueue": "FailedTopic", "ResultsQueue": "ResultsTopic"}
+"""The output of each queue that is subscribed to a topic, and the topic's."""
+OPTIONAL_QUEUES = {"OutboxQueueUrl": "ResultsTopic"}
+"""Queues of stacks with an inbox, which alone have the output."""
 
 _FILTERS: Mapping[str, Any] = {
-    "ResultsQueue": {"type": ["PartReady", "JobFinished"], "schema_version": ["1", {"exists": False}]}
+    "ResultsQueue": {"type": ["PartReady", "JobFinished"], "schema_version": ["1", {"exists": False}]},
+    "OutboxQueueUrl": {"type": ["JobFinished"], "schema_version": ["1", {"exists": False}]},
 }
 """The filters of template.yaml: events of later types and versions pass by readers of this one."""
 
 
+def subscribed(stack: Deployment) -> dict[str, str]:
+    """Return the outputs of the queues that are subscribed to a topic, each with its topic's."""
+    return {**QUEUES, **{queue: topic for queue, topic in OPTIONAL_QUEUES.items() if queue in stack.outputs}}
+
+
+def _name(queue: str) -> str:
+    return queue.removesuffix("Url")
+
+
+def _dead_letters(stack: Deployment, queue: str) -> str:
+    """Return the ARN of the dead-letter queue of a queue."""
+    return stack.queue_arn(_name(queue).replace("Queue", "DeadLetterQueue"))
+
+
 def subscriptions(stack: Deployment) -> Steps[list[Finding]]:
     """Require that each queue is subscribed to its topic."""
+    topics = subscribed(stack)
 
-    def look(topic: str) -> Steps[list[Finding]]:
-        queue = TOPICS[topic]
-        if (yield from _subscription(stack, topic)):
-            return [ok(topic)]
-        dead = stack.queue_arn(queue.replace("Queue", "DeadLetterQueue"))
+    def look(queue: str) -> Steps[list[Finding]]:
+        topic = topics[queue]
+        if (yield from _subscription(stack, queue, topic)):
+            return [ok(queue)]
+        dead = _dead_letters(stack, queue)
         attributes = {"RawMessageDelivery": "true", "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead})}
         if queue in _FILTERS:
             attributes["FilterPolicy"] = json.dumps(_FILTERS[queue])
@@ -43,23 +61,24 @@ def subscriptions(stack: Deployment) -> Steps[list[Finding]]:
             "--attributes",
             json.dumps(attributes),
         )
-        return [fail(f"{queue} is not subscribed to {topic}: its messages are lost", command=command)]
+        return [fail(f"{_name(queue)} is not subscribed to {topic}: its messages are lost", command=command)]
 
-    found = yield from each(TOPICS, look)
-    return problems_or(found, f"{', '.join(TOPICS.values())} are subscribed to their topics")
+    found = yield from each(topics, look)
+    return problems_or(found, f"{', '.join(map(_name, topics))} are subscribed to their topics")
 
 
 def filters(stack: Deployment) -> Steps[list[Finding]]:
     """Require that subscriptions deliver every message that is known, raw."""
+    topics = subscribed(stack)
 
-    def look(topic: str) -> Steps[list[Finding]]:
-        arn = yield from _subscription(stack, topic)
+    def look(queue: str) -> Steps[list[Finding]]:
+        arn = yield from _subscription(stack, queue, topics[queue])
         if not arn:
             return []
         answer = yield Call("sns", "get_subscription_attributes", {"SubscriptionArn": arn})
-        return list(_flaws(stack, TOPICS[topic], arn, answer["Attributes"]))
+        return list(_flaws(stack, queue, arn, answer["Attributes"]))
 
-    found = yield from each(TOPICS, look)
+    found = yield from each(topics, look)
     return problems_or(found, "the subscriptions deliver every known message, raw")
 
 
@@ -79,22 +98,24 @@ def _flaws(stack: Deployment, queue: str, arn: str, attributes: Mapping[str, str
     found: list[Finding] = []
     # Stacks of before deliver all results: they have no filter.
     if json.loads(attributes.get("FilterPolicy") or "{}") not in ({}, _FILTERS.get(queue)):
-        seen = f"the subscription of {queue} has a filter, {attributes['FilterPolicy']}: other messages are lost"
+        seen = f"the subscription of {_name(queue)} has a filter, {attributes['FilterPolicy']}: other messages are lost"
         found.append(fail(seen, command=set_to("FilterPolicy", json.dumps(_FILTERS.get(queue, {})))))
     if attributes.get("RawMessageDelivery", "false") != "true":
-        seen = f"the subscription of {queue} wraps messages in SNS's envelope: they cannot be decoded"
+        seen = f"the subscription of {_name(queue)} wraps messages in SNS's envelope: they cannot be decoded"
         found.append(fail(seen, command=set_to("RawMessageDelivery", "true")))
     if not attributes.get("RedrivePolicy"):
-        dead = stack.queue_arn(queue.replace("Queue", "DeadLetterQueue"))
-        seen = f"the subscription of {queue} has no dead-letter queue: messages that cannot be delivered are lost"
+        dead = _dead_letters(stack, queue)
+        seen = (
+            f"the subscription of {_name(queue)} has no dead-letter queue: messages that cannot be delivered are lost"
+        )
         found.append(warn(seen, command=set_to("RedrivePolicy", json.dumps({"deadLetterTargetArn": dead}))))
     return found
 
 
-def _subscription(stack: Deployment, topic: str) -> Steps[str]:
-    """Return the ARN of the subscription of the topic's own queue; empty when there is none."""
+def _subscription(stack: Deployment, queue: str, topic: str) -> Steps[str]:
+    """Return the ARN of the queue's subscription to the topic; empty when there is none."""
     for subscription in (yield from subscriptions_of(stack.output(topic))):
-        if subscription["Endpoint"] == stack.queue_arn(TOPICS[topic]):
+        if subscription["Endpoint"] == stack.queue_arn(queue):
             return str(subscription["SubscriptionArn"])
     return ""
 
@@ -113,9 +134,11 @@ def subscriptions_of(topic_arn: str) -> Steps[list[Mapping[str, Any]]]:
 
 def delivery(stack: Deployment) -> Steps[list[Finding]]:
     """Require that each queue's policy lets its topic send."""
+    topics = subscribed(stack)
 
-    def look(topic: str) -> Steps[list[Finding]]:
-        queue, arn = TOPICS[topic], stack.output(topic)
+    def look(queue: str) -> Steps[list[Finding]]:
+        topic = topics[queue]
+        arn = stack.output(topic)
         url = stack.output(queue)
         answer = yield Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": ["Policy"]})
         policy = json.loads((answer.get("Attributes") or {}).get("Policy") or "{}")
@@ -133,9 +156,9 @@ def delivery(stack: Deployment) -> Steps[list[Finding]]:
         wanted = {"Version": "2012-10-17", "Statement": [*statements, statement]}
         attributes = json.dumps({"Policy": json.dumps(wanted)})
         command = stack.commands.aws("sqs", "set-queue-attributes", "--queue-url", url, "--attributes", attributes)
-        return [fail(f"the policy of {queue} does not let {topic} send: its messages are lost", command=command)]
+        return [fail(f"the policy of {_name(queue)} does not let {topic} send: its messages are lost", command=command)]
 
-    found = yield from each(TOPICS, look)
+    found = yield from each(topics, look)
     return problems_or(found, "the queues' policies let their topics send")
 
 

@@ -37,7 +37,14 @@ def _output(name: str) -> str:
 
 
 VALUES = {name: _output(name) for name in (*OUTPUTS, "AlarmTopic")}
-QUEUES = {"SucceededTopic": "SucceededQueue", "FailedTopic": "FailedQueue", "ResultsTopic": "ResultsQueue"}
+QUEUES = {
+    "SucceededQueue": "SucceededTopic",
+    "FailedQueue": "FailedTopic",
+    "ResultsQueue": "ResultsTopic",
+    "OutboxQueue": "ResultsTopic",
+}
+HEARING = ("TransformsQueue", "CuttingEndsQueue", "InboxQueue")
+"""The queues that rules of EventBridge send to."""
 
 
 def queue_arn(name: str) -> str:
@@ -64,7 +71,9 @@ class Account:
         """Attributes of a queue, by the last part of its name."""
         self.metrics: dict[tuple[str, str], list[float]] = {("Invocations", "demand-reconcilejobsfunction"): [1.0, 1.0]}
         """Values by the metric's name and its one dimension's value."""
-        self.subscribed = {VALUES[topic]: [queue_arn(queue)] for topic, queue in QUEUES.items()}
+        self.subscribed: dict[str, list[str]] = {}
+        for queue, topic in QUEUES.items():
+            self.subscribed.setdefault(VALUES[topic], []).append(queue_arn(queue))
         self.subscribed[VALUES["AlarmTopic"]] = ["ops@example.com"]
         self.attributes = {"RawMessageDelivery": "true", "RedrivePolicy": "{}"}
         self.endpoint: dict[str, Any] = {
@@ -104,6 +113,8 @@ class Account:
                 ]
             },
             "s3.head_bucket": lambda _: {},
+            "s3.get_bucket_notification_configuration": lambda _: {"EventBridgeConfiguration": {}},
+            "stepfunctions.describe_state_machine": lambda _: {"status": "ACTIVE"},
             "dynamodb.describe_table": lambda _: {
                 "Table": {
                     "TableStatus": "ACTIVE",
@@ -158,6 +169,19 @@ class Account:
             },
         }
 
+    def with_files(self) -> Account:
+        """Give the stack an inbox, whose sources it cuts in S3."""
+        self.outputs |= {
+            "CuttingStateMachine": arn("states", "stateMachine:tailrace-1-cutting"),
+            **{f"{queue}QueueUrl": _output(f"{queue}Queue") for queue in ("CuttingEnds", "Inbox", "Outbox")},
+            **{
+                name: _output(name)
+                for name in (f"{queue}DeadLetterQueue" for queue in ("CuttingEnds", "Inbox", "Outbox"))
+            },
+            **{f"{name}Function": f"demand-{name}" for name in ("FailCutting", "StartJobs", "DeliverResults")},
+        }
+        return self
+
     def execute(self, call: Call) -> Any:
         """Answer a call as boto3 does."""
         self.calls.append(call)
@@ -186,12 +210,11 @@ class Account:
 
     def _queue(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         name = asked["QueueUrl"].rpartition("demand-")[2]
-        topic = next((topic for topic, queue in QUEUES.items() if queue == name), "")
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
+            "Principal": {"Service": f"{'events' if name in HEARING else 'sns'}.amazonaws.com"},
             "Action": "sqs:SendMessage",
-            "Condition": {"ArnEquals": {"aws:SourceArn": VALUES.get(topic, "")}},
+            "Condition": {"ArnEquals": {"aws:SourceArn": VALUES.get(QUEUES.get(name, ""), "")}},
         }
         return {"Attributes": {"Policy": json.dumps({"Statement": [statement]}), **self.counts.get(name, {})}}
 

@@ -59,6 +59,65 @@ def test_a_healthy_stack_of_another_engine_is_ok_throughout(kind: str, most: str
     assert mapped[-1] == ("demand-RunTransforms" if kind == "none" else "demand-ScoreChunks")
 
 
+def test_a_healthy_stack_with_an_inbox_is_ok_throughout() -> None:
+    account = Account().with_files()
+    assert account.problems() == {}
+    mapped = {call.params["FunctionName"] for call in account.calls if call.operation == "list_event_source_mappings"}
+    assert mapped >= {"demand-FailCutting", "demand-StartJobs", "demand-DeliverResults"}
+    asked = {
+        action for call in account.calls if call.operation == "simulate_principal_policy"
+        for action in call.params["ActionNames"]
+    }  # fmt: skip
+    assert "states:StartExecution" in asked
+
+
+OF_FILES: dict[str, tuple[Callable[[Account], Any], str, Status, str]] = {
+    "dead letters of files": (
+        lambda account: account.counts.update(InboxDeadLetterQueue={"ApproximateNumberOfMessages": "2"}),
+        "dead-letters",
+        Status.WARN,
+        "2 dead letters of inbox",
+    ),
+    "an outbox that hears of no job": (
+        lambda account: account.subscribed[VALUES["ResultsTopic"]].remove(queue_arn("OutboxQueue")),
+        "subscriptions",
+        Status.FAIL,
+        "OutboxQueue is not subscribed to ResultsTopic",
+    ),
+    "a bucket that reports nothing": (
+        lambda account: account.answers.update({"s3.get_bucket_notification_configuration": lambda _: {}}),
+        "arrivals",
+        Status.FAIL,
+        "start no jobs",
+    ),
+    "a state machine that is being deleted": (
+        lambda account: account.answers.update(
+            {"stepfunctions.describe_state_machine": lambda _: {"status": "DELETING"}}
+        ),
+        "state-machine",
+        Status.FAIL,
+        "is DELETING",
+    ),
+    "a queue that EventBridge may not send to": (
+        lambda account: account.counts.update(InboxQueue={"Policy": "{}"}),
+        "events",
+        Status.FAIL,
+        "the policy of InboxQueue does not let EventBridge send",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_FILES)
+def test_exactly_the_check_of_what_is_broken_about_files_reports_it(name: str) -> None:
+    apply, check, status, seen = OF_FILES[name]
+    account = Account().with_files()
+    apply(account)
+    problems = account.problems()
+    assert {name: each.status for name, each in problems.items()} == {check: status}
+    assert seen in problems[check].seen
+    assert problems[check].command
+
+
 def test_an_endpoint_of_another_kind_than_the_stacks_fails() -> None:
     found = with_engine("realtime", asynchronous=True).findings()
     (failed,) = [each for each in found if each.status is not Status.OK]
@@ -494,7 +553,7 @@ def test_a_check_makes_only_calls_that_it_names(check: Any) -> None:
 
 @pytest.mark.parametrize("operation", sorted(Account().answers))
 def test_a_denied_call_is_never_ok(operation: str) -> None:
-    account = Account(MaxInstanceCount="3")
+    account = Account(MaxInstanceCount="3").with_files()
     account.outputs["KeyArn"] = "arn:key"
     account.counts["ResultsQueue"] = {"ApproximateNumberOfMessages": "1"}
     asking = {
