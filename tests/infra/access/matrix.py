@@ -37,7 +37,7 @@ def of_endpoint(kind: str) -> list[Row]:
     """Return the rows of an endpoint of a kind."""
     asynchronous = kind == "async"
     return [
-        ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS | {TRANSFORM, CUT} if asynchronous else NOBODY),
+        ("sagemaker:InvokeEndpointAsync", "EndpointName", SENDERS | {TRANSFORM, CUT, SEAL} if asynchronous else NOBODY),
         ("sagemaker:InvokeEndpoint", "EndpointName", NOBODY if asynchronous else {SCORE}),
         ("sagemaker:DescribeEndpoint", "EndpointName", {PRODUCER, OPERATOR}),
         ("sagemaker:UpdateEndpointWeightsAndCapacities", "EndpointName", {OPERATOR}),
@@ -130,7 +130,7 @@ def matrix(kind: str = "async", *, transforms: bool = False, cutting: bool = Fal
           for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
         ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR, CUT, START, DELIVER} | ENDERS),
         ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR, CUT}),
-        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE} | {CUT, START}),
+        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE} | {CUT, START} | ENDERS),
         ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR, CUT, START} | ENDERS),
         ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR, CUT, START} | ENDERS),
         ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
