@@ -59,12 +59,12 @@ def of_queue(name: str, reader: str, senders: set[str]) -> list[Row]:
 
 def of_cutting() -> list[Row]:
     """Return the rows of a stack that cuts sources in S3 and has an inbox."""
-    readers = {LIST, COUNT, CUT}
+    readers = {LIST, COUNT, SUM, CUT}
     return [
         ("s3:PutObject", f"{JOB}/cutting/request.json", {PRODUCER, START}),
         ("s3:GetObject", f"{JOB}/cutting/request.json", {LIST, COUNT, SUM, CUT, START, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/stripes.jsonl", {LIST}),
-        ("s3:GetObject", f"{JOB}/cutting/stripes.jsonl", {MACHINE, SUM, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/cutting/stripes.jsonl", {MACHINE, LIST, SUM, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/counts/00000000.json", {COUNT}),
         ("s3:GetObject", f"{JOB}/cutting/counts/00000000.json", {SUM, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/starts.jsonl", {SUM}),
