@@ -20,7 +20,7 @@ from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_for
 from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
 from tailrace_core.submission.striping.counts import StripeCount
-from tailrace_core.submission.striping.manifest import SourceObject, Stripe, plan_stripes, stripe_starts
+from tailrace_core.submission.striping.manifest import SourceObject, Stripe, plan_stripes
 from tailrace_core.submission.striping.reading import StripeReader, StripeStart
 from tailrace_core.submission.striping.summing import Summing
 
@@ -97,7 +97,7 @@ def read_by_one(objects: MemoryObjects, options: SubmitOptions) -> Cut:
         names = [each.name for each in objects.sources]
         with Source.open(names, header=options.header, s3=objects.open) as source:
             planner = _planner(source.columns, source.header, options)
-            boundaries = _boundaries(objects, options)
+            boundaries = source.boundaries(options.stripe_bytes)
             cut.take(planner.plan(source.blocks(), source.describe_position, boundaries=boundaries))
     except InputError as error:
         return Cut(error=error.message)
@@ -176,23 +176,3 @@ def growing(times: int) -> Callable[[], bool]:
 
 def _planner(columns: Sequence[str], header: bytes | None, options: SubmitOptions) -> Planner:
     return planner_for(tuple(columns), header, options, endpoint_name="e", by_stripes=True)
-
-
-def _boundaries(objects: MemoryObjects, options: SubmitOptions) -> list[int]:
-    """Return where in the joined data each stripe begins."""
-    boundaries: list[int] = []
-    offset = 0
-    sources = objects.sources
-    for position, (source, starts_in_it) in enumerate(
-        zip(sources, stripe_starts(sources, options.stripe_bytes), strict=True)
-    ):
-        stored = objects.objects[source.key]
-        content = b"".join(decompress(iter([stored]), source.name))
-        head = objects.head(source.key)
-        data_start = head.data_offset(options.header)
-        known = [start for start in starts_in_it if start == 0 or content == stored]
-        boundaries += [offset + max(0, start - data_start) for start in known]
-        data = content[data_start:]
-        is_last = position == len(sources) - 1
-        offset += len(data) + (len(head.line_end) if data and not data.endswith(b"\n") and not is_last else 0)
-    return boundaries
