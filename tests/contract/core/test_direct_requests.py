@@ -132,10 +132,11 @@ def parts(draw: st.DrawFn) -> Call:
 
 
 reads = st.builds(
-    lambda operation, bucket, key: Call("s3", operation, {"Bucket": bucket, "Key": key}),
+    lambda operation, bucket, key, version: Call("s3", operation, {"Bucket": bucket, "Key": key, **version}),
     st.sampled_from(["get_object", "head_object"]),
     buckets,
     keys,
+    st.just({}) | st.fixed_dictionaries({"VersionId": texts}),
 )
 tables = st.one_of(
     st.builds(

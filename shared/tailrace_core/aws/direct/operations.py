@@ -158,6 +158,7 @@ _OBJECT_HEADERS = {
     "IfNoneMatch": "if-none-match",
 }
 _OBJECT_PARAMS = frozenset({"Bucket", "Key", "Body", "Metadata"})
+_OBJECT_VERSION = frozenset({"Bucket", "Key", "VersionId"})
 _STORED = {
     "ETag": "etag",
     "ChecksumCRC32": "x-amz-checksum-crc32",
@@ -202,12 +203,18 @@ def _with_checksum(params: Params, headers: dict[str, str]) -> Body:
 
 
 def _get(params: Params, base: str) -> HttpRequest:
-    headers = _headers_of(params, {"Range": "range", "IfMatch": "if-match"}, frozenset({"Bucket", "Key"}))
-    return HttpRequest("GET", _object_path(params, base), {**headers, "x-amz-checksum-mode": "ENABLED"})
+    headers = _headers_of(params, {"Range": "range", "IfMatch": "if-match"}, _OBJECT_VERSION)
+    headers["x-amz-checksum-mode"] = "ENABLED"
+    return HttpRequest("GET", _object_path(params, base), headers, query=_version(params))
 
 
 def _head(params: Params, base: str) -> HttpRequest:
-    return HttpRequest("HEAD", _object_path(params, base), _headers_of(params, {}, frozenset({"Bucket", "Key"})))
+    headers = _headers_of(params, {}, _OBJECT_VERSION)
+    return HttpRequest("HEAD", _object_path(params, base), headers, query=_version(params))
+
+
+def _version(params: Params) -> str:
+    return f"versionId={quote(_text(params, 'VersionId'), safe='-_.~')}" if "VersionId" in params else ""
 
 
 def _object_path(params: Params, base: str) -> str:
