@@ -116,9 +116,7 @@ def test_no_error_is_tried_again_that_a_retry_does_not_change_and_every_other_is
         assert {each["JitterStrategy"] for each in (throttled, everything)} == {"FULL"}
 
 
-@pytest.mark.parametrize(
-    ("name", "key"), [("CountStripes", keys.stripes_key), ("CutStripes", keys.stripe_starts_key)]
-)
+@pytest.mark.parametrize(("name", "key"), [("CountStripes", keys.stripes_key), ("CutStripes", keys.stripe_starts_key)])
 def test_a_map_reads_its_items_where_the_functions_write_them(name: str, key: Any) -> None:
     mapped = STATES[name]
     assert mapped["MaxConcurrency"] == int(CONCURRENCY)

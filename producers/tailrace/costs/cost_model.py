@@ -57,6 +57,9 @@ LOG_BYTES = 2_000
 
 POLLERS, POLL_S, POLLED_QUEUES = 5, 20, 3
 """Lambda keeps five long polls of 20 s open at each queue of a function."""
+FILES_AT_REST = {"RemoteCutting": (1, 9), "Inbox": (3, 19)}
+"""What cutting in S3 adds, alone and with an inbox: polled queues, and metrics of the alarms in
+infra/file-alarms.yaml."""
 TICKS = DAYS_A_MONTH * 24 * 12
 TICK_S, TICK_READ_UNITS = 1.0, 8
 """A run of the reconciler that finds nothing reads each shard of the index once."""
@@ -130,6 +133,13 @@ def resting_costs(
         watching = _beyond(SCALING_ALARMS + ALARM_METRICS, free.alarm_metrics) - scaling
         yield "alarms (`Monitoring`)", f"{ALARM_METRICS} metrics", watching * prices.alarm_metric_month
         yield "dashboard (`Dashboard`)", "1", _beyond(1, free.dashboards) * prices.dashboard_month
+
+
+def files_at_rest(parameter: str, prices: Prices) -> tuple[float, float]:
+    """Return what ``RemoteCutting`` or ``Inbox`` costs a month without any file: its queues, and its alarms."""
+    queues, metrics = FILES_AT_REST[parameter]
+    polls = POLLERS * queues * DAYS_A_MONTH * 86_400 // POLL_S
+    return Usage(queue_requests=polls).cost(prices), metrics * prices.alarm_metric_month
 
 
 def _ticks(prices: Prices, free: FreeTier) -> float:

@@ -14,7 +14,7 @@ from tailrace.costs.prices import PRICES, Prices
 from tailrace_core.errors import InputError
 from tests.contract.costs.metering import of_a_chunk
 from tests.infra import watching
-from tests.infra.templates import FUNCTIONS, ROOT, monitoring, root, source
+from tests.infra.templates import FUNCTIONS, ROOT, as_deployed, monitoring, root, source
 from tests.markdown import formatted
 
 DEPLOY = ROOT / "docs/deploy.md"
@@ -44,6 +44,20 @@ def test_the_functions_that_wait_at_queues_are_reckoned() -> None:
     assert len(mappings) == cost_model.POLLED_QUEUES
     assert source("infra/schedule.yaml").properties("Schedule")["ScheduleExpression"] == "rate(5 minutes)"
     assert {root().properties(key)["MemorySize"] for key in FUNCTIONS} == {1024 * cost_model.FUNCTION_GB}
+
+
+@pytest.mark.parametrize("parameter", cost_model.FILES_AT_REST)
+def test_the_page_has_what_cutting_in_s3_costs_at_rest(parameter: str) -> None:
+    inbox = parameter == "Inbox"
+    alarms = source("infra/file-alarms.yaml").of_type(watching.ALARM).values()
+    metrics = sum(len(list(watching.measured(alarm))) for alarm in alarms if inbox or "Condition" not in alarm)
+    templates = ("infra/cutting.yaml", "infra/inbox.yaml")[: 2 if inbox else 1]
+    mapped = [as_deployed(each).of_type("AWS::Lambda::EventSourceMapping") for each in templates]
+    assert (sum(map(len, mapped)), metrics) == cost_model.FILES_AT_REST[parameter]
+    figures = [cost_model.files_at_rest(parameter, PRICES[region]) for region in ("eu-west-1", "cn-north-1")]
+    money = " | ".join(f"{queues:.2f} + {watched:.2f}" for queues, watched in figures)
+    queues, metrics = cost_model.FILES_AT_REST[parameter]
+    assert f"| `{parameter}=true` adds | {queues} | {metrics} | {money} |" in DEPLOY.read_text()
 
 
 @pytest.mark.parametrize("region", sorted(PRICES))
