@@ -56,6 +56,8 @@ _WORDS = {
 
 def cutting_text(cutting: Cutting) -> str:
     """Describe how far an execution is, in a few words."""
+    if cutting.state == "SUCCEEDED":
+        return "the input is cut"
     if not cutting.running:
         return f"the execution has ended: {cutting.state}"
     words = _WORDS[cutting.phase]
