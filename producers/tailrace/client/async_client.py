@@ -105,7 +105,9 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
                 return await self._submit_remotely(sources, options, output, report)
             files = await opened.enter_async_context(FileThread())
             source = await opened.enter_async_context(
-                files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern))
+                files.open(
+                    self._source(sources, options.header, stdin, options.recipe, options.pattern, options.source_format)
+                )
             )
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
@@ -119,6 +121,7 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
                 endpoint_name=endpoint,
                 engine=engine,
                 by_stripes=source.lies_in_s3,
+                source_format=source.source_format,
             )
             if output is not None:
                 await files.run(lambda: refuse_input(output, planner.settings, s3=opener))
@@ -149,7 +152,9 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         options = merged_options(options, keywords)
         async with (
             FileThread() as files,
-            files.open(self._source(sources, options.header, stdin, options.recipe, options.pattern)) as source,
+            files.open(
+                self._source(sources, options.header, stdin, options.recipe, options.pattern, options.source_format)
+            ) as source,
         ):
             return await files.run(estimate_source, source, options)
 

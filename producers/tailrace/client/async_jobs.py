@@ -14,7 +14,7 @@ from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import HistoryRecord, JobSteps
 from tailrace.client.polling import PollSchedule
-from tailrace.client.sync_jobs import source_records
+from tailrace.client.sync_jobs import source_records, submitted_format
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.counts import Download
@@ -46,6 +46,7 @@ from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Chunk, JobSettings, JobState
 from tailrace_core.jobs.model import Job as JobStatus
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.submission.options import RecipeLike
 
@@ -272,7 +273,7 @@ class AsyncSubmittedJobs:
             return
         settings = await self.settings(job_id)
         submitted = await self._run((await self._jobs()).submitted_ranges(job_id))
-        opening = self._source(source, settings.header, stdin, recipe, pattern)
+        opening = self._source(source, settings.header, stdin, recipe, pattern, submitted_format(settings))
         async with FileThread() as files, files.open(opening) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
@@ -348,10 +349,11 @@ class AsyncSubmittedJobs:
         stdin: IO[bytes] | None,
         recipe: RecipeLike | None = None,
         pattern: str | None = None,
+        source_format: SourceFormat | None = None,
     ) -> Callable[[], AbstractContextManager[RecordSource]]:
         """Return a function that opens the input in another thread than the loop's."""
         objects = self._connection.objects_for_threads()
-        return lambda: open_source(sources, header, stdin, objects, recipe, pattern)
+        return lambda: open_source(sources, header, stdin, objects, recipe, pattern, source_format)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run_async(steps, self._execute)

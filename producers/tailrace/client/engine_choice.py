@@ -33,9 +33,11 @@ def chosen_engine(sources: Names, options: SubmitOptions, stack: Stack, s3: Open
     if names is None:
         return stack.engine(None)
     from tailrace.advice.asking import choose_engine  # noqa: PLC0415 - most submits do not ask
-    from tailrace.sources.source import Source  # noqa: PLC0415 - as above
+    from tailrace.sources.record_source import open_records  # noqa: PLC0415 - as above
 
-    with Source.open(names, header=options.header, s3=s3, pattern=options.pattern) as source:
+    with open_records(
+        names, header=options.header, s3=s3, pattern=options.pattern, source_format=options.source_format
+    ) as source:
         return choose_engine(source, stack, options.deadline_s)
 
 

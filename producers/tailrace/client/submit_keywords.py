@@ -13,6 +13,7 @@ from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import OnParked
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,6 +80,9 @@ class SubmitKeywords(TypedDict, total=False):
         pattern: Chooses among the files of a directory, or the objects below a prefix of S3, by
             the rest of their names: ``"*.csv.gz"``; ``*`` stands for ``/`` too. Default: None, all
             whose names begin with neither ``_`` nor ``.``.
+        source_format: The format of the input: ``csv``, or ``jsonl`` for JSON Lines, whose columns
+            are the keys of the first line. Default: None: by the content of the first file, by
+            which Parquet is recognised as well.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes, or its keys as a mapping: rows are prepared while they are
             read, and the model gets the columns that it was trained with. Columns go by the names
@@ -115,6 +119,7 @@ class SubmitKeywords(TypedDict, total=False):
     via: Engine | Literal["async", "realtime", "serverless", "transform", "auto"] | None
     stripe_bytes: int
     pattern: str | None
+    source_format: SourceFormat | Literal["csv", "jsonl"] | None
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
 
 

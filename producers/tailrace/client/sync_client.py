@@ -185,6 +185,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
                 endpoint_name=endpoint,
                 engine=engine,
                 by_stripes=source.lies_in_s3,
+                source_format=source.source_format,
             )
             if output is not None:
                 from tailrace.download.input_guard import refuse_input
@@ -319,7 +320,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         from tailrace.models.opening import open_source
 
         s3 = self._connection.objects
-        return open_source(sources, options.header, stdin, s3, options.recipe, options.pattern)
+        return open_source(sources, options.header, stdin, s3, options.recipe, options.pattern, options.source_format)
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
@@ -331,7 +332,14 @@ def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     from tailrace_core.submission.planning import planner_for
 
     options = fitting_options(source, options)
-    planner = planner_for(source.columns, source.header, options, endpoint_name="none", by_stripes=source.lies_in_s3)
+    planner = planner_for(
+        source.columns,
+        source.header,
+        options,
+        endpoint_name="none",
+        by_stripes=source.lies_in_s3,
+        source_format=source.source_format,
+    )
     boundaries = source.boundaries(planner.settings.stripe_bytes)
     # A dry run has nothing else to do; while a submit cuts, other threads send.
     with ThreadPoolExecutor(1, "tailrace-scan") as helper:

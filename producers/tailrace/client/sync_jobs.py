@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tailrace_core.jobs.description import DescribedJob
     from tailrace_core.jobs.model import Chunk, JobSettings
     from tailrace_core.jobs.model import Job as JobStatus
+    from tailrace_core.jobs.settings import SourceFormat
     from tailrace_core.messages.manifest import Manifest
     from tailrace_core.submission.options import RecipeLike
 
@@ -319,7 +320,9 @@ class SubmittedJobs:
 
         settings = self.settings(job_id)
         submitted = self._run(self._jobs.submitted_ranges(job_id))
-        with open_source(source, settings.header, stdin, self._connection.objects, recipe, pattern) as opened:
+        given_format = submitted_format(settings)
+        s3 = self._connection.objects
+        with open_source(source, settings.header, stdin, s3, recipe, pattern, given_format) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in read_rejects(self._read(call)):
@@ -429,6 +432,13 @@ class SubmittedJobs:
 
     def _read(self, call: Call) -> bytes:
         return self._connection.read_body(call)
+
+
+def submitted_format(settings: JobSettings) -> SourceFormat | None:
+    """Return the format to read a job's source in again; None if its content decides."""
+    from tailrace_core.jobs.settings import SourceFormat
+
+    return SourceFormat.CSV if settings.source_format is SourceFormat.CSV else None
 
 
 def source_records(source: RecordSource, settings: JobSettings, submitted: Iterable[SubmittedRange]) -> SourceRecords:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tailrace.download.targets import STDOUT
 from tailrace.sources.origins import OpenObject, is_address
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import open_records
 from tailrace_core.csv_text.headers import HeaderPolicy, header_line
 from tailrace_core.errors import AccessDeniedError, InputError
 from tailrace_core.jobs.model import JobSettings
@@ -46,7 +46,7 @@ def refuse_input(
 
 def _has_input_columns(name: str, settings: JobSettings, written: bytes, s3: OpenObject | None) -> bool:
     try:
-        with Source.open([name], header=settings.header, s3=s3) as source:
+        with open_records([name], header=settings.header, s3=s3) as source:
             if source.columns != settings.source_columns:
                 return False
             # Without a header only the number of columns is compared.

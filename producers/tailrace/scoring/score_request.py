@@ -76,7 +76,9 @@ class ScoreRequest:
 
     def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> RecordSource:
         options = self.options
-        return open_source(self.sources, options.header, stdin, aws.objects, options.recipe, options.pattern)
+        return open_source(
+            self.sources, options.header, stdin, aws.objects, options.recipe, options.pattern, options.source_format
+        )
 
     def _score(
         self,
@@ -95,7 +97,12 @@ class ScoreRequest:
 
         options = fitting_options(source, self.options)
         planner = planner_for(
-            source.columns, source.header, options, endpoint_name=self.endpoint or "container", engine=engine
+            source.columns,
+            source.header,
+            options,
+            endpoint_name=self.endpoint or "container",
+            engine=engine,
+            source_format=source.source_format,
         )
         if isinstance(self.output, (str, os.PathLike)) and set(self._paths()) <= {STDIN}:
             # Files were told by their identity; whose rows a stream brings, by their columns.

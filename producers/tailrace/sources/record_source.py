@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
+
+from tailrace_core.jobs.settings import SourceFormat
+
+if TYPE_CHECKING:
+    from tailrace.sources.origins import OpenObject, Origin
+    from tailrace.sources.streams import BinaryStream
+    from tailrace_core.csv_text.headers import HeaderPolicy
 
 
 class RecordSource(Protocol):
@@ -16,6 +23,10 @@ class RecordSource(Protocol):
     columns: tuple[str, ...]
     header: bytes | None
     """The header record without its line end; None if the input has none."""
+
+    @property
+    def source_format(self) -> SourceFormat:
+        """The format of the input, which says what quotes in the records mean."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,3 +64,32 @@ class RecordSource(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None: ...
+
+
+def open_records(
+    names: Sequence[str | BinaryStream | Origin],
+    *,
+    header: HeaderPolicy,
+    stdin: BinaryStream | None = None,
+    s3: OpenObject | None = None,
+    pattern: str | None = None,
+    source_format: SourceFormat | None = None,
+) -> RecordSource:
+    """Open an input of any format; by the content of the first file if no format is named.
+
+    Raises:
+        InputError: see `tailrace.sources.source.Source.open`.
+    """
+    from tailrace.sources.source import Source  # noqa: PLC0415 - see `tailrace.models.opening`
+
+    is_lines = None if source_format is None else source_format is SourceFormat.JSONL
+    source = Source.open(names, header=header, stdin=stdin, s3=s3, pattern=pattern, is_lines=is_lines)
+    if not source.is_lines:
+        return source
+    try:
+        from tailrace.sources.json_lines_source import JsonLinesSource  # noqa: PLC0415 - most inputs are CSV
+
+        return JsonLinesSource(source)
+    except BaseException:
+        source.close()
+        raise

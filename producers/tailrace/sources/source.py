@@ -18,9 +18,18 @@ from tailrace.sources.resolving import resolve_all
 from tailrace.sources.streams import BinaryStream
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
-from tailrace_core.csv_text.heads import SNIFF_BYTES, check_same_header, ends_inside_quotes, header_only, read_head
+from tailrace_core.csv_text.heads import (
+    SNIFF_BYTES,
+    FileHead,
+    begins_object,
+    check_same_header,
+    ends_inside_quotes,
+    header_only,
+    read_head,
+)
 from tailrace_core.csv_text.records import START, QuoteState, state_after
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.settings import SourceFormat
 
 __all__ = ["OpenObject", "Readable", "Source"]
 
@@ -30,10 +39,12 @@ class Source:
 
     ``header`` is the first header record without its line end (None under ``HeaderPolicy.NONE``).
     ``columns`` are the column names. ``bom_dropped`` tells whether the first file began with a byte
-    order mark, which is not data. ``line_end`` is that of its first record.
+    order mark, which is not data. ``line_end`` is that of its first record. ``is_lines`` is true
+    for JSON Lines: then the columns are the keys of the first line, and the blocks are the lines as
+    they are (`tailrace.sources.json_lines_source` reads them to CSV).
     """
 
-    def __init__(self, origins: Sequence[Origin], header: HeaderPolicy) -> None:
+    def __init__(self, origins: Sequence[Origin], header: HeaderPolicy, *, is_lines: bool | None = False) -> None:
         self._origins = origins
         self._policy = header
         self._read_before = 0
@@ -44,11 +55,16 @@ class Source:
         """For each file, the offsets in it, as stored, at which a stripe begins."""
         self._boundaries: list[int] = []
         self._consumed = False
-        self._current = _OpenFile(origins[0])
+        self._current = _OpenFile(origins[0], is_lines=is_lines)
+        self.is_lines = self._current.is_lines
         try:
             record = self._current.first_record
-            self.columns = column_names(record, header)
-            self.header = None if header is HeaderPolicy.NONE else record
+            if self.is_lines:
+                self._policy = HeaderPolicy.NONE
+                self.columns = _columns_of_lines(record, origins[0].name, header)
+            else:
+                self.columns = column_names(record, header)
+            self.header = None if self._policy is HeaderPolicy.NONE else record
             self.line_end = self._current.line_end
             self.bom_dropped = self._current.bom_dropped
             self._check_all_files()
@@ -65,10 +81,12 @@ class Source:
         stdin: BinaryStream | None = None,
         s3: OpenObject | None = None,
         pattern: str | None = None,
+        is_lines: bool | None = False,
     ) -> Self:
         """Open the names and check the head of each file.
 
-        The head of a later stream is checked when it is reached.
+        The head of a later stream is checked when it is reached. ``is_lines`` is true for JSON
+        Lines; None if the content of the first file decides.
 
         Raises:
             InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another
@@ -80,7 +98,7 @@ class Source:
         table = next((each for each in origins if each.is_table), None)
         if table is not None and header is HeaderPolicy.NONE:
             raise InputError(f'{table.name} has column names: leave out header="none"')
-        return cls(origins, header)
+        return cls(origins, header, is_lines=is_lines)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,6 +139,11 @@ class Source:
         objects = [SourceObject(bucket="", key="", size_bytes=size or 0) for size in sizes]
         self._stripe_starts = stripe_starts(objects, stripe_bytes)
         return self._boundaries
+
+    @property
+    def source_format(self) -> SourceFormat:
+        """The format that says what quotes in the records mean."""
+        return SourceFormat.JSONL if self.is_lines else SourceFormat.CSV
 
     def blocks(self) -> SourceBlocks:
         """Read the data records in blocks of 1 MiB or less that end anywhere.
@@ -176,7 +199,7 @@ class Source:
             if not origin.reopenable:
                 holds_data = True
                 continue
-            file = _OpenFile(origin)
+            file = _OpenFile(origin, is_lines=self.is_lines)
             try:
                 self._check_header(file)
                 holds_data |= file.holds_data(self._policy)
@@ -228,7 +251,7 @@ class Source:
     def _next(self, origin: Origin) -> None:
         done = self._current
         done.close()
-        file = _OpenFile(origin)
+        file = _OpenFile(origin, is_lines=self.is_lines)
         self._read_before += done.bytes_read
         self._current = file
         self._check_header(file)
@@ -252,18 +275,26 @@ class SourceBlocks:
 class _OpenFile:
     """A file that is being read."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, *, is_lines: bool | None) -> None:
         self.name = origin.name
         self.bytes_read = 0
+        if origin.is_table and is_lines:
+            raise InputError(f"{self.name} is a table, and the first input is JSON Lines: submit them as two inputs")
         self._stream = origin.open()
         try:
             stored_head, stored = peek(self._stored(), SNIFF_BYTES)
             self._is_compressed = is_compressed(stored_head)
             self._is_plain = isinstance(self._stream, io.FileIO) and not self._is_compressed
-            self._head = read_head(*peek(decompress(stored, self.name), SNIFF_BYTES), self.name)
+            unpacked = peek(decompress(stored, self.name), SNIFF_BYTES)
+            self._head = _read_head(*unpacked, self.name, is_lines=False if origin.is_table else is_lines)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def is_lines(self) -> bool:
+        """True for JSON Lines."""
+        return self._head.is_lines
 
     @property
     def first_record(self) -> bytes:
@@ -340,11 +371,25 @@ class _OpenFile:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 
 
+def _read_head(head: bytes, blocks: Iterator[bytes], name: str, *, is_lines: bool | None) -> FileHead:
+    if is_lines is False or (is_lines is None and not begins_object(head)):
+        return read_head(head, blocks, name)
+    from tailrace_core.csv_text.json_heads import read_source_head  # noqa: PLC0415 - most inputs are CSV
+
+    return read_source_head(head, blocks, name, is_lines=is_lines)
+
+
+def _columns_of_lines(record: bytes, name: str, header: HeaderPolicy) -> tuple[str, ...]:
+    from tailrace_core.csv_text.json_heads import columns_of_lines  # noqa: PLC0415 - as above
+
+    return columns_of_lines(record, name, header)
+
+
 def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
     """Yield the blocks of a file that another follows; end its last record with a line end."""
     state, ended = START, True
     for block in blocks:
-        state = state_after(block, state)
+        state = START if file.is_lines else state_after(block, state)
         ended = block.endswith(b"\n")
         yield block
     if state is QuoteState.QUOTED:

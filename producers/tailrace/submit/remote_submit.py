@@ -111,7 +111,7 @@ class RemoteSubmit:
         return RemoteSteps(submit, self.stack, self.machine)
 
     def _read(self) -> Steps[RemoteInput]:
-        return read_input(self.sources, self.options.header)
+        return read_input(self.sources, self.options.header, self.options.source_format)
 
 
 class _Model(TypedDict):

@@ -35,6 +35,8 @@ class FileHead:
     bom_dropped: bool
     rest: Iterator[bytes] = field(repr=False)
     """The blocks of the file behind ``data``."""
+    is_lines: bool = False
+    """True for JSON Lines, whose first record ends at a newline, whatever is quoted."""
 
     @property
     def first_record(self) -> bytes:
@@ -60,7 +62,7 @@ def read_head(head: bytes, blocks: Iterator[bytes], name: str) -> FileHead:
     Raises:
         InputError: the file is empty, is not UTF-8, or its first record does not end.
     """
-    _check_encoding(head, name)
+    check_encoding(head, name)
     bom_dropped = head.startswith(BOM)
     data = b""
     for block in blocks:
@@ -76,6 +78,11 @@ def read_head(head: bytes, blocks: Iterator[bytes], name: str) -> FileHead:
     raise InputError(
         f"the first record of {name} does not end within {MAX_RECORD_BYTES} bytes; probably a quote in it is not closed"
     )
+
+
+def begins_object(head: bytes) -> bool:
+    """Report whether the first byte of a file that is not blank begins a JSON object."""
+    return head.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{")
 
 
 def check_same_header(record: bytes, name: str, *, header: bytes, columns: Sequence[str], first: str) -> None:
@@ -119,7 +126,12 @@ def ends_inside_quotes(name: str) -> InputError:
     return InputError(f"{name} ends inside quotes, which would swallow the file after it: close the quote")
 
 
-def _check_encoding(head: bytes, name: str) -> None:
+def check_encoding(head: bytes, name: str) -> None:
+    """Refuse a file whose first bytes are UTF-16 or UTF-32.
+
+    Raises:
+        InputError: they are.
+    """
     wide = head.startswith(_WIDE_BOMS) or (len(head) > 1 and (not any(head[0::2]) or not any(head[1::2])))
     if wide:
         raise InputError(

@@ -26,10 +26,12 @@ _SLICE_BYTES = 16 * 1024
 class RecordCounter:
     """Counts the records of a stretch; the stretch begins at ``offset`` and is fed in blocks.
 
-    ``at_start`` says that a record begins there: then that is the only way to enter.
+    ``at_start`` says that a record begins there: then that is the only way to enter. Without
+    ``has_quotes``, as in JSON Lines, every newline ends a record.
     """
 
-    def __init__(self, offset: int, *, at_start: bool) -> None:
+    def __init__(self, offset: int, *, at_start: bool, has_quotes: bool = True) -> None:
+        self._has_quotes = has_quotes
         self.offset = offset
         """Where the next block begins."""
         self._lanes = {Within.START: _Lane(START, pending=offset)}
@@ -40,6 +42,8 @@ class RecordCounter:
         """Count the next bytes."""
         if not block:
             return
+        if not self._has_quotes:
+            block = block.replace(b'"', b"'")
         has_quotes = b'"' in block
         for start, stop in self._slices(block, has_quotes=has_quotes):
             scans: dict[QuoteState, _Scan] = {}
@@ -55,12 +59,13 @@ class RecordCounter:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counter as a JSON object, to go on with in another process."""
-        return {"offset": self.offset, "lanes": {within: lane.to_dict() for within, lane in self._lanes.items()}}
+        lanes = {within: lane.to_dict() for within, lane in self._lanes.items()}
+        return {"offset": self.offset, "has_quotes": self._has_quotes, "lanes": lanes}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> RecordCounter:
         """Go on with a stored counter."""
-        counter = cls(stored["offset"], at_start=False)
+        counter = cls(stored["offset"], at_start=False, has_quotes=stored["has_quotes"])
         counter._lanes = {Within(within): _Lane.from_dict(lane) for within, lane in stored["lanes"].items()}
         return counter
 

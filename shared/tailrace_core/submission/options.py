@@ -17,6 +17,7 @@ from tailrace_core.engines import Engine, EngineLimits, limits_of
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import JobSettings, OnParked
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class SubmitOptions:
     pattern: str | None = None
     """Chooses among the files of a directory, or the objects below a prefix of S3, by the rest of
     their names."""
+    source_format: SourceFormat | None = None
+    """The format of the input. None: by the content of the first file; CSV if it is none other."""
     recipe: RecipeLike | None = field(default=None, hash=False)
     """Prepares the rows while they are read, as `tailrace prepare` prepared those for training."""
 
@@ -119,6 +122,8 @@ class SubmitOptions:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
         self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
+        if self.source_format is not None:
+            self._set("source_format", _member(SourceFormat, self.source_format, "source_format"))
         if self.via is not None and self.via != AUTO:
             self._set("via", _member(Engine, self.via, "via"))
         for name in ("keep", "drop", "send", "output_columns", "na"):
@@ -173,10 +178,12 @@ class SubmitOptions:
         endpoint_name: str,
         engine: Engine = Engine.ASYNC,
         by_stripes: bool = False,
+        source_format: SourceFormat = SourceFormat.CSV,
     ) -> JobSettings:
         """Return the settings of the job; ``header`` is the input's header record, if it has one.
 
-        ``by_stripes`` is true for an input of nothing but objects of S3.
+        ``by_stripes`` is true for an input of nothing but objects of S3, and ``source_format`` the
+        format that the input was found to have.
 
         Raises:
             InputError: a value is out of bounds, or the engine has no such setting.
@@ -215,6 +222,7 @@ class SubmitOptions:
                 echo_column=self.echo,
                 engine=engine,
                 stripe_bytes=self.stripe_bytes if by_stripes else 0,
+                source_format=source_format,
             )
         except ValueError as exc:
             raise InputError(str(exc)) from exc

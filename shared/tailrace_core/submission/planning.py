@@ -17,6 +17,7 @@ from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
@@ -203,6 +204,8 @@ def _max_bytes(settings: JobSettings) -> int:
 def planner_of(settings: JobSettings, header: bytes | None, on_bad_row: OnBadRow) -> Planner:
     """Return the planner of a job whose settings are stored; ``header`` as in `planner_for`."""
     columns = ColumnPlan(settings.source_columns, settings.sent_columns, settings.kept_columns)
+    if settings.source_format is not SourceFormat.CSV:
+        header = None  # Names come from keys: no row repeats them.
     return Planner(columns, settings, Preflight(len(settings.source_columns), header), on_bad_row)
 
 
@@ -214,21 +217,30 @@ def planner_for(
     endpoint_name: str,
     engine: Engine | None = None,
     by_stripes: bool = False,
+    source_format: SourceFormat = SourceFormat.CSV,
 ) -> Planner:
     """Return the planner of an input with these columns and this header record.
 
     The header is None when the input has none. ``engine`` is the job's; None stands for the
     options' own, or the default. ``by_stripes`` is true for an input of nothing but objects of S3,
-    which is cut by stripes (`tailrace_core.submission.striping`). All that is checked before the
-    first row is checked here, for a submit as for its dry run.
+    which is cut by stripes (`tailrace_core.submission.striping`). ``source_format`` is that which
+    the input was found to have. All that is checked before the first row is checked here, for a
+    submit as for its dry run.
 
     Raises:
         InputError: the options do not fit the input.
     """
     plan = options.column_plan(columns)
     engine = engine or (Engine.ASYNC if options.via in {None, AUTO} else Engine(options.via or ""))
-    settings = options.settings(plan, header=header, endpoint_name=endpoint_name, engine=engine, by_stripes=by_stripes)
+    settings = options.settings(
+        plan,
+        header=header,
+        endpoint_name=endpoint_name,
+        engine=engine,
+        by_stripes=by_stripes,
+        source_format=source_format,
+    )
     check_settings(settings)
-    planner = Planner(plan, settings, Preflight(len(columns), header), options.on_bad_row)
+    planner = planner_of(settings, header, options.on_bad_row)
     planner.check_limits()
     return planner

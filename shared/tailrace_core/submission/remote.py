@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from tailrace_core.aws.calls import BodyCall, Call, Steps
 from tailrace_core.compression.decompression import decompress, peek
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
-from tailrace_core.csv_text.headers import HeaderPolicy, column_names
-from tailrace_core.csv_text.heads import SNIFF_BYTES, FileHead, read_head
+from tailrace_core.csv_text.headers import HeaderPolicy, column_names, header_line
+from tailrace_core.csv_text.heads import SNIFF_BYTES, FileHead
+from tailrace_core.csv_text.json_heads import columns_of_lines, read_source_head
 from tailrace_core.errors import ConditionFailedError, InputError, JobKeyError, NotFoundError
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.objects import keys
 from tailrace_core.objects.listing import first_source
 from tailrace_core.submission.chunk_steps import JobSession
@@ -49,6 +51,7 @@ class RemoteInput:
     sources: tuple[SourceName, ...]
     columns: tuple[str, ...]
     header: bytes | None
+    source_format: SourceFormat = SourceFormat.CSV
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,10 +61,14 @@ class RemoteInput:
         )
 
 
-def read_input(sources: Sequence[SourceName], policy: HeaderPolicy) -> Steps[RemoteInput]:
+def read_input(
+    sources: Sequence[SourceName], policy: HeaderPolicy, source_format: SourceFormat | None = None
+) -> Steps[RemoteInput]:
     """Read the columns of an input from the head of its first object.
 
-    The version of an object that is named, and not below a prefix, is demanded from then on.
+    Without a ``source_format``, the content of that object decides. JSON Lines have a header too,
+    the names of their columns. The version of an object that is named, and not below a prefix, is
+    demanded from then on.
 
     Raises:
         InputError: there is no such object, none below a prefix, or the first one is no CSV.
@@ -70,16 +77,28 @@ def read_input(sources: Sequence[SourceName], policy: HeaderPolicy) -> Steps[Rem
     if first.is_prefix:
         listed = yield from first_source(first.bucket, first.key, first.pattern)
         opened = SourceName(bucket=first.bucket, key=listed.key, etag=listed.etag)
-        head = yield from _read_head(opened, listed.size_bytes)
+        head = yield from _read_head(opened, listed.size_bytes, source_format)
     else:
         opened, size_bytes = yield from _found(first)
-        head = yield from _read_head(opened, size_bytes)
+        head = yield from _read_head(opened, size_bytes, source_format)
         sources = (opened, *sources[1:])
     record = head.first_record
+    if head.is_lines:
+        return _lines_input(sources, record, head.name, policy)
     return RemoteInput(
         sources=tuple(sources),
         columns=column_names(record, policy),
         header=None if policy is HeaderPolicy.NONE else record,
+    )
+
+
+def _lines_input(sources: Sequence[SourceName], record: bytes, name: str, policy: HeaderPolicy) -> RemoteInput:
+    columns = columns_of_lines(record, name, policy)
+    return RemoteInput(
+        sources=tuple(sources),
+        columns=columns,
+        header=header_line(columns).removesuffix(b"\n"),
+        source_format=SourceFormat.JSONL,
     )
 
 
@@ -163,7 +182,13 @@ class RemoteSteps:
             InputError: the options do not fit the input.
         """
         planner = planner_for(
-            source.columns, source.header, options, endpoint_name=endpoint_name, engine=engine, by_stripes=True
+            source.columns,
+            source.header,
+            options,
+            endpoint_name=endpoint_name,
+            engine=engine,
+            by_stripes=True,
+            source_format=source.source_format,
         )
         return planner.settings
 
@@ -211,7 +236,9 @@ def _request(settings: JobSettings, source: RemoteInput, options: SubmitOptions)
     return CuttingRequest(
         sources=source.sources,
         settings=settings,
-        header=None if source.header is None else source.header.decode(),
+        header=None
+        if source.header is None or source.source_format is not SourceFormat.CSV
+        else source.header.decode(),
         on_bad_row=options.on_bad_row,
     )
 
@@ -232,7 +259,7 @@ def _found(source: SourceName) -> Steps[tuple[SourceName, int]]:
     return replace(source, etag=answer["ETag"]), answer["ContentLength"]
 
 
-def _read_head(source: SourceName, size_bytes: int) -> Steps[FileHead]:
+def _read_head(source: SourceName, size_bytes: int, source_format: SourceFormat | None) -> Steps[FileHead]:
     name = f"s3://{source.bucket}/{source.key}"
     params: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key, "IfMatch": source.etag}
     if source.version_id is not None:
@@ -244,17 +271,19 @@ def _read_head(source: SourceName, size_bytes: int) -> Steps[FileHead]:
                 data = yield BodyCall("s3", "get_object", {**params, "Range": f"bytes=0-{wanted - 1}"})
             except (ConditionFailedError, NotFoundError) as exc:
                 raise _changed(source) from exc
-        head = _head_of(data, name, is_whole=size_bytes <= wanted or wanted == _HEAD_BYTES[-1])
+        is_whole = size_bytes <= wanted or wanted == _HEAD_BYTES[-1]
+        head = _head_of(data, name, source_format, is_whole=is_whole)
         if head is not None:
             return head
     raise AssertionError("the last try reads the head or raises")
 
 
-def _head_of(data: bytes, name: str, *, is_whole: bool) -> FileHead | None:
+def _head_of(data: bytes, name: str, source_format: SourceFormat | None, *, is_whole: bool) -> FileHead | None:
     """Read the first record from the beginning of an object; None if it takes more of it."""
     unpacked = decompress(iter((data,) if data else ()), name)
     try:
-        head = read_head(*peek(unpacked, SNIFF_BYTES), name)
+        is_lines = None if source_format is None else source_format is SourceFormat.JSONL
+        head = read_source_head(*peek(unpacked, SNIFF_BYTES), name, is_lines=is_lines)
     except InputError:
         # Compressed data that is cut off, perhaps.
         if is_whole:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from tailrace_consumers.ports import ObjectStore
+from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.objects import keys
 from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
 from tailrace_core.submission.striping.manifest import Stripe
@@ -41,6 +42,7 @@ class CountStripe:
             columns=request.settings.source_columns,
             open_range=self._open_range,
             is_time_up=is_time_up,
+            is_lines=request.settings.source_format is SourceFormat.JSONL,
         )
         counted = counting.run(stripe, checkpoint)
         if isinstance(counted, Unfinished):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,8 +22,9 @@ from tailrace_core.ledger.writes import MAX_TOGETHER
 from tailrace_core.objects import keys
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_of
-from tailrace_core.submission.stripe_steps import StripeSteps, guessed_number, takes_chunks
-from tailrace_core.submission.striping.reading import OpenRange, StripeReader
+from tailrace_core.submission.stripe_steps import StripeSteps, takes_chunks
+from tailrace_core.submission.striping.reading import OpenRange
+from tailrace_core.submission.striping.records import StripeRecords
 from tailrace_core.submission.striping.request import CuttingRequest
 
 if TYPE_CHECKING:
@@ -126,7 +127,6 @@ class _Cutting:
         self._start = start
         self._uploads: list[tuple[Future[None], int]] = []
         self._batch: list[ChunkTask] = []
-        self._planned = 0
 
     def cut(
         self,
@@ -138,17 +138,17 @@ class _Cutting:
     ) -> Checkpoint | None:
         end = stripe.first_row + stripe.rows
         recorded = self._run(self._steps.recorded(RowRange(begin.row, end - begin.row)))
-        reader = StripeReader(stripe, open_range)
+        records = StripeRecords(stripe, planner.settings, open_range)
 
         def describe(offset: int) -> str:
-            return reader.describe_position(begin.offset + offset)
+            return records.describe_position(begin.offset + offset)
 
         at = begin
-        for plan in planner.plan(reader.blocks(begin.offset), describe, first_row=begin.row):
+        blocks = records.blocks(begin.offset)
+        for plan in planner.plan(blocks, describe, records.known_rejects, first_row=begin.row):
             if isinstance(plan, Seal):
                 break
-            number = guessed_number(stripe.number, self._planned, planner.settings)
-            self._add(ChunkTask(plan, recorded.find(plan), number))
+            self._add(plan, recorded.find(plan))
             at = Checkpoint(plan.range.end, at.offset + plan.source_bytes)
             is_late = at.row < end and time_left_s() < MARGIN_S
             if is_late or len(self._batch) == MAX_TOGETHER:
@@ -163,17 +163,16 @@ class _Cutting:
         self._send()
         return None
 
-    def _add(self, task: ChunkTask) -> None:
+    def _add(self, plan: ChunkPlan, found: Chunk | None) -> None:
         """Upload a chunk's objects, unless it is recorded: then they are there."""
-        self._planned += 1
-        plan, needed = task.plan, next_step(task.recorded)
+        needed = next_step(found)
         if needed is NextStep.SKIP:
             return
         if needed is NextStep.SEND:
             while self._uploads and sum(held for _, held in self._uploads) + plan.held_bytes > HELD_BYTES:
                 self._uploads.pop(0)[0].result()
             self._uploads.append((self._start(self._upload, plan), plan.held_bytes))
-        self._batch.append(replace(task, plan=plan.uploaded()))
+        self._batch.append(ChunkTask(plan.uploaded(), found))
 
     def _upload(self, plan: ChunkPlan) -> None:
         self._run(self._steps.chunks.upload(plan))

@@ -40,6 +40,7 @@ def submit(
     name: submit_options.Name = None,
     tag: submit_options.Tag = None,
     header: submit_options.Header = HeaderPolicy.STRIP,
+    source_format: submit_options.SourceFormat = None,
     recipe: submit_options.Recipe = None,
     keep: submit_options.Keep = None,
     join: submit_options.Join = False,
@@ -110,6 +111,7 @@ def submit(
         content_type=content_type,
         accept=accept,
         pattern=pattern,
+        source_format=source_format,
         recipe=recipe,
         via=via,
     )

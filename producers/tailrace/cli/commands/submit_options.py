@@ -10,7 +10,7 @@ from tailrace.cli import declarations as typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
-from tailrace_core.jobs import model
+from tailrace_core.jobs import model, settings
 from tailrace_core.submission import options
 
 _COLUMNS = "Columns"
@@ -76,6 +76,14 @@ Header = Annotated[
     typer.Option(
         help="strip: the first record is a header and is not sent; repeat: it is sent with every chunk; "
         "none: the input has no header, its columns are column_1, column_2 …",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+SourceFormat = Annotated[
+    settings.SourceFormat | None,
+    typer.Option(
+        help="csv, or jsonl: JSON Lines, an object a line, with the first line's keys as columns. Default: by the "
+        "content of the first file; Parquet is recognised so too.",
         rich_help_panel=_COLUMNS,
     ),
 ]

@@ -14,6 +14,7 @@ from tailrace.models.prepare.recipes.recipe import Recipe
 from tailrace.models.prepare.recipes.recipe_files import RecipeName, load_recipe
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.settings import SourceFormat
 
 if TYPE_CHECKING:
     from tailrace.sources.names import Names
@@ -71,6 +72,11 @@ class PreparedSource:
         except BaseException:
             source.close()
             raise
+
+    @property
+    def source_format(self) -> SourceFormat:
+        """CSV: prepared records are quoted where CSV needs it."""
+        return SourceFormat.CSV
 
     @property
     def names(self) -> tuple[str, ...]:

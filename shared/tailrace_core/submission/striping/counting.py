@@ -16,7 +16,8 @@ from typing import Any
 from tailrace_core.compression.decompression import decompress, is_compressed, peek
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.heads import BOM, SNIFF_BYTES, FileHead, check_same_header, read_head
+from tailrace_core.csv_text.heads import BOM, SNIFF_BYTES, FileHead, check_same_header
+from tailrace_core.csv_text.json_heads import read_source_head
 from tailrace_core.errors import InputError
 from tailrace_core.records.counting import RecordCounter
 from tailrace_core.submission.striping.counts import PieceCount, StripeCount
@@ -45,6 +46,7 @@ class StripeCounting:
 
     ``header`` is the header record of the first object, None if the input has none, and ``columns``
     are the names in it. ``is_time_up`` is asked after each block; at least one block is counted.
+    JSON Lines (``is_lines``) have a record on each line and no header, whatever the ``policy``.
     """
 
     policy: HeaderPolicy
@@ -52,6 +54,7 @@ class StripeCounting:
     columns: Sequence[str]
     open_range: OpenRange
     is_time_up: Callable[[], bool] = lambda: False
+    is_lines: bool = False
 
     def run(self, stripe: Stripe, checkpoint: dict[str, Any] | None = None) -> StripeCount | Unfinished:
         """Count a stripe, from the checkpoint of a count that ran out of time if there is one.
@@ -82,7 +85,7 @@ class StripeCounting:
             if progress.counter is not None:
                 blocks = self._resumed(piece, progress, stored)
             elif piece.start:
-                blocks = _from_newline(piece, progress, stored)
+                blocks = _from_newline(piece, progress, stored, has_quotes=not self.is_lines)
             else:
                 blocks = self._from_head(piece, progress, stored)
             return progress.counter is None or self._feed(piece, progress, progress.counter, blocks)
@@ -107,16 +110,17 @@ class StripeCounting:
         """Begin with an object: check its head, and return its bytes behind the byte order mark."""
         name = piece.source.name
         first, stored = peek(stored, SNIFF_BYTES)
-        head = read_head(*peek(decompress(stored, name), SNIFF_BYTES), name)
+        head = read_source_head(*peek(decompress(stored, name), SNIFF_BYTES), name, is_lines=self.is_lines)
         start = len(BOM) * head.bom_dropped
+        policy = HeaderPolicy.NONE if self.is_lines else self.policy
         progress.found = PieceCount(
             start=start,
             is_compressed=is_compressed(first),
-            data_start=head.data_offset(self.policy),
+            data_start=head.data_offset(policy),
             line_end=head.line_end.decode(),
             other_header=self._other_header(head),
         )
-        progress.counter = RecordCounter(start, at_start=True)
+        progress.counter = RecordCounter(start, at_start=True, has_quotes=not self.is_lines)
         return chain((head.data,), head.rest)
 
     def _other_header(self, head: FileHead) -> str | None:
@@ -187,7 +191,7 @@ class _Progress:
         return cls(PieceCount.from_dict(stored["found"]), counter and RecordCounter.from_dict(counter))
 
 
-def _from_newline(piece: Piece, progress: _Progress, stored: Iterator[bytes]) -> Iterator[bytes]:
+def _from_newline(piece: Piece, progress: _Progress, stored: Iterator[bytes], *, has_quotes: bool) -> Iterator[bytes]:
     """Begin in an object: return its bytes behind the first newline in the piece, if there is one.
 
     ``stored`` begins a byte before the piece.
@@ -200,7 +204,7 @@ def _from_newline(piece: Piece, progress: _Progress, stored: Iterator[bytes]) ->
             break
         if end:
             progress.found = PieceCount(start=start)
-            progress.counter = RecordCounter(start, at_start=False)
+            progress.counter = RecordCounter(start, at_start=False, has_quotes=has_quotes)
             return chain((block[end:],), stored)
         at = start
     return iter(())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import open_records
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.submission.options import SubmitOptions
@@ -61,10 +61,13 @@ def first_chunk(name: str, options: SubmitOptions) -> SentRows:
     Raises:
         InputError: the file cannot be read, the options do not fit it, or none of its rows is sent.
     """
-    with Source.open([name], header=options.header, stdin=getattr(sys.stdin, "buffer", None)) as source:
-        planner = planner_for(source.columns, source.header, options, endpoint_name="local")
+    stdin = getattr(sys.stdin, "buffer", None)
+    with open_records([name], header=options.header, stdin=stdin, source_format=options.source_format) as source:
+        planner = planner_for(
+            source.columns, source.header, options, endpoint_name="local", source_format=source.source_format
+        )
         reason = "it has no rows"
-        for plan in planner.plan(source.blocks(), source.describe_position):
+        for plan in planner.plan(source.blocks(), source.describe_position, source.known_rejects):
             if isinstance(plan, Seal):
                 break
             if plan.rows_sent:

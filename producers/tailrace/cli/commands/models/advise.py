@@ -107,7 +107,7 @@ def _situation(
     from tailrace.advice.situation import Situation, partition_of  # noqa: PLC0415 - as above
     from tailrace.aws.stacks import find_stack  # noqa: PLC0415 - as above
     from tailrace.sources.origins import S3Objects, is_address  # noqa: PLC0415 - as above
-    from tailrace.sources.source import Source  # noqa: PLC0415 - as above
+    from tailrace.sources.record_source import open_records  # noqa: PLC0415 - as above
     from tailrace_core.aws.calls import run  # noqa: PLC0415 - as above
 
     with ExitStack() as closing:
@@ -117,7 +117,7 @@ def _situation(
             closing.callback(connection.close)
         s3 = None if connection is None else S3Objects(connection.execute)
         stdin = environment.stdin or getattr(sys.stdin, "buffer", None)
-        with Source.open(sources, header=header, stdin=stdin, s3=s3, pattern=pattern) as source:
+        with open_records(sources, header=header, stdin=stdin, s3=s3, pattern=pattern) as source:
             found = measure(source, count=count)
         named = target.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         situation = Situation(

@@ -1,1 +1,0 @@
-"""Remote jobs in the simulation: the state machine of infra/cutting.yaml, played in process."""
