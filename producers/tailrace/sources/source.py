@@ -27,7 +27,7 @@ from tailrace_core.csv_text.heads import (
     header_only,
     read_head,
 )
-from tailrace_core.csv_text.records import START, QuoteState, state_after
+from tailrace_core.csv_text.records import QuoteFollower, QuoteState
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.settings import SourceFormat
 
@@ -229,7 +229,7 @@ class Source:
                 self._boundaries += self._current.boundaries(self._policy, offset, starts)
                 blocks = self._current.blocks(self._policy)
                 last = position == len(self._origins) - 1
-                for block in blocks if last else _end_last_record(blocks, self._current):
+                for block in blocks if last else _end_last_record(blocks, self._current, self._policy):
                     offset += len(block)
                     yield block
         finally:
@@ -385,14 +385,15 @@ def _columns_of_lines(record: bytes, name: str, header: HeaderPolicy) -> tuple[s
     return columns_of_lines(record, name, header)
 
 
-def _end_last_record(blocks: Iterator[bytes], file: _OpenFile) -> Iterator[bytes]:
+def _end_last_record(blocks: Iterator[bytes], file: _OpenFile, policy: HeaderPolicy) -> Iterator[bytes]:
     """Yield the blocks of a file that another follows; end its last record with a line end."""
-    state, ended = START, True
+    quotes, ended = QuoteFollower(file.data_offset(policy)), True
     for block in blocks:
-        state = START if file.is_lines else state_after(block, state)
+        if not file.is_lines:
+            quotes.feed(block)
         ended = block.endswith(b"\n")
         yield block
-    if state is QuoteState.QUOTED:
-        raise ends_inside_quotes(file.name)
+    if quotes.state is QuoteState.QUOTED:
+        raise ends_inside_quotes(file.name, quotes.quote)
     if not ended:
         yield file.line_end

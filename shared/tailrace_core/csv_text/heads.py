@@ -121,9 +121,15 @@ def header_only(name: str) -> InputError:
     )
 
 
-def ends_inside_quotes(name: str) -> InputError:
-    """Return the error for a file that ends inside quotes and is not the input's last one."""
-    return InputError(f"{name} ends inside quotes, which would swallow the file after it: close the quote")
+def ends_inside_quotes(name: str, quote: int) -> InputError:
+    """Return the error for a file that ends inside quotes and is not the input's last one.
+
+    ``quote`` is the offset of the quote in the file, decompressed.
+    """
+    return InputError(
+        f"{name} ends inside quotes, which would swallow the file after it: close the quote at byte {quote}",
+        offset=quote,
+    )
 
 
 def check_encoding(head: bytes, name: str) -> None:

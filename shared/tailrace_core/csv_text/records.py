@@ -70,6 +70,35 @@ def state_after(data: bytes, state: QuoteState = START) -> QuoteState:
     return state_behind(data, last, state)
 
 
+class QuoteFollower:
+    """Follows the quote state of data that begin with a record at ``offset`` and come in blocks."""
+
+    def __init__(self, offset: int = 0) -> None:
+        self.state = START
+        self.quote = offset
+        """Where the quoted field that was last opened begins."""
+        self._offset = offset
+        self._just_closed = False
+
+    def feed(self, data: bytes) -> None:
+        """Follow the next block."""
+        last = (0, 0)
+        if b'"' in data:
+            for last in quoted_spans(data, self.state):  # noqa: B007 - the last one counts
+                pass
+        if last[1]:
+            start, stop = last
+            # At the start, it goes on with the field before, or with one whose quote is doubled.
+            if start or not (self.state is QuoteState.QUOTED or self._just_closed):
+                self.quote = self._offset + start
+            self._just_closed = stop == len(data)
+        elif data:
+            self._just_closed = False
+        if last[1] or self.state is not QuoteState.QUOTED:
+            self.state = state_behind(data, last, self.state)
+        self._offset += len(data)
+
+
 def state_behind(data: bytes, last: tuple[int, int], state: QuoteState) -> QuoteState:
     """Return the state after ``data``, which begins in ``state``, given its last quoted span.
 

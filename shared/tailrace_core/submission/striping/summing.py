@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tailrace_core.compression.decompression import decompress
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, endless_record, swallowing_quote
 from tailrace_core.csv_text.heads import ends_inside_quotes, header_only, other_header
+from tailrace_core.csv_text.records import quoted_spans
 from tailrace_core.errors import InputError
 from tailrace_core.records.counts import EntryCount, Within
 from tailrace_core.submission.striping.counts import PieceCount, StripeCount
@@ -119,15 +120,21 @@ class Summing:
             return
         inserted = state.line_end if state.within is Within.TEXT and not piece.is_last else b""
         self._check_length(piece.source, state.stop + len(inserted))
-        if state.within is Within.QUOTES and not piece.is_last:
-            self._refuse(ends_inside_quotes(piece.source.name))
-        elif state.within is Within.QUOTES and self._error is None and state.swallows_line:
-            record = self._read(piece.source, state.record_start, state.stop)
-            row, at = self.rows_total - 1, state.record_start
-            self._refuse(swallowing_quote(record, row=row, offset=at, describe=self._describe(piece.source)))
+        if state.within is Within.QUOTES and self._error is None and (state.swallows_line or not piece.is_last):
+            self._refuse(self._open_quote(piece))
         if state.open_range is not None:
             state.open_range.line_end = inserted
         state.end_record(state.stop)
+
+    def _open_quote(self, piece: Piece) -> InputError:
+        """Return the error for an object whose last record leaves its quote open."""
+        at = self._object.record_start
+        record = self._read(piece.source, at, self._object.stop)
+        if piece.is_last:
+            row, describe = self.rows_total - 1, self._describe(piece.source)
+            return swallowing_quote(record, row=row, offset=at, describe=describe)
+        quote, _ = max(quoted_spans(record), default=(0, 0))
+        return ends_inside_quotes(piece.source.name, at + quote)
 
     def _check_length(self, source: SourceObject, end: int) -> None:
         """Check the record that is open, with its end, or a place in it, at ``end``."""
