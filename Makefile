@@ -82,8 +82,8 @@ test-unit: .venv/.ready ## run the tests that need no IO; takes seconds
 	$(BIN)/pytest tests/unit $(ARGS)
 
 .PHONY: torture
-torture: .venv/.ready $(if $(DEPLOYED)$(NEIGHBOURS),tools) ## run random simulations with faults until one ends wrongly (SECONDS=600 SEED=1; ENGINE=realtime plays one engine; ONLY=N replays one; SCORE=1; DEPLOYED=1; LOAD=1; NEIGHBOURS=1 ROUNDS=3 MODEL_SECONDS=1)
-	$(BIN)/python -m tests.faults.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY)) $(if $(ENGINE),--engine $(ENGINE)) \
+torture: .venv/.ready $(if $(DEPLOYED)$(NEIGHBOURS),tools) ## run random simulations with faults until one ends wrongly (SECONDS=600 SEED=1; ENGINE=realtime plays one engine; REMOTE=1 only jobs that are cut by the state machine; ONLY=N replays one; SCORE=1; DEPLOYED=1; LOAD=1; NEIGHBOURS=1 ROUNDS=3 MODEL_SECONDS=1)
+	$(BIN)/python -m tests.faults.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(REMOTE),--remote) \
 		$(if $(DEPLOYED),--deployed) $(if $(POISON),--poison) $(if $(SCORE),--score) $(if $(LOAD),--load) $(if $(NEIGHBOURS),--neighbours) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MODEL_SECONDS),--model-seconds $(MODEL_SECONDS)) $(if $(PAIRS),--pairs --share $(or $(SHARE),1/1))
 
 .PHONY: build

@@ -117,6 +117,10 @@ class RandomRun:
         """Play the job in a simulation that was just made; raise AssertionError if it ends wrongly."""
         job_id = sim.submit_until_done(self.data.text, self.options, meanwhile=self.meanwhile)
         sim.drain()
+        return self.check(sim, job_id)
+
+    def check(self, sim: Simulation, job_id: str) -> tuple[Simulation, Report]:
+        """Check the job when all is at rest; raise AssertionError if it ended wrongly."""
         self._check_sent(sim)
         job, data = sim.job(job_id), self._with_not_isolated(sim, job_id)
         may_park = self.options.on_parked is OnParked.WAIT

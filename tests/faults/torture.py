@@ -1,6 +1,7 @@
 """Random simulations without end: ``python -m tests.faults.torture --seconds 600 --seed 1``.
 
-Each draws its engine, unless ``--engine`` names it. ``--only N`` replays simulation N of a seed.
+Each draws its engine, unless ``--engine`` names it, and whether its input is cut by the state
+machine (``--remote`` plays only such jobs). ``--only N`` replays simulation N of a seed.
 ``--pairs`` tries every pair of faults of every scenario instead, or the ``--share K/N`` of them.
 ``--poison`` runs a job with 1,000 bad rows among 1,000,000. ``--load`` simulates the ledger under
 load. ``--deployed`` plays rounds of random jobs on the deployed local stack; ``--neighbours`` times
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 
 from tailrace_core.engines import Engine
+from tests.faults.cutting.random_jobs import RemoteRun, is_remote
 from tests.faults.deployed.neighbours import MOST_RATIO, compare_neighbours
 from tests.faults.deployed.torture import play_on
 from tests.faults.load.report import load_reports
@@ -32,6 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--engine", type=Engine, choices=ALL_ENGINES, help="play only this engine")
+    parser.add_argument("--remote", action="store_true", help="play only jobs that are cut by the state machine")
     parser.add_argument("--only", type=int, help="replay only the simulation of this number")
     parser.add_argument(
         "--poison", action="store_true", help="run a job with 1,000 poison rows among 1,000,000 instead"
@@ -113,11 +116,15 @@ def _try_pairs(share: tuple[int, int]) -> int:
 
 
 def _play(seed: str, number: int, chosen: argparse.Namespace, totals: Counter[str]) -> bool:
-    trial = draw(seed, chosen.engine)
+    remote = chosen.remote or is_remote(seed)
+    engine = None if chosen.engine is Engine.TRANSFORM else chosen.engine
+    trial = RemoteRun.of(seed, engine) if remote else draw(seed, chosen.engine)
     try:
         sim, report = trial.run()
     except AssertionError as exc:
-        again = f"make torture SEED={chosen.seed} ONLY={number} ENGINE={trial.engine}"
+        again = (
+            f"make torture SEED={chosen.seed} ONLY={number} ENGINE={trial.engine}{' REMOTE=1' if chosen.remote else ''}"
+        )
         print(f"simulation {number} ended wrongly: {exc}\n{trial}\nreplay it: {again}")
         return False
     totals.update(simulations=1, deaths=sim.functions.deaths, faults=len(sim.schedule.fired), redriven=sim.redriven)

@@ -23,13 +23,16 @@ class S3Ranges:
         self._block_bytes = block_bytes
 
     def open(self, source: SourceObject, start: int, stop: int | None) -> Generator[bytes]:
-        """Yield the bytes from ``start`` to ``stop`` in blocks; go on where a connection breaks.
+        """Yield the bytes from ``start`` to ``stop``, or to the object's end if that is before.
+
+        They come in blocks. Where a connection breaks, another one goes on.
 
         Raises:
             InputError: the object has changed or is gone.
             TransientError: S3 does not respond.
         """
         at, broken = start, 0
+        stop = None if stop is None else min(stop, source.size_bytes)
         while stop is None or at < stop:
             body = self._get(source, at, stop)
             try:

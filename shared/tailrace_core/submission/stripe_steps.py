@@ -1,7 +1,8 @@
 """The steps of one stripe's chunks, while others cut other stripes of the same job.
 
-In contrast to `chunk_steps`, chunks are recorded in any order, and nobody knows the number of one
-in its job: what fits the window is decided by the job as it is when they are recorded.
+In contrast to `chunk_steps`, chunks are recorded in any order, and a chunk's number in its job is a
+guess. Those that should be among the first of the job are started by the write that opens them, if
+the window has room; the others wait.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from tailrace_core.errors import ConflictError
 from tailrace_core.jobs.model import JobState
+from tailrace_core.jobs.window import must_wait
 from tailrace_core.ledger.writes import MAX_TOGETHER
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError
 from tailrace_core.submission.resuming import PreviousChunks
 
 if TYPE_CHECKING:
     from tailrace_core.aws.calls import Steps
-    from tailrace_core.jobs.model import Chunk, Job
+    from tailrace_core.jobs.model import Chunk, Job, JobSettings
     from tailrace_core.jobs.ranges import RowRange
 
-_TRIES_WITH_ROOM = 3
-"""Tries to start chunks with the write that opens them; after that, all of them wait."""
 _TRIES = 10
+"""Tries to open chunks while others move the window. From the second on, all chunks wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class StripeSteps:
     def record(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk]]:
         """Write the intents of up to 50 chunks at a time; return the chunks to invoke.
 
-        The first of them are started, as far as the window has room; the others wait. What another
-        call records meanwhile is left to that.
+        Those whose number is below the window are started if it has room; the others wait. What
+        another call records meanwhile is left to that.
 
         Raises:
             JobClosedError: the job takes no chunks any more.
@@ -70,12 +71,17 @@ class StripeSteps:
             located += started
 
     def _open(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk]]:
-        window = self.chunks.settings.window
+        limit = self.chunks.settings.window
         for number in range(_TRIES):
             job = yield from self._job()
-            room = len(tasks) if not window else window - job.chunks_in_flight if number < _TRIES_WITH_ROOM else 0
-            opened = [self.chunks.new_chunk(task.plan, waits=at >= room) for at, task in enumerate(tasks)]
-            if (yield from self.chunks.ledger.open_out_of_order(job, opened, window)):
+            if not takes_chunks(job):
+                raise closed(self.chunks.job_id)
+            room = 0 if number else limit - job.chunks_in_flight
+            opened = [
+                self.chunks.new_chunk(task.plan, waits=bool(limit) and (at >= room or must_wait(task.number, limit)))
+                for at, task in enumerate(tasks)
+            ]
+            if (yield from self.chunks.ledger.open_out_of_order(job, opened, limit)):
                 return [chunk for chunk in opened if not chunk.waiting]
             known = yield from self._read(tasks[0].plan.range.first_row, tasks[-1].plan.range.end)
             ranges = {chunk.range for chunk in known}
@@ -96,9 +102,14 @@ class StripeSteps:
 
     def _job(self) -> Steps[Job]:
         job = yield from self.chunks.ledger.job(self.chunks.job_id)
-        if job is None or not job.state.accepts_results:
+        if job is None:
             raise closed(self.chunks.job_id)
         return job
+
+
+def guessed_number(stripe: int, chunk: int, settings: JobSettings) -> int:
+    """Guess the number of a chunk in its job from its number in its stripe, as if all were full."""
+    return stripe * max(1, settings.stripe_bytes // settings.chunk_bytes) + chunk
 
 
 def takes_chunks(job: Job | None) -> bool:

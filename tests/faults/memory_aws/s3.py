@@ -16,6 +16,11 @@ class Stored:
     body: bytes
     metadata: Mapping[str, str]
 
+    @property
+    def etag(self) -> str:
+        """The object's ETag, with its quotes."""
+        return f'"{zlib.crc32(self.body):08x}"'
+
 
 @dataclass
 class S3:
@@ -34,11 +39,20 @@ class S3:
         key = request["Key"]
         self._check_absent(request, "PutObject")
         self.write(key, bytes(request["Body"]), request.get("Metadata", {}))
-        return {"ETag": f'"{zlib.crc32(self.objects[key].body):08x}"'}
+        return {"ETag": self.objects[key].etag}
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:  # noqa: N803 boto3's names
+    def get_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803 boto3's names
+        Key: str,  # noqa: N803 boto3's names
+        Range: str | None = None,  # noqa: N803 boto3's names
+        IfMatch: str | None = None,  # noqa: N803 boto3's names
+    ) -> dict[str, Any]:
         self._check(Bucket, "GetObject")
         found = self._find(Key, "NoSuchKey", "GetObject")
+        if IfMatch not in {None, found.etag}:
+            raise refusal("PreconditionFailed", "At least one of the pre-conditions did not hold", "GetObject", 412)
         body = found.body
         if Range is not None:
             first, last = Range.removeprefix("bytes=").split("-")
@@ -48,7 +62,13 @@ class S3:
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 boto3's names
         self._check(Bucket, "HeadObject")
         found = self._find(Key, "404", "HeadObject")
-        return {"ContentLength": len(found.body), "Metadata": dict(found.metadata)}
+        return {"ContentLength": len(found.body), "Metadata": dict(found.metadata), "ETag": found.etag}
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
+        self._check(Bucket, "ListObjectsV2")
+        listed = [(key, each) for key, each in sorted(self.objects.items()) if key.startswith(Prefix)]
+        contents = [{"Key": key, "Size": len(each.body), "ETag": each.etag} for key, each in listed]
+        return {"Contents": contents, "IsTruncated": False}
 
     def create_multipart_upload(self, **request: Any) -> dict[str, Any]:
         upload = f"upload-{len(self.uploads)}"

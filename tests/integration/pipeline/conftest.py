@@ -12,12 +12,10 @@ from tests.tools import skipped_without_tools
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The deployed cloud with IAM enforced.
+    """The deployed cloud with IAM enforced, and with an inbox.
 
-    Functions and endpoint have the template's roles, no more.
+    Functions, state machine and endpoint have the template's roles, no more.
     """
-    with (
-        skipped_without_tools(),
-        running_cloud(tmp_path_factory.mktemp("cloud") / "state", enforce_iam=True) as running,
-    ):
+    state = tmp_path_factory.mktemp("cloud") / "state"
+    with skipped_without_tools(), running_cloud(state, parameters={"Inbox": "true"}, enforce_iam=True) as running:
         yield running

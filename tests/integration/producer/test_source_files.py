@@ -106,7 +106,7 @@ def test_a_cut_comes_out_of_a_pipe_before_its_writer_goes_on() -> None:
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv does not exist: check the path"):
         Source.open([str(tmp_path / "gone.csv")], header=STRIP)
-    with pytest.raises(InputError, match="is a directory: name the files in it"):
+    with pytest.raises(InputError, match="there is no file below"):
         Source.open([str(tmp_path)], header=STRIP)
     with pytest.raises(InputError, match=r"no file matches .*\*\.csv"):
         Source.open([str(tmp_path / "*.csv")], header=STRIP)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from tailrace_core.ledger.writes import MAX_TOGETHER
 from tailrace_core.objects import keys
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_of
-from tailrace_core.submission.stripe_steps import StripeSteps, takes_chunks
+from tailrace_core.submission.stripe_steps import StripeSteps, guessed_number, takes_chunks
 from tailrace_core.submission.striping.reading import OpenRange
 from tailrace_core.submission.striping.records import StripeRecords
 from tailrace_core.submission.striping.request import CuttingRequest
@@ -127,6 +127,7 @@ class _Cutting:
         self._start = start
         self._uploads: list[tuple[Future[None], int]] = []
         self._batch: list[ChunkTask] = []
+        self._planned = 0
 
     def cut(
         self,
@@ -148,7 +149,8 @@ class _Cutting:
         for plan in planner.plan(blocks, describe, records.known_rejects, first_row=begin.row):
             if isinstance(plan, Seal):
                 break
-            self._add(plan, recorded.find(plan))
+            number = guessed_number(stripe.number, self._planned, planner.settings)
+            self._add(ChunkTask(plan, recorded.find(plan), number))
             at = Checkpoint(plan.range.end, at.offset + plan.source_bytes)
             is_late = at.row < end and time_left_s() < MARGIN_S
             if is_late or len(self._batch) == MAX_TOGETHER:
@@ -163,16 +165,17 @@ class _Cutting:
         self._send()
         return None
 
-    def _add(self, plan: ChunkPlan, found: Chunk | None) -> None:
+    def _add(self, task: ChunkTask) -> None:
         """Upload a chunk's objects, unless it is recorded: then they are there."""
-        needed = next_step(found)
+        self._planned += 1
+        plan, needed = task.plan, next_step(task.recorded)
         if needed is NextStep.SKIP:
             return
         if needed is NextStep.SEND:
             while self._uploads and sum(held for _, held in self._uploads) + plan.held_bytes > HELD_BYTES:
                 self._uploads.pop(0)[0].result()
             self._uploads.append((self._start(self._upload, plan), plan.held_bytes))
-        self._batch.append(ChunkTask(plan.uploaded(), found))
+        self._batch.append(replace(task, plan=plan.uploaded()))
 
     def _upload(self, plan: ChunkPlan) -> None:
         self._run(self._steps.chunks.upload(plan))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from tailrace_consumers.files.cutting_resources import CuttingResources
 from tailrace_consumers.files.inbox_names import INBOX_TAG, InboxFile, inbox_tag
 from tailrace_consumers.files.outbox import Mark, put
 from tailrace_consumers.outcomes import Outcome
@@ -17,7 +18,6 @@ from tailrace_consumers.settings import InboxSettings
 from tailrace_core.aws.calls import BodyCall, Call, Steps, run
 from tailrace_core.engines import Engine
 from tailrace_core.errors import InputError, JobKeyError, NotFoundError, TransientError
-from tailrace_core.invocations import InvocationTargets
 from tailrace_core.jobs.description import MAX_SOURCE_CHARS
 from tailrace_core.jobs.model import JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -31,17 +31,6 @@ from tailrace_core.submission.submit_steps import SubmitSteps
 
 T = TypeVar("T")
 _MAX_NAME_CHARS = 200
-
-
-class InboxResources:
-    """The stack's resources, as the steps of a submit need them."""
-
-    def __init__(self, settings: InboxSettings) -> None:
-        self.bucket = settings.bucket
-        self.table = settings.ledger_table
-        self.results_topic = settings.results_topic
-        self.invocation_targets = InvocationTargets(settings.bucket, settings.scoring_queue)
-        self.transforms_queue = settings.transforms_queue
 
 
 class StartJobs:
@@ -58,7 +47,7 @@ class StartJobs:
         self._settings = settings
         self._execute = execute
         self._now = now
-        self._resources = InboxResources(settings)
+        self._resources = CuttingResources(settings)
         self._ledger = DynamoSteps(settings.ledger_table)
         submit = SubmitSteps(self._resources, now=now, new_id=new_id, submitted_by=None)
         self._remote = RemoteSteps(submit, self._resources, settings.cutting_machine)

@@ -121,6 +121,7 @@ def test_the_columns_are_those_of_the_first_source() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [(b"", "is empty"), (b"PAR1", "Parquet"), (gzip.compress(ROWS)[:20], "cut off"), (b"a,a\n", "twice")],
+    ids=["empty", "parquet", "cut off", "twice"],
 )
 def test_a_first_object_that_is_no_csv_is_refused_before_there_is_a_job(data: bytes, message: str) -> None:
     jobs = Jobs()

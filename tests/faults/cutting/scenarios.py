@@ -1,0 +1,65 @@
+"""Scenarios of remote jobs: small ones, for a fault at every call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tailrace_core.engines import Engine
+from tailrace_core.jobs.model import JobState
+from tailrace_core.submission.options import OnBadRow, SubmitOptions
+from tests.faults.checker import check
+from tests.faults.cutting.remote_job import RemoteJob
+from tests.faults.dataset import Dataset
+from tests.faults.injection import Schedule
+from tests.faults.simulation import Simulation
+from tests.faults.verdict import Report
+
+
+def _options(**changes: object) -> SubmitOptions:
+    given = {"keep": "id", "chunk_rows": 2, "job_key": "k", "stripe_bytes": 9}
+    return SubmitOptions(**{**given, **changes})  # type: ignore[arg-type]  # by name
+
+
+@dataclass(frozen=True)
+class RemoteScenario:
+    """A dataset, its options, the expected end, and what is done with the executions."""
+
+    data: Dataset
+    options: SubmitOptions = field(default_factory=_options)
+    state: JobState | None = None
+    engine: Engine = Engine.ASYNC
+    rows_per_object: int = 100
+    hurry: bool = False
+    """True if each call runs out of time after a chunk."""
+    play: dict[str, Any] = field(default_factory=dict)
+    """How `RemoteJob` plays the executions."""
+
+    def run(self, schedule: Schedule, *, seed: str = "") -> tuple[Simulation, Report]:
+        """Cut the job by executions, run until all is at rest, and check."""
+        sim = Simulation(schedule, answering=self.data.answering, engine=self.engine)
+        sim.invariants.ordered = False
+        options = replace(self.options, via=self.engine)
+        job = RemoteJob(sim, self.data, options, seed, rows_per_object=self.rows_per_object, **self.play)
+        if self.hurry:
+            job.functions.time_left_s = lambda: 0.0
+        job_id = job.play()
+        sim.drain()
+        return sim, check(sim, job_id, self.data, expected=self.state)
+
+
+SCENARIOS: dict[str, RemoteScenario] = {
+    "two stripes": RemoteScenario(Dataset.of(b"1", b"poison", b"3", b"4"), rows_per_object=2),
+    "one stripe, some rejected before sending": RemoteScenario(
+        Dataset.of(b"1,1", b"2,2", b"3"), _options(stripe_bytes=100)
+    ),
+    "a window of one": RemoteScenario(Dataset.of(b"1", b"2", b"3"), _options(window=1, chunk_rows=1)),
+    "out of time after each chunk": RemoteScenario(
+        Dataset.of(b"1", b"2", b"3"), _options(stripe_bytes=100, chunk_rows=1), hurry=True
+    ),
+    "a row that stops it": RemoteScenario(
+        Dataset.of(b"1", b"2", b"3,3"), _options(on_bad_row=OnBadRow.STOP), JobState.FAILED
+    ),
+    "real-time": RemoteScenario(Dataset.of(b"1", b"flaky"), engine=Engine.REALTIME),
+    "transform": RemoteScenario(Dataset.of(b"1", b"2", b"3"), engine=Engine.TRANSFORM),
+}

@@ -1,0 +1,80 @@
+"""Remote jobs under faults: whatever happens at a call, the job ends as one that was submitted.
+
+By default each ninth fault is tried. TAILRACE_PAIRS=0/1 tries them all, and more pairs, which takes
+some minutes.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from tests.faults.cutting.random_jobs import RemoteRun
+from tests.faults.cutting.remote_job import STARTER
+from tests.faults.cutting.scenarios import SCENARIOS, RemoteScenario
+from tests.faults.injection import Fault, Schedule, fault_kinds_of
+from tests.faults.pairs import pair_share
+
+ROLES = frozenset({STARTER, "ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting", "FailCutting"})
+SIMULATIONS = 25
+SAMPLE = 6
+"""Pairs of faults tried for each scenario; `make torture` draws more."""
+
+
+def faults_of(scenario: RemoteScenario) -> tuple[list[Fault], list[str]]:
+    """Return the faults possible at the calls of the functions that cut, and the calls."""
+    roles: list[str] = []
+    schedule = Schedule(before_call=lambda role, _: roles.append(role))
+    scenario.run(schedule)
+    calls = [f"{role} {call}" for role, call in zip(roles, schedule.calls, strict=True)]
+    at = [number for number, role in enumerate(roles) if role in ROLES]
+    return [Fault(number, kind) for number in at for kind in fault_kinds_of(schedule.calls[number])], calls
+
+
+def broken_by(scenario: RemoteScenario, faults: tuple[Fault, ...], seed: str = "") -> str | None:
+    try:
+        scenario.run(Schedule(faults), seed=seed)
+    except AssertionError as exc:
+        return f"{faults}: {exc}"
+    return None
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_whatever_happens_at_one_call_the_job_ends_the_same(name: str) -> None:
+    scenario = SCENARIOS[name]
+    faults, calls = faults_of(scenario)
+    number, of = pair_share()
+    faults = faults[number % (1 + of // 3) :: 1 + of // 3]
+    found = [(calls[each.at], broken_by(scenario, (each,))) for each in faults]
+    broken = [f"{call}: {text}" for call, text in found if text is not None]
+    assert faults
+    assert not broken, f"{len(broken)} of {len(faults)}:\n" + "\n".join(broken[:10])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_second_fault_during_the_recovery_changes_nothing(name: str) -> None:
+    scenario, source = SCENARIOS[name], random.Random(name)
+    faults, calls = faults_of(scenario)
+    number = SAMPLE * max(1, 24 // pair_share()[1])
+    broken = []
+    for seed in range(number):
+        first = source.choice(faults)
+        second = Fault(first.at + 1 + source.randrange(40), source.choice(faults).kind)
+        text = broken_by(scenario, (first, second), str(seed))
+        broken += [] if text is None else [f"{calls[first.at]}: {text}"]
+    assert not broken, f"{len(broken)} of {number}:\n" + "\n".join(broken[:10])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_calls_that_come_twice_and_late_and_two_executions_change_nothing(name: str) -> None:
+    scenario = SCENARIOS[name]
+    for seed in range(4):
+        for play in ({"repeated": 0.3, "replayed": 0.5}, {"executions": 2}):
+            replace(scenario, play={**play, "meanwhile": 0.4}).run(Schedule(), seed=str(seed))
+
+
+def test_random_remote_jobs_end_correctly() -> None:
+    reports = [RemoteRun.of(f"a:{number}").run()[1] for number in range(SIMULATIONS)]
+    assert sum(report.ok for report in reports)
