@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailrace_consumers.ports import ObjectStore
-from tailrace_core.csv_text.framing import complete_records
-from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.records import split_lines, split_records
+from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import ContractError, NotFoundError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.objects import keys
+from tailrace_core.objects.request_frames import RequestFrame, frame_of
 from tailrace_core.parts.chunk_rows import ChunkRows
 from tailrace_core.positions.canaries import remove_copies
 from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
@@ -29,14 +28,12 @@ def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, 
         ContractError: the objects do not hold the rows that the ledger says.
     """
     layout = canary_layout(chunk, settings)
-    repeated = settings.header is HeaderPolicy.REPEAT
-    found = _lost_or_sent(store, chunk, settings, layout) if lost_input else _sent(store, chunk)
-    header = found[0] if repeated and found else b""
-    lines = found[1:] if repeated else found
+    frame = frame_of(settings)
+    lines = _lost_or_sent(store, chunk, settings, layout) if lost_input else _sent(store, chunk, frame)
     rows = ChunkRows(
         chunk=chunk,
         settings=settings,
-        header=header,
+        frame=frame,
         sent=remove_copies(lines, layout) if len(lines) == layout.lines else lines,
         kept=split_records(_body(store, keys.kept_key(chunk.job_id, chunk.range)))
         if settings.has_kept_columns
@@ -58,18 +55,14 @@ def canary_layout(chunk: Chunk, settings: JobSettings) -> CanaryLayout:
 
 
 def read_sent_lines(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> Iterator[list[bytes]]:
-    """Yield the lines of the chunk's input as sent, without the header and line ends, in batches.
+    """Return the records of the chunk's input, without the header and newlines, in batches.
 
     Copies of canaries are among them.
 
     Raises:
         NotFoundError: the object is missing.
     """
-    header = settings.header is HeaderPolicy.REPEAT
-    for data in complete_records(store.read(keys.input_key(chunk.job_id, chunk.range))):
-        lines = split_lines(data)
-        yield lines[header:]
-        header = False
+    return frame_of(settings).records(store.read(keys.input_key(chunk.job_id, chunk.range)))
 
 
 def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
@@ -94,19 +87,19 @@ def read_chunk_rejects(store: ObjectStore, chunk: Chunk) -> list[Reject]:
     return found
 
 
-def _sent(store: ObjectStore, chunk: Chunk) -> list[bytes]:
-    return split_records(_body(store, keys.input_key(chunk.job_id, chunk.range)))
+def _sent(store: ObjectStore, chunk: Chunk, frame: RequestFrame) -> list[bytes]:
+    return frame.split(_body(store, keys.input_key(chunk.job_id, chunk.range)))
 
 
 def _lost_or_sent(store: ObjectStore, chunk: Chunk, settings: JobSettings, layout: CanaryLayout) -> list[bytes]:
-    header = [(settings.header_record or "").encode() + b"\n"] if settings.header is HeaderPolicy.REPEAT else []
+    frame = frame_of(settings)
     try:
-        sent = _sent(store, chunk)
+        sent = _sent(store, chunk, frame)
     except NotFoundError:
         sent = []
-    if len(sent) == layout.lines + len(header):
+    if len(sent) == layout.lines:
         return sent
-    return header + [b"," * (len(settings.sent_columns) - 1) + b"\n"] * layout.lines
+    return [frame.encode(b"," * (len(settings.sent_columns) - 1) + b"\n")] * layout.lines
 
 
 def _body(store: ObjectStore, key: str) -> bytes:

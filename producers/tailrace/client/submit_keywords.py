@@ -13,7 +13,7 @@ from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import OnParked
-from tailrace_core.jobs.settings import SourceFormat
+from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +67,14 @@ class SubmitKeywords(TypedDict, total=False):
             order of the rows. Default: 0.
         echo: A sent column that the model gives back as the output column of the same name; it is
             compared for each row. Default: None.
-        content_type: Media type of the rows sent to the model. Default: ``"text/csv"``.
+        request: Format of the rows sent to the model: ``csv``, ``json`` (a document with a list of
+            rows) or ``jsonl`` (a value a line). Default: ``csv``.
+        request_template: The request for one row in JSON. ``ARRAY`` or ``OBJECT`` stands for the
+            row, as a list of its values or by the names of its columns; ``COLUMNS`` stands for
+            these names. Default: None, which means ``{"instances": [OBJECT]}``, or ``OBJECT`` for
+            ``jsonl``.
+        content_type: Media type of the rows sent to the model. Default: ``"text/csv"``, or that of
+            the ``request``: application/json, application/jsonlines.
         accept: Media type of the model's response. Default: ``"text/csv"``.
         endpoint_name: An endpoint other than the stack's; it has to notify the stack's topics.
             Default: None, the stack's.
@@ -113,6 +120,8 @@ class SubmitKeywords(TypedDict, total=False):
     output_type: ColumnType | Literal["number", "text"] | None
     canaries: int
     echo: str | None
+    request: RequestFormat | Literal["csv", "json", "jsonl"]
+    request_template: str | None
     content_type: str
     accept: str
     endpoint_name: str | None

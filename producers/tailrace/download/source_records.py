@@ -26,7 +26,8 @@ class SourceRecords:
     """Finds the records of rows in the source, in ascending order; holds one chunk at a time.
 
     ``cuts`` are those that the job's submit made of the source. Each cut up to the last row asked
-    for has to be a submitted range, byte for byte.
+    for has to be a submitted range, byte for byte, or several: rows that grew too large as requests
+    in JSON were sent as several chunks.
     """
 
     def __init__(self, cuts: Iterator[Cut], submitted: Iterable[SubmittedRange]) -> None:
@@ -36,6 +37,7 @@ class SourceRecords:
         self._end = 0
         self._data = b""
         self._records: list[bytes] | None = None
+        self._rest: Cut | None = None
 
     def join(self, reject: Reject) -> Reject:
         """Return the reject with its original record, byte for byte, without its line end.
@@ -56,7 +58,7 @@ class SourceRecords:
         return [self.join(each) for each in rejects]
 
     def _next(self, row: int) -> None:
-        found = next(self._cuts, None)
+        found = self._rest or next(self._cuts, None)
         expected = next(self._submitted, None)
         if found is None:
             raise InputError(
@@ -68,6 +70,7 @@ class SourceRecords:
                 f"the ledger has no checksum of the rows from {found.first_row} on, so nothing proves that the "
                 "source is the one that was submitted: leave out --source"
             )
+        found, self._rest = _divided(found, expected.range.rows)
         rows = RowRange(found.first_row, found.rows)
         if rows != expected.range or checksum(found.data) != expected.checksum:
             first, last = expected.range.first_row, expected.range.end - 1
@@ -80,6 +83,15 @@ class SourceRecords:
             )
         self._first_row, self._end = found.first_row, expected.range.end
         self._data, self._records = found.data, None
+
+
+def _divided(cut: Cut, rows: int) -> tuple[Cut, Cut | None]:
+    """Divide a cut behind so many rows; there is no rest if it has no more."""
+    if cut.rows <= rows:
+        return cut, None
+    records = split_records(cut.data)
+    first, rest = b"".join(records[:rows]), b"".join(records[rows:])
+    return Cut.of(first, cut.first_row), Cut.of(rest, cut.first_row + rows)
 
 
 def require_same_columns(columns: tuple[str, ...], settings: JobSettings) -> None:

@@ -6,6 +6,8 @@ from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, JobSettings
+from tailrace_core.jobs.settings import RequestFormat
+from tailrace_core.objects.request_frames import frame_of
 from tailrace_core.positions.canaries import add_copies, remove_copies
 from tailrace_core.positions.canary_layout import draw_layout
 from tailrace_core.records.preflight import Preflight
@@ -35,19 +37,26 @@ def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
         fault = check.reason(record)
         if fault is not None and settings.sent_columns:
             raise InputError(f"row {number} of the corrected file cannot be sent: {fault}", row=number)
-    line = b"" if header is None or settings.header is not HeaderPolicy.REPEAT else header + b"\n"
-    body = line + b"".join(records)
+    if records and not records[-1].endswith(b"\n"):
+        records[-1] += b"\n"
+    frame = frame_of(settings)
     layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
-    body = add_copies(body, layout, header=line)
-    return body if body.endswith(b"\n") else body + b"\n"
+    return add_copies(frame.wrap(frame.encode(b"".join(records))), layout, frame)
 
 
 def sent_rows(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
-    """Return a chunk's input object without the copies of its canaries, as it is to be corrected."""
+    """Return the rows of a chunk's input object as they are to be corrected: as CSV, without copies.
+
+    An object that has not the frame of the job's requests is returned as it is.
+    """
     layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
-    header = settings.header_line
-    lines = split_records(data[len(header) :]) if layout.canaries and data.startswith(header) else []
-    return header + b"".join(remove_copies(lines, layout)) if len(lines) == layout.lines else data
+    if settings.request is RequestFormat.CSV and not layout.canaries:
+        return data
+    frame = frame_of(settings)
+    lines = frame.split(data)
+    if len(lines) != layout.lines:
+        return data
+    return settings.header_line + b"".join(frame.decode(remove_copies(lines, layout)))
 
 
 def _header_and_rows(records: list[bytes], chunk: Chunk, settings: JobSettings) -> tuple[bytes | None, list[bytes]]:

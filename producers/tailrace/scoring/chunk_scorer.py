@@ -14,7 +14,7 @@ from tailrace.scoring.invoker import InvocationFailedError, ModelInvoker
 from tailrace.scoring.run_state import RunState
 from tailrace_core.answers.reader import AnswerReader
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.records import first_record_end, split_lines, split_records
+from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.backoff import backoff_s
@@ -24,6 +24,7 @@ from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.probing import MAX_PROBES
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.split_budget import not_isolated_reason
+from tailrace_core.objects.request_frames import frame_of
 from tailrace_core.parts.alignment import aligned_predictions, part_blocks
 from tailrace_core.parts.answer_shapes import AnswerShapes
 from tailrace_core.parts.chunk_rows import ChunkRows, halve, split_off_first
@@ -43,7 +44,7 @@ class ChunkInput:
 
     range: RowRange
     sent: bytes
-    """Header, if it is repeated, and records."""
+    """The body of the request."""
     kept: bytes = b""
     rejects: tuple[Reject, ...] = ()
 
@@ -81,7 +82,7 @@ class ChunkScorer:
         self._settings = state.settings
         self._shapes = AnswerShapes(state)
         self._random = random_source
-        self._header = self._settings.header_line
+        self._frame = frame_of(self._settings)
 
     def score(self, whole: ChunkInput) -> list[ScoredPart]:
         """Score a chunk; return its parts in the order of rows.
@@ -137,7 +138,7 @@ class ChunkScorer:
 
     def _attempt(self, chunk: ChunkInput, record: Chunk, *, again: bool) -> ScoredPart | _Failure:
         layout = draw_layout(record.job_id, chunk.range, record.rows_sent, self._settings.canaries)
-        body = add_copies(chunk.sent, layout, header=self._header)
+        body = add_copies(chunk.sent, layout, self._frame)
         try:
             self._state.count_request(again=again)
             blocks = self._part(chunk, record, layout, body, self._invoker.invoke(body))
@@ -157,7 +158,7 @@ class ChunkScorer:
         reader = AnswerReader(expected)
         first_row = chunk.range.first_row
         predictions = aligned_predictions(
-            [answer], reader, settings, layout, first_row=first_row, sent=lambda: [split_lines(body)[header:]]
+            [answer], reader, settings, layout, first_row=first_row, sent=lambda: self._frame.records([body])
         )
         rejected = [each.row for each in chunk.rejects]
         blocks = list(
@@ -183,12 +184,7 @@ class ChunkScorer:
 
     def _sample(self, chunk: ChunkInput) -> bytes | None:
         """Return a row of a scored chunk, as it would be sent alone."""
-        return None if self._state.known_row is not None else self._header + self._first_record(chunk)
-
-    def _first_record(self, chunk: ChunkInput) -> bytes:
-        records = chunk.sent[len(self._header) :]
-        # A record without a line end is the only one.
-        return records[: first_record_end(records)] if b"\n" in records else records
+        return None if self._state.known_row is not None else self._frame.join(self._frame.split(chunk.sent)[:1])
 
     # -- after a failure
 
@@ -218,10 +214,10 @@ class ChunkScorer:
 
     def _probes(self, chunk: ChunkInput) -> Iterator[bytes]:
         """Yield single rows of a chunk to try, from both ends in turn, as they would be sent."""
-        records = split_records(chunk.sent[len(self._header) :])
-        last = len(records) - 1
+        lines = self._frame.split(chunk.sent)
+        last = len(lines) - 1
         for index in list(dict.fromkeys((0, last, min(1, last), max(last - 1, 0))))[:MAX_PROBES]:
-            yield self._header + records[index]
+            yield self._frame.join([lines[index]])
 
     def _scores(self, row: bytes) -> bool:
         """Tell whether the model scores a single row, in as many attempts as a chunk has."""
@@ -262,8 +258,8 @@ class ChunkScorer:
         return ChunkRows(
             chunk=self._record(chunk),
             settings=self._settings,
-            header=self._header,
-            sent=split_records(chunk.sent[len(self._header) :]),
+            frame=self._frame,
+            sent=self._frame.split(chunk.sent),
             kept=split_records(chunk.kept) if self._settings.has_kept_columns else None,
             rejects=list(chunk.rejects),
         )
@@ -271,7 +267,7 @@ class ChunkScorer:
     def _child(self, rows: ChunkRows) -> ChunkInput:
         return ChunkInput(
             range=rows.chunk.range,
-            sent=self._header + b"".join(rows.sent),
+            sent=self._frame.join(rows.sent),
             kept=b"".join(rows.kept or ()),
             rejects=tuple(rows.rejects),
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 
@@ -45,7 +46,14 @@ class ScoreKeywords(TypedDict, total=False):
             the rows. Default: 0.
         echo: A sent column that the model gives back as the output column of the same name.
             Default: None.
-        content_type: Media type of the rows sent to the model. Default: ``"text/csv"``.
+        request: Format of the rows sent to the model: ``csv``, ``json`` (a document with a list of
+            rows) or ``jsonl`` (a value a line). Default: ``csv``.
+        request_template: The request for one row in JSON. ``ARRAY`` or ``OBJECT`` stands for the
+            row, as a list of its values or by the names of its columns; ``COLUMNS`` stands for
+            these names. Default: None, which means ``{"instances": [OBJECT]}``, or ``OBJECT`` for
+            ``jsonl``.
+        content_type: Media type of the rows sent to the model. Default: ``"text/csv"``, or that of
+            the ``request``: application/json, application/jsonlines.
         accept: Media type of the model's response. Default: ``"text/csv"``.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes: the rows are prepared while they are read. Default: None.
@@ -71,6 +79,8 @@ class ScoreKeywords(TypedDict, total=False):
     output_type: ColumnType | Literal["number", "text"] | None
     canaries: int
     echo: str | None
+    request: RequestFormat | Literal["csv", "json", "jsonl"]
+    request_template: str | None
     content_type: str
     accept: str
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None

@@ -83,7 +83,9 @@ def _input_bytes(plan: ChunkPlan, settings: JobSettings) -> int:
     layout = draw_layout("", plan.range, plan.rows_sent, settings.canaries)
     if not layout.canaries:
         return sum(map(len, plan.input))
-    return len(add_copies(b"".join(plan.input), layout, header=settings.header_line))
+    from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries
+
+    return len(add_copies(b"".join(plan.input), layout, frame_of(settings)))
 
 
 def _calls(chunks: int, invocations: int, objects: int) -> int:

@@ -8,8 +8,9 @@ from functools import cached_property
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects.request_frames import RequestFrame
 from tailrace_core.parts.source_records import original_record
-from tailrace_core.positions.canaries import add_copies
+from tailrace_core.positions.canaries import insert_copies
 from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
 
 
@@ -19,10 +20,10 @@ class ChunkRows:
 
     chunk: Chunk
     settings: JobSettings
-    header: bytes
-    """The first line of each input object; empty unless the header is repeated."""
+    frame: RequestFrame
+    """The frame of the job's input objects."""
     sent: list[bytes]
-    """Records with their line ends."""
+    """Lines of the input object with their line ends."""
     kept: list[bytes] | None
     """Records with their line ends, one a row of the range; None when no columns are kept."""
     rejects: list[Reject]
@@ -40,8 +41,13 @@ class ChunkRows:
         return draw_layout(self.chunk.job_id, self.chunk.range, len(self.sent), self.settings.canaries)
 
     def body(self) -> bytes:
-        """Return what is sent: the header if it is repeated, the records and their copies."""
-        return self.header + add_copies(b"".join(self.sent), self.layout)
+        """Return what is sent: the rows and their copies, in the frame of a request."""
+        layout = self.layout
+        if not layout.canaries:
+            return self.frame.join(self.sent)
+        last = self.sent[-1]
+        lines = self.sent if last.endswith(b"\n") else [*self.sent[:-1], last + b"\n"]
+        return self.frame.join(insert_copies(lines, layout))
 
     def divided(self, middle: int) -> tuple[ChunkRows, ChunkRows]:
         """Divide in two, the second with the rows sent from number ``middle`` on.
@@ -57,7 +63,7 @@ class ChunkRows:
         return ChunkRows(
             chunk=replace(self.chunk, range=part, rejected=len(rejects)),
             settings=self.settings,
-            header=self.header,
+            frame=self.frame,
             sent=sent,
             kept=None if self.kept is None else self.kept[first : first + part.rows],
             rejects=rejects,
@@ -67,7 +73,7 @@ class ChunkRows:
         """Return the rejects object's contents when every row sent is rejected."""
         now = [
             Reject(row, reason, self._original(row, record))
-            for row, record in zip(self.sent_rows, self.sent, strict=True)
+            for row, record in zip(self.sent_rows, self.frame.decode(self.sent), strict=True)
         ]
         return sorted([*self.rejects, *now], key=lambda each: each.row)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from tailrace_core.csv_text.records import split_fields, split_records
+from tailrace_core.csv_text.records import split_fields
 from tailrace_core.errors import AlignmentError
 from tailrace_core.positions.canary_layout import Canary, CanaryLayout
 
@@ -22,16 +22,26 @@ batches round differently at different places."""
 _SHOWN_BYTES = 200
 
 
-def add_copies(body: bytes, layout: CanaryLayout, *, header: bytes = b"") -> bytes:
-    """Insert the copies into the body of a chunk's input, which may begin with ``header``.
+class Lines(Protocol):
+    """Divides the body of an input object into lines (`objects.request_frames.RequestFrame`)."""
 
-    The last record has a line end afterwards.
+    def split(self, body: bytes) -> list[bytes]:
+        """Return the lines, each with its line end, of which the last may lack it."""
+
+    def join(self, lines: Sequence[bytes]) -> bytes:
+        """Return the body with these lines."""
+
+
+def add_copies(body: bytes, layout: CanaryLayout, frame: Lines) -> bytes:
+    """Insert the copies into the body of a chunk's input.
+
+    The last line has a line end afterwards.
     """
     if not layout.canaries:
         return body
-    records = split_records(body[len(header) :])
-    records[-1] = records[-1] if records[-1].endswith(b"\n") else records[-1] + b"\n"
-    return header + b"".join(insert_copies(records, layout))
+    lines = frame.split(body)
+    lines[-1] = lines[-1] if lines[-1].endswith(b"\n") else lines[-1] + b"\n"
+    return frame.join(insert_copies(lines, layout))
 
 
 def insert_copies(records: Sequence[bytes], layout: CanaryLayout) -> list[bytes]:

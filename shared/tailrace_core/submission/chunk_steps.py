@@ -153,7 +153,11 @@ class ChunkSteps:
         rows = plan.range
         if plan.input:
             layout = draw_layout(self.job_id, rows, plan.rows_sent, self.settings.canaries)
-            body = add_copies(b"".join(plan.input), layout, header=self.settings.header_line)
+            body = b"".join(plan.input)
+            if layout.canaries:
+                from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries
+
+                body = add_copies(body, layout, frame_of(self.settings))
             known = None if layout.canaries else plan.input_checksum
             yield self._put(keys.input_key(self.job_id, rows), body, known, self.settings.content_type)
         if plan.kept:

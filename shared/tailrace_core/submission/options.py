@@ -17,7 +17,7 @@ from tailrace_core.engines import Engine, EngineLimits, limits_of
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import JobSettings, OnParked
-from tailrace_core.jobs.settings import SourceFormat
+from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
 if TYPE_CHECKING:
@@ -101,7 +101,16 @@ class SubmitOptions:
     echo: str | None = None
     """A sent column that the model gives back as the output column of that name; compared for each
     row."""
+    request: RequestFormat = RequestFormat.CSV
+    """Format of the rows sent to the model. ``json``: a document with a list of rows; ``jsonl``: a
+    value a line."""
+    request_template: str | None = None
+    """The request for one row in JSON: ``ARRAY`` or ``OBJECT`` stands for the row, as a list of its
+    values or by the names of its columns, ``COLUMNS`` for these names. None:
+    ``{"instances": [OBJECT]}``, or ``OBJECT`` for ``jsonl``."""
     content_type: str = "text/csv"
+    """With ``request``, text/csv stands for the format's own: application/json or
+    application/jsonlines."""
     accept: str = "text/csv"
     endpoint_name: str | None = None
     """An endpoint other than the stack's; it has to notify the stack's topics."""
@@ -121,6 +130,7 @@ class SubmitOptions:
     def __post_init__(self) -> None:
         self._set("header", _member(HeaderPolicy, self.header, "header"))
         self._set("on_bad_row", _member(OnBadRow, self.on_bad_row, "on_bad_row"))
+        self._set("request", _member(RequestFormat, self.request, "request"))
         self._set("on_parked", _member(OnParked, self.on_parked, "on_parked"))
         if self.source_format is not None:
             self._set("source_format", _member(SourceFormat, self.source_format, "source_format"))
@@ -148,10 +158,27 @@ class SubmitOptions:
             )
         for name in ("content_type", "accept"):
             _check_media_type(name, getattr(self, name))
-        _check_rows_type(self.content_type)
+        self._check_request()
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_request(self) -> None:
+        if self.request is RequestFormat.CSV:
+            if self.request_template is not None:
+                raise InputError(
+                    "request_template is given, and rows are sent as CSV: choose json or jsonl in request, or leave "
+                    "the template out"
+                )
+            _check_rows_type(self.content_type)
+            return
+        from tailrace_core.submission.request_options import complete_request  # noqa: PLC0415 - most jobs send CSV
+
+        template, content_type = complete_request(
+            self.request, self.request_template, self.content_type, self.header, other_formats=_OTHER_FORMATS
+        )
+        self._set("request_template", template)
+        self._set("content_type", content_type)
 
     def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
         """Return which columns of an input are sent and kept.
@@ -200,6 +227,8 @@ class SubmitOptions:
                 sent_columns=plan.sent,
                 kept_columns=plan.kept,
                 output_columns=tuple(self.output_columns),
+                request=self.request,
+                request_template=self.request_template,
                 content_type=self.content_type,
                 accept=self.accept,
                 chunk_rows=self.chunk_rows,
@@ -283,7 +312,8 @@ def _check_rows_type(content_type: str) -> None:
     if _OTHER_FORMATS.fullmatch(kind):
         raise InputError(
             f"content_type is {content_type!r}, and rows are sent as CSV: a model that takes {kind} would refuse or "
-            "misread them; leave it at text/csv, and have the container take CSV (see docs/bring-your-model.md)"
+            "misread them; leave it at text/csv, choose json or jsonl in request, or have the container take CSV (see "
+            "docs/bring-your-model.md)"
         )
 
 

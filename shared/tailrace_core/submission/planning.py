@@ -7,7 +7,7 @@ gives the same chunks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.jobs.settings import SourceFormat
+from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
@@ -133,7 +133,10 @@ class Planner:
         for each in planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
-            yield self._chunk(each, screener.screen(each))
+            if self.settings.request is RequestFormat.CSV:
+                yield self._chunk(each, screener.screen(each))
+            else:
+                yield from self._framed(each, screener.screen(each))
         yield Seal(rows_total)
 
     @property
@@ -144,15 +147,35 @@ class Planner:
     def _max_bytes(self) -> int:
         return _max_bytes(self.settings)
 
-    def _chunk(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
-        if screened.rejected and self.on_bad_row is OnBadRow.STOP:
-            first = screened.rejected[0]
+    def _framed(self, cut: Cut, screened: ScreenedCut) -> Iterator[ChunkPlan]:
+        from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - most jobs send CSV
+        from tailrace_core.submission.framing import framed_chunks  # noqa: PLC0415 - as above
+
+        most, alone = _most_bytes(self.settings), self._max_bytes
+        for each in framed_chunks(cut, screened, frame_of(self.settings), most_bytes=most, most_bytes_alone=alone):
+            self._check(each.rejected)
+            yield ChunkPlan(
+                range=each.range,
+                source_checksum=checksum(each.source),
+                source_bytes=len(each.source),
+                input=(each.input,) if each.input else (),
+                input_checksum=checksum(each.input),
+                kept=each.kept,
+                rejected=each.rejected,
+            )
+
+    def _check(self, rejected: Sequence[Reject]) -> None:
+        if rejected and self.on_bad_row is OnBadRow.STOP:
+            first = rejected[0]
             raise RecordError(
                 f"row {first.row} cannot be scored: {first.reason} (rows count from 0, the header not included); fix "
                 "it, or have such rows rejected with --on-bad-row reject",
                 row=first.row,
                 reason=first.reason,
             )
+
+    def _chunk(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
+        self._check(screened.rejected)
         sent = (self._header, *screened.sent) if screened.sent and self._header else screened.sent
         source_checksum = checksum(cut.data)
         is_untouched = len(sent) == 1 and sent[0] is cut.data
@@ -191,10 +214,19 @@ def _limits(settings: JobSettings) -> Limits:
     No row has two copies: those of half the bytes take no more than the other half. A larger row is
     a chunk of its own, and is sent once.
     """
-    canaries = settings.canaries
-    size = _max_bytes(settings) // 2 if canaries else _max_bytes(settings)
-    rows = rows_that_leave_room(settings.chunk_rows, canaries)
+    rows = rows_that_leave_room(settings.chunk_rows, settings.canaries)
+    size = _most_bytes(settings)
+    if settings.request is not RequestFormat.CSV:
+        from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - as above
+
+        # Rows of nothing but the names of their columns fill a request.
+        rows = min(rows, max(1, size // frame_of(settings).least_row_bytes))
     return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
+
+
+def _most_bytes(settings: JobSettings) -> int:
+    """Return how many bytes of rows a chunk of several may have, so that their copies fit too."""
+    return _max_bytes(settings) // 2 if settings.canaries else _max_bytes(settings)
 
 
 def _max_bytes(settings: JobSettings) -> int:

@@ -28,6 +28,7 @@ from tailrace_core.ledger.memory import MemoryLedger
 from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
+from tailrace_core.objects.request_frames import CsvFrame
 from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_layout import draw_layout
 from tests.fakes.consumer_ports import (
@@ -126,7 +127,7 @@ class Bench:
         assert settings is not None
         rows = RowRange(first_row, len(sent) + len(rejects))
         layout = draw_layout(JOB_ID, rows, len(sent), settings.canaries)
-        body = add_copies(b"".join(record + b"\n" for record in sent), layout)
+        body = add_copies(b"".join(record + b"\n" for record in sent), layout, CsvFrame(b""))
         header = settings.header_line if settings.header is HeaderPolicy.REPEAT else b""
         self.store.put(keys.input_key(JOB_ID, rows), header + body)
         if kept is not None:

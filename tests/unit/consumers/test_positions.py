@@ -106,7 +106,8 @@ def test_the_rows_of_a_chunk_are_read_back_without_the_copies() -> None:
     chunk = bench.add_chunk(0, ROWS)
 
     rows = read_chunk_rows(bench.store, chunk, settings)
-    assert (rows.header, rows.sent) == (b"x\n", [row + b"\n" for row in ROWS])
+    assert rows.sent == [row + b"\n" for row in ROWS]
+    assert rows.body().startswith(b"x\n")
 
     bench.store.put(keys.input_key(JOB_ID, chunk.range), b"x\n" + b"".join(row + b"\n" for row in ROWS))
     with pytest.raises(ContractError, match=r"6 sent .* the ledger says 8"):

@@ -11,6 +11,7 @@ import typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_local.cli.common import Json, StateDir, fail, put, report_errors, require_running_cloud
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def invoke(
         str, typer.Option(metavar="A,B", help="Names of the columns that the model returns.")
     ] = "prediction",
     output_type: Annotated[ColumnType | None, typer.Option(help="Type of every output column.")] = None,
+    request: Annotated[RequestFormat, typer.Option(help="Format of the rows sent, as in submit.")] = RequestFormat.CSV,
+    request_template: Annotated[
+        str | None, typer.Option(metavar="JSON", help="The request for one row in JSON, as in submit.")
+    ] = None,
     content_type: Annotated[str, typer.Option(help="MIME type of the rows sent to the model.")] = "text/csv",
     accept: Annotated[str, typer.Option(help="MIME type of the model's response.")] = "text/csv",
     timeout: Annotated[float, typer.Option(help="Seconds that the model may take.")] = 60.0,
@@ -66,6 +71,8 @@ def invoke(
             chunk_rows=rows,
             output_columns=parse_names(output_columns),
             output_type=output_type,
+            request=request,
+            request_template=request_template,
             content_type=content_type,
             accept=accept,
         )

@@ -19,6 +19,7 @@ from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import parse_tags
 from tailrace_core.jobs.model import OnParked
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 
 
@@ -60,6 +61,8 @@ def submit(
     output_type: submit_options.OutputType = None,
     canaries: submit_options.Canaries = 0,
     echo: submit_options.Echo = None,
+    request: submit_options.Request = RequestFormat.CSV,
+    request_template: submit_options.RequestTemplate = None,
     content_type: submit_options.ContentType = "text/csv",
     accept: submit_options.Accept = "text/csv",
     invocation_timeout: submit_options.InvocationTimeout = None,
@@ -108,6 +111,8 @@ def submit(
         output_type=output_type,
         canaries=canaries,
         echo=echo,
+        request=request,
+        request_template=request_template,
         content_type=content_type,
         accept=accept,
         pattern=pattern,

@@ -229,7 +229,29 @@ Echo = Annotated[
         callback=arguments.text,
     ),
 ]
-ContentType = Annotated[str, typer.Option(help="MIME type of the rows sent to the model.", rich_help_panel=_MODEL)]
+Request = Annotated[
+    settings.RequestFormat,
+    typer.Option(
+        help="Format of the rows sent to the model: json is a document with a list of rows, jsonl a value a line.",
+        rich_help_panel=_MODEL,
+    ),
+]
+RequestTemplate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help="The request for one row: ARRAY or OBJECT stands for the row, as a list of its values or by the names of "
+        'its columns, COLUMNS for these names. Default: {"instances": [OBJECT]}, or OBJECT for jsonl.',
+        rich_help_panel=_MODEL,
+        callback=arguments.text,
+    ),
+]
+ContentType = Annotated[
+    str,
+    typer.Option(
+        help="MIME type of the rows sent to the model; with --request, that of its format.", rich_help_panel=_MODEL
+    ),
+]
 Accept = Annotated[str, typer.Option(help="MIME type of the model's response.", rich_help_panel=_MODEL)]
 InvocationTimeout = Annotated[
     str | None,

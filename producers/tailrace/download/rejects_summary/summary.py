@@ -15,8 +15,6 @@ from tailrace.download.parts import object_call
 from tailrace.download.rejects_summary.missing_values import MissingValues, find_missing_values
 from tailrace.download.rejects_summary.reasons import ReasonCounter, ReasonGroup
 from tailrace_core.aws.calls import Steps
-from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.limits import NO_ROW_SENT
@@ -24,6 +22,7 @@ from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.manifest import Manifest
 from tailrace_core.objects import keys
+from tailrace_core.objects.request_frames import frame_of
 
 MAX_OBJECTS = 16
 """Rejects objects read for reasons, and again for values."""
@@ -195,5 +194,5 @@ class _Objects:
         except TailraceError:
             self._forbidden = True
             return []
-        records = split_records(body)
-        return records[1:] if settings.header is HeaderPolicy.REPEAT else records
+        frame = frame_of(settings)
+        return frame.decode(frame.split(body))

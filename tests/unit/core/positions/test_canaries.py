@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.objects.request_frames import CsvFrame
 from tailrace_core.positions.canaries import add_copies, check_copies, insert_copies, remove_copies, same_prediction
 from tailrace_core.positions.canary_layout import CanaryLayout, copies_of, draw_layout, rows_that_leave_room
 
@@ -106,7 +107,7 @@ def test_a_body_keeps_its_header_and_gets_copies_of_whole_records(header: bytes,
     sent = [b'1,"a\nb"\n', b"2,y\r\n", b"3,\n", b'4,""\n', b"5,\n", last]
     layout = layout_of(6, 3)
 
-    body = add_copies(header + b"".join(sent), layout, header=header)
+    body = add_copies(header + b"".join(sent), layout, CsvFrame(header))
 
     assert body.startswith(header)
     lines = split_records(body[len(header) :])

@@ -14,6 +14,7 @@ from tailrace.cli.quantities import duration_s, size_bytes
 from tailrace.cli.reports import job_reports
 from tailrace.scoring.score_request import CONCURRENCY, ScoreRequest
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def score(
     output_type: submit_options.OutputType = None,
     canaries: submit_options.Canaries = 0,
     echo: submit_options.Echo = None,
+    request: submit_options.Request = RequestFormat.CSV,
+    request_template: submit_options.RequestTemplate = None,
     content_type: submit_options.ContentType = "text/csv",
     accept: submit_options.Accept = "text/csv",
     invocation_timeout: InvocationTimeout = "60s",
@@ -138,7 +141,7 @@ def score(
       zcat today.csv.gz | tailrace score - --endpoint demand-live --rejects rejects.csv > scored.csv
     """
     environment = of(context)
-    request = ScoreRequest(
+    score_request = ScoreRequest(
         sources=sources,
         output=environment.data() if output == _STDOUT else output,
         endpoint=endpoint,
@@ -166,6 +169,8 @@ def score(
             output_type=output_type,
             canaries=canaries,
             echo=echo,
+            request=request,
+            request_template=request_template,
             content_type=content_type,
             accept=accept,
             pattern=pattern,
@@ -177,7 +182,7 @@ def score(
     raise typer.Exit(
         _run(
             environment,
-            request,
+            score_request,
             settings={"profile": profile, "region": region, "endpoint_url": endpoint_url},
             to_stdout=output == _STDOUT,
             json=json_,
