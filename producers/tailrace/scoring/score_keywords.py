@@ -47,13 +47,13 @@ class ScoreKeywords(TypedDict, total=False):
         echo: A sent column that the model gives back as the output column of the same name.
             Default: None.
         request: Format of the rows sent to the model: ``csv``, ``json`` (a document with a list of
-            rows) or ``jsonl`` (a value a line). Default: ``csv``.
+            rows) or ``jsonl`` (a value a line). Default: ``"csv"``.
         request_template: The request for one row in JSON. ``ARRAY`` or ``OBJECT`` stands for the
             row, as a list of its values or by the names of its columns; ``COLUMNS`` stands for
             these names. Default: None, which means ``{"instances": [OBJECT]}``, or ``OBJECT`` for
             ``jsonl``.
-        content_type: Media type of the rows sent to the model. Default: ``"text/csv"``, or that of
-            the ``request``: application/json, application/jsonlines.
+        content_type: Media type of the rows sent to the model; by default, with a ``request`` in
+            JSON, application/json or application/jsonlines. Default: ``"text/csv"``.
         accept: Media type of the model's response. Default: ``"text/csv"``.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes: the rows are prepared while they are read. Default: None.
