@@ -370,7 +370,7 @@ def test_an_output_with_the_columns_of_the_input_is_refused_before_anything_is_s
         ("s3://{bucket}/gone.csv", "bucket {bucket} has no object gone.csv: check the key"),
         (
             "s3://{bucket}/days/*.csv",
-            r"patterns are for local files only: name each object; `aws s3 ls s3://{bucket}/days/`",
+            r"name a prefix, and choose below it: s3://{bucket}/days/ --pattern '\*\.csv'",
         ),
     ],
 )
