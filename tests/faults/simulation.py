@@ -47,14 +47,15 @@ class StuckError(AssertionError):
 
 
 class SerialSender:
-    """A sender of pairs of chunks in the submitting thread, so that calls have one order."""
+    """A sender of a few chunks at a time in the submitting thread, so that calls have one order."""
 
-    def __init__(self, execute: Callable[[Call], Any]) -> None:
+    def __init__(self, execute: Callable[[Call], Any], batch: int) -> None:
         self._execute = execute
+        self._batch = batch
 
     def send_all(self, steps: ChunkSteps, works: Iterable[ChunkTask], on_sent: Callable[[ChunkTask], None]) -> None:
         following = iter(works)
-        while pair := list(itertools.islice(following, 2)):
+        while pair := list(itertools.islice(following, self._batch)):
             for work in pair:
                 run(steps.upload(work.plan), self._execute)
             located: list[Chunk] = []
@@ -73,6 +74,8 @@ class Simulation:
     mutate: Mutation = no_mutation
     threads: int = 0
     """Sender threads of the producer; 0 sends in the submitting thread."""
+    batch: int = 2
+    """Chunks whose intents are written together where the submitting thread sends."""
     operator: bool = True
     """True if an operator redrives the parked queue."""
     notification_counts: list[int | None] = field(default_factory=list)
@@ -115,7 +118,7 @@ class Simulation:
         process = Process(self.cloud, role, self.schedule)
         self.schedule.begin(role)
         connection = Boto3Connection(session=self.cloud, retry=process.retrying_executor)
-        sender: Sender | None = None if self.threads else SerialSender(connection.execute)
+        sender: Sender | None = None if self.threads else SerialSender(connection.execute, self.batch)
         client = Tailrace(
             "stack",
             connection=connection,

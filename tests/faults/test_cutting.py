@@ -6,16 +6,23 @@ some minutes.
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
 import pytest
 
+from tailrace_core.submission.options import SubmitOptions
+from tests.faults.checker import check
+from tests.faults.cutting.functions import CuttingFunctions
 from tests.faults.cutting.random_jobs import RemoteRun
-from tests.faults.cutting.remote_job import STARTER
+from tests.faults.cutting.remote_job import STARTER, RemoteJob
 from tests.faults.cutting.scenarios import SCENARIOS, RemoteScenario
+from tests.faults.dataset import Dataset
 from tests.faults.injection import Fault, Schedule, fault_kinds_of
+from tests.faults.interleaving import run_interleaved, take_turns
 from tests.faults.pairs import pair_share
+from tests.faults.simulation import Simulation
 
 ROLES = frozenset({STARTER, "ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting", "FailCutting"})
 SIMULATIONS = 25
@@ -73,6 +80,27 @@ def test_calls_that_come_twice_and_late_and_two_executions_change_nothing(name: 
     for seed in range(4):
         for play in ({"repeated": 0.3, "replayed": 0.5}, {"executions": 2}):
             replace(scenario, play={**play, "meanwhile": 0.4}).run(Schedule(), seed=str(seed))
+
+
+def test_two_calls_that_cut_one_stripe_at_once_change_nothing() -> None:
+    """Both run in threads that take turns: one for some calls, the other for some, then the rest."""
+    data = Dataset.of(b"1", b"2,2", b"3", b"4")
+    for window in (0, 1):
+        options = SubmitOptions(keep="id", chunk_rows=1, job_key="k", window=window)
+        for first, second in itertools.product((4, 9, 12), (3, 8, 11)):
+            sim = Simulation(Schedule(before_call=take_turns))
+            sim.invariants.ordered = False
+            job = RemoteJob(sim, data, options)
+            other = CuttingFunctions(sim)
+            job.before["CutStripe"] = lambda event, job=job, other=other, at=(first, second): run_interleaved(  # type: ignore[misc]  # typed default
+                lambda: job.functions.call("CutStripe", event),
+                lambda: other.call("CutStripe", event),
+                first=at[0],
+                second=at[1],
+            )
+            job_id = job.play()
+            sim.drain()
+            check(sim, job_id, data)
 
 
 def test_random_remote_jobs_end_correctly() -> None:

@@ -37,8 +37,10 @@ class StripeSteps:
         """Read which chunks of these rows are recorded, by an earlier or another call."""
         return PreviousChunks((yield from self._read(rows.first_row, rows.end)))
 
-    def record(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk]]:
+    def record(self, tasks: Sequence[ChunkTask], job: Job | None = None) -> Steps[list[Chunk]]:
         """Write the intents of up to 50 chunks at a time; return the chunks to invoke.
+
+        ``job`` is the job if it was read a moment ago.
 
         Those whose number is below the window are started if it has room; the others wait. What
         another call records meanwhile is left to that.
@@ -53,7 +55,8 @@ class StripeSteps:
             if not task.is_plain:
                 found += [chunk for chunk in (yield from self.chunks.record([task])) if chunk is not None]
         for start in range(0, len(plain), MAX_TOGETHER):
-            found += yield from self._open(plain[start : start + MAX_TOGETHER])
+            found += yield from self._open(plain[start : start + MAX_TOGETHER], job)
+            job = None
         return found
 
     def fill_window(self) -> Steps[list[Chunk]]:
@@ -70,10 +73,10 @@ class StripeSteps:
                 return located
             located += started
 
-    def _open(self, tasks: Sequence[ChunkTask]) -> Steps[list[Chunk]]:
+    def _open(self, tasks: Sequence[ChunkTask], job: Job | None) -> Steps[list[Chunk]]:
         limit = self.chunks.settings.window
         for number in range(_TRIES):
-            job = yield from self._job()
+            job = job or (yield from self._job())
             if not takes_chunks(job):
                 raise closed(self.chunks.job_id)
             room = 0 if number else limit - job.chunks_in_flight
@@ -83,6 +86,7 @@ class StripeSteps:
             ]
             if (yield from self.chunks.ledger.open_out_of_order(job, opened, limit)):
                 return [chunk for chunk in opened if not chunk.waiting]
+            job = None
             known = yield from self._read(tasks[0].plan.range.first_row, tasks[-1].plan.range.end)
             ranges = {chunk.range for chunk in known}
             tasks = [task for task in tasks if task.plan.range not in ranges]

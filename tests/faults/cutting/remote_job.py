@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,6 +67,8 @@ class RemoteJob:
     """Share of the tasks before which the model and the other functions have their turn."""
     functions: CuttingFunctions = field(init=False)
     failures: list[StateFailedError] = field(default_factory=list)
+    before: dict[str, Callable[[dict[str, Any]], object]] = field(default_factory=dict)
+    """What happens before the calls of a function."""
 
     def __post_init__(self) -> None:
         self._source = random.Random(self.seed)
@@ -136,6 +138,8 @@ class RemoteJob:
         return True
 
     def _call(self, name: str, event: dict[str, Any]) -> Any:
+        if name in self.before:
+            self.before[name](event)
         if self._source.random() < self.repeated:
             self._ignored(name, event)
         return self.functions.call(name, event)

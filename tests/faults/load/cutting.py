@@ -228,7 +228,7 @@ class Cutting:
     async def _record(self, stripe: _Stripe, execute: Any) -> None:
         """Record a stripe's chunks as CutStripe does: read what there is, record, invoke, confirm."""
         rows = RowRange(stripe.first_row, self.chunks_per_stripe * ROWS)
-        await run_async(self._ledger.job(JOB), execute)
+        job = await run_async(self._ledger.job(JOB), execute)
         known = await run_async(self._steps.recorded(rows), execute)
         plans = [_plan(RowRange(stripe.first_row + at * ROWS, ROWS)) for at in range(self.chunks_per_stripe)]
         first = stripe.first_row // ROWS
@@ -236,7 +236,8 @@ class Cutting:
         size = len(tasks) if self.together else 1
         for start in range(0, len(tasks), size or 1):
             part = tasks[start : start + size]
-            started = await run_async(self._steps.record(part), execute)
+            started = await run_async(self._steps.record(part, job), execute)
+            job = None
             located = [each for chunk in started for each in await run_async(self._steps.chunks.invoke(chunk), execute)]
             await run_async(self._steps.chunks.confirm(located), execute)
             if self.window and len(started) < len(part):

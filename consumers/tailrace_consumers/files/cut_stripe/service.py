@@ -29,7 +29,7 @@ from tailrace_core.submission.striping.request import CuttingRequest
 
 if TYPE_CHECKING:
     from tailrace_consumers.settings import CuttingSettings
-    from tailrace_core.jobs.model import Chunk
+    from tailrace_core.jobs.model import Chunk, Job
     from tailrace_core.submission.striping.reading import StripeStart
 
 T = TypeVar("T")
@@ -89,7 +89,8 @@ class CutStripe:
             InputError: an object has changed, or rows are not as the job demands.
             TransientError: a call failed for now.
         """
-        if not takes_chunks(self._run(self._ledger.job(job_id))):
+        job = self._run(self._ledger.job(job_id))
+        if not takes_chunks(job):
             return None
         planner = self._planner(job_id)
         steps = StripeSteps(ChunkSteps(self._resources, self._ledger, job_id, planner.settings, self._now))
@@ -97,7 +98,7 @@ class CutStripe:
         try:
             with ThreadPoolExecutor(self._concurrency) as threads:
                 start = threads.submit if self._concurrency > 1 else _start_here
-                return _Cutting(steps, self._run, start).cut(planner, stripe, begin, self._open_range, time_left_s)
+                return _Cutting(steps, job, self._run, start).cut(planner, stripe, begin, self._open_range, time_left_s)
         except JobClosedError:
             return None
 
@@ -116,13 +117,19 @@ class CutStripe:
 class _Cutting:
     """The cutting of one stripe in one call.
 
-    ``run_steps`` carries out steps, ``start`` starts a function, in another thread perhaps.
+    ``job`` is as just read. ``run_steps`` carries out steps, ``start`` starts a function, perhaps
+    in another thread.
     """
 
     def __init__(
-        self, steps: StripeSteps, run_steps: Callable[[Steps[Any]], Any], start: Callable[..., Future[None]]
+        self,
+        steps: StripeSteps,
+        job: Job | None,
+        run_steps: Callable[[Steps[Any]], Any],
+        start: Callable[..., Future[None]],
     ) -> None:
         self._steps = steps
+        self._job = job
         self._run = run_steps
         self._start = start
         self._uploads: list[tuple[Future[None], int]] = []
@@ -187,7 +194,8 @@ class _Cutting:
         tasks, self._batch, self._uploads = self._batch, [], []
         if not tasks:
             return
-        started = self._run(self._steps.record(tasks))
+        started = self._run(self._steps.record(tasks, self._job))
+        self._job = None
         located: list[Chunk] = []
         try:
             _wait([self._start(self._invoke, chunk, located) for chunk in started])
