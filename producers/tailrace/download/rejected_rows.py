@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from tailrace_core.csv_text.headers import header_line
+from tailrace_core.csv_text.json_rows import line_of
 from tailrace_core.csv_text.records import QuoteState, split_fields, state_after
 from tailrace_core.csv_text.rejects import Reject, reject_columns, write_rejects
 from tailrace_core.jobs.model import JobSettings
+from tailrace_core.jobs.settings import SourceFormat
 
 
 class RejectedRows:
@@ -23,6 +25,7 @@ class RejectedRows:
         names = settings.source_columns
         known = {*settings.sent_columns, *settings.kept_columns}
         self._width = len(names)
+        self._is_typed = settings.source_format is SourceFormat.JSONL
         self._positions = tuple(range(len(names)) if whole or not known else sorted(known))
         self._names = tuple(names[position] for position in self._positions)
         self._source_names = names
@@ -56,7 +59,7 @@ class RejectedRows:
         """Return one row as a JSON object.
 
         ``record`` is text; ``record_base64`` replaces it where the bytes are not UTF-8. ``columns``
-        are the names of its fields.
+        are the names of its fields. For a line of JSON Lines that is no row, ``line`` is the line.
         """
         record = self._selected(reject).record
         known: dict[str, Any] = {"row": reject.row, "reason": reject.reason, "isolated": reject.isolated}
@@ -64,6 +67,9 @@ class RejectedRows:
             known["record"] = record.decode()
         except UnicodeDecodeError:
             known["record_base64"] = base64.b64encode(record).decode()
+        line = line_of(reject.record, self._width) if self._is_typed else None
+        if line is not None:
+            known["line"] = line.decode(errors="replace")
         return {**known, "columns": list(self._names)}
 
     def _selected(self, reject: Reject) -> Reject:

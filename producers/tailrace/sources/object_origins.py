@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from tailrace.sources.origins import OpenObject, Origin, Readable, RemoteObject, S3Objects, parse_address
@@ -54,18 +56,37 @@ def _object(name: str, bucket: str, key: str, s3: OpenObject) -> Origin:
 
 
 def _origin(stored: SourceObject, s3: OpenObject) -> Origin:
-    return Origin(stored.name, partial(_reopen, stored, s3), stored.size_bytes, reopenable=True, stored=stored)
+    read_range = partial(_read_range, stored, s3) if isinstance(s3, S3Objects) else None
+    return Origin(
+        stored.name,
+        partial(_reopen, stored, s3),
+        stored.size_bytes,
+        reopenable=True,
+        stored=stored,
+        read_range=read_range,
+    )
 
 
 def _reopen(stored: SourceObject, s3: OpenObject) -> Readable:
-    try:
+    with _unchanged(stored):
         body: Readable = s3(stored.bucket, stored.key, stored.etag).body
+    return body
+
+
+def _read_range(stored: SourceObject, s3: S3Objects, start: int, stop: int) -> bytes:
+    with _unchanged(stored):
+        return s3.read_range(stored, start, stop)
+
+
+@contextmanager
+def _unchanged(stored: SourceObject) -> Iterator[None]:
+    try:
+        yield
     except (ConditionFailedError, NotFoundError) as error:
         raise InputError(
             f"{stored.name} has changed or is gone since it was named (it had {stored.size_bytes} bytes, ETag "
             f"{stored.etag}): submit it when it is complete"
         ) from error
-    return body
 
 
 def _open(name: str, bucket: str, key: str, s3: OpenObject) -> RemoteObject:

@@ -70,6 +70,23 @@ class S3Objects:
         answer = self._execute(Call("s3", "get_object", {"Bucket": bucket, "Key": key, **demanded}))
         return RemoteObject(self._body(answer["Body"]), answer["ContentLength"], answer.get("ETag"))
 
+    def read_range(self, stored: SourceObject, start: int, stop: int) -> bytes:
+        """Return the bytes of an object from ``start`` to ``stop``.
+
+        Raises:
+            NotFoundError: there is no such object.
+            ConditionFailedError: it has another ETag.
+        """
+        from tailrace_core.aws.calls import Call  # noqa: PLC0415 - as above
+
+        params = {"Bucket": stored.bucket, "Key": stored.key, "Range": f"bytes={start}-{stop - 1}"}
+        demanded = {} if stored.etag is None else {"IfMatch": stored.etag}
+        body = self._body(self._execute(Call("s3", "get_object", {**params, **demanded}))["Body"])
+        try:
+            return b"".join(iter(lambda: body.read(stop - start), b""))
+        finally:
+            body.close()
+
     def sources(self, bucket: str, prefix: str, pattern: str | None) -> list[ListedObject]:
         """List the objects below a prefix; see `tailrace_core.objects.listing.list_sources`."""
         from tailrace_core.aws.calls import run  # noqa: PLC0415 - as above
@@ -93,6 +110,8 @@ class Origin:
     is_table: bool = False
     stored: SourceObject | None = field(default=None, compare=False)
     """The object of S3 that it is, in the version that is demanded at every read."""
+    read_range: Callable[[int, int], bytes] | None = field(default=None, compare=False)
+    """Reads the bytes from one offset to another; None if it can be read from the start only."""
 
 
 def is_address(name: object) -> bool:

@@ -16,7 +16,7 @@ from typing import Self
 from tailrace.sources.origins import OpenObject, Origin, Readable
 from tailrace.sources.resolving import resolve_all
 from tailrace.sources.streams import BinaryStream
-from tailrace_core.compression.decompression import BLOCK_BYTES, decompress, is_compressed, peek
+from tailrace_core.compression.decompression import BLOCK_BYTES, PARQUET, decompress, is_compressed, peek
 from tailrace_core.csv_text.headers import HeaderPolicy, column_names
 from tailrace_core.csv_text.heads import (
     SNIFF_BYTES,
@@ -41,7 +41,8 @@ class Source:
     ``columns`` are the column names. ``bom_dropped`` tells whether the first file began with a byte
     order mark, which is not data. ``line_end`` is that of its first record. ``is_lines`` is true
     for JSON Lines: then the columns are the keys of the first line, and the blocks are the lines as
-    they are (`tailrace.sources.json_lines_source` reads them to CSV).
+    they are (`tailrace.sources.json_lines_source` reads them to CSV). ``is_parquet`` is true for
+    Parquet files, whose rows come as CSV.
     """
 
     def __init__(self, origins: Sequence[Origin], header: HeaderPolicy, *, is_lines: bool | None = False) -> None:
@@ -56,13 +57,14 @@ class Source:
         self._boundaries: list[int] = []
         self._consumed = False
         self._current = _OpenFile(origins[0], is_lines=is_lines)
-        self.is_lines = self._current.is_lines
+        self.is_lines, self.is_parquet = self._current.is_lines, self._current.is_parquet
         try:
             record = self._current.first_record
             if self.is_lines:
                 self._policy = HeaderPolicy.NONE
                 self.columns = _columns_of_lines(record, origins[0].name, header)
             else:
+                self._require_names(header)
                 self.columns = column_names(record, header)
             self.header = None if self._policy is HeaderPolicy.NONE else record
             self.line_end = self._current.line_end
@@ -86,7 +88,7 @@ class Source:
         """Open the names and check the head of each file.
 
         The head of a later stream is checked when it is reached. ``is_lines`` is true for JSON
-        Lines; None if the content of the first file decides.
+        Lines; None if the content of the first file decides, which may be Parquet then.
 
         Raises:
             InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another
@@ -119,7 +121,7 @@ class Source:
     @property
     def lies_in_s3(self) -> bool:
         """True if the input is nothing but objects of S3, so that it is cut by stripes."""
-        return all(origin.stored is not None for origin in self._origins)
+        return not self.is_parquet and all(origin.stored is not None for origin in self._origins)
 
     def boundaries(self, stripe_bytes: int) -> Sequence[int]:
         """Return the offsets in the data at which stripes begin; none if ``stripe_bytes`` is 0.
@@ -134,7 +136,7 @@ class Source:
         from tailrace_core.submission.striping.manifest import SourceObject, stripe_starts  # noqa: PLC0415 - few need it
 
         sizes = [origin.size_bytes for origin in self._origins]
-        if None in sizes:
+        if None in sizes or self.is_parquet:
             raise InputError("the job's objects were cut by stripes, by their sizes: name those objects or files")
         objects = [SourceObject(bucket="", key="", size_bytes=size or 0) for size in sizes]
         self._stripe_starts = stripe_starts(objects, stripe_bytes)
@@ -143,7 +145,7 @@ class Source:
     @property
     def source_format(self) -> SourceFormat:
         """The format that says what quotes in the records mean."""
-        return SourceFormat.JSONL if self.is_lines else SourceFormat.CSV
+        return SourceFormat.JSONL if self.is_lines or self.is_parquet else SourceFormat.CSV
 
     def blocks(self) -> SourceBlocks:
         """Read the data records in blocks of 1 MiB or less that end anywhere.
@@ -189,6 +191,11 @@ class Source:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _require_names(self, header: HeaderPolicy) -> None:
+        first = self._origins[0]
+        if header is HeaderPolicy.NONE and (self.is_parquet or first.is_table):
+            raise InputError(f'{first.name} has column names: leave out header="none"')
+
     def _check_all_files(self) -> None:
         """Check all reopenable files now.
 
@@ -199,7 +206,7 @@ class Source:
             if not origin.reopenable:
                 holds_data = True
                 continue
-            file = _OpenFile(origin, is_lines=self.is_lines)
+            file = self._open_next(origin)
             try:
                 self._check_header(file)
                 holds_data |= file.holds_data(self._policy)
@@ -248,10 +255,18 @@ class Source:
         """Go back by some of the bytes that `read_piece` returned."""
         self._current.unread(size_bytes)
 
+    def _open_next(self, origin: Origin) -> _OpenFile:
+        """Open an input behind the first one, which is of its format."""
+        file = _OpenFile(origin, is_lines=None if self.is_parquet else self.is_lines)
+        if self.is_parquet and not file.is_parquet:
+            file.close()
+            raise InputError(f"{file.name} is no Parquet file, as the first input is: submit them as two inputs")
+        return file
+
     def _next(self, origin: Origin) -> None:
         done = self._current
         done.close()
-        file = _OpenFile(origin, is_lines=self.is_lines)
+        file = self._open_next(origin)
         self._read_before += done.bytes_read
         self._current = file
         self._check_header(file)
@@ -284,9 +299,11 @@ class _OpenFile:
         try:
             stored_head, stored = peek(self._stored(), SNIFF_BYTES)
             self._is_compressed = is_compressed(stored_head)
+            self.is_parquet = is_lines is None and not origin.is_table and stored_head.startswith(PARQUET)
             self._is_plain = isinstance(self._stream, io.FileIO) and not self._is_compressed
-            unpacked = peek(decompress(stored, self.name), SNIFF_BYTES)
-            self._head = _read_head(*unpacked, self.name, is_lines=False if origin.is_table else is_lines)
+            unpacked = self._parquet(origin, stored) if self.is_parquet else decompress(stored, self.name)
+            known = False if origin.is_table or self.is_parquet else is_lines
+            self._head = _read_head(*peek(unpacked, SNIFF_BYTES), self.name, is_lines=known)
         except BaseException:
             self.close()
             raise
@@ -358,6 +375,23 @@ class _OpenFile:
     def close(self) -> None:
         """Close the stream."""
         self._stream.close()
+
+    def _parquet(self, origin: Origin, stored: Iterator[bytes]) -> Iterator[bytes]:
+        """Read Parquet as CSV; it is read from its end, so a stream is copied first."""
+        from tailrace.sources.seekable import seekable_file  # noqa: PLC0415 - few inputs are Parquet
+        from tailrace.sources.tables.parquet import parquet_blocks  # noqa: PLC0415 - as above
+
+        self._is_plain = False
+        file = seekable_file(self._stream, stored, origin.read_range, origin.size_bytes)
+        if file is not self._stream:
+            self._stream.close()
+            self._stream = file
+        size, self.bytes_read = origin.size_bytes or self.bytes_read, 0
+
+        def on_share(share: float) -> None:
+            self.bytes_read = round(size * share)
+
+        return parquet_blocks(file, self.name, on_share)
 
     def _stored(self) -> Iterator[bytes]:
         while block := self._read():

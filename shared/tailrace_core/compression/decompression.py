@@ -17,15 +17,15 @@ BLOCK_BYTES = 1024 * 1024
 cache."""
 
 _GZIP = b"\x1f\x8b\x08"
+PARQUET = b"PAR1"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _REFUSED = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
-    b"PAR1": "a Parquet file",
     b"\xfd7zXZ\x00": "compressed with xz",
     b"BZh91AY&SY": "compressed with bzip2",
     b"\x50\x2a\x4d\x18": "a zstd file that begins with a skippable frame",
 }
-_SNIFF_BYTES = max(map(len, (_GZIP, _ZSTD, *_REFUSED)))
+_SNIFF_BYTES = max(map(len, (_GZIP, _ZSTD, PARQUET, *_REFUSED)))
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 """Largest window of a zstd frame, which the decompressor keeps in memory: that of level 19, and all
@@ -46,6 +46,12 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         return filter(None, _gunzip(rest, name))
     if head.startswith(_ZSTD):
         return filter(None, _unzstd(rest, name))
+    if head.startswith(PARQUET):
+        raise InputError(
+            f"{name} is a Parquet file, which only a client reads, and only if no other format is named (with "
+            "tailrace[arrow] installed): submit it without --remote, --source-format and files of another format, or "
+            "convert it to CSV"
+        )
     for magic, what in _REFUSED.items():
         if head.startswith(magic):
             raise InputError(f"{name} is {what}, which Tailrace does not read: convert it to CSV, plain, gzip or zstd")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]  # it is there, and documented nowhere
 from typing import Any, NoReturn
 
-_BLANKS = b" \t\r"
+_BLANKS = b" \t\r\n"
 _SPACE = rb"[ \t\r]*+"
 _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+"
 _TEXT = rb'[^"\\\x00-\x1f]*+'
@@ -90,6 +90,13 @@ def no_row(line: bytes, columns: int) -> bytes:
     """
     field = b'"' + line.replace(b'"', b'""') + b'"'
     return field + b"," if columns == 1 else field
+
+
+def line_of(record: bytes, columns: int) -> bytes | None:
+    """Return the line that a record of `no_row` stands for; None for the record of a row."""
+    field = record.removesuffix(b",") if columns == 1 else record
+    line = field[1:-1].replace(b'""', b'"')
+    return line if no_row(line, columns) == record and (columns > 1 or field != record) else None
 
 
 def row_items(line: bytes) -> list[tuple[str, str]]:

@@ -34,20 +34,21 @@ def _batches(source: Any) -> Iterator[pa.RecordBatch]:
 def _prepared(batch: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    columns = [_column(batch.column(index)) for index in range(batch.num_columns)]
+    columns = [text_column(batch.column(index)) for index in range(batch.num_columns)]
     if len(columns) == 1:
         # CSV readers skip a blank line: a missing value that is alone in its row is quoted.
         columns = [columns[0].cast(pa.string()).fill_null("")]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _column(column: pa.Array) -> pa.Array:
+def text_column(column: pa.Array) -> pa.Array:
+    """Return a column as it is written: NaN as null, timestamps as text, no dictionaries."""
     import pyarrow as pa  # noqa: PLC0415 - as above
     from pyarrow import compute  # noqa: PLC0415 - as above
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _column(column.dictionary_decode())
+        return text_column(column.dictionary_decode())
     if pa.types.is_floating(kind):
         return compute.if_else(compute.is_nan(column), pa.scalar(None, kind), column)
     if pa.types.is_timestamp(kind):

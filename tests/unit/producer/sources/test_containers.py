@@ -43,6 +43,9 @@ class Bucket:
         if call.params.get("IfMatch", self.etag(key)) != self.etag(key):
             raise ConditionFailedError("PreconditionFailed")
         data = self.objects[key]
+        if "Range" in call.params:
+            start, stop = map(int, call.params["Range"].removeprefix("bytes=").split("-"))
+            data = data[start : stop + 1]
         return {"Body": io.BytesIO(data), "ContentLength": len(data), "ETag": self.etag(key)}
 
     def etag(self, key: str) -> str:
