@@ -155,6 +155,15 @@ ChunkBytes = Annotated[
         rich_help_panel=_CHUNKS,
     ),
 ]
+StripeBytes = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="Size of the stripes in which objects of S3 are cut (500kB, 1GiB), with --remote each by a function; a "
+        "chunk does not cross the start of one.",
+        rich_help_panel=_CHUNKS,
+    ),
+]
 MaxAttempts = Annotated[
     int, typer.Option(min=1, max=100, metavar="N", help="Maximum attempts for a chunk.", rich_help_panel=_CHUNKS)
 ]

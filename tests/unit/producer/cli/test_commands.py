@@ -219,7 +219,7 @@ def test_options_reach_the_client_in_its_own_units(invoke: Callable[..., Result]
     client = FakeClient()
     result = invoke(
         client, "submit", "a.csv", "--keep", '"x,y",z', "--header", "repeat", "--chunk-bytes", "2MiB",
-        "--chunk-rows", "7",
+        "--chunk-rows", "7", "--stripe-bytes", "1GiB",
         "--deadline", "7d", "--max-rejects", "1%", "--job-key", "k", "--region", "eu-west-1", "--concurrency", "3",
     )  # fmt: skip
     options = client.asked["options"]
@@ -227,6 +227,7 @@ def test_options_reach_the_client_in_its_own_units(invoke: Callable[..., Result]
     assert options.keep == ("x,y", "z")
     assert options.header is HeaderPolicy.REPEAT
     assert (options.chunk_bytes, options.chunk_rows, options.deadline_s) == (2 * 1024 * 1024, 7, 7 * 86_400)
+    assert options.stripe_bytes == 2**30
     assert (options.max_rejects, options.job_key) == ("1%", "k")
     assert result.target == Target(stack="demo", region="eu-west-1", concurrency=3)
     assert client.asked["closed"]
