@@ -35,7 +35,7 @@ SIZE_LIMIT_BYTES = 12 * 1024 * 1024
 # Unzipped: 72 MB, of which NumPy and its OpenBLAS are 48 and zstandard 11. Lambda takes 250.
 CUTTERS_LIMIT_BYTES = 80 * 1024 * 1024
 BARE = {"ProvideModel"}
-BARE_LIMIT_BYTES = 2 * 1024 * 1024
+BARE_LIMIT_BYTES = 3 * 1024 * 1024
 
 
 def runtime_version() -> str:
