@@ -32,12 +32,20 @@ class Played:
         target.signed(call, self._credentials, "20260101T000000Z")
         recorded = self._answers.pop(0)
         assert (recorded["service"], recorded["operation"]) == (call.service, call.operation), recorded
+        if "error" in recorded:
+            errors = importlib.import_module("tailrace_core.errors")
+            raise getattr(errors, recorded["error"])("recorded")
         answer: dict[str, Any] = recorded["answer"]
         return {**answer, "Body": io.BytesIO(answer["Body"].encode())} if "Body" in answer else answer
 
 
 def handled(folder: str, recording: dict[str, Any]) -> Any:
-    """Return the function's answer; everything is as in its handler, except clock and answers."""
+    """Return the function's answer; everything is as in its handler, except clock and answers.
+
+    With ``whole``, the clock too.
+    """
+    if recording.get("whole"):
+        return handled_whole(folder, recording)
     module = importlib.import_module(f"tailrace_consumers.{folder}.handler")
     composition, executor, signing, retrying, settings, telemetry = map(
         importlib.import_module,
@@ -62,6 +70,30 @@ def handled(folder: str, recording: dict[str, Any]) -> Any:
     if "Records" in recording["event"]:
         return telemetry.process_serially(recording["event"], partial(module.handle, service=service))
     return telemetry.report_run(*service.run(module.RUN_LIMIT_S))
+
+
+class Context:
+    """A call with all its time left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+def handled_whole(folder: str, recording: dict[str, Any]) -> Any:
+    """Return the answer of the handler itself, whose way to AWS alone is another."""
+    executor, signing = map(
+        importlib.import_module,
+        ("tailrace_consumers.adapters.direct_executor", "tailrace_core.aws.direct.signing"),
+    )
+    played = Played(recording["answers"], signing.Credentials("id", "secret"))
+    executor.DirectExecutor = partial(executor.DirectExecutor, call=played)
+    handler = importlib.import_module(f"tailrace_consumers.{folder}.handler").handler
+    errors = importlib.import_module("tailrace_core.errors")
+    expected = getattr(errors, recording["raises"]) if "raises" in recording else ()
+    try:
+        return handler(recording["event"], Context())
+    except expected as error:
+        return str(error)
 
 
 def main(artifact: str, folder: str, recording: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.faults import sample_events
-from tests.infra.templates import ROOT, functions, root
+from tests.infra import plain_events
+from tests.infra.templates import ROOT, functions
 
 RUNTIME = ROOT / ".tools/lambda/bin/python"  # the runtime client and boto3, as in AWS's runtime
 LOCKED = {
@@ -28,7 +29,13 @@ OF_CUTTERS = {"numpy", "numpy.libs", "zstandard"}
 CUTTERS = {"CountStripe", "CutStripe", "StartJobs"}
 """Functions that read sources, and need NumPy and zstandard for that."""
 OURS = {"tailrace_core", "tailrace_consumers"}
-HANDLERS = {key: resource["Properties"]["Handler"] for key, resource in functions().items()}
+FUNCTIONS = functions()
+HANDLERS = {key: resource["Properties"]["Handler"] for key, resource in FUNCTIONS.items()}
+PLAIN = plain_events.events()
+OTHER_VALUES = {
+    "POWERTOOLS_LOG_LEVEL": "INFO", "POWERTOOLS_METRICS_DISABLED": "false", "TAILRACE_BATCH_TRANSFORM": "false",
+    "TAILRACE_ENDPOINT_KIND": "async", "TAILRACE_REST_ENGINE": "async", "TAILRACE_TRANSFORM_INSTANCE_COUNT": "1",
+}  # fmt: skip
 # Unzipped: 10.4 MB, of which 5.0 are pydantic's compiled core; there were 6.4 more that no function
 # imports.
 SIZE_LIMIT_BYTES = 12 * 1024 * 1024
@@ -214,7 +221,7 @@ def test_a_build_without_an_interpreter_of_the_version_says_that_it_is_not_compi
 
 
 def test_a_build_for_the_templates_runtime_takes_its_binaries(checkout: Path, tmp_path: Path) -> None:
-    (runtime,) = {key["Properties"]["Runtime"] for key in root().of_type("AWS::Lambda::Function").values()}
+    (runtime,) = {key["Properties"]["Runtime"] for key in FUNCTIONS.values()}
     version = runtime.removeprefix("python")
     built = make(checkout, "CollectResults", tmp_path / "out", TAILRACE_BUILD_PYTHON="")
     assert built.returncode == 0, built.stderr
@@ -235,8 +242,18 @@ def test_a_copy_without_the_core_fails_the_build_and_says_what_to_do(checkout: P
     assert "--build-in-source" in built.stderr
 
 
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    sample_events.main(folder)
+    plain_events.write(folder)
+    return folder
+
+
 @pytest.mark.parametrize("function", HANDLERS)
-def test_a_function_of_the_template_builds_stays_small_and_imports_alone(function: str, tmp_path: Path) -> None:
+def test_a_function_of_the_template_builds_stays_small_and_starts_alone(
+    function: str, recordings: Path, tmp_path: Path
+) -> None:
     built = make(ROOT, function, tmp_path / "artifact")
     assert built.returncode == 0, built.stderr
     locked = LOCKED | OF_CUTTERS if function in CUTTERS else LOCKED
@@ -246,13 +263,13 @@ def test_a_function_of_the_template_builds_stays_small_and_imports_alone(functio
     assert sum(map(len, files(tmp_path / "artifact").values())) < limit_bytes
     done = import_alone(tmp_path / "artifact", HANDLERS[function])
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recordings")
-    sample_events.main(folder)
-    return folder
+    if function not in PLAIN:
+        return
+    said = handle_first_event(tmp_path / "artifact", function, recordings)
+    assert said["answer"] == PLAIN[function]["expected"], said["log"]
+    # The imports of boto3 take longer than all others together.
+    assert {"boto3", "botocore.session", "urllib3", "asyncio"} & set(said["modules"]) == set()
+    assert ("numpy" in said["modules"]) == (function in CUTTERS)
 
 
 OUTCOMES = {
@@ -266,19 +283,21 @@ TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 
 def handle_first_event(artifact: Path, function: str, recordings: Path) -> dict[str, Any]:
     """Run `tests.infra.first_event` on an artifact that is read-only, traced, and alone with the runtime."""
-    folder = HANDLERS[function].split(".")[1]
+    folder = HANDLERS[function].removeprefix("tailrace_consumers.").removesuffix(".handler.handler")
+    recording = recordings / f"{function if function in PLAIN else folder}.json"
     for path in artifact.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    variables: dict[str, Any] = root().properties(function)["Environment"]["Variables"]
+    variables: dict[str, Any] = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
+    named = {name: name.lower() for name, value in variables.items() if not isinstance(value, str)}
     done = subprocess.run(
-        [RUNTIME, "-I", "-W", "error", Path(__file__).with_name("first_event.py"), artifact, folder,
-         recordings / f"{folder}.json"],
+        [RUNTIME, "-I", "-W", "error", Path(__file__).with_name("first_event.py"), artifact, folder, recording],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
         env={
             **{name: value for name, value in variables.items() if isinstance(value, str)},
+            **({**named, **OTHER_VALUES} if function in PLAIN else {}),
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
