@@ -33,6 +33,9 @@ from tailrace_core.jobs.settings import SourceFormat
 
 __all__ = ["OpenObject", "Readable", "Source"]
 
+_MANY = 10
+_CHECKS_AT_ONCE = 8
+
 
 class Source:
     """One input from all names given; a context manager, to be read once.
@@ -202,18 +205,34 @@ class Source:
         A fault found later would break a half submitted job.
         """
         holds_data = self._current.holds_data(self._policy)
-        for origin in self._origins[1:]:
-            if not origin.reopenable:
-                holds_data = True
-                continue
-            file = self._open_next(origin)
-            try:
-                self._check_header(file)
-                holds_data |= file.holds_data(self._policy)
-            finally:
-                file.close()
+        for each in self._checked(self._origins[1:]):
+            holds_data |= each
         if not holds_data:
             raise header_only(self._origins[0].name)
+
+    def _checked(self, origins: Sequence[Origin]) -> Iterator[bool]:
+        """Check files, and report for each whether it holds data, as far as that is known."""
+        if len(origins) < _MANY or any(origin.stored is None for origin in origins):
+            yield from map(self._check, origins)
+            return
+        # The first bytes of an object take a round trip.
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few inputs have many objects
+
+        with ThreadPoolExecutor(_CHECKS_AT_ONCE, "tailrace-heads") as pool:
+            try:
+                yield from pool.map(self._check, origins)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _check(self, origin: Origin) -> bool:
+        if not origin.reopenable:
+            return True
+        file = self._open_next(origin)
+        try:
+            self._check_header(file)
+            return file.holds_data(self._policy)
+        finally:
+            file.close()
 
     def _check_header(self, file: _OpenFile) -> None:
         if self.header is not None:

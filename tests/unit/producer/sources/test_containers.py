@@ -81,6 +81,12 @@ def test_a_prefix_is_one_input_in_the_order_of_its_keys() -> None:
     assert all(each["IfMatch"] == bucket.etag(each["Key"]) for each in reads)
 
 
+def test_the_first_of_many_objects_that_does_not_fit_is_named() -> None:
+    bucket = Bucket({f"p/{number:02d}": b"id\n1\n" if number % 9 else b"other\n2\n" for number in range(1, 40)})
+    with pytest.raises(InputError, match="the header of s3://b/p/09 is not that of s3://b/p/01"):
+        open_input("s3://b/p/", bucket)
+
+
 _FOLDERS = st.text("ab_.=", min_size=1, max_size=3).filter(lambda name: name.strip("."))
 _NAMES = st.lists(st.lists(_FOLDERS, min_size=1, max_size=3).map("/".join), unique=True, max_size=8)
 
