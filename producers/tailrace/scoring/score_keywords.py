@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.settings import RequestFormat
+from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 
@@ -55,6 +55,8 @@ class ScoreKeywords(TypedDict, total=False):
         content_type: Media type of the rows sent to the model; by default, with a ``request`` in
             JSON, application/json or application/jsonlines. Default: ``"text/csv"``.
         accept: Media type of the model's response. Default: ``"text/csv"``.
+        source_format: The format of the input, ``csv`` or ``jsonl``. Default: None: by the content
+            of the first file.
         recipe: The ``fitted.json`` that `tailrace prepare` wrote for the training data, or a recipe
             without medians and modes: the rows are prepared while they are read. Default: None.
         pattern: Chooses among the files of a directory, or the objects below a prefix of S3.
@@ -83,6 +85,7 @@ class ScoreKeywords(TypedDict, total=False):
     request_template: str | None
     content_type: str
     accept: str
+    source_format: SourceFormat | Literal["csv", "jsonl"] | None
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None
     pattern: str | None
 

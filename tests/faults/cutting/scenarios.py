@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 from tests.faults.checker import check
 from tests.faults.cutting.remote_job import RemoteJob
-from tests.faults.dataset import Dataset
+from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
 from tests.faults.simulation import Simulation
 from tests.faults.verdict import Report
+
+
+class _LineRow(Row):
+    """A row of JSON Lines: both columns are numbers, so that the CSV that is sent has no quotes."""
+
+    @property
+    def json(self) -> bytes:
+        return b'{"id": %b, "x": %b}' % (self.kept, self.value)
+
+    @property
+    def record(self) -> bytes:
+        # A line that is no JSON is rejected with itself as the record, which is one field.
+        return b'"%b"' % self.json.replace(b'"', b'""') if self.ragged else self.kept + b"," + self.value
+
+
+@dataclass(frozen=True)
+class _JsonLines(Dataset):
+    """A dataset of such rows, as JSON Lines."""
+
+    @classmethod
+    def of_numbers(cls, *values: bytes) -> Self:
+        """Return rows with these values; one with a comma is a line that is no JSON."""
+        return cls(tuple(_LineRow(b"%d" % number, value) for number, value in enumerate(values)))
+
+    @cached_property
+    def text(self) -> bytes:
+        return b"".join(row.json + b"\n" for row in self.rows if isinstance(row, _LineRow))
 
 
 def _options(**changes: object) -> SubmitOptions:
@@ -59,6 +87,9 @@ SCENARIOS: dict[str, RemoteScenario] = {
     ),
     "a row that stops it": RemoteScenario(
         Dataset.of(b"1", b"2", b"3,3"), _options(on_bad_row=OnBadRow.STOP), JobState.FAILED
+    ),
+    "JSON Lines, out of time after each chunk": RemoteScenario(
+        _JsonLines.of_numbers(b"1", b"2,2", b"3", b"4"), _options(stripe_bytes=50), rows_per_object=3, hurry=True
     ),
     "real-time": RemoteScenario(Dataset.of(b"1", b"flaky"), engine=Engine.REALTIME),
     "transform": RemoteScenario(Dataset.of(b"1", b"2", b"3"), engine=Engine.TRANSFORM),
