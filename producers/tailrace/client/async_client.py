@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import IO, Any, TypeVar, Unpack
 
 from ulid import ULID
@@ -38,7 +37,7 @@ from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
 from tailrace.submit.remote_sources import machine_of, remote_sources
-from tailrace.submit.remote_submit import RemoteCount, RemoteSubmit, counted, counting
+from tailrace.submit.remote_submit import RemoteCount, RemoteSubmit, counted, counting, require_cut
 from tailrace.submit.submitter import Submission
 from tailrace.submit.task_sender import TaskSender
 from tailrace_core.aws.calls import Call
@@ -193,10 +192,11 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             await self._run(check_endpoint(submit.endpoint_name))
         done = await submit.start_async(self._execute, await self._run(caller_arn()))
         try:
-            return AsyncJob(self, replace(done, job=await self._watch_cutting(done.job_id, report)), self._name)
+            job = await self._watch_cutting(done.job_id, report)
         except BaseException as exc:
             exc.add_note(f"job {done.job_id} is being cut, and goes on; see it with `tailrace status {done.job_id}`")
             raise
+        return AsyncJob(self, require_cut(done, job), self._name)
 
     async def _remote_submit(self, sources: Names, options: SubmitOptions) -> RemoteSubmit:
         found = remote_sources(sources, options)

@@ -6,7 +6,6 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -149,8 +148,8 @@ class Tailrace(SubmittedJobs, ReadsEvents):
                 is refused before anything is sent.
             remote: Have the stack's functions read and cut the objects where they lie, and watch
                 them. Every source is one of S3; the chunks are those of a submit without it. An
-                interrupted call leaves the job going; so does an error that is raised later than
-                the start. A job whose input cannot be cut is returned as failed.
+                interrupted call leaves the job going; so does an error while it watches. An input
+                that cannot be cut closes the job, and is raised as without ``remote``.
             **keywords: The options, see `tailrace.client.submit_keywords.SubmitKeywords`.
 
         Raises:
@@ -259,6 +258,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         self, sources: Names, options: SubmitOptions, output: str | os.PathLike[str] | None, report: OnProgress
     ) -> Job:
         from tailrace.client.job import Job
+        from tailrace.submit.remote_submit import require_cut
 
         submit = self._remote_submit(sources, options)
         if output is not None:
@@ -268,10 +268,11 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         submitted_by = self._look_up(None if submit.engine is Engine.TRANSFORM else submit.endpoint_name)
         done = submit.start(self._execute, submitted_by)
         try:
-            return Job(self, replace(done, job=self._watch_cutting(done.job_id, report)), self._name)
+            job = self._watch_cutting(done.job_id, report)
         except BaseException as exc:
             exc.add_note(f"job {done.job_id} is being cut, and goes on; see it with `tailrace status {done.job_id}`")
             raise
+        return Job(self, require_cut(done, job), self._name)
 
     def _remote_submit(self, sources: Names, options: SubmitOptions) -> RemoteSubmit:
         from tailrace.client.engine_choice import chosen_engine

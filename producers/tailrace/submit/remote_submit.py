@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tailrace.progress import CuttingProgress, JobProgress
@@ -17,6 +17,7 @@ from tailrace_core.aws.calls import Call, Steps, run, run_async
 from tailrace_core.engines import size_warnings
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, PermanentError
 from tailrace_core.jobs.model import Job, JobState
+from tailrace_core.submission.executions import NOT_CUT
 from tailrace_core.submission.remote import RemoteInput, RemoteSteps, read_input
 from tailrace_core.submission.submit_steps import SubmitSteps
 
@@ -154,6 +155,21 @@ def counted(cutting: Cutting | None, count_id: str) -> RemoteCount:
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise ContractError(f"execution {cutting.execution} has no counts in its output: {exc!r}") from exc
+
+
+def require_cut(submitted: Submission, job: Job) -> Submission:
+    """Return the submit with the job as it is when its input is cut.
+
+    Raises:
+        InputError: the input could not be cut, which closed the job.
+    """
+    was_open = submitted.job.state is JobState.SUBMITTING
+    reason = job.reason or ""
+    if was_open and job.outcome is JobState.FAILED and reason.startswith(NOT_CUT):
+        error = InputError(reason, job_id=job.job_id)
+        error.add_note(f"job {job.job_id} was closed as {JobState.FAILED}")
+        raise error
+    return replace(submitted, job=job)
 
 
 class CuttingPatience:

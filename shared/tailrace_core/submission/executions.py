@@ -1,6 +1,9 @@
-"""Names of the executions that cut the inputs of remote jobs."""
+"""Names of the executions that cut the inputs of remote jobs, and the words for their failures."""
 
 from __future__ import annotations
+
+NOT_CUT = "the input could not be cut: "
+"""Beginning of the reason of a job whose execution failed."""
 
 
 def execution_name(job_id: str, number: int = 1) -> str:

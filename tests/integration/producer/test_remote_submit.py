@@ -131,10 +131,11 @@ def test_an_input_that_cannot_be_cut_fails_its_job_before_anything_is_sent(
     submitter: Tailrace, stack: Pipeline
 ) -> None:
     stack.client("s3").put_object(Bucket=SOURCES, Key="day/3.csv", Body=b'id,text,x\n1,"open,2\n')
-    job = submitter.submit("s3://sources/day/", remote=True, **_OPTIONS)
-    assert job.job.state is JobState.FAILED
-    assert "s3://sources/day/3.csv ends inside quotes" in (job.job.reason or "")
-    assert not list(submitter.chunks(job.id))
+    with pytest.raises(InputError, match=r"could not be cut: s3://sources/day/3\.csv ends inside quotes") as raised:
+        submitter.submit("s3://sources/day/", remote=True, **_OPTIONS)
+    (job,) = submitter.jobs()
+    assert (job.state, raised.value.__notes__) == (JobState.FAILED, [f"job {job.job_id} was closed as failed"])
+    assert not list(submitter.chunks(job.job_id))
 
 
 def test_the_same_key_starts_nothing_twice_and_holds_for_the_same_objects(

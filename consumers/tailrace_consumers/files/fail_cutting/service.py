@@ -11,6 +11,7 @@ from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.jobs.model import JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.submission.closing import end_job
+from tailrace_core.submission.executions import NOT_CUT
 
 if TYPE_CHECKING:
     from tailrace_consumers.settings import CuttingSettings
@@ -53,4 +54,4 @@ def reason_of(error: str, cause: str) -> str:
     except ValueError:
         found = None
     message = found.get("errorMessage") if isinstance(found, dict) else cause
-    return f"the input could not be cut: {message or error}"
+    return f"{NOT_CUT}{message or error}"
