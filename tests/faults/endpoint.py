@@ -72,6 +72,7 @@ class Endpoint:
         assert match is not None
         assert 1 <= len(request["InferenceId"]) <= 64
         taken = Request(len(self.accepted) + 1, request["InferenceId"], match[1], self.cloud.clock())
+        self._check_type(taken, request["ContentType"])
         self._refuse(taken)
         self.accepted.append(taken)
         self.backlog.append(taken)
@@ -91,6 +92,7 @@ class Endpoint:
         key = keys.input_key(inference.job_id, inference.range)
         taken = Request(len(self.accepted) + 1, request["InferenceId"], key, self.cloud.clock())
         assert request["Body"] == self.cloud.s3.objects[key].body
+        self._check_type(taken, request["ContentType"])
         self._refuse(taken, calls=1)
         self.accepted.append(taken)
         said = self._score(taken)
@@ -105,6 +107,10 @@ class Endpoint:
             OriginalStatusCode=status,
             OriginalMessage=said.body.decode(),
         )
+
+    def _check_type(self, request: Request, content_type: str) -> None:
+        stored = self.cloud.s3.objects.get(request.input_key)
+        assert stored is None or stored.body.startswith(b"{") is (content_type == "application/json")
 
     def _refuse(self, request: Request, calls: int = DEFAULT_POLICY.max_tries) -> None:
         """Refuse the second attempts of some rows; throttle so many calls of them."""

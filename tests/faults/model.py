@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from tests.faults.answering import PAGE, Answering, disordered
@@ -53,8 +54,18 @@ def is_bad(record: bytes) -> bool:
     return any(word in record for word in (POISON, MISSING, SWALLOWED, FATAL, PAGE))
 
 
+def rows_of(body: bytes) -> bytes:
+    """Return the rows of a request as lines; in JSON each is an object with the column ``x``."""
+    if not body.startswith(b'{"instances": ['):
+        return body
+    instances = json.loads(body, parse_int=str, parse_float=str)["instances"]
+    assert all(each.keys() == {"x"} for each in instances)
+    return b"".join(str(each["x"]).encode() + b"\n" for each in instances)
+
+
 def score(body: bytes, attempt: int, answering: Answering = USUAL) -> Answered | Refused:
-    """Answer a request's body like the container."""
+    """Answer a request's body like the container, which takes lines of CSV, and instances in JSON."""
+    body = rows_of(body)
     if POISON in body or MISSING in body or body.count(QUARREL) > 1:
         return Refused(BAD_REQUEST, b"cannot parse a row")
     if FATAL in body or (FLAKY in body and attempt == 1):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState, OnParked
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import SubmitOptions
+from tests.faults import model
 from tests.faults.answering import PAGE, PAGE_TEXT, PAGES, SHOWN_BY_CANARIES, SHOWN_BY_ECHOES, Answering, Form
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
@@ -29,7 +31,7 @@ is never sent."""
 _WEIGHTS = {**dict.fromkeys(_GOOD, 8), b"flaky": 2, **dict.fromkeys(_BAD, 2), **dict.fromkeys(_MISSING, 1)}
 _ONLY_PAGES = 0.04
 """Share of the simulations in which the model answers an error page to every request."""
-_ECHOED, _LABELLED, _WITH_CANARIES = 0.2, 0.2, 0.4
+_ECHOED, _LABELLED, _WITH_CANARIES, _IN_JSON = 0.2, 0.2, 0.4, 0.25
 _OUTAGES = 0.2
 """Share of the simulations in which the endpoint is down for a while."""
 
@@ -68,6 +70,10 @@ class RandomRun:
             faults, notification_counts = (), ()
             begin_s = source.choice((0.0, source.uniform(0, 30)))
             outage_s = begin_s, begin_s + source.choice((20.0, 200.0, 5_000.0))
+        if random.Random(f"{seed} request").random() < _IN_JSON:
+            options = replace(options, request=RequestFormat.JSON)
+            # A rejected row's record has the quotes that it needs.
+            values = [value.replace(b'"NA"', b"NA") for value in values]
         data = Dataset.of(*values, answering=answering)
         # Drawn apart, so that a seed means the same rows and faults for each engine.
         engine = engine or random.Random(f"{seed} engine").choice(ENGINES)
@@ -93,6 +99,7 @@ class RandomRun:
                 "with canaries": int(self.options.canaries > 0),
                 "with an echo": int(self.options.echo is not None),
                 "with --na": int(bool(self.options.na)),
+                "asked in JSON": int(self.options.request is RequestFormat.JSON),
                 "with text": int(self.data.answering.labels),
                 "answered in JSON": int(self.data.answering.accept != "text/csv"),
                 "with disordered answers": int(any(word in each for word in SHOWN_BY_ECHOES for each in values)),
@@ -145,7 +152,7 @@ class RandomRun:
         """Check that no row with a missing value reached the endpoint."""
         tokens = {each.encode() for each in self.options.na}
         for request in sim.endpoint.accepted:
-            lines = sim.cloud.s3.objects[request.input_key].body.splitlines()
+            lines = model.rows_of(sim.cloud.s3.objects[request.input_key].body).splitlines()
             found = tokens & {line.strip(b'"') for line in lines}
             assert not found, f"{request.inference_id} was sent with the missing values {found}"
 

@@ -109,6 +109,10 @@ SCENARIOS: dict[str, Scenario] = {
     "deadline slept through": Scenario(
         Dataset.of(b"1"), _with(deadline_s=1_000), JobState.EXPIRED, notification_counts=(None,) * 6, slept_s=1_000
     ),
+    # Rows in JSON.
+    "json, rejected before sending and misaligned": Scenario(
+        Dataset.of(b"poison", b"2,2", b"swallow"), _with(request="json", canaries=1)
+    ),
     # By a real-time endpoint: ScoreChunks stands in for the asynchronous service.
     "real-time, one good, one rejected before sending": Scenario(Dataset.of(b"1", b"2,2"), engine=Engine.REALTIME),
     "real-time, two rows that fail together": Scenario(Dataset.of(b"quarrel1", b"quarrel2"), engine=Engine.REALTIME),

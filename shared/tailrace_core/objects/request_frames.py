@@ -16,7 +16,7 @@ from typing import Protocol
 from tailrace_core.csv_text.framing import complete_records
 from tailrace_core.csv_text.records import split_lines, split_records
 from tailrace_core.jobs.settings import JobSettings, RequestFormat, SourceFormat
-from tailrace_core.objects.json_rows import JsonRows
+from tailrace_core.objects.request_rows import RequestRows
 from tailrace_core.objects.request_templates import DEFAULTS, RequestTemplate
 
 
@@ -110,7 +110,7 @@ class JsonFrame:
         template = RequestTemplate.parse(text, settings.request, columns)
         self._is_document = settings.request is RequestFormat.JSON
         self._before, self._after = template.before + b"\n", template.after
-        self._rows = JsonRows(
+        self._rows = RequestRows(
             columns,
             by_name=template.by_name,
             typed=settings.source_format is SourceFormat.JSONL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -65,6 +66,13 @@ class Desk:
         assert done.returncode == code, f"{argv}: {done.stderr[-3000:]}"
         return done.stdout + done.stderr
 
+    def predictions(self, name: str) -> dict[str, float | None]:
+        """Return the predictions of a result, None for a rejected row."""
+        with (self.folder / name).open(newline="") as file:
+            return {
+                each["id"]: float(each["prediction"]) if each["prediction"] else None for each in csv.DictReader(file)
+            }
+
     def scored(self, *options: str) -> dict[str, float]:
         """Score the file; before, one request to the server says that it will be."""
         asked = json.loads(self.run("tailrace", "local", "invoke", "rows.csv", "--keep", "id", *options, "--json"))
@@ -105,6 +113,35 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def test_scikit_learn_scores_a_file(desk: Desk, server: str) -> None:
     desk.serve(f"python {server}")
     assert desk.scored() == pytest.approx(EXACT)
+
+
+BAD = frozenset({7, 8, 30})
+EXPECTED = {str(row): None if row in BAD else pytest.approx(row * 2 + 1.5) for row in range(40)}
+
+
+def test_a_server_that_takes_nothing_but_json_scores_csv_and_json_lines_and_each_bad_row_costs_one_row(
+    desk: Desk,
+) -> None:
+    desk.serve("python serve_json.py")
+    assert desk.scored("--request", "json") == pytest.approx(EXACT)
+    asked = json.loads(desk.fails("tailrace", "local", "invoke", "rows.csv", "--keep", "id", "--json", code=1))
+    assert asked["status"] == 415
+
+    rows = [{"id": str(row), "a": "oops" if row in BAD else row, "b": 0.5} for row in range(40)]
+    (desk.folder / "bad.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (desk.folder / "bad.csv").write_text("id,a,b\n" + "".join(f"{row['id']},{row['a']},0.5\n" for row in rows))
+    for source in ("bad.csv", "bad.jsonl"):
+        submit = ("tailrace", "submit", source, "--stack", "tailrace", "--keep", "id", "--request", "json")
+        said = desk.fails(*submit, "--canaries", "2", "--output", "out.csv", "--json", code=3)
+        job, _ = json.JSONDecoder().raw_decode(said)
+        assert (job["rows_scored"], job["rows_rejected"], job["rows_not_isolated"]) == (37, 3, 0)
+        assert desk.predictions("out.csv") == EXPECTED
+        assert desk.run("tailrace", "rejects", job["job_id"], "--stack", "tailrace").count("oops") == len(BAD)
+
+    # On the spot, without the pipeline.
+    score = ("tailrace", "score", "bad.csv", "--model-url", asked["url"], "--keep", "id", "--request", "json")
+    desk.fails(*score, "--output", "score.csv", code=3)
+    assert desk.predictions("score.csv") == EXPECTED
 
 
 def test_xgboost_scores_a_file_as_it_does_when_asked_directly(desk: Desk) -> None:

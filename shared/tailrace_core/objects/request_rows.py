@@ -30,7 +30,7 @@ class _Literal(str):
     __slots__ = ()
 
 
-class JsonRows:
+class RequestRows:
     """Writes records of CSV as JSON values, one a line, and reads them.
 
     ``columns`` are the names of the fields, in order; ``before`` and ``after`` stand around each
