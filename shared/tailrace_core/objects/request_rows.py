@@ -15,7 +15,7 @@ from typing import Any
 _NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
 _IS_NUMBER = re.compile(_NUMBER)
 _ALL_NUMBERS = re.compile(rb"(?:(?:" + _NUMBER + rb")?+[,\n])*+")
-_HOLE = re.compile(rb"\A[,\n]|,[,\n]|\n[,\n]|\A\Z")
+_HOLES = (b",,", b",\n", b"\n,", b"\n\n")
 _ALL_STRINGS = re.compile(rb'(?:"[^"\\\0-\x1f]*+",)*+')
 """Fields in quotes that are strings in JSON as they stand."""
 _ESCAPED = re.compile(rb'["\\\0-\x1f]')
@@ -67,7 +67,7 @@ class RequestRows:
         else:
             text = text.replace(b"\r\n", b"\n")
             numbers = _ALL_NUMBERS.fullmatch(text) is not None
-            if numbers and not (self._by_name or _HOLE.search(text)):
+            if numbers and not (self._by_name or _has_holes(text)):
                 between = self._closes + b"\n" + self._opens
                 return self._opens + text[:-1].replace(b"\n", between) + self._closes + b"\n"
             fields = text.replace(b"\n", b",").split(b",")
@@ -122,6 +122,10 @@ class RequestRows:
             return "true" if value else "false"
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return '"' + text.replace('"', '""') + '"' if self._typed or _NEEDS_QUOTES.search(text) else text
+
+
+def _has_holes(text: bytes) -> bool:
+    return text[:1] in b",\n" or any(each in text for each in _HOLES)
 
 
 def _without_holes(fields: list[bytes]) -> list[bytes]:
