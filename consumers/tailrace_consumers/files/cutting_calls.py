@@ -11,7 +11,7 @@ from tailrace_consumers.adapters.serialized_transactions import serialize_transa
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 
-CUTTING_POLICY = RetryPolicy(max_tries=25, cap_s=10.0)
+CUTTING_POLICY = RetryPolicy(max_tries=100, cap_s=5.0)
 """Hundreds of functions share what one partition of the ledger takes, and one that gave up would
 read its stripe again; see decision 165."""
 
