@@ -15,6 +15,7 @@ import pytest
 from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.cutting.functions import CuttingFunctions
+from tests.faults.cutting.inbox_job import DELIVER_RESULTS, START_JOBS
 from tests.faults.cutting.random_jobs import RemoteRun
 from tests.faults.cutting.remote_job import STARTER, RemoteJob
 from tests.faults.cutting.scenarios import SCENARIOS, RemoteScenario
@@ -24,7 +25,19 @@ from tests.faults.interleaving import run_interleaved, take_turns
 from tests.faults.pairs import pair_share
 from tests.faults.simulation import Simulation
 
-ROLES = frozenset({STARTER, "ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting", "FailCutting"})
+ROLES = frozenset(
+    {
+        STARTER,
+        START_JOBS,
+        DELIVER_RESULTS,
+        "ListStripes",
+        "CountStripe",
+        "SumStripes",
+        "CutStripe",
+        "SealCutting",
+        "FailCutting",
+    }
+)
 SIMULATIONS = 25
 SAMPLE = 6
 """Pairs of faults tried for each scenario; `make torture` draws more."""

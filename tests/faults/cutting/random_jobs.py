@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace_core.engines import Engine
+from tests.faults.cutting.inbox_job import InboxJob
 from tests.faults.cutting.remote_job import RemoteJob
 from tests.faults.functions import Mutation, no_mutation
 from tests.faults.injection import Schedule
@@ -17,6 +18,8 @@ from tests.faults.verdict import Report
 
 SHARE = 0.25
 """Share of the random simulations that are remote."""
+INBOX_SHARE = 0.4
+"""Share of these whose input arrives in the inbox."""
 
 
 def is_remote(seed: str) -> bool:
@@ -34,6 +37,8 @@ class RemoteRun:
     calls_until_late: int | None
     """Number of chunks that a call cuts before its time runs out; None for all."""
     play: dict[str, Any]
+    arrives: bool = False
+    """True if the input is a file of the inbox."""
 
     @classmethod
     def of(cls, seed: str, engine: Engine | None = None) -> RemoteRun:
@@ -48,7 +53,8 @@ class RemoteRun:
             "replayed": source.choice((0.0, 0.0, 0.3)),
             "meanwhile": source.choice((0.0, 0.2, 1.0)),
         }
-        return cls(run, source.choice((1, 5, 12, 30, 1_000)), source.choice((None, None, 1, 2)), play)
+        stripe_bytes, calls_until_late = source.choice((1, 5, 12, 30, 1_000)), source.choice((None, None, 1, 2))
+        return cls(run, stripe_bytes, calls_until_late, play, arrives=source.random() < INBOX_SHARE)
 
     @property
     def engine(self) -> Engine:
@@ -58,7 +64,9 @@ class RemoteRun:
     @property
     def drawn(self) -> Counter[str]:
         """Features of the simulation, to be counted."""
-        return self.drawn_as.drawn + Counter({"remote": 1, "by several executions": self.play["executions"] > 1})
+        return self.drawn_as.drawn + Counter(
+            {"remote": 1, "by several executions": self.play["executions"] > 1, "from the inbox": self.arrives}
+        )
 
     def run(self, mutate: Mutation = no_mutation) -> tuple[Simulation, Report]:
         """Run the simulation; raise AssertionError if it ends wrongly."""
@@ -74,11 +82,12 @@ class RemoteRun:
         )
         sim.invariants.ordered = False
         options = replace(run.options, via=run.engine, stripe_bytes=self.stripe_bytes)
-        job = RemoteJob(sim, run.data, options, **self.play)
+        job = (InboxJob if self.arrives else RemoteJob)(sim, run.data, options, **self.play)
         if self.calls_until_late is not None:
             job.functions.time_left_s = _Hurry(self.calls_until_late)
         job_id = job.play()
         sim.drain()
+        job.deliver()
         return run.check(sim, job_id)
 
 

@@ -95,6 +95,9 @@ class RemoteJob:
         self._replay()
         return self.job_id
 
+    def deliver(self) -> None:
+        """Deliver the result, of a job whose file arrived in the inbox."""
+
     def _objects(self) -> Iterator[bytes]:
         rows = self.data.rows
         for start in range(0, len(rows), self.rows_per_object):

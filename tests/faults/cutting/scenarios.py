@@ -10,6 +10,7 @@ from tailrace_core.engines import Engine
 from tailrace_core.jobs.model import JobState
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 from tests.faults.checker import check
+from tests.faults.cutting.inbox_job import InboxJob
 from tests.faults.cutting.remote_job import RemoteJob
 from tests.faults.dataset import Dataset, Row
 from tests.faults.injection import Schedule
@@ -60,6 +61,8 @@ class RemoteScenario:
     rows_per_object: int = 100
     hurry: bool = False
     """True if each call runs out of time after a chunk."""
+    arrives: bool = False
+    """True if the input is a file of the inbox."""
     play: dict[str, Any] = field(default_factory=dict)
     """How `RemoteJob` plays the executions."""
 
@@ -68,11 +71,13 @@ class RemoteScenario:
         sim = Simulation(schedule, answering=self.data.answering, engine=self.engine)
         sim.invariants.ordered = False
         options = replace(self.options, via=self.engine)
-        job = RemoteJob(sim, self.data, options, seed, rows_per_object=self.rows_per_object, **self.play)
+        kind = InboxJob if self.arrives else RemoteJob
+        job = kind(sim, self.data, options, seed, rows_per_object=self.rows_per_object, **self.play)
         if self.hurry:
             job.functions.time_left_s = lambda: 0.0
         job_id = job.play()
         sim.drain()
+        job.deliver()
         return sim, check(sim, job_id, self.data, expected=self.state)
 
 
@@ -90,6 +95,10 @@ SCENARIOS: dict[str, RemoteScenario] = {
     ),
     "JSON Lines, out of time after each chunk": RemoteScenario(
         _JsonLines.of_numbers(b"1", b"2,2", b"3", b"4"), _options(stripe_bytes=50), rows_per_object=3, hurry=True
+    ),
+    "a file of the inbox": RemoteScenario(Dataset.of(b"1", b"poison", b"3"), _options(stripe_bytes=100), arrives=True),
+    "a file of the inbox that fails": RemoteScenario(
+        Dataset.of(b"poison", b"2"), _options(max_rejects=0), JobState.FAILED, arrives=True
     ),
     "real-time": RemoteScenario(Dataset.of(b"1", b"flaky"), engine=Engine.REALTIME),
     "transform": RemoteScenario(Dataset.of(b"1", b"2", b"3"), engine=Engine.TRANSFORM),

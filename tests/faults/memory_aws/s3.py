@@ -33,6 +33,7 @@ class S3:
     objects: dict[str, Stored] = field(default_factory=dict)
     overwritten: list[str] = field(default_factory=list)
     uploads: dict[str, tuple[str, Mapping[str, str], dict[int, bytes]]] = field(default_factory=dict)
+    uploads_begun: int = 0
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         self._check(request["Bucket"], "PutObject")
@@ -71,17 +72,32 @@ class S3:
         return {"Contents": contents, "IsTruncated": False}
 
     def create_multipart_upload(self, **request: Any) -> dict[str, Any]:
-        upload = f"upload-{len(self.uploads)}"
+        self.uploads_begun += 1
+        upload = f"upload-{self.uploads_begun}"
         self.uploads[upload] = (request["Key"], request.get("Metadata", {}), {})
         return {"UploadId": upload}
 
     def upload_part(self, **request: Any) -> dict[str, Any]:
-        self.uploads[request["UploadId"]][2][request["PartNumber"]] = bytes(request["Body"])
+        self._upload(request["UploadId"], "UploadPart")[2][request["PartNumber"]] = bytes(request["Body"])
         return {"ETag": f'"{request["PartNumber"]}"'}
+
+    def upload_part_copy(self, **request: Any) -> dict[str, Any]:
+        body = self._find(request["CopySource"]["Key"], "NoSuchKey", "UploadPartCopy").body
+        if "CopySourceRange" in request:
+            first, last = request["CopySourceRange"].removeprefix("bytes=").split("-")
+            body = body[int(first) : int(last) + 1]
+        self._upload(request["UploadId"], "UploadPartCopy")[2][request["PartNumber"]] = body
+        return {"CopyPartResult": {"ETag": f'"{request["PartNumber"]}"'}}
+
+    def list_parts(self, **request: Any) -> dict[str, Any]:
+        parts = self._upload(request["UploadId"], "ListParts")[2]
+        found = [{"PartNumber": each, "Size": len(parts[each]), "ETag": f'"{each}"'} for each in sorted(parts)]
+        return {"Parts": found, "IsTruncated": False}
 
     def complete_multipart_upload(self, **request: Any) -> dict[str, Any]:
         self._check_absent(request, "CompleteMultipartUpload")
-        key, metadata, parts = self.uploads.pop(request["UploadId"])
+        key, metadata, parts = self._upload(request["UploadId"], "CompleteMultipartUpload")
+        del self.uploads[request["UploadId"]]
         numbers = [each["PartNumber"] for each in request["MultipartUpload"]["Parts"]]
         self.write(key, b"".join(parts[number] for number in numbers), metadata)
         return {}
@@ -103,6 +119,7 @@ class S3:
         self.objects = dict(other.objects)
         self.overwritten = list(other.overwritten)
         self.uploads = {name: (key, meta, dict(parts)) for name, (key, meta, parts) in other.uploads.items()}
+        self.uploads_begun = other.uploads_begun
 
     def _check(self, bucket: str, operation: str) -> None:
         if bucket != self.bucket:
@@ -111,6 +128,14 @@ class S3:
     def _check_absent(self, request: Mapping[str, Any], operation: str) -> None:
         if request.get("IfNoneMatch") == "*" and request["Key"] in self.objects:
             raise refusal("PreconditionFailed", "At least one of the pre-conditions did not hold", operation, 412)
+        found = self.objects.get(request["Key"])
+        if "IfMatch" in request and (found is None or found.etag != request["IfMatch"]):
+            raise refusal("PreconditionFailed", "At least one of the pre-conditions did not hold", operation, 412)
+
+    def _upload(self, upload: str, operation: str) -> tuple[str, Mapping[str, str], dict[int, bytes]]:
+        if upload not in self.uploads:
+            raise refusal("NoSuchUpload", "no such upload", operation, 404)
+        return self.uploads[upload]
 
     def _find(self, key: str, code: str, operation: str) -> Stored:
         if key not in self.objects:

@@ -112,7 +112,8 @@ class DeliverResults:
     ) -> Outcome:
         standing = self._run(look(self._bucket, delivery.file.result_key, delivery.mark))
         if isinstance(standing, Standing):
-            # The result comes last: all of the delivery is there.
+            # The result comes last: all of the delivery is there. Another message brought it.
+            self._run(self._abort(delivery))
             return Outcome.STALE
         settings = self._run(self._ledger.settings(delivery.job_id))
         if settings is None:
@@ -134,6 +135,15 @@ class DeliverResults:
             return None
         sequencer, _, version = about.tags[INBOX_TAG].partition(" ")
         return _Delivery(due.job_id, file, about.sources[0], version or None, Mark(sequencer, due.job_id), due)
+
+    def _abort(self, delivery: _Delivery) -> Steps[None]:
+        """Abort the upload that the message is about, if any."""
+        if delivery.due.upload_id is None:
+            return
+        file = delivery.file
+        key = file.rejects_key if delivery.due.object == "rejects" else file.result_key
+        upload = JoinUpload(plan_join(()), bucket=self._bucket, target=S3Location(self._bucket, key))
+        yield from upload.abort(delivery.due.upload_id)
 
     def _report(self, delivery: _Delivery, manifest: Manifest) -> Steps[Standing]:
         report = FileError(

@@ -165,6 +165,19 @@ def test_two_messages_that_go_on_with_one_upload_deliver_once() -> None:
     assert not inbox.s3.uploads
 
 
+def test_two_deliveries_that_both_ran_out_of_time_leave_no_upload() -> None:
+    inbox = Inbox(limits=SMALL)
+    job = started(inbox)
+    inbox.finish(job, BODIES, rejects=REJECTS)
+    due = []
+    for looks in (1, 2):
+        assert inbox.deliver(job, calls_left=looks) is Outcome.DELIVERY_CONTINUED
+        due.append(inbox.continued())
+    assert len({each.upload_id for each in due}) == len(inbox.s3.uploads) == 2
+    assert [inbox.deliver(each) for each in due] == [Outcome.DELIVERED, Outcome.STALE]
+    assert not inbox.s3.uploads
+
+
 def test_what_stood_there_before_is_replaced() -> None:
     inbox = Inbox(limits=SMALL)
     job = started(inbox)
