@@ -20,6 +20,8 @@ function stays hidden."""
 WORKERS = 2
 """Most workers of each function: a fault plan restarts all of them, and two cores suffice for no
 more."""
+SOURCES = "torture-sources"
+"""The bucket of the inputs that are cut where they lie."""
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
 _UNKNOWN_JOB = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
 _IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _UNKNOWN_JOB.to_json()}
@@ -34,9 +36,18 @@ def faulty_cloud(state_dir: Path) -> Iterator[CloudDriver]:
     Raises:
         LocalCloudError: the cloud did not start; nothing of it is left then.
     """
-    parameters = {"MaximumConcurrency": str(WORKERS)}
+    bucket = f"arn:aws:s3:::{SOURCES}"
+    parameters = {
+        "MaximumConcurrency": str(WORKERS),
+        "RemoteCutting": "true",
+        "CuttingConcurrency": str(WORKERS),
+        "SourceArns": f"{bucket}/*",
+        "SourceBucketArns": bucket,
+    }
     with running_cloud(state_dir, enforce_iam=True, parameters=parameters) as cloud:
         _shorten(cloud)
+        where = {"LocationConstraint": cloud.client("s3").meta.region_name}
+        cloud.client("s3").create_bucket(Bucket=SOURCES, CreateBucketConfiguration=where)
         with Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
             yield CloudDriver(cloud, client)
 

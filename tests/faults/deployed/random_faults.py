@@ -14,6 +14,7 @@ from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.demand_input import Disorder, Flaw
 from tests.faults.deployed.faulty_cloud import FUNCTIONS
 
+CUTTING = ("ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting")
 _FIRST = {"inference_id": r"\.1$"}
 _FIRST_TWO = {"inference_id": r"\.[12]$"}
 _TEN_ROWS = {"inference_id": r"\.[0-9]{2,}\.[0-9]+$"}
@@ -48,6 +49,22 @@ def with_words_of_rows(plan: CloudFaultPlan) -> CloudFaultPlan:
     made = CloudFaultPlan.model_validate({"sagemaker": {"rules": rules}}).sagemaker.rules
     return plan.model_copy(
         update={"sagemaker": plan.sagemaker.model_copy(update={"rules": (*plan.sagemaker.rules, *made)})}
+    )
+
+
+def with_cutting_faults(source: random.Random, plan: CloudFaultPlan) -> CloudFaultPlan:
+    """Draw faults of the functions that cut, and add them."""
+    drawn = [
+        rule("kill_before", function=f"*{source.choice(CUTTING)}*", number=source.randint(1, 4), limit=1),
+        rule("kill_after", function="*CutStripe*", call="dynamodb.TransactWriteItems", limit=1),
+        rule({"kind": "kill_during", "from_s": 0.0, "to_s": 0.5}, function="*CutStripe*", rate=0.3, limit=2),
+        rule("lose_reply", function=f"*{source.choice(CUTTING)}*", rate=0.1, limit=2),
+        rule("refuse", function=f"*{source.choice(CUTTING)}*", rate=0.1, limit=2),
+    ]
+    chosen = [each for each in drawn if source.random() < 0.5]
+    made = CloudFaultPlan.model_validate({"functions": {"rules": chosen}}).functions.rules
+    return plan.model_copy(
+        update={"functions": plan.functions.model_copy(update={"rules": (*plan.functions.rules, *made)})}
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -16,11 +16,11 @@ from tailrace_core.jobs.model import Job, OnParked
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.faults.deployed.cloud_driver import SIX_HOURS_S, Aging, CloudDriver, polling
 from tests.faults.deployed.cloud_operator import CloudOperator
-from tests.faults.deployed.faulty_cloud import HIDDEN_S, plan_cleared
+from tests.faults.deployed.faulty_cloud import HIDDEN_S, SOURCES, plan_cleared
 from tests.faults.deployed.outcomes import check
 from tests.faults.deployed.producers import kill_while_submitting, submit
 from tests.faults.deployed.queues import Queues
-from tests.faults.deployed.random_faults import random_plan, with_words_of_rows
+from tests.faults.deployed.random_faults import random_plan, with_cutting_faults, with_words_of_rows
 from tests.faults.deployed.random_jobs import Interruption, RandomJob
 from tests.faults.expectation import not_isolated_rows
 from tests.faults.verdict import Report
@@ -31,6 +31,9 @@ ROUND_S = 400.0
 REST_S = 12.0 * HIDDEN_S
 """Longest time until nothing is in flight; a message that keeps failing is a dead letter by
 then."""
+_REMOTE = 0.4
+"""Share of the jobs that the stack cuts where they lie, of those that no fault of a producer is
+planned for."""
 AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
 
 
@@ -40,6 +43,8 @@ class Round:
 
     jobs: tuple[RandomJob, ...]
     plan: CloudFaultPlan
+    stripes: tuple[int | None, ...] = ()
+    """For each job, the size of the stripes in which the stack cuts it; None for a submit."""
 
     @classmethod
     def of(cls, seed: str) -> Round:
@@ -47,14 +52,25 @@ class Round:
         source = random.Random(seed)
         jobs = tuple(RandomJob.of(source) for _ in range(source.randint(2, 6)))
         repeated = any(job.options.header is HeaderPolicy.REPEAT for job in jobs)
-        return cls(jobs, random_plan(source, header_repeated=repeated))
+        plan = random_plan(source, header_repeated=repeated)
+        # Drawn apart, so that a seed means the same jobs and faults as before.
+        source = random.Random(f"{seed} stripes")
+        stripes = tuple(
+            source.choice((300, 2_000, 100_000)) if source.random() < _REMOTE and _may_be_remote(job) else None
+            for job in jobs
+        )
+        return cls(jobs, with_cutting_faults(source, plan) if any(stripes) else plan, stripes)
 
     def __str__(self) -> str:
         faults = {
             "endpoint": [each.do.kind for each in self.plan.sagemaker.rules],
             "functions": [f"{each.do.kind} {each.when.function}" for each in self.plan.functions.rules],
         }
-        return "\n".join([*map(str, self.jobs), str(faults)])
+        return "\n".join([*map(str, self.jobs), f"stripes {self.stripes}", str(faults)])
+
+
+def _may_be_remote(job: RandomJob) -> bool:
+    return job.interruption is not Interruption.PRODUCER_KILLED
 
 
 class RoundRunner:
@@ -74,7 +90,8 @@ class RoundRunner:
         """Play a round; raise AssertionError if a job ends wrongly, or something is left behind."""
         with plan_cleared(self.admin):
             self.admin.set(with_words_of_rows(played.plan))
-            job_ids = [self._submit(job) for job in played.jobs]
+            stripes = played.stripes or (None,) * len(played.jobs)
+            job_ids = [self._submit(job, each) for job, each in zip(played.jobs, stripes, strict=True)]
             by_id = dict(zip(job_ids, played.jobs, strict=True))
             self.driver.until_final(
                 job_ids, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, by_id)
@@ -108,8 +125,13 @@ class RoundRunner:
         counts = {**self.totals, **{f"operator: {name}": count for name, count in self.operator.done.items()}}
         return ", ".join(f"{name} {count}" for name, count in counts.items())
 
-    def _submit(self, job: RandomJob) -> str:
+    def _submit(self, job: RandomJob, stripe_bytes: int | None) -> str:
         source = self.file(job.input.text)
+        if stripe_bytes is not None:
+            self.totals["remote jobs"] += 1
+            self.driver.cloud.client("s3").put_object(Bucket=SOURCES, Key=source.name, Body=job.input.text)
+            options = replace(job.options, stripe_bytes=stripe_bytes, job_key=source.stem)
+            return self.driver.client.submit(f"s3://{SOURCES}/{source.name}", options, remote=True).job_id
         key = source.stem if job.interruption is Interruption.PRODUCER_KILLED else None
         if key is not None:
             self.totals["producers killed"] += kill_while_submitting(self.driver, job, key)
