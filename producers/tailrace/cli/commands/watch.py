@@ -14,7 +14,8 @@ from tailrace.cli.quantities import duration_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.client import Tailrace
 from tailrace.operations.open_work import OpenWork
-from tailrace.progress import JobProgress, OnProgress
+from tailrace.progress import CuttingProgress, JobProgress, OnProgress
+from tailrace.progress.cutting import cutting_text
 from tailrace.progress.pace import Pace
 from tailrace.progress.text import Moment
 from tailrace_core.errors import TailraceError, TimedOutError
@@ -92,6 +93,7 @@ def _live(environment: Environment, client: Tailrace, described: DescribedJob, s
                 job, work = moment.job, look(moment.job)
                 pace.add(environment.clock(), job.rows_settled)
                 shown = DescribedJob(job, described.description)
-                live.update(panel(shown, work, pace, environment.now(), work.hints(stack)), refresh=True)
+                lines = [cutting_text(moment.cutting)] if isinstance(moment, CuttingProgress) else []
+                live.update(panel(shown, work, pace, environment.now(), lines + work.hints(stack)), refresh=True)
 
         yield report
