@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from tailrace.operations.results.reader import ResultsReader
     from tailrace.operations.results.reading import ReaderCounts
     from tailrace.operations.results.unknown import UnknownEvent
-    from tailrace.progress import DownloadProgress, JobProgress, Progress, ShowProgress
+    from tailrace.progress import CuttingProgress, DownloadProgress, JobProgress, Progress, ShowProgress
     from tailrace.scoring.result import Scored
     from tailrace.scoring.run_state import ScoringError
     from tailrace.scoring.score import score
     from tailrace.scoring.score_keywords import ScoreKeywords
+    from tailrace.submit.remote_submit import RemoteCount
     from tailrace.submit.submitter import Submission
     from tailrace_core.csv_text.headers import HeaderPolicy
     from tailrace_core.csv_text.rejects import Reject
@@ -44,6 +45,7 @@ _MODULES = {
     "AsyncJob": "tailrace.client.async_job",
     "AsyncResultsReader": "tailrace.operations.results.async_reader",
     "AsyncTailrace": "tailrace.client.async_client",
+    "CuttingProgress": "tailrace.progress",
     "Download": "tailrace.download.counts",
     "DownloadProgress": "tailrace.progress",
     "HeaderPolicy": "tailrace_core.csv_text.headers",
@@ -64,6 +66,7 @@ _MODULES = {
     "Progress": "tailrace.progress",
     "ReaderCounts": "tailrace.operations.results.reading",
     "Reject": "tailrace_core.csv_text.rejects",
+    "RemoteCount": "tailrace.submit.remote_submit",
     "ResultsReader": "tailrace.operations.results.reader",
     "ScoreKeywords": "tailrace.scoring.score_keywords",
     "Scored": "tailrace.scoring.result",
@@ -91,6 +94,7 @@ __all__ = [
     "AsyncJob",
     "AsyncResultsReader",
     "AsyncTailrace",
+    "CuttingProgress",
     "Download",
     "DownloadProgress",
     "HeaderPolicy",
@@ -111,6 +115,7 @@ __all__ = [
     "Progress",
     "ReaderCounts",
     "Reject",
+    "RemoteCount",
     "ResultsReader",
     "ScoreKeywords",
     "Scored",
