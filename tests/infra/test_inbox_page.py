@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from tailrace_core.submission.option_objects import parse_options
 from tests.infra.gate.tools import CHECKS, beside_python, output
 from tests.tools import skipped_without_tools
 
@@ -64,3 +65,10 @@ def test_the_schedule_copies_what_the_role_may(tmp_path: Path) -> None:
         template,
     ]
     assert json.loads(output(command)) == []
+
+
+def test_the_options_on_the_page_are_options() -> None:
+    found = re.search(r"^\$ cat (\S+)\n(\{.*\})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    options = parse_options(found[2].encode(), found[1])
+    assert (options.keep, options.tags) == (("store", "item"), {"team": "supply"})
