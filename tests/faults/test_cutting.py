@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.cutting.functions import CuttingFunctions
@@ -114,6 +115,15 @@ def test_two_calls_that_cut_one_stripe_at_once_change_nothing() -> None:
             job_id = job.play()
             sim.drain()
             check(sim, job_id, data)
+
+
+@pytest.mark.parametrize("hurry", [False, True])
+def test_a_call_that_runs_out_of_time_stops_where_a_cut_ends(hurry: bool) -> None:  # noqa: FBT001 - by name
+    # Five rows fit a cut, and take two requests in JSON; so do the four others.
+    options = SubmitOptions(keep="id", job_key="k", request=RequestFormat.JSON, chunk_bytes=80)
+    sim, _ = RemoteScenario(Dataset.of(*[b"1000000000"] * 9), options, hurry=hurry).run(Schedule())
+    inputs = [key.rpartition("/")[2] for key in sorted(sim.cloud.s3.objects) if "/input/" in key]
+    assert [name.rpartition("-")[2] for name in inputs] == ["3.csv", "2.csv", "2.csv", "2.csv"]
 
 
 def test_random_remote_jobs_end_correctly() -> None:

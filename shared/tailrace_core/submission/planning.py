@@ -57,6 +57,9 @@ class ChunkPlan:
     """The kept columns of all rows, one record a row, LF ends; empty when nothing is kept."""
     rejected: tuple[Reject, ...] = ()
     """The rows that are not sent, in order."""
+    ends_cut: bool = True
+    """False before further chunks of the same cut, whose rows grew too large as requests in JSON: a
+    plan that begins behind this one has other chunks."""
 
     @property
     def rows_sent(self) -> int:
@@ -162,6 +165,7 @@ class Planner:
                 input_checksum=checksum(each.input),
                 kept=each.kept,
                 rejected=each.rejected,
+                ends_cut=each.range.end == cut.first_row + cut.rows,
             )
 
     def _check(self, rejected: Sequence[Reject]) -> None:

@@ -159,7 +159,7 @@ class _Cutting:
             number = guessed_number(stripe.number, self._planned, planner.settings)
             self._add(ChunkTask(plan, recorded.find(plan), number))
             at = Checkpoint(plan.range.end, at.offset + plan.source_bytes)
-            is_late = at.row < end and time_left_s() < MARGIN_S
+            is_late = plan.ends_cut and at.row < end and time_left_s() < MARGIN_S
             if is_late or len(self._batch) == MAX_TOGETHER:
                 self._send()
             if is_late:
