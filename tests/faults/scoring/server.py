@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         faulty = self.server.model
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = model.rows_of(self.rfile.read(int(self.headers["Content-Length"])))
         number, kind = faulty.draw(body)
         match kind:
             case Misbehaviour.RESET:
