@@ -16,6 +16,7 @@ from tailrace_core.errors import InputError
 from tailrace_core.jobs.settings import RequestFormat
 
 DEFAULTS = {RequestFormat.JSON: '{"instances": [OBJECT]}', RequestFormat.JSONL: "OBJECT"}
+_SHOWN_CHARS = 200
 _EXAMPLE = "such as '{\"instances\": [ARRAY]}'"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|\b(?:ARRAY|OBJECT|COLUMNS)\b|[\[\]{}]')
 _ROWS = ("ARRAY", "OBJECT")
@@ -59,6 +60,10 @@ class RequestTemplate:
         )
 
 
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
+
+
 def _tokens(text: str) -> Iterator[re.Match[str]]:
     return (match for match in _TOKEN.finditer(text) if not match.group().startswith('"'))
 
@@ -68,7 +73,7 @@ def _check(text: str) -> None:
     rows = [each for each in found if each in _ROWS]
     if len(rows) != 1:
         raise InputError(
-            f"request_template is {text!r}, and {'no' if not rows else 'more than one'} place for a row is in it: "
+            f"request_template is {_shown(text)}, and it has {'no' if not rows else 'more than one'} place for a row: "
             f"write ARRAY or OBJECT once, outside of quotes, {_EXAMPLE}"
         )
     _parsed(text, text)
@@ -80,8 +85,8 @@ def _parsed(text: str, whole: str) -> None:
         json.loads(stated)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"request_template is {whole!r}, which is not JSON ({error}) with its placeholders filled in; write one "
-            f"{_EXAMPLE}"
+            f"request_template is {_shown(whole)}, which is not JSON ({error}) with its placeholders filled in; write "
+            f"one {_EXAMPLE}"
         ) from error
 
 
@@ -107,7 +112,7 @@ def _list_around(text: str, row: int) -> tuple[int, int]:
                 _check_alone(text[found + 1 : match.start()], text)
                 return found + 1, match.start()
     raise InputError(
-        f"request_template is {text!r}, and the row stands in no list: write brackets around it, {_EXAMPLE}"
+        f"request_template is {_shown(text)}, and the row stands in no list: write brackets around it, {_EXAMPLE}"
     )
 
 
@@ -115,6 +120,6 @@ def _check_alone(item: str, text: str) -> None:
     stated = _TOKEN.sub(lambda match: _STAND_INS.get(match.group(), match.group()), f"[{item}]")
     if len(json.loads(stated)) != 1:
         raise InputError(
-            f"request_template is {text!r}, and the list around the row holds more than the row: it is repeated for "
-            "all rows, so leave the others out"
+            f"request_template is {_shown(text)}, and the list around the row holds more than the row: it is repeated "
+            "for all rows, so leave the others out"
         )

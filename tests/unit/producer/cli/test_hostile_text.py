@@ -52,6 +52,7 @@ CASES: dict[str, list[Case]] = {
         Case("submit FILE --output TEXT.feather", code=2, json=False),
         Case("submit FILE --na TEXT --chunk-bytes TEXT", code=2, json=False),
         Case("submit FILE --content-type TEXT", code=2, json=False),
+        Case("submit FILE --request json --request-template TEXT", code=2, json=False),
         Case("submit FILE --echo TEXT", code=2, json=False),
         Case("submit FILE --header TEXT", code=2, json=False),
     ],
