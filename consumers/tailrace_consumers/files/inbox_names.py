@@ -74,7 +74,8 @@ def inbox_tag(event: ObjectCreated) -> str:
 def is_later(one: str, other: str) -> bool:
     """Tell whether the arrival ``one`` came after ``other``; both are hexadecimal sequencers.
 
-    S3 says to fill up the shorter one with zeros on its right.
+    AWS says to fill up the shorter one with zeros on its right (its knowledge center's article on
+    duplicate messages of S3 events; a page of before said on its left).
     """
     width = max(len(one), len(other))
     return one.upper().ljust(width, "0") > other.upper().ljust(width, "0")
