@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -31,7 +32,9 @@ class CloudOperator:
                 # Dead-lettered ticks: the schedule's next tick does the same work.
                 self.queues.purge(output)
             elif output.endswith(_DEAD):
-                letters = self.client.operations.dead_letters.redrive(output.removesuffix(_DEAD).lower())
+                # The command's name of the queue: cutting-ends for CuttingEndsDeadLetterQueue.
+                name = re.sub("(?<!^)([A-Z])", r"-\1", output.removesuffix(_DEAD)).lower()
+                letters = self.client.operations.dead_letters.redrive(name)
                 self.done["letters"] += sum(1 for _ in letters)
 
     def _redrive_parked(self) -> None:
