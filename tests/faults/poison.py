@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tailrace.download.rejects_summary.summary import RejectsSummary
 from tailrace_core.jobs.model import JobState
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
@@ -50,7 +51,14 @@ def split_tree_nodes(bad: list[int], first: int, rows: int) -> int:
 
 
 def run_poison_job(
-    rows: int, poison: int, chunk_rows: int, *, seed: int = 0, split_budget: int | None = None, missing: bool = False
+    rows: int,
+    poison: int,
+    chunk_rows: int,
+    *,
+    seed: int = 0,
+    split_budget: int | None = None,
+    missing: bool = False,
+    request: RequestFormat = RequestFormat.CSV,
 ) -> PoisonRun:
     """Run a job of ``rows`` rows, ``poison`` of them bad, and check it.
 
@@ -62,7 +70,9 @@ def run_poison_job(
         values[row] = MISSING if missing else b"poison%d" % row
     data = Dataset.of(*values)
     sim = Simulation(check_invariants=False)
-    options = SubmitOptions(keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400)
+    options = SubmitOptions(
+        keep="id", chunk_rows=chunk_rows, split_budget=split_budget, deadline_s=10 * 86_400, request=request
+    )
     job_id = sim.submit(data.text, options)
     assert job_id is not None
     sim.drain()

@@ -11,6 +11,7 @@ import pytest
 
 from tailrace_core.jobs.model import ChunkState, JobState
 from tailrace_core.jobs.probing import MAX_PROBES
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import SubmitOptions
 from tests.faults.checker import check
 from tests.faults.dataset import Dataset
@@ -19,9 +20,11 @@ from tests.faults.poison import MAX_EXTRA_RATIO, run_poison_job
 from tests.faults.simulation import Simulation
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_exactly_the_bad_rows_are_rejected_with_few_more_invocations_than_the_trees_have_nodes(seed: int) -> None:
-    found = run_poison_job(20_000, 20, 2_000, seed=seed)
+@pytest.mark.parametrize(("seed", "request_format"), [(0, RequestFormat.CSV), (1, RequestFormat.JSON)])
+def test_exactly_the_bad_rows_are_rejected_with_few_more_invocations_than_the_trees_have_nodes(
+    seed: int, request_format: RequestFormat
+) -> None:
+    found = run_poison_job(20_000, 20, 2_000, seed=seed, request=request_format)
     assert found.invocations - found.chunks <= MAX_EXTRA_RATIO * found.split_tree_nodes
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from tailrace.operations.corrections import corrected_input
+from tailrace.operations.corrections import corrected_input, sent_rows
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.ranges import RowRange
+from tailrace_core.jobs.settings import RequestFormat
 
 CHUNK = Chunk(job_id="j", range=RowRange(10, 3), rejected=1)
 
@@ -36,6 +40,19 @@ def settings(header: HeaderPolicy) -> JobSettings:
 )
 def test_as_many_rows_of_the_columns_sent_become_the_input(header: HeaderPolicy, given: bytes, expected: bytes) -> None:
     assert corrected_input(given, CHUNK, settings(header)) == expected
+
+
+@pytest.mark.parametrize("canaries", [0, 1])
+@pytest.mark.parametrize("request_format", RequestFormat)
+def test_rows_are_shown_and_corrected_as_csv_whatever_the_format_of_the_request(
+    request_format: RequestFormat, canaries: int
+) -> None:
+    job = replace(settings(HeaderPolicy.STRIP), request=request_format, canaries=canaries)
+    body = corrected_input(b'1,"two, three"\n,04\n', CHUNK, job)
+    assert sent_rows(body, CHUNK, job) == b'1,"two, three"\n,04\n'
+    if request_format is RequestFormat.JSON and not canaries:
+        assert json.loads(body) == {"instances": [{"y": 1, "x": "two, three"}, {"y": None, "x": "04"}]}
+    assert sent_rows(b"damaged", CHUNK, job) == b"damaged"
 
 
 @pytest.mark.parametrize(
