@@ -143,7 +143,7 @@ NAMELESS = (
     "iam:CreateServiceLinkedRole", "lambda:*EventSourceMapping", "lambda:ListTags", "lambda:TagResource",
     "lambda:UntagResource", "lambda:GetCodeSigningConfig", "logs:Describe*", "logs:*QueryDefinition",
     "sns:*SubscriptionAttributes", "sns:Unsubscribe",
-    "cloudwatch:*", "s3:GetObject*",
+    "cloudwatch:*", "s3:GetObject*", "states:*",
 )  # fmt: skip
 
 
@@ -152,8 +152,8 @@ def test_another_stack_is_out_of_reach_wherever_a_name_tells_them_apart() -> Non
     assert [action for action in sorted(reached) if not any(fnmatchcase(action, each) for each in NAMELESS)] == []
 
 
-@pytest.mark.parametrize("service", ["ec2", "lambda", "sagemaker", "scheduler"])
-def test_roles_are_passed_to_three_services_only(service: str) -> None:
+@pytest.mark.parametrize("service", ["ec2", "lambda", "sagemaker", "scheduler", "states"])
+def test_roles_are_passed_to_four_services_only(service: str) -> None:
     context = {"iam:passedtoservice": f"{service}.amazonaws.com"}
     passing = NeededAction("iam:PassRole", IRELAND.identity("role/tailrace-Role-1"), context)
     assert allowed(passing) == (service != "ec2")

@@ -185,11 +185,11 @@ KEY_USERS: dict[str, set[str]] = {
     | CUTTERS,
     "sns": {COLLECT, HANDLE, RECONCILE, ENDPOINT, PRODUCER, OPERATOR, CUT, START} | ENDERS,
     "sqs": FUNCTIONS | {SCORE, TRANSFORM, SCHEDULE, READER, OPERATOR, CUT, START, DELIVER} | ENDERS,
-    "states": {MACHINE, START},
+    "states": NOBODY,
     "ec2": NOBODY,
     "ssm": NOBODY,
 }
-ONLY_DECRYPT = {PROVIDE, READER}
+ONLY_DECRYPT = {PROVIDE, READER, MACHINE}
 # Context of a request that some policy evaluates, by action.
 CONTEXT = {"iam:PassRole": {"iam:passedtoservice": "sagemaker.amazonaws.com"}}
 # Actions that even an administrator is denied by the resource's own policy.

@@ -174,6 +174,8 @@ def assert_each_is_needed(
 # Commands of docs/operations.md for people with another policy.
 OTHERS = {
     "tailrace submit": "ProducerPolicy",
+    "aws stepfunctions describe-execution": "OperatorPolicy in a stack with RemoteCutting, which this one is not",
+    "aws stepfunctions list-map-runs": "the same",
     "tailrace results": "ReaderPolicy",
     "tailrace local": "nobody's",
 }
