@@ -32,7 +32,7 @@ class SourceFormat(StrEnum):
     CSV = "csv"
     """Quotes only protect: a quoted field may be a number like any other."""
     JSONL = "jsonl"
-    """JSON Lines or a table, read to CSV: a quoted field is a string, another field is a number,
+    """JSON Lines or Parquet, read to CSV: a quoted field is a string, another field is a number,
     ``true``, ``false``, or null if it is empty."""
 
 
