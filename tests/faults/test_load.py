@@ -38,7 +38,7 @@ def test_a_backlog_is_worked_off_at_a_rate_that_takes_a_hundred_thousand_chunks_
 
 
 def test_hundreds_of_functions_record_their_stripes_within_the_limits_of_one_partition() -> None:
-    report = cut(150, 150, chunks_per_stripe=16)
+    report = cut(100, 100, chunks_per_stripe=16)
     assert report.gave_up == 0, report
     assert report.longest_record_s <= 60, report
     assert report.job_writes_a_second <= UNITS_A_SECOND / 10, report
@@ -47,5 +47,5 @@ def test_hundreds_of_functions_record_their_stripes_within_the_limits_of_one_par
 
 def test_with_a_transaction_for_each_chunk_they_take_much_longer() -> None:
     """Shows that the simulation sees what recording a stripe together avoids."""
-    together, one_by_one = (cut(40, 40, chunks_per_stripe=16, together=each) for each in (True, False))
+    together, one_by_one = (cut(24, 24, chunks_per_stripe=12, together=each) for each in (True, False))
     assert one_by_one.cut_s > 2 * together.cut_s, (one_by_one, together)
