@@ -19,7 +19,8 @@ _HEADER = (
 )
 _SIZE = "A request is too large for the container: send smaller chunks, for instance `--chunk-bytes 1MiB`."
 _CONTENT_TYPE = (
-    "The model's server does not take rows of this MIME type: name the one that it takes for CSV with `--content-type`."
+    "The model's server does not take rows of this MIME type: name the one that it takes for CSV with "
+    "`--content-type`, or send the rows as JSON with `--request json`."
 )
 _ACCEPT = "The model's server cannot answer in the MIME type requested: name one that it offers with `--accept`."
 _MISSING = "Rows have missing values: `--na NA,NULL,nan,` rejects them before anything is sent; name your own tokens."
