@@ -8,7 +8,7 @@ does.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,11 @@ class _Store:
 
 def _summed() -> dict[str, Any]:
     store: Any = _Store()
-    reading = CountStripe(store, lambda _source, start, stop: iter([_BODY.encode()[start:stop]]))
+
+    def blocks(_: SourceObject, start: int, stop: int | None) -> Generator[bytes, None, None]:
+        yield _BODY.encode()[start:stop]
+
+    reading = CountStripe(store, blocks)
     reading.count(JOB, _STRIPE, None, lambda: False)
     answers = [_s3("get_object", Body=body) for body in (_REQUEST, f"{_STRIPE.to_json()}\n", store.written)]
     expected = {"done": True, "rows_total": 3, "objects": 1, "size_bytes": len(_BODY), "stripes": 1}
@@ -94,7 +98,7 @@ def events() -> dict[str, dict[str, Any]]:
         },
     }
     due = {"EndpointName": "demand", "InputLocation": "s3://b/k", "InferenceId": "nobody's", "SentAt": 1.0}
-    handled = {"batchItemFailures": []}
+    handled: dict[str, Any] = {"batchItemFailures": []}
     return {
         "ListStripes": _listed(),
         "CountStripe": _counted(),
