@@ -20,6 +20,8 @@ _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+"
 _TEXT = rb'[^"\\\x00-\x1f]*+'
 _STRING = rb'"' + _TEXT + rb'(?:\\["\\/bfnrtu]' + _TEXT + rb')*+"'
 _VALUE = rb"(" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
+_PAIR_END = rb"(?:,[ \t\r]*+(?=\")|(?=\}))"
+"""A comma before another key, or nothing before the end of the object."""
 _BLANK_TEXT = re.compile(r"[ \t\r\n]*+")
 _NESTED = ("{", "[")
 _SHOWN_CHARS = 80
@@ -32,7 +34,7 @@ class NoRowError(Exception):
 class JsonRows:
     """Turns lines into records of ``columns``.
 
-    Most lines of a file are alike: they have all keys, in the order of the first line, and no
+    Most lines of a file are alike: they have their keys in the order of the first line, and no
     nested values. A pattern recognises them, and their values are copied byte for byte, but for
     strings with escapes. Others are parsed.
     """
@@ -40,9 +42,8 @@ class JsonRows:
     def __init__(self, columns: Sequence[str]) -> None:
         self._positions = {name: position for position, name in enumerate(columns)}
         values = (re.escape(json.dumps(name, ensure_ascii=False).encode(errors="replace")) for name in columns)
-        pairs = (_SPACE.join((name, b":", _VALUE, b"")) for name in values)
-        inner = (b"," + _SPACE).join(pairs)
-        self._alike = re.compile(_SPACE + rb"\{" + _SPACE + inner + rb"\}" + _SPACE)
+        pairs = (b"(?:" + _SPACE.join((name, b":", _VALUE, _PAIR_END)) + b")?+" for name in values)
+        self._alike = re.compile(_SPACE + rb"\{" + _SPACE + b"".join(pairs) + rb"\}" + _SPACE)
         self._is_single = len(columns) == 1
 
     def record(self, line: bytes) -> bytes:
@@ -56,7 +57,7 @@ class JsonRows:
         alike = self._alike.fullmatch(line)
         if alike is None:
             return self._parsed(line)
-        values = alike.groups()
+        values = alike.groups(b"")
         if b"\\" in line:
             try:
                 values = tuple(_unescaped(value) if b"\\" in value else value for value in values)
