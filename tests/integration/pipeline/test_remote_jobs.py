@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import zstandard
 
-from tailrace import Tailrace
+from tailrace import InputError, Tailrace
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects import keys
@@ -88,7 +88,8 @@ def test_an_object_that_ends_inside_quotes_fails_the_job_by_name(cloud: RunningC
     good = csv_bytes([["k", *demand_rows(1)[0]]], header=HEADER)
     s3.put_object(Bucket=SOURCES, Key="open/1.csv", Body=good)
     s3.put_object(Bucket=SOURCES, Key="open/2.csv", Body=good + b'k2,"never closed\n' + b"x\n" * STRIPE_BYTES)
-    job_id = client.submit(f"s3://{SOURCES}/open/", remote=True, keep=["key"], stripe_bytes=STRIPE_BYTES).job_id
-    job = client.wait(job_id, timeout_s=300)
-    assert job.state is JobState.FAILED
+    with pytest.raises(InputError, match=r"opens a quote \(at byte \d+ of s3://.*open/2\.csv\) that nothing closes"):
+        client.submit(f"s3://{SOURCES}/open/", remote=True, keep=["key"], stripe_bytes=STRIPE_BYTES)
+    (job,) = client.jobs(limit=1)
+    assert (job.state, job.rows_open) == (JobState.FAILED, 0)
     assert "open/2.csv" in (job.reason or "")

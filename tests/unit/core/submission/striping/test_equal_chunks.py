@@ -121,3 +121,13 @@ def test_a_stripe_may_be_read_from_any_byte_of_it(objects: MemoryObjects, stripe
         reader = StripeReader(start, objects.open_range)
         assert b"".join(reader.blocks(skip_bytes)) == whole[skip_bytes:]
         assert reader.describe_position(0) == StripeReader(start, objects.open_range).describe_position(0)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4, 8, 100])
+@pytest.mark.parametrize("last", [True, False])
+def test_the_quote_that_nothing_closes_is_named_wherever_blocks_end(block_bytes: int, last: bool) -> None:  # noqa: FBT001 - a case
+    data = b'a,b\n1,2\n"3,\n4\n'
+    objects = MemoryObjects({"a": data} if last else {"a": data, "b": b"a,b\n5,6\n"}, block_bytes)
+    expected = read_by_one(objects, SubmitOptions(stripe_bytes=5))
+    assert "at byte 8" in (expected.error or "")
+    assert cut_by_stripes(objects, SubmitOptions(stripe_bytes=5)) == expected
