@@ -81,10 +81,8 @@ class Context:
 
 def handled_whole(folder: str, recording: dict[str, Any]) -> Any:
     """Return the answer of the handler itself, whose way to AWS alone is another."""
-    executor, signing = map(
-        importlib.import_module,
-        ("tailrace_consumers.adapters.direct_executor", "tailrace_core.aws.direct.signing"),
-    )
+    executor: Any = importlib.import_module("tailrace_consumers.adapters.direct_executor")
+    signing = importlib.import_module("tailrace_core.aws.direct.signing")
     played = Played(recording["answers"], signing.Credentials("id", "secret"))
     executor.DirectExecutor = partial(executor.DirectExecutor, call=played)
     handler = importlib.import_module(f"tailrace_consumers.{folder}.handler").handler
