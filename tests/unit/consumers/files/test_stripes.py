@@ -143,6 +143,7 @@ def test_the_steps_find_what_one_process_finds_also_when_time_runs_out(
         (b"a,c\n1,2\n", r"the header of s3://data/in/1 is not that of s3://data/in/0: 'a,c' instead of 'a,b'"),
         (gzip.compress(b"a,b\n1,2\n")[:-9], r"s3://data/in/1 is cut off"),
     ],
+    ids=["inside quotes", "another header", "cut off"],
 )
 def test_an_input_that_cannot_be_cut_is_refused_before_starts_are_written(second: bytes, message: str) -> None:
     machine = Machine(MemoryObjects({"in/0": b"a,b\n1,2\n", "in/1": second, "in/2": b"a,b\n3,4\n"}))
@@ -181,7 +182,9 @@ def _peak_bytes(counting: StripeCounting, source: SourceObject) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstandard.ZstdCompressor(level=19).compress])
+@pytest.mark.parametrize(
+    "compress", [bytes, gzip.compress, zstandard.ZstdCompressor(level=19).compress], ids=["plain", "gzip", "zstd"]
+)
 def test_the_memory_of_a_count_does_not_depend_on_the_object(compress: Callable[[bytes], bytes]) -> None:
     mebibyte = 1024 * 1024
     block = b'1234.5,"6"\n' * (mebibyte // 11)
