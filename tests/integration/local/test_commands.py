@@ -43,7 +43,7 @@ def test_status_tells_what_runs(cloud: RunningCloud) -> None:
     assert found["endpoint"]["status"] == "InService"
     assert {process["what"] for process in found["processes"]} >= {"cloud", "model-server"}
     assert {mapping["function"] for mapping in found["mappings"]} == {cloud.functions["CountWords"]}
-    assert len(found["queues"]) == 3
+    assert len(found["queues"]) == 4
 
 
 @pytest.mark.cloud
