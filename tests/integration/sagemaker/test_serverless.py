@@ -103,6 +103,29 @@ def test_requests_above_the_concurrency_are_throttled_and_those_within_it_wait_f
     assert sorted(map(str, found)) == sorted(["ThrottlingException: None", *[str(b"8\n")] * 3])
 
 
+def test_an_endpoint_that_is_deleted_while_a_server_starts_leaves_no_server(make_lab: MakeLab) -> None:
+    lab = make_lab(serverless_cold_start_s=1.0, serverless_idle_s=600.0)
+    name = lab.endpoint(_config(lab, "gone", lab.model(), MaxConcurrency=1))
+    throttled = threading.Event()
+
+    def ask(_number: int) -> str:
+        try:
+            _invoke(lab, name)
+        except ClientError as error:
+            throttled.set()
+            return str(error.response["Error"]["Code"])
+        return "answered"
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(ask, range(2))
+        # One is throttled, so the other waits for its server.
+        assert throttled.wait(60)
+        lab.sm.delete_endpoint(EndpointName=name)
+        assert sorted(answers) == ["ModelNotReadyException", "ThrottlingException"]
+    eventually(lambda: name not in str(lab.sm.list_endpoints()["Endpoints"]), "the end of the endpoint")
+    assert _servers(lab) == 0
+
+
 def test_provisioned_concurrency_is_kept_warm_and_scaled(make_lab: MakeLab) -> None:
     lab = make_lab(**QUICK)
     name = lab.endpoint(_config(lab, "warm", lab.model(), ProvisionedConcurrency=1))

@@ -18,6 +18,7 @@ from tailrace_local.sagemaker.hosting.instances import FleetPlan, FleetTools, In
 from tailrace_local.sagemaker.records import ServerlessSettings
 
 _WATCH_S, _LEAST_WATCH_S = 0.25, 0.05
+_STOPPED = "The endpoint's resources are being removed."
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +70,8 @@ class ServerlessFleet(Fleet):
         self._pace = pace
         self._used_s: dict[Instance, float] = {}
         self._reaper: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._cold_starts = 0
 
     async def scale(self, count: int, drain_timeout_s: float) -> None:
         """Keep `count` servers warm, the provisioned concurrency. The first call proves the model.
@@ -108,11 +111,14 @@ class ServerlessFleet(Fleet):
             self.executing -= 1
 
     async def stop(self) -> None:
-        """Stop all servers."""
+        """Stop all servers, those that are being started for a request included."""
+        self._stopped = True
         if self._reaper:
             self._reaper.cancel()
             await asyncio.gather(self._reaper, return_exceptions=True)
         await super().stop()
+        while self._cold_starts:  # noqa: ASYNC110 - each ends within the time that a start has
+            await asyncio.sleep(_LEAST_WATCH_S)
 
     async def _server_in_time(self) -> tuple[Instance, float | None]:
         """Return what `_server` does; servers that died may take too long to start again."""
@@ -125,7 +131,7 @@ class ServerlessFleet(Fleet):
 
     async def _server(self) -> tuple[Instance, float | None]:
         """Return a server with a slot taken, and what its cold start took."""
-        while True:
+        while not self._stopped:
             if idle := next((one for one in self.instances if one.in_service and not one.in_flight), None):
                 idle.acquire()
                 return idle, None
@@ -135,8 +141,16 @@ class ServerlessFleet(Fleet):
                 shared.acquire()
                 return shared, None
             await asyncio.sleep(_LEAST_WATCH_S)
+        raise ApiError("ModelNotReadyException", _STOPPED, 429)
 
     async def _cold_start(self) -> tuple[Instance, float]:
+        self._cold_starts += 1
+        try:
+            return await self._start_one()
+        finally:
+            self._cold_starts -= 1
+
+    async def _start_one(self) -> tuple[Instance, float]:
         begun = self._clock.time()
         (instance,) = self._new(1)
         instance.acquire()
@@ -151,6 +165,10 @@ class ServerlessFleet(Fleet):
             instance.release()
             await self._discard([instance])
             raise
+        if self._stopped:
+            instance.release()
+            await self._discard([instance])
+            raise ApiError("ModelNotReadyException", _STOPPED, 429)
         return instance, self._clock.time() - begun
 
     async def _stop_idle(self) -> None:
