@@ -114,7 +114,7 @@ class ServerlessFleet(Fleet):
         """Stop all servers, those that are being started for a request included."""
         self._stopped = True
         if self._reaper:
-            self._reaper.cancel()
+            # Not cancelled: it may be stopping a server, which nobody else would do.
             await asyncio.gather(self._reaper, return_exceptions=True)
         await super().stop()
         while self._cold_starts:  # noqa: ASYNC110 - each ends within the time that a start has
@@ -172,7 +172,7 @@ class ServerlessFleet(Fleet):
         return instance, self._clock.time() - begun
 
     async def _stop_idle(self) -> None:
-        while True:
+        while not self._stopped:
             await asyncio.sleep(max(_LEAST_WATCH_S, self._pace.pace.seconds(_WATCH_S)))
             # The provisioned ones stay; of the others, those that have had no request for a while.
             warm = min(self.settings.provisioned, self._pace.servers)
