@@ -8,7 +8,9 @@ the order given; their headers must be the same.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -270,8 +272,17 @@ class Source:
         is_last = len(self._files_read) == len(self._origins)
         return self._current.read_piece(size_bytes) if is_last else None
 
+    def read_ahead(self, room: memoryview, ahead_bytes: int) -> int | None:
+        """Read to ``room`` what stands ``ahead_bytes`` after the next byte, and stay where we are.
+
+        Threads may call this at the same time. Returns the number of bytes, 0 only at the end, and
+        None wherever `read_piece` does.
+        """
+        is_last = len(self._files_read) == len(self._origins)
+        return self._current.read_ahead(room, ahead_bytes) if is_last else None
+
     def unread(self, size_bytes: int) -> None:
-        """Go back by some of the bytes that `read_piece` returned."""
+        """Go back by some of the bytes that were read; go forward if the number is negative."""
         self._current.unread(size_bytes)
 
     def _open_next(self, origin: Origin) -> _OpenFile:
@@ -297,6 +308,7 @@ class SourceBlocks:
     def __init__(self, blocks: Iterator[bytes], source: Source) -> None:
         self._blocks = blocks
         self.read_piece = source.read_piece
+        self.read_ahead = source.read_ahead
         self.unread = source.unread
 
     def __iter__(self) -> Iterator[bytes]:
@@ -385,8 +397,17 @@ class _OpenFile:
         self.bytes_read += len(piece)
         return piece
 
+    def read_ahead(self, room: memoryview, ahead_bytes: int) -> int | None:
+        """Read what stands ``ahead_bytes`` after the next byte; None if it comes in blocks only."""
+        # Windows has no such call.
+        if not self._is_plain or not hasattr(os, "preadv"):
+            return None
+        assert isinstance(self._stream, io.FileIO)  # noqa: S101  it is plain
+        with self._reading():
+            return os.preadv(self._stream.fileno(), [room], self._stream.tell() + ahead_bytes)
+
     def unread(self, size_bytes: int) -> None:
-        """Go back by some of the bytes that `read_piece` returned."""
+        """Go back by some of the bytes that were read; go forward if the number is negative."""
         assert isinstance(self._stream, io.FileIO)  # noqa: S101  it has returned a piece
         self._stream.seek(-size_bytes, io.SEEK_CUR)
         self.bytes_read -= size_bytes
@@ -418,8 +439,13 @@ class _OpenFile:
             yield block
 
     def _read(self, size_bytes: int = BLOCK_BYTES) -> bytes:
-        try:
+        with self._reading():
             return self._stream.read(size_bytes)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise InputError(f"{self.name} cannot be read further than byte {self.bytes_read}: {error}") from error
 

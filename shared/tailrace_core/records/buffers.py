@@ -6,7 +6,9 @@ copied to one. Bitmaps begin with the buffer, so that those of a chunk need not 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,11 @@ from tailrace_core.records.structure import ScannedBlock, Structure
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+_KEPT = 2
+"""How much memory waits to be used again: a cut is in use while the next one is read."""
+
+ReadAhead = Callable[[memoryview, int], int | None]
 
 
 class BlockReader:
@@ -36,6 +43,8 @@ class BlockReader:
         self._goes_on = True
         self.unread: Callable[[int], None] = getattr(blocks, "unread", lambda _: None)
         """Goes back by some of the bytes of the last piece."""
+        self._read_ahead: ReadAhead | None = getattr(blocks, "read_ahead", None)
+        self.memory = _Memory()
 
     def read_piece(self, size: int) -> bytes | None:
         """Return the next bytes in one piece, less than ``size`` only at the end.
@@ -43,6 +52,16 @@ class BlockReader:
         None if they come in a block.
         """
         return None if self._left else self._read_piece(size)
+
+    @property
+    def read_ahead(self) -> ReadAhead | None:
+        """Reads to a place what stands so many bytes ahead, in any thread; returns how many.
+
+        None where the next bytes cannot be read so. `unread` goes forward by a negative number.
+        """
+        if self._left or self._read_ahead is None or self._read_ahead(memoryview(bytearray()), 0) is None:
+            return None
+        return self._read_ahead
 
     def read_into(self, room: memoryview) -> int:
         """Fill ``room`` and return the number of bytes; 0 only at the end.
@@ -70,6 +89,36 @@ class BlockReader:
         self._goes_on = len(block) >= self._block_bytes
         self._left = memoryview(block)
         return bool(block)
+
+
+class _Memory:
+    """Memory for buffers, which is used again once nobody has it.
+
+    A bytearray is cleared when it is made, which takes half as long as reading to it.
+    """
+
+    def __init__(self) -> None:
+        self._given: list[tuple[weakref.ref[Buffer], bytearray]] = []
+
+    def take(self, buffer: Buffer, head: bytes | bytearray) -> bytearray:
+        """Return the capacity of the buffer; it begins with ``head``."""
+        data = self._freed(buffer.capacity)
+        if data is None:
+            data = bytearray(buffer.capacity)
+        data[: len(head)] = head
+        self._given = [*self._given[1 - _KEPT :], (weakref.ref(buffer), data)]
+        return data
+
+    def _freed(self, capacity: int) -> bytearray | None:
+        """Return memory that has no buffer any more, and of which there is no view."""
+        for at, (buffer, data) in enumerate(self._given):
+            if buffer() is None:
+                # While there is a view, a bytearray cannot change its size.
+                with suppress(BufferError):
+                    data.append(0)
+                    del data[capacity:], self._given[at]
+                    return data.ljust(capacity, b"\0") if len(data) < capacity else data
+        return None
 
 
 class Buffer:
@@ -105,6 +154,11 @@ class Buffer:
         Returns False at the end of the input.
         """
         begin = self.size
+        if self._helper is not None and not self._scanned and self._stretch_end(0) == self.capacity:
+            read_ahead = reader.read_ahead
+            if read_ahead is not None:
+                self._fill_in_parts(reader, read_ahead)
+                return self.is_full
         if begin <= self.scan_bytes and (piece := reader.read_piece(self.capacity - begin)) is not None:
             self._data = self._data + piece if begin else piece
             self.size, self.unreadable_bytes = begin + len(piece), len(piece)
@@ -135,12 +189,41 @@ class Buffer:
         """Return a slice of the bytes, without a copy."""
         return memoryview(self._data)[start:stop]
 
+    def _fill_in_parts(self, reader: BlockReader, read_ahead: ReadAhead) -> None:
+        """Read and scan the whole buffer part by part, which the helper takes part in."""
+        begin, capacity = self.size, self.capacity
+        self._data = reader.memory.take(self, self._data)
+        room = memoryview(self._data)
+        ends: list[int] = []
+        """Where the input ended in a part."""
+
+        def fetch(start: int, stop: int) -> None:
+            at = max(start, begin)
+            while at < stop:
+                count = read_ahead(room[at:stop], at - begin)
+                if not count:
+                    ends.append(at)
+                    return
+                at += count
+
+        block = ScannedBlock.scan(self._data, 0, capacity, self._state, self._helper, fetch)
+        self.size = min(ends, default=capacity)
+        self.unreadable_bytes = self.size - begin
+        reader.unread(-self.unreadable_bytes)
+        if self.is_full:
+            self._accept(block)
+        else:
+            self._scan()
+
+    def _accept(self, block: ScannedBlock) -> None:
+        """Take over the bitmaps of all bytes."""
+        self.ends, self.inside, self.commas = block.ends, block.inside, block.commas
+        self._scanned, self._state = self.size, block.after
+
     def _scan(self) -> None:
         """Scan what is not scanned yet."""
         if not self._scanned and self._stretch_end(0) == self.size == self.capacity:
-            block = ScannedBlock.scan(self._data, 0, self.size, self._state, self._helper)
-            self.ends, self.inside, self.commas = block.ends, block.inside, block.commas
-            self._scanned, self._state = self.size, block.after
+            self._accept(ScannedBlock.scan(self._data, 0, self.size, self._state, self._helper))
             return
         if not len(self.ends):
             # Not before the bytes: they need the largest piece of free memory.

@@ -105,7 +105,11 @@ class Cut:
 
     @property
     def scanned(self) -> tuple[bytes | bytearray, int]:
-        """The bytes where they were scanned, without a copy, and where there the cut begins."""
+        """The bytes where they were scanned, without a copy, and where there the cut begins.
+
+        Their memory is used again once the cut is gone, unless somebody has a view of it: keep the
+        cut as long as the bytes.
+        """
         if self._data is None and self._place is not None:
             return self._place.buffer.data, self._place.start
         return self.data, 0

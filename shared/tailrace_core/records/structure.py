@@ -16,7 +16,7 @@ import numpy as np
 from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, state_behind
 from tailrace_core.records import bitmaps
 from tailrace_core.records.bitmaps import Octets, Words
-from tailrace_core.records.marks import Marks
+from tailrace_core.records.marks import Fetch, Marks
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -46,22 +46,24 @@ class ScannedBlock:
         stop: int,
         before: QuoteState = START,
         helper: Executor | None = None,
+        fetch: Fetch | None = None,
     ) -> Self:
         """Scan the block from ``start`` to ``stop``, which begins in the state ``before``.
 
-        A ``helper`` does half of the work on single bytes meanwhile.
+        A ``helper`` does half of the work on single bytes meanwhile. ``fetch`` reads the bytes that
+        are not there yet.
         """
         octets = np.frombuffer(data, np.uint8, stop - start, start)
-        marks = Marks.find(octets, has_quotes=data.find(b'"', start, stop) >= 0, helper=helper)
-        newlines = marks.newlines
         begins_inside = before is QuoteState.QUOTED
-        if marks.quoted is None:
+        marks = Marks.find(data, start, stop, inside=begins_inside, helper=helper, fetch=fetch)
+        newlines = marks.newlines
+        if not marks.has_quotes:
             if begins_inside:
                 nothing = np.zeros_like(newlines)
                 return cls(nothing, bitmaps.invert(nothing, len(octets)), None, before)
             return cls(newlines, None, None, _unquoted_state(octets, before))
-        quotes, commas, parity = marks.quoted.quotes, marks.quoted.commas, marks.quoted.parity
-        inside = bitmaps.invert(parity, len(octets)) if begins_inside else bitmaps.truncated(parity, len(octets))
+        quotes, commas = marks.quotes, marks.commas
+        inside = bitmaps.truncated(marks.parity, len(octets))
         # `(a | b) ^ b` is `a & ~b`, and the union is of use. Results go to arrays that are there:
         # new memory costs more than an operation.
         fitting = newlines | inside

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -50,6 +52,45 @@ class InPieces:
     def unread(self, size: int) -> None:
         self._at -= size
         assert self._at >= self._head
+
+
+class ReadAhead(InPieces):
+    """An input that can also be read at places further on."""
+
+    def read_ahead(self, room: memoryview, ahead: int) -> int | None:
+        if not self._at:
+            return None
+        # A read may stop early anywhere.
+        found = self._data[self._at + ahead :][: min(len(room), 5)]
+        room[: len(found)] = found
+        return len(found)
+
+
+@pytest.fixture(scope="module")
+def helper() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@given(data=st.data(), limits=_LIMITS, scan_bytes=_STRETCHES, kept=st.integers(0, 3))
+def test_cuts_are_the_same_where_a_helper_reads(
+    helper: ThreadPoolExecutor, data: st.DataObject, limits: Limits, scan_bytes: int, kept: int
+) -> None:
+    whole = data.draw(soup())
+    blocks = ReadAhead(whole, data.draw(st.integers(min(1, len(whole)), len(whole))))
+    assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes, helper=helper)) == _outcome(_greedy(whole, limits))
+    # Memory is used again only once nobody has the cuts in it or views of them.
+    again = cut(ReadAhead(whole, min(1, len(whole))), limits, scan_bytes=scan_bytes, helper=helper)
+    held: list[tuple[bytes, Cut]] = []
+    views: list[tuple[bytes, tuple[memoryview, ...]]] = []
+    with suppress(RecordTooLargeError):
+        while (each := next(again, None)) is not None:
+            expected = whole[each.offset : each.offset + each.size]
+            views = [*views, (expected, each.pieces)][-1 - kept :]
+            held = [*held, (expected, each)][-kept:] if kept else []
+            del each
+            assert all(b"".join(pieces) == content for content, pieces in views)
+            assert all(b"".join(one.pieces) == content for content, one in held)
 
 
 @given(st.data(), _LIMITS, _STRETCHES)

@@ -1,45 +1,76 @@
-"""Two threads find the same marks as one."""
+"""Two threads find the same marks as one, whatever the parts are and whoever takes them."""
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tailrace_core.records import bitmaps
 from tailrace_core.records.marks import Marks
 
-_MIB = 1024 * 1024
+_MARKS = st.binary(max_size=1000).map(lambda data: bytes(b'ab,,\n"""'[octet % 8] for octet in data))
+_PARTS = st.sampled_from([64, 128, 320, 4096])
 
 
-@pytest.mark.parametrize("size", [_MIB, _MIB + 1, _MIB + 64, 2 * _MIB - 1])
-@pytest.mark.parametrize("quotes_before_the_middle", [0, 1, 2])
-def test_two_threads_find_what_one_finds(size: int, quotes_before_the_middle: int) -> None:
-    octets = np.frombuffer(bytearray(random.Random(size).choices(b'ab,\n"', k=size)), np.uint8)
-    octets[: size // 2][octets[: size // 2] == ord('"')] = ord("a")
-    octets[100 : 100 + quotes_before_the_middle] = ord('"')
-    alone = Marks.find(octets, has_quotes=True)
-    with ThreadPoolExecutor(1) as helper:
-        shared = Marks.find(octets, has_quotes=True, helper=helper)
-    assert alone.quoted is not None
-    assert shared.quoted is not None
-    np.testing.assert_array_equal(shared.newlines, alone.newlines)
-    np.testing.assert_array_equal(shared.quoted.quotes, alone.quoted.quotes)
-    np.testing.assert_array_equal(shared.quoted.commas, alone.quoted.commas)
-    np.testing.assert_array_equal(_truncated(shared.quoted.parity, size), _truncated(alone.quoted.parity, size))
+@pytest.fixture(scope="module")
+def helper() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@given(
+    before=st.binary(max_size=3),
+    marks=_MARKS,
+    plain=st.integers(0, 500),
+    part_bytes=_PARTS,
+    inside=st.booleans(),
+)
+def test_two_threads_find_what_a_plain_search_finds(
+    helper: ThreadPoolExecutor, before: bytes, marks: bytes, plain: int, part_bytes: int, *, inside: bool
+) -> None:
+    block = b"a" * plain + marks
+    data = before + block + b'",\n'
+    found = Marks.find(data, len(before), len(before) + len(block), inside=inside, helper=helper, part_bytes=part_bytes)
+    assert _positions(found.newlines) == _places(block, b"\n")
+    assert found.has_quotes == (b'"' in block)
+    if found.has_quotes:
+        assert _positions(found.quotes) == _places(block, b'"')
+        assert _positions(found.commas) == _places(block, b",")
+        parity = bitmaps.truncated(found.parity, len(block))
+        assert _positions(parity) == [at for at in range(len(block)) if (block.count(b'"', 0, at + 1) + inside) % 2]
+
+
+@given(_MARKS, _PARTS)
+def test_each_byte_is_fetched_before_it_is_searched(helper: ThreadPoolExecutor, block: bytes, part_bytes: int) -> None:
+    data = bytearray(len(block))
+
+    def fetch(start: int, stop: int) -> None:
+        data[start:stop] = block[start:stop]
+
+    found = Marks.find(data, 0, len(data), helper=helper, fetch=fetch, part_bytes=part_bytes)
+    assert data == block
+    assert _positions(found.newlines) == _places(block, b"\n")
 
 
 def test_nobody_waits_for_a_thread_that_has_not_begun() -> None:
-    octets = np.frombuffer(b'a,"b"\n' * (_MIB // 4), np.uint8)
+    data = b'a,"b"\n' * 1000
     free = Event()
-    with ThreadPoolExecutor(1) as helper:
-        helper.submit(free.wait)
-        shared = Marks.find(octets, has_quotes=True, helper=helper)
+    with ThreadPoolExecutor(1) as busy:
+        busy.submit(free.wait)
+        found = Marks.find(data, 0, len(data), helper=busy, part_bytes=64)
         free.set()
-    np.testing.assert_array_equal(shared.newlines, Marks.find(octets, has_quotes=True).newlines)
+    assert _positions(found.newlines) == _places(data, b"\n")
 
 
-def _truncated(words: np.ndarray[tuple[int], np.dtype[np.uint64]], size: int) -> object:
-    return np.unpackbits(words.view(np.uint8), bitorder="little", count=size)
+def _positions(words: bitmaps.Words) -> list[int]:
+    return [int(at) for at in bitmaps.positions(words)]
+
+
+def _places(data: bytes, octet: bytes) -> list[int]:
+    return [int(at) for at in np.flatnonzero(np.frombuffer(data, np.uint8) == octet[0])]
