@@ -91,5 +91,7 @@ def test_an_object_that_ends_inside_quotes_fails_the_job_by_name(cloud: RunningC
     with pytest.raises(InputError, match=r"opens a quote \(at byte \d+ of s3://.*open/2\.csv\) that nothing closes"):
         client.submit(f"s3://{SOURCES}/open/", remote=True, keep=["key"], stripe_bytes=STRIPE_BYTES)
     (job,) = client.jobs(limit=1)
+    # The submit says why as soon as that is recorded; the job is over once its manifest is written.
+    job = client.wait(job.job_id, timeout_s=60)
     assert (job.state, job.rows_open) == (JobState.FAILED, 0)
     assert "open/2.csv" in (job.reason or "")
