@@ -65,10 +65,12 @@ def check_evidence(
         UnprovenAnswerError: the same; another answer may still establish the shape.
     """
     text = ColumnType.TEXT in reader.shape.types
-    # A list has as many items as the model likes, whatever was sent; lines come from rows.
-    listed = reader.listed and expected.rows > 1
+    several = expected.rows > 1
+    # A list has as many items as the model likes, whatever was sent. Lines come from rows, which an
+    # answer to several rows shows first.
+    listed = reader.listed and several
     same = misfit is not None and misfit.fingerprint == error_pages.fingerprint(reader.opening)
-    doubtful = listed or (text and (same or expected.shape is None))
+    doubtful = listed or (expected.shape is None and (several or text)) or (text and same)
     if misfit is not None and misfit.sent != expected.rows and doubtful:
         raise AlignmentError(
             f"{expected.rows} predictions for {expected.rows} rows prove nothing: the model answered "

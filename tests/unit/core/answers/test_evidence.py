@@ -60,6 +60,22 @@ def test_one_rows_probabilities_are_not_those_of_three_rows(*, scored_first: boo
     answers.refuse(3, b"[0.1,0.3,0.6]", "prove nothing", child=True)
 
 
+def test_one_rows_probabilities_on_lines_are_not_those_of_three_rows() -> None:
+    answers = Answers()
+    answers.refuse(6, b"0.2\n0.4\n0.6\n", "answered 3")
+    answers.refuse(3, b"0.1\n0.3\n0.6\n", "prove nothing", child=True)
+    answers.refuse(1, b"0.2\n0.4\n0.6\n", "answered 3", child=True)
+
+
+def test_a_line_that_is_left_out_makes_no_doubt_about_single_rows_nor_once_several_were_answered() -> None:
+    answers = Answers()
+    answers.refuse(4, b"1\n2\n3\n", "answered 3")
+    answers.refuse(2, b"1\n", "answered 1", child=True)
+    assert answers.accept(1, b"1\n", child=True) == [b"1"]
+    assert answers.accept(2, b"1\n2\n", child=True) == [b"1", b"2"]
+    assert answers.accept(3, b"1\n2\n3\n", child=True) == [b"1", b"2", b"3"]
+
+
 def test_one_line_of_text_for_many_rows_is_none_for_one_row_either() -> None:
     for declared in (None, ColumnType.TEXT):
         answers = Answers(declared=declared)
