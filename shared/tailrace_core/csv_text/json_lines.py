@@ -2,8 +2,9 @@
 
 `tailrace_core.csv_text.json_rows` has the rules of a row. A line that is no row becomes a record of
 one field, the line itself, with a reason in `JsonLines.known_rejects`: rows keep their numbers, and
-the line is found again as the record of the reject. Every record ends with a newline. The same
-bytes give the same records, wherever the input is read.
+the line is found again as the record of the reject. A blank line is nothing: it has no record and
+no number, as for other readers of JSON Lines. Every record ends with a newline. The same bytes give
+the same records, wherever the input is read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
-from tailrace_core.csv_text.json_rows import JsonRows, NoRowError, no_row, row_items
+from tailrace_core.csv_text.json_rows import JsonRows, NoRowError, is_blank, no_row, row_items
 from tailrace_core.errors import RecordTooLargeError
 
 _PLACES = 1024
@@ -100,8 +101,9 @@ class JsonLines:
         if _is_utf8(data):
             records = self._checked(lines)
         else:
+            lines = [line for line in lines if not is_blank(line)]
             records = [self._one(line, row) for row, line in enumerate(lines, start=self._row)]
-        self._row += len(lines)
+        self._row += len(records)
         records.append(b"")
         written = b"\n".join(records)
         if not self._places or self._written - self._places[-1][0] >= _PLACE_BYTES:
@@ -118,7 +120,8 @@ class JsonLines:
             try:
                 found.append(record(line))
             except NoRowError as error:
-                found.append(self._reject(line, self._row + len(found), error))
+                if not is_blank(line):
+                    found.append(self._reject(line, self._row + len(found), error))
         return found
 
     def _one(self, line: bytes, row: int) -> bytes:

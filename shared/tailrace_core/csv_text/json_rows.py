@@ -31,6 +31,11 @@ class NoRowError(Exception):
     """A line is no row; its text is the reason, in a few stable words."""
 
 
+def is_blank(line: bytes) -> bool:
+    """Report whether a line holds nothing: readers of JSON Lines skip it."""
+    return not line.strip(_BLANKS)
+
+
 class JsonRows:
     """Turns lines into records of ``columns``.
 
@@ -106,7 +111,7 @@ def row_items(line: bytes) -> list[tuple[str, str]]:
     Raises:
         NoRowError: it is blank, is no JSON object, or has a key twice.
     """
-    if not line.strip(_BLANKS):
+    if is_blank(line):
         raise NoRowError("blank line")
     try:
         text = line.decode()

@@ -9,8 +9,9 @@ nothing, as they hold no end of a record then.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
@@ -21,17 +22,20 @@ from tailrace_core.records.structure import ScannedBlock
 
 _SLICE_BYTES = 16 * 1024
 """Size of the stretches in which bytes with quotes are scanned until the states are the same."""
+_BLANKS = b" \t\r"
+_BLANK_LINE = re.compile(rb"\n[ \t\r]*+(?=\n)")
 
 
 class RecordCounter:
     """Counts the records of a stretch; the stretch begins at ``offset`` and is fed in blocks.
 
     ``at_start`` says that a record begins there: then that is the only way to enter. Without
-    ``has_quotes``, as in JSON Lines, every newline ends a record.
+    ``has_quotes``, as in JSON Lines, every newline ends a record, and a blank line is none.
     """
 
     def __init__(self, offset: int, *, at_start: bool, has_quotes: bool = True) -> None:
         self._has_quotes = has_quotes
+        self._blank = _BlankLines()
         self.offset = offset
         """Where the next block begins."""
         self._lanes = {Within.START: _Lane(START, pending=offset)}
@@ -43,6 +47,7 @@ class RecordCounter:
         if not block:
             return
         if not self._has_quotes:
+            self._blank.feed(block)
             block = block.replace(b'"', b"'")
         has_quotes = b'"' in block
         for start, stop in self._slices(block, has_quotes=has_quotes):
@@ -55,18 +60,24 @@ class RecordCounter:
 
     def counts(self) -> dict[Within, EntryCount]:
         """Return the counts for each way to enter, with the stretch ending here."""
-        return {within: lane.count(self.offset) for within, lane in self._lanes.items()}
+        counts = {within: lane.count(self.offset) for within, lane in self._lanes.items()}
+        if not self._has_quotes:
+            start = counts[Within.START]
+            counts[Within.START] = replace(start, rows=start.rows - self._blank.lines)
+        return counts
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counter as a JSON object, to go on with in another process."""
         lanes = {within: lane.to_dict() for within, lane in self._lanes.items()}
-        return {"offset": self.offset, "has_quotes": self._has_quotes, "lanes": lanes}
+        blank = asdict(self._blank)
+        return {"offset": self.offset, "has_quotes": self._has_quotes, "lanes": lanes, "blank": blank}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> RecordCounter:
         """Go on with a stored counter."""
         counter = cls(stored["offset"], at_start=False, has_quotes=stored["has_quotes"])
         counter._lanes = {Within(within): _Lane.from_dict(lane) for within, lane in stored["lanes"].items()}
+        counter._blank = _BlankLines(**stored.get("blank", {}))
         return counter
 
     def _slices(self, block: bytes, *, has_quotes: bool) -> Iterator[tuple[int, int]]:
@@ -77,6 +88,35 @@ class RecordCounter:
             start += _SLICE_BYTES
         if start < len(block):
             yield start, len(block)
+
+
+@dataclass(slots=True)
+class _BlankLines:
+    """The blank lines of a stretch that begins with a line."""
+
+    ended: int = 0
+    """Those that have a newline."""
+    is_open: bool = False
+    """True if a line has begun, and is blank so far."""
+    at_start: bool = True
+    """True if a line begins at the next byte."""
+
+    @property
+    def lines(self) -> int:
+        """How many there are, if the stretch ends here."""
+        return self.ended + self.is_open
+
+    def feed(self, block: bytes) -> None:
+        """Count the next bytes, which are not empty."""
+        begins_blank = self.at_start or self.is_open
+        first, last = block.find(b"\n"), block.rfind(b"\n")
+        if first < 0:
+            self.is_open, self.at_start = begins_blank and not block.strip(_BLANKS), False
+            return
+        self.ended += begins_blank and not block[:first].strip(_BLANKS)
+        self.ended += len(_BLANK_LINE.findall(block, first))
+        self.at_start = last == len(block) - 1
+        self.is_open = not self.at_start and not block[last + 1 :].strip(_BLANKS)
 
 
 @dataclass(frozen=True, slots=True)

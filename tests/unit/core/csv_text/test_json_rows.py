@@ -85,8 +85,6 @@ def test_a_value_is_written_by_its_kind(line: bytes, record: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"", "blank line"),
-        (b" \t\r", "blank line"),
         (b"[1]", "no JSON object"),
         (b'"a"', "no JSON object"),
         (b'{"a":1,"a":2}', 'key "a" twice'),
@@ -117,13 +115,26 @@ def test_a_line_that_is_no_row_is_named_with_its_reason(line: bytes, reason: str
     assert lines.known_rejects(7, 3) == {}
 
 
+@pytest.mark.parametrize("bad", [b"", b"\xff\n"], ids=["UTF-8", "other bytes"])
+def test_a_blank_line_is_no_row_and_has_no_number(bad: bytes) -> None:
+    lines = JsonLines(("a", "b"), first_row=7)
+    data = b"".join(lines.blocks([b'\n{"a":1}\n\n \t\r\n' + bad, b'\r\n{"c":1}\n', b'\n{"b":2}\n\n\n  ']))
+    assert [each for each in split_records(data) if each != no_row(b"\xff", 2) + b"\n"] == [
+        b"1,\n",
+        no_row(b'{"c":1}', 2) + b"\n",
+        b",2\n",
+    ]
+    rejected = [7 + 1, 7 + 2] if bad else [7 + 1]
+    assert list(lines.known_rejects(0, 100)) == rejected
+
+
 def test_a_missing_value_that_is_alone_in_its_row_is_no_blank_line() -> None:
     assert JsonRows(("a",)).record(b"{}") == JsonRows(("a",)).record(b'{"a":null}') == b'""'
     assert len(split_fields(no_row(b"x", 1))) == 2
 
 
 @given(
-    blocks=st.lists(st.sampled_from([b'{"a":1}\n', b"{", b'"a":2}', b"\n", b'{"b":"x', b'"}\n', b"\xff"])),
+    blocks=st.lists(st.sampled_from([b'{"a":1}\n', b"{", b'"a":2}', b"\n", b" \r", b'{"b":"x', b'"}\n', b"\xff"])),
     starts=st.lists(st.integers(0, 100), unique=True).map(sorted),
 )
 def test_blocks_may_end_anywhere(blocks: list[bytes], starts: list[int]) -> None:
