@@ -64,13 +64,16 @@ def _read_as(origin: Origin, dialect: InputDialect) -> Origin:
 
 def _is_parquet(origin: Origin) -> bool:
     if not origin.reopenable or not Path(origin.name).is_file():
-        return origin.name.lower().endswith(".parquet") and _refuse_remote(origin.name)
+        if origin.name.lower().endswith(".parquet"):
+            raise remote_parquet(origin.name)
+        return False
     with Path(origin.name).open("rb") as file:
         return file.read(len(_PARQUET)) == _PARQUET
 
 
-def _refuse_remote(name: str) -> bool:
-    raise InputError(f"{name} is Parquet, which is read from local files only: download it first")
+def remote_parquet(name: str) -> InputError:
+    """Return the error for Parquet that is no file on this machine."""
+    return InputError(f"{name} is Parquet, which is read from local files only: download it first")
 
 
 def _open_parquet(name: str) -> Readable:

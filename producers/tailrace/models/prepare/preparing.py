@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tailrace.download import targets
 from tailrace.models.prepare.counts import Counts
-from tailrace.models.prepare.dialects import origins
+from tailrace.models.prepare.dialects import origins, remote_parquet
 from tailrace.models.prepare.fitting import fit
 from tailrace.models.prepare.pipeline import CUT_BYTES, in_order
 from tailrace.models.prepare.plan import PreparationPlan, plan_for
@@ -114,9 +114,25 @@ def prepare(
 
 
 def open_source(inputs: list[Origin], recipe: Recipe) -> Source:
-    """Open the origins of an input as one source of records."""
+    """Open the origins of an input as one source of records.
+
+    Raises:
+        InputError: see `tailrace.sources.source.Source.open`; or it is JSON Lines, or Parquet that
+            is no local file.
+    """
     has_header = recipe.input.header or any(origin.is_table for origin in inputs)
-    return Source.open(inputs, header=HeaderPolicy.STRIP if has_header else HeaderPolicy.NONE)
+    if not has_header:
+        return Source.open(inputs, header=HeaderPolicy.NONE)
+    source = Source.open(inputs, header=HeaderPolicy.STRIP, is_lines=None)
+    if not (source.is_lines or source.is_parquet):
+        return source
+    source.close()
+    if source.is_parquet:
+        raise remote_parquet(source.names[0])
+    raise InputError(
+        f"{source.names[0]} is JSON Lines, and a recipe prepares CSV, Parquet and tables: convert it, for example with "
+        'pandas.read_json("rows.jsonl", lines=True).to_parquet("rows.parquet")'
+    )
 
 
 def prepared_cuts(

@@ -136,6 +136,16 @@ def test_parquet_is_read_as_the_csv_of_its_values(tmp_path: Path) -> None:
         prepare(tmp_path / "bad.parquet", out, recipe={})
 
 
+def test_json_lines_and_parquet_that_is_no_local_file_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b'\n{"a": 1, "b": "x"}\n'))
+    with pytest.raises(InputError, match=r"rows\.jsonl\.gz is JSON Lines, and a recipe prepares CSV, Parquet"):
+        prepare(tmp_path / "rows.jsonl.gz", io.BytesIO(), recipe={})
+    file = io.BytesIO()
+    pl.DataFrame({"a": [1]}).write_parquet(file)
+    with pytest.raises(InputError, match="is Parquet, which is read from local files only"):
+        prepare(io.BytesIO(file.getvalue()), io.BytesIO(), recipe={})
+
+
 def test_compressed_files_and_several_files_are_one_input(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}.csv.gz").write_bytes(gzip.compress(f"a;b\n{number};x".encode()))
