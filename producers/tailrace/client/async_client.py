@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from typing import IO, Any, TypeVar, Unpack
 
 from ulid import ULID
@@ -33,6 +33,7 @@ from tailrace.progress import CuttingProgress, OnProgress, ShowProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.file_thread import FileThread
 from tailrace.sources.names import Names
+from tailrace.sources.record_source import RecordSource
 from tailrace.submit.async_submitter import AsyncSubmitter
 from tailrace.submit.byte_budget import DEFAULT_BYTES
 from tailrace.submit.estimates import Estimate
@@ -103,11 +104,7 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             if remote:
                 return await self._submit_remotely(sources, options, output, report)
             files = await opened.enter_async_context(FileThread())
-            source = await opened.enter_async_context(
-                files.open(
-                    self._source(sources, options.header, stdin, options.recipe, options.pattern, options.source_format)
-                )
-            )
+            source = await opened.enter_async_context(files.open(self._submitted(sources, options, stdin)))
             stack = await self.stack()
             endpoint = options.endpoint_name or stack.endpoint_name
             opener = self._connection.objects_for_threads()
@@ -151,9 +148,7 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
         options = merged_options(options, keywords)
         async with (
             FileThread() as files,
-            files.open(
-                self._source(sources, options.header, stdin, options.recipe, options.pattern, options.source_format)
-            ) as source,
+            files.open(self._submitted(sources, options, stdin)) as source,
         ):
             return await files.run(estimate_source, source, options)
 
@@ -212,6 +207,19 @@ class AsyncTailrace(AsyncSubmittedJobs, ReadsEventsAsync):
             engine=engine,
             now=self._now,
             new_id=self._new_id,
+        )
+
+    def _submitted(
+        self, sources: Names, options: SubmitOptions, stdin: IO[bytes] | None
+    ) -> Callable[[], AbstractContextManager[RecordSource]]:
+        return self._source(
+            sources,
+            options.header,
+            stdin,
+            options.recipe,
+            options.pattern,
+            options.source_format,
+            typed_tables=options.sends_json,
         )
 
     async def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Awaitable[Any]]]:

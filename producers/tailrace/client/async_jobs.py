@@ -273,7 +273,10 @@ class AsyncSubmittedJobs:
             return
         settings = await self.settings(job_id)
         submitted = await self._run((await self._jobs()).submitted_ranges(job_id))
-        opening = self._source(source, settings.header, stdin, recipe, pattern, submitted_format(settings))
+        given_format = submitted_format(settings)
+        opening = self._source(
+            source, settings.header, stdin, recipe, pattern, given_format, typed_tables=given_format is None
+        )
         async with FileThread() as files, files.open(opening) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
@@ -350,10 +353,14 @@ class AsyncSubmittedJobs:
         recipe: RecipeLike | None = None,
         pattern: str | None = None,
         source_format: SourceFormat | None = None,
+        *,
+        typed_tables: bool = False,
     ) -> Callable[[], AbstractContextManager[RecordSource]]:
         """Return a function that opens the input in another thread than the loop's."""
         objects = self._connection.objects_for_threads()
-        return lambda: open_source(sources, header, stdin, objects, recipe, pattern, source_format)
+        return lambda: open_source(
+            sources, header, stdin, objects, recipe, pattern, source_format, typed_tables=typed_tables
+        )
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run_async(steps, self._execute)

@@ -321,7 +321,16 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         from tailrace.models.opening import open_source
 
         s3 = self._connection.objects
-        return open_source(sources, options.header, stdin, s3, options.recipe, options.pattern, options.source_format)
+        return open_source(
+            sources,
+            options.header,
+            stdin,
+            s3,
+            options.recipe,
+            options.pattern,
+            options.source_format,
+            typed_tables=options.sends_json,
+        )
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:

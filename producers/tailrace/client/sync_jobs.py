@@ -322,7 +322,9 @@ class SubmittedJobs:
         submitted = self._run(self._jobs.submitted_ranges(job_id))
         given_format = submitted_format(settings)
         s3 = self._connection.objects
-        with open_source(source, settings.header, stdin, s3, recipe, pattern, given_format) as opened:
+        with open_source(
+            source, settings.header, stdin, s3, recipe, pattern, given_format, typed_tables=given_format is None
+        ) as opened:
             records = source_records(opened, settings, submitted)
             for call in calls:
                 for reject in read_rejects(self._read(call)):
@@ -435,7 +437,10 @@ class SubmittedJobs:
 
 
 def submitted_format(settings: JobSettings) -> SourceFormat | None:
-    """Return the format to read a job's source in again; None if its content decides."""
+    """Return the format to read a job's source in again.
+
+    None if text and numbers were told apart: then its content decides, and tables are typed.
+    """
     from tailrace_core.jobs.settings import SourceFormat
 
     return SourceFormat.CSV if settings.source_format is SourceFormat.CSV else None

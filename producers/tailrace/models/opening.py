@@ -27,11 +27,14 @@ def open_source(
     recipe: RecipeLike | None = None,
     pattern: str | None = None,
     source_format: SourceFormat | None = None,
+    *,
+    typed_tables: bool = False,
 ) -> RecordSource:
     """Open the input of a submit. ``-`` is ``stdin``, or the process's standard input.
 
     With a recipe, its rows are prepared while they are read. ``pattern`` chooses below directories
-    and prefixes. Without a ``source_format``, the content of the first file decides.
+    and prefixes. Without a ``source_format``, the content of the first file decides. With
+    ``typed_tables``, as requests in JSON need them, numbers of tables stay apart from text.
     """
     if recipe is not None:
         if source_format == "jsonl":
@@ -49,6 +52,7 @@ def open_source(
         s3=s3,
         pattern=pattern,
         source_format=source_format,
+        typed_tables=typed_tables,
     )
 
 

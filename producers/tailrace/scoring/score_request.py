@@ -77,7 +77,14 @@ class ScoreRequest:
     def _source(self, stdin: IO[bytes] | None, aws: _Aws) -> RecordSource:
         options = self.options
         return open_source(
-            self.sources, options.header, stdin, aws.objects, options.recipe, options.pattern, options.source_format
+            self.sources,
+            options.header,
+            stdin,
+            aws.objects,
+            options.recipe,
+            options.pattern,
+            options.source_format,
+            typed_tables=options.sends_json,
         )
 
     def _score(

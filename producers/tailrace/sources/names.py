@@ -78,7 +78,14 @@ def _table(source: Any, what: str) -> Origin:
     if text is None:
         raise InputError(f"{what} is a {type(source).__name__}, which is not read directly: {_remedy(source)}")
     blocks = text.blocks
-    return Origin(text.name, lambda: BlockReader(blocks()), None, reopenable=text.rereadable, is_table=True)
+    return Origin(
+        text.name,
+        lambda: BlockReader(blocks()),
+        None,
+        reopenable=text.rereadable,
+        is_table=True,
+        open_typed=lambda: BlockReader(blocks(typed=True)),
+    )
 
 
 def _remedy(source: object) -> str:

@@ -112,6 +112,8 @@ class Origin:
     """The object of S3 that it is, in the version that is demanded at every read."""
     read_range: Callable[[int, int], bytes] | None = field(default=None, compare=False)
     """Reads the bytes from one offset to another; None if it can be read from the start only."""
+    open_typed: Callable[[], Readable] | None = field(default=None, compare=False)
+    """Opens a table as CSV whose quotes tell text from numbers; None for all else."""
 
 
 def is_address(name: object) -> bool:

@@ -74,8 +74,12 @@ def open_records(
     s3: OpenObject | None = None,
     pattern: str | None = None,
     source_format: SourceFormat | None = None,
+    typed_tables: bool = False,
 ) -> RecordSource:
     """Open an input of any format; by the content of the first file if no format is named.
+
+    With ``typed_tables``, quotes tell text from numbers in tables too, if the input has nothing
+    else.
 
     Raises:
         InputError: see `tailrace.sources.source.Source.open`.
@@ -83,7 +87,9 @@ def open_records(
     from tailrace.sources.source import Source  # noqa: PLC0415 - see `tailrace.models.opening`
 
     is_lines = None if source_format is None else source_format is SourceFormat.JSONL
-    source = Source.open(names, header=header, stdin=stdin, s3=s3, pattern=pattern, is_lines=is_lines)
+    source = Source.open(
+        names, header=header, stdin=stdin, s3=s3, pattern=pattern, is_lines=is_lines, typed_tables=typed_tables
+    )
     if not source.is_lines:
         return source
     try:

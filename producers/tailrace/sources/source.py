@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -47,10 +48,21 @@ class Source:
     order mark, which is not data. ``line_end`` is that of its first record. ``is_lines`` is true
     for JSON Lines: then the columns are the keys of the first line, and the blocks are the lines as
     they are (`tailrace.sources.json_lines_source` reads them to CSV). ``is_parquet`` is true for
-    Parquet files, whose rows come as CSV.
+    Parquet files, whose rows come as CSV. ``is_typed`` is true for tables whose quotes tell text
+    from numbers, as those of Parquet do.
     """
 
-    def __init__(self, origins: Sequence[Origin], header: HeaderPolicy, *, is_lines: bool | None = False) -> None:
+    def __init__(
+        self,
+        origins: Sequence[Origin],
+        header: HeaderPolicy,
+        *,
+        is_lines: bool | None = False,
+        typed_tables: bool = False,
+    ) -> None:
+        self.is_typed = typed_tables and all(each.open_typed is not None for each in origins)
+        if self.is_typed:
+            origins = [replace(each, open=each.open_typed or each.open) for each in origins]
         self._origins = origins
         self._policy = header
         self._read_before = 0
@@ -89,11 +101,13 @@ class Source:
         s3: OpenObject | None = None,
         pattern: str | None = None,
         is_lines: bool | None = False,
+        typed_tables: bool = False,
     ) -> Self:
         """Open the names and check the head of each file.
 
         The head of a later stream is checked when it is reached. ``is_lines`` is true for JSON
-        Lines; None if the content of the first file decides, which may be Parquet then.
+        Lines; None if the content of the first file decides, which may be Parquet then. With
+        ``typed_tables``, an input of nothing but tables ``is_typed``.
 
         Raises:
             InputError: a name does not exist; a file is empty, is not CSV in UTF-8, or has another
@@ -105,7 +119,7 @@ class Source:
         table = next((each for each in origins if each.is_table), None)
         if table is not None and header is HeaderPolicy.NONE:
             raise InputError(f'{table.name} has column names: leave out header="none"')
-        return cls(origins, header, is_lines=is_lines)
+        return cls(origins, header, is_lines=is_lines, typed_tables=typed_tables)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,7 +164,8 @@ class Source:
     @property
     def source_format(self) -> SourceFormat:
         """The format that says what quotes in the records mean."""
-        return SourceFormat.JSONL if self.is_lines or self.is_parquet else SourceFormat.CSV
+        is_typed = self.is_lines or self.is_parquet or self.is_typed
+        return SourceFormat.JSONL if is_typed else SourceFormat.CSV
 
     def blocks(self) -> SourceBlocks:
         """Read the data records in blocks of 1 MiB or less that end anywhere.

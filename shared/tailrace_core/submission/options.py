@@ -180,6 +180,11 @@ class SubmitOptions:
         self._set("request_template", template)
         self._set("content_type", content_type)
 
+    @property
+    def sends_json(self) -> bool:
+        """True if rows are sent as JSON, in which numbers and text are not the same."""
+        return self.request is not RequestFormat.CSV
+
     def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
         """Return which columns of an input are sent and kept.
 

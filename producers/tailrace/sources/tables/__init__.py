@@ -10,5 +10,8 @@ continues when its table is given again:
   with a time zone is in UTC, with a ``Z``.
 - Text is quoted where CSV needs it. Booleans and all else are written as the library writes them.
 
+For a request in JSON a table is written *typed*: as Parquet is (`tailrace.sources.tables.parquet`),
+with quotes around text and around nothing that is a number, a boolean or missing.
+
 May import `tailrace.sources.block_reader`. Each library is imported only for a table of its own.
 """

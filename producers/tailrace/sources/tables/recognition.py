@@ -20,8 +20,9 @@ class TableText:
 
     name: str
     """A name for messages."""
-    blocks: Callable[[], Generator[bytes, None, None]]
-    """Writes the table as blocks of CSV, a header first."""
+    blocks: Callable[..., Generator[bytes, None, None]]
+    """Writes the table as blocks of CSV, a header first; with quotes around text alone if ``typed``
+    is true, its only argument."""
     rereadable: bool
     """False for a stream of batches, which can be read once."""
 
@@ -34,26 +35,37 @@ def table_text(source: Any) -> TableText | None:
     """
     kind = _kind(source)
     if kind == ("pandas", "DataFrame"):
-        from tailrace.sources.tables.pandas_csv import column_names, records  # noqa: PLC0415 - for such tables only
+        from tailrace.sources.tables import pandas_csv  # noqa: PLC0415 - for such tables only
 
-        return _text("the pandas DataFrame", column_names(source), lambda rows: records(source, rows))
+        return _text(
+            "the pandas DataFrame",
+            pandas_csv.column_names(source),
+            lambda rows, typed: (pandas_csv.typed_records if typed else pandas_csv.records)(source, rows),
+        )
     if kind == ("polars", "DataFrame"):
         from tailrace.sources.tables import polars_csv  # noqa: PLC0415 - the same
 
-        return _text("the polars DataFrame", source.columns, lambda rows: polars_csv.records(source, rows))
+        return _text(
+            "the polars DataFrame", source.columns, lambda rows, typed: polars_csv.records(source, rows, typed=typed)
+        )
     if kind is not None and kind[0] == "pyarrow":
         from tailrace.sources.tables import arrow_csv  # noqa: PLC0415 - the same
 
         once = kind[1] == "RecordBatchReader"
         names = source.schema.names
-        return _text("the Arrow table", names, lambda rows: arrow_csv.records(source, rows), rereadable=not once)
+        return _text(
+            "the Arrow table",
+            names,
+            lambda rows, typed: arrow_csv.records(source, rows, typed=typed),
+            rereadable=not once,
+        )
     return None
 
 
 def _text(
     name: str,
     names: Sequence[str],
-    records: Callable[[int], Iterator[bytes]],
+    records: Callable[[int, bool], Iterator[bytes]],
     *,
     rereadable: bool = True,
 ) -> TableText:
@@ -61,11 +73,13 @@ def _text(
         raise InputError(f"{name} has no columns: give a table with rows to score")
     rows = max(1, BATCH_CELLS // len(names))
 
-    def blocks() -> Generator[bytes, None, None]:
+    def blocks(*, typed: bool = False) -> Generator[bytes, None, None]:
         yield header(names)
         try:
-            yield from records(rows)
+            yield from records(rows, typed)
         except (TypeError, ValueError, ArithmeticError, NotImplementedError) as exc:
+            if isinstance(exc, InputError):
+                raise
             raise InputError(
                 f"{name} cannot be written as CSV ({exc}): convert its columns to text or numbers"
             ) from exc
