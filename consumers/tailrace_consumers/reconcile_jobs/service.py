@@ -27,6 +27,7 @@ from tailrace_core.errors import ContractError, TailraceError
 from tailrace_core.jobs.failures import LOST_NOTIFICATION_REASON
 from tailrace_core.jobs.history import HistoryEvent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
+from tailrace_core.ledger.closing import DEADLINE_PASSED
 from tailrace_core.ledger.due_items import DueItem
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.messages.events import RetryDue
@@ -151,7 +152,7 @@ class ReconcileJobs:
         if job is None or settings is None or job.state.final:
             return Finding.SETTLED
         if job.state.accepts_results and self.attempts.now() >= job.deadline_at:
-            self.completion.close_job(job.job_id, JobState.EXPIRED, "the deadline passed", limit=MAX_CANCELLED_PER_RUN)
+            self.completion.close_job(job.job_id, JobState.EXPIRED, DEADLINE_PASSED, limit=MAX_CANCELLED_PER_RUN)
             return Finding.EXPIRED
         return self._reconcile_job(job, settings) if due.range is None else self._reconcile_chunk(job, settings, due)
 

@@ -89,13 +89,18 @@ class JobSteps:
     def cancel(self, job_id: str, reason: str) -> Steps[Job]:
         """Close a job that is under way, and read it as it is then."""
         from tailrace.aws.callers import caller_arn
+        from tailrace.operations.cutting import CuttingLook
         from tailrace_core.submission.closing import end_job
 
         job = yield from self.status(job_id)
         if not job.state.final:
             who = yield from caller_arn()
             yield from end_job(job_id, JobState.CANCELLED, reason, resources=self._stack, now=self._now(), who=who)
-        return (yield from self.status(job_id))
+            job = yield from self.status(job_id)
+        if self._stack.cutting_machine is not None and JobState.CANCELLED in {job.state, job.outcome}:
+            # After the job is closed: an execution that is stopped before has its job failed.
+            yield from CuttingLook(self._stack.cutting_machine, job_id).stop()
+        return job
 
     def chunks_page(self, job_id: str, after: Any = None) -> Steps[tuple[list[Chunk], Any]]:
         """Read one page of the job's chunks by range, and the next page's start (None if last)."""

@@ -1,4 +1,4 @@
-"""Looks at the executions that cut the inputs of remote jobs, and writes nothing."""
+"""Looks at the executions that cut the inputs of remote jobs, and stops those of cancelled jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace.progress.cutting import Cutting, Phase
 from tailrace_core.aws.calls import Call, Steps
-from tailrace_core.errors import AccessDeniedError, NotFoundError, PermanentError
+from tailrace_core.errors import AccessDeniedError, NotFoundError, PermanentError, TailraceError
 from tailrace_core.submission.executions import execution_arn
 
 if TYPE_CHECKING:
@@ -54,6 +54,22 @@ class CuttingLook:
             cause=found.get("cause"),
             output=found.get("output"),
         )
+
+    def stop(self) -> Steps[bool]:
+        """Stop the execution of a job that was cancelled; return whether one ran.
+
+        It saves what the functions would go on reading. They send nothing for a job that is closed,
+        so an identity that may not stop it, or a service that does not respond, is no error.
+        """
+        try:
+            found = yield from self._latest()
+            if found["status"] != "RUNNING":
+                return False
+            params = {"executionArn": found["executionArn"], "cause": f"job {self._job_id} was cancelled"}
+            yield Call("stepfunctions", "stop_execution", params)
+        except TailraceError:
+            return False
+        return True
 
     def _latest(self) -> Steps[Mapping[str, Any]]:
         found = yield from self._describe(self._number)

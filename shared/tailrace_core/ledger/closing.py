@@ -13,6 +13,9 @@ from tailrace_core.ledger.ledger_steps import ImmediateLedger, LedgerSteps, run_
 from tailrace_core.ledger.port import Ledger
 from tailrace_core.ledger.rules import Settlement
 
+DEADLINE_PASSED = "the deadline passed"
+"""The reason of a job that expired."""
+
 
 def close_job(job_id: str, outcome: JobState, reason: str, *, ledger: Ledger, now: float) -> bool:
     """Close the job as ``outcome``: failed, cancelled or expired.

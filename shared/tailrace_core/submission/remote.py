@@ -147,7 +147,7 @@ class RemoteSteps:
         """
         if not session.takes_chunks:
             return None
-        request = _request(session.settings, source, options)
+        request = replace(_request(session.settings, source, options), deadline_at=session.job.deadline_at)
         yield from self._store(session.job.job_id, request, options.job_key)
         return (yield from self._start(session.job.job_id, dry_run=False))
 

@@ -87,7 +87,7 @@ class CuttingFunctions:
         open_range = S3Ranges(execute, block_bytes=BLOCK_BYTES).open
         made: dict[str, Callable[[], Any]] = {
             "ListStripes": lambda: ListStripes(store, execute),
-            "CountStripe": lambda: CountStripe(store, open_range),
+            "CountStripe": lambda: CountStripe(store, open_range, now=now),
             "SumStripes": lambda: SumStripes(store, open_range, reads_at_once=1),
             "CutStripe": lambda: CutStripe(SETTINGS, execute, open_range, now=now, concurrency=1),
             "SealCutting": lambda: SealCutting(SETTINGS, execute, now=now),

@@ -82,6 +82,7 @@ def of_cutting() -> list[Row]:
         ("states:StartExecution", "CuttingStateMachine", {PRODUCER, START, MACHINE}),
         *((f"states:{action}StateMachine", "CuttingStateMachine", NOBODY) for action in ("Update", "Delete")),
         ("states:DescribeExecution", "CuttingExecution", {PRODUCER, OPERATOR}),
+        ("states:StopExecution", "CuttingExecution", {PRODUCER, OPERATOR}),
         ("states:ListMapRuns", "CuttingExecution", {PRODUCER, OPERATOR}),
         ("states:DescribeMapRun", "CuttingMapRun", {PRODUCER, OPERATOR}),
         ("states:UpdateMapRun", "CuttingMapRun", NOBODY),

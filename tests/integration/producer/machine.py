@@ -136,6 +136,12 @@ class PlayedMachine:
             return found | {"output": json.dumps(execution.output)}
         return found | ({"error": execution.error, "cause": execution.cause} if execution.error else {})
 
+    def _stop_execution(self, executionArn: str, cause: str) -> Any:  # noqa: N803 - as above
+        execution = self.executions[executionArn]
+        execution.status = "ABORTED"
+        execution.phases = iter(())
+        self._functions.failing.fail(executionArn.rpartition(":")[2], f"the execution was stopped ({cause})")
+
     def _go_on(self, job_id: str, execution: Execution) -> None:
         try:
             label, stripes = next(execution.phases)

@@ -151,14 +151,19 @@ def test_the_same_key_starts_nothing_twice_and_holds_for_the_same_objects(
         submitter.submit("s3://sources/day/1.csv", remote=True, job_key="k", stripe_bytes=41)
 
 
-def test_a_cancelled_job_is_cut_no_further(submitter: Tailrace, stack: Pipeline) -> None:
+@pytest.mark.parametrize(("phase", "not_done"), [("count", "/cutting/starts.jsonl"), ("cut", "/input/")])
+def test_a_cancelled_job_is_cut_no_further_and_its_execution_stopped(
+    submitter: Tailrace, machine: PlayedMachine, stack: Pipeline, phase: str, not_done: str
+) -> None:
     def cancel(moment: Any) -> None:
-        if isinstance(moment, CuttingProgress) and moment.cutting.phase == "cut":
+        if isinstance(moment, CuttingProgress) and moment.cutting.phase == phase:
+            submitter.cancel(moment.job.job_id, "not needed")
             submitter.cancel(moment.job.job_id)
 
     job = submitter.submit("s3://sources/day/", remote=True, progress=cancel, **_OPTIONS)
-    assert job.job.state is JobState.CANCELLED
-    assert not [key for key in stack.object_keys() if job.id in key and "/input/" in key]
+    assert (job.job.state, job.job.reason) == (JobState.CANCELLED, "not needed")
+    assert [each.status for each in machine.executions.values()] == ["ABORTED"]
+    assert not [key for key in stack.object_keys() if job.id in key and not_done in key]
 
 
 def test_what_cannot_be_cut_remotely_is_refused_before_there_is_a_job(submitter: Tailrace) -> None:

@@ -1,10 +1,12 @@
 """CountStripe: counts one stripe and stores the counts.
 
-Counting a stripe again stores the same counts.
+Counting a stripe again stores the same counts. Of a job whose deadline has passed nothing is
+counted any more; who cancels a job stops its execution.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -19,11 +21,12 @@ from tailrace_core.submission.striping.request import CuttingRequest
 
 
 class CountStripe:
-    """Counts stripes."""
+    """Counts stripes. ``now`` gives seconds since the epoch."""
 
-    def __init__(self, store: ObjectStore, open_range: OpenRange) -> None:
+    def __init__(self, store: ObjectStore, open_range: OpenRange, *, now: Callable[[], float] = time.time) -> None:
         self._store = store
         self._open_range = open_range
+        self._now = now
         # Of the jobs whose stripes this process counts, a few at most at a time.
         self._request = lru_cache(maxsize=16)(self._read_request)
 
@@ -34,8 +37,15 @@ class CountStripe:
 
         Returns the next checkpoint when the time runs out, None when the counts are stored. What is
         wrong with an object is part of the counts.
+
+        Raises:
+            JobClosedError: the job's deadline has passed.
         """
         request = self._request(job_id)
+        if request.deadline_at is not None and self._now() >= request.deadline_at:
+            from tailrace_core.submission.chunk_steps import JobClosedError  # noqa: PLC0415 - few jobs come to this
+
+            raise JobClosedError(f"the deadline of job {job_id} passed while its rows were counted", job_id=job_id)
         counting = StripeCounting(
             policy=request.settings.header,
             header=request.header_record,

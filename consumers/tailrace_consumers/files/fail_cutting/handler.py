@@ -14,6 +14,7 @@ from tailrace_consumers.runtime.gc_tuning import resume_collection
 from tailrace_consumers.runtime.telemetry import HandledMessage, process_serially
 from tailrace_consumers.settings import CuttingSettings
 from tailrace_core.messages.executions import decode_execution_end
+from tailrace_core.submission.chunk_steps import JobClosedError
 
 
 @cache
@@ -37,7 +38,10 @@ def handle_failure(event: dict[str, Any], service: FailCutting) -> dict[str, Any
     """Handle a failure that a state caught; a dry run has no job."""
     if event.get("dry_run"):
         return {}
-    service.fail(event["job_id"], reason_of(event["Error"], event["Cause"]))
+    if event["Error"] == JobClosedError.__name__:
+        service.expire(event["job_id"])
+    else:
+        service.fail(event["job_id"], reason_of(event["Error"], event["Cause"]))
     return {}
 
 

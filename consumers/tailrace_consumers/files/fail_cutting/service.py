@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tailrace_consumers.files.cutting_resources import CuttingResources
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.jobs.model import JobState
+from tailrace_core.ledger.closing import DEADLINE_PASSED
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.submission.closing import end_job
 from tailrace_core.submission.executions import NOT_CUT
@@ -34,14 +35,18 @@ class FailCutting:
         A sealed job is cut whole, so nothing of its cutting can fail any more. One that was closed
         before, by this function perhaps, gets its open chunks cancelled and its manifest.
         """
-        return run(self._fail(job_id, reason), self._execute)
+        return run(self._end(job_id, JobState.FAILED, reason), self._execute)
 
-    def _fail(self, job_id: str, reason: str) -> Steps[bool]:
+    def expire(self, job_id: str) -> bool:
+        """End the job as expired, as the reconciler does; return as `fail` does."""
+        return run(self._end(job_id, JobState.EXPIRED, DEADLINE_PASSED), self._execute)
+
+    def _end(self, job_id: str, outcome: JobState, reason: str) -> Steps[bool]:
         job = yield from self._ledger.job(job_id)
         if job is None or job.state not in {JobState.SUBMITTING, JobState.CLOSING}:
             return False
         stated = reason if len(reason) <= _REASON_CHARS else reason[: _REASON_CHARS - 1] + "…"
-        return (yield from end_job(job_id, JobState.FAILED, stated, resources=self._resources, now=self._now()))
+        return (yield from end_job(job_id, outcome, stated, resources=self._resources, now=self._now()))
 
 
 def reason_of(error: str, cause: str) -> str:

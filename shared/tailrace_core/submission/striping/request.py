@@ -6,7 +6,7 @@ It is stored as ``request.json`` before the execution starts, and never changes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace_core.errors import ContractError
@@ -51,6 +51,8 @@ class CuttingRequest:
     settings: JobSettings
     header: str | None = None
     on_bad_row: OnBadRow = OnBadRow.REJECT
+    deadline_at: float | None = field(default=None, compare=False)
+    """The job's deadline, in seconds since the epoch; None if it has none, as a dry run."""
 
     @property
     def header_record(self) -> bytes | None:
@@ -70,6 +72,8 @@ class CuttingRequest:
             "header": self.header,
             "on_bad_row": self.on_bad_row,
         }
+        if self.deadline_at is not None:
+            stored["deadline_at"] = self.deadline_at
         return json.dumps(stored, ensure_ascii=False)
 
     @classmethod
@@ -87,6 +91,12 @@ class CuttingRequest:
             )
             settings = JobSettings.from_json(json.dumps(stored["settings"]))
             on_bad_row = OnBadRow(stored["on_bad_row"])
-            return cls(sources=sources, settings=settings, header=stored["header"], on_bad_row=on_bad_row)
+            return cls(
+                sources=sources,
+                settings=settings,
+                header=stored["header"],
+                on_bad_row=on_bad_row,
+                deadline_at=stored.get("deadline_at"),
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise ContractError(f"this is no request to cut an input: {error!r}") from error

@@ -14,6 +14,7 @@ from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.settings import CuttingSettings
 from tailrace_core.errors import MessageError
 from tailrace_core.jobs.model import Job, JobSettings, JobState
+from tailrace_core.ledger.closing import DEADLINE_PASSED
 from tailrace_core.messages.executions import decode_execution_end
 from tests.faults.memory_aws import cloud as names
 from tests.faults.memory_aws.cloud import Cloud
@@ -63,6 +64,16 @@ def test_a_failure_that_a_state_caught_ends_the_job_with_its_reason(sim: Simulat
     job = sim.job(JOB)
     assert (job.state, job.reason) == (JobState.FAILED, "the input could not be cut: no such object")
     handle_failure({**failed, "Cause": "again"}, service(sim.cloud))
+    assert sim.job(JOB) == job
+
+
+def test_a_job_whose_deadline_passed_while_it_was_counted_expires_as_others_do(sim: Simulation) -> None:
+    closed = {"job_id": JOB, "dry_run": False, "Error": "JobClosedError", "Cause": '{"errorMessage": "too late"}'}
+    handle_failure(closed, service(sim.cloud))
+    job = sim.job(JOB)
+    assert (job.state, job.reason) == (JobState.EXPIRED, DEADLINE_PASSED)
+    handle_failure(closed, service(sim.cloud))
+    assert handle(event(), service(sim.cloud)) == (Outcome.STALE, JOB)
     assert sim.job(JOB) == job
 
 

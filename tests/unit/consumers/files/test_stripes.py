@@ -20,6 +20,7 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError, NotFoundError
 from tailrace_core.objects import keys
+from tailrace_core.submission.chunk_steps import JobClosedError
 from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.submission.planning import planner_for
 from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
@@ -45,11 +46,16 @@ class Machine:
     store: MemoryObjectStore = field(default_factory=MemoryObjectStore)
     is_time_up: Callable[[], bool] = lambda: False
     calls: int = 0
+    deadline_at: float | None = None
+    now: Callable[[], float] = lambda: 1e12
 
     def __post_init__(self) -> None:
         planner = planner_for(("a", "b"), b"a,b", self.options, endpoint_name="e", by_stripes=True)
-        request = CuttingRequest(sources=self.sources, settings=planner.settings, header="a,b")
-        assert CuttingRequest.from_json(request.to_json()) == request
+        request = CuttingRequest(
+            sources=self.sources, settings=planner.settings, header="a,b", deadline_at=self.deadline_at
+        )
+        stored = CuttingRequest.from_json(request.to_json())
+        assert (stored, stored.deadline_at) == (request, self.deadline_at)
         self.store.put(keys.cutting_request_key(JOB), request.to_json().encode())
 
     def listed(self) -> list[Any]:
@@ -57,7 +63,7 @@ class Machine:
         return self._lines(keys.stripes_key(JOB))
 
     def count(self) -> None:
-        service = CountStripe(self.store, self.objects.open_range)
+        service = CountStripe(self.store, self.objects.open_range, now=self.now)
         for stripe in self.listed():
             event = {"job_id": JOB, "dry_run": False, "stripe": stripe, "checkpoint": None}
             while not (done := handle(event, service, self._remaining_ms))["done"]:
@@ -150,6 +156,17 @@ def test_an_input_that_cannot_be_cut_is_refused_before_starts_are_written(second
     with pytest.raises(InputError, match=message):
         machine.sum()
     assert keys.stripe_starts_key(JOB) not in machine.store.objects
+
+
+def test_nothing_is_counted_any_more_once_the_deadline_has_passed() -> None:
+    now = [4.0]
+    machine = Machine(_objects(), deadline_at=5.0, now=lambda: now[0])
+    machine.count()
+    counted = len(machine.store.objects)
+    now[0] = 5.0
+    with pytest.raises(JobClosedError, match="the deadline of job"):
+        machine.count()
+    assert len(machine.store.objects) == counted
 
 
 def test_a_compressed_object_that_no_call_can_read_to_where_the_last_one_ended_is_refused() -> None:

@@ -145,7 +145,11 @@ def test_starting_again_starts_nothing_twice_until_the_execution_has_ended() -> 
     assert cloud.inputs == {"J": {"job_id": "J", "dry_run": False}}
     request = CuttingRequest.from_json(cloud.objects[keys.cutting_request_key("J")])
     assert (request.header, request.settings.sent_columns, request.settings.stripe_bytes) == ("id,x", (1,), 2**27)
-    assert (request.sources, jobs.sources) == ((PREFIX,), ("s3://b/p/",))
+    assert (request.sources, jobs.sources, request.deadline_at) == ((PREFIX,), ("s3://b/p/",), 9)
+    # A request that an older version stored has no deadline; its job goes on all the same.
+    del (stored := json.loads(cloud.objects[keys.cutting_request_key("J")]))["deadline_at"]
+    cloud.objects[keys.cutting_request_key("J")] = json.dumps(stored).encode()
+    assert start(cloud, jobs, PREFIX, keep="id") == first
 
     cloud.running["J"] = False
     assert start(cloud, jobs, PREFIX, keep="id") == execution_arn(MACHINE, "J", 2)

@@ -13,7 +13,15 @@ from tailrace.progress.cutting import Cutting, Phase, cutting_text
 from tailrace.progress.text import describe, share
 from tailrace.submit.remote_submit import CuttingPatience, counted, counting
 from tailrace_core.aws.calls import Call, run
-from tailrace_core.errors import AccessDeniedError, ContractError, InputError, NotFoundError, PermanentError
+from tailrace_core.errors import (
+    AccessDeniedError,
+    ContractError,
+    InputError,
+    NotFoundError,
+    PermanentError,
+    TailraceError,
+    TimedOutError,
+)
 
 MACHINE = "arn:aws:states:eu-west-1:1:stateMachine:m"
 
@@ -34,6 +42,10 @@ class Executions:
             if number > len(self.states):
                 raise NotFoundError("ExecutionDoesNotExist")
             return {"executionArn": call.params["executionArn"], "status": self.states[number - 1]}
+        if call.operation == "stop_execution":
+            assert call.params["executionArn"].endswith(f"J-{len(self.states)}" if len(self.states) > 1 else "J")
+            self.states[-1] = "ABORTED"
+            return {}
         if call.operation == "list_map_runs":
             return {"mapRuns": [{"mapRunArn": f"arn:aws:states:eu-west-1:1:mapRun:m/{name}:i"} for name in self.maps]}
         label = call.params["mapRunArn"].rpartition("/")[2].partition(":")[0]
@@ -77,6 +89,23 @@ def test_a_job_without_an_execution_that_can_be_seen_is_asked_for_once(error: Ex
     look = CuttingLook(MACHINE, "J")
     assert run(look.look(), refuse) is run(look.look(), refuse) is None
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("states", [["RUNNING"], ["ABORTED", "RUNNING"]], ids=["first", "second"])
+def test_the_execution_that_runs_is_stopped_once(states: list[str]) -> None:
+    service = Executions(states)
+    assert run(CuttingLook(MACHINE, "J").stop(), service)
+    assert service.states[-1] == "ABORTED"
+    assert not run(CuttingLook(MACHINE, "J").stop(), service)
+    assert service.calls.count("stop_execution") == 1
+
+
+@pytest.mark.parametrize("error", [NotFoundError("none"), AccessDeniedError("no"), TimedOutError("no answer")])
+def test_an_execution_that_cannot_be_stopped_is_left_alone(error: TailraceError) -> None:
+    def refuse(_: Call) -> Any:
+        raise error
+
+    assert not run(CuttingLook(MACHINE, "J").stop(), refuse)
 
 
 def cutting(state: str, **more: Any) -> Cutting:
