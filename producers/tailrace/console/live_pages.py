@@ -10,6 +10,7 @@ from tailrace.console.snapshot import Snapshot
 from tailrace.console.views import happenings
 from tailrace.console.views.attention import attention, waiting_for_operator
 from tailrace.console.views.progress import Progress, progress
+from tailrace.progress.cutting import cutting_text
 
 View = dict[str, Any]
 
@@ -38,7 +39,14 @@ def _job(snapshot: Snapshot, parameters: Mapping[str, str]) -> View | None:
     samples = snapshot.samples.get(found.job.job_id, ())
     points = [(round(each.at, 1), each.settled) for each in samples]
     parked = [each for each in waiting_for_operator(snapshot.parked) if each.job_id == found.job.job_id]
-    return {"progress": found, "points": points, "parked": parked, "snapshot": snapshot}
+    cutting = snapshot.cuttings.get(found.job.job_id)
+    return {
+        "progress": found,
+        "cutting": None if cutting is None else cutting_text(cutting),
+        "points": points,
+        "parked": parked,
+        "snapshot": snapshot,
+    }
 
 
 def _queues(snapshot: Snapshot, _: Mapping[str, str]) -> View:

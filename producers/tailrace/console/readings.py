@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from tailrace.aws.queues import Queue
@@ -18,7 +19,9 @@ from tailrace.console.snapshot import (
 )
 from tailrace.operations.attention import Attention
 from tailrace.operations.corrections import sent_rows
+from tailrace.operations.cutting import CuttingLook
 from tailrace.operations.facade import Operations
+from tailrace.progress.cutting import Cutting
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError, PermanentError, TailraceError
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
@@ -36,6 +39,7 @@ MAX_PARKED = 500
 SHOWN_BYTES = 16 * 1024
 BACKLOG_S = 3 * 3_600
 _ACTIVITIES = 10
+_LOOKS = 200
 _SCALING = "application-autoscaling"
 
 
@@ -56,6 +60,8 @@ class Readings:
         self._stack = operations.stack
         self._ledger = DynamoSteps(operations.stack.table)
         self._now = now
+        # A look remembers what does not change any more.
+        self._look = lru_cache(maxsize=_LOOKS)(partial(CuttingLook, self._stack.cutting_machine or ""))
 
     # -- sampled
 
@@ -66,6 +72,10 @@ class Readings:
     def job(self, job_id: str) -> Job | None:
         """Read one job."""
         return self._run(self._ledger.job(job_id))
+
+    def cutting(self, job_id: str) -> Cutting | None:
+        """Read how far the input of a remote job is cut, by four calls; None for other jobs."""
+        return None if self._stack.cutting_machine is None else self._run(self._look(job_id).look())
 
     def parked(self) -> Attention:
         """Read the parked chunks that have waited longest, by the index of what needs attention."""

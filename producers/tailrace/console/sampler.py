@@ -12,14 +12,15 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace.console.readings import Readings
 from tailrace.console.snapshot import Sample, Snapshot
+from tailrace.progress.cutting import Cutting
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs.model import Job
+from tailrace_core.jobs.model import Job, JobState
 
 EVERY_S = 2.0
 MAX_WATCHED = 25
@@ -79,7 +80,10 @@ class Sampler:
                 while len(self._opened) >= MAX_OPENED:
                     del self._opened[next(iter(self._opened))]
                 self._opened[job_id] = job
-                self._snapshot = replace(self._snapshot, jobs=self._jobs(self._snapshot.jobs))
+                problems = dict(self._snapshot.problems)
+                jobs = self._jobs(self._snapshot.jobs)
+                cuttings = {**self._snapshot.cuttings, **self._cuttings([job], problems)}
+                self._snapshot = replace(self._snapshot, jobs=jobs, cuttings=cuttings, problems=problems)
             return job
 
     def _taken(self, now: float) -> Snapshot:
@@ -110,6 +114,7 @@ class Sampler:
             snapshot,
             at=now,
             jobs=jobs,
+            cuttings=self._cuttings([job for job in jobs if job.job_id in self._opened], problems),
             samples={job_id: tuple(samples) for job_id, samples in self._samples.items()},
             problems=problems,
         )
@@ -134,6 +139,19 @@ class Sampler:
             problems.pop("job", None)
         self._opened.update({job_id: job for job_id, job in fresh.items() if job_id in self._opened})
         return tuple(fresh.get(job.job_id, job) for job in snapshot.jobs)
+
+    def _cuttings(self, jobs: Sequence[Job], problems: dict[str, str]) -> dict[str, Cutting]:
+        """Read how far the inputs of jobs that a page shows are cut, until they are sealed."""
+        found: dict[str, Cutting] = {}
+        try:
+            for job in [job for job in jobs if job.state is JobState.SUBMITTING][:MAX_WATCHED]:
+                if (cutting := self._readings.cutting(job.job_id)) is not None:
+                    found[job.job_id] = cutting
+        except TailraceError as exc:
+            problems["cutting"] = str(exc)
+        else:
+            problems.pop("cutting", None)
+        return found
 
 
 class LiveSnapshots:

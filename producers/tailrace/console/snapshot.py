@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tailrace.operations.attention import Attention
+from tailrace.progress.cutting import Cutting
 from tailrace_core.jobs.model import Job
 
 _NOTHING_PARKED = Attention(chunks=(), complete=True)
@@ -105,6 +106,8 @@ class Snapshot:
     """The newest jobs, newest first, and those that a page has opened."""
     samples: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     """Samples of jobs that are under way, oldest first, by job id."""
+    cuttings: Mapping[str, Cutting] = field(default_factory=dict)
+    """How far the inputs of remote jobs are cut, by job id: of those that a page has opened."""
     parked: Attention = _NOTHING_PARKED
     queues: Queues = Queues()
     alarms: tuple[Alarm, ...] = ()

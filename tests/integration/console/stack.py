@@ -52,6 +52,7 @@ class ConsoleCloud(Cloud):
         self.calls: Counter[str] = Counter()
         self.dynamodb.page_items = 2_000
         self.alarms: list[dict[str, Any]] = []
+        self.outputs = {"AlarmTopic": "alarms"}
         self._stacks = super().client("cloudformation")
         for name in ("cloudformation", "sts", "cloudwatch", "application-autoscaling", "sagemaker"):
             self.add_service(name, self)
@@ -61,7 +62,9 @@ class ConsoleCloud(Cloud):
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._stacks.describe_stacks()
-        answer["Stacks"][0]["Outputs"].append({"OutputKey": "AlarmTopic", "OutputValue": "alarms"})
+        answer["Stacks"][0]["Outputs"] += [
+            {"OutputKey": key, "OutputValue": text} for key, text in self.outputs.items()
+        ]
         return answer
 
     def get_caller_identity(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from tailrace.console.sampler import EVERY_S, MAX_WATCHED, LiveSnapshots, Sampler
 from tailrace.console.snapshot import EndpointState, Queues
 from tailrace.operations.attention import Attention
+from tailrace.progress.cutting import Cutting, Phase
 from tailrace_core.errors import AccessDeniedError
 from tailrace_core.jobs.model import Job, JobState
 from tests.unit.producer.console.jobs import CREATED, job
@@ -34,6 +35,10 @@ class Readings:
 
     def job(self, job_id: str) -> Job | None:
         found: Job | None = self._read("job", self.stored.get(job_id))
+        return found
+
+    def cutting(self, job_id: str) -> Cutting:
+        found: Cutting = self._read("cutting", Cutting(execution=f"arn:{job_id}", state="RUNNING", phase=Phase.COUNT))
         return found
 
     def parked(self) -> Attention:
@@ -165,3 +170,20 @@ def test_a_job_that_a_page_opened_is_watched_though_it_is_not_among_the_newest()
         found = taken.sample()
     assert found.job("old") is not None
     assert len(found.samples["old"]) == 3
+
+
+def test_the_cutting_is_read_of_jobs_that_a_page_shows_until_they_are_sealed() -> None:
+    clock, readings = Clock(), Readings(job(state=JobState.SUBMITTING))
+    taken = sampler(readings, clock)
+    assert not taken.sample().cuttings
+    taken.open(job().job_id)
+    assert taken.sample().cuttings[job().job_id].phase is Phase.COUNT
+    readings.denied = {"cutting"}
+    clock.now += EVERY_S
+    found = taken.sample()
+    assert (list(found.problems), found.cuttings) == (["cutting"], {})
+    readings.stored[job().job_id] = job()
+    for _ in range(2):
+        clock.now += EVERY_S
+        found = taken.sample()
+    assert (dict(found.problems), readings.reads["cutting"]) == ({}, 2)
