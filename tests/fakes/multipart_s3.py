@@ -142,6 +142,13 @@ class MultipartS3:
         del self.uploads[UploadId]
         return {}
 
+    def list_multipart_uploads(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803 boto3's names
+        found = [(each.key, name) for name, each in self.uploads.items() if each.bucket == Bucket]
+        return {
+            "Uploads": [{"Key": key, "UploadId": name} for key, name in sorted(found) if key.startswith(Prefix)],
+            "IsTruncated": False,
+        }
+
     def list_objects_v2(self, *, Bucket: str, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803 boto3's names
         found = [(key, self.objects[Bucket, key]) for key in self.keys(Bucket, Prefix)]
         return {"Contents": [{"Key": key, "Size": len(each.body), "ETag": each.etag} for key, each in found]}

@@ -89,6 +89,7 @@ def run_case(case: Case, schedule: Schedule) -> str:
         receive(inbox, partial(inbox.deliver, due), schedule)
     found = {
         "outbox": inbox.outbox,
+        "uploads": [each.key for each in inbox.s3.uploads.values()],
         "jobs": [(each, inbox.job_state(each)) for each in inbox.jobs],
         "executions": inbox.machine.inputs,
         "requests": [key for key in inbox.s3.keys(BUCKET) if key.endswith("request.json")],
@@ -127,6 +128,7 @@ def test_whatever_happens_at_one_call_the_inbox_ends_the_same(name: str) -> None
     case = CASES[name]
     clean = run_case(case, Schedule(role=ROLE))
     assert "dry_run" in clean or "a.csv.error.json" in clean
+    assert "'uploads': []" in clean
     for fault in faults_of(case):
         schedule = Schedule((fault,), ROLE)
         assert run_case(case, schedule) == clean, f"{fault} at {schedule.calls[fault.at]}"
@@ -145,7 +147,7 @@ def test_a_second_fault_during_the_recovery_changes_nothing_either(name: str) ->
         assert run_case(case, Schedule((first, second), ROLE)) == clean, (first, second)
 
 
-def test_a_delivery_that_dies_leaves_an_upload_to_the_buckets_rules_and_no_half_object() -> None:
+def test_a_delivery_that_dies_leaves_no_half_object_and_the_next_one_aborts_its_upload() -> None:
     inbox = Inbox(limits=SMALL)
     handle = _deliver().prepare(inbox)
     calls = Schedule(role=ROLE)
@@ -161,3 +163,4 @@ def test_a_delivery_that_dies_leaves_an_upload_to_the_buckets_rules_and_no_half_
     assert len(inbox.s3.uploads) == 1
     assert handle(inbox.execute) is Outcome.DELIVERED
     assert inbox.outbox["a.csv"] == b"prediction\n" + b"".join(BODIES)
+    assert not inbox.s3.uploads

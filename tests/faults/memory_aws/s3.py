@@ -107,6 +107,11 @@ class S3:
             raise refusal("NoSuchUpload", "no such upload", "AbortMultipartUpload", 404)
         return {}
 
+    def list_multipart_uploads(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803 boto3's names
+        self._check(Bucket, "ListMultipartUploads")
+        found = sorted((key, name) for name, (key, _, _) in self.uploads.items() if key.startswith(Prefix))
+        return {"Uploads": [{"Key": key, "UploadId": name} for key, name in found], "IsTruncated": False}
+
     def write(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
         """Put an object, like the service does with outputs."""
         before = self.objects.get(key)

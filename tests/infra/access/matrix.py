@@ -61,6 +61,7 @@ def of_cutting() -> list[Row]:
     """Return the rows of a stack that cuts sources in S3 and has an inbox."""
     readers = {LIST, COUNT, SUM, CUT}
     return [
+        ("s3:ListBucketMultipartUploads", "Bucket", {DELIVER}),
         ("s3:PutObject", f"{JOB}/cutting/request.json", {PRODUCER, START}),
         ("s3:GetObject", f"{JOB}/cutting/request.json", {LIST, COUNT, SUM, CUT, START, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/stripes.jsonl", {LIST}),

@@ -2,7 +2,8 @@
 
 The rejected rows and the manifest are there before the result. A job without a whole result gets a
 report instead. Each step may be repeated, also by two at once; a delivery whose time runs out sends
-a message to its own queue, which goes on with the same upload.
+a message to its own queue, which goes on with the same upload. Once an object stands, every other
+upload of it is aborted: those of functions that died, and of messages that could not be sent.
 """
 
 from __future__ import annotations
@@ -110,19 +111,23 @@ class DeliverResults:
     def _deliver(
         self, delivery: _Delivery, manifest: Manifest, body: bytes, time_left_s: Callable[[], float]
     ) -> Outcome:
-        standing = self._run(look(self._bucket, delivery.file.result_key, delivery.mark))
+        file = delivery.file
+        result = plan_join(_sources(manifest), head=header_line(manifest.columns), limits=self._limits)
+        standing = self._run(look(self._bucket, file.result_key, delivery.mark))
         if isinstance(standing, Standing):
             # The result comes last: all of the delivery is there. Another message brought it.
-            self._run(self._abort(delivery))
+            if delivery.due.object == "rejects":
+                self._run(self._upload_to(file.rejects_key).abort_all())
+            if not result.single_request:
+                self._run(self._upload_to(file.result_key).abort_all())
             return Outcome.STALE
         settings = self._run(self._ledger.settings(delivery.job_id))
         if settings is None:
             raise ContractError(f"job {delivery.job_id} has no settings in the ledger")
         rejects = self._run(self._rejects(delivery.job_id, manifest, settings))
-        self._join(delivery, "rejects", delivery.file.rejects_key, rejects, time_left_s)
-        self._run(put(self._bucket, delivery.file.manifest_key, body, delivery.mark))
-        result = plan_join(_sources(manifest), head=header_line(manifest.columns), limits=self._limits)
-        return _outcome(self._join(delivery, "result", delivery.file.result_key, result, time_left_s))
+        self._join(delivery, "rejects", file.rejects_key, rejects, time_left_s)
+        self._run(put(self._bucket, file.manifest_key, body, delivery.mark))
+        return _outcome(self._join(delivery, "result", file.result_key, result, time_left_s))
 
     def _delivery(self, due: DeliveryDue) -> Steps[_Delivery | None]:
         """Return whose result it is; None for a job that no file started."""
@@ -136,14 +141,8 @@ class DeliverResults:
         sequencer, _, version = about.tags[INBOX_TAG].partition(" ")
         return _Delivery(due.job_id, file, about.sources[0], version or None, Mark(sequencer, due.job_id), due)
 
-    def _abort(self, delivery: _Delivery) -> Steps[None]:
-        """Abort the upload that the message is about, if any."""
-        if delivery.due.upload_id is None:
-            return
-        file = delivery.file
-        key = file.rejects_key if delivery.due.object == "rejects" else file.result_key
-        upload = JoinUpload(plan_join(()), bucket=self._bucket, target=S3Location(self._bucket, key))
-        yield from upload.abort(delivery.due.upload_id)
+    def _upload_to(self, key: str, plan: JoinPlan | None = None) -> JoinUpload:
+        return JoinUpload(plan or plan_join(()), bucket=self._bucket, target=S3Location(self._bucket, key))
 
     def _report(self, delivery: _Delivery, manifest: Manifest) -> Steps[Standing]:
         report = FileError(
@@ -185,7 +184,7 @@ class DeliverResults:
         self, delivery: _Delivery, name: _Object, key: str, plan: JoinPlan, time_left_s: Callable[[], float]
     ) -> Standing:
         """Write one object of the delivery, and return what stands there then."""
-        upload = JoinUpload(plan, bucket=self._bucket, target=S3Location(self._bucket, key))
+        upload = self._upload_to(key, plan)
         begun = _Begun(upload, delivery.upload_of(name), self._execute)
         try:
             standing = self._write(delivery, name, key, plan, begun, time_left_s)
@@ -194,7 +193,8 @@ class DeliverResults:
         except Exception:
             begun.abort()
             raise
-        begun.abort()
+        if not plan.single_request:
+            self._run(upload.abort_all())
         return standing
 
     def _write(

@@ -108,6 +108,22 @@ class JoinUpload:
         except TailraceError:
             return
 
+    def abort_all(self) -> Steps[None]:
+        """Abort every upload of the target, whoever began it and whether or not its id is known.
+
+        Raises:
+            TailraceError: S3 cannot say which there are, or does not abort one.
+        """
+        # Uploads are listed by key, so those of longer keys come behind the target's.
+        listing = Call("s3", "list_multipart_uploads", {"Bucket": self._target.bucket, "Prefix": self._target.key})
+        for each in (yield listing).get("Uploads", ()):
+            if each["Key"] != self._target.key:
+                return
+            try:
+                yield self._call("abort_multipart_upload", UploadId=each["UploadId"])
+            except NotFoundError:
+                continue  # it has ended meanwhile
+
     def _copy(self, upload_id: str, part: JoinPart) -> Steps[Uploaded]:
         (fragment,) = part.fragments
         # S3 takes a range of objects above 5 MiB only.
