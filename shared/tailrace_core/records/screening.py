@@ -52,12 +52,14 @@ class Screener:
     known: KnownRejects = nothing_known
     """Reasons found before, as while rows were prepared; they take precedence."""
 
-    def screen(self, cut: Cut) -> ScreenedCut:
-        """Check the rows of a cut and select their columns."""
+    def check(self, cut: Cut) -> dict[int, str]:
+        """Return the rows of a cut that cannot be sent as they are, and why; any thread may."""
         if cut.size > self.max_bytes:
-            reasons = {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
-        else:
-            reasons = {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
+            return {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
+        return {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
+
+    def screen(self, cut: Cut, reasons: dict[int, str]) -> ScreenedCut:
+        """Select the columns of a cut without the rows for which `check` found ``reasons``."""
         if known := self.known(cut.first_row, cut.rows):
             reasons = dict(sorted({**reasons, **known}.items()))
         return self._without(reasons, cut)
