@@ -225,7 +225,10 @@ class Source:
         for each in self._checked(self._origins[1:]):
             holds_data |= each
         if not holds_data:
-            raise header_only(self._origins[0].name)
+            name = self._origins[0].name
+            if self.is_parquet or self._origins[0].is_table:
+                raise InputError(f"{name} has no rows: give one with rows to score")
+            raise header_only(name)
 
     def _checked(self, origins: Sequence[Origin]) -> Iterator[bool]:
         """Check files, and report for each whether it holds data, as far as that is known."""

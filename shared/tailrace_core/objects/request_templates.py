@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NoReturn, Self
 
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.settings import RequestFormat
@@ -82,12 +82,16 @@ def _check(text: str) -> None:
 def _parsed(text: str, whole: str) -> None:
     stated = _TOKEN.sub(lambda match: _STAND_INS.get(match.group(), match.group()), text)
     try:
-        json.loads(stated)
+        json.loads(stated, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"request_template is {_shown(whole)}, which is not JSON ({error}) with its placeholders filled in; write "
             f"one {_EXAMPLE}"
         ) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number there")
 
 
 def _with_columns(text: str, columns: Sequence[str]) -> str:

@@ -51,6 +51,8 @@ class Screener:
     describe: DescribePosition = byte_position
     known: KnownRejects = nothing_known
     """Reasons found before, as while rows were prepared; they take precedence."""
+    sends_csv: bool = True
+    """False for requests in JSON, where a value alone is no blank line, nor begins a comment."""
 
     def check(self, cut: Cut) -> dict[int, str]:
         """Return the rows of a cut that cannot be sent as they are, and why; any thread may."""
@@ -113,7 +115,9 @@ class Screener:
 
         A field that stands alone may be a blank line; a field that comes first may begin a comment.
         """
-        return not self.columns.is_identity and (len(self.columns.sent) == 1 or any(b"#" in piece for piece in sent))
+        if not self.sends_csv or self.columns.is_identity:
+            return False
+        return len(self.columns.sent) == 1 or any(b"#" in piece for piece in sent)
 
     def _unsendable(self, sent: tuple[bytes, ...], rows: range, reasons: dict[int, str]) -> dict[int, str]:
         """Find the rows whose sent columns are unsound; rows with ``reasons`` are not ``sent``."""

@@ -131,14 +131,15 @@ class Planner:
                 lines; with ``OnBadRow.STOP``, the first bad row.
         """
         rows_total = first_row
+        sends_csv = self.settings.request is RequestFormat.CSV
         screener = Screener(
-            self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects
+            self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects, sends_csv
         )
         cuts = planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries)
         for each, reasons in worked_ahead(cuts, screener.check, helper):
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
-            if self.settings.request is RequestFormat.CSV:
+            if sends_csv:
                 yield self._chunk(each, screener.screen(each, reasons))
             else:
                 yield from self._framed(each, screener.screen(each, reasons))

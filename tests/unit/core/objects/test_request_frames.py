@@ -132,6 +132,7 @@ def test_a_line_that_holds_no_row_is_shown_as_one_field() -> None:
         ("json", '{"instances": [1, ARRAY]}', "holds more than the row"),
         ("json", '{"a": [1], "instances": ARRAY}', "stands in no list"),
         ("jsonl", '{"a": ARRAY', "not JSON"),
+        ("jsonl", '{"a": ARRAY, "b": -Infinity}', "-Infinity is no number"),
     ],
 )
 def test_a_template_without_one_place_for_a_row_is_refused(request_format: str, text: str, reason: str) -> None:

@@ -79,6 +79,17 @@ def test_a_row_that_is_too_large_as_json_is_rejected_or_stops_the_submit() -> No
         list(planner(chunk_bytes=200, on_bad_row="stop").plan([data]))
 
 
+def test_a_value_that_is_sent_alone_may_be_missing_or_begin_with_a_hash() -> None:
+    plans = planner(drop=["text"], request_template='{"instances": [ARRAY]}')
+    (chunk, _) = plans.plan([b"a,1,x\nb,,x\nc,#2,x\n"])
+    assert isinstance(chunk, ChunkPlan)
+    assert not chunk.rejected
+    assert json.loads(chunk.input[0]) == {"instances": [[1], [None], ["#2"]]}
+    (chunk, _) = planner(drop=["text"], request="csv").plan([b"a,1,x\nb,,x\nc,#2,x\n"])
+    assert isinstance(chunk, ChunkPlan)
+    assert [each.row for each in chunk.rejected] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -238,6 +238,8 @@ def test_files_of_another_format_are_refused(tmp_path: Path) -> None:
         open_records([str(tmp_path / "a")], header=HeaderPolicy.NONE)
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         opened(io.BytesIO(stored(table())[:-20]))
+    with pytest.raises(InputError, match="has no rows"):
+        opened(io.BytesIO(stored(table(0))))
 
 
 def test_a_missing_value_that_is_alone_in_its_row_is_no_blank_line() -> None:

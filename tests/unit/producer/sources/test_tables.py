@@ -144,7 +144,7 @@ def test_names_that_are_no_text_are_written_as_text() -> None:
         (pl.DataFrame({"a": [1]}).lazy(), r"is a LazyFrame, .*give source.collect\(\)"),
         (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "several levels"),
         (pd.DataFrame(), "has no columns"),
-        (pd.DataFrame({"a": []}), "holds a header only"),
+        (pd.DataFrame({"a": []}), "the pandas DataFrame has no rows"),
         (pl.DataFrame({"a": [[1, 2]]}), "cannot be written as CSV"),
         (pa.table({"a": [[1, 2]]}), "cannot be written as CSV"),
     ],
