@@ -77,12 +77,22 @@ class MessageError(ContractError):
 class AlignmentError(ContractError):
     """An output that does not hold exactly one prediction for each row that was sent."""
 
-    def __init__(self, message: str, *, sent: int, answered: int | None = None, opening: bytes = b"") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: int,
+        answered: int | None = None,
+        opening: bytes = b"",
+        disordered: bool = False,
+    ) -> None:
         super().__init__(message, sent=sent, answered=answered)
         self.sent = sent
         self.answered = answered
         self.opening = opening
         """The answer's first bytes."""
+        self.disordered = disordered
+        """True if canaries showed that the predictions are not in the rows' order."""
 
 
 class PermanentError(TailraceError):

@@ -35,6 +35,11 @@ def _dropped_and_begun(lines: Lines, source: random.Random) -> Lines:
     return [_ADDED, *lines[:at], *lines[at + 1 :]]
 
 
+def _dropped_then_doubled(lines: Lines, source: random.Random) -> Lines:
+    at = source.randrange(len(lines))
+    return [*lines[:at], *lines[at + 1 :], lines[-1]]
+
+
 def _inserted(lines: Lines, source: random.Random) -> Lines:
     at = source.randrange(len(lines))
     return [*lines[:at], _ADDED, *lines[at:-1]]
@@ -64,6 +69,7 @@ def _reversed(lines: Lines, _: random.Random) -> Lines:
 DISORDERS: dict[str, Callable[[Lines, random.Random], Lines]] = {
     "a row dropped, a line added at the end": _dropped_then_ended,
     "a row dropped, a line added at the start": _dropped_and_begun,
+    "a row dropped, the last line doubled": _dropped_then_doubled,
     "a line inserted, the last cut off": _inserted,
     "a line doubled, the last cut off": _doubled,
     "all lines rotated": _rotated,

@@ -27,6 +27,7 @@ from tailrace_core.objects.locations import S3Location, parse_trusted
 from tailrace_core.parts.alignment import aligned_predictions, part_blocks
 from tailrace_core.parts.answer_shapes import AnswerShapes
 from tailrace_core.parts.joining import kept_lines
+from tailrace_core.positions.canary_layout import CanaryLayout
 
 REJECTED_BEFORE = (
     "an earlier attempt failed, and the consumer that rejected its rows died before it recorded the reason"
@@ -203,7 +204,7 @@ class CollectResults:
             first_row=chunk.range.first_row,
             sent=lambda: read_sent_lines(self.store, chunk, settings),
         )
-        return self._established(context, predictions, reader, expected), reader
+        return self._established(context, predictions, reader, expected, layout), reader
 
     def _established(
         self,
@@ -211,9 +212,11 @@ class CollectResults:
         predictions: Iterator[list[bytes]],
         reader: AnswerReader,
         expected: ExpectedPredictions,
+        layout: CanaryLayout,
     ) -> Iterator[list[bytes]]:
         yield from predictions
         # Before the part that they are written to takes effect.
+        self.shapes.check_order(context.job, context.chunk, layout)
         self.shapes.establish(context.job, context.chunk, reader, expected)
 
     def _output(self, key: str) -> Iterator[bytes]:

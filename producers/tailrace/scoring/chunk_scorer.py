@@ -165,6 +165,7 @@ class ChunkScorer:
             part_blocks(predictions, settings, chunk.range, rejected=rejected, kept=self._kept(chunk, settings))
         )
         # Before the part takes effect.
+        self._shapes.check_order(job, record, layout)
         self._shapes.establish(job, record, reader, expected)
         return blocks
 

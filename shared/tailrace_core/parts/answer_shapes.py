@@ -16,13 +16,15 @@ from tailrace_core.answers.evidence import (
     may_be_one_value,
 )
 from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
-from tailrace_core.answers.shape import AnswerShape, ColumnType
+from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
-from tailrace_core.jobs.model import Chunk, Job, JobSettings
+from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
+from tailrace_core.positions.canary_layout import LEAST_ROWS_OF_TWO_COPIES, CanaryLayout
 from tailrace_core.positions.echoes import Echo
 
 _CACHED = 256
 _SHAPE = "shape"
+_DISORDER = "disorder"
 
 
 class Notes(Protocol):
@@ -86,13 +88,35 @@ class AnswerShapes:
             return True
         if error.answered is None or len(settings.output_columns) > 1 or settings.output_type is ColumnType.NUMBER:
             return False
-        if not may_be_one_value(error) or self._shape(job.job_id) is not None:
+        if not may_be_one_value(error):
             return False
+        shape = self._shape(job.job_id)
+        if shape is not None:
+            # It was established after this answer was read, and lists are values in it.
+            return shape.format is AnswerFormat.LINES
         misfit = self._misfit(job.job_id, error.answered)
         return misfit is None or misfit.sent == error.sent
 
+    def check_order(self, job: Job, chunk: Chunk, layout: CanaryLayout) -> None:
+        """Check that a chunk has canaries enough for a job of which an answer was out of order.
+
+        Splitting would otherwise end at chunks whose one canary shows no disorder.
+
+        Raises:
+            AlignmentError: it has two or three rows, so each has to be answered alone.
+        """
+        few = bool(layout.canaries) and layout.rows < LEAST_ROWS_OF_TWO_COPIES
+        if few and chunk.state is ChunkState.OPEN and (shown := self._notes.note(job.job_id, _DISORDER)):
+            raise AlignmentError(
+                f"one row sent twice among {layout.rows} does not prove their order, after an answer of this job "
+                f"was out of order: {shown}",
+                sent=layout.lines,
+            )
+
     def record_misfit(self, job: Job, error: AlignmentError) -> None:
-        """Record an answer whose count was wrong: it may tell a later one from predictions."""
+        """Record an answer whose count or order was wrong: it may tell others from predictions."""
+        if error.disordered:
+            self._notes.write_note(job, _DISORDER, error.message)
         misfit = Misfit.of(error)
         if misfit is not None:
             self._notes.write_note(job, _misfit_name(misfit.answered), encode_misfit(misfit))

@@ -129,6 +129,7 @@ def _difference(
         f"{first_row} on was sent twice, as lines {canary.original_line} and {canary.copy_line} of "
         f"{layout.lines}, and got {_shown(one)} and {_shown(other)}",
         sent=layout.lines,
+        disordered=True,
     )
 
 

@@ -17,6 +17,8 @@ from itertools import count
 from tailrace_core.jobs.ranges import RowRange
 
 MAX_CANARIES = 100
+LEAST_ROWS_OF_TWO_COPIES = 4
+"""Fewer rows have one copy at most, which misses half of what two copies always show."""
 _MAX_DRAWS = 64
 """In the smallest chunks, one layout in three is asymmetric."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tailrace_consumers.objects.chunk_rows import read_chunk_rows
@@ -10,6 +12,7 @@ from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import Chunk, ChunkState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects import keys
 from tests.unit.consumers.bench import JOB_ID, Bench
 
@@ -75,6 +78,43 @@ def test_the_children_of_a_split_have_canaries_of_their_own() -> None:
                 lines = bench.part(child.range).splitlines(keepends=True)
                 scored.update(enumerate(lines, start=child.range.first_row))
     assert b"".join(scored[row] for row in sorted(scored)) == predictions(ROWS)
+
+
+@pytest.mark.parametrize(
+    "disorder",
+    [
+        lambda lines: [*lines[1:], lines[-1]],
+        lambda lines: [lines[0], *lines[:-1]],
+        lambda lines: [b"-1\n", *lines[:-2], lines[-1]],
+        lambda lines: lines[1:] + lines[:1],
+    ],
+    ids=["first dropped", "last dropped", "one added", "rotated"],
+)
+@pytest.mark.parametrize("canaries", [2, 4])
+def test_a_model_that_moves_the_lines_of_every_answer_has_each_row_answered_alone(
+    disorder: Callable[[list[bytes]], list[bytes]], canaries: int
+) -> None:
+    rows = [b"%d" % row for row in range(10, 31)]
+    bench = Bench()
+    bench.add_job(canaries=canaries)
+    bench.add_chunk(0, rows)
+    answered = set[str]()
+    while opened := [each for each in bench.ledger.chunks(JOB_ID) if each.state is ChunkState.OPEN]:
+        for child in opened:
+            lines = answers(bench, child)
+            body = disorder(lines) if len(lines) > 1 else lines
+            outcome = bench.collect.handle(bench.answer(child, b"".join(body)))
+            assert outcome is (Outcome.SCORED if child.range.rows == 1 else Outcome.SPLIT)
+            answered.add(child.range.name)
+    assert len(answered) == 2 * len(rows) - 1
+    assert b"".join(bench.part(RowRange(row, 1)) for row in range(len(rows))) == predictions(rows)
+
+
+def test_a_short_chunk_is_scored_while_no_answer_was_out_of_order() -> None:
+    bench = Bench()
+    bench.add_job(canaries=2)
+    chunk = bench.add_chunk(0, ROWS[:2])
+    assert bench.collect.handle(bench.answer(chunk, b"".join(answers(bench, chunk)))) is Outcome.SCORED
 
 
 def test_rows_rejected_before_sending_have_no_canary_and_keep_their_places() -> None:

@@ -34,9 +34,13 @@ class Answers:
             lines = [line for batch in reader.read([body]) for line in batch]
             shapes.establish(JOB, chunk, reader, expected)
         except AlignmentError as error:
-            shapes.record_misfit(JOB, error)
+            if not shapes.is_undecided(JOB, self._settings, error):
+                shapes.record_misfit(JOB, error)
             raise
         return lines
+
+    def is_undecided(self, error: AlignmentError) -> bool:
+        return AnswerShapes(self._ledger).is_undecided(JOB, self._settings, error)
 
     def refuse(self, rows: int, body: bytes, match: str | None = None, *, child: bool = False) -> None:
         with pytest.raises(AlignmentError, match=match):
@@ -104,6 +108,23 @@ def test_a_list_a_line_for_one_row_is_accepted_like_those_of_two() -> None:
     answers = Answers()
     answers.accept(2, b"[0.1,0.9]\n[0.2,0.8]\n")
     assert answers.accept(1, b"[0.3,0.7]\n") == [b'"[0.3,0.7]"']
+
+
+def test_a_list_for_one_row_that_was_read_before_the_shape_was_known_is_tried_again() -> None:
+    answers = Answers()
+    with pytest.raises(AlignmentError) as early:
+        answers.accept(1, b"[0.3,0.7]\n")
+    answers.accept(2, b"[0.1,0.9]\n[0.2,0.8]\n")
+    assert answers.is_undecided(early.value)
+    assert answers.accept(1, b"[0.3,0.7]\n") == [b'"[0.3,0.7]"']
+
+
+def test_a_list_for_one_row_stays_refused_where_lists_are_no_values() -> None:
+    answers = Answers()
+    with pytest.raises(AlignmentError) as early:
+        answers.accept(1, b"[0.3,0.7]\n")
+    answers.accept(2, b"1\n2\n")
+    assert not answers.is_undecided(early.value)
 
 
 def test_lists_joined_by_commas_are_one_answer_of_three_columns() -> None:
