@@ -6,10 +6,12 @@ accounted for. Names are imported on first use, so that importing the package ta
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# The command line imports this package before it can handle an interruption: `typing` and
+# `importlib` would bring thirty modules along.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tailrace.client.async_client import AsyncTailrace
     from tailrace.client.async_job import AsyncJob
     from tailrace.client.job import Job
@@ -138,6 +140,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module  # noqa: PLC0415 - see above
+
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_MODULES[name]), _NAMES_THERE.get(name, name))

@@ -31,7 +31,9 @@ _GZIP, _ZSTD = ".gz", ".zst"
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 _PARQUET = ".parquet"
 _OTHER_FORMATS = frozenset({".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods"})
-_OTHER_COMPRESSIONS = frozenset({".bz2", ".xz", ".lzma", ".lz4", ".br", ".zip", ".7z", ".rar", ".z"})
+_OTHER_COMPRESSIONS = frozenset(
+    {".bz2", ".xz", ".lzma", ".lz4", ".br", ".zip", ".7z", ".rar", ".z", ".zstd", ".gzip", ".tgz"}
+)
 
 
 def shown(target: str | os.PathLike[str] | IO[bytes]) -> str | None:

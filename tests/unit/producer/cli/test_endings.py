@@ -107,6 +107,12 @@ def test_an_interruption_while_modules_are_imported_is_one_line_and_a_code(tmp_p
     assert (found.returncode, found.stdout, found.stderr) == (130, "", "tailrace: interrupted\n")
 
 
+def test_hardly_anything_is_imported_before_an_interruption_is_handled() -> None:
+    script = "import sys; before = set(sys.modules); import tailrace.cli; print(*sorted(set(sys.modules) - before))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["__future__", "gc", "tailrace", "tailrace.cli"]
+
+
 def test_a_result_that_cannot_be_written_says_where_and_how_to_fetch_it() -> None:
     terminal = Terminal(out=Full(errno.ENOSPC))
     assert terminal.run(FakeClient(), "submit", "a.csv", "--output", "-", "--json") == 1

@@ -119,6 +119,8 @@ def test_a_name_in_zst_is_compressed_with_zstd(tmp_path: Path) -> None:
         ("out.json", "format"),
         ("out.jsonl.gz", "format"),
         ("out.csv.bz2", "compression"),
+        ("out.csv.zstd", "compression"),
+        ("out.csv.gzip", "compression"),
         ("out.zip", "compression"),
     ],
 )
