@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
+from tests.integration.producer.sessions import sync_session
 from tests.integration.producer.stack import Pipeline, clients, deploy, pipeline
 from tests.moto_server import moto_server
 from tests.moto_tables import one_call_at_a_time
@@ -50,4 +51,4 @@ def stack(new_stack: Callable[[], Pipeline]) -> Pipeline:
 
 @pytest.fixture
 def session() -> boto3.Session:
-    return boto3.Session("test", "test", region_name="eu-west-1")
+    return sync_session()

@@ -7,8 +7,6 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
 from tailrace.aws.connections import translate_errors
 from tailrace_core.aws.calls import Call
 from tailrace_core.csv_text.rejects import read_rejects
@@ -19,6 +17,7 @@ from tailrace_core.ledger.finishing import finish_if_complete
 from tailrace_core.ledger.rules import Settlement
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
+from tests.integration.producer.sessions import sync_session
 
 NAME = "demo"
 _KEYS = {"job": "HASH", "item": "RANGE"}
@@ -142,7 +141,7 @@ def pipeline(client: Callable[[str], Any]) -> Pipeline:
 
 def clients(url: str) -> Callable[[str], Any]:
     """Clients of the server at ``url``, one for each service."""
-    session = boto3.Session("test", "test", region_name="eu-west-1")
+    session = sync_session()
     made: dict[str, Any] = {}
 
     def client(service: str) -> Any:

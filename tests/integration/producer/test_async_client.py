@@ -8,19 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aioboto3
 import pytest
 
 from tailrace import AsyncTailrace, JobState
 from tests.benchmarks.sink.process import running_sink
 from tests.benchmarks.sink.responses import STACK
+from tests.integration.producer.sessions import async_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 PATIENCE_S = 120.0
 
 
 def client_of(moto_url: str, **options: Any) -> AsyncTailrace:
-    session = aioboto3.Session("t", "t", region_name="eu-west-1")
+    session = async_session()
     return AsyncTailrace(NAME, session=session, endpoint_url=moto_url, **options)
 
 

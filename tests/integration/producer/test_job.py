@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gzip
 import io
 from collections.abc import Callable, Coroutine
@@ -11,8 +10,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aioboto3
-import boto3
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +18,7 @@ from tailrace import AsyncJob, AsyncTailrace, InputError, Job, JobState, Part, T
 from tailrace.download import object_upload
 from tailrace_core.answers.evidence import encode_shape
 from tailrace_core.answers.shape import AnswerShape, ColumnType
+from tests.integration.producer.sessions import async_session, sync_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 T = TypeVar("T")
@@ -30,15 +28,9 @@ _CSV = b"id,prediction\n" + b"".join(b"%03d,%s\n" % (row, str(10 * row + 1)[::-1
 Operation = Callable[[Any, Any], Coroutine[Any, Any, T]]
 
 
-@functools.cache
-def _session(library: Any) -> Any:
-    """Return the session that all tests share: it reads the services' descriptions once."""
-    return library.Session("t", "t", region_name="eu-west-1")
-
-
 def _sync(url: str, operation: Operation[T], sleep: Callable[[float], None] = lambda _: None) -> T:
     """Run an operation that awaits what is awaitable, with the sync client."""
-    with Tailrace(NAME, session=_session(boto3), endpoint_url=url, sleep=sleep) as client:
+    with Tailrace(NAME, session=sync_session(), endpoint_url=url, sleep=sleep) as client:
         return asyncio.run(operation(client, _now))
 
 
@@ -47,7 +39,7 @@ def _async(url: str, operation: Operation[T], sleep: Callable[[float], None] = l
         await asyncio.to_thread(sleep, delay_s)
 
     async def enclosed() -> T:
-        async with AsyncTailrace(NAME, session=_session(aioboto3), endpoint_url=url, sleep=pause) as client:
+        async with AsyncTailrace(NAME, session=async_session(), endpoint_url=url, sleep=pause) as client:
             return await operation(client, _awaited)
 
     return asyncio.run(enclosed())
@@ -257,7 +249,7 @@ def test_waiting_is_bounded_and_the_job_goes_on(run: Callable[..., Any], stack: 
 
 
 def test_a_stream_that_is_closed_early_stops_reading(moto_url: str, stack: Pipeline) -> None:
-    with Tailrace(NAME, session=_session(boto3), endpoint_url=moto_url) as client:
+    with Tailrace(NAME, session=sync_session(), endpoint_url=moto_url) as client:
         job = client.submit(_FRAME, keep="id", chunk_rows=20)
         stack.score(job.id)
         with job.result() as file:
@@ -265,9 +257,7 @@ def test_a_stream_that_is_closed_early_stops_reading(moto_url: str, stack: Pipel
         assert file.closed
 
     async def early() -> None:
-        async with AsyncTailrace(
-            NAME, session=aioboto3.Session("t", "t", region_name="eu-west-1"), endpoint_url=moto_url
-        ) as client:
+        async with AsyncTailrace(NAME, session=async_session(), endpoint_url=moto_url) as client:
             job = await client.job(stack_job)
             async with aclosing(job.parts()) as parts:
                 assert (await anext(parts)).first_row == 0

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 from typing import Any
 
-import aioboto3
 import boto3
 import pytest
 
@@ -16,6 +15,7 @@ from tailrace.progress import CuttingProgress
 from tailrace_core.aws.calls import Call
 from tailrace_core.errors import InputError, JobKeyError
 from tests.integration.producer.machine import PlayedMachine
+from tests.integration.producer.sessions import async_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 SOURCES = "sources"
@@ -99,7 +99,7 @@ def test_the_async_client_makes_the_same_job(stack: Pipeline, submitter: Tailrac
     seen: list[str] = []
 
     async def submit() -> tuple[str, int]:
-        session = aioboto3.Session("t", "t", region_name="eu-west-1")
+        session = async_session()
         async with PlayedAsync(NAME, session=session, sleep=_at_once) as client:
             client.machine = machine
             rows = (await client.count("s3://sources/day/", **_OPTIONS)).rows

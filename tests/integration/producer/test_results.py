@@ -9,14 +9,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import aioboto3
-import boto3
 import pytest
 
 from tailrace import AsyncTailrace, Tailrace
 from tailrace_core.errors import ContractError, InputError
 from tailrace_core.messages.events import PartReady
 from tailrace_core.objects.checksums import checksum
+from tests.integration.producer.sessions import async_session, sync_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 STORED = b"1\n" * 200_000
@@ -56,11 +55,11 @@ class Bench:
         return sum(map(int, found.values()))
 
     def sync(self) -> Tailrace:
-        session = boto3.Session("test", "test", region_name="eu-west-1")
+        session = sync_session()
         return Tailrace(NAME, session=session, endpoint_url=self.moto_url)
 
     def asynchronous(self) -> AsyncTailrace:
-        session = aioboto3.Session("test", "test", region_name="eu-west-1")
+        session = async_session()
         return AsyncTailrace(NAME, session=session, endpoint_url=self.moto_url)
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tailrace import JobState, Tailrace
@@ -15,6 +14,7 @@ from tailrace.aws.connections import Boto3Connection
 from tailrace.sources.origins import S3Objects
 from tailrace_core.aws.calls import Call
 from tailrace_core.jobs.model import ChunkState
+from tests.integration.producer.sessions import sync_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 _SOURCE = b"id,x\n1,10\n2,20\n#3,30\n4,40\n5\n6\n7,70\n"
@@ -66,7 +66,7 @@ class MortalConnection:
 
 @pytest.fixture(scope="module")
 def connection(moto_url: str) -> Boto3Connection:
-    session = boto3.Session("t", "t", region_name="eu-west-1")
+    session = sync_session()
     return Boto3Connection(session=session, endpoint_url=moto_url, concurrency=1)
 
 

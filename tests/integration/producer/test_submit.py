@@ -9,8 +9,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-import aioboto3
-import boto3
 import pytest
 
 from tailrace import (
@@ -30,6 +28,7 @@ from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import ChunkState
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
+from tests.integration.producer.sessions import async_session, sync_session
 from tests.integration.producer.stack import NAME, Pipeline
 
 ROWS = 250
@@ -50,7 +49,7 @@ class Client(Protocol):
 
 class SyncClient:
     def __init__(self, **options: Any) -> None:
-        self._client = Tailrace(NAME, session=boto3.Session("t", "t", region_name="eu-west-1"), **options)
+        self._client = Tailrace(NAME, session=sync_session(), **options)
 
     def submit(self, *names: Any, **options: Any) -> Job:
         return self._client.submit(names, **options)
@@ -84,7 +83,7 @@ class AsyncClient:
 
     def _run(self, operation: Callable[[AsyncTailrace], Coroutine[Any, Any, Any]]) -> Any:
         async def enclosed() -> Any:
-            session = aioboto3.Session("t", "t", region_name="eu-west-1")
+            session = async_session()
             async with AsyncTailrace(NAME, session=session, **self._options) as client:
                 return await operation(client)
 
@@ -282,7 +281,7 @@ def test_a_missing_endpoint_is_named_before_a_job_is_made(tailrace: Client, stac
 
 
 def test_a_missing_stack_is_named_with_those_that_there_are(stack: Pipeline, moto_url: str, source: str) -> None:
-    client = Tailrace("other", session=boto3.Session("t", "t", region_name="eu-west-1"), endpoint_url=moto_url)
+    client = Tailrace("other", session=sync_session(), endpoint_url=moto_url)
     with pytest.raises(InputError, match=f"no stack 'other' in {moto_url}.*: {NAME}"):
         client.submit(source)
     assert stack.ledger().jobs(9) == []
