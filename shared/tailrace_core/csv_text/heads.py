@@ -67,8 +67,11 @@ def read_head(head: bytes, blocks: Iterator[bytes], name: str) -> FileHead:
     data = b""
     for block in blocks:
         data += block if data or not bom_dropped else block.removeprefix(BOM)
+        end = 0
         with suppress(ValueError):
-            return FileHead(name, data, first_record_end(data), bom_dropped, blocks)
+            end = first_record_end(data)
+        if 0 < end <= MAX_RECORD_BYTES:
+            return FileHead(name, data, end, bom_dropped, blocks)
         if len(data) > MAX_RECORD_BYTES:
             break
     else:

@@ -37,7 +37,7 @@ def read_source_head(head: bytes, blocks: Iterator[bytes], name: str, *, is_line
         return read_head(head, blocks, name)
     if not data:
         raise InputError(f"{name} is empty: it needs a JSON object on a line at least")
-    if not end and len(data) > MAX_RECORD_BYTES:
+    if (end or len(data)) > MAX_RECORD_BYTES:
         raise InputError(
             f"the first line of {name} does not end within {MAX_RECORD_BYTES} bytes: JSON Lines has an object on every "
             "line; one document over many lines is not read"

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from tailrace_core.submission.resources import Resources
     from tailrace_core.submission.submit_steps import SubmitSteps
 
-_HEAD_BYTES = (64 * 1024, 2 * 1024 * 1024, MAX_RECORD_BYTES + SNIFF_BYTES)
-"""How much of the first object is read, as long as its first record does not end."""
+_HEAD_BYTES = (64 * 1024, 2 * 1024 * 1024, MAX_RECORD_BYTES + 64 * 1024)
+"""How much of the first object is read, as long as its first record does not end. Compression may
+add a little to data that cannot be made smaller."""
 _MAX_EXECUTIONS = 1_000
 """An execution that ended goes on under another name; a job does not die so often."""
 

@@ -14,6 +14,9 @@ from tailrace_consumers.files.sum_stripes.service import SumStripes
 from tailrace_consumers.runtime.gc_tuning import resume_collection
 from tailrace_consumers.settings import StripesSettings
 
+MARGIN_MS = 60_000
+"""Time left at which the place of an error is searched for no longer."""
+
 
 @cache
 def build() -> SumStripes:
@@ -27,8 +30,9 @@ def build() -> SumStripes:
     return SumStripes(store, S3Ranges(execute).open)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 Lambda gives it
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sum the counts of the event's job; a dry run's output is what this returns."""
     service = build()
     resume_collection()
-    return {"done": True, **asdict(service.sum(event["job_id"]))}
+    totals = service.sum(event["job_id"], lambda: context.get_remaining_time_in_millis() < MARGIN_MS)
+    return {"done": True, **asdict(totals)}

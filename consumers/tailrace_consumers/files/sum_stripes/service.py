@@ -7,7 +7,7 @@ sent, and no starts are written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -43,14 +43,16 @@ class SumStripes:
         self._open_range = open_range
         self._reads_at_once = reads_at_once
 
-    def sum(self, job_id: str) -> InputTotals:
+    def sum(self, job_id: str, is_time_up: Callable[[], bool] = lambda: False) -> InputTotals:
         """Write the starts of a job's stripes, and return the size of its input.
+
+        ``is_time_up`` ends the search for the place of an error.
 
         Raises:
             InputError: the input cannot be cut; the message names the object and the byte.
         """
         request = CuttingRequest.from_json(b"".join(self._store.read(keys.cutting_request_key(job_id))))
-        summing = Summing(header=request.header_record, open_range=self._open_range)
+        summing = Summing(header=request.header_record, open_range=self._open_range, is_time_up=is_time_up)
         stripes = 0
 
         def starts() -> Iterator[bytes]:

@@ -6,9 +6,9 @@ refused here, before anything is sent, with the words of a submit that reads the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from tailrace_core.compression.decompression import decompress
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, endless_record, swallowing_quote
@@ -25,12 +25,16 @@ class Summing:
     """Takes stripes and their counts in order, and yields the starts of those that have rows.
 
     A start is yielded when it is known where its last record ends. ``header`` is the header record
-    of the first object, None if the input has none.
+    of the first object, None if the input has none. ``is_time_up`` is asked while a compressed
+    object is read to the place of an error.
     """
 
-    def __init__(self, *, header: bytes | None, open_range: OpenRange) -> None:
+    def __init__(
+        self, *, header: bytes | None, open_range: OpenRange, is_time_up: Callable[[], bool] = lambda: False
+    ) -> None:
         self._header = header
         self._open_range = open_range
+        self._is_time_up = is_time_up
         self.rows_total = 0
         self.objects = 0
         self.size_bytes = 0
@@ -157,17 +161,17 @@ class Summing:
     def _read(self, source: SourceObject, start: int, stop: int) -> bytes:
         """Read a part of an object, decompressed.
 
-        Empty where that cannot be done: the function that sums has no zstandard. The message lacks
-        the place of the quote then.
+        Where time runs out before that place is reached, it is empty, and the message names the
+        start of the record instead of the quote's place.
         """
         if not self._object.is_compressed:
             return b"".join(self._open_range(source, start, min(stop, source.size_bytes)))
         data = b""
-        with suppress(InputError):
-            for block in behind(decompress(self._open_range(source, 0, None), source.name), start):
-                data += block
-                if len(data) >= stop - start:
-                    break
+        stored = decompress(self._open_range(source, 0, None), source.name)
+        for block in behind(takewhile(lambda _: not self._is_time_up(), stored), start):
+            data += block
+            if len(data) >= stop - start:
+                break
         return data[: stop - start]
 
     def _describe(self, source: SourceObject) -> DescribePosition:

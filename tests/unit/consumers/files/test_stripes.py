@@ -148,14 +148,24 @@ def test_the_steps_find_what_one_process_finds_also_when_time_runs_out(
         (b'a,b\n1,"x\n', r"s3://data/in/1 ends inside quotes, .* close the quote at byte 6$"),
         (b"a,c\n1,2\n", r"the header of s3://data/in/1 is not that of s3://data/in/0: 'a,c' instead of 'a,b'"),
         (gzip.compress(b"a,b\n1,2\n")[:-9], r"s3://data/in/1 is cut off"),
+        (gzip.compress(b'a,b\n1,"x\n'), r"s3://data/in/1 ends inside quotes, .* close the quote at byte 6$"),
+        (zstandard.compress(b'a,b\n1,"x\n'), r"s3://data/in/1 ends inside quotes, .* close the quote at byte 6$"),
     ],
-    ids=["inside quotes", "another header", "cut off"],
+    ids=["inside quotes", "another header", "cut off", "inside quotes, gzip", "inside quotes, zstd"],
 )
 def test_an_input_that_cannot_be_cut_is_refused_before_starts_are_written(second: bytes, message: str) -> None:
     machine = Machine(MemoryObjects({"in/0": b"a,b\n1,2\n", "in/1": second, "in/2": b"a,b\n3,4\n"}))
     with pytest.raises(InputError, match=message):
         machine.sum()
     assert keys.stripe_starts_key(JOB) not in machine.store.objects
+
+
+def test_a_compressed_object_is_not_read_for_the_place_of_an_error_when_time_is_up() -> None:
+    machine = Machine(MemoryObjects({"in/0": gzip.compress(b'a,b\n1,"x\n'), "in/1": b"a,b\n3,4\n"}))
+    machine.count()
+    service = SumStripes(machine.store, machine.objects.open_range, reads_at_once=1)
+    with pytest.raises(InputError, match=r"close the quote at byte 4$"):
+        service.sum(JOB, lambda: True)
 
 
 def test_nothing_is_counted_any_more_once_the_deadline_has_passed() -> None:

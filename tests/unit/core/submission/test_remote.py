@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tailrace_core.aws.calls import Call, Steps, run, with_bodies
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
 from tailrace_core.errors import ConditionFailedError, InputError, JobKeyError, NotFoundError
@@ -128,6 +129,18 @@ def test_a_first_object_that_is_no_csv_is_refused_before_there_is_a_job(data: by
     with pytest.raises(InputError, match=message):
         start(Cloud({"p/a.csv": data}), jobs, PREFIX)
     assert not jobs.sources
+
+
+@pytest.mark.parametrize(("mark", "extra"), [(b"", 0), (b"\xef\xbb\xbf", 0), (b"", 1), (b"\xef\xbb\xbf", 60)])
+def test_a_first_record_may_be_as_long_as_a_record(extra: int, mark: bytes) -> None:
+    header = b"a," + b"b" * (MAX_RECORD_BYTES - 3 + extra)
+    reading = read_input([PREFIX], HeaderPolicy.NONE)
+    execute = with_bodies(Cloud({"p/a.csv": mark + header + b"\n" + b"1,2\n" * 20}))
+    if extra:
+        with pytest.raises(InputError, match=r"the first record of s3://b/p/a\.csv does not end within"):
+            run(reading, execute)
+    else:
+        assert len(run(reading, execute).columns) == 2
 
 
 def test_a_source_that_is_not_there_is_named() -> None:

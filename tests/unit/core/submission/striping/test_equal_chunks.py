@@ -92,6 +92,18 @@ def test_a_record_over_the_limit_is_refused_with_the_words_of_one_reader(endless
     assert cut_by_stripes(objects, options) == expected
 
 
+@pytest.mark.parametrize(("position", "extra"), [(0, 1), (1, 0), (1, 600_000)])
+def test_a_header_over_the_limit_is_refused_wherever_blocks_end(position: int, extra: int) -> None:
+    header = b"a," + b"b" * (MAX_RECORD_BYTES - 3 + extra) + b"\n"
+    found = [b"a,b\n1,2\n", b"a,b\n3,4\n"]
+    found[position] = header + b"5,6\n"
+    objects = MemoryObjects({"a": found[0], "b": found[1]})
+    expected = read_by_one(objects, SubmitOptions())
+    words = "the first record of s3://data/" if extra else "the header of s3://data/b is not that of s3://data/a"
+    assert (expected.error or "").startswith(words)
+    assert cut_by_stripes(objects, SubmitOptions()) == expected
+
+
 @pytest.mark.parametrize("stripe_bytes", range(1, 65))
 def test_the_borders_of_stripes_may_fall_anywhere(stripe_bytes: int) -> None:
     data = b'a,b\r\n1,"x\n""y"",\r\n"\r\n2,"a ""b"", c"\r\n3,5" pipe\r\n\r\n"4\n\n",5\n6,"' + b"7\n" * 40 + b'"\n8,9'
