@@ -12,7 +12,7 @@ from tailrace_core.aws.calls import Call
 from tailrace_core.aws.direct.caller import DirectCaller, Target
 from tailrace_core.aws.direct.connections import ConnectionPool, Timeouts
 from tailrace_core.aws.direct.environment import EnvironmentTargets
-from tailrace_core.aws.direct.requests import NotDirectError
+from tailrace_core.aws.direct.requests import NotDirectError, OtherRegionError
 from tailrace_core.aws.retrying import RetryPolicy, retrying
 
 TIMEOUTS = Timeouts(connect_s=3, read_s=20)
@@ -47,21 +47,29 @@ class DirectExecutor:
         )
         self._by_botocore = by_botocore or BotocoreExecutor()
         self._direct = retrying(self._once, policy=retries, sleep=sleep)
+        self._elsewhere: set[str] = set()
+        """Buckets in other regions."""
 
     def __call__(self, call: Call) -> Mapping[str, Any]:
         """Return the service's response. Raises one of ``tailrace_core.errors``."""
         try:
             answer: Mapping[str, Any] = self._direct(call)
-        except NotDirectError:
+        except NotDirectError as exc:
+            if isinstance(exc, OtherRegionError):
+                self._elsewhere.add(call.params["Bucket"])
             answer = self._by_botocore(call)
         return answer
 
     def is_direct(self, call: Call) -> bool:
         """Return false when botocore is to carry the call out."""
-        return self._targets.find(call) is not None
+        return self._find(call) is not None
+
+    def _find(self, call: Call) -> Target | None:
+        # Each direct call of such a bucket would be answered by a redirect first.
+        return None if call.params.get("Bucket") in self._elsewhere else self._targets.find(call)
 
     def _once(self, call: Call) -> Any:
-        target = self._targets.find(call)
+        target = self._find(call)
         if target is None:
             raise NotDirectError
         return self._call(call, target)

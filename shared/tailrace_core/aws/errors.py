@@ -140,6 +140,11 @@ def translate_response(response: dict[str, Any], operation: str) -> TailraceErro
     code = str(error.get("Code", ""))
     status = int(metadata.get("HTTPStatusCode", 0))
     message = f"{operation}: {code or status}: {error.get('Message') or 'no message'}"
+    if region := _other_region(code, metadata):
+        message += (
+            f": the bucket lies in {region}, and the address that was called does not lead there; call S3 without an "
+            "address of your own, or copy the objects to a bucket of this region"
+        )
     details: dict[str, Any] = {"code": code, "status": status, "operation": operation}
     kind = _kind(code, status)
     if code == "TransactionCanceledException":
@@ -152,6 +157,12 @@ def translate_response(response: dict[str, Any], operation: str) -> TailraceErro
     if issubclass(kind, TransientError):
         details["retry_after_s"] = _retry_after_s(metadata.get("HTTPHeaders", {}))
     return kind(message, **details)
+
+
+def _other_region(code: str, metadata: Mapping[str, Any]) -> str | None:
+    """Return the region of a bucket for which S3 answered with a redirect."""
+    is_redirect = code in {"PermanentRedirect", "301"}
+    return metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region") if is_redirect else None
 
 
 def _kind(code: str, status: int) -> type[TailraceError]:

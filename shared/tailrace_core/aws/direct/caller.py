@@ -19,7 +19,7 @@ from tailrace_core.aws.direct.connections import (
 )
 from tailrace_core.aws.direct.error_responses import parse_error, response_metadata
 from tailrace_core.aws.direct.operations import OPERATIONS, Operation
-from tailrace_core.aws.direct.requests import HttpRequest, HttpResponse, NotDirectError
+from tailrace_core.aws.direct.requests import HttpRequest, HttpResponse, NotDirectError, OtherRegionError
 from tailrace_core.aws.direct.signing import Credentials, Signer, timestamp
 from tailrace_core.aws.errors import translate_response
 from tailrace_core.errors import TransientError
@@ -147,10 +147,10 @@ def _error(response: HttpResponse, name: str, *, xml: bool) -> Exception:
     """Return the error for a response; redirects to another region are botocore's to follow."""
     parsed = parse_error(response, xml=xml)
     if response.status in _REDIRECTS or parsed["Error"]["Code"] in _WRONG_REGION:
-        return NotDirectError()
+        return OtherRegionError()
     # A HEAD's response has no code: only the header tells that the bucket is elsewhere.
     if response.status == 400 and not response.body and "x-amz-bucket-region" in response.headers:  # noqa: PLR2004
-        return NotDirectError()
+        return OtherRegionError()
     return translate_response(parsed, name)
 
 

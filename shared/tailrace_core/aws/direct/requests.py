@@ -12,6 +12,10 @@ class NotDirectError(Exception):
     """The call needs botocore: for its parameters, its response or its address."""
 
 
+class OtherRegionError(NotDirectError):
+    """The bucket lies in another region: botocore finds it, and signs for that region."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """A request without its signature.

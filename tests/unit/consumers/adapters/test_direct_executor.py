@@ -10,7 +10,7 @@ from tailrace_consumers.adapters import clients
 from tailrace_consumers.adapters.direct_executor import STANDARD_RETRIES, TIMEOUTS, DirectExecutor
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.direct.caller import Target
-from tailrace_core.aws.direct.requests import NotDirectError
+from tailrace_core.aws.direct.requests import NotDirectError, OtherRegionError
 from tailrace_core.errors import NotFoundError, TransientError
 
 PLAIN = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
@@ -59,6 +59,14 @@ def test_any_other_call_is_botocores(environment: dict[str, str], call: Call) ->
 
 def test_a_call_that_turns_out_to_need_botocore_gets_it() -> None:
     assert DirectExecutor(PLAIN, call=Script(NotDirectError()), by_botocore=by_botocore)(GET)["by"] == "botocore"
+
+
+def test_a_bucket_in_another_region_is_botocores_from_then_on_and_no_other() -> None:
+    script = Script(OtherRegionError())
+    execute = DirectExecutor(PLAIN, call=script, by_botocore=by_botocore)
+    far, near = (Call("s3", "head_object", {"Bucket": name, "Key": "k"}) for name in ("far", "near"))
+    assert [execute(each)["by"] for each in (far, near, far)] == ["botocore", "itself", "botocore"]
+    assert len(script.targets) == 2
 
 
 def test_an_answer_that_is_an_error_is_no_matter_for_botocore() -> None:
