@@ -23,6 +23,7 @@ NOT_HERE = frozenset({"job_key", "recipe", "pattern"})
 a file that arrives is a single object."""
 MAX_BYTES = 64 * 1024
 _SHOWN_CHARS = 80
+_SHOWN_NAMES = 5
 
 
 def parse_options(body: bytes, name: str, **more: Any) -> SubmitOptions:
@@ -41,9 +42,10 @@ def parse_options(body: bytes, name: str, **more: Any) -> SubmitOptions:
     values = _read(body, name)
     known = _adapters()
     problems = []
+    if unknown := [option for option in values if option not in known]:
+        problems.append(f"{_shown_names(unknown)} here; the options are {', '.join(sorted(known))}")
     for option, value in values.items():
         if option not in known:
-            problems.append(f"{option!r} is no option here; the options are {', '.join(sorted(known))}")
             continue
         try:
             known[option].validate_json(json.dumps(value), strict=True)
@@ -82,5 +84,12 @@ def _adapters() -> dict[str, TypeAdapter[Any]]:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair is no text that could be sent on.
+    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+
+
+def _shown_names(unknown: Sequence[str]) -> str:
+    shown = [repr(each[:_SHOWN_CHARS]) for each in unknown[:_SHOWN_NAMES]]
+    more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
+    return f"{', '.join(shown)}{more} {'is no option' if len(unknown) == 1 else 'are no options'}"
