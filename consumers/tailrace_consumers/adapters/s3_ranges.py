@@ -7,7 +7,8 @@ from typing import Any
 
 from tailrace_core.aws.calls import Call
 from tailrace_core.aws.errors import translate_exception
-from tailrace_core.errors import ConditionFailedError, InputError, NotFoundError, TransientError
+from tailrace_core.errors import AccessDeniedError, ConditionFailedError, InputError, NotFoundError, TransientError
+from tailrace_core.submission.striping.denied import denied
 from tailrace_core.submission.striping.manifest import SourceObject
 
 BLOCK_BYTES = 1024 * 1024
@@ -29,6 +30,7 @@ class S3Ranges:
 
         Raises:
             InputError: the object has changed or is gone.
+            AccessDeniedError: the function may not read it.
             TransientError: S3 does not respond.
         """
         at, broken = start, 0
@@ -68,6 +70,8 @@ class S3Ranges:
                 bucket=source.bucket,
                 key=source.key,
             ) from exc
+        except AccessDeniedError as exc:
+            raise denied(source.name, exc) from exc
 
 
 def _broken(exc: Exception, source: SourceObject, before: int) -> int:

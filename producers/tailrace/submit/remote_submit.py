@@ -137,7 +137,7 @@ def counted(cutting: Cutting | None, count_id: str) -> RemoteCount:
     Raises:
         InputError: the input cannot be cut.
         PermanentError: the execution ended otherwise than by its own work.
-        AccessDeniedError: the identity may not see it.
+        AccessDeniedError: the identity may not see it, or the functions may not read the input.
     """
     if cutting is None:
         raise AccessDeniedError(
@@ -212,6 +212,8 @@ def failure(cutting: Cutting) -> InputError | PermanentError:
         pass
     if cutting.error in _INPUT_ERRORS:
         return InputError(cause)
+    if cutting.error == "AccessDeniedError":
+        return AccessDeniedError(cause)
     return PermanentError(
         f"the execution {cutting.execution} ended as {cutting.state} ({cutting.error or 'no error is named'}: {cause})"
     )

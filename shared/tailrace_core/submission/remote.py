@@ -253,7 +253,8 @@ def _found(source: SourceName) -> Steps[tuple[SourceName, int]]:
         answer = yield Call("s3", "head_object", params)
     except NotFoundError as exc:
         raise InputError(
-            f"there is no object s3://{source.bucket}/{source.key}: check the name; a prefix ends with /"
+            f"there is no object s3://{source.bucket}/{source.key}, or no such bucket: check the name; a prefix ends "
+            "with /"
         ) from exc
     if source.etag is not None and answer["ETag"] != source.etag:
         raise _changed(source)

@@ -175,7 +175,7 @@ def test_what_cannot_be_cut_remotely_is_refused_before_there_is_a_job(submitter:
         ("s3://sources/day/", {"recipe": "fitted.json"}, "a recipe prepares rows on this machine"),
         ("s3://sources/day/1.csv", {"pattern": "*"}, "chooses among the objects below a prefix"),
         ("s3://sources/gone/", {}, "there is no object below s3://sources/gone/"),
-        ("s3://sources/day", {}, "there is no object s3://sources/day: check the name; a prefix ends with /"),
+        ("s3://sources/day", {}, "s3://sources/day, or no such bucket: check the name; a prefix ends with /"),
         ("s3://sources/day/1.csv", {"keep": ["y"]}, "'y'"),
     ]
     for sources, options, message in cases:

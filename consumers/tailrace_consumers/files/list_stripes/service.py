@@ -11,9 +11,10 @@ from typing import Any
 
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.aws.calls import Call, Steps, run
-from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tailrace_core.objects import keys
 from tailrace_core.objects.listing import list_sources
+from tailrace_core.submission.striping.denied import denied
 from tailrace_core.submission.striping.manifest import SourceObject, plan_stripes
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
 
@@ -31,6 +32,7 @@ class ListStripes:
         Raises:
             InputError: an object is gone or has changed, a prefix holds none, or there are too many
                 objects or stripes.
+            AccessDeniedError: the function may not read or list a source.
         """
         key = keys.stripes_key(job_id)
         if self._store.head(key) is not None:
@@ -44,9 +46,12 @@ class ListStripes:
 
 def _objects(name: SourceName) -> Steps[list[SourceObject]]:
     """Return the objects that a name stands for."""
-    if not name.is_prefix:
-        return [(yield from _object(name))]
-    listed = yield from list_sources(name.bucket, name.key, name.pattern)
+    try:
+        if not name.is_prefix:
+            return [(yield from _object(name))]
+        listed = yield from list_sources(name.bucket, name.key, name.pattern)
+    except AccessDeniedError as exc:
+        raise denied(f"s3://{name.bucket}/{name.key}", exc) from exc
     return [
         SourceObject(bucket=name.bucket, key=each.key, size_bytes=each.size_bytes, etag=each.etag) for each in listed
     ]

@@ -11,7 +11,7 @@ from botocore.exceptions import IncompleteReadError
 
 from tailrace_consumers.adapters.s3_ranges import S3Ranges
 from tailrace_core.aws.calls import Call
-from tailrace_core.errors import ConditionFailedError, InputError, NotFoundError, TransientError
+from tailrace_core.errors import AccessDeniedError, ConditionFailedError, InputError, NotFoundError, TransientError
 from tailrace_core.submission.striping.manifest import SourceObject
 
 DATA = bytes(range(40))
@@ -92,3 +92,8 @@ def test_a_read_that_is_closed_early_closes_its_connection() -> None:
     next(blocks)
     blocks.close()
     assert objects.bodies[0].closed
+
+
+def test_an_object_that_may_not_be_read_is_named_with_the_parameters_that_let_it() -> None:
+    with pytest.raises(AccessDeniedError, match=r"may not read s3://b/k, .*SourceArns .*\(no policy allows it\)$"):
+        read(Objects(error=AccessDeniedError("no policy allows it")), 0, None)

@@ -18,7 +18,7 @@ from tailrace_consumers.files.list_stripes.service import ListStripes
 from tailrace_consumers.files.sum_stripes.service import InputTotals, SumStripes
 from tailrace_core.aws.calls import Call
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.errors import InputError, NotFoundError
+from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tailrace_core.objects import keys
 from tailrace_core.submission.chunk_steps import JobClosedError
 from tailrace_core.submission.options import SubmitOptions
@@ -121,6 +121,16 @@ def test_an_object_that_is_gone_or_another_than_the_request_names_is_refused_by_
     machine = Machine(_objects(), (SourceName(bucket=BUCKET, key="in/9" if etag is None else "in/0", etag=etag),))
     with pytest.raises(InputError, match=r"s3://data/in/\d has changed or is gone"):
         machine.listed()
+
+
+@pytest.mark.parametrize("name", ["in/", "in/0"])
+def test_a_source_that_may_not_be_listed_or_read_is_named_with_the_parameters_that_let_it(name: str) -> None:
+    def refuse(_: Call) -> Any:
+        raise AccessDeniedError("403: Forbidden", code="403")
+
+    machine = Machine(_objects(), (SourceName(bucket=BUCKET, key=name, is_prefix=name.endswith("/")),))
+    with pytest.raises(AccessDeniedError, match=rf"may not read s3://data/{name}, .*SourceArns .*403: Forbidden"):
+        ListStripes(machine.store, refuse).list(JOB)
 
 
 @pytest.mark.parametrize("reads_at_once", [1, 3])

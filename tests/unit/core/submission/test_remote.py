@@ -144,7 +144,7 @@ def test_a_first_record_may_be_as_long_as_a_record(extra: int, mark: bytes) -> N
 
 
 def test_a_source_that_is_not_there_is_named() -> None:
-    with pytest.raises(InputError, match="no object s3://b/p: check the name; a prefix ends with /"):
+    with pytest.raises(InputError, match="no object s3://b/p, or no such bucket: check the name; a prefix ends with /"):
         start(Cloud({"p/a.csv": ROWS}), Jobs(), SourceName(bucket="b", key="p"))
     with pytest.raises(InputError, match=r"s3://b/p/a\.csv has changed"):
         start(Cloud({"p/a.csv": ROWS}), Jobs(), SourceName(bucket="b", key="p/a.csv", etag='"another"'))
