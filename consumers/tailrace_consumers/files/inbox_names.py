@@ -13,6 +13,9 @@ from tailrace_core.objects.listing import is_source
 OPTIONS = ".options.json"
 INBOX_TAG = "tailrace:inbox"
 """The tag of the jobs of files. Its value orders the arrivals of the same name."""
+BESIDE_RESULTS = (".manifest.json", ".rejects.csv", ".error.json")
+"""Ends of the names of the objects beside a result; a file's own result would replace another's."""
+_MANIFEST, _REJECTS, _ERROR = BESIDE_RESULTS
 _MAX_KEY_BYTES = 1024
 
 
@@ -47,17 +50,17 @@ class InboxFile:
     @property
     def manifest_key(self) -> str:
         """Key of the job's manifest, beside the result."""
-        return f"{OUTBOX}{self.name}.manifest.json"
+        return f"{OUTBOX}{self.name}{_MANIFEST}"
 
     @property
     def rejects_key(self) -> str:
         """Key of the rejected rows, beside the result."""
-        return f"{OUTBOX}{self.name}.rejects.csv"
+        return f"{OUTBOX}{self.name}{_REJECTS}"
 
     @property
     def error_key(self) -> str:
         """Key of the report when there is no result."""
-        return f"{OUTBOX}{self.name}.error.json"
+        return f"{OUTBOX}{self.name}{_ERROR}"
 
     @property
     def has_room(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from tailrace_consumers.files.cutting_resources import CuttingResources
-from tailrace_consumers.files.inbox_names import INBOX_TAG, InboxFile, inbox_tag
+from tailrace_consumers.files.inbox_names import BESIDE_RESULTS, INBOX_TAG, InboxFile, inbox_tag
 from tailrace_consumers.files.outbox import Mark, put
 from tailrace_consumers.outcomes import Outcome
 from tailrace_consumers.settings import InboxSettings
@@ -21,6 +21,7 @@ from tailrace_core.errors import InputError, JobKeyError, NotFoundError, Transie
 from tailrace_core.jobs.description import MAX_SOURCE_CHARS
 from tailrace_core.jobs.model import JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
+from tailrace_core.ledger.rules import truncate_reason
 from tailrace_core.messages.arrivals import FileError, FileRefused, ObjectCreated
 from tailrace_core.submission.closing import end_job
 from tailrace_core.submission.option_objects import parse_options
@@ -87,7 +88,7 @@ class StartJobs:
             if found is not None:
                 yield from end_job(found[0], JobState.FAILED, error.message, resources=self._resources, now=self._now())
             else:
-                yield from self._refuse(event, file, error.message)
+                yield from self._refuse(event, file, truncate_reason(error.message) or "")
             return Outcome.FILE_REFUSED
         yield from self._remote.launch(session, read, options)
         return Outcome.JOB_STARTED
@@ -105,6 +106,11 @@ class StartJobs:
     def _check_name(self, event: ObjectCreated, file: InboxFile) -> None:
         if not file.has_room or len(event.location) > MAX_SOURCE_CHARS:
             raise InputError(f"{event.location} has too long a name: take one of 400 characters at most")
+        if file.name.endswith(BESIDE_RESULTS):
+            raise InputError(
+                f"{event.location} has a name that ends as those of the objects beside a result do "
+                f"({', '.join(BESIDE_RESULTS)}): give it another one"
+            )
 
     def _current(self, event: ObjectCreated) -> Steps[SourceName]:
         """Return the object in the version that arrived.

@@ -14,7 +14,7 @@ from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.messages.arrivals import decode_arrival
 from tailrace_core.objects import keys
 from tailrace_core.submission.striping.request import CuttingRequest
-from tests.faults.memory_aws.cloud import BUCKET, TABLE
+from tests.faults.memory_aws.cloud import BUCKET, RESULTS_TOPIC, TABLE
 from tests.unit.consumers.files.inbox_bench import CSV, Inbox
 
 
@@ -154,6 +154,7 @@ def test_a_file_that_was_deleted_or_overwritten_is_reported() -> None:
         (CSV, b"{", "v1/inbox/a.csv.options.json is not JSON"),
         (CSV, b'{"chunk_row": 1}', "'chunk_row' is no option here"),
         (CSV, b'{"keep": ["nope"]}', "nope"),
+        (CSV, b'{"name": "\\ud800"}', "'name' is "),
         (CSV, b'{"via": "realtime"}', "this stack cannot score via realtime; it scores via async"),
         (b"", None, "a.csv"),
         (b"a;b\n1;2\n", None, "is this really separated by commas?"),
@@ -179,6 +180,27 @@ def test_a_file_that_no_job_can_score_is_reported_in_the_outbox_and_as_an_event(
         f"s3://{BUCKET}/v1/outbox/a.csv.error.json",
     )
     assert (inbox.jobs, inbox.machine.inputs) == ([], [])
+
+
+@pytest.mark.parametrize("end", [".rejects.csv", ".manifest.json", ".error.json"])
+def test_a_file_never_replaces_what_stands_beside_the_result_of_another(end: str) -> None:
+    inbox = Inbox()
+    inbox.start(inbox.drop("a.csv"))
+    (job,) = inbox.jobs
+    assert inbox.start(inbox.drop(f"a.csv{end}")) is Outcome.FILE_REFUSED
+    assert inbox.jobs == [job]
+    assert list(inbox.outbox) == [f"a.csv{end}.error.json"]
+
+
+@pytest.mark.parametrize(
+    "options", [{f"column {number}": number for number in range(3_000)}, {"chunk_rows": "x" * 60_000}]
+)
+def test_a_report_fits_into_a_message_whatever_stands_in_the_options(options: dict[str, object]) -> None:
+    inbox = Inbox()
+    inbox.s3.put(BUCKET, "v1/inbox/a.csv.options.json", json.dumps(options).encode())
+    assert inbox.start(inbox.drop("a.csv")) is Outcome.FILE_REFUSED
+    (published,) = inbox.cloud.sns.published[RESULTS_TOPIC]
+    assert len(published.encode()) < 10_000
 
 
 def test_a_name_that_leaves_no_room_is_reported_as_an_event() -> None:
