@@ -114,7 +114,10 @@ def with_other_code(built: Path, folder: Path) -> Path:
     handler.write_text(f'{handler.read_text()}\nprint("{ANOTHER_VERSION}")\n')
     # Python would trust compiled files without comparing their sources.
     shutil.rmtree(handler.parent / "__pycache__", ignore_errors=True)
-    return copied / built.name
+    template = copied / built.name
+    # The folder, which the SAM CLI packs, instead of the archive that was packed from it.
+    template.write_text(template.read_text().replace('"CollectResults.zip"', '"CollectResults"'))
+    return template
 
 
 def test_a_job_that_runs_through_updates_ends_with_every_row(updated: Updated, base: Base) -> None:

@@ -53,7 +53,7 @@ class Builder:
         folder = self._cache / hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:12]
         built = folder / "sam" / "template.yaml"
         variables = self._workspace.build_environment()
-        wanted = fingerprint(sources(template.parent), extra=[str(sorted(variables.items()))])
+        wanted = fingerprint(sources(template.parent), extra=[str(sorted(variables.items())), "packed"])
         with _built_once(built, folder / "fingerprint", wanted) as missing:
             if missing:
                 run(
@@ -71,6 +71,15 @@ class Builder:
                     timeout_s=_TIMEOUT_S,
                     error=BuildError,
                     what="sam build",
+                )
+                run(
+                    [str(self._workspace.tool("sam")), "-m", "tailrace_local.control.packing", str(built.parent)],
+                    log=folder / "pack.log",
+                    cwd=folder,
+                    environment=sam_environment() | {"PYTHONPATH": self._workspace.sources},
+                    timeout_s=_TIMEOUT_S,
+                    error=BuildError,
+                    what="packing the functions",
                 )
         return built, missing
 
