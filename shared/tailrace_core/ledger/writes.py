@@ -12,8 +12,12 @@ from tailrace_core.jobs.model import Chunk, ChunkState
 from tailrace_core.ledger import expressions, items, rules
 from tailrace_core.ledger.lookups import LookupSteps
 
+MAX_WRITES = 100
+"""Most items that DynamoDB writes in one transaction."""
 MAX_TOGETHER = 50
-"""Most chunks written in one transaction; DynamoDB takes 100 items."""
+"""Most chunks settled in one transaction."""
+MAX_OPENED = MAX_WRITES - 1
+"""Most chunks opened in one transaction, which counts them in the job's item."""
 RETENTION_S = 45 * 86_400
 """Time to keep items after they are first due: the longest deadline (14 days), then longer than any
 message can wait (4 days, then 14 in a dead-letter queue)."""
@@ -51,8 +55,8 @@ class WriteSteps(LookupSteps):
         conditions that failed, and the rest is carried out without them.
         """
         done: list[bool] = []
-        for start in range(0, len(writes), MAX_TOGETHER):
-            done += yield from self._update_together(writes[start : start + MAX_TOGETHER])
+        for start in range(0, len(writes), MAX_WRITES):
+            done += yield from self._update_together(writes[start : start + MAX_WRITES])
         return done
 
     def _update_together(self, writes: Sequence[dict[str, Any]]) -> Steps[list[bool]]:

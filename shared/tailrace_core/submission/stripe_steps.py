@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tailrace_core.errors import ConflictError
 from tailrace_core.jobs.model import JobState
 from tailrace_core.jobs.window import must_wait
-from tailrace_core.ledger.writes import MAX_TOGETHER
+from tailrace_core.ledger.writes import MAX_OPENED
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError
 from tailrace_core.submission.resuming import PreviousChunks
 
@@ -38,9 +38,9 @@ class StripeSteps:
         return PreviousChunks((yield from self._read(rows.first_row, rows.end)))
 
     def record(self, tasks: Sequence[ChunkTask], job: Job | None = None) -> Steps[list[Chunk]]:
-        """Write the intents of up to 50 chunks at a time; return the chunks to invoke.
+        """Write the intents of up to 99 chunks at a time; return the chunks to invoke.
 
-        ``job`` is the job if it was read a moment ago.
+        ``job`` is the job if it was read a moment ago, or at any time where there is no window.
 
         Those whose number is below the window are started if it has room; the others wait. What
         another call records meanwhile is left to that.
@@ -54,9 +54,9 @@ class StripeSteps:
         for task in tasks:
             if not task.is_plain:
                 found += [chunk for chunk in (yield from self.chunks.record([task])) if chunk is not None]
-        for start in range(0, len(plain), MAX_TOGETHER):
-            found += yield from self._open(plain[start : start + MAX_TOGETHER], job)
-            job = None
+        for start in range(0, len(plain), MAX_OPENED):
+            found += yield from self._open(plain[start : start + MAX_OPENED], job)
+            job = None if self.chunks.settings.window else job
         return found
 
     def fill_window(self) -> Steps[list[Chunk]]:

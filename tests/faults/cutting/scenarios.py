@@ -87,8 +87,8 @@ SCENARIOS: dict[str, RemoteScenario] = {
         Dataset.of(b"1,1", b"2,2", b"3"), _options(stripe_bytes=100)
     ),
     "a window of one": RemoteScenario(Dataset.of(b"1", b"2", b"3"), _options(window=1, chunk_rows=1)),
-    "out of time after each chunk": RemoteScenario(
-        Dataset.of(b"1", b"2", b"3"), _options(stripe_bytes=100, chunk_rows=1), hurry=True
+    "out of time after each chunk of a run": RemoteScenario(
+        Dataset.of(b"1", b"2", b"3"), _options(stripe_bytes=12, chunk_rows=1), hurry=True
     ),
     "a row that stops it": RemoteScenario(
         Dataset.of(b"1", b"2", b"3,3"), _options(on_bad_row=OnBadRow.STOP), JobState.FAILED

@@ -24,6 +24,7 @@ from tailrace_core.errors import ConditionFailedError, NotFoundError, TailraceEr
 from tailrace_core.objects import keys
 from tailrace_core.submission.striping.manifest import Stripe
 from tailrace_core.submission.striping.reading import StripeStart
+from tailrace_core.submission.striping.runs import run_from_dict
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:demo-cutting"
 
@@ -62,7 +63,7 @@ class Functions:
         stripes = self._lines(keys.stripes_key(job_id))
         yield "Count", len(stripes)
         for each in stripes:
-            self._counting.count(job_id, Stripe.from_dict(each), None, lambda: False)
+            self._counting.count(job_id, run_from_dict(each, Stripe.from_dict), None, lambda: False)
         yield "", 0
         totals = self._summing.sum(job_id)
         output |= asdict(totals)
@@ -72,7 +73,7 @@ class Functions:
         yield "Cut", len(starts)
         # The last stripe first: functions end in any order.
         for each in reversed(starts):
-            self._cutting.cut(job_id, StripeStart.from_dict(each), None, lambda: 900.0)
+            self._cutting.cut(job_id, run_from_dict(each, StripeStart.from_dict), None, lambda: 900.0)
         yield "", 0
         self._sealing.seal(job_id, totals.rows_total)
 

@@ -1,4 +1,4 @@
-"""The handler of CountStripe: a task of the state machine, once for each stripe."""
+"""The handler of CountStripe: a task of the state machine, once for each run of stripes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tailrace_consumers.files.cutting_calls import cutting_calls
 from tailrace_consumers.runtime.gc_tuning import resume_collection
 from tailrace_consumers.settings import StripesSettings
 from tailrace_core.submission.striping.manifest import Stripe
+from tailrace_core.submission.striping.runs import run_from_dict
 
 MARGIN_MS = 60_000
 """Time left at which a call ends, and another goes on: enough for a block and the counts."""
@@ -32,14 +33,14 @@ def build() -> CountStripe:
 
 
 def handle(event: dict[str, Any], service: CountStripe, remaining_ms: Callable[[], int]) -> dict[str, Any]:
-    """Count the stripe of an event; ``remaining_ms`` returns how much time is left."""
-    stripe = Stripe.from_dict(event["stripe"])
-    checkpoint = service.count(event["job_id"], stripe, event.get("checkpoint"), lambda: remaining_ms() < MARGIN_MS)
+    """Count the stripes of an event; ``remaining_ms`` returns how much time is left."""
+    run = run_from_dict(event["stripe"], Stripe.from_dict)
+    checkpoint = service.count(event["job_id"], run, event.get("checkpoint"), lambda: remaining_ms() < MARGIN_MS)
     return {"done": True} if checkpoint is None else {"done": False, "checkpoint": checkpoint}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle one stripe."""
+    """Handle one run of stripes."""
     service = build()
     resume_collection()
     return handle(event, service, context.get_remaining_time_in_millis)

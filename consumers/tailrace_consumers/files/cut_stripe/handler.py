@@ -1,4 +1,4 @@
-"""The handler of CutStripe: a task of the state machine, once for each stripe with rows."""
+"""The handler of CutStripe: a task of the state machine, once for each run with rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tailrace_consumers.files.cutting_calls import cutting_calls
 from tailrace_consumers.runtime.gc_tuning import resume_collection
 from tailrace_consumers.settings import CuttingSettings
 from tailrace_core.submission.striping.reading import StripeStart
+from tailrace_core.submission.striping.runs import run_from_dict
 
 
 @cache
@@ -27,18 +28,18 @@ def build() -> CutStripe:
 
 
 def handle(event: dict[str, Any], service: CutStripe, remaining_ms: Any) -> dict[str, Any]:
-    """Cut the stripe of an event; ``remaining_ms`` returns how much time is left."""
+    """Cut the stripes of an event; ``remaining_ms`` returns how much time is left."""
     given = event.get("checkpoint")
     checkpoint = None if given is None else Checkpoint(given["row"], given["offset"])
-    stripe = StripeStart.from_dict(event["stripe"])
-    reached = service.cut(event["job_id"], stripe, checkpoint, lambda: remaining_ms() / 1000)
+    run = run_from_dict(event["stripe"], StripeStart.from_dict)
+    reached = service.cut(event["job_id"], run, checkpoint, lambda: remaining_ms() / 1000)
     if reached is None:
         return {"done": True}
     return {"done": False, "checkpoint": {"row": reached.row, "offset": reached.offset}}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle one stripe."""
+    """Handle one run of stripes."""
     service = build()
     resume_collection()
     return handle(event, service, context.get_remaining_time_in_millis)

@@ -1,4 +1,4 @@
-"""CutStripe: from a stripe's records to chunks, as a submit on one machine makes them.
+"""CutStripe: from the records of a run of stripes to chunks, as a submit on one machine makes them.
 
 It may be repeated, and run twice at once: a chunk is recorded once, and one that is recorded and
 not yet invoked is invoked again. Rows are uploaded before their chunks are recorded, and recorded
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailrace_consumers.files.cutting_resources import CuttingResources
 from tailrace_core.aws.calls import BodyCall, Call, Steps, run
-from tailrace_core.errors import NotFoundError, PermanentError
+from tailrace_core.errors import PermanentError
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
-from tailrace_core.ledger.writes import MAX_TOGETHER
+from tailrace_core.ledger.writes import MAX_OPENED
 from tailrace_core.objects import keys
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_of
@@ -26,10 +26,13 @@ from tailrace_core.submission.stripe_steps import StripeSteps, guessed_number, t
 from tailrace_core.submission.striping.reading import OpenRange
 from tailrace_core.submission.striping.records import StripeRecords
 from tailrace_core.submission.striping.request import CuttingRequest
+from tailrace_core.submission.striping.runs import stretch_of_start
+from tailrace_core.submission.striping.stretch_reading import read_together
 
 if TYPE_CHECKING:
     from tailrace_consumers.settings import CuttingSettings
     from tailrace_core.jobs.model import Chunk, Job
+    from tailrace_core.submission.resuming import PreviousChunks
     from tailrace_core.submission.striping.reading import StripeStart
 
 T = TypeVar("T")
@@ -44,9 +47,9 @@ MARGIN_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where to go on in a stripe: the next row, counted over the input, and its offset.
+    """Where to go on in a run: the next row, counted over the input, and its offset.
 
-    The offset is in bytes of the stripe's data.
+    The offset is in bytes of the data of the row's stripe.
     """
 
     row: int
@@ -78,11 +81,15 @@ class CutStripe:
         self._planner = lru_cache(maxsize=16)(self._read_planner)
 
     def cut(
-        self, job_id: str, stripe: StripeStart, checkpoint: Checkpoint | None, time_left_s: Callable[[], float]
+        self,
+        job_id: str,
+        stripes: Sequence[StripeStart],
+        checkpoint: Checkpoint | None,
+        time_left_s: Callable[[], float],
     ) -> Checkpoint | None:
-        """Cut a stripe from its start, or from the checkpoint of an earlier call.
+        """Cut a run of stripes from its start, or from the checkpoint of an earlier call.
 
-        Returns where to go on when the time runs out, None when the stripe is cut. Does nothing for
+        Returns where to go on when the time runs out, None when the run is cut. Does nothing for
         a job that takes no chunks any more.
 
         Raises:
@@ -94,11 +101,14 @@ class CutStripe:
             return None
         planner = self._planner(job_id)
         steps = StripeSteps(ChunkSteps(self._resources, self._ledger, job_id, planner.settings, self._now))
-        begin = checkpoint or Checkpoint(stripe.first_row, 0)
+        begin = checkpoint or Checkpoint(stripes[0].first_row, 0)
         try:
-            with ThreadPoolExecutor(self._concurrency) as threads:
+            with (
+                ThreadPoolExecutor(self._concurrency) as threads,
+                read_together(list(map(stretch_of_start, stripes)), self._open_range) as open_range,
+            ):
                 start = threads.submit if self._concurrency > 1 else _start_here
-                return _Cutting(steps, job, self._run, start).cut(planner, stripe, begin, self._open_range, time_left_s)
+                return _Cutting(steps, job, self._run, start).cut(planner, stripes, begin, open_range, time_left_s)
         except JobClosedError:
             return None
 
@@ -108,16 +118,13 @@ class CutStripe:
     def _read_planner(self, job_id: str) -> Planner:
         call = BodyCall("s3", "get_object", {"Bucket": self._resources.bucket, "Key": keys.cutting_request_key(job_id)})
         request = CuttingRequest.from_json(self._execute(call))
-        settings = self._run(self._ledger.settings(job_id))
-        if settings is None:
-            raise NotFoundError(f"job {job_id} is not in the ledger any more")
-        return planner_of(settings, request.header_record, request.on_bad_row)
+        return planner_of(request.settings, request.header_record, request.on_bad_row)
 
 
 class _Cutting:
-    """The cutting of one stripe in one call.
+    """The cutting of one run in one call.
 
-    ``job`` is as just read. ``run_steps`` carries out steps, ``start`` starts a function, perhaps
+    ``job`` is as just read; its state is checked at every write. ``run_steps`` carries out steps, ``start`` starts a function, perhaps
     in another thread.
     """
 
@@ -134,47 +141,66 @@ class _Cutting:
         self._start = start
         self._uploads: list[tuple[Future[None], int]] = []
         self._batch: list[ChunkTask] = []
-        self._planned = 0
 
     def cut(
         self,
         planner: Planner,
-        stripe: StripeStart,
+        stripes: Sequence[StripeStart],
         begin: Checkpoint,
         open_range: OpenRange,
         time_left_s: Callable[[], float],
     ) -> Checkpoint | None:
-        end = stripe.first_row + stripe.rows
+        end, at = stripes[-1].end, begin
         recorded = self._run(self._steps.recorded(RowRange(begin.row, end - begin.row)))
-        records = StripeRecords(stripe, planner.settings, open_range)
+
+        def is_time_up() -> bool:
+            return time_left_s() < MARGIN_S
+
+        for stripe in stripes:
+            if at.row < stripe.end:
+                records = StripeRecords(stripe, planner.settings, open_range)
+                at = self._cut(planner, stripe, records, at, recorded, is_time_up)
+                if at.row < stripe.end or (at.row < end and is_time_up()):
+                    self._send()
+                    return at
+        self._send()
+        return None
+
+    def _cut(
+        self,
+        planner: Planner,
+        stripe: StripeStart,
+        records: StripeRecords,
+        begin: Checkpoint,
+        recorded: PreviousChunks,
+        is_time_up: Callable[[], bool],
+    ) -> Checkpoint:
+        """Cut a stripe; return where to go on: in it if the time is up, or behind it."""
 
         def describe(offset: int) -> str:
             return records.describe_position(begin.offset + offset)
 
         at = begin
         blocks = records.blocks(begin.offset)
-        for plan in planner.plan(blocks, describe, records.known_rejects, first_row=begin.row):
+        plans = planner.plan(blocks, describe, records.known_rejects, first_row=begin.row)
+        for number, plan in enumerate(plans):
             if isinstance(plan, Seal):
                 break
-            number = guessed_number(stripe.number, self._planned, planner.settings)
-            self._add(ChunkTask(plan, recorded.find(plan), number))
+            self._add(ChunkTask(plan, recorded.find(plan), guessed_number(stripe.number, number, planner.settings)))
             at = Checkpoint(plan.range.end, at.offset + plan.source_bytes)
-            is_late = plan.ends_cut and at.row < end and time_left_s() < MARGIN_S
-            if is_late or len(self._batch) == MAX_TOGETHER:
-                self._send()
-            if is_late:
+            if plan.ends_cut and at.row < stripe.end and is_time_up():
                 return at
-        if at.row != end:
+            if len(self._batch) == MAX_OPENED:
+                self._send()
+        if at.row != stripe.end:
             raise PermanentError(
-                f"stripe {stripe.number} of job {self._steps.chunks.job_id} was counted to end before row {end}, and "
-                f"ends before row {at.row}; report a bug in Tailrace"
+                f"stripe {stripe.number} of job {self._steps.chunks.job_id} was counted to end before row {stripe.end} "
+                f"and ends before row {at.row}; report a bug in Tailrace"
             )
-        self._send()
-        return None
+        return Checkpoint(stripe.end, 0)
 
     def _add(self, task: ChunkTask) -> None:
         """Upload a chunk's objects, unless it is recorded: then they are there."""
-        self._planned += 1
         plan, needed = task.plan, next_step(task.recorded)
         if needed is NextStep.SKIP:
             return
@@ -195,7 +221,9 @@ class _Cutting:
         if not tasks:
             return
         started = self._run(self._steps.record(tasks, self._job))
-        self._job = None
+        if self._steps.chunks.settings.window:
+            # Others have moved the window since the job was read.
+            self._job = None
         located: list[Chunk] = []
         try:
             _wait([self._start(self._invoke, chunk, located) for chunk in started])

@@ -17,6 +17,7 @@ from tailrace_core.objects.listing import list_sources
 from tailrace_core.submission.striping.denied import denied
 from tailrace_core.submission.striping.manifest import SourceObject, plan_stripes
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
+from tailrace_core.submission.striping.runs import run_to_json, runs_of_stripes
 
 
 class ListStripes:
@@ -34,14 +35,20 @@ class ListStripes:
                 objects or stripes.
             AccessDeniedError: the function may not read or list a source.
         """
-        key = keys.stripes_key(job_id)
-        if self._store.head(key) is not None:
-            return
+        try:
+            self._list(job_id)
+        except InputError:
+            # They may have changed since an earlier call wrote the manifest, which counts.
+            if self._store.head(keys.stripes_key(job_id)) is None:
+                raise
+
+    def _list(self, job_id: str) -> None:
         request = CuttingRequest.from_json(b"".join(self._store.read(keys.cutting_request_key(job_id))))
         objects = [found for name in request.sources for found in run(_objects(name), self._execute)]
         stripes = plan_stripes(objects, request.settings.stripe_bytes)
+        lines = (run_to_json(run).encode() + b"\n" for run in runs_of_stripes(stripes))
         # Another execution may have been first; its manifest counts.
-        self._store.put_new(key, (each.to_json().encode() + b"\n" for each in stripes), dict)
+        self._store.put_new(keys.stripes_key(job_id), lines, dict)
 
 
 def _objects(name: SourceName) -> Steps[list[SourceObject]]:

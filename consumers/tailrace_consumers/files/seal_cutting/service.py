@@ -54,8 +54,9 @@ class SealCutting:
                     f"job {job_id} has {job.rows_settled} rows settled and a total of {job.rows_total}, and "
                     f"{rows_total} rows were counted; report a bug in Tailrace"
                 )
-            chunks = self._submit.chunk_steps(session)
-            yield from chunks.confirm((yield from StripeSteps(chunks).fill_window()))
+            if job.chunks_waiting:
+                chunks = self._submit.chunk_steps(session)
+                yield from chunks.confirm((yield from StripeSteps(chunks).fill_window()))
         return job.state.value
 
     def _run(self, steps: Steps[T]) -> T:

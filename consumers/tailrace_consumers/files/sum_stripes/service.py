@@ -10,19 +10,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from tailrace_consumers.ports import ObjectStore
 from tailrace_core.objects import keys
 from tailrace_core.submission.striping.counts import StripeCount
 from tailrace_core.submission.striping.manifest import Stripe
-from tailrace_core.submission.striping.reading import OpenRange
+from tailrace_core.submission.striping.reading import OpenRange, StripeStart
 from tailrace_core.submission.striping.request import CuttingRequest
+from tailrace_core.submission.striping.runs import run_from_dict, run_to_json, runs_of_starts
 from tailrace_core.submission.striping.summing import Summing
 
 READS_AT_ONCE = 32
 _COUNTS_AHEAD = 256
-"""Counts in memory at a time."""
+"""Counts in memory at a time, each of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +56,33 @@ class SumStripes:
         summing = Summing(header=request.header_record, open_range=self._open_range, is_time_up=is_time_up)
         stripes = 0
 
-        def starts() -> Iterator[bytes]:
+        def starts() -> Iterator[StripeStart]:
             nonlocal stripes
             for stripe, count in self._counted(job_id):
                 stripes += 1
-                for start in summing.add(stripe, count):
-                    yield start.to_json().encode() + b"\n"
-            yield summing.finish().to_json().encode() + b"\n"
+                yield from summing.add(stripe, count)
+            yield summing.finish()
 
+        lines = (run_to_json(run).encode() + b"\n" for run in runs_of_starts(starts()))
         # Another execution may have been first; its starts are the same.
-        self._store.put_new(keys.stripe_starts_key(job_id), starts(), dict)
+        self._store.put_new(keys.stripe_starts_key(job_id), lines, dict)
         return InputTotals(summing.rows_total, summing.objects, summing.size_bytes, stripes)
 
     def _counted(self, job_id: str) -> Iterator[tuple[Stripe, StripeCount]]:
         """Yield the stripes with their counts, in order."""
 
-        def read(line: bytes) -> tuple[Stripe, StripeCount]:
-            stripe = Stripe.from_dict(json.loads(line))
-            count = b"".join(self._store.read(keys.stripe_count_key(job_id, stripe.number)))
-            return stripe, StripeCount.from_json(count)
+        def read(line: bytes) -> list[tuple[Stripe, StripeCount]]:
+            run = run_from_dict(json.loads(line), Stripe.from_dict)
+            text = b"".join(self._store.read(keys.stripe_count_key(job_id, run[0].number)))
+            return list(zip(run, run_from_dict(json.loads(text), StripeCount.from_dict), strict=True))
 
         lines = _lines(self._store.read(keys.stripes_key(job_id)))
         if self._reads_at_once == 1:
-            yield from map(read, lines)
+            yield from chain.from_iterable(map(read, lines))
             return
         with ThreadPoolExecutor(self._reads_at_once) as threads:
             while ahead := list(islice(lines, _COUNTS_AHEAD)):
-                yield from threads.map(read, ahead)
+                yield from chain.from_iterable(threads.map(read, ahead))
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

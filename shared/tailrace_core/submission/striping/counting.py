@@ -24,7 +24,7 @@ from tailrace_core.submission.striping.counts import PieceCount, StripeCount
 from tailrace_core.submission.striping.manifest import Piece, SourceObject, Stripe
 from tailrace_core.submission.striping.reading import OpenRange, behind
 
-_MARGIN_BYTES = 64 * 1024
+MARGIN_BYTES = 64 * 1024
 """Bytes read with a piece behind its end: there its last record mostly ends."""
 
 
@@ -55,6 +55,8 @@ class StripeCounting:
     open_range: OpenRange
     is_time_up: Callable[[], bool] = lambda: False
     is_lines: bool = False
+    _compressed: dict[SourceObject, bool] = field(default_factory=dict, init=False)
+    """Which objects are compressed, of those whose first bytes were read."""
 
     def run(self, stripe: Stripe, checkpoint: dict[str, Any] | None = None) -> StripeCount | Unfinished:
         """Count a stripe, from the checkpoint of a count that ran out of time if there is one.
@@ -78,7 +80,7 @@ class StripeCounting:
 
     def _count(self, piece: Piece, progress: _Progress) -> bool:
         """Count a piece; return False if time ran out, and ``progress`` says how far it came."""
-        if piece.start and progress.counter is None and is_compressed(self._first_bytes(piece.source)):
+        if piece.start and progress.counter is None and self._is_compressed(piece.source):
             return True
         read_from = 0 if progress.found.is_compressed else progress.read_from(piece)
         with closing(self._stored(piece, read_from)) as stored:
@@ -111,11 +113,12 @@ class StripeCounting:
         name = piece.source.name
         first, stored = peek(stored, SNIFF_BYTES)
         head = read_source_head(*peek(decompress(stored, name), SNIFF_BYTES), name, is_lines=self.is_lines)
+        self._compressed[piece.source] = is_compressed(first)
         start = len(BOM) * head.bom_dropped
         policy = HeaderPolicy.NONE if self.is_lines else self.policy
         progress.found = PieceCount(
             start=start,
-            is_compressed=is_compressed(first),
+            is_compressed=self._compressed[piece.source],
             data_start=head.data_offset(policy),
             line_end=head.line_end.decode(),
             other_header=self._other_header(head),
@@ -151,14 +154,16 @@ class StripeCounting:
                 )
             yield block
 
-    def _first_bytes(self, source: SourceObject) -> bytes:
-        with closing(self.open_range(source, 0, SNIFF_BYTES)) as blocks:
-            return peek(blocks, SNIFF_BYTES)[0]
+    def _is_compressed(self, source: SourceObject) -> bool:
+        if source not in self._compressed:
+            with closing(self.open_range(source, 0, SNIFF_BYTES)) as blocks:
+                self._compressed[source] = is_compressed(peek(blocks, SNIFF_BYTES)[0])
+        return self._compressed[source]
 
     def _stored(self, piece: Piece, start: int) -> Generator[bytes]:
         """Read a piece from ``start`` on, and the rest of the object if it is asked for."""
         size = piece.source.size_bytes
-        middle = max(start, min(piece.stop + _MARGIN_BYTES, size))
+        middle = max(start, min(piece.stop + MARGIN_BYTES, size))
         if start < middle:
             yield from self.open_range(piece.source, start, middle)
         if middle < size:

@@ -65,7 +65,23 @@ class StripeCount:
 
     def to_json(self) -> str:
         """Serialize the counts."""
-        return json.dumps({"stripe": self.number, "pieces": [each.to_dict() for each in self.pieces]})
+        return json.dumps(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as a JSON object."""
+        return {"stripe": self.number, "pieces": [each.to_dict() for each in self.pieces]}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> StripeCount:
+        """Read the counts from their JSON object.
+
+        Raises:
+            ContractError: it holds none.
+        """
+        try:
+            return cls(stored["stripe"], tuple(PieceCount.from_dict(each) for each in stored["pieces"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ContractError(f"these are no counts of a stripe: {error!r}") from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StripeCount:
@@ -76,6 +92,6 @@ class StripeCount:
         """
         try:
             stored = json.loads(text)
-            return cls(stored["stripe"], tuple(PieceCount.from_dict(each) for each in stored["pieces"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise ContractError(f"these are no counts of a stripe: {error!r}") from error
+        return cls.from_dict(stored)

@@ -67,7 +67,7 @@ class Stripe:
     of_several: bool = False
 
     def to_json(self) -> str:
-        """Serialize the stripe to one line, an item of the Distributed Map."""
+        """Serialize the stripe to one line."""
         return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class DataRange:
 
 @dataclass(frozen=True, slots=True)
 class StripeStart:
-    """A stripe that has rows, and where these are: a line of ``starts.jsonl``.
+    """A stripe that has rows, and where these are.
 
     ``first_row`` and ``rows`` count over the whole input. ``is_last`` is true for the stripe with
     the input's last row; ``of_several`` if the input has several objects.
@@ -47,9 +47,18 @@ class StripeStart:
     of_several: bool = False
     is_last: bool = False
 
+    @property
+    def end(self) -> int:
+        """Return the row behind the last one."""
+        return self.first_row + self.rows
+
     def to_json(self) -> str:
-        """Serialize it to one line, an item of the Distributed Map."""
-        stored = {
+        """Serialize it to one line."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
             "stripe": self.number,
             "first_row": self.first_row,
             "rows": self.rows,
@@ -57,7 +66,6 @@ class StripeStart:
             "is_last": self.is_last,
             "ranges": [_stored(each) for each in self.ranges],
         }
-        return json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> StripeStart:

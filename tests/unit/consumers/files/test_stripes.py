@@ -7,7 +7,8 @@ import json
 import tracemalloc
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import pytest
 import zstandard
@@ -24,9 +25,10 @@ from tailrace_core.submission.chunk_steps import JobClosedError
 from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.submission.planning import planner_for
 from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
-from tailrace_core.submission.striping.manifest import SourceObject, plan_stripes
+from tailrace_core.submission.striping.manifest import SourceObject, Stripe, plan_stripes
 from tailrace_core.submission.striping.reading import StripeStart
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
+from tailrace_core.submission.striping.runs import run_from_dict
 from tests.fakes.consumer_ports import MemoryObjectStore
 from tests.unit.core.submission.striping.cutting import BUCKET, MemoryObjects, growing, starts
 
@@ -34,6 +36,9 @@ JOB = "01K0000000000000000000000A"
 FOLDER = SourceName(bucket=BUCKET, key="in/", is_prefix=True)
 STEP_BYTES = 256 * 1024
 """Most that a state machine passes from step to step."""
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -62,10 +67,14 @@ class Machine:
         ListStripes(self.store, self._execute).list(JOB)
         return self._lines(keys.stripes_key(JOB))
 
+    @property
+    def stripes(self) -> list[Stripe]:
+        return _in_runs(self.listed(), Stripe.from_dict)
+
     def count(self) -> None:
         service = CountStripe(self.store, self.objects.open_range, now=self.now)
-        for stripe in self.listed():
-            event = {"job_id": JOB, "dry_run": False, "stripe": stripe, "checkpoint": None}
+        for run in self.listed():
+            event = {"job_id": JOB, "dry_run": False, "stripe": run, "checkpoint": None}
             while not (done := handle(event, service, self._remaining_ms))["done"]:
                 event = json.loads(json.dumps(event | {"checkpoint": done["checkpoint"]}))
                 assert len(json.dumps(event)) < STEP_BYTES
@@ -76,7 +85,7 @@ class Machine:
 
     @property
     def starts(self) -> list[StripeStart]:
-        return [StripeStart.from_dict(each) for each in self._lines(keys.stripe_starts_key(JOB))]
+        return _in_runs(self._lines(keys.stripe_starts_key(JOB)), StripeStart.from_dict)
 
     def _lines(self, key: str) -> list[Any]:
         return [json.loads(line) for line in self.store.objects[key][0].splitlines()]
@@ -98,6 +107,10 @@ class Machine:
         return {"ContentLength": each["Size"], "ETag": each["ETag"]}
 
 
+def _in_runs(lines: list[Any], read: Callable[[dict[str, Any]], T]) -> list[T]:
+    return list(chain.from_iterable(run_from_dict(each, read) for each in lines))
+
+
 def _objects() -> MemoryObjects:
     data = b'a,b\n1,"x\ny"\n2,3\n4,"\n\n\n\n\n\n\n\n\n\n\n\n\n\n"\n'
     return MemoryObjects({"in/0": data, "in/1": b"a,b\r\n5,6", "in/2": gzip.compress(data * 40), "in/3": data}, 7)
@@ -105,15 +118,15 @@ def _objects() -> MemoryObjects:
 
 def test_the_stripes_are_listed_once_in_the_order_of_keys_with_the_versions_found_first() -> None:
     machine = Machine(_objects(), options=SubmitOptions(stripe_bytes=30))
-    first = machine.listed()
-    assert [(each["stripe"], [piece["key"] for piece in each["pieces"]]) for each in first][:3] == [
+    first = machine.stripes
+    assert [(each.number, [piece.source.key for piece in each.pieces]) for each in first][:3] == [
         (0, ["in/0"]),
         (1, ["in/0"]),
         (2, ["in/1"]),
     ]
-    assert first[0]["pieces"][0]["etag"] == '"in/0"'
+    assert first[0].pieces[0].source.etag == '"in/0"'
     machine.objects = MemoryObjects({})
-    assert machine.listed() == first
+    assert machine.stripes == first
 
 
 @pytest.mark.parametrize("etag", [None, '"other"'])
