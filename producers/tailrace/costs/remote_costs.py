@@ -16,17 +16,18 @@ from tailrace.costs.cost_model import CHUNK, GB, Line, Usage, Workload, handling
 from tailrace.costs.prices import PRICES, Prices
 from tailrace.costs.report import table
 from tailrace_core.jobs.model import JobSettings
+from tailrace_core.ledger.writes import MAX_OPENED
+from tailrace_core.submission.striping.runs import COUNTED_TOGETHER, CUT_TOGETHER
 
 MIB = 1024 * 1024
 STRIPE_BYTES = 128 * MIB
-STATES_OF_A_STRIPE = 4
-"""State transitions of a stripe: in each of the two maps, its child starts, runs one task, ends."""
+STATES_OF_A_RUN = 2
+"""State transitions of a run of stripes in a map: its child starts, runs one task, ends."""
 STATES_OF_A_JOB = 8
-COUNT_GETS, CUT_GETS = 2, 2
-"""Reads of a stripe: the first bytes of its object, which tell if it is compressed, and the rest."""
-COUNT_PUTS = 1
-TOGETHER = 50
-"""Chunks recorded in one transaction, which writes to the job's item once."""
+COUNT_GETS, COUNT_PUTS = 3, 1
+"""Requests for a run that is counted: the first bytes of its object, which tell if it is compressed,
+its stripes, and their counts, which are stored and read."""
+CUT_GETS = 1
 ITEM_WRITES = 500
 """Transactional writes a second that one item takes: 1,000 units, and each costs two."""
 PARTITION_UNITS = 1_000
@@ -79,16 +80,27 @@ class RemoteWork:
     @property
     def count_s(self) -> float:
         """Seconds until all is counted."""
-        return self._rounds * min(STRIPE_BYTES, self.size_bytes) / self.count_speed
+        return self._map_s(COUNTED_TOGETHER, self.count_speed)
 
     @property
     def cut_s(self) -> float:
         """Seconds until all is cut."""
-        return self._rounds * min(STRIPE_BYTES, self.size_bytes) / self.cut_speed
+        return self._map_s(CUT_TOGETHER, self.cut_speed)
 
     @property
-    def _rounds(self) -> int:
-        return math.ceil(self.stripes / self.functions)
+    def count_runs(self) -> int:
+        """How many runs of neighbouring stripes are counted, each by one call."""
+        return math.ceil(self.stripes / COUNTED_TOGETHER)
+
+    @property
+    def cut_runs(self) -> int:
+        """How many runs of neighbouring stripes are cut, each by one call."""
+        return math.ceil(self.stripes / CUT_TOGETHER)
+
+    def _map_s(self, together: int, speed: float) -> float:
+        """Return the seconds of a map, in which each function takes one run after the other."""
+        rounds = math.ceil(math.ceil(self.stripes / together) / self.functions)
+        return rounds * min(together * STRIPE_BYTES, self.size_bytes) / speed
 
     @property
     def model_s(self) -> float:
@@ -98,8 +110,8 @@ class RemoteWork:
     @property
     def job_item_writes(self) -> float:
         """Writes a second to the job's item while stripes are cut."""
-        chunks = self.chunks / self.stripes
-        return math.ceil(chunks / TOGETHER) * self.stripes / self.cut_s
+        chunks = self.chunks / self.stripes * min(CUT_TOGETHER, self.stripes)
+        return math.ceil(chunks / MAX_OPENED) * self.cut_runs / self.cut_s
 
     @property
     def ledger_s(self) -> float:
@@ -112,14 +124,15 @@ class RemoteWork:
     @property
     def state_transitions(self) -> int:
         """How many state transitions of a standard workflow there are."""
-        return self.stripes * STATES_OF_A_STRIPE + STATES_OF_A_JOB
+        return (self.count_runs + self.cut_runs) * STATES_OF_A_RUN + STATES_OF_A_JOB
 
 
 def cutting_costs(work: RemoteWork, prices: Prices) -> Iterator[Line]:
     """Yield the costs of counting and cutting; those of the chunks come on top."""
-    runs = 2 * work.stripes
+    runs = work.count_runs + work.cut_runs
     seconds = work.size_bytes / work.count_speed + work.size_bytes / work.cut_speed
-    calls = Usage(gets=work.stripes * (COUNT_GETS + CUT_GETS), puts=work.stripes * COUNT_PUTS, function_runs=runs)
+    gets = work.count_runs * COUNT_GETS + work.cut_runs * CUT_GETS
+    calls = Usage(gets=gets, puts=work.count_runs * COUNT_PUTS)
     transitions = work.state_transitions
     yield "state transitions", f"{transitions:,}", transitions * prices.state_transitions_million / 1_000_000
     yield (

@@ -23,7 +23,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutting:
-    """The state of an execution that cuts an input; stripes are those of the phase."""
+    """The state of an execution that cuts an input.
+
+    The stripes of a phase are counted by the run: neighbours that one call of a function takes.
+    """
 
     execution: str
     """ARN of the execution in Step Functions."""
@@ -63,4 +66,4 @@ def cutting_text(cutting: Cutting) -> str:
     words = _WORDS[cutting.phase]
     if cutting.stripes_total is None:
         return words
-    return f"{words}: {cutting.stripes_done or 0:,} of {cutting.stripes_total:,} stripes"
+    return f"{words}: {cutting.stripes_done or 0:,} of {cutting.stripes_total:,} runs of stripes"

@@ -124,8 +124,8 @@ class CutStripe:
 class _Cutting:
     """The cutting of one run in one call.
 
-    ``job`` is as just read; its state is checked at every write. ``run_steps`` carries out steps, ``start`` starts a function, perhaps
-    in another thread.
+    ``job`` is as just read; its state is checked at every write. ``run_steps`` carries out steps,
+    ``start`` starts a function, perhaps in another thread.
     """
 
     def __init__(

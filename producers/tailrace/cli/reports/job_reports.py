@@ -224,7 +224,7 @@ def count_text(found: RemoteCount) -> str:
         (
             f"rows:         {found.rows:,}",
             f"objects:      {found.objects:,} with {shown_bytes(found.source_bytes)}",
-            f"stripes:      {found.stripes:,}, each cut by one call of a function",
+            f"stripes:      {found.stripes:,}, cut by functions, up to six neighbours by one call",
         )
     )
 

@@ -165,6 +165,24 @@ def test_the_steps_find_what_one_process_finds_also_when_time_runs_out(
     assert machine.sum() == totals  # repeated, as by a retry
 
 
+def test_the_counts_of_a_run_are_one_request_and_one_object() -> None:
+    data = b"a,b\n" + b"123,456\n" * 30
+    machine = Machine(MemoryObjects({"in/0": data}, 16), options=SubmitOptions(stripe_bytes=25))
+    requests: list[int] = []
+
+    def open_range(source: SourceObject, start: int, stop: int | None) -> Generator[bytes]:
+        requests.append(start)
+        return machine.objects.open_range(source, start, stop)
+
+    service = CountStripe(machine.store, open_range)
+    for number, run in enumerate(machine.listed()):
+        assert handle({"job_id": JOB, "stripe": run}, service, machine._remaining_ms) == {"done": True}
+        # Behind the first run of an object, its first bytes are read, which tell if it is compressed.
+        assert len(requests) == 1 + 2 * number
+    counted = [key for key in machine.store.objects if "/counts/" in key]
+    assert counted == [keys.stripe_count_key(JOB, 0), keys.stripe_count_key(JOB, 8)]
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

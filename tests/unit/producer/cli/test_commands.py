@@ -396,7 +396,7 @@ def test_a_remote_submit_says_that_nothing_was_sent_from_here(invoke: Callable[.
 
 def test_a_status_shows_how_far_a_remote_job_is(invoke: Callable[..., Result]) -> None:
     client = FakeClient(ends_as=job(JobState.SUBMITTING))
-    assert "counting rows: 3 of 8,000 stripes" in invoke(client, "status", _JOB).out
+    assert "counting rows: 3 of 8,000 runs of stripes" in invoke(client, "status", _JOB).out
     shown = json.loads(invoke(client, "status", _JOB, "--json").out)["cutting"]
     assert (shown["phase"], shown["stripes_done"], shown["execution_state"]) == ("count", 3, "RUNNING")
     assert "cutting" not in json.loads(invoke(FakeClient(ends_as=job()), "status", _JOB, "--json").out)

@@ -114,7 +114,7 @@ def cutting(state: str, **more: Any) -> Cutting:
 
 def test_progress_is_in_stripes() -> None:
     moment = CuttingProgress(counting("J", 0, 9), cutting("RUNNING"))
-    assert describe(moment) == "submitting: counting rows: 3 of 8 stripes"
+    assert describe(moment) == "submitting: counting rows: 3 of 8 runs of stripes"
     assert share(moment) == (3, 8)
     assert cutting_text(cutting("ABORTED")) == "the execution has ended: ABORTED"
 
