@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import decimal
 import json
+import math
 import os
 import re
 import shlex
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tailrace_local.control.workspace import Workspace
@@ -54,7 +57,9 @@ class Desk:
         return done.stdout
 
     def serve(self, command: str) -> None:
-        """Have the endpoint run another server."""
+        """Have the endpoint run this server."""
+        if (self.folder / "command.txt").read_text() == command:
+            return
         (self.folder / "command.txt").write_text(command)
         self.run("tailrace", "local", "model", "restart")
 
@@ -142,6 +147,40 @@ def test_a_server_that_takes_nothing_but_json_scores_csv_and_json_lines_and_each
     score = ("tailrace", "score", "bad.csv", "--model-url", asked["url"], "--keep", "id", "--request", "json")
     desk.fails(*score, "--output", "score.csv", code=3)
     assert desk.predictions("score.csv") == EXPECTED
+
+
+def test_parquet_is_scored_by_a_server_that_takes_nothing_but_json_and_comes_back_as_pandas_reads_it(
+    desk: Desk,
+) -> None:
+    desk.serve("python serve_json.py")
+    whole = [None if row in BAD else row for row in range(40)]
+    given = pd.DataFrame(
+        {
+            "id": [f"{row:03d}" for row in range(40)],
+            "a": pd.array(whole, dtype="Int64"),
+            "b": [0.1 * row for row in range(40)],
+            "price": [decimal.Decimal(row) / 4 for row in range(40)],
+            "seen": pd.date_range("2026-01-31T08:30", periods=40, freq="h", tz="Europe/Dublin"),
+        }
+    )
+    given.to_parquet(desk.folder / "rows.parquet", row_group_size=15)
+    read = pd.read_parquet(desk.folder / "rows.parquet")
+    keep = ("--keep", "id,price,seen", "--request", "json", "--output-type", "number")
+    submit = ("tailrace", "submit", "rows.parquet", "--stack", "tailrace", *keep)
+    # The model refuses what is missing, and each such row costs itself alone.
+    said = desk.fails(*submit, "--chunk-rows", "20", "--output", "out.parquet", "--json", code=3)
+    job, _ = json.JSONDecoder().raw_decode(said)
+    assert (job["rows_scored"], job["rows_rejected"], job["rows_not_isolated"]) == (37, 3, 0)
+    desk.run("tailrace", "download", job["job_id"], "--stack", "tailrace", "--output", "out.csv")
+    predicted = [math.nan if pd.isna(a) else a * 2 + b * 3 for a, b in zip(read["a"], read["b"], strict=True)]
+    for found in (
+        pd.read_parquet(desk.folder / "out.parquet"),
+        pd.read_csv(desk.folder / "out.csv", dtype={"id": str}),
+    ):
+        assert list(found["id"]) == list(read["id"])
+        assert [decimal.Decimal(str(each)) for each in found["price"]] == list(read["price"])
+        assert list(pd.to_datetime(found["seen"])) == list(read["seen"])
+        assert list(found["prediction"]) == pytest.approx(predicted, nan_ok=True)
 
 
 def test_xgboost_scores_a_file_as_it_does_when_asked_directly(desk: Desk) -> None:
