@@ -29,7 +29,7 @@ _BUFFER_BYTES = 1024 * 1024
 def parquet_blocks(file: IO[bytes], name: str, on_share: Callable[[float], None]) -> Generator[bytes, None, None]:
     """Yield a file as blocks of CSV, a header first; ``on_share`` gets the share that is read.
 
-    Memory holds a batch of rows, and what is read ahead of it in its row group.
+    Memory holds a batch of rows, and about a mebibyte of each column, however large the row groups.
 
     Raises:
         InputError: pyarrow is not installed, the file is damaged, or a column has no text.
@@ -38,7 +38,8 @@ def parquet_blocks(file: IO[bytes], name: str, on_share: Callable[[float], None]
     from tailrace.sources.tables.arrow_csv import check_types, typed_csv  # noqa: PLC0415 - it needs pyarrow
 
     try:
-        table = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES)
+        # By default, all bytes of a row group are read before its first row.
+        table = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         schema = table.schema_arrow
         check_types(schema, name)
         yield header(schema.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import gzip
@@ -25,6 +26,7 @@ from tailrace.download.rejected_rows import RejectedRows
 from tailrace.sources.names import source_names
 from tailrace.sources.origins import S3Objects
 from tailrace.sources.record_source import RecordSource, open_records
+from tailrace.sources.tables.parquet import parquet_blocks
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.settings import SourceFormat
@@ -211,6 +213,24 @@ def test_an_object_that_changes_midway_is_refused() -> None:
         bucket.replace("a", stored(table(2)))
         with pytest.raises(InputError, match="s3://b/a has changed or is gone"):
             list(source.blocks())
+
+
+def test_a_row_group_is_not_read_as_a_whole_before_its_first_rows() -> None:
+    class Counted(io.BytesIO):
+        bytes_read = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            self.bytes_read += len(data)
+            return data
+
+    numbers = pa.table({"a": np.arange(2_000_000, dtype=np.float64)})
+    data = stored(numbers, row_group_size=2_000_000, use_dictionary=False, compression="NONE")
+    file = Counted(data)
+    with contextlib.closing(parquet_blocks(file, "rows", lambda _: None)) as blocks:
+        assert next(blocks) == b"a\n"
+        assert next(blocks).startswith(b"0\n1\n")
+    assert file.bytes_read < len(data) / 2
 
 
 @pytest.mark.parametrize(
