@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tailrace_local.cloud.iam.access_log import Decision, read_decisions
+from tailrace_local.cloud.iam.access_log import Decision, decisions_end, read_decisions
 from tailrace_local.testing import RunningCloud
 from tests.infra.access.policies import Request
 from tests.integration.access.grants import MANAGED, Grant, Holder, is_optional, policy_without, resource_name
@@ -60,7 +60,7 @@ class Removals:
         """
         taken = []
         for step in steps:
-            began, (_, offset) = time.monotonic(), read_decisions(self._cloud.state_dir)
+            began, offset = time.monotonic(), decisions_end(self._cloud.state_dir)
             wait = EffectWait(lambda: False)
             seen = step.run(wait)
             decisions = self._decisions(offset)
@@ -84,7 +84,7 @@ class Removals:
         return any(grant.allows(each) and not any(other.allows(each) for other in others) for each in asked)
 
     def _without(self, grant: Grant, taken: StepBaseline) -> GrantEffect | None:
-        _, offset = read_decisions(self._cloud.state_dir)
+        offset = decisions_end(self._cloud.state_dir)
         with self._removed(grant):
             seen = taken.step.run(EffectWait(lambda: self._refused(grant, offset), taken.waited_s))
         if seen == taken.seen or not self._refused(grant, offset):

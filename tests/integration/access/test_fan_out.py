@@ -101,13 +101,22 @@ def fan_out(enforcing: RunningCloud) -> Iterator[FanOut]:
     }
     command: list[str | Path] = [
         AWS, "cloudformation", "deploy", "--template-file", ROOT / "infra/fan-out.yaml", "--stack-name", stack,
-        "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *(f"{key}={each}" for key, each in given.items()),
+        "--capabilities", "CAPABILITY_IAM", "--no-execute-changeset",
+        "--parameter-overrides", *(f"{key}={each}" for key, each in given.items()),
     ]  # fmt: skip
     done = subprocess.run(command, env=enforcing.environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     cloudformation = enforcing.client("cloudformation")
-    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in found}
+    # The command itself looks at the stack every 30 seconds.
+    cloudformation.execute_change_set(ChangeSetName=done.stdout.split()[-1], StackName=stack)
+
+    def made() -> dict[str, Any] | None:
+        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        assert "ROLLBACK" not in found["StackStatus"], found
+        return found if found["StackStatus"] == "CREATE_COMPLETE" else None
+
+    deployed = eventually(made, what=f"the stack {stack}") or {}
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in deployed["Outputs"]}
     with person(enforcing, "billing", outputs["ReaderPolicy"]) as reader:
         yield FanOut(enforcing, outputs, reader)
     cloudformation.delete_stack(StackName=stack)

@@ -52,3 +52,9 @@ def read_decisions(state_dir: Path, offset: int = 0) -> tuple[list[Decision], in
         data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
     return [Decision(**json.loads(line)) for line in whole.splitlines()], offset + len(whole)
+
+
+def decisions_end(state_dir: Path) -> int:
+    """Return the position after the last decision so far, without reading any."""
+    path = state_dir / FILE
+    return path.stat().st_size if path.exists() else 0
