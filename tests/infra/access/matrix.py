@@ -103,7 +103,7 @@ def matrix(kind: str = "async", *, transforms: bool = False, cutting: bool = Fal
     # The model's role moves data where SageMaker reads inputs and writes outputs by itself.
     moving = {ENDPOINT} if kind == "async" or transforms else NOBODY
     notifying = {ENDPOINT} if kind == "async" else NOBODY
-    asking = SENDERS | {TRANSFORM, CUT} | ENDERS
+    asking = SENDERS | {TRANSFORM}
     return [
         ("s3:PutObject", f"{JOB}/input/a.csv", {PRODUCER, COLLECT, HANDLE, CUT, OPERATOR}),
         ("s3:PutObject", f"{JOB}/kept/a.csv", {PRODUCER, COLLECT, HANDLE, CUT}),
@@ -131,8 +131,8 @@ def matrix(kind: str = "async", *, transforms: bool = False, cutting: bool = Fal
         *((f"s3:{action}", "Bucket", NOBODY)
           for action in ("PutBucketPolicy", "PutLifecycleConfiguration", "PutEncryptionConfiguration", "DeleteBucket")),
         ("dynamodb:GetItem", "LedgerTable", SENDERS | {SCORE, TRANSFORM, OPERATOR, CUT, START, DELIVER} | ENDERS),
-        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR, CUT}),
-        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE} | {CUT, START} | ENDERS),
+        ("dynamodb:BatchGetItem", "LedgerTable", SENDERS - {RECONCILE} | {SCORE, OPERATOR}),
+        ("dynamodb:PutItem", "LedgerTable", SENDERS - {DISPATCH, RECONCILE} | {CUT, START, FAIL}),
         ("dynamodb:UpdateItem", "LedgerTable", SENDERS | {TRANSFORM, OPERATOR, CUT, START} | ENDERS),
         ("dynamodb:Query", "LedgerTable", SENDERS - {DISPATCH} | {TRANSFORM, OPERATOR, CUT, START} | ENDERS),
         ("dynamodb:Query", "LedgerTable/index/due", {RECONCILE, OPERATOR}),
@@ -161,8 +161,8 @@ def matrix(kind: str = "async", *, transforms: bool = False, cutting: bool = Fal
         *((f"sqs:{action}", f"{queue}Queue", NOBODY)
           for queue in QUEUES for action in ("PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue")),
         *(of_endpoint(kind) if kind != "none" else ()),
-        *(of_queue("Scoring", SCORE, asking) if kind in {"realtime", "serverless"} else ()),
-        *(of_queue("Transforms", TRANSFORM, asking | {START}) if transforms else ()),
+        *(of_queue("Scoring", SCORE, asking | {CUT, SEAL}) if kind in {"realtime", "serverless"} else ()),
+        *(of_queue("Transforms", TRANSFORM, asking | {START} | ENDERS) if transforms else ()),
         *(of_cutting() if cutting else ()),
         *((f"sagemaker:{action}", "TransformJob", {TRANSFORM} | also if transforms else NOBODY)
           for action, also in TRANSFORM_ACTIONS.items()),
