@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -75,6 +76,11 @@ class DemandInput:
     header: HeaderPolicy = HeaderPolicy.STRIP
     disorders: Mapping[int, Disorder] = field(default_factory=dict)
     """Rows that hold such a word; none of them has a flaw."""
+    lines: bool = False
+    """True for JSON Lines, whose values are strings. What the pre-flight check refuses in CSV is
+    then a line that is no row."""
+    key_chars: int = 0
+    """Least length of a key."""
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -84,6 +90,8 @@ class DemandInput:
     @property
     def text(self) -> bytes:
         """The file's content."""
+        if self.lines:
+            return b"".join(self._json_line(number) + b"\n" for number in range(len(self.rows)))
         head = () if self.header is HeaderPolicy.NONE else (self._header,)
         return b"".join(record + b"\n" for record in (*head, *self._records()))
 
@@ -118,8 +126,24 @@ class DemandInput:
 
     def _records(self) -> Iterable[bytes]:
         for number in range(len(self.rows)):
-            fields = [*([f"k{number}"] if self.keyed else ()), *self._row(number)]
+            fields = self._fields(number)
+            if self.lines:
+                yield self._record_of_line(number, fields)
+                continue
             yield self._flawed(csv_bytes([fields], header=None).removesuffix(b"\n"), self.flaws.get(number))
+
+    def _fields(self, number: int) -> Row:
+        return [*([f"k{number}".ljust(self.key_chars, "x")] if self.keyed else ()), *self._row(number)]
+
+    def _json_line(self, number: int) -> bytes:
+        names = (*((KEY,) if self.keyed else ()), *COLUMNS)
+        line = json.dumps(dict(zip(names, self._fields(number), strict=True)), ensure_ascii=False).encode()
+        return line + b"," if self.flaws.get(number) in IN_PREFLIGHT else line
+
+    def _record_of_line(self, number: int, fields: Row) -> bytes:
+        """Return the record of CSV that a line is read to: a line that is no row is one field."""
+        texts = [self._json_line(number).decode()] if self.flaws.get(number) in IN_PREFLIGHT else fields
+        return ",".join('"' + text.replace('"', '""') + '"' for text in texts).encode()
 
     def _flawed(self, record: bytes, flaw: Flaw | None) -> bytes:
         match flaw:
@@ -141,6 +165,6 @@ class DemandInput:
             # CSV readers skip an empty line.
             return (prediction or '""').encode() + b"\n"
         # The key of a ragged record is unknown.
-        unknown = self.flaws.get(number) in {Flaw.RAGGED, Flaw.BLANK}
+        unknown = self.flaws.get(number) in (IN_PREFLIGHT if self.lines else {Flaw.RAGGED, Flaw.BLANK})
         key = b"" if unknown else record.split(b",", 1)[0]
         return key + b"," + prediction.encode() + b"\n"

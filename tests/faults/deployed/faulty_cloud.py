@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from tailrace import Tailrace
+from tailrace_core.messages.arrivals import DeliveryDue
 from tailrace_core.messages.events import RetryDue
+from tailrace_local.control.build import Builder
 from tailrace_local.control.fault_admin import FaultAdmin
+from tailrace_local.control.own_model import OwnModel
+from tailrace_local.control.workspace import Workspace
 from tailrace_local.sagemaker.messages.notifications import TEST_MESSAGE
 from tailrace_local.testing import RunningCloud, running_cloud
 from tests.faults.deployed.cloud_driver import CloudDriver, polling
@@ -23,8 +29,23 @@ more."""
 SOURCES = "torture-sources"
 """The bucket of the inputs that are cut where they lie."""
 FUNCTIONS = ("CollectResults", "HandleFailures", "DispatchRetries", "ReconcileJobs")
-_UNKNOWN_JOB = RetryDue(job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
-_IGNORED = {"SucceededQueue": TEST_MESSAGE, "FailedQueue": TEST_MESSAGE, "RetriesQueue": _UNKNOWN_JOB.to_json()}
+CUTTING = ("ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting")
+INBOX = ("StartJobs", "DeliverResults")
+_UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+_RETRY = RetryDue(job_id=_UNKNOWN, first_row=0, rows=1, attempt=2, tries=1, reason="nobody's")
+_ARRIVAL = {
+    "source": "aws.s3",
+    "detail-type": "Object Created",
+    "time": "2026-01-01T00:00:00Z",
+    "detail": {"bucket": {"name": SOURCES}, "object": {"key": "nobody's", "etag": "0"}},
+}
+_IGNORED = {
+    "SucceededQueue": TEST_MESSAGE,
+    "FailedQueue": TEST_MESSAGE,
+    "RetriesQueue": _RETRY.to_json(),
+    "InboxQueueUrl": json.dumps(_ARRIVAL),
+    "OutboxQueueUrl": DeliveryDue(job_id=_UNKNOWN).to_json(),
+}
 """For each queue of the functions, a message without effect."""
 _TIMEOUT_S = 60.0
 
@@ -39,17 +60,26 @@ def faulty_cloud(state_dir: Path) -> Iterator[CloudDriver]:
     bucket = f"arn:aws:s3:::{SOURCES}"
     parameters = {
         "MaximumConcurrency": str(WORKERS),
-        "RemoteCutting": "true",
+        "Inbox": "true",
         "CuttingConcurrency": str(WORKERS),
         "SourceArns": f"{bucket}/*",
         "SourceBucketArns": bucket,
     }
-    with running_cloud(state_dir, enforce_iam=True, parameters=parameters) as cloud:
+    with running_cloud(state_dir, enforce_iam=True, parameters=parameters, model=_model()) as cloud:
         _shorten(cloud)
         where = {"LocationConstraint": cloud.client("s3").meta.region_name}
         cloud.client("s3").create_bucket(Bucket=SOURCES, CreateBucketConfiguration=where)
         with Tailrace(cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url) as client:
             yield CloudDriver(cloud, client)
+
+
+def _model() -> OwnModel:
+    """Return the demo's model behind a server that takes JSON too."""
+    workspace = Workspace.here()
+    archive, _ = Builder(workspace).model()
+    server = Path(__file__).with_name("demand_server.py")
+    command = ("env", f"PYTHONPATH={workspace.sources}", str(workspace.tool("model")), str(server))
+    return OwnModel(shlex.join(command), str(archive))
 
 
 def _shorten(cloud: RunningCloud) -> None:

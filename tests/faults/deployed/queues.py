@@ -33,7 +33,7 @@ class Queues:
         wanted = (_WAITING, _IN_FLIGHT, *((_DELAYED,) if delayed else ()))
         depths = {}
         for output, url in self.cloud.outputs.items():
-            if output.endswith("Queue") and output != "ResultsQueue":
+            if output.endswith(("Queue", "QueueUrl")) and output != "ResultsQueue":
                 answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*wanted])["Attributes"]
                 depths[output] = sum(int(answer[name]) for name in wanted)
         return {output: depth for output, depth in depths.items() if depth}

@@ -12,9 +12,8 @@ from typing import Any
 
 from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.demand_input import Disorder, Flaw
-from tests.faults.deployed.faulty_cloud import FUNCTIONS
+from tests.faults.deployed.faulty_cloud import CUTTING, FUNCTIONS, INBOX
 
-CUTTING = ("ListStripes", "CountStripe", "SumStripes", "CutStripe", "SealCutting")
 _FIRST = {"inference_id": r"\.1$"}
 _FIRST_TWO = {"inference_id": r"\.[12]$"}
 _TEN_ROWS = {"inference_id": r"\.[0-9]{2,}\.[0-9]+$"}
@@ -61,8 +60,25 @@ def with_cutting_faults(source: random.Random, plan: CloudFaultPlan) -> CloudFau
         rule("lose_reply", function=f"*{source.choice(CUTTING)}*", rate=0.1, limit=2),
         rule("refuse", function=f"*{source.choice(CUTTING)}*", rate=0.1, limit=2),
     ]
-    chosen = [each for each in drawn if source.random() < 0.5]
-    made = CloudFaultPlan.model_validate({"functions": {"rules": chosen}}).functions.rules
+    return _with_functions(plan, [each for each in drawn if source.random() < 0.5])
+
+
+def with_inbox_faults(source: random.Random, plan: CloudFaultPlan) -> CloudFaultPlan:
+    """Draw faults of StartJobs and DeliverResults, and add them."""
+    drawn = [
+        rule("kill_before", function=f"*{source.choice(INBOX)}*", number=source.randint(1, 8), limit=1),
+        rule("kill_after", function="*StartJobs*", number=source.randint(3, 8), limit=1),
+        rule("kill_after", function="*DeliverResults*", call="s3.PutObject", limit=source.randint(1, 2)),
+        rule({"kind": "kill_during", "from_s": 0.0, "to_s": 0.5}, function=f"*{source.choice(INBOX)}*", limit=1),
+        rule("lose_reply", function=f"*{source.choice(INBOX)}*", rate=0.15, limit=3),
+        rule("refuse", function=f"*{source.choice(INBOX)}*", rate=0.15, limit=3),
+        rule("unreachable", function=f"*{source.choice(INBOX)}*", rate=0.1, limit=2),
+    ]
+    return _with_functions(plan, [each for each in drawn if source.random() < 0.5])
+
+
+def _with_functions(plan: CloudFaultPlan, rules: Sequence[dict[str, Any]]) -> CloudFaultPlan:
+    made = CloudFaultPlan.model_validate({"functions": {"rules": rules}}).functions.rules
     return plan.model_copy(
         update={"functions": plan.functions.model_copy(update={"rules": (*plan.functions.rules, *made)})}
     )

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.jobs.model import JobState, OnParked
+from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.submission.options import SubmitOptions
 from tests.faults.deployed.demand_input import ANSWERS, IN_PREFLIGHT, DemandInput, Disorder, Flaw
 from tests.integration.pipeline.demand_rows import demand_rows
@@ -80,6 +81,8 @@ class RandomJob:
             {
                 "jobs with canaries": int(self.options.canaries > 0),
                 "jobs with --na": int(bool(self.options.na)),
+                "jobs of JSON Lines": int(self.input.lines),
+                "jobs asked in JSON": int(self.options.request is not RequestFormat.CSV),
                 "rows that answer 500": flaws.pop(Flaw.CRASH.name, 0),
                 "rows that answer an error page": flaws.total(),
                 "rows that move answers": len(self.input.disorders),
@@ -96,8 +99,9 @@ class RandomJob:
         chosen = f"{self.options.header} header, chunks of {self.options.chunk_rows}, window {self.options.window}"
         flaws = {**self.input.flaws, **self.input.disorders}
         named = ", ".join(f"{row} {flaw.name}" for row, flaw in sorted(flaws.items()))
+        formats = f"{'JSON Lines' if self.input.lines else 'CSV'}, requests in {self.options.request}"
         return (
-            f"{len(self.input.rows)} rows, keep {self.input.keep}, {chosen}, "
+            f"{len(self.input.rows)} rows, {formats}, keep {self.input.keep}, {chosen}, "
             f"max_rejects {self.options.max_rejects}, split_budget {self.options.split_budget}, "
             f"on_parked {self.options.on_parked}, canaries {self.options.canaries}, na {self.options.na}, "
             f"hurries {self.hurries}, flaws: {named or 'none'}; {self.interruption} at {self.interrupt_at:.2f}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tailrace_core.csv_text.headers import HeaderPolicy
@@ -16,13 +16,20 @@ from tailrace_core.jobs.model import Job, OnParked
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.faults.deployed.cloud_driver import SIX_HOURS_S, Aging, CloudDriver, polling
 from tests.faults.deployed.cloud_operator import CloudOperator
+from tests.faults.deployed.entries import Entry, OddDrop, Twice, draw_odd_drops, draw_way
 from tests.faults.deployed.faulty_cloud import HIDDEN_S, SOURCES, plan_cleared
+from tests.faults.deployed.inbox import Dropped, Inbox
 from tests.faults.deployed.outcomes import check
 from tests.faults.deployed.producers import kill_while_submitting, submit
 from tests.faults.deployed.queues import Queues
-from tests.faults.deployed.random_faults import random_plan, with_cutting_faults, with_words_of_rows
+from tests.faults.deployed.random_faults import (
+    random_plan,
+    with_cutting_faults,
+    with_inbox_faults,
+    with_words_of_rows,
+)
 from tests.faults.deployed.random_jobs import Interruption, RandomJob
-from tests.faults.expectation import not_isolated_rows
+from tests.faults.expectation import Expectation, not_isolated_rows
 from tests.faults.verdict import Report
 
 SEED = int(os.environ.get("TAILRACE_FAULT_SEED", "20260101"))
@@ -31,9 +38,6 @@ ROUND_S = 400.0
 REST_S = 12.0 * HIDDEN_S
 """Longest time until nothing is in flight; a message that keeps failing is a dead letter by
 then."""
-_REMOTE = 0.4
-"""Share of the jobs that the stack cuts where they lie, of those that no fault of a producer is
-planned for."""
 AGING = Aging(SIX_HOURS_S, every_s=5.0, after_s=10.0)
 
 
@@ -43,8 +47,9 @@ class Round:
 
     jobs: tuple[RandomJob, ...]
     plan: CloudFaultPlan
-    stripes: tuple[int | None, ...] = ()
-    """For each job, the size of the stripes in which the stack cuts it; None for a submit."""
+    entries: tuple[Entry | None, ...] = ()
+    """For each job the way of its rows; None for a submit that reads a local file."""
+    odd_drops: tuple[OddDrop, ...] = ()
 
     @classmethod
     def of(cls, seed: str) -> Round:
@@ -53,24 +58,33 @@ class Round:
         jobs = tuple(RandomJob.of(source) for _ in range(source.randint(2, 6)))
         repeated = any(job.options.header is HeaderPolicy.REPEAT for job in jobs)
         plan = random_plan(source, header_repeated=repeated)
-        # Drawn apart, so that a seed means the same jobs and faults as before.
-        source = random.Random(f"{seed} stripes")
-        stripes = tuple(
-            source.choice((300, 2_000, 100_000)) if source.random() < _REMOTE and _may_be_remote(job) else None
-            for job in jobs
-        )
-        return cls(jobs, with_cutting_faults(source, plan) if any(stripes) else plan, stripes)
+        # Drawn apart, so that a seed means the same rows and faults whatever is drawn here.
+        source = random.Random(f"{seed} entries")
+        jobs, entries = zip(*(draw_way(source, job) for job in jobs), strict=True)
+        odd_drops = draw_odd_drops(source)
+        if any(entries):
+            plan = with_cutting_faults(source, plan)
+        if odd_drops or any(entry and entry.dropped for entry in entries):
+            plan = with_inbox_faults(source, plan)
+        return cls(jobs, plan, entries, odd_drops)
 
     def __str__(self) -> str:
         faults = {
             "endpoint": [each.do.kind for each in self.plan.sagemaker.rules],
             "functions": [f"{each.do.kind} {each.when.function}" for each in self.plan.functions.rules],
         }
-        return "\n".join([*map(str, self.jobs), f"stripes {self.stripes}", str(faults)])
+        entries = self.entries or (None,) * len(self.jobs)
+        jobs = [f"{job}; {entry or 'a submit'}" for job, entry in zip(self.jobs, entries, strict=True)]
+        return "\n".join([*jobs, *map(str, self.odd_drops), str(faults)])
 
 
-def _may_be_remote(job: RandomJob) -> bool:
-    return job.interruption is not Interruption.PRODUCER_KILLED
+@dataclass
+class _Playing:
+    """A round that is played: its jobs, by their ids and in the order of their files' arrivals."""
+
+    jobs: dict[str, RandomJob] = field(default_factory=dict)
+    dropped: list[Dropped] = field(default_factory=list)
+    odd: dict[str, OddDrop] = field(default_factory=dict)
 
 
 class RoundRunner:
@@ -80,6 +94,7 @@ class RoundRunner:
         self.driver = driver
         self.queues = Queues(driver.cloud)
         self.operator = CloudOperator(driver.client, self.queues)
+        self.inbox = Inbox(driver)
         self.admin = FaultAdmin(driver.cloud.own_url, driver.cloud.token)
         self.totals: Counter[str] = Counter()
         self._folder = folder
@@ -90,15 +105,15 @@ class RoundRunner:
         """Play a round; raise AssertionError if a job ends wrongly, or something is left behind."""
         with plan_cleared(self.admin):
             self.admin.set(with_words_of_rows(played.plan))
-            stripes = played.stripes or (None,) * len(played.jobs)
-            job_ids = [self._submit(job, each) for job, each in zip(played.jobs, stripes, strict=True)]
-            by_id = dict(zip(job_ids, played.jobs, strict=True))
+            playing = self._begin(played)
             self.driver.until_final(
-                job_ids, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, by_id)
+                playing.jobs, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, playing.jobs)
             )
+            # While the faults last: the deliveries are to meet them.
+            self.inbox.wait([*(each.name for each in playing.dropped), *playing.odd])
             self._count_faults()
         self.rest(REST_S)
-        return [self._judge(job_id, job) for job_id, job in by_id.items()]
+        return self._judge_all(playing)
 
     def rest(self, timeout_s: float, *, delayed: bool = False) -> None:
         """Wait until nothing is in flight; the operator redrives dead letters.
@@ -110,8 +125,16 @@ class RoundRunner:
             self.operator.act()
             left.clear()
             left.update(self.queues.left(delayed=delayed))
-            if not left and not self.queues.at_endpoint():
+            if not left and not self.queues.at_endpoint() and not self._executions():
                 return
+
+    def _executions(self) -> int:
+        """Count the running executions."""
+        machine = self.driver.cloud.outputs["CuttingStateMachine"]
+        listing = self.driver.cloud.client("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING"
+        )
+        return len(listing["executions"])
 
     def file(self, text: bytes) -> Path:
         """Write ``text`` to a new file."""
@@ -125,12 +148,42 @@ class RoundRunner:
         counts = {**self.totals, **{f"operator: {name}": count for name, count in self.operator.done.items()}}
         return ", ".join(f"{name} {count}" for name, count in counts.items())
 
-    def _submit(self, job: RandomJob, stripe_bytes: int | None) -> str:
+    def _begin(self, played: Round) -> _Playing:
+        """Start all jobs of a round; files of the inbox are dropped first."""
+        playing = _Playing()
+        entries = played.entries or (None,) * len(played.jobs)
+        drops: list[tuple[Dropped, RandomJob, Entry]] = []
+        for number, odd in enumerate(played.odd_drops):
+            name = f"{self._files}/odd-{number}.csv"
+            playing.odd[name] = odd
+            self.inbox.drop_odd(name, odd)
+        for job, entry in zip(played.jobs, entries, strict=True):
+            if entry is not None and entry.dropped:
+                self._files += 1
+                dropped = Dropped(f"{self._files}/rows.csv")
+                self.inbox.drop(dropped, job, entry)
+                drops.append((dropped, job, entry))
+        playing.dropped = [dropped for dropped, _, _ in drops]
+        for job, entry in zip(played.jobs, entries, strict=True):
+            if entry is None or not entry.dropped:
+                playing.jobs[self._submit(job, entry)] = job
+        for dropped, job, entry in drops:
+            playing.jobs[self.inbox.find_job(dropped)] = job
+            if entry.twice is Twice.EVENT:
+                self.inbox.repeat_event(dropped)
+            if entry.twice is Twice.FILE:
+                self.inbox.drop(dropped, job, entry)
+                playing.jobs[self.inbox.find_job(dropped)] = job
+            self.totals.update({"drops": len(dropped.versions), entry.twice: 1, "compressed": entry.compressed})
+        self.totals["drops that cannot be scored"] += len(playing.odd)
+        return playing
+
+    def _submit(self, job: RandomJob, entry: Entry | None) -> str:
         source = self.file(job.input.text)
-        if stripe_bytes is not None:
+        if entry is not None:
             self.totals["remote jobs"] += 1
-            self.driver.cloud.client("s3").put_object(Bucket=SOURCES, Key=source.name, Body=job.input.text)
-            options = replace(job.options, stripe_bytes=stripe_bytes, job_key=source.stem)
+            self.driver.cloud.client("s3").put_object(Bucket=SOURCES, Key=source.name, Body=entry.stored(job))
+            options = replace(entry.options(job), job_key=source.stem)
             return self.driver.client.submit(f"s3://{SOURCES}/{source.name}", options, remote=True).job_id
         key = source.stem if job.interruption is Interruption.PRODUCER_KILLED else None
         if key is not None:
@@ -150,7 +203,23 @@ class RoundRunner:
                 self._hurried[job.job_id] += 1
                 self.operator.hurry(job.job_id)
 
-    def _judge(self, job_id: str, drawn: RandomJob) -> Report:
+    def _judge_all(self, playing: _Playing) -> list[Report]:
+        """Judge the jobs, and what is in the outbox before and after each file's event came again."""
+        judged = {job_id: self._judge(job_id, job) for job_id, job in playing.jobs.items()}
+        for again in (True, False):
+            for dropped in playing.dropped:
+                self.inbox.check(dropped, [judged[job_id][:2] for job_id in dropped.jobs])
+                if again:
+                    self.inbox.repeat_event(dropped)
+            for name, odd in playing.odd.items():
+                self.inbox.check_odd(name, odd)
+            if not playing.dropped:
+                break
+            self.rest(REST_S)
+        assert not self.inbox.uploads(), f"uploads to the outbox are left: {self.inbox.uploads()}"
+        return [report for _, _, report in judged.values()]
+
+    def _judge(self, job_id: str, drawn: RandomJob) -> tuple[Job, Expectation, Report]:
         job, model_url = self.driver.client.status(job_id), self.driver.cloud.model_url
         # Which rows the spent split budget costs depends on the order of events. The operator gives
         # rows up only where no row is scored to show that the endpoint works.
@@ -168,7 +237,7 @@ class RoundRunner:
         report = check(self.driver, self.queues, job_id, scored, expected=job.state)
         self.totals.update({"jobs": 1, f"jobs {job.state}": 1, **report.counts, **drawn.drawn})
         self.totals["not isolated"] += job.rows_not_isolated
-        return report
+        return job, scored, report
 
     def _count_faults(self) -> None:
         shown = self.admin.show()
