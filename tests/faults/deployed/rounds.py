@@ -174,7 +174,9 @@ class RoundRunner:
             if entry.twice is Twice.FILE:
                 self.inbox.drop(dropped, job, entry)
                 playing.jobs[self.inbox.find_job(dropped)] = job
-            self.totals.update({"drops": len(dropped.versions), entry.twice: 1, "compressed": entry.compressed})
+            self.totals.update(
+                {"drops": len(dropped.versions), f"files {entry.twice}": 1, "compressed files": int(entry.compressed)}
+            )
         self.totals["drops that cannot be scored"] += len(playing.odd)
         return playing
 
