@@ -42,10 +42,8 @@ class Redirecting:
         address = urlsplit(request.url)
         if f".{REGION}." not in address.netloc:
             self.redirects += 1
-            body = (
-                "" if request.method == "HEAD" else "<Error><Code>PermanentRedirect</Code><Message>m</Message></Error>"
-            )
-            return _response(request, 301, body.encode(), {"x-amz-bucket-region": REGION})
+            refused = b"" if request.method == "HEAD" else b"<Error><Code>PermanentRedirect</Code></Error>"
+            return _response(request, 301, refused, {"x-amz-bucket-region": REGION})
         if "list-type" in parse_qs(address.query):
             contents = "".join(
                 f"<Contents><Key>{key}</Key><Size>{len(data)}</Size><ETag>{key}</ETag></Contents>"
@@ -62,7 +60,8 @@ def _response(
     request: AWSPreparedRequest, status: int, body: bytes, headers: Mapping[str, str] | None = None
 ) -> AWSResponse:
     raw = HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
-    return AWSResponse(request.url, status, {"Content-Length": str(len(body)), **(headers or {})}, raw)
+    every: Any = {"Content-Length": str(len(body)), **(headers or {})}
+    return AWSResponse(request.url, status, every, raw)
 
 
 @pytest.fixture

@@ -138,6 +138,23 @@ def test_an_input_that_cannot_be_cut_fails_its_job_before_anything_is_sent(
     assert not list(submitter.chunks(job.job_id))
 
 
+@pytest.mark.parametrize(("phase", "versioning"), [("count", "Suspended"), ("sum", "Enabled"), ("cut", "Enabled")])
+def test_an_object_that_changes_in_any_phase_fails_the_job_by_its_name(
+    submitter: Tailrace, stack: Pipeline, phase: str, versioning: str
+) -> None:
+    s3 = stack.client("s3")
+    s3.put_bucket_versioning(Bucket=SOURCES, VersioningConfiguration={"Status": versioning})
+
+    def replace(moment: Any) -> None:
+        if isinstance(moment, CuttingProgress) and moment.cutting.phase == phase:
+            s3.put_object(Bucket=SOURCES, Key="day/5.csv", Body=b"id,text,x\n" + rows(15, 5))
+
+    with pytest.raises(InputError, match=r"s3://sources/day/5\.csv has changed or is gone since the job began"):
+        submitter.submit("s3://sources/day/", remote=True, progress=replace, **_OPTIONS)
+    (job,) = submitter.jobs()
+    assert (job.state, job.rows_open) == (JobState.FAILED, 0)
+
+
 def test_the_same_key_starts_nothing_twice_and_holds_for_the_same_objects(
     submitter: Tailrace, machine: PlayedMachine
 ) -> None:
