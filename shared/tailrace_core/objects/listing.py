@@ -47,21 +47,30 @@ def in_order_of_keys(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: key.encode(errors="surrogateescape"))
 
 
-def list_sources(bucket: str, prefix: str, pattern: str | None = None) -> Steps[list[ListedObject]]:
+def list_sources(
+    bucket: str, prefix: str, pattern: str | None = None, *, most: int | None = None
+) -> Steps[list[ListedObject]]:
     """List the sources below a prefix in the order of their keys, a call for each 1,000 objects.
 
-    ``pattern`` chooses by the rest of the key behind the prefix.
+    ``pattern`` chooses by the rest of the key behind the prefix. The listing ends when it has found
+    more than ``most``.
 
     Raises:
-        InputError: there is no such bucket, or no object is a source.
+        InputError: there is no such bucket, or no object is a source, or there are too many.
     """
     listing = _Listing(bucket, prefix, pattern)
     found: dict[str, ListedObject] = {}
     while not listing.ended:
         found |= {each.key: each for each in (yield from listing.page())}
+        if most is not None and len(found) > most:
+            raise InputError(
+                f"more than {most} objects lie below s3://{bucket}/{prefix}, and a job takes {most} at most: join "
+                "small ones, or submit them as several jobs (by --pattern, or by longer prefixes)"
+            )
     if not found:
         raise listing.nothing_found()
-    return [found[key] for key in in_order_of_keys(found)]
+    # The order of code points is that of UTF-8; to sort by bytes would hold all keys twice.
+    return [found[key] for key in sorted(found)]
 
 
 def first_source(bucket: str, prefix: str, pattern: str | None = None) -> Steps[ListedObject]:

@@ -15,7 +15,7 @@ from tailrace_core.errors import AccessDeniedError, InputError, NotFoundError
 from tailrace_core.objects import keys
 from tailrace_core.objects.listing import list_sources
 from tailrace_core.submission.striping.denied import denied
-from tailrace_core.submission.striping.manifest import SourceObject, plan_stripes
+from tailrace_core.submission.striping.manifest import MAX_OBJECTS, SourceObject, plan_stripes
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
 from tailrace_core.submission.striping.runs import run_to_json, runs_of_stripes
 
@@ -56,7 +56,7 @@ def _objects(name: SourceName) -> Steps[list[SourceObject]]:
     try:
         if not name.is_prefix:
             return [(yield from _object(name))]
-        listed = yield from list_sources(name.bucket, name.key, name.pattern)
+        listed = yield from list_sources(name.bucket, name.key, name.pattern, most=MAX_OBJECTS)
     except AccessDeniedError as exc:
         raise denied(f"s3://{name.bucket}/{name.key}", exc) from exc
     return [

@@ -25,7 +25,7 @@ from tailrace_core.submission.chunk_steps import JobClosedError
 from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.submission.planning import planner_for
 from tailrace_core.submission.striping.counting import StripeCounting, Unfinished
-from tailrace_core.submission.striping.manifest import SourceObject, Stripe, plan_stripes
+from tailrace_core.submission.striping.manifest import MAX_OBJECTS, MAX_STRIPES, SourceObject, Stripe, plan_stripes
 from tailrace_core.submission.striping.reading import StripeStart
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
 from tailrace_core.submission.striping.runs import run_from_dict
@@ -127,6 +127,34 @@ def test_the_stripes_are_listed_once_in_the_order_of_keys_with_the_versions_foun
     assert first[0].pieces[0].source.etag == '"in/0"'
     machine.objects = MemoryObjects({})
     assert machine.stripes == first
+
+
+@pytest.mark.parametrize(
+    ("objects", "size_bytes", "message"),
+    [(1, MAX_STRIPES * 10, None), (1, MAX_STRIPES * 10 + 1, "larger stripes"), (MAX_OBJECTS + 1, 1, "join small ones")],
+)
+def test_more_than_a_job_takes_is_refused_with_what_to_do(objects: int, size_bytes: int, message: str | None) -> None:
+    plan = plan_stripes([SourceObject(bucket=BUCKET, key="a", size_bytes=size_bytes)] * objects, 10)
+    if message is None:
+        assert next(plan).number == 0
+    else:
+        with pytest.raises(InputError, match=message):
+            next(plan)
+
+
+def test_a_prefix_with_more_objects_than_a_job_takes_is_listed_no_further() -> None:
+    pages: list[Any] = []
+
+    def endless(call: Call) -> Any:
+        pages.append(call.params.get("ContinuationToken"))
+        found = [{"Key": f"in/{len(pages):04d}/{at:04d}", "Size": 1, "ETag": '"e"'} for at in range(1000)]
+        return {"Contents": found, "IsTruncated": True, "NextContinuationToken": str(len(pages))}
+
+    store = Machine(_objects()).store
+    with pytest.raises(InputError, match=r"more than 100000 objects lie below s3://data/in/, .* as several jobs"):
+        ListStripes(store, endless).list(JOB)
+    assert len(pages) == MAX_OBJECTS // 1000 + 1
+    assert keys.stripes_key(JOB) not in store.objects
 
 
 @pytest.mark.parametrize("etag", [None, '"other"'])
