@@ -25,6 +25,7 @@ from tailrace_core.csv_text.heads import (
     SNIFF_BYTES,
     FileHead,
     begins_object,
+    check_no_document,
     check_same_header,
     ends_inside_quotes,
     header_only,
@@ -469,6 +470,8 @@ class _OpenFile:
 
 
 def _read_head(head: bytes, blocks: Iterator[bytes], name: str, *, is_lines: bool | None) -> FileHead:
+    if is_lines is None:
+        check_no_document(head, name)
     if is_lines is False or (is_lines is None and not begins_object(head)):
         return read_head(head, blocks, name)
     from tailrace_core.csv_text.json_heads import read_source_head  # noqa: PLC0415 - most inputs are CSV

@@ -6,6 +6,7 @@ do the functions that cut objects where they lie.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tailrace_core.errors import InputError
 BOM = b"\xef\xbb\xbf"
 SNIFF_BYTES = 64
 """Bytes of a file that show its encoding."""
+_DOCUMENT = re.compile(rb"[ \t\r\n]*+(?:\{[ \t\r]*+\n|\[[ \t\r\n]*+\{|\[[ \t\r]*+\n)")
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -86,6 +88,21 @@ def read_head(head: bytes, blocks: Iterator[bytes], name: str) -> FileHead:
 def begins_object(head: bytes) -> bool:
     """Report whether the first byte of a file that is not blank begins a JSON object."""
     return head.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{")
+
+
+def check_no_document(head: bytes, name: str) -> None:
+    """Refuse a file that is one JSON document over many lines, or a list of objects.
+
+    As CSV, each of its lines would be a row.
+
+    Raises:
+        InputError: it is.
+    """
+    if _DOCUMENT.match(head.removeprefix(BOM)):
+        raise InputError(
+            f"{name} is a JSON document, and rows are read from JSON Lines, an object on every line: convert it, for "
+            "instance with jq -c '.[]'; if it is CSV, name that as its format (--source-format csv)"
+        )
 
 
 def check_same_header(record: bytes, name: str, *, header: bytes, columns: Sequence[str], first: str) -> None:

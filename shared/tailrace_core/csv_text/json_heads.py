@@ -7,7 +7,7 @@ from itertools import chain
 
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.headers import HeaderPolicy
-from tailrace_core.csv_text.heads import BOM, FileHead, begins_object, check_encoding, read_head
+from tailrace_core.csv_text.heads import BOM, FileHead, begins_object, check_encoding, check_no_document, read_head
 from tailrace_core.csv_text.json_rows import NoRowError, row_items
 from tailrace_core.errors import InputError
 
@@ -22,8 +22,11 @@ def read_source_head(head: bytes, blocks: Iterator[bytes], name: str, *, is_line
     `tailrace_core.csv_text.heads.read_head`.
 
     Raises:
-        InputError: the file is empty, is not UTF-8, or its first record does not end.
+        InputError: the file is empty, is not UTF-8, is a JSON document, or its first record does
+            not end.
     """
+    if is_lines is None:
+        check_no_document(head, name)
     if is_lines is False or (is_lines is None and not begins_object(head)):
         return read_head(head, blocks, name)
     check_encoding(head, name)

@@ -28,6 +28,7 @@ from tailrace.sources.origins import S3Objects
 from tailrace.sources.record_source import RecordSource, open_records
 from tailrace.sources.tables.parquet import parquet_blocks
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.json_heads import read_source_head
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.settings import SourceFormat
 from tailrace_core.submission.options import SubmitOptions
@@ -110,6 +111,18 @@ def test_what_is_no_object_is_csv() -> None:
         with opened(io.BytesIO(header + b"\n1,2\n")) as source:
             assert source.source_format is SourceFormat.CSV
     assert read(io.BytesIO(LINES.replace(b'"', b"")), source_format=SourceFormat.CSV).startswith(b"{id: 2")
+
+
+@pytest.mark.parametrize(
+    "document", [b'{\n "a": 1\n}\n', b'\xef\xbb\xbf[{"a":1},{"a":2}]', b'\n[\r\n  {"a": 1}\r\n]', b'[ { "a": 1 } ]\n']
+)
+def test_a_json_document_is_no_csv_unless_it_is_called_so(document: bytes) -> None:
+    with pytest.raises(InputError, match="is a JSON document, and rows are read from JSON Lines"):
+        opened(io.BytesIO(document))
+    with pytest.raises(InputError, match="is a JSON document"):
+        read_source_head(document, iter([document]), "rows", is_lines=None)
+    plain = b"[\n1\n"
+    assert read(io.BytesIO(plain), source_format=SourceFormat.CSV) == b"1\n"
 
 
 def test_the_header_policy_none_is_refused() -> None:
