@@ -126,7 +126,7 @@ class Deployment:
                     *("--stack-name", self._facts.stack),
                     *("--s3-bucket", self._bucket, "--region", self._facts.region),
                     *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
-                    *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+                    *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--use-json"),
                     *(("--parameter-overrides", *overrides) if overrides else ()),
                 ],
                 log=self._state.logs / "deploy.log",
