@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -66,11 +66,21 @@ def _read(body: bytes, name: str) -> dict[str, Any]:
     if len(body) > MAX_BYTES:
         raise InputError(f"{name} has {len(body)} bytes; options have {MAX_BYTES} at most")
     try:
-        values = json.loads(body)
+        values = json.loads(body, object_pairs_hook=partial(_unique, name))
     except (ValueError, RecursionError) as error:
         raise InputError(f'{name} is not JSON ({error}); write an object such as {{"keep": ["id"]}}') from error
     if not isinstance(values, dict):
         raise InputError(f'{name} is no JSON object; write one such as {{"keep": ["id"]}}')
+    return values
+
+
+def _unique(name: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice in an object: only one of its values would hold."""
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise InputError(f"{name} has {_shown(key)} twice; leave one out")
+        values[key] = value
     return values
 
 

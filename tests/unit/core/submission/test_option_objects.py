@@ -67,6 +67,8 @@ def test_every_option_may_be_named_and_has_a_type(option: str) -> None:
         (b"\xff", "is not JSON"),
         (b"[" * 5_000, "is not JSON"),
         (b"[]", "is no JSON object"),
+        (b'{"keep": ["a"], "keep": ["b"]}', 'has "keep" twice; leave one out'),
+        (b'{"tags": {"a": "1", "a": "2"}}', 'has "a" twice; leave one out'),
         (b" " * 70_000, "has 70000 bytes; options have 65536 at most"),
         (b'{"chunk_row": 5, "keep": 7}', "'chunk_row' is no option here; .* 'keep' is 7: "),
         (b'{"chunk_rows": true}', "'chunk_rows' is true: Input should be a valid integer"),
