@@ -73,6 +73,8 @@ OURS: dict[str, Names] = {
     "collect_results": _OF_MESSAGES,
     "handle_failures": _OF_MESSAGES,
     "dispatch_retries": frozenset(map(str, Outcome)),
+    "start_jobs": frozenset(map(str, Outcome)),
+    "deliver_results": frozenset(map(str, Outcome)),
     "reconcile_jobs": frozenset({*map(str, Finding), str(Metric.JOBS_PAST_DEADLINE)}),
 }
 """Metrics by the dimension ``service``; ``stack`` is the other one."""

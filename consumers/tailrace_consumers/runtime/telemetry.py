@@ -23,7 +23,9 @@ from tailrace_core.errors import ContractError, TailraceError
 HandledMessage = tuple[Outcome | PendingSettlement, str]
 """The outcome of a message (or what leads to it), and its subject for the log."""
 
-WARNING_OUTCOMES = frozenset({Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED, Outcome.FILE_REFUSED})
+WARNING_OUTCOMES = frozenset(
+    {Outcome.UNKNOWN_CHUNK, Outcome.REFUSED, Outcome.PARKED, Outcome.FILE_REFUSED, Outcome.FILE_FAILED}
+)
 """Outcomes logged as warnings: somebody may want to investigate them."""
 
 _POWERTOOLS_LOCK = Lock()

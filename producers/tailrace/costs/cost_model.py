@@ -57,7 +57,7 @@ LOG_BYTES = 2_000
 
 POLLERS, POLL_S, POLLED_QUEUES = 5, 20, 3
 """Lambda keeps five long polls of 20 s open at each queue of a function."""
-FILES_AT_REST = {"RemoteCutting": (1, 9), "Inbox": (3, 19)}
+FILES_AT_REST = {"RemoteCutting": (1, 9), "Inbox": (3, 21)}
 """What cutting in S3 adds, alone and with an inbox: polled queues, and metrics of the alarms in
 infra/file-alarms.yaml."""
 TICKS = DAYS_A_MONTH * 24 * 12

@@ -97,7 +97,7 @@ class DeliverResults:
         except ValueError as exc:
             raise ContractError(f"the manifest of job {due.job_id} cannot be read: {exc}") from exc
         if manifest.state not in _DELIVERED:
-            return _outcome(self._run(self._report(delivery, manifest)))
+            return _outcome(self._run(self._report(delivery, manifest)), Outcome.FILE_FAILED)
         try:
             return self._deliver(delivery, manifest, body, time_left_s)
         except _OutOfTimeError as stop:
@@ -295,5 +295,5 @@ def _sources(manifest: Manifest) -> list[JoinSource]:
     return found
 
 
-def _outcome(standing: Standing) -> Outcome:
-    return Outcome.DELIVERED if standing is Standing.SAME else Outcome.STALE
+def _outcome(standing: Standing, written: Outcome = Outcome.DELIVERED) -> Outcome:
+    return written if standing is Standing.SAME else Outcome.STALE

@@ -55,8 +55,8 @@ def test_a_job_without_a_whole_result_has_a_report(state: JobState) -> None:
     inbox = Inbox()
     job = started(inbox)
     inbox.finish(job, state=state, reason="the model answered 500")
-    assert inbox.deliver(job) is Outcome.DELIVERED
-    assert inbox.deliver(job) is Outcome.DELIVERED
+    assert inbox.deliver(job) is Outcome.FILE_FAILED
+    assert inbox.deliver(job) is Outcome.FILE_FAILED
     ((name, body),) = inbox.outbox.items()
     report = json.loads(body)
     assert name == "a.csv.error.json"
