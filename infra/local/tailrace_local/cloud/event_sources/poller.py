@@ -18,6 +18,8 @@ _log = logging.getLogger("tailrace.cloud.event_sources")
 _RECEIVE_AT_MOST = 10
 _WAIT_S = 5
 _PAUSE_S = 1.0
+_DISABLED_PAUSE_S = 0.2
+"""How soon an enabled mapping is seen; to look at its record costs nothing."""
 # How long a throttled batch is retried. After that its messages return when their visibility
 # timeout ends.
 _THROTTLED_S = 20.0
@@ -110,7 +112,7 @@ class Poller:
                 break
             if not mapping.enabled:
                 self.receiving = False
-                self._stopped.wait(self._pause_s)
+                self._stopped.wait(min(self._pause_s, _DISABLED_PAUSE_S))
                 continue
             try:
                 self._poll_once(mapping)
