@@ -21,7 +21,8 @@ from tests.faults.simulation import PRODUCER
 from tests.faults.test_crash_points import faults_of
 
 SHARE = pair_share()
-SAMPLE = 30
+SAMPLE = 15 * max(1, 24 // SHARE[1])
+"""Pairs anywhere in a scenario: the more, the larger the share of the others."""
 RECOVERY_CALLS = 60
 """Most calls between the first fault and the second."""
 PAIRED: dict[str, tuple[str, ...]] = {
