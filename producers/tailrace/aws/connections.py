@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from tailrace.aws.background import in_background
 from tailrace.aws.direct_calls import DirectCalls
 from tailrace.aws.plain_environment import plain_environment
 from tailrace_core.aws.calls import BodyCall, Call
@@ -165,6 +166,7 @@ class Boto3Connection:
         self._concurrency = concurrency
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._begun: tuple[Call, Callable[[], Any]] | None = None
         self._plain = plain_environment(region=region, endpoint_url=endpoint_url) if session is None else None
         self._direct = DirectCalls(
             lambda: self._own_session().get_credentials(), Timeouts(CONNECT_TIMEOUT_S, read_timeout_s), self._plain
@@ -202,12 +204,28 @@ class Boto3Connection:
         with contextlib.suppress(Exception):
             yield from map(self._client, services)
 
+    def begin(self, call: Call) -> None:
+        """Make a call now, in a thread; `execute` gives its answer, or error, to the first that asks.
+
+        One call is kept. A thread that asks at the moment when another does makes its own.
+        """
+        self._begun = (call, in_background(lambda: self._executed(call)))
+
     def execute(self, call: Call) -> Any:
         """Return the answer to a call; for a `BodyCall` the whole body.
 
         Raises:
             TailraceError: by `tailrace_core.aws.errors`.
         """
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return self._executed(call)
+        if begun[0] == call:
+            return begun[1]()
+        self._begun = begun
+        return self._executed(call)
+
+    def _executed(self, call: Call) -> Any:
         if isinstance(call, BodyCall):
             return self._whole(call)
         return (self._interactive if retry_policy_for(call) is INTERACTIVE_RETRIES else self._patient)(call)

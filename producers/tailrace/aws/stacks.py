@@ -106,6 +106,11 @@ class Stack:
         return self.outputs[output]
 
 
+def stack_call(name: str) -> Call:
+    """Return the call that reads a stack's outputs."""
+    return Call("cloudformation", "describe_stacks", {"StackName": name})
+
+
 def find_stack(name: str, where: str) -> Steps[Stack]:
     """Find a stack by name; ``where`` names the region or the endpoint URL in error messages.
 
@@ -113,7 +118,7 @@ def find_stack(name: str, where: str) -> Steps[Stack]:
         InputError: there is no such stack, or it is not a Tailrace pipeline.
     """
     try:
-        answer = yield Call("cloudformation", "describe_stacks", {"StackName": name})
+        answer = yield stack_call(name)
     except AccessDeniedError:
         raise
     except PermanentError as exc:

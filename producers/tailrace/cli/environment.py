@@ -37,6 +37,8 @@ class Target:
     region: str | None = None
     endpoint_url: str | None = None
     concurrency: int = 8
+    is_called: bool = True
+    """False for a command that reads local files only."""
 
     @property
     def options(self) -> dict[str, str | None]:
@@ -73,17 +75,23 @@ def connect(target: Target) -> Tailrace:
     Raises:
         ConfigurationError: there is no such profile.
     """
+    from tailrace.aws.connections import Boto3Connection  # noqa: PLC0415 - slow to import; plugins do not need it
     from tailrace.aws.plain_environment import plain_environment  # noqa: PLC0415 - the same
-    from tailrace.client import Tailrace  # noqa: PLC0415 - slow to import; plugins do not need it
+    from tailrace.aws.stacks import stack_call  # noqa: PLC0415 - the same
 
     plain = target.profile is None and plain_environment(region=target.region, endpoint_url=target.endpoint_url)
-    return Tailrace(
-        target.stack or "",
+    connection = Boto3Connection(
         session=None if plain else session_of(target.profile, target.region),
         endpoint_url=target.endpoint_url,
         region=target.region,
         concurrency=target.concurrency,
     )
+    if plain and target.is_called:
+        # The rest of the command is imported meanwhile.
+        connection.begin(stack_call(target.stack or ""))
+    from tailrace.client import Tailrace  # noqa: PLC0415 - the same
+
+    return Tailrace(target.stack or "", connection=connection, concurrency=target.concurrency)
 
 
 def reach(target: Target) -> AccountConnection:

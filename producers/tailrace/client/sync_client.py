@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import IO, TYPE_CHECKING, Any, Unpack
 
+from tailrace.aws.background import in_background
 from tailrace.aws.connections import AwsConnection, Boto3Connection
 from tailrace.client.polling import PollSchedule
 from tailrace.client.submit_keywords import SubmitKeywords, lists_options, merged_options
@@ -36,31 +38,9 @@ if TYPE_CHECKING:
     from tailrace_core.aws.calls import Call
     from tailrace_core.submission.options import SubmitOptions
 
-T = TypeVar("T")
-
-
-def in_background(work: Callable[[], T]) -> Callable[[], T]:
-    """Start work in a thread; return the function that waits for its result, or raises its error.
-
-    The process does not wait for it at its end.
-    """
-    from concurrent.futures import Future
-
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as exc:  # noqa: BLE001 - raised by `result`
-            future.set_exception(exc)
-
-    threading.Thread(target=run, name="tailrace-lookup", daemon=True).start()
-    return future.result
-
-
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
-_SENDER = "tailrace.submit.threaded_sender"
+_IMPORTED = ("tailrace.submit.submitter", "tailrace.submit.threaded_sender")
 
 
 class Tailrace(SubmittedJobs, ReadsEvents):
@@ -163,12 +143,12 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
             # NumPy, above all, is imported while the stack is looked up.
-            threading.Thread(target=import_module, args=(_SENDER,), name="tailrace-imports", daemon=True).start()
+            threading.Thread(target=_import_all, args=(_IMPORTED,), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
             from tailrace.client.engine_choice import chosen_engine
 
             engine = chosen_engine(sources, options, self.stack, self._connection.objects)
-            looked_up = in_background(lambda: self._look_up(None if engine is Engine.TRANSFORM else endpoint))
+            checked, submitter = self._look_up(None if engine is Engine.TRANSFORM else endpoint)
             from tailrace.client.job import Job
             from tailrace.models.opening import fitting_options
             from tailrace.submit.submitter import Submitter
@@ -190,11 +170,11 @@ class Tailrace(SubmittedJobs, ReadsEvents):
                 from tailrace.download.input_guard import refuse_input
 
                 refuse_input(output, planner.settings, s3=self._connection.objects)
-            submitted_by = looked_up()
+            checked()
             sender = self._sender or ThreadedSender(
                 self._execute, concurrency=self._concurrency, bytes_in_flight=self._bytes_in_flight
             )
-            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id, submitted_by=submitted_by)
+            steps = SubmitSteps(self.stack, now=self._now, new_id=self._new_id, submitted_by=submitter())
             done = Submitter(steps, self._execute, sender).submit(source, planner, options, report)
         return Job(self, done, self._name)
 
@@ -265,8 +245,9 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             from tailrace.download.input_guard import refuse_input
 
             refuse_input(output, self._run(submit.settings()), s3=self._connection.objects)
-        submitted_by = self._look_up(None if submit.engine is Engine.TRANSFORM else submit.endpoint_name)
-        done = submit.start(self._execute, submitted_by)
+        checked, submitter = self._look_up(None if submit.engine is Engine.TRANSFORM else submit.endpoint_name)
+        checked()
+        done = submit.start(self._execute, submitter())
         try:
             job = self._watch_cutting(done.job_id, report)
         except BaseException as exc:
@@ -302,14 +283,16 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             self.stack, ledger, execute=self._execute, read=self._read, now=self._now, new_id=self._new_id
         )
 
-    def _look_up(self, endpoint: str | None) -> str | None:
-        """Check the endpoint, if the job has one; return who submits."""
+    def _look_up(self, endpoint: str | None) -> tuple[Callable[[], None], Callable[[], str | None]]:
+        """Check the endpoint, if the job has one, and look up who submits, both in the background.
+
+        Returns the functions that wait for the two.
+        """
         from tailrace.aws.callers import caller_arn
         from tailrace.aws.stacks import check_endpoint
 
-        if endpoint is not None:
-            self._run(check_endpoint(endpoint))
-        return self._run(caller_arn())
+        checked = in_background(lambda: None if endpoint is None else self._run(check_endpoint(endpoint)))
+        return checked, in_background(lambda: self._run(caller_arn()))
 
     def _stack_and_executor(self) -> tuple[Stack, Callable[[Call], Any]]:
         return self.stack, self._execute
@@ -331,6 +314,16 @@ class Tailrace(SubmittedJobs, ReadsEvents):
             options.source_format,
             typed_tables=options.sends_json,
         )
+
+
+def _import_all(names: Iterable[str]) -> None:
+    """Import modules in a thread. The thread that needs them meets the same errors.
+
+    When the process ends meanwhile, some modules cannot be imported any more.
+    """
+    with contextlib.suppress(Exception):
+        for name in names:
+            import_module(name)
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:

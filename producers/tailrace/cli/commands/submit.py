@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,7 +130,10 @@ def submit(
         region=region,
         endpoint_url=endpoint_url,
         concurrency=concurrency,
+        is_called=remote or not dry_run,
     )
+    # NumPy's linear algebra starts a thread for each core when it is imported, and is not used.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _check_follow_up(output, timeout, sources, wait=wait, clobber=not no_clobber, safe_csv=safe_csv)
     with environment.client(target) as client:
         if output is not None and is_address(output) and not dry_run:

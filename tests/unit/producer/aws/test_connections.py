@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,3 +159,28 @@ def test_what_is_wrong_with_a_client_is_for_its_first_call_to_say() -> None:
     connection.prepare(("dynamodb", "s3"))
     with pytest.raises(ConfigurationError, match="credentials"):
         connection.execute(Call("dynamodb", "get_item", {}))
+
+
+def test_a_call_that_was_begun_answers_the_first_that_asks_for_it() -> None:
+    stack = Call("cloudformation", "describe_stacks", {"StackName": "s"})
+    others: list[Call] = []
+    begun = threading.Event()
+
+    def retry(execute: Any, policy: Any) -> Callable[[Call], Any]:  # noqa: ARG001 - the connection's own
+        def executed(call: Call) -> str:
+            if threading.current_thread() is threading.main_thread():
+                others.append(call)
+                return "asked"
+            begun.set()
+            raise KeyError("begun")
+
+        return executed
+
+    connection = Boto3Connection(session=Making(), retry=retry)
+    connection.begin(stack)
+    assert begun.wait(30)
+    assert connection.execute(Call("sts", "get_caller_identity", {})) == "asked"
+    with pytest.raises(KeyError, match="begun"):
+        connection.execute(Call("cloudformation", "describe_stacks", {"StackName": "s"}))
+    assert connection.execute(stack) == "asked"
+    assert [each.operation for each in others] == ["get_caller_identity", "describe_stacks"]
