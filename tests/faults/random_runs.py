@@ -72,8 +72,9 @@ class RandomRun:
             outage_s = begin_s, begin_s + source.choice((20.0, 200.0, 5_000.0))
         if random.Random(f"{seed} request").random() < _IN_JSON:
             options = replace(options, request=RequestFormat.JSON)
-            # A rejected row's record has the quotes that it needs.
-            values = [value.replace(b'"NA"', b"NA") for value in values]
+            # A rejected row's record has the quotes that it needs. An empty value alone is sent as null,
+            # which the model would score.
+            values = [value.replace(b'"NA"', b"NA") or b"NA" for value in values]
         data = Dataset.of(*values, answering=answering)
         # Drawn apart, so that a seed means the same rows and faults for each engine.
         engine = engine or random.Random(f"{seed} engine").choice(ENGINES)
