@@ -34,9 +34,9 @@ KILLS = [
 ]
 """Kills each function during its work: each event makes at least that many calls, or such a
 call."""
-SMALL_ROUND = 22
-"""A round of two jobs: an object asked in JSON, and a file of the inbox that is dropped again; a
-file that cannot be scored is dropped too. Another seed has other jobs."""
+SMALL_ROUND = 51
+"""A round of two jobs: a producer is killed, and a compressed file of the inbox, asked in JSON, is
+dropped again; a file that cannot be scored is dropped too. Another seed has other jobs."""
 _ROWS, _KEY_CHARS = 22, 240_000
 LARGE = RandomJob(
     DemandInput(demand_rows(2 * _ROWS, SEED), {}, keyed=True, key_chars=_KEY_CHARS),
