@@ -54,14 +54,12 @@ class Screener:
     sends_csv: bool = True
     """False for requests in JSON, where a value alone is no blank line, nor begins a comment."""
 
-    def check(self, cut: Cut) -> dict[int, str]:
-        """Return the rows of a cut that cannot be sent as they are, and why; any thread may."""
+    def screen(self, cut: Cut) -> ScreenedCut:
+        """Check the rows of a cut and select their columns."""
         if cut.size > self.max_bytes:
-            return {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
-        return {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
-
-    def screen(self, cut: Cut, reasons: dict[int, str]) -> ScreenedCut:
-        """Select the columns of a cut without the rows for which `check` found ``reasons``."""
+            reasons = {cut.first_row: f"record of {cut.size} bytes is over the chunk limit of {self.max_bytes}"}
+        else:
+            reasons = {bad.row: bad.reason for bad in self.preflight.check(cut, self.describe)}
         if known := self.known(cut.first_row, cut.rows):
             reasons = dict(sorted({**reasons, **known}.items()))
         return self._without(reasons, cut)

@@ -21,7 +21,6 @@ from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
-from tailrace_core.records.ahead import worked_ahead
 from tailrace_core.records.columns import ColumnPlan
 from tailrace_core.records.cutting import Boundaries, Cut, Limits, byte_position, cut
 from tailrace_core.records.preflight import Preflight
@@ -122,9 +121,9 @@ class Planner:
         """Yield the chunks in order, then the seal.
 
         ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
-        while they were read. A ``helper`` takes part in the cutting, and checks the rows. Rows
-        count from ``first_row``, and the seal counts the rows up to the last one planned. No chunk
-        crosses one of the ``boundaries``, the offsets at which stripes begin.
+        while they were read. A ``helper`` takes part in the cutting. Rows count from ``first_row``,
+        and the seal counts the rows up to the last one planned. No chunk crosses one of the
+        ``boundaries``, the offsets at which stripes begin.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
@@ -136,13 +135,13 @@ class Planner:
             self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects, sends_csv
         )
         cuts = planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries)
-        for each, reasons in worked_ahead(cuts, screener.check, helper):
+        for each in cuts:
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
             if sends_csv:
-                yield self._chunk(each, screener.screen(each, reasons))
+                yield self._chunk(each, screener.screen(each))
             else:
-                yield from self._framed(each, screener.screen(each, reasons))
+                yield from self._framed(each, screener.screen(each))
         yield Seal(rows_total)
 
     @property

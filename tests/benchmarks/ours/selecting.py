@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tailrace_core.records.columns import ColumnPlan
@@ -14,12 +13,8 @@ from tests.benchmarks.report import report
 def select(path: str, columns: str, kept: str, sent: str) -> None:
     """Split the file cut by cut."""
     plan = ColumnPlan.from_names([str(position) for position in range(int(columns))], keep=["0"])
-    with (
-        Path(kept).open("wb", buffering=0) as kept_file,
-        Path(sent).open("wb", buffering=0) as sent_file,
-        ThreadPoolExecutor(1) as helper,
-    ):
-        for selected in map(plan.select, cuts(path, helper)):
+    with Path(kept).open("wb", buffering=0) as kept_file, Path(sent).open("wb", buffering=0) as sent_file:
+        for selected in map(plan.select, cuts(path)):
             kept_file.writelines(selected.kept)
             sent_file.writelines(selected.sent)
             del selected
