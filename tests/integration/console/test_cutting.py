@@ -13,7 +13,7 @@ MACHINE = "arn:aws:states:memory-1:123456789012:stateMachine:demo-cutting"
 
 
 class Counting:
-    """Step Functions with one execution, whose Map has counted 3 of 8 stripes."""
+    """Step Functions with one execution, whose Map has counted 3 of 8 runs of stripes."""
 
     def describe_execution(self, executionArn: str) -> Any:  # noqa: N803 - boto3's names
         assert executionArn == f"{MACHINE.replace(':stateMachine:', ':execution:')}:{JOB}"
@@ -37,4 +37,4 @@ def test_the_page_of_a_remote_job_shows_how_far_its_input_is_cut() -> None:
         program.open(server.session.url, timeout=30).close()
         with program.open(f"http://127.0.0.1:{server.session.port}/jobs/{JOB}", timeout=30) as page:
             text = page.read().decode()
-    assert "<dt>Input</dt><dd>counting rows: 3 of 8 stripes</dd>" in text
+    assert "<dt>Input</dt><dd>counting rows: 3 of 8 runs of stripes</dd>" in text
