@@ -69,7 +69,9 @@ class Bench:
     def listed(self, job_id: str, *arguments: str) -> list[dict[str, Any]]:
         finished = self.run("parked", "list", "--json", *arguments)
         assert finished.code == 0, finished.stderr
-        return [each for each in finished.json_lines if each["job_id"] == job_id]
+        # The command lists by the time of parking, which is the order in which the two were answered.
+        found = [each for each in finished.json_lines if each["job_id"] == job_id]
+        return sorted(found, key=lambda each: str(each["range"]))
 
     def finished(self, job_id: str, code: int) -> None:
         done = self.run("wait", job_id, "--timeout", "150s", "--quiet")
