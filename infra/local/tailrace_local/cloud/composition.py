@@ -29,6 +29,7 @@ from tailrace_local.cloud.iam.deployment_actions import DeploymentActions
 from tailrace_local.cloud.iam.enforcement import EnforcedService
 from tailrace_local.cloud.iam.kms_permissions import EncryptionKeys
 from tailrace_local.cloud.ministack.cloudformation.callers import DeployAsCaller
+from tailrace_local.cloud.ministack.cloudformation.conditions import join_in_conditions
 from tailrace_local.cloud.ministack.cloudformation.encryption_keys import record_keys
 from tailrace_local.cloud.ministack.cloudformation.nested_stacks import NestedStacks
 from tailrace_local.cloud.ministack.cloudformation.resource_types import ResourceTypes
@@ -169,6 +170,7 @@ class Cloud:
                 ROLE_POLICY: RolePolicies(self._types).handlers(),
             }
         )
+        join_in_conditions()
         NestedStacks(self._stacks).install(self._types)
         self._stubs.install(self._types)
 
