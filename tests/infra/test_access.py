@@ -47,6 +47,7 @@ def test_the_key_is_used_through_the_services_that_hold_the_data_and_by_nobody_e
 def test_the_page_of_permissions_names_every_grant(kind: str) -> None:
     """The stacks of tests/integration/access, where each grant is tried by its removal."""
     options = {"CustomerManagedKey": "true", "BatchTransform": "true", "EndpointKind": kind, "MinInstanceCount": "1"}
+    options |= {"Inbox": "true", "SourceArns": "arn:aws:s3:::lake/*", "SourceBucketArns": "arn:aws:s3:::lake"}
     granted = {
         (holder, statement["Sid"], action)
         for holder, statements in World.of(Scenario(kind, {**DEFAULT.parameters, **options})).policies.items()

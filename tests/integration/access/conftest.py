@@ -12,6 +12,7 @@ from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.access.exercise import finished_job
 from tests.integration.access.grants import Holder, holders
 from tests.integration.access.identities import Person, person
+from tests.integration.access.steps.sources import LAKE
 from tests.tools import skipped_without_tools
 
 
@@ -28,7 +29,7 @@ class Exercised:
 
 @pytest.fixture(scope="package")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """The pipeline with transform jobs on a cloud of its own, under a customer's key.
+    """The pipeline with transform jobs and an inbox on a cloud of its own, under a customer's key.
 
     Skips without tools, but not in CI.
     """
@@ -36,9 +37,20 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud
     with (
         skipped_without_tools(),
         running_cloud(
-            state, parameters={"CustomerManagedKey": "true", "BatchTransform": "true"}, enforce_iam=True
+            state,
+            parameters={
+                "CustomerManagedKey": "true",
+                "BatchTransform": "true",
+                "Inbox": "true",
+                "SourceArns": f"arn:aws:s3:::{LAKE}/landing/*",
+                "SourceBucketArns": f"arn:aws:s3:::{LAKE}",
+            },
+            enforce_iam=True,
         ) as running,
     ):
+        region = {"LocationConstraint": running.region}
+        running.client("s3").create_bucket(Bucket=LAKE, CreateBucketConfiguration=region)
+        running.client("s3").put_bucket_versioning(Bucket=LAKE, VersioningConfiguration={"Status": "Enabled"})
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,6 +113,10 @@ def resource_name(resource: str) -> str:
     last = resource.rsplit(":", 1)[-1]
     if "/v1/" in last:
         return last[last.index("/v1/") + 4 :]
+    if states := re.search(":(execution|mapRun|stateMachine):", resource):
+        return states[1]
+    if resource.startswith("arn:aws:s3:::") and last.endswith("/*"):
+        return last.partition("/")[2]
     # Resources named by ids.
     if (kind := last.partition("/")[0]) in {"key", "model", "transform-job"}:
         return kind

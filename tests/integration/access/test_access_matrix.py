@@ -18,6 +18,7 @@ from tests.infra.access.matrix import MATRIX, OPERATOR, PRODUCER, READER, disagr
 from tests.infra.access.policies import Statement
 from tests.integration.access.grants import ROLE, Holder, holders
 from tests.integration.access.identities import person
+from tests.integration.access.steps.sources import LAKE
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
@@ -38,6 +39,13 @@ class Deployed:
             return self.principal(output)
         if output == "TransformJob":
             return f"arn:aws:sagemaker:{facts.region}:{facts.account_id}:transform-job/tailrace-any"
+        if output == "Source":
+            return f"arn:aws:s3:::{LAKE}{slash}{rest}"
+        if output in {"CuttingExecution", "CuttingMapRun"}:
+            kind, of = ("execution", ":any") if output == "CuttingExecution" else ("mapRun", "/Count:any")
+            return self.cloud.outputs["CuttingStateMachine"].replace("stateMachine", kind) + of
+        if (called := output.removesuffix("Function")) in self.cloud.functions:
+            return f"arn:aws:lambda:{facts.region}:{facts.account_id}:function:{self.cloud.functions[called]}"
         value = self.cloud.outputs.get(output) or self.cloud.outputs[f"{output}Url"]
         account = f"{facts.region}:{facts.account_id}"
         base = {

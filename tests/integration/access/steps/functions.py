@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator
 
 from tailrace_core.messages.events import RetryDue
@@ -23,8 +24,37 @@ _FUNCTIONS = {
     "Retries": "DispatchRetries",
     "Scoring": "ScoreChunks",
     "Transforms": "RunTransforms",
+    "CuttingEnds": "FailCutting",
+    "Inbox": "StartJobs",
+    "Outbox": "DeliverResults",
 }
 """The functions by the queue that each takes messages from."""
+
+
+_NOBODYS: dict[str, dict[str, object]] = {
+    "CuttingEnds": {
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "detail": {
+            "executionArn": "nobody's",
+            "stateMachineArn": "nobody's",
+            "name": "0" * 26,
+            "status": "ABORTED",
+            "input": "{}",
+        },
+    },
+    "Inbox": {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "time": "2026-01-01T00:00:00Z",
+        "detail": {
+            "bucket": {"name": "nobodys"},
+            "object": {"key": "v1/inbox/_hidden", "etag": "e", "size": 1, "sequencer": "0A", "version-id": "v"},
+        },
+    },
+    "Outbox": {"type": "DeliveryDue", "schema_version": 1, "job_id": "0" * 26},
+}
+"""Messages without effect, to the queues of files."""
 
 
 class Functions:
@@ -123,6 +153,8 @@ class Functions:
             return ScoreDue.model_validate(nobodys).to_json()
         if queue == "Transforms":
             return RoundDue(job_id="0" * 26).to_json()
+        if queue in _NOBODYS:
+            return json.dumps(_NOBODYS[queue])
         if queue != "Retries":
             return TEST_MESSAGE
         return RetryDue(job_id="0" * 26, first_row=0, rows=1, attempt=2, tries=2, reason="nobody's").to_json()

@@ -41,8 +41,8 @@ _RULES: list[dict[str, Any]] = [
     {"when": {"row": CLOSED}, "do": {"kind": "fail_upload", "message": "Access denied"}},
     {"when": {"row": BROKEN}, "do": {"kind": "status", "status": 500}},
 ]
-# The upload of the second part of an object above 8 MiB fails: the upload has to be aborted.
-_FUNCTIONS = {"rules": [{"when": {"call": "s3.UploadPart"}, "do": {"kind": "refuse", "code": "SlowDown"}}]}
+# The upload of an object above 8 MiB fails, for good at once: it has to be aborted.
+_FUNCTIONS = {"rules": [{"when": {"call": "s3.UploadPart"}, "do": {"kind": "refuse", "code": "InvalidRequest"}}]}
 _QUEUES = ("Succeeded", "Failed", "Retries", "Parked", "Results", "ReconcileJobsDeadLetter")
 _UNSAID = re.compile(r"arn:aws:\S+|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-[0-9a-f-]{27}|tailrace-[A-Za-z0-9-]+|/v1/\S+")
 
@@ -128,12 +128,16 @@ class Scene:
 
     def _map(self, *, enabled: bool) -> None:
         for queue in ("Succeeded", "Failed", "Retries", *self.engine_queues):
+            if enabled:
+                # What came meanwhile would keep the functions busy for nobody.
+                self.cloud.client("sqs").purge_queue(QueueUrl=self.queue_url(queue))
             self.map(queue, enabled=enabled)
 
     @property
     def engine_queues(self) -> tuple[str, ...]:
-        """The queues of the engines that the stack has beside an asynchronous endpoint."""
-        return tuple(each for each in ("Scoring", "Transforms") if f"{each}QueueUrl" in self.cloud.outputs)
+        """The queues of other engines than an asynchronous endpoint, and of files, that the stack has."""
+        known = ("Scoring", "Transforms", "CuttingEnds", "Inbox", "Outbox")
+        return tuple(each for each in known if f"{each}QueueUrl" in self.cloud.outputs)
 
     def _set(self, plan: dict[str, Any]) -> None:
         read = CloudFaultPlan.read(json.dumps(plan))
