@@ -48,6 +48,7 @@ def test_the_page_of_permissions_names_every_grant(kind: str) -> None:
     """The stacks of tests/integration/access, where each grant is tried by its removal."""
     options = {"CustomerManagedKey": "true", "BatchTransform": "true", "EndpointKind": kind, "MinInstanceCount": "1"}
     options |= {"Inbox": "true", "SourceArns": "arn:aws:s3:::lake/*", "SourceBucketArns": "arn:aws:s3:::lake"}
+    options["SourceKeyArns"] = "arn:aws:kms:*:*:key/mrk-*"
     granted = {
         (holder, statement["Sid"], action)
         for holder, statements in World.of(Scenario(kind, {**DEFAULT.parameters, **options})).policies.items()

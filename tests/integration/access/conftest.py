@@ -12,7 +12,7 @@ from tailrace_local.testing import RunningCloud, running_cloud
 from tests.integration.access.exercise import finished_job
 from tests.integration.access.grants import Holder, holders
 from tests.integration.access.identities import Person, person
-from tests.integration.access.steps.sources import LAKE
+from tests.integration.access.steps.sources import LAKE, SOURCE_KEYS, make_lake
 from tests.tools import skipped_without_tools
 
 
@@ -44,13 +44,12 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud
                 "Inbox": "true",
                 "SourceArns": f"arn:aws:s3:::{LAKE}/landing/*",
                 "SourceBucketArns": f"arn:aws:s3:::{LAKE}",
+                "SourceKeyArns": SOURCE_KEYS,
             },
             enforce_iam=True,
         ) as running,
     ):
-        region = {"LocationConstraint": running.region}
-        running.client("s3").create_bucket(Bucket=LAKE, CreateBucketConfiguration=region)
-        running.client("s3").put_bucket_versioning(Bucket=LAKE, VersioningConfiguration={"Status": "Enabled"})
+        make_lake(running)
         yield running
 
 

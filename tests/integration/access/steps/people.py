@@ -17,7 +17,7 @@ from tests.integration.access.identities import Person
 from tests.integration.access.steps.commands import Commands, execution_looks, looked
 from tests.integration.access.steps.cutting import counted_job
 from tests.integration.access.steps.scene import Scene, plain
-from tests.integration.access.steps.sources import CSV, LAKE, RemoteJobs
+from tests.integration.access.steps.sources import CSV, LAKE, SOURCE_KEYS, RemoteJobs
 from tests.integration.access.steps.step import EffectWait, Observation, Step
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 
@@ -44,19 +44,24 @@ class Producer:
         yield Step("tailrace submit, to an endpoint that is gone", lambda _: self._nowhere())
         yield Step("tailrace submit --via transform", lambda _: self._submitted(8, "--via", "transform", ragged=0))
         yield Step("tailrace cancel, via transform", lambda _: ask("cancel", self._scene.submit("", via="transform")))
-        yield Step("tailrace submit --remote", lambda _: ask("submit", self._source(), "--remote"))
+        yield Step("tailrace submit --remote", lambda _: self._submitted_remotely())
         yield Step("tailrace status of a job that is being cut", lambda _: self._watched())
         yield Step("tailrace cancel of a job that is being cut", lambda _: self._commands.cancelled_cutting())
         for name, command in execution_looks(self._scene, self._commands.person).items():
             yield Step(name, functools.partial(looked, command))
 
-    def _source(self) -> str:
-        """Store a source that the producer may read, and return its address."""
-        jobs = RemoteJobs(self._scene)
-        reading = {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{LAKE}/*"}
-        policy = {"Version": "2012-10-17", "Statement": [{**reading, "Principal": {"AWS": self._commands.person.arn}}]}
-        jobs.s3.put_bucket_policy(Bucket=LAKE, Policy=json.dumps(policy))
-        return f"s3://{LAKE}/{jobs.put(CSV).key}"
+    def _submitted_remotely(self) -> Observation:
+        """Submit a source that another policy lets the producer read."""
+        iam, policy = self._scene.cloud.client("iam"), {"UserName": self._commands.person.name, "PolicyName": "Sources"}
+        reading = {"s3:GetObject": f"arn:aws:s3:::{LAKE}/*", "kms:Decrypt": SOURCE_KEYS}
+        statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in reading.items()]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(**policy, PolicyDocument=document)
+        try:
+            source = RemoteJobs(self._scene).put(CSV)
+            return self._commands.run("submit", f"s3://{LAKE}/{source.key}", "--remote")
+        finally:
+            iam.delete_user_policy(**policy)
 
     def _watched(self) -> Observation:
         job, _ = counted_job(self._scene)

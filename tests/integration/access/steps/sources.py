@@ -30,14 +30,35 @@ from tailrace_core.submission.striping.reading import StripeStart
 from tailrace_core.submission.striping.request import SourceName
 from tailrace_core.submission.striping.runs import run_from_dict
 from tailrace_core.submission.submit_steps import SubmitSteps
+from tailrace_local.testing import RunningCloud
 from tests.integration.access.steps.scene import Scene
 
 LAKE = "lake"
 """A bucket that is not the stack's."""
+SOURCE_KEYS = "arn:aws:kms:*:*:key/mrk-*"
+"""The key of that bucket: a multi-Region key, as no other here."""
 CSV = b"id,x\n1,2\n3,4\n"
 BAD_ROW = b"5\n"
 """A row that cannot be sent."""
 OPEN_QUOTE = b'id,x\n"1,2\n3,4\n'
+
+
+def make_lake(cloud: RunningCloud) -> None:
+    """Create the bucket, with versions, encrypted with a key of its own.
+
+    The local cloud knows the keys of buckets from templates.
+    """
+    key = cloud.client("kms").create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    properties = {
+        "BucketName": LAKE,
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+    }
+    template = {"Resources": {"Lake": {"Type": "AWS::S3::Bucket", "Properties": properties}}}
+    client = cloud.client("cloudformation")
+    client.create_stack(StackName=LAKE, TemplateBody=json.dumps(template))
+    client.get_waiter("stack_create_complete").wait(StackName=LAKE, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
 class RemoteJobs:
