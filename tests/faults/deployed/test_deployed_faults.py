@@ -34,9 +34,11 @@ def test_a_job_of_which_nothing_is_scored_fails_when_enough_rows_were_tried_alon
         f"{len(poison.input.rows)} bad rows and no other: {requests} invocations, {job.rows_rejected} rows tried alone"
     )
     assert "no row was scored" in (job.reason or "")
-    # Each row tried alone, and the rest of its chunk; one more of each chunk may be in flight by
-    # then.
-    assert requests <= poison.chunks + 2 * (ALL_REFUSED_CHUNKS + poison.chunks)
+    # A split makes two requests: the row, and the rest of its chunk. Queues keep no order, so the
+    # rest may be split again and again while earlier rows wait to be settled: as many splits may be
+    # in flight as were settled. To isolate every row would take 804 requests.
+    assert requests <= poison.chunks + 2 * 2 * ALL_REFUSED_CHUNKS
+    assert requests < len(poison.input.rows)
 
 
 def test_without_any_notification_the_reconciler_alone_finishes_the_job(jobs: FixedJobs) -> None:
