@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tailrace_local.cloud.serving.certificates import make_certificate
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
+"""The longest that a server waits for a client."""
 
 
 @dataclass(frozen=True)

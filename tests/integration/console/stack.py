@@ -47,8 +47,8 @@ class RunningClock(Clock):
 class ConsoleCloud(Cloud):
     """The cloud in memory with what the console asks beside; counts the calls."""
 
-    def __init__(self) -> None:
-        super().__init__(RunningClock())
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock or RunningClock())
         self.calls: Counter[str] = Counter()
         self.dynamodb.page_items = 2_000
         self.alarms: list[dict[str, Any]] = []
@@ -112,8 +112,8 @@ class _Counting:
 class Stack:
     """Writes jobs into a `ConsoleCloud` as the pipeline leaves them."""
 
-    def __init__(self) -> None:
-        self.cloud = ConsoleCloud()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.cloud = ConsoleCloud(clock)
         self.now = self.cloud.clock()
         self.ledger = DynamoSteps(TABLE)
         self._client = self.cloud.client("dynamodb")

@@ -18,6 +18,8 @@ from tests.faults.memory_aws.cloud import FAILED, PARKED, RETRIES
 from tests.integration.console.stack import BIG, HOSTILE, OPERATOR, ROWS, Stack, big_job, console
 
 ROWS_OF_CHUNK = RowRange(50_000, 3)
+PATIENCE_MS = 30_000
+"""As long as Playwright waits for all but expectations, which have 5 s."""
 
 
 @pytest.fixture
@@ -40,7 +42,6 @@ def server(stack: Stack) -> Iterator[ConsoleServer]:
 @pytest.fixture
 def page(server: ConsoleServer, chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context()
-    context.set_default_timeout(15_000)
     tab = context.new_page()
     tab.goto(server.session.url)
     yield tab
@@ -83,7 +84,7 @@ def test_all_chunks_of_a_cause_are_redriven_after_typing_their_number(stack: Sta
     page.get_by_role("link", name="Redrive all 2…").click()
     button = page.get_by_role("button", name="Redrive 2 chunks")
     # A click does not wait for the page's script, which takes the button away.
-    expect(button).to_be_disabled()
+    expect(button).to_be_disabled(timeout=PATIENCE_MS)
     page.fill("#confirm", "redrive 1")
     expect(button).to_be_disabled()
     page.fill("#confirm", "redrive 2")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
 
 import pytest
 from playwright.sync_api import Browser
 
 from tailrace.console.sampler import EVERY_S
+from tests.faults.memory_aws.cloud import Clock
 from tests.integration.console.stack import BIG, Stack, big_job, console
 from tests.integration.local.polling import eventually
 
@@ -45,7 +47,8 @@ class Turns:
 
 def minute(chromium: Browser, chunks: int, tabs: int) -> Counter[str]:
     """Return the calls of a minute in which ``tabs`` tabs show a job of ``chunks`` chunks."""
-    stack = Stack()
+    # It stands still between turns: tabs that open slowly, or read late, would sample once more.
+    stack = Stack(Clock(time.time()))
     big_job(stack, BIG, chunks)
     turns = Turns(stack)
     with console(stack.cloud, sleep=turns.sleep) as server:

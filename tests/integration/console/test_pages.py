@@ -118,7 +118,7 @@ def test_a_live_page_changes_without_being_loaded_again(tab: Tab, stack: Stack) 
     tab.show("/dead-letters")
     stack.cloud.client("sqs").send_message(QueueUrl="retries-dead", MessageBody="{}")
     stack.cloud.clock.advance(60)
-    tab.page.locator("tr", has_text="retries").locator("td.alert", has_text="1").wait_for(timeout=10_000)
+    tab.page.locator("tr", has_text="retries").locator("td.alert", has_text="1").wait_for()
 
 
 def test_keys_lead_to_the_pages_and_through_the_rows(tab: Tab) -> None:
@@ -129,9 +129,9 @@ def test_keys_lead_to_the_pages_and_through_the_rows(tab: Tab) -> None:
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_url(f"**/jobs/{BIG}")
     tab.page.keyboard.press("?")
-    assert tab.page.locator("#keys").is_visible()
+    tab.page.locator("#keys").wait_for()
     tab.page.keyboard.press("Escape")
-    assert not tab.page.locator("#keys").is_visible()
+    tab.page.locator("#keys").wait_for(state="hidden")
 
 
 def test_a_stack_on_which_nothing_happened_says_so(chromium: Browser, axe: str) -> None:

@@ -18,6 +18,7 @@ from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tests.integration.deployment.conftest import ROWS, Base
 from tests.integration.deployment.models import DemoModel, finished_job
 from tests.integration.deployment.stacks import TIMEOUT_S, Stack, predictions
+from tests.integration.local.polling import eventually
 from tests.integration.pipeline.demand_rows import Row, csv_bytes
 
 pytestmark = pytest.mark.cloud
@@ -90,9 +91,14 @@ def updated(base: Base, demo: DemoModel, tmp_path_factory: pytest.TempPathFactor
 def at_work(stack: Stack) -> Iterator[None]:
     """Ensure that invocations run when the block begins and when it ends."""
     url = f"{stack.cloud.own_url}/_tailrace/sagemaker/endpoints/{stack.outputs['EndpointName']}"
-    assert (get_json(url, timeout_s=60) or {})["in_flight"] > 0
+
+    def look() -> bool:
+        return bool((get_json(url, timeout_s=60) or {})["in_flight"])
+
+    # Between one request and the next there may be none for a moment.
+    eventually(look, what="an invocation before the change")
     yield
-    assert (get_json(url, timeout_s=60) or {})["in_flight"] > 0
+    eventually(look, what="an invocation after the change")
 
 
 def of_job(name: str, *, pipeline: bool) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,8 @@ def test_a_message_that_needs_a_person_is_told_and_so_is_that_it_is_gone(
     assert told["AlarmDescription"].partition("#")[2] in {"chunks-are-parked", "letters-are-dead"}
     assert told["Trigger"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert told["Trigger"]["Dimensions"] == [{"value": url.rsplit("/", 1)[-1], "name": "QueueName"}]
-    assert told["NewStateReason"].startswith("Threshold Crossed: 1 out of the last 5 datapoints [1.0 (")
+    # One datapoint suffices; where the alarm is looked at late, there are more.
+    assert re.match(r"Threshold Crossed: [1-5] out of the last 5 datapoints \[1\.0 \(", told["NewStateReason"])
     sqs.purge_queue(QueueUrl=url)
     alarms.told(alarm, "ALARM", "OK")
 

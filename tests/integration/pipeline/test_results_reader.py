@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -79,8 +80,16 @@ def events(cloud: RunningCloud) -> Iterator[Events]:
 
 
 def within(seconds: float) -> float:
-    """Return the bound; more where other work keeps the processors busy."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """Return the bound; more where other work keeps the processors busy, over the last minute or just now."""
+    used_s, began = processor_time_of_children(), time.monotonic()
+    subprocess.run([sys.executable, "-I", "-c", ""], check=True)
+    waits = (time.monotonic() - began) / (processor_time_of_children() - used_s)
+    return seconds * max(1.0, waits, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def processor_time_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def line(process: subprocess.Popen[str]) -> str:
@@ -111,7 +120,7 @@ def test_an_idle_reader_ends_within_two_seconds(events: Events, kind: str) -> No
     time.sleep(0.3)  # within a receive
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert time.monotonic() - began <= within(2)
     assert line(process) == "ended"
     events.send(1)
@@ -125,7 +134,7 @@ def test_the_idle_command_ends_within_two_seconds_and_hides_nothing(events: Even
     assert "rows 0 to 0" in line(process)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 143
+    assert process.wait(60) == 143
     assert time.monotonic() - began <= within(2)
     events.send(1)
     assert (events.count(VISIBLE), events.count(HIDDEN)) == (1, 0)
@@ -143,17 +152,18 @@ def test_a_busy_reader_finishes_its_event_and_shows_the_rest_within_a_second(eve
     go_on(process)
     assert line(process) == f"done {current}"
     assert line(process) == "ended"
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert (events.count(VISIBLE), events.count(HIDDEN)) == (6, 0)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_reader_suspended_past_its_leases_hands_out_nothing_stale(events: Events, kind: str) -> None:
     events.send(7)
-    process = events.read(kind, hidden_s=2)
+    # Leases are extended every third of this, which a busy machine must manage.
+    process = events.read(kind, hidden_s=4)
     current = work(process, 3)
     process.send_signal(signal.SIGSTOP)
-    eventually(lambda: events.count(VISIBLE) == 4, within_s=10, what="all leases end")
+    eventually(lambda: events.count(VISIBLE) == 4, what="all leases end")
     assert len(events.take()) == 4
     process.send_signal(signal.SIGCONT)
     go_on(process)
@@ -164,4 +174,4 @@ def test_a_reader_suspended_past_its_leases_hands_out_nothing_stale(events: Even
     assert all(each.startswith("lost ") for each in lost)
     process.send_signal(signal.SIGTERM)
     assert line(process) == "ended"
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tailrace_local.emulator_base.pace import Pace
 from tailrace_local.sagemaker import FaultHooks
 from tests.moto_server import moto_server
 
@@ -26,8 +27,9 @@ def aws_url() -> Iterator[str]:
 def make_lab(aws_url: str, tmp_path: Path) -> Iterator[MakeLab]:
     started: list[RunningEmulator] = []
 
-    def make(*, faults: FaultHooks | None = None, **changes: Any) -> Lab:
-        running = RunningEmulator(settings(tmp_path / f"state{len(started)}", aws_url, **changes), faults).start()
+    def make(*, faults: FaultHooks | None = None, pace: Pace | None = None, **changes: Any) -> Lab:
+        made = settings(tmp_path / f"state{len(started)}", aws_url, **changes)
+        running = RunningEmulator(made, faults, pace).start()
         started.append(running)
         return Lab(running, aws_url)
 

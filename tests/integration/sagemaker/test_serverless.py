@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tailrace_local.emulator_base.pace import Pace
+
 from .cloud import IMAGE, ROLE, Json, Lab, client, eventually
 from .conftest import MakeLab
 
@@ -46,7 +48,9 @@ def _refused(call: Any, *arguments: Any, **parameters: Any) -> Any:
 
 
 def test_a_server_starts_at_a_request_serves_the_next_and_stops_when_idle(make_lab: MakeLab, aws_url: str) -> None:
-    lab = make_lab(**QUICK, metrics_period_s=0.1)
+    # The idle time passes when the test says so: its second request must not come too late.
+    pace = Pace()
+    lab = make_lab(pace=pace, serverless_cold_start_s=0.0, serverless_idle_s=300.0, metrics_period_s=0.1)
     name = lab.endpoint(_config(lab, "rare", lab.model()))
     described = lab.settled(name)
     assert described["EndpointStatus"] == "InService"
@@ -55,7 +59,9 @@ def test_a_server_starts_at_a_request_serves_the_next_and_stops_when_idle(make_l
     assert "CurrentInstanceCount" not in variant
     assert _servers(lab) == 0
     assert [_invoke(lab, name), _invoke(lab, name)] == [b"8\n", b"8\n"]
+    pace.time_scale = 0.001
     eventually(lambda: _servers(lab) == 0, "the end of the idle server")
+    pace.time_scale = 1.0
     assert _invoke(lab, name) == b"8\n"
 
     cloudwatch = client("cloudwatch", aws_url)
@@ -73,9 +79,8 @@ def test_a_server_starts_at_a_request_serves_the_next_and_stops_when_idle(make_l
         )["Datapoints"]
         return float(sum(point["SampleCount"] for point in found))
 
-    eventually(lambda: samples("Invocations") == 3, "three invocations")
-    assert samples("ModelSetupTime") == 2
-    assert samples("ServerlessConcurrentExecutionsUtilization") == 3
+    expected = {"Invocations": 3, "ModelSetupTime": 2, "ServerlessConcurrentExecutionsUtilization": 3}
+    eventually(lambda: {name: samples(name) for name in expected} == expected, "three invocations, two of them cold")
     assert samples("InvocationsPerInstance") == samples("ConcurrentRequestsPerModel") == 0
 
 
@@ -104,7 +109,9 @@ def test_requests_above_the_concurrency_are_throttled_and_those_within_it_wait_f
 
 
 def test_an_endpoint_that_is_deleted_while_a_server_starts_leaves_no_server(make_lab: MakeLab) -> None:
-    lab = make_lab(serverless_cold_start_s=1.0, serverless_idle_s=600.0)
+    # The server starts when the test says so: both requests must come before.
+    pace = Pace()
+    lab = make_lab(pace=pace, serverless_cold_start_s=600.0, serverless_idle_s=600.0)
     name = lab.endpoint(_config(lab, "gone", lab.model(), MaxConcurrency=1))
     throttled = threading.Event()
 
@@ -121,6 +128,7 @@ def test_an_endpoint_that_is_deleted_while_a_server_starts_leaves_no_server(make
         # One is throttled, so the other waits for its server.
         assert throttled.wait(60)
         lab.sm.delete_endpoint(EndpointName=name)
+        pace.time_scale = 0.001
         assert sorted(answers) == ["ModelNotReadyException", "ThrottlingException"]
     eventually(lambda: name not in str(lab.sm.list_endpoints()["Endpoints"]), "the end of the endpoint")
     assert _servers(lab) == 0

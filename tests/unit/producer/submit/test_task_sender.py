@@ -144,6 +144,8 @@ def test_a_cancellation_waits_for_the_calls_under_way_and_a_second_one_cancels_t
         for _ in range(cancellations):
             sending.cancel()
             await asyncio.sleep(0.05)
+        if cancellations > 1:
+            await asyncio.wait([sending], timeout=60)
         assert sending.done() == (cancellations > 1)
         release.set()
         with pytest.raises(asyncio.CancelledError):

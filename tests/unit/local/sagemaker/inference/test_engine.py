@@ -71,7 +71,7 @@ class Bench:
 
     async def finish(self) -> list[dict[str, Any]]:
         """Wait until nothing waits or runs; the messages that were sent."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.endpoint.work:
                 await asyncio.gather(*self.endpoint.work)
         if self.endpoint.deployment:
