@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace_local.cloud.serving.router import STATUS_PATH
-from tailrace_local.control.admin_api import get_json
+from tailrace_local.control.admin_api import TIMEOUT_S, get_json
 from tailrace_local.control.launch import is_up
 from tailrace_local.errors import SilentCloudError
 from tailrace_local.state_directory import CloudFacts, StateDirectory
 
-# With a job of ten thousand chunks in progress, a cloud has answered a second late.
-_TIMEOUT_S = 30.0
 SHOWN_JOBS = 5
 """Transform jobs that are shown, the latest ones."""
 
@@ -45,10 +43,10 @@ def inspect(state: StateDirectory) -> dict[str, Any]:
 
 
 def _page(facts: CloudFacts) -> dict[str, Any]:
-    page = get_json(facts.own_url + STATUS_PATH, timeout_s=_TIMEOUT_S)
+    page = get_json(facts.own_url + STATUS_PATH)
     if page is None:
         raise SilentCloudError(
-            f"the cloud at {facts.endpoint_url} runs and has not answered for {_TIMEOUT_S:.0f} s: "
+            f"the cloud at {facts.endpoint_url} runs and has not answered for {TIMEOUT_S:.0f} s: "
             "see `tailrace local logs cloud`, or end it with `tailrace local down`"
         )
     return page
