@@ -18,6 +18,7 @@ from tailrace_core.ledger.items import chunk_item_key, encode_item, job_item_key
 from tailrace_local.testing import RunningCloud
 
 POLL_S = 1.0
+_MODEL_S = 120.0
 SIX_HOURS_S = 6 * 3600.0 + 2 * 900.0 + 60.0
 """Longer than a request's time to live, its timeout and the reconciler's slack together."""
 
@@ -46,6 +47,17 @@ class CloudDriver:
         """The cloud's ledger, with the deployer's rights."""
         connection = Boto3Connection(session=self.cloud.session(), endpoint_url=self.cloud.endpoint_url)
         return DynamoLedger(DynamoSteps(self.cloud.outputs["LedgerTable"]), connection.execute)
+
+    @property
+    def model_url(self) -> str:
+        """The URL of a model server behind the endpoint, once one runs.
+
+        A fault may have killed the last one just before.
+        """
+        for _ in polling("a model server to run", _MODEL_S):
+            if found := self.cloud.model_url:
+                return found
+        raise AssertionError("unreachable")
 
     def chunks(self, job_id: str) -> list[Chunk]:
         """Return every chunk that the job ever had."""

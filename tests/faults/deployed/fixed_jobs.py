@@ -10,6 +10,7 @@ from ulid import ULID
 
 from tailrace import Tailrace
 from tailrace_core.jobs.model import Job, JobState
+from tailrace_core.submission.options import SubmitOptions
 from tailrace_local.control.fault_admin import CloudFaultPlan
 from tests.faults.deployed.cloud_driver import Aging, polling
 from tests.faults.deployed.demand_input import DemandInput, Flaw
@@ -21,6 +22,9 @@ from tests.faults.verdict import Report
 from tests.integration.pipeline.demand_rows import demand_rows
 
 _TIMEOUT_S = 300.0
+_POISON_WINDOW = 4
+"""As many chunks as the bad rows make: the rest of a split chunk then waits until a row is settled,
+however the queues order messages."""
 _LOOK = Aging(300.0, every_s=2.0)
 """Ages chunks by the reconciler's period of five minutes between its runs, not by the time to
 live."""
@@ -41,6 +45,7 @@ class TroubledJob:
     job_id: str
     input: DemandInput
     chunk_rows: int
+    window: int = SubmitOptions().window
 
     @property
     def chunks(self) -> int:
@@ -53,7 +58,7 @@ class FixedJobs:
 
     def __init__(self, runner: RoundRunner, seed: int) -> None:
         self._stage = runner
-        self.jobs = {trouble: TroubledJob(str(ULID()), *_input(trouble, seed)) for trouble in Trouble}
+        self.jobs = {trouble: _job(trouble, seed) for trouble in Trouble}
         self.requests_while_down = 0
 
     def run(self) -> None:
@@ -71,8 +76,8 @@ class FixedJobs:
             driver.until_final([ids[Trouble.POISON]], timeout_s=_TIMEOUT_S)
             self._until_parked(self.jobs[Trouble.DOWN])
         self.requests_while_down = self.requests(Trouble.DOWN)
-        self._stage.operator.act()
-        driver.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S)
+        # A receive may leave some of the parked messages in their queue.
+        driver.until_final([ids[Trouble.DOWN]], timeout_s=_TIMEOUT_S, meanwhile=lambda _: self._stage.operator.act())
 
     def job(self, trouble: Trouble) -> Job:
         """Get the job from the ledger."""
@@ -85,7 +90,7 @@ class FixedJobs:
     def check(self, trouble: Trouble, expected: JobState | None = None) -> Report:
         """Raise AssertionError unless the job ended as expected."""
         job, driver = self.jobs[trouble], self._stage.driver
-        scored = job.input.scored(driver.cloud.model_url)
+        scored = job.input.scored(driver.model_url)
         return check(driver, self._stage.queues, job.job_id, scored, expected=expected)
 
     def _submit(self, trouble: Trouble) -> None:
@@ -94,7 +99,7 @@ class FixedJobs:
         with Tailrace(
             cloud.facts.stack, session=cloud.session(), endpoint_url=cloud.endpoint_url, new_id=lambda: job.job_id
         ) as client:
-            client.submit(str(source), chunk_rows=job.chunk_rows, keep=job.input.keep)
+            client.submit(str(source), chunk_rows=job.chunk_rows, keep=job.input.keep, window=job.window)
 
     def _until_parked(self, job: TroubledJob) -> None:
         for _ in polling("all of it to be parked", _TIMEOUT_S):
@@ -103,14 +108,15 @@ class FixedJobs:
                 return
 
 
-def _input(trouble: Trouble, seed: int) -> tuple[DemandInput, int]:
+def _job(trouble: Trouble, seed: int) -> TroubledJob:
+    job_id = str(ULID())
     match trouble:
         case Trouble.POISON:
-            return _demand(400, seed, range(400)), 100
+            return TroubledJob(job_id, _demand(400, seed, range(400)), 100, _POISON_WINDOW)
         case Trouble.UNHEARD:
-            return _demand(12, seed, [5]), 4
+            return TroubledJob(job_id, _demand(12, seed, [5]), 4)
         case Trouble.DOWN:
-            return _demand(40, seed, []), 10
+            return TroubledJob(job_id, _demand(40, seed, []), 10)
 
 
 def _demand(count: int, seed: int, bad: Iterable[int]) -> DemandInput:

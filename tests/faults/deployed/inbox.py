@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -19,7 +19,8 @@ from tests.faults.deployed.entries import Entry, OddDrop
 from tests.faults.deployed.random_jobs import RandomJob
 from tests.faults.expectation import Expectation
 
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 240.0
+"""Longest wait: every receive of a message may meet a fault, and again after the redrive."""
 _DELIVERED = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_REJECTS})
 
 
@@ -52,15 +53,19 @@ class Inbox:
         self._put(f"{name}{OPTIONS}", odd.options)
         self._put(name, b"id,a\n1,2\n")
 
-    def find_job(self, dropped: Dropped) -> str:
-        """Wait until the job of the last arrival has its request; add it, and return its id."""
+    def find_job(self, dropped: Dropped, *, meanwhile: Callable[[], None]) -> str:
+        """Wait until the job of the last arrival has its request; add it, and return its id.
+
+        Each poll calls ``meanwhile``: the faults may make the event a dead letter.
+        """
         facts = [self._bucket, f"v1/inbox/{dropped.name}", dropped.versions[-1]]
         identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-        for _ in polling(f"the job of {dropped.name}", _TIMEOUT_S, every_s=0.2):
+        for _ in polling(f"the job of {dropped.name}", _TIMEOUT_S, every_s=0.5):
             found = self.driver.ledger.find_job_key(identity)
             if found is not None and self._read(keys.cutting_request_key(found[0])) is not None:
                 dropped.jobs.append(found[0])
                 return found[0]
+            meanwhile()
         raise AssertionError("unreachable")
 
     def repeat_event(self, dropped: Dropped) -> None:
@@ -84,13 +89,14 @@ class Inbox:
         url = self.driver.cloud.outputs["InboxQueueUrl"]
         self.driver.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(event))
 
-    def wait(self, names: Sequence[str]) -> None:
-        """Wait until each file has a result or a report."""
+    def wait(self, names: Sequence[str], *, meanwhile: Callable[[], None]) -> None:
+        """Wait until each file has a result or a report; ``meanwhile`` as for `find_job`."""
         waiting = list(names)
         for _ in polling("results in the outbox of", _TIMEOUT_S, about=waiting):
             waiting[:] = (name for name in waiting if not {"", ".error.json"} & set(self._found(name)))
             if not waiting:
                 return
+            meanwhile()
 
     def check(self, dropped: Dropped, ended: Sequence[tuple[Job, Expectation]]) -> None:
         """Raise AssertionError unless the outbox holds what the jobs of a file gave.

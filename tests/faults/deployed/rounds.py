@@ -110,7 +110,7 @@ class RoundRunner:
                 playing.jobs, timeout_s=ROUND_S, aging=AGING, meanwhile=lambda jobs: self._act(jobs, playing.jobs)
             )
             # While the faults last: the deliveries are to meet them.
-            self.inbox.wait([*(each.name for each in playing.dropped), *playing.odd])
+            self.inbox.wait([*(each.name for each in playing.dropped), *playing.odd], meanwhile=self.operator.act)
             self._count_faults()
         self.rest(REST_S)
         return self._judge_all(playing)
@@ -123,10 +123,24 @@ class RoundRunner:
         left: dict[str, int] = {}
         for _ in polling("nothing to be left in flight, there is", timeout_s, every_s=1.0, about=left):
             self.operator.act()
-            left.clear()
-            left.update(self.queues.left(delayed=delayed))
-            if not left and not self.queues.at_endpoint() and not self._executions():
+            # One look takes a while, and what moves from one queue to another meanwhile may be in
+            # neither when its turn comes.
+            for _ in range(2):
+                left.clear()
+                left.update(self._in_flight(delayed=delayed))
+                if left:
+                    break
+            else:
                 return
+
+    def _in_flight(self, *, delayed: bool) -> dict[str, int]:
+        """Count what is in flight, by its place, without places where nothing is."""
+        places = {
+            **self.queues.left(delayed=delayed),
+            "the endpoint": self.queues.at_endpoint(),
+            "executions": self._executions(),
+        }
+        return {place: count for place, count in places.items() if count}
 
     def _executions(self) -> int:
         """Count the running executions."""
@@ -168,12 +182,12 @@ class RoundRunner:
             if entry is None or not entry.dropped:
                 playing.jobs[self._submit(job, entry)] = job
         for dropped, job, entry in drops:
-            playing.jobs[self.inbox.find_job(dropped)] = job
+            playing.jobs[self.inbox.find_job(dropped, meanwhile=self.operator.act)] = job
             if entry.twice is Twice.EVENT:
                 self.inbox.repeat_event(dropped)
             if entry.twice is Twice.FILE:
                 self.inbox.drop(dropped, job, entry)
-                playing.jobs[self.inbox.find_job(dropped)] = job
+                playing.jobs[self.inbox.find_job(dropped, meanwhile=self.operator.act)] = job
             self.totals.update(
                 {"drops": len(dropped.versions), f"files {entry.twice}": 1, "compressed files": int(entry.compressed)}
             )
@@ -222,7 +236,7 @@ class RoundRunner:
         return [report for _, _, report in judged.values()]
 
     def _judge(self, job_id: str, drawn: RandomJob) -> tuple[Job, Expectation, Report]:
-        job, model_url = self.driver.client.status(job_id), self.driver.cloud.model_url
+        job, model_url = self.driver.client.status(job_id), self.driver.model_url
         # Which rows the spent split budget costs depends on the order of events. The operator gives
         # rows up only where no row is scored to show that the endpoint works.
         scored, rejects = drawn.input.scored(model_url), list(self.driver.client.rejects(job_id))
