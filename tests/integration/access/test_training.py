@@ -17,7 +17,7 @@ from tailrace_local.control.workspace import Workspace
 from tailrace_local.testing import RunningCloud
 from tests.integration.access.identities import Person, person
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 DATA = "a,b\n" + "".join(f"{row},{row % 7}\n" for row in range(600))
 

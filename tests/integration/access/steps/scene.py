@@ -85,6 +85,15 @@ class Scene:
         finally:
             self._set({"sagemaker": {"rules": _RULES}})
 
+    @contextmanager
+    def answering_late(self) -> Iterator[None]:
+        """Have the model answer no request until the block ends, so that transform jobs run on."""
+        self._set({"sagemaker": {"rules": [{"do": {"kind": "slow", "seconds": 600}}]}})
+        try:
+            yield
+        finally:
+            self._set({"sagemaker": {"rules": _RULES}})
+
     def _tick_by_itself(self, *, enabled: bool) -> None:
         own = self.own_schedule()
         asked = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
