@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser as ControlledBrowser
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_WAIT_S = 60.0
+_WAIT_S = 180.0
 
 
 def find_browser() -> str:

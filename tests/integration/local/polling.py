@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+WITHIN_S = 180.0
+"""Longest wait unless a test names its own: many times what the slowest condition takes."""
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 60.0, what: str = "the condition") -> T:
+def eventually(look: Callable[[], T], *, within_s: float = WITHIN_S, what: str = "the condition") -> T:
     """Return the first truthy result of `look`."""
     deadline = time.monotonic() + within_s
     while True:

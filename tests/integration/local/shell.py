@@ -41,7 +41,7 @@ class Shell:
             start_new_session=True,
         )
 
-    def run(self, command: str, timeout_s: float = 240) -> Ran:
+    def run(self, command: str, timeout_s: float = 480) -> Ran:
         """Run a command to its end.
 
         Raises:

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.local.pages import ROOT, blocks, page_shell
 from tests.integration.local.shell import Shell
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 FOLDER = ROOT / ".tailrace" / "scale"
 ROWS = 20_000

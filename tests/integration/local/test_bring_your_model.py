@@ -21,7 +21,7 @@ import pytest
 from tailrace_local.control.workspace import Workspace
 from tests.tools import skipped_without_tools
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 PAGE = Workspace.here().root / "docs" / "bring-your-model.md"
 ROWS = "id,a,b\nx,1,2\ny,3,4\nz,5,0\n"

@@ -18,7 +18,7 @@ def tailrace_local(*arguments: str, state_dir: Path) -> subprocess.CompletedProc
         [sys.executable, "-m", "tailrace_local", *arguments, "--state-dir", str(state_dir)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
     )
@@ -72,7 +72,7 @@ def test_env_is_what_a_shell_needs_to_reach_the_cloud(cloud: RunningCloud) -> No
     done = tailrace_local("env", state_dir=cloud.state_dir)
     script = f'{done.stdout}\necho "$AWS_ENDPOINT_URL $AWS_REGION ${{AWS_PROFILE-none}}"'
     shell = subprocess.run(
-        ["sh", "-euc", script], capture_output=True, text=True, check=True, timeout=60, env={"AWS_PROFILE": "work"}
+        ["sh", "-euc", script], capture_output=True, text=True, check=True, timeout=180, env={"AWS_PROFILE": "work"}
     )
     assert shell.stdout.split() == [cloud.endpoint_url, cloud.region, "none"]
 
@@ -100,7 +100,7 @@ def test_a_command_does_not_import_what_only_others_need(tmp_path: Path) -> None
         [sys.executable, "-c", script, "local", "status", "--state-dir", str(tmp_path / "none")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "1 []"

@@ -18,7 +18,7 @@ from tests.integration.local.polling import eventually
 from tests.integration.local.transform_watch import ROW, Watch
 from tests.tools import skipped_without_tools
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 APPLICATION = Path(__file__).parent / "fixtures" / "app" / "template.yaml"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.errors import FaultPlanError
+from tailrace_local.state_directory import StateDirectory
 from tailrace_local.testing import RunningCloud
 from tests.integration.local.polling import eventually
 
@@ -101,7 +102,7 @@ def test_a_message_whose_function_was_killed_comes_again(cloud: RunningCloud, ad
     plan(admin, {"when": {"function": "*CountWords*", "limit": 1}, "do": {"kind": "kill_after"}})
     counted = word()
     cloud.client("sqs").send_message(QueueUrl=cloud.outputs["QueueUrl"], MessageBody=counted)
-    eventually(lambda: seen(cloud, counted) == 2, what="the second count")
+    eventually(lambda: seen(cloud, counted) >= 2, what="the second count")
 
 
 def test_workers_of_a_cloud_without_a_plan_run_the_runtime_client_alone(cloud: RunningCloud, admin: FaultAdmin) -> None:
@@ -133,7 +134,7 @@ def test_the_command_sets_shows_and_clears(cloud: RunningCloud, admin: FaultAdmi
 
 def command(cloud: RunningCloud, *arguments: str) -> Any:
     call = [sys.executable, "-m", "tailrace_local", "faults", *arguments, "--json", "--state-dir", str(cloud.state_dir)]
-    return json.loads(subprocess.run(call, capture_output=True, check=True, timeout=60).stdout)
+    return json.loads(subprocess.run(call, capture_output=True, check=True, timeout=180).stdout)
 
 
 def test_a_wrong_plan_changes_nothing(admin: FaultAdmin) -> None:
@@ -151,13 +152,13 @@ def test_a_killed_model_server_is_started_again(cloud: RunningCloud, admin: Faul
     row = b"1062,Beverages,Fruit Juice Mango,110,0.878183107,0,0,2018-01-01\n"
     s3.put_object(Bucket=bucket, Key="killed.csv", Body=row)
 
-    def servers() -> dict[str, int]:
-        records = (json.loads(path.read_text()) for path in (cloud.state_dir / "processes").glob("*.json"))
-        return {record["url"]: record["pid"] for record in records if record["what"] == "model-server"}
+    def servers() -> set[str | None]:
+        records = StateDirectory(cloud.state_dir).records().values()
+        return {record.url for record in records if record.what == "model-server"}
 
     before = servers()
     assert admin.kill_model(name)
-    eventually(lambda: (found := servers()) and not found.keys() & before.keys(), what="another model server")
+    eventually(lambda: (found := servers()) and not found & before, what="another model server")
     answer = cloud.client("sagemaker-runtime").invoke_endpoint_async(
         EndpointName=name, InputLocation=f"s3://{bucket}/killed.csv", ContentType="text/csv"
     )
@@ -166,4 +167,4 @@ def test_a_killed_model_server_is_started_again(cloud: RunningCloud, admin: Faul
     def stored() -> bool:
         return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"))
 
-    eventually(stored, within_s=60, what="the output of the server that came back")
+    eventually(stored, what="the output of the server that came back")

@@ -39,7 +39,7 @@ def state(tmp_path: Path) -> Iterator[StateDirectory]:
 
 
 def sleeper(
-    state: StateDirectory, *, program: str = "import time; time.sleep(60)", what: str = "sleeper"
+    state: StateDirectory, *, program: str = "import time; time.sleep(600)", what: str = "sleeper"
 ) -> ProcessGroup:
     return ProcessGroup.start(
         [sys.executable, "-c", program],
@@ -73,7 +73,7 @@ import os, signal, time
 from pathlib import Path
 signal.signal(signal.SIGTERM, lambda *_: (os.kill({child.record.pid}, signal.SIGKILL), os._exit(0)))
 Path("ready").touch()
-time.sleep(60)
+time.sleep(600)
 """
     cloud = sleeper(state, program=ends_child, what=CLOUD)
     eventually((state.root / "ready").exists, what="the handler of SIGTERM")
@@ -85,7 +85,7 @@ time.sleep(60)
 def test_a_process_that_ignores_sigterm_is_killed(state: StateDirectory) -> None:
     program = (
         "import signal, time, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "pathlib.Path('ready').touch(); time.sleep(60)"
+        "pathlib.Path('ready').touch(); time.sleep(600)"
     )
     group = sleeper(state, program=program)
     eventually((state.root / "ready").exists, what="the sleeper ignoring SIGTERM")
@@ -97,11 +97,11 @@ def test_a_process_that_ignores_sigterm_is_killed(state: StateDirectory) -> None
 def test_children_of_a_leader_that_died_are_ended(state: StateDirectory) -> None:
     program = (
         "import subprocess, sys; "
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
         "open('forked', 'w').close()"
     )
     group = sleeper(state, program=program)
-    group.child.wait(60)
+    group.child.wait(180)
     assert group.record.members()
     end_all(state, grace_s=5)
     assert not group.record.members()
@@ -140,7 +140,7 @@ def test_two_commands_do_not_work_on_one_state_at_once(state: StateDirectory) ->
 @pytest.mark.cloud
 def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> None:
     launcher, settings = bare(state)
-    url = launcher.start(settings, timeout_s=60).endpoint_url
+    url = launcher.start(settings, timeout_s=180).endpoint_url
     with urllib.request.urlopen(f"{url}/_tailrace/status", timeout=30) as answer:  # noqa: S310 - our own http address
         assert answer.status == 200
     orphan = sleeper(state)
@@ -157,7 +157,7 @@ def test_down_cleans_up_after_a_cloud_that_was_killed(state: StateDirectory) -> 
 @pytest.mark.cloud
 def test_a_cloud_ends_its_own_children_when_it_is_told_to_stop(state: StateDirectory) -> None:
     launcher, settings = bare(state)
-    launcher.start(settings, timeout_s=60)
+    launcher.start(settings, timeout_s=180)
     (cloud,) = (record for record in state.records().values() if record.what == "cloud")
     end_all(state)
     launcher.reap()
@@ -172,7 +172,7 @@ from tailrace_local.state_directory import StateDirectory
 from tailrace_local.control.workspace import Workspace
 workspace, state = Workspace.here(), StateDirectory(Path(sys.argv[1]))
 settings = settings_for(workspace, state, region="eu-west-1", account_id="123456789012", enforce_iam=False)
-print(Launcher(workspace, state, attached=sys.argv[2] == "attached").start(settings, timeout_s=60), flush=True)
+print(Launcher(workspace, state, attached=sys.argv[2] == "attached").start(settings, timeout_s=180), flush=True)
 time.sleep(600)
 """
 
@@ -188,7 +188,7 @@ def test_an_attached_cloud_ends_with_whoever_started_it_and_any_other_goes_on(
         starters = [started(state, "attached"), started(other, "detached")]
         for starter in starters:
             starter.kill()
-            starter.communicate(timeout=60)
+            starter.communicate(timeout=180)
         (cloud,) = (record for record in state.records().values() if record.what == "cloud")
         eventually(lambda: not cloud.members(), what="the end of the attached cloud")
         assert "has ended" in state.cloud_log.read_text()

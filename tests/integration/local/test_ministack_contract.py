@@ -78,7 +78,7 @@ def test_every_private_name_is_as_expected(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": workspace.sources},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stdout.splitlines()[-1:], done.stderr[-500:]) == (0, ["[]"], "")

@@ -25,7 +25,7 @@ def test_every_corrected_difference_is_still_there(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": workspace.sources},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -27,7 +27,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": workspace.sources},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -73,7 +73,7 @@ class Stack:
         stacks = self.cloud.client("cloudformation")
         act = stacks.update_stack if self.status() else stacks.create_stack
         act(StackName=self.name, TemplateBody=json.dumps(root))
-        return eventually(self.ended, within_s=60, what=f"the end of {self.name}'s change") or ""
+        return eventually(self.ended, what=f"the end of {self.name}'s change") or ""
 
     def status(self) -> str | None:
         found = self.cloud.client("cloudformation").list_stacks()["StackSummaries"]
@@ -86,7 +86,7 @@ class Stack:
 
     def delete(self) -> None:
         self.cloud.client("cloudformation").delete_stack(StackName=self.name)
-        eventually(lambda: self.status() is None, within_s=60, what=f"the deletion of {self.name}")
+        eventually(lambda: self.status() is None, what=f"the deletion of {self.name}")
 
     def events(self, stack: str | None = None) -> list[tuple[str, str, str]]:
         """Resource, state and reason, oldest first."""

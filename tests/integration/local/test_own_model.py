@@ -26,7 +26,7 @@ from tests.faults.poison import MAX_EXTRA_RATIO, split_tree_nodes
 from tests.misbehaviours import MISBEHAVIOURS, Misbehaviour
 from tests.tools import skipped_without_tools
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 SERVER = Path(__file__).parents[1] / "own_model.py"
 MISBEHAVING = Path(__file__).parents[2] / "fakes" / "misbehaving_model.py"

@@ -17,7 +17,7 @@ from tests.infra.resolution import resolve
 from tests.infra.templates import endpoint as endpoint_template
 from tests.integration.local.polling import eventually
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 # A minute takes a second: the cooldown for scaling in, 900 s, takes fifteen.
 TIME_SCALE = 1 / 60

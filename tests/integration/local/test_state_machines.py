@@ -14,7 +14,8 @@ from tests.integration.local.executions import Machine, received
 from tests.integration.local.polling import eventually
 
 pytestmark = pytest.mark.cloud
-ENDLESS = [{"sleep_s": 15}] * 3
+ENDLESS = [{"sleep_s": 50}] * 3
+"""Items that last longer than anything that a test does meanwhile."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,8 @@ def test_each_item_is_a_child_execution_with_its_own_context(machine: Machine) -
 
 
 def test_no_more_functions_run_at_once_than_the_map_allows(machine: Machine) -> None:
-    done = machine.run("at-once", [{"sleep_s": 0.2}] * 9, at_once=3)
+    # The first three wait for each other.
+    done = machine.run("at-once", [{"meet": ["at-once", 3]}] * 9, at_once=3)
     worked = [result["worked"] for result in json.loads(done["output"])]
     at_once = [sum(first <= moment < last for first, last in worked) for moment, _ in worked]
     assert max(at_once) == 3

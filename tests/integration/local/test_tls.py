@@ -62,7 +62,9 @@ def test_a_client_with_the_environment_reaches_it(cloud: RunningCloud) -> None:
     aws = Workspace.here().tool("sam").with_name("python")
     script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
     environment = {"PATH": os.environ["PATH"], **cloud.environment}
-    done = subprocess.run([aws, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [aws, "-c", script], env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
     assert (done.stdout.strip(), done.returncode) == ("123456789012", 0), done.stderr
 
 

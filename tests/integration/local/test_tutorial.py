@@ -20,7 +20,7 @@ from tests.integration.local.pages import ROOT, blocks, page_shell
 from tests.integration.local.polling import eventually
 from tests.integration.local.shell import Shell
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 FOLDER = ROOT / ".tailrace" / "tutorial"
 SCREENSHOTS = ROOT / ".tailrace" / "screenshots"
@@ -85,13 +85,13 @@ def redrive_in_the_console(shell: Shell, chromium: Browser, command: str) -> Non
     argv = [*command.split(), "--no-browser"]
     with subprocess.Popen(argv, cwd=FOLDER, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        overdue = threading.Timer(240, process.kill)
+        overdue = threading.Timer(480, process.kill)
         overdue.start()
         try:
             address = process.stdout.readline().strip()
             assert address, f"{command} has printed no address"
             page = chromium.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(120_000)
             page.goto(address)
             page.get_by_text("no connection to the price service").first.wait_for()
             page.screenshot(path=SCREENSHOTS / "tutorial-attention.png")
@@ -103,7 +103,7 @@ def redrive_in_the_console(shell: Shell, chromium: Browser, command: str) -> Non
             page.wait_for_url("**/done/**")
             page.screenshot(path=SCREENSHOTS / "tutorial-done.png")
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
         finally:
             overdue.cancel()
             process.kill()
