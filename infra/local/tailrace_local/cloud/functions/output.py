@@ -39,8 +39,11 @@ class WorkerOutput:
         return kept.decode(errors="replace")
 
     def _copy(self) -> None:
+        # Not select(), which takes no descriptor above 1023: 50 files at once need more.
+        waiting = select.poll()
+        waiting.register(self._reading, select.POLLIN)
         while self._open:
-            if select.select([self._reading], [], [], 1.0)[0]:
+            if waiting.poll(1000):
                 self._read()
         os.close(self._reading)
 
