@@ -16,7 +16,7 @@ def score_orders() -> None:
     """Score the orders of a day, from one bucket to another."""
 
     @task(retries=3, retry_delay=timedelta(minutes=5))
-    def score_day(ds: str = "") -> dict[str, int | str]:
+    def score_day(ds: str | None = None) -> dict[str, int | str]:
         # The day names the job, so that a retry continues what the try before it began.
         return score(f"s3://orders/{ds}.csv.gz", f"s3://scored-orders/{ds}.parquet", run_id=f"orders-{ds}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import sys
 import tempfile
@@ -74,12 +75,18 @@ def test_a_retry_of_the_task_continues_its_job(cloud: RunningCloud, here: Path) 
 
 
 def test_the_dag_hands_the_day_to_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow is not installed here: its two decorators are stood in for, by what they are documented to do."""
+    """Airflow is not installed here: its two decorators are stood in for, by what Airflow 3.3 does."""
     called: list[Any] = []
     tasks: list[Any] = []
 
     def task(**options: Any) -> Any:
-        return lambda function: lambda: tasks.append((function, options))
+        def decorated(function: Any) -> Any:
+            # Airflow gives these parameters itself, and refuses a DAG that has a default for one.
+            day = inspect.signature(function).parameters["ds"]
+            assert day.default in {None, inspect.Parameter.empty}
+            return lambda: tasks.append((function, options))
+
+        return decorated
 
     sdk = SimpleNamespace(dag=lambda **_: lambda function: function, task=task)
     monkeypatch.setitem(sys.modules, "airflow", SimpleNamespace(sdk=sdk))
