@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Unpack
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
 _IMPORTED = ("tailrace.submit.submitter", "tailrace.submit.threaded_sender")
+_CUTTING = "tailrace_core.records.screening"
+"""Imports NumPy."""
 
 
 class Tailrace(SubmittedJobs, ReadsEvents):
@@ -143,7 +145,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
             # NumPy, above all, is imported while the stack is looked up.
-            threading.Thread(target=_import_all, args=(_IMPORTED,), name="tailrace-imports", daemon=True).start()
+            threading.Thread(target=_import_all, args=(source,), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
             from tailrace.client.engine_choice import chosen_engine
 
@@ -316,14 +318,18 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         )
 
 
-def _import_all(names: Iterable[str]) -> None:
-    """Import modules in a thread. The thread that needs them meets the same errors.
+def _import_all(source: RecordSource) -> None:
+    """Import what a submit needs, in a thread. The thread that needs it meets the same errors.
 
     When the process ends meanwhile, some modules cannot be imported any more.
     """
     with contextlib.suppress(Exception):
-        for name in names:
+        for name in _IMPORTED:
             import_module(name)
+        from tailrace.submit.worklist import is_small
+
+        if not is_small(source):
+            import_module(_CUTTING)
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:

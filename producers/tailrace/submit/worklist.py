@@ -12,8 +12,14 @@ from typing import Self
 
 from tailrace.progress import OnProgress, Progress
 from tailrace.sources.record_source import RecordSource
+from tailrace_core.records import plain_text
 from tailrace_core.submission.chunk_steps import ChunkTask, JobSession, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal
+
+
+def is_small(source: RecordSource) -> bool:
+    """Report whether a source is worth a look without NumPy."""
+    return source.size_hint_bytes is not None and source.size_hint_bytes <= plain_text.MAX_BYTES
 
 
 class WorkList:
@@ -52,6 +58,7 @@ class WorkList:
                 source.describe_position,
                 source.known_rejects,
                 boundaries=source.boundaries(planner.settings.stripe_bytes),
+                is_small=is_small(source),
             ),
             session,
             bytes_read=lambda: source.bytes_read,

@@ -27,6 +27,11 @@ _SLICE_BYTES = 32 * 1024
 """The size of the blocks that are passed on: lines split from them are still in the CPU's cache."""
 
 
+def byte_position(offset: int) -> str:
+    """Describe an offset as a place in the stream."""
+    return f"at byte {offset}"
+
+
 def complete_records(
     blocks: Iterable[bytes], *, max_record_bytes: int = MAX_RECORD_BYTES, allow_unclosed: bool = False
 ) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ in every record but the last one of an input; that one comes last here too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tailrace_core.csv_text.headers import header_line
@@ -24,6 +24,14 @@ _BREAKS = re.compile(r"[\r\n]+")
 NOT_ISOLATED = "not isolated"
 """The first words of the reason of rows that were rejected with their chunk, because the split
 budget was spent."""
+
+KnownRejects = Callable[[int, int], dict[int, str]]
+"""Returns why rows cannot be scored, of so many rows from the first; asked once for each row."""
+
+
+def nothing_known(first_row: int, rows: int) -> dict[int, str]:  # noqa: ARG001 - see `KnownRejects`
+    """Return nothing."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

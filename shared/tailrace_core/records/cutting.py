@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, endless_record
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, byte_position, endless_record
 from tailrace_core.errors import RecordTooLargeError
 from tailrace_core.records.bitmaps import RankIndex
 from tailrace_core.records.buffers import BlockReader, Buffer
@@ -35,11 +35,6 @@ _BLOCK_BYTES = 1024 * 1024
 
 Boundaries = Sequence[int]
 """Offsets, ascending. The caller may add to a list of them before it yields the bytes there."""
-
-
-def byte_position(offset: int) -> str:
-    """Describe an offset as a place in the stream."""
-    return f"at byte {offset}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailrace_core.records.bitmaps import Octets
-from tailrace_core.records.columns import Positions, delimiters
 from tailrace_core.records.cutting import Window
+from tailrace_core.records.fields import Positions, delimiters
 
 _NEWLINE, _RETURN = b"\n\r"
 

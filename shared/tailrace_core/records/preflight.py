@@ -14,11 +14,11 @@ from itertools import chain
 
 import numpy as np
 
-from tailrace_core.csv_text.framing import DescribePosition
+from tailrace_core.csv_text.framing import DescribePosition, byte_position
 from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
 from tailrace_core.records import bitmaps
 from tailrace_core.records.bitmaps import Octets
-from tailrace_core.records.cutting import Cut, Window, byte_position
+from tailrace_core.records.cutting import Cut, Window
 from tailrace_core.records.structure import Structure
 from tailrace_core.records.utf8 import is_utf8
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tailrace_core.csv_text.framing import DescribePosition, swallowing_quote, swallows_lines
+from tailrace_core.csv_text.framing import DescribePosition, byte_position, swallowing_quote, swallows_lines
 from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
-from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.csv_text.rejects import KnownRejects, Reject, nothing_known
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Cut, Window, byte_position
+from tailrace_core.records.cutting import Cut, Window
 from tailrace_core.records.missing import MissingValues
 from tailrace_core.records.preflight import Preflight
 from tailrace_core.records.structure import Structure
-
-KnownRejects = Callable[[int, int], dict[int, str]]
-"""Returns why rows cannot be scored, of so many rows from the first; asked once for each row."""
-
-
-def nothing_known(first_row: int, rows: int) -> dict[int, str]:  # noqa: ARG001 - see `KnownRejects`
-    """Return nothing."""
-    return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tailrace_core.csv_text.framing import DescribePosition
-from tailrace_core.csv_text.rejects import Reject
+from tailrace_core.csv_text.framing import DescribePosition, byte_position
+from tailrace_core.csv_text.rejects import KnownRejects, Reject, nothing_known
 from tailrace_core.engines import Engine
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
@@ -21,20 +21,15 @@ from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
 from tailrace_core.positions.canary_layout import rows_that_leave_room
+from tailrace_core.records import plain_text
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Boundaries, Cut, Limits, byte_position, cut
-from tailrace_core.records.preflight import Preflight
-from tailrace_core.records.screening import (
-    KnownRejects,
-    ScreenedCut,
-    Screener,
-    nothing_known,
-    refuse_swallowed_lines,
-)
 from tailrace_core.submission.options import AUTO, OnBadRow, SubmitOptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from tailrace_core.records.cutting import Boundaries, Cut, Limits
+    from tailrace_core.records.screening import ScreenedCut, Screener
 
 _CHUNK_OVERHEAD_BYTES = 16 * 1024
 """Memory of a chunk in flight beside its rows; matters when chunks are tiny."""
@@ -91,7 +86,8 @@ class Planner:
 
     columns: ColumnPlan
     settings: JobSettings
-    preflight: Preflight
+    header: bytes | None = None
+    """The header record without its line end, which no row may repeat; None if no row can."""
     on_bad_row: OnBadRow = OnBadRow.REJECT
 
     def check_limits(self) -> None:
@@ -117,29 +113,40 @@ class Planner:
         *,
         first_row: int = 0,
         boundaries: Boundaries = (),
+        is_small: bool = False,
     ) -> Iterator[ChunkPlan | Seal]:
         """Yield the chunks in order, then the seal.
 
         ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
         while they were read. A ``helper`` takes part in the cutting. Rows count from ``first_row``,
         and the seal counts the rows up to the last one planned. No chunk crosses one of the
-        ``boundaries``, the offsets at which stripes begin.
+        ``boundaries``, the offsets at which stripes begin. With ``is_small`` the input is first
+        tried without NumPy.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
                 lines; with ``OnBadRow.STOP``, the first bad row.
         """
+        if is_small and self._sends_as_is:
+            text, blocks = plain_text.read_small(blocks, min(plain_text.MAX_BYTES, _most_bytes(self.settings)))
+            rows = None if text is None or boundaries else self._plain_rows(text)
+            if text is not None and rows is not None:
+                known = known_rejects(first_row, rows)
+                if not known:
+                    yield self._chunk(RowRange(first_row, rows), text, (text,))
+                    yield Seal(first_row + rows)
+                    return
+                known_rejects = _once_more(known)
+            del text
         rows_total = first_row
         sends_csv = self.settings.request is RequestFormat.CSV
-        screener = Screener(
-            self.columns, self.preflight, self._max_bytes, self.settings.na_tokens, describe, known_rejects, sends_csv
-        )
+        screener = self._screener(describe, known_rejects)
         cuts = planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries)
         for each in cuts:
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
             if sends_csv:
-                yield self._chunk(each, screener.screen(each))
+                yield self._screened(each, screener.screen(each))
             else:
                 yield from self._framed(each, screener.screen(each))
         yield Seal(rows_total)
@@ -151,6 +158,31 @@ class Planner:
     @property
     def _max_bytes(self) -> int:
         return _max_bytes(self.settings)
+
+    @property
+    def _sends_as_is(self) -> bool:
+        """True if rows are sent as they are, whatever they hold."""
+        settings = self.settings
+        return self.columns.is_identity and settings.request is RequestFormat.CSV and not settings.na_tokens
+
+    def _plain_rows(self, text: bytes) -> int | None:
+        """Return how many rows a text has that makes one chunk, if it is proved plain."""
+        rows = plain_text.plain_rows(text, len(self.settings.source_columns), self.header)
+        return rows if rows is not None and rows <= _most_rows(self.settings) else None
+
+    def _screener(self, describe: DescribePosition, known_rejects: KnownRejects) -> Screener:
+        from tailrace_core.records.preflight import Preflight  # noqa: PLC0415 - it needs NumPy
+        from tailrace_core.records.screening import Screener  # noqa: PLC0415 - as above
+
+        return Screener(
+            self.columns,
+            Preflight(len(self.settings.source_columns), self.header),
+            self._max_bytes,
+            self.settings.na_tokens,
+            describe,
+            known_rejects,
+            self.settings.request is RequestFormat.CSV,
+        )
 
     def _framed(self, cut: Cut, screened: ScreenedCut) -> Iterator[ChunkPlan]:
         from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - most jobs send CSV
@@ -180,19 +212,31 @@ class Planner:
                 reason=first.reason,
             )
 
-    def _chunk(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
+    def _screened(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
         self._check(screened.rejected)
-        sent = (self._header, *screened.sent) if screened.sent and self._header else screened.sent
-        source_checksum = checksum(cut.data)
-        is_untouched = len(sent) == 1 and sent[0] is cut.data
+        rows = RowRange(cut.first_row, cut.rows)
+        return self._chunk(rows, cut.data, screened.sent, screened.kept, screened.rejected)
+
+    def _chunk(
+        self,
+        rows: RowRange,
+        source: bytes,
+        sent: tuple[bytes, ...],
+        kept: tuple[bytes, ...] = (),
+        rejected: tuple[Reject, ...] = (),
+    ) -> ChunkPlan:
+        if sent and self._header:
+            sent = (self._header, *sent)
+        source_checksum = checksum(source)
+        is_untouched = len(sent) == 1 and sent[0] is source
         return ChunkPlan(
-            range=RowRange(cut.first_row, cut.rows),
+            range=rows,
             source_checksum=source_checksum,
-            source_bytes=cut.size,
+            source_bytes=len(source),
             input=sent,
             input_checksum=source_checksum if is_untouched else checksum(*sent),
-            kept=screened.kept,
-            rejected=screened.rejected,
+            kept=kept,
+            rejected=rejected,
         )
 
 
@@ -210,6 +254,9 @@ def planned_cuts(
     Raises:
         RecordError: see `Planner.plan`.
     """
+    from tailrace_core.records.cutting import cut  # noqa: PLC0415 - it needs NumPy
+    from tailrace_core.records.screening import refuse_swallowed_lines  # noqa: PLC0415 - as above
+
     cuts = cut(blocks, _limits(settings), describe, helper=helper, first_row=first_row, boundaries=boundaries)
     return refuse_swallowed_lines(cuts, describe)
 
@@ -220,7 +267,9 @@ def _limits(settings: JobSettings) -> Limits:
     No row has two copies: those of half the bytes take no more than the other half. A larger row is
     a chunk of its own, and is sent once.
     """
-    rows = rows_that_leave_room(settings.chunk_rows, settings.canaries)
+    from tailrace_core.records.cutting import Limits  # noqa: PLC0415 - as above
+
+    rows = _most_rows(settings)
     size = _most_bytes(settings)
     if settings.request is not RequestFormat.CSV:
         from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - as above
@@ -228,6 +277,16 @@ def _limits(settings: JobSettings) -> Limits:
         # Rows of nothing but the names of their columns fill a request.
         rows = min(rows, max(1, size // frame_of(settings).least_row_bytes))
     return Limits(rows=rows, size_bytes=max(1, size), allow_large=True)
+
+
+def _once_more(known: dict[int, str]) -> KnownRejects:
+    """Return what is known of all rows, which are one cut, and have been asked for already."""
+    return lambda first_row, rows: known  # noqa: ARG005 - see `KnownRejects`
+
+
+def _most_rows(settings: JobSettings) -> int:
+    """Return how many rows a chunk may have, so that their copies fit too."""
+    return rows_that_leave_room(settings.chunk_rows, settings.canaries)
 
 
 def _most_bytes(settings: JobSettings) -> int:
@@ -244,7 +303,7 @@ def planner_of(settings: JobSettings, header: bytes | None, on_bad_row: OnBadRow
     columns = ColumnPlan(settings.source_columns, settings.sent_columns, settings.kept_columns)
     if settings.source_format is not SourceFormat.CSV:
         header = None  # Names come from keys: no row repeats them.
-    return Planner(columns, settings, Preflight(len(settings.source_columns), header), on_bad_row)
+    return Planner(columns, settings, header, on_bad_row)
 
 
 def planner_for(

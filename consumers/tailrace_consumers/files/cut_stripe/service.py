@@ -20,6 +20,7 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
 from tailrace_core.ledger.writes import MAX_OPENED
 from tailrace_core.objects import keys
+from tailrace_core.records import screening  # noqa: F401 - NumPy is imported before the first event
 from tailrace_core.submission.chunk_steps import ChunkSteps, ChunkTask, JobClosedError, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal, planner_of
 from tailrace_core.submission.stripe_steps import StripeSteps, guessed_number, takes_chunks

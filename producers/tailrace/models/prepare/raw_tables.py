@@ -16,8 +16,8 @@ import numpy as np
 
 from tailrace.models.prepare.polars_extra import pl
 from tailrace_core.errors import InputError, RecordError
-from tailrace_core.records.columns import delimiters
 from tailrace_core.records.cutting import Cut
+from tailrace_core.records.fields import delimiters
 
 _NEWLINE, _RETURN = b"\n\r"
 _SPARE = tuple(octet for octet in range(1, 32) if octet not in b"\t\n\r")

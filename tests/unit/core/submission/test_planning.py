@@ -55,6 +55,33 @@ def test_a_plan_is_the_same_where_a_helper_takes_part(
         assert planned(plan(iter(blocks), helper=helper)) == planned(plan(iter(blocks)))
 
 
+@given(st.data(), st.integers(1, 9), st.integers(0, 1), st.sampled_from(["strip", "repeat"]))
+def test_a_plan_is_the_same_where_a_small_input_is_tried_without_numpy(
+    data: st.DataObject, chunk_rows: int, canaries: int, header: str
+) -> None:
+    text = b"".join(data.draw(st.lists(st.sampled_from([b"1,2\n", b"33,\n", "ü,4\n".encode(), b"5\n"]), max_size=9)))
+    bad = data.draw(st.sets(st.integers(3, 12), max_size=1))
+    asked: list[int] = []
+
+    def known_rejects(first_row: int, rows: int) -> dict[int, str]:
+        asked.extend(range(first_row, first_row + rows))
+        return {row: "as prepared" for row in bad if first_row <= row < first_row + rows}
+
+    options = SubmitOptions(chunk_rows=chunk_rows, chunk_bytes=40, canaries=canaries, header=HeaderPolicy(header))
+    plan = planner(("a", "b"), options, b"a,b").plan
+    blocks = data.draw(sliced(text))
+    expected = planned(plan(blocks, known_rejects=known_rejects, first_row=3))
+    once, asked = asked, []
+    assert planned(plan(blocks, known_rejects=known_rejects, first_row=3, is_small=True)) == expected
+    assert asked == once
+
+
+def test_a_submit_whose_rows_are_not_sent_as_they_are_is_never_tried_without_numpy() -> None:
+    for options in (SubmitOptions(keep=("a",)), SubmitOptions(na=("1",))):
+        plan = planner(("a", "b"), options).plan
+        assert planned(plan([b"1,2\n"], is_small=True)) == planned(plan([b"1,2\n"]))
+
+
 def planned(plan: Iterator[ChunkPlan | Seal]) -> list[object]:
     """Return what is planned, and the error at the end."""
     found: list[object] = []

@@ -12,11 +12,11 @@ from tailrace.models.prepare.raw_tables import RawTable
 from tailrace.models.prepare.recipes.recipe import ColumnSteps, OnError
 from tailrace.models.prepare.steps.cells import CellSteps
 from tailrace.models.prepare.steps.number_steps import NumberSteps
-from tailrace_core.csv_text.framing import DescribePosition
+from tailrace_core.csv_text.framing import DescribePosition, byte_position
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.csv_text.rejects import Reject
 from tailrace_core.errors import RecordError
-from tailrace_core.records.cutting import Cut, byte_position
+from tailrace_core.records.cutting import Cut
 from tailrace_core.records.preflight import Preflight
 
 _SHOWN_CHARS = 60
