@@ -53,6 +53,6 @@ def on_terminal(cloud: RunningCloud, *arguments: str | Path) -> Shown:
         )
     finally:
         os.close(terminal)
-        reader.join(timeout=10)
+        reader.join(timeout=60)
         os.close(controller)
     return Shown(done.returncode, done.stdout, b"".join(got).decode(errors="replace"))

@@ -25,7 +25,7 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/endpoint"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/doubler:1"
-_WAIT_S = 60.0
+_WAIT_S = 180.0
 Json = dict[str, Any]
 
 

@@ -25,7 +25,7 @@ def test_findings_come_in_the_order_of_the_table_and_bear_its_names() -> None:
     def execute(call: Call) -> Any:
         # The first answer comes after the second one.
         if call.operation == "first":
-            assert second.wait(10)
+            assert second.wait(60)
         else:
             second.set()
         return f"{call.operation} of {call.params['of']}"

@@ -18,7 +18,7 @@ def test_results_come_in_the_order_of_the_work() -> None:
     def work(number: int) -> int:
         if number == 0:
             for _ in range(5):
-                assert others_done.acquire(timeout=10)
+                assert others_done.acquire(timeout=60)
         else:
             others_done.release()
         return number * number

@@ -73,7 +73,7 @@ def test_an_exception_hands_the_event_back_later_and_later(bench: Bench, consume
 def test_nothing_is_received_that_no_worker_is_free_for(bench: Bench) -> None:
     bench.send(*range(12))
     most, busy, lock = [0], [0], threading.Lock()
-    gate = threading.Barrier(3, timeout=10)
+    gate = threading.Barrier(3, timeout=60)
 
     def handle(_: PartReady) -> None:
         with lock:
