@@ -11,7 +11,7 @@ def test_it_learns_and_reports_what_it_is_worth_on_rows_not_seen(trained: Traine
     assert 0.85 < trained.report["r2"] < 0.97  # the noise in the data forbids more
     assert 0.4 < trained.report["r2_unknown"] < trained.report["r2"]
     assert trained.report["size_bytes"] == trained.archive.stat().st_size
-    assert trained.report["seconds"] < 20
+    assert 0 < trained.report["seconds"] < trained.took_s
 
 
 def test_training_again_gives_the_same_bytes(model_python: Path, trained: Trained, tmp_path: Path) -> None:
