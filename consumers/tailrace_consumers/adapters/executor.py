@@ -34,7 +34,7 @@ class BotocoreExecutor:
         operation = f"{call.service}.{call.operation}"
         try:
             client = self._clients.get(call.service) or self._make(call.service)
-            answer: Mapping[str, Any] = getattr(client, call.operation)(**call.params)
+            answer: Mapping[str, Any] = getattr(client, call.operation)(**call.client_params())
         except Exception as exc:
             if not type(exc).__module__.startswith(("botocore.", "boto3.")):
                 raise

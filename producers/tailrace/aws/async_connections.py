@@ -89,11 +89,11 @@ class Aioboto3Connection:
 
     async def _once(self, call: Call) -> Any:
         with translate_errors(call):
-            return await getattr(await self._client(call.service), call.operation)(**call.params)
+            return await getattr(await self._client(call.service), call.operation)(**call.client_params())
 
     async def _once_whole(self, call: Call) -> bytes:
         with translate_errors(call):
-            answer = await getattr(await self._client(call.service), call.operation)(**call.params)
+            answer = await getattr(await self._client(call.service), call.operation)(**call.client_params())
             async with answer["Body"] as body:
                 data: bytes = await body.read()
                 return data

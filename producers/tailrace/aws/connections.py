@@ -265,7 +265,7 @@ class Boto3Connection:
             return self._direct.execute(call, self._by_botocore)
 
     def _by_botocore(self, call: Call) -> Any:
-        return getattr(self._client(call.service), call.operation)(**call.params)
+        return getattr(self._client(call.service), call.operation)(**call.client_params())
 
     def _once_whole(self, call: Call) -> bytes:
         with translate_errors(call):

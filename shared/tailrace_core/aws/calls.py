@@ -52,6 +52,11 @@ class Call:
     operation: str
     params: Mapping[str, Any]
 
+    def client_params(self) -> Mapping[str, Any]:
+        """Return the arguments for a client of boto3, which refuses a body that is a memoryview."""
+        body = self.params.get("Body")
+        return {**self.params, "Body": bytes(body)} if isinstance(body, memoryview) else self.params
+
 
 @dataclass(frozen=True, slots=True)
 class BodyCall(Call):

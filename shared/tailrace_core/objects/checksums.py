@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 
-Crc32 = Callable[[bytes, int], int]
+Crc32 = Callable[[bytes | memoryview, int], int]
 
 
 @cache
@@ -29,7 +29,7 @@ class Checksum:
         self._crc = 0
         self.size_bytes = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Add bytes."""
         self._crc = self._crc32(data, self._crc)
         self.size_bytes += len(data)
@@ -38,7 +38,7 @@ class Checksum:
         return f"crc32:{self._crc:08x}"
 
 
-def checksum(*pieces: bytes) -> str:
+def checksum(*pieces: bytes | memoryview) -> str:
     """Return the checksum of the concatenated pieces."""
     running = Checksum()
     for piece in pieces:

@@ -21,8 +21,9 @@ from tailrace_core.records.structure import ScannedBlock, Structure
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-_KEPT = 2
-"""How much memory waits to be used again: a cut is in use while the next one is read."""
+_KEPT = 64
+"""Most buffers whose memory is used again. It is no more than were in use at once: a submit has its
+chunks in flight."""
 
 ReadAhead = Callable[[memoryview, int], int | None]
 
@@ -94,7 +95,8 @@ class BlockReader:
 class _Memory:
     """Memory for buffers, which is used again once nobody has it.
 
-    A bytearray is cleared when it is made, which takes half as long as reading to it.
+    A bytearray is cleared when it is made, which takes half as long as reading to it. And a heap to
+    which pieces of this size go back has gaps: it grows the longer the input is.
     """
 
     def __init__(self) -> None:
@@ -154,11 +156,9 @@ class Buffer:
         Returns False at the end of the input.
         """
         begin = self.size
-        if self._helper is not None and not self._scanned and self._stretch_end(0) == self.capacity:
-            read_ahead = reader.read_ahead
-            if read_ahead is not None:
-                self._fill_in_parts(reader, read_ahead)
-                return self.is_full
+        if begin <= self.scan_bytes and (read_ahead := reader.read_ahead) is not None:
+            self._fill_in_place(reader, read_ahead)
+            return self.is_full
         if begin <= self.scan_bytes and (piece := reader.read_piece(self.capacity - begin)) is not None:
             self._data = self._data + piece if begin else piece
             self.size, self.unreadable_bytes = begin + len(piece), len(piece)
@@ -189,8 +189,12 @@ class Buffer:
         """Return a slice of the bytes, without a copy."""
         return memoryview(self._data)[start:stop]
 
-    def _fill_in_parts(self, reader: BlockReader, read_ahead: ReadAhead) -> None:
-        """Read and scan the whole buffer part by part, which the helper takes part in."""
+    def _fill_in_place(self, reader: BlockReader, read_ahead: ReadAhead) -> None:
+        """Read what follows to memory that is used again, and scan it.
+
+        What is a single stretch is scanned part by part as it is read, which the helper takes part
+        in.
+        """
         begin, capacity = self.size, self.capacity
         self._data = reader.memory.take(self, self._data)
         room = memoryview(self._data)
@@ -206,11 +210,15 @@ class Buffer:
                     return
                 at += count
 
-        block = ScannedBlock.scan(self._data, 0, capacity, self._state, self._helper, fetch)
+        block = None
+        if not self._scanned and self._stretch_end(0) == capacity:
+            block = ScannedBlock.scan(self._data, 0, capacity, self._state, self._helper, fetch)
+        else:
+            fetch(begin, capacity)
         self.size = min(ends, default=capacity)
         self.unreadable_bytes = self.size - begin
         reader.unread(-self.unreadable_bytes)
-        if self.is_full:
+        if block is not None and self.is_full:
             self._accept(block)
         else:
             self._scan()

@@ -10,14 +10,14 @@ from tailrace_core.errors import InputError
 from tailrace_core.records.column_names import choose, listed
 
 if TYPE_CHECKING:
-    from tailrace_core.records.cutting import Cut
+    from tailrace_core.records.cutting import Content, Cut
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedColumns:
     """The selected columns of a cut; ``kept`` is empty when no column is kept."""
 
-    sent: tuple[bytes, ...]
+    sent: tuple[Content, ...]
     kept: tuple[bytes, ...]
 
 
@@ -99,7 +99,7 @@ class ColumnPlan:
                 cut).
         """
         if self.is_identity:
-            return SelectedColumns((cut.data,) if cut.data else (), ())
+            return SelectedColumns((cut.content,) if cut.size else (), ())
         from tailrace_core.records.fields import Fields  # noqa: PLC0415 - it needs NumPy
 
         sent: list[bytes] = []

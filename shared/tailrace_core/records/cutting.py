@@ -33,6 +33,9 @@ _BLOCK_BYTES = 1024 * 1024
 """A smaller block is all that its source had at the moment."""
 
 
+Content = bytes | memoryview
+"""The bytes of whole records."""
+
 Boundaries = Sequence[int]
 """Offsets, ascending. The caller may add to a list of them before it yields the bytes there."""
 
@@ -88,6 +91,16 @@ class Cut:
             if self._windows:
                 self._place = None  # frees the buffer, now that there is a copy
         return self._data or b""
+
+    @property
+    def content(self) -> Content:
+        """The bytes in one piece: a slice of what was read where that is most of a buffer.
+
+        A slice keeps the whole buffer in memory.
+        """
+        if self._data is None and self._place is not None and 2 * self.size > self._place.buffer.capacity:
+            return self._place.view
+        return self.data
 
     @property
     def windows(self) -> tuple[Window, ...]:

@@ -9,7 +9,7 @@ from tailrace_core.csv_text.framing import DescribePosition, byte_position, swal
 from tailrace_core.csv_text.records import QuoteState, split_fields, split_records, state_after
 from tailrace_core.csv_text.rejects import KnownRejects, Reject, nothing_known
 from tailrace_core.records.columns import ColumnPlan
-from tailrace_core.records.cutting import Cut, Window
+from tailrace_core.records.cutting import Content, Cut, Window
 from tailrace_core.records.missing import MissingValues
 from tailrace_core.records.preflight import Preflight
 from tailrace_core.records.structure import Structure
@@ -23,7 +23,7 @@ class ScreenedCut:
     kept.
     """
 
-    sent: tuple[bytes, ...]
+    sent: tuple[Content, ...]
     kept: tuple[bytes, ...] = ()
     rejected: tuple[Reject, ...] = ()
 
@@ -80,7 +80,7 @@ class Screener:
         )
         return ScreenedCut(selected.sent, (kept,), rejected)
 
-    def _missing(self, good: Cut, sent: Sequence[bytes], rows: range, reasons: dict[int, str]) -> dict[int, str]:
+    def _missing(self, good: Cut, sent: Sequence[Content], rows: range, reasons: dict[int, str]) -> dict[int, str]:
         """Find the rows with a missing value in a sent column.
 
         Rows with ``reasons`` are not among the ``good`` and the ``sent``.
@@ -89,7 +89,7 @@ class Screener:
         if self.columns.is_identity:
             windows = [(good.data, window) for window in good.windows]
         else:
-            windows = [(piece, Window(0, Structure.of(piece))) for piece in sent if piece]
+            windows = [(piece, Window(0, Structure.of(piece))) for piece in map(bytes, sent) if piece]
         found: dict[int, str] = {}
         rows_before = 0
         for data, window in windows:
@@ -100,16 +100,16 @@ class Screener:
         rows_sent = [row for row in rows if row not in reasons]
         return {rows_sent[row]: reason for row, reason in found.items()}
 
-    def _may_be_unsendable(self, sent: tuple[bytes, ...]) -> bool:
+    def _may_be_unsendable(self, sent: tuple[Content, ...]) -> bool:
         """Report whether removing other columns may make a row unsound that is sound in the input.
 
         A field that stands alone may be a blank line; a field that comes first may begin a comment.
         """
         if not self.sends_csv or self.columns.is_identity:
             return False
-        return len(self.columns.sent) == 1 or any(b"#" in piece for piece in sent)
+        return len(self.columns.sent) == 1 or any(b"#" in bytes(piece) for piece in sent)
 
-    def _unsendable(self, sent: tuple[bytes, ...], rows: range, reasons: dict[int, str]) -> dict[int, str]:
+    def _unsendable(self, sent: tuple[Content, ...], rows: range, reasons: dict[int, str]) -> dict[int, str]:
         """Find the rows whose sent columns are unsound; rows with ``reasons`` are not ``sent``."""
         rows_sent = [row for row in rows if row not in reasons]
         found = Preflight(len(self.columns.sent)).check(Cut.of(b"".join(sent)))

@@ -37,6 +37,7 @@ from tailrace_core.submission.resuming import PreviousChunks
 
 if TYPE_CHECKING:
     from tailrace_core.messages.events import PartReady
+    from tailrace_core.records.cutting import Content
     from tailrace_core.submission.planning import ChunkPlan
     from tailrace_core.submission.resources import Resources
 
@@ -153,11 +154,11 @@ class ChunkSteps:
         rows = plan.range
         if plan.input:
             layout = draw_layout(self.job_id, rows, plan.rows_sent, self.settings.canaries)
-            body = b"".join(plan.input)
+            body = plan.input[0] if len(plan.input) == 1 else b"".join(plan.input)
             if layout.canaries:
                 from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries
 
-                body = add_copies(body, layout, frame_of(self.settings))
+                body = add_copies(bytes(body), layout, frame_of(self.settings))
             known = None if layout.canaries else plan.input_checksum
             yield self._put(keys.input_key(self.job_id, rows), body, known, self.settings.content_type)
         if plan.kept:
@@ -288,7 +289,7 @@ class ChunkSteps:
             )
         ]
 
-    def _put(self, key: str, body: bytes, known: str | None = None, content_type: str = "text/csv") -> Call:
+    def _put(self, key: str, body: Content, known: str | None = None, content_type: str = "text/csv") -> Call:
         # With a checksum given, botocore sends the body as it is; to calculate one, it would read
         # it in small pieces.
         params = {

@@ -28,7 +28,7 @@ from tailrace_core.submission.options import AUTO, OnBadRow, SubmitOptions
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tailrace_core.records.cutting import Boundaries, Cut, Limits
+    from tailrace_core.records.cutting import Boundaries, Content, Cut, Limits
     from tailrace_core.records.screening import ScreenedCut, Screener
 
 _CHUNK_OVERHEAD_BYTES = 16 * 1024
@@ -46,7 +46,7 @@ class ChunkPlan:
     source_checksum: str
     """Checksum of the rows as read; proves later that the input is the same."""
     source_bytes: int
-    input: tuple[bytes, ...]
+    input: tuple[Content, ...]
     input_checksum: str
     kept: tuple[bytes, ...] = ()
     """The kept columns of all rows, one record a row, LF ends; empty when nothing is kept."""
@@ -215,13 +215,16 @@ class Planner:
     def _screened(self, cut: Cut, screened: ScreenedCut) -> ChunkPlan:
         self._check(screened.rejected)
         rows = RowRange(cut.first_row, cut.rows)
-        return self._chunk(rows, cut.data, screened.sent, screened.kept, screened.rejected)
+        # What is not changed is the source itself.
+        is_source = self.columns.is_identity and not screened.rejected
+        source = screened.sent[0] if is_source else cut.content
+        return self._chunk(rows, source, screened.sent, screened.kept, screened.rejected)
 
     def _chunk(
         self,
         rows: RowRange,
-        source: bytes,
-        sent: tuple[bytes, ...],
+        source: Content,
+        sent: tuple[Content, ...],
         kept: tuple[bytes, ...] = (),
         rejected: tuple[Reject, ...] = (),
     ) -> ChunkPlan:

@@ -72,6 +72,22 @@ def test_the_first_call_of_a_kind_is_botocores_and_the_others_are_direct(
     assert [each.path for each in server.received[:3]] == [each.path for each in server.received[3:6]]
 
 
+def test_a_view_of_a_body_arrives_alike_by_botocore_and_directly(connect: Connect, tmp_path: Path) -> None:
+    bodies: list[bytes] = []
+
+    def stored(request: Received) -> None:
+        bodies.append(request.body())
+        request.answer(b"")
+
+    data = bytearray(b"header" + PUT.params["Body"])
+    with scripted_server(stored, tmp_path) as server:
+        connection = connect(server)
+        for _ in range(2):
+            connection.execute(Call("s3", "put_object", {**PUT.params, "Body": memoryview(data)[6:]}))
+    assert sent_directly(server) == [False, True]
+    assert bodies == [PUT.params["Body"]] * 2
+
+
 def test_threads_share_what_was_learned(connect: Connect, tmp_path: Path) -> None:
     with scripted_server(well, tmp_path) as server:
         connection = connect(server)

@@ -26,6 +26,7 @@ from tailrace import (
 from tailrace.progress import Progress
 from tailrace_core.errors import ContractError
 from tailrace_core.jobs.model import ChunkState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum
 from tests.integration.producer.sessions import async_session, sync_session
@@ -118,6 +119,18 @@ def test_every_row_comes_back_in_order_beside_its_kept_columns(
     assert (tmp_path / "out.csv").read_text().splitlines() == ["id,prediction", *expected, "#no,", ","]
     assert [(each.row, each.record) for each in tailrace.rejects(job.job_id)] == [(248, b"#no,1"), (249, b"lonely")]
     assert [each.job_id for each in tailrace.jobs()] == [job.job_id]
+
+
+def test_large_chunks_arrive_byte_for_byte(tailrace: Client, stack: Pipeline, tmp_path: Path) -> None:
+    # More than half of a buffer is sent from where it was read.
+    records = [b"%d,%s\n" % (row, b"x" * 100_000) for row in range(70)]
+    (tmp_path / "large.csv").write_bytes(b"".join(records))
+    submitted = tailrace.submit(str(tmp_path / "large.csv"), header="none", chunk_bytes=2_500_000)
+    sent = [
+        stack.read(keys.input_key(submitted.job_id, RowRange(at, rows))) for at, rows in ((0, 24), (24, 24), (48, 22))
+    ]
+    assert submitted.chunks_sent == 3
+    assert sent == [b"".join(records[at : at + 24]) for at in (0, 24, 48)]
 
 
 def test_rows_are_prepared_by_a_recipe_while_they_are_read(tailrace: Client, stack: Pipeline, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tailrace_core.csv_text.records import count_records
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.records import bitmaps
-from tailrace_core.records.cutting import Cut, Limits, cut
+from tailrace_core.records.cutting import Content, Cut, Limits, cut
 from tests.unit.csv_texts import Table, reference, reference_records, sliced, soup, tables
 
 _STRETCHES = st.sampled_from([1, 2, 3, 7, 64, 1000])
@@ -72,21 +72,27 @@ def helper() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-@given(data=st.data(), limits=_LIMITS, scan_bytes=_STRETCHES, kept=st.integers(0, 3))
-def test_cuts_are_the_same_where_a_helper_reads(
-    helper: ThreadPoolExecutor, data: st.DataObject, limits: Limits, scan_bytes: int, kept: int
+@given(data=st.data(), limits=_LIMITS, scan_bytes=_STRETCHES, kept=st.integers(0, 3), helped=st.booleans())
+def test_cuts_are_the_same_where_a_helper_reads_or_their_memory_is_used_again(
+    helper: ThreadPoolExecutor,
+    data: st.DataObject,
+    limits: Limits,
+    scan_bytes: int,
+    kept: int,
+    helped: bool,  # noqa: FBT001 - drawn
 ) -> None:
     whole = data.draw(soup())
+    executor = helper if helped else None
     blocks = ReadAhead(whole, data.draw(st.integers(min(1, len(whole)), len(whole))))
-    assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes, helper=helper)) == _outcome(_greedy(whole, limits))
+    assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes, helper=executor)) == _outcome(_greedy(whole, limits))
     # Memory is used again only once nobody has the cuts in it or views of them.
-    again = cut(ReadAhead(whole, min(1, len(whole))), limits, scan_bytes=scan_bytes, helper=helper)
+    again = cut(ReadAhead(whole, min(1, len(whole))), limits, scan_bytes=scan_bytes, helper=executor)
     held: list[tuple[bytes, Cut]] = []
-    views: list[tuple[bytes, tuple[memoryview, ...]]] = []
+    views: list[tuple[bytes, tuple[Content, ...]]] = []
     with suppress(RecordTooLargeError):
         while (each := next(again, None)) is not None:
             expected = whole[each.offset : each.offset + each.size]
-            views = [*views, (expected, each.pieces)][-1 - kept :]
+            views = [*views, (expected, each.pieces), (expected, (each.content,))][-2 - kept :]
             held = [*held, (expected, each)][-kept:] if kept else []
             del each
             assert all(b"".join(pieces) == content for content, pieces in views)

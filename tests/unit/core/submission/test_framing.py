@@ -74,7 +74,7 @@ def test_a_row_that_is_too_large_as_json_is_rejected_or_stops_the_submit() -> No
     (chunk,) = [each for each in planner(chunk_bytes=200).plan([data]) if isinstance(each, ChunkPlan)]
     assert [(each.row, each.record) for each in chunk.rejected] == [(1, b'2,2,"%b"' % (b"\x01" * 40))]
     assert "bytes as JSON is over the chunk limit of 200" in chunk.rejected[0].reason
-    assert json.loads(chunk.input[0]) == {"instances": [{"x": 1, "text": "a"}, {"x": 3, "text": "c"}]}
+    assert json.loads(bytes(chunk.input[0])) == {"instances": [{"x": 1, "text": "a"}, {"x": 3, "text": "c"}]}
     with pytest.raises(RecordError, match="row 1 cannot be scored"):
         list(planner(chunk_bytes=200, on_bad_row="stop").plan([data]))
 
@@ -84,7 +84,7 @@ def test_a_value_that_is_sent_alone_may_be_missing_or_begin_with_a_hash() -> Non
     (chunk, _) = plans.plan([b"a,1,x\nb,,x\nc,#2,x\n"])
     assert isinstance(chunk, ChunkPlan)
     assert not chunk.rejected
-    assert json.loads(chunk.input[0]) == {"instances": [[1], [None], ["#2"]]}
+    assert json.loads(bytes(chunk.input[0])) == {"instances": [[1], [None], ["#2"]]}
     (chunk, _) = planner(drop=["text"], request="csv").plan([b"a,1,x\nb,,x\nc,#2,x\n"])
     assert isinstance(chunk, ChunkPlan)
     assert [each.row for each in chunk.rejected] == [1, 2]
