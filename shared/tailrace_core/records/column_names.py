@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tailrace_core.errors import InputError
@@ -19,6 +20,16 @@ class ChosenColumns:
     """The columns named singly or by a range."""
     others: tuple[int, ...] = ()
     """The columns that ``*`` stands for: all that are not named, in the input's order."""
+    named_before: int = 0
+    """How many of the named columns stand before the ``*``."""
+
+    def ordered(self, without: AbstractSet[int] = frozenset()) -> tuple[int, ...]:
+        """Return all of them in the list's order, the others at the place of the ``*``.
+
+        Those of the others that are in ``without`` are left out.
+        """
+        others = (position for position in self.others if position not in without)
+        return (*self.named[: self.named_before], *others, *self.named[self.named_before :])
 
 
 def choose(columns: Sequence[str], names: Sequence[str], wish: str) -> ChosenColumns:
@@ -33,20 +44,22 @@ def choose(columns: Sequence[str], names: Sequence[str], wish: str) -> ChosenCol
     """
     known = {name: position for position, name in enumerate(columns)}
     named: list[int] = []
-    rest = False
+    before: int | None = None
     for name in names:
         # A list may be written with spaces after its commas; a column that really has them takes
         # precedence.
         clean = name if name in known else name.strip()
         if clean == ALL and ALL not in known:
-            rest = True
+            before = len(named) if before is None else before
             continue
         for position in _positions(columns, known, clean, wish):
             if position in named:
                 raise InputError(f"{wish} names column {columns[position]!r} twice: name it once")
             named.append(position)
-    others = tuple(position for position in range(len(columns)) if position not in {*named}) if rest else ()
-    return ChosenColumns(tuple(named), others)
+    if before is None:
+        return ChosenColumns(tuple(named))
+    others = tuple(position for position in range(len(columns)) if position not in {*named})
+    return ChosenColumns(tuple(named), others, before)
 
 
 def _positions(columns: Sequence[str], known: dict[str, int], name: str, wish: str) -> Sequence[int]:

@@ -60,10 +60,7 @@ class ColumnPlan:
             for position in chosen:
                 if position in dropped:
                     raise InputError(f"column {columns[position]!r} is both in {wish} and in drop: name it in one")
-        kept, sent = (
-            (*each.named, *(position for position in each.others if position not in dropped))
-            for each in (keeping, sending)
-        )
+        kept, sent = keeping.ordered(without=dropped), sending.ordered(without=dropped)
         if not send:
             sent = tuple(position for position in range(len(columns)) if position not in {*keeping.named, *dropped})
         if not sent:

@@ -14,6 +14,11 @@ _TARGET_HINT = (
     "; if the model predicts that column, name it as the recipe's target, and prepare the training data again"
 )
 
+_RANGE_HINT = (
+    "; rows to score lack the target, at which this range ends: name the fitted.json that `tailrace prepare` wrote "
+    "beside the training data, which lists the columns"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationPlan:
@@ -57,13 +62,39 @@ def plan_for(recipe: Recipe, columns: Sequence[str], *, scoring: bool = False) -
     try:
         return _plan(recipe, tuple(columns), scoring=scoring)
     except InputError as exc:
-        missing = {*recipe.columns, *recipe.select, *recipe.rename}.difference(columns)
-        hint = (
-            _TARGET_HINT
-            if scoring and recipe.target is None and any(f"{name!r}" in str(exc) for name in missing)
-            else ""
-        )
-        raise InputError(f"{recipe.where}: {exc}{hint}") from exc
+        raise InputError(f"{recipe.where}: {exc}{_hint(recipe, columns, str(exc)) if scoring else ''}") from exc
+
+
+def _hint(recipe: Recipe, columns: Sequence[str], error: str) -> str:
+    """Return what may help where rows to score lack a column that the recipe names."""
+    missing = {*recipe.columns, *recipe.select, *recipe.rename}.difference(columns)
+    named = [name for name in missing if f"{name!r}" in error]
+    if recipe.target is None:
+        return _TARGET_HINT if named else ""
+    ends_there = any(name.startswith(f"{recipe.target}:") or name.endswith(f":{recipe.target}") for name in named)
+    return _RANGE_HINT if ends_there else ""
+
+
+def by_names(recipe: Recipe, columns: Sequence[str]) -> Recipe:
+    """Return a recipe with the names of an input's columns in place of ranges and of ``*``.
+
+    Rows to score then get what those for training got: a range may end at the target, which they
+    lack, and they may have columns that the model was not trained with.
+
+    Raises:
+        InputError: the recipe names a column that the input does not have, or one twice.
+    """
+    try:
+        # The values to fill stay apart, under their columns' names.
+        steps = _steps(replace(recipe, fitted=None), tuple(columns), set())
+        selected = choose(columns, recipe.select, "select").ordered()
+    except InputError as exc:
+        raise InputError(f"{recipe.where}: {exc}") from exc
+    return replace(
+        recipe,
+        columns={columns[place]: each for place, each in steps.items()},
+        select=tuple(columns[place] for place in selected),
+    )
 
 
 def _plan(recipe: Recipe, columns: tuple[str, ...], *, scoring: bool) -> PreparationPlan:
@@ -73,11 +104,7 @@ def _plan(recipe: Recipe, columns: tuple[str, ...], *, scoring: bool) -> Prepara
     if recipe.target is not None and recipe.target not in {*columns, *absent}:
         raise InputError(f"target names no column of the input: {recipe.target!r}; they are {listed(columns)}")
     select = tuple(name for name in recipe.select if name not in absent)
-    if select:
-        chosen = choose(columns, select, "select")
-        written = (*chosen.named, *chosen.others)
-    else:
-        written = tuple(range(len(columns)))
+    written = choose(columns, select, "select").ordered() if select else tuple(range(len(columns)))
     for old in recipe.rename:
         if old not in columns and old not in absent:
             raise InputError(f"rename names no column of the input: {old!r}; they are {listed(columns)}")

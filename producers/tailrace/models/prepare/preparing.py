@@ -13,7 +13,7 @@ from tailrace.models.prepare.counts import Counts
 from tailrace.models.prepare.dialects import origins, remote_parquet
 from tailrace.models.prepare.fitting import fit
 from tailrace.models.prepare.pipeline import CUT_BYTES, in_order
-from tailrace.models.prepare.plan import PreparationPlan, plan_for
+from tailrace.models.prepare.plan import PreparationPlan, by_names, plan_for
 from tailrace.models.prepare.prepared_cuts import PreparedCut
 from tailrace.models.prepare.recipes.recipe import Recipe
 from tailrace.models.prepare.recipes.recipe_files import RecipeName, fitted_document, load_recipe
@@ -100,6 +100,7 @@ def prepare(
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(open_source(inputs, loaded))
         plan = plan_for(loaded, source.columns)
+        loaded = by_names(loaded, source.columns)
         out = opened.enter_context(targets.open_target(output))
         refused = None if rejects is None else opened.enter_context(targets.open_target(rejects))
         out.write(_header(plan, source))

@@ -99,6 +99,27 @@ def test_the_target_may_be_missing_and_other_columns_may_be_kept(fitted: str) ->
     assert b"".join(chunks[0].kept) == b"a\nb\n"
 
 
+def test_ranges_and_stars_stand_for_the_columns_that_the_model_was_trained_with(tmp_path: Path) -> None:
+    recipe = {
+        "target": "sales",
+        "select": ["*", "y z:sales"],
+        "columns": {"*": {"to": "number"}, "y z:sales": {"strip": True, "fill": "mode"}},
+    }
+    path, trained = tmp_path / "fitted.json", io.BytesIO()
+    prepare(b"id,x,y z,sales\n1,2,n,5\n", trained, recipe=recipe, fitted=path)
+    assert trained.getvalue() == b"id,x,y z,sales\n1,2,n,5\n"
+    # The target is missing, and a column is new.
+    _, chunks = planned(b"place,y z,id,x\nBern,,7,8\n", str(path), keep=["place"])
+    assert (sent(chunks), b"".join(chunks[0].kept)) == (b"7,8,n\n", b"Bern\n")
+    assert not rejected(chunks)
+
+
+def test_a_range_that_ends_at_the_target_needs_the_fitted_recipe() -> None:
+    recipe = {"target": "sales", "select": ["x:sales"]}
+    with pytest.raises(InputError, match=r"no column 'x:sales', .* lack the target, .* name the fitted\.json"):
+        planned(b"id,x,y z\na,1,2\n", recipe)
+
+
 def test_a_target_in_the_rows_to_score_is_not_sent_nor_judged(fitted: str) -> None:
     _, chunks = planned(b"id,x,y z,sales\na,1,2,\nb,3,4,no number\n", fitted, keep=["sales"])
     assert sent(chunks) == b"2,1\n4,3\n"
