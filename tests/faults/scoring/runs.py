@@ -23,7 +23,7 @@ from tests.faults.dataset import Dataset
 from tests.faults.random_runs import RandomRun
 from tests.faults.scoring.server import FaultyModel, serving
 
-HANG_S, TIMEOUT_S = 3.0, 2.0
+HANG_S, TIMEOUT_S = 5.0, 4.0
 """A busy machine answers within the time-out; what hangs does not."""
 
 

