@@ -47,7 +47,7 @@ _IGNORED = {
     "OutboxQueueUrl": DeliveryDue(job_id=_UNKNOWN).to_json(),
 }
 """For each queue of the functions, a message without effect."""
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 240.0
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from tests.faults.deployed.cloud_driver import CloudDriver, polling
 from tests.faults.deployed.random_jobs import RandomJob
 
 _LOOK_S = 0.02
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 240.0
 
 
 def submit(driver: CloudDriver, job: RandomJob, source: Path, key: str | None) -> str:

@@ -92,6 +92,6 @@ def test_an_object_that_ends_inside_quotes_fails_the_job_by_name(cloud: RunningC
         client.submit(f"s3://{SOURCES}/open/", remote=True, keep=["key"], stripe_bytes=STRIPE_BYTES)
     (job,) = client.jobs(limit=1)
     # The submit says why as soon as that is recorded; the job is over once its manifest is written.
-    job = client.wait(job.job_id, timeout_s=60)
+    job = client.wait(job.job_id, timeout_s=300)
     assert (job.state, job.rows_open) == (JobState.FAILED, 0)
     assert "open/2.csv" in (job.reason or "")
