@@ -18,7 +18,7 @@ class ColumnCounts:
     filled: int = 0
     """Those of them that were filled."""
     changed: int = 0
-    """Cells of written rows whose blanks were removed or whose decimal comma became a point."""
+    """Cells of written rows that lost blanks or thousands separators, or got a decimal point."""
 
     def add(self, other: ColumnCounts) -> None:
         """Add the counts of other rows."""

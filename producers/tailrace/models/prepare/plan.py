@@ -38,6 +38,7 @@ class PreparationPlan:
     target: str | None = None
     """Name of the written column that the model predicts, if there is one."""
     decimal: str = "."
+    thousands: str | None = None
 
     @property
     def is_identity(self) -> bool:
@@ -124,6 +125,7 @@ def _plan(recipe: Recipe, columns: tuple[str, ...], *, scoring: bool) -> Prepara
         names=names,
         target=target if target in names else None,
         decimal=recipe.input.decimal,
+        thousands=recipe.input.thousands,
     )
 
 

@@ -14,7 +14,7 @@ from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.preparing import cuts_of, open_source
 from tailrace.models.prepare.raw_tables import RawTable
 from tailrace.models.prepare.recipes.recipe import ColumnSteps, InputDialect, Recipe
-from tailrace.models.prepare.steps.cells import CellSteps
+from tailrace.models.prepare.steps.cells import CellSteps, grouped_digits
 from tailrace_core.compression.decompression import BLOCK_BYTES, decompress
 from tailrace_core.csv_text.records import split_records
 from tailrace_core.records.cutting import Cut
@@ -29,6 +29,8 @@ MAX_ROWS = 1_000_000
 _DELIMITERS = (",", ";", "\t", "|")
 _NUMBER_SHARE = 0.8
 """Share of the present values from which on a column is taken for numbers."""
+_GROUPING = frozenset(",.' \u00a0\u202f\u2019")
+"""Characters that programs put between groups of three digits."""
 _SHOWN_VALUES = 5
 _SHOWN_CHARS = 30
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -71,6 +73,10 @@ def suggest(sources: Names, *, stdin: IO[bytes] | None = None, pattern: str | No
     columns, findings, rows, whole = _look(sources, dialect, stdin, pattern)
     if dialect.delimiter != "," and _has_decimal_commas(findings):
         dialect = replace(dialect, decimal=",")
+        columns, findings, rows, whole = _look(sources, dialect, stdin, pattern)
+    thousands = _thousands(findings, dialect)
+    if thousands is not None:
+        dialect = replace(dialect, thousands=thousands)
         columns, findings, rows, whole = _look(sources, dialect, stdin, pattern)
     return "\n".join(_lines(dialect, columns, findings, rows, whole=whole)) + "\n"
 
@@ -134,7 +140,13 @@ def _add(findings: list[ColumnFindings], cut: Cut, dialect: InputDialect) -> Non
     for place, found in enumerate(findings):
         steps = ColumnSteps(strip=True, number=True)
         cells = CellSteps(
-            place, str(place), steps, decimal=dialect.decimal, is_last=place == len(findings) - 1, is_alone=False
+            place,
+            str(place),
+            steps,
+            decimal=dialect.decimal,
+            thousands=dialect.thousands,
+            is_last=place == len(findings) - 1,
+            is_alone=False,
         )
         frame = table.frame.select(cells.contents(table)).with_columns(cells.texts())
         frame = frame.with_columns(cells.numbers()).with_columns(cells.findings())
@@ -157,8 +169,22 @@ def _add(findings: list[ColumnFindings], cut: Cut, dialect: InputDialect) -> Non
 
 
 def _has_decimal_commas(findings: list[ColumnFindings]) -> bool:
-    pattern = re.compile(r"[+-]?\d+,\d+")
+    pattern = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+")
     return any(pattern.fullmatch(value) for found in findings for value in found.others)
+
+
+def _thousands(findings: list[ColumnFindings], dialect: InputDialect) -> str | None:
+    """Return the character that groups the digits of most texts of a column, if there is one."""
+    times: Counter[str] = Counter()
+    for found in findings:
+        present = [value for value in found.others if value.lower() not in _WORDS]
+        total = sum(found.others[value] for value in present)
+        for mark in _GROUPING.difference(dialect.decimal):
+            pattern = re.compile(grouped_digits(mark, dialect.decimal))
+            fit = sum(found.others[value] for value in present if pattern.search(value))
+            if fit and fit >= _NUMBER_SHARE * total:
+                times[mark] += fit
+    return max(times, key=lambda mark: times[mark]) if times else None
 
 
 def _lines(
@@ -170,14 +196,15 @@ def _lines(
     yield "# docs/preparing.md explains every key. Columns go by their names in the input."
     yield ""
     yield '# target = "…"  # the column that the model predicts; rows to score need not have it'
+    yield "# (a row without its target teaches nothing: drop_if_null = true there, in place of fill)"
     yield '# select = ["…", "*"]  # the columns to write, in this order; without it, all of them'
     usual = InputDialect()
     if dialect != usual:
         yield ""
         yield "[input]"
-        for name in ("delimiter", "encoding", "decimal"):
+        for name in ("delimiter", "encoding", "decimal", "thousands"):
             if getattr(dialect, name) != getattr(usual, name):
-                yield f"{name} = {_text(getattr(dialect, name))}"
+                yield f"{name} = {_text(getattr(dialect, name))}{_example(dialect) if name == 'thousands' else ''}"
     for column, found in zip(columns, findings, strict=True):
         yield ""
         yield from _column(column, found)
@@ -189,7 +216,7 @@ def _column(column: str, found: ColumnFindings) -> Iterator[str]:
         f"{found.numbers:,} numbers" * bool(found.numbers),
         f"{found.empty:,} empty" * bool(found.empty),
         f"{found.not_finite:,} infinite or NaN" * bool(found.not_finite),
-        f"{found.other_count:,} other texts" * bool(found.other_count),
+        f"{found.other_count:,} {'other ' * bool(found.numbers)}texts" * bool(found.other_count),
         f"{found.padded:,} with blanks around" * bool(found.padded),
     ]
     yield f"# {_comment(column)}: {', '.join(filter(None, counts)) or 'no rows'}"
@@ -221,6 +248,10 @@ def _steps(found: ColumnFindings) -> Iterator[str]:
             yield 'on_error = "reject"  # or "null", if they stand for missing values; or "fail"'
     if found.empty or wrong:
         yield 'fill = "median"  # or a number, or leave it out if the model takes empty cells'
+
+
+def _example(dialect: InputDialect) -> str:
+    return _comment(f"  # 1{dialect.thousands}234{dialect.decimal}5 is the number 1234.5; check that this is meant")
 
 
 def _text(value: str) -> str:

@@ -61,6 +61,8 @@ class InputDialect:
     """None if no character quotes."""
     encoding: str = DEFAULT_ENCODING
     decimal: str = "."
+    thousands: str | None = None
+    """The character between groups of three digits of a number; None if there is none."""
 
     @property
     def is_native(self) -> bool:

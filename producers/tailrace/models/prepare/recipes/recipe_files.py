@@ -29,6 +29,7 @@ from tailrace_core.errors import InputError
 KIND = "tailrace-fitted-recipe"
 _TOP = ("input", "columns", "select", "rename", "target")
 _DELIMITERS = frozenset('\r\n\0"')
+_IN_NUMBERS = frozenset('0123456789+-eE"')
 _SPACE = ord(" ")
 RecipeName = str | os.PathLike[str]
 
@@ -151,9 +152,8 @@ class _Reader:
 
     def _dialect(self, document: Mapping[str, Any]) -> InputDialect:
         self._known(document, "input.", InputDialect.__slots__)
-        given: dict[str, Any] = {
-            name: self._one(document, name) for name in ("delimiter", "quote", "decimal") if name in document
-        }
+        characters = ("delimiter", "quote", "decimal", "thousands")
+        given: dict[str, Any] = {name: self._one(document, name) for name in characters if name in document}
         if "quote" in given and not given["quote"]:
             given["quote"] = None
         if "encoding" in document:
@@ -163,6 +163,12 @@ class _Reader:
             raise self._error("input", "has the same character for delimiter and quote: name two different ones")
         if dialect.decimal not in {".", ","}:
             raise self._error("input.decimal", f'is {dialect.decimal!r}; write "." or ","')
+        if dialect.thousands is not None and (dialect.thousands == dialect.decimal or dialect.thousands in _IN_NUMBERS):
+            raise self._error(
+                "input.thousands",
+                f"is {dialect.thousands!r}; write the character between groups of three digits, another than that of "
+                "decimals",
+            )
         return dialect
 
     def _one(self, document: Mapping[str, Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 from tailrace.models.prepare.polars_extra import pl
 from tailrace.models.prepare.raw_tables import RawTable
@@ -15,7 +16,8 @@ _NEEDS_QUOTES = r'[,"\r\n]'
 class CellSteps:
     """The steps of the column at one place.
 
-    ``decimal`` is the input's decimal separator. ``is_last`` means the last column of the input;
+    ``decimal`` is the input's decimal separator, and ``thousands`` the character between groups of
+    three digits, if there is one. ``is_last`` means the last column of the input;
     ``is_alone`` that no other column is written: an empty cell is written as ``""`` then, for CSV
     readers skip a blank line.
 
@@ -24,12 +26,21 @@ class CellSteps:
     """
 
     def __init__(
-        self, place: int, name: str, steps: ColumnSteps, *, decimal: str, is_last: bool, is_alone: bool
+        self,
+        place: int,
+        name: str,
+        steps: ColumnSteps,
+        *,
+        decimal: str,
+        thousands: str | None,
+        is_last: bool,
+        is_alone: bool,
     ) -> None:
         self.place = place
         self.name = name
         self.steps = steps
         self._decimal = decimal if steps.number else "."
+        self._thousands = thousands if steps.number else None
         self._is_last = is_last
         self._is_alone = is_alone
         self._raw = str(place)
@@ -66,10 +77,10 @@ class CellSteps:
             missing |= text.is_in(list(self.steps.na)).fill_null(value=False)
         found = [missing.alias(self.missing)]
         if self.steps.number:
-            number = self._with_point().cast(pl.Float64, strict=False)
+            number = self._plain().cast(pl.Float64, strict=False)
             if self._decimal != ".":
                 # A point separates no decimals then: 1.500 may be meant as 1500.
-                number = pl.when(~text.str.contains(".", literal=True)).then(number)
+                number = pl.when(~self._ungrouped().str.contains(".", literal=True)).then(number)
             found.append(number.alias(self.number))
         return found
 
@@ -89,6 +100,8 @@ class CellSteps:
             changed = right & (pl.col(self.text).str.len_bytes() != pl.col(self.content).str.len_bytes())
         if self._decimal != ".":
             changed |= right & pl.col(self.text).str.contains(self._decimal, literal=True)
+        if self._thousands is not None:
+            changed |= right & pl.col(self.text).str.contains(self._thousands, literal=True)
         return [wrong.alias(self.wrong), null.alias(self.null), changed.fill_null(value=False).alias(self.changed)]
 
     def erased(self) -> pl.Expr:
@@ -107,7 +120,7 @@ class CellSteps:
         raw = pl.col(self._raw)
         if table.line_mark and self._is_last:
             raw = raw.str.strip_suffix(table.line_mark)
-        text = self._with_point()
+        text = self._plain()
         if table.has_quotes:
             doubled = '"' + text.str.replace_all('"', '""', literal=True) + '"'
             text = pl.when(text.str.contains(_NEEDS_QUOTES)).then(doubled).otherwise(text)
@@ -117,9 +130,24 @@ class CellSteps:
             field = pl.when(field.str.len_bytes().fill_null(0) == 0).then(pl.lit('""')).otherwise(field)
         return field.alias(self._raw)
 
-    def _with_point(self) -> pl.Expr:
-        text = pl.col(self.text)
+    def _plain(self) -> pl.Expr:
+        """Return the values as they are written: without thousands separators, with a point."""
+        text = self._ungrouped()
         return text if self._decimal == "." else text.str.replace(self._decimal, ".", literal=True)
+
+    def _ungrouped(self) -> pl.Expr:
+        """Return the values, those in groups of three digits without the separators."""
+        text = pl.col(self.text)
+        if self._thousands is None:
+            return text
+        grouped = text.str.contains(grouped_digits(self._thousands, self._decimal))
+        joined = text.str.replace_all(self._thousands, "", literal=True)
+        return pl.when(grouped).then(joined).otherwise(text)
+
+
+def grouped_digits(thousands: str, decimal: str) -> str:
+    """Return the pattern of a number with digits in groups of three, such as 1,234,567.89."""
+    return rf"^[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+(?:{re.escape(decimal)}[0-9]*)?$"
 
 
 def _quoted(text: str) -> str:

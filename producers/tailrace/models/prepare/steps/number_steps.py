@@ -57,6 +57,7 @@ class NumberSteps:
         return (
             len(plan.columns) > 1
             and plan.decimal == "."
+            and plan.thousands is None
             and (fitting or plan.is_identity)
             and bool(steps)
             and all(each.number and not _numbers(each.na) for each in steps.values())

@@ -59,6 +59,7 @@ class RowSteps:
                 plan.columns[place],
                 each,
                 decimal=plan.decimal,
+                thousands=plan.thousands,
                 is_last=place == len(plan.columns) - 1,
                 is_alone=plan.written == (place,),
             )

@@ -163,6 +163,14 @@ def test_a_suggestion_finds_the_dialect(folder: Path) -> None:
     (folder / "raw.csv").write_bytes("a;b\n1,5;é\n2,5;x\n".encode("cp1252"))
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": ";", "encoding": "cp1252", "decimal": ","}
+    (folder / "raw.csv").write_bytes("a;b\n1.234,5;1\n200.000,0;01.02.2025\n".encode("latin-1"))
+    shown = prepare(folder, "--suggest", "raw.csv")
+    assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": ";", "decimal": ",", "thousands": "."}
+    assert b"# b: 1 numbers, 1 other texts\n" in shown.out
+    (folder / "raw.csv").write_bytes(b'a,b\n"1,234.5",x\n"2,000",y\n3,z\n')
+    shown = prepare(folder, "--suggest", "raw.csv")
+    assert tomllib.loads(shown.out.decode())["input"] == {"thousands": ","}
+    assert b"# a: 3 numbers\n" in shown.out
     (folder / "raw.csv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": "\t", "encoding": "utf-16"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,34 @@ def test_a_decimal_comma_becomes_a_point_and_a_point_is_no_number() -> None:
     done = prepare(b"x;y\n1,5;1,5\n1.500;a\n-2;b\n1.234,5;c\n4,;d\n", out, recipe=recipe)
     assert out.getvalue() == b'x,y\n1.5,"1,5"\n1.5,a\n-2,b\n1.5,c\n4.,d\n'
     assert (done.counts.columns["x"].wrong, done.counts.columns["x"].changed) == (2, 2)
+
+
+@given(
+    st.lists(st.decimals(-(10**12), 10**12, places=3), min_size=1), st.sampled_from([",.", ".,", "',", "\u202f,", " ."])
+)
+def test_numbers_in_groups_of_three_digits_are_joined(numbers: list[Decimal], marks: str) -> None:
+    thousands, decimal = marks[0], marks[1]
+    swap = str.maketrans({",": thousands, ".": decimal})
+    cells = [(f"{each:,.3f}" if place % 3 else f"{each:f}").translate(swap) for place, each in enumerate(numbers)]
+    recipe = {
+        "input": {"delimiter": ";", "decimal": decimal, "thousands": thousands},
+        "columns": {"x": {"to": "number"}},
+    }
+    out = io.BytesIO()
+    done = prepare(("x;y\n" + "".join(f"{each};{each}\n" for each in cells)).encode(), out, recipe=recipe)
+    records = list(csv.reader(io.StringIO(out.getvalue().decode())))[1:]
+    assert records == [[f"{each:f}", cell] for each, cell in zip(numbers, cells, strict=True)]
+    assert done.counts.columns["x"].changed == sum(number != cell for number, cell in records)
+
+
+def test_groups_of_other_than_three_digits_are_no_numbers() -> None:
+    recipe = {"input": {"thousands": ","}, "columns": {"x": {"to": "number", "on_error": "null", "fill": 0}}}
+    wrong = ["1,23", "12,34,567", ",123", "1234,567", "1,234,", "1,234.5,6", "1,234e2", "1,"]
+    cells = ["1,234", "-1,234,567.5", "1234", *wrong]
+    out = io.BytesIO()
+    done = prepare(("x,y\n" + "".join(f'"{each}",0\n' for each in cells)).encode(), out, recipe=recipe)
+    assert out.getvalue().split() == [b"x,y", b"1234,0", b"-1234567.5,0", b'"1234",0', *[b"0,0"] * len(wrong)]
+    assert (done.counts.columns["x"].wrong, done.counts.columns["x"].changed) == (len(wrong), 2)
 
 
 def test_input_without_a_header_gets_the_names_of_its_places() -> None:

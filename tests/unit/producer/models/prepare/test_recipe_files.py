@@ -46,6 +46,10 @@ ERRORS = {
     'input.quote = ";"\ninput.delimiter = ";"': (
         "input has the same character for delimiter and quote: name two different ones"
     ),
+    'input.thousands = "."': (
+        "input.thousands is '.'; write the character between groups of three digits, another than that of decimals"
+    ),
+    'input.thousands = "12"': "input.thousands is '12'; write one character",
     'input.decimal = ";"': 'input.decimal is \';\'; write "." or ","',
     'input.encoding = "utf-17"': (
         'input.encoding is \'utf-17\', which Python does not know; write "utf-16" or "latin-1", for instance'
@@ -54,7 +58,9 @@ ERRORS = {
         'input.encoding is \'base64\', which Python does not know; write "utf-16" or "latin-1", for instance'
     ),
     "input.header = 1": "input.header is 1; write true or false",
-    "input.sep = 1": ("input.sep is no key of a recipe; the keys here are header, delimiter, quote, encoding, decimal"),
+    "input.sep = 1": (
+        "input.sep is no key of a recipe; the keys here are header, delimiter, quote, encoding, decimal, thousands"
+    ),
 }
 
 
