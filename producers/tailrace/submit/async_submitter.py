@@ -12,8 +12,8 @@ from tailrace.sources.record_source import RecordSource
 from tailrace.submit.submitter import Submission, submission
 from tailrace.submit.task_sender import TaskSender
 from tailrace.submit.worklist import WorkList
-from tailrace_core.aws.calls import Call, run_async
-from tailrace_core.submission.chunk_steps import JobClosedError
+from tailrace_core.aws.calls import Call, Steps, run_async
+from tailrace_core.submission.chunk_steps import JobClosedError, JobSession
 from tailrace_core.submission.options import SubmitOptions
 from tailrace_core.submission.planning import Planner
 from tailrace_core.submission.submit_steps import SubmitSteps
@@ -44,7 +44,8 @@ class AsyncSubmitter:
         A job without a key is closed on cancellation too, before `asyncio.CancelledError` is
         raised.
         """
-        session = await run_async(self._steps.open(planner.settings, options, source.names), self._execute)
+        opening = self._steps.open(planner.settings, options, source.names)
+        session = await opened_async(opening, self._steps, options, self._execute)
         if session.job.outcome is not None:
             return Submission(session.job, continued=True)
         tasks = WorkList.of(source, planner, session, on_progress)
@@ -57,6 +58,18 @@ class AsyncSubmitter:
             await uncancelled(run_async(self._steps.abandon(session, options, exc), self._execute))
             raise
         return submission(job, session, tasks, source)
+
+
+async def opened_async(
+    opening: Steps[JobSession], steps: SubmitSteps, options: SubmitOptions, execute: Callable[[Call], Awaitable[Any]]
+) -> JobSession:
+    """See `tailrace.submit.submitter.opened`."""
+    try:
+        return await run_async(opening, execute)
+    except BaseException as exc:
+        if not isinstance(exc, Exception):
+            await uncancelled(run_async(steps.abandon_opening(options, exc), execute))
+        raise
 
 
 async def uncancelled(work: Coroutine[Any, Any, T]) -> T:

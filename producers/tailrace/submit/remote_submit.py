@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tailrace.progress import CuttingProgress, JobProgress
-from tailrace.submit.async_submitter import uncancelled
-from tailrace.submit.submitter import Submission
+from tailrace.submit.async_submitter import opened_async, uncancelled
+from tailrace.submit.submitter import Submission, opened
 from tailrace_core.aws.calls import Call, Steps, run, run_async
 from tailrace_core.engines import size_warnings
 from tailrace_core.errors import AccessDeniedError, ContractError, InputError, PermanentError
@@ -75,7 +75,7 @@ class RemoteSubmit:
         submit = self._submit(submitted_by)
         remote = self._remote(submit)
         found = run(self._read(), execute)
-        session = run(remote.open(found, self.options, **self._model), execute)
+        session = opened(remote.open(found, self.options, **self._model), submit, self.options, execute)
         try:
             run(remote.launch(session, found, self.options), execute)
         except BaseException as exc:
@@ -88,7 +88,7 @@ class RemoteSubmit:
         submit = self._submit(submitted_by)
         remote = self._remote(submit)
         found = await run_async(self._read(), execute)
-        session = await run_async(remote.open(found, self.options, **self._model), execute)
+        session = await opened_async(remote.open(found, self.options, **self._model), submit, self.options, execute)
         try:
             await run_async(remote.launch(session, found, self.options), execute)
         except BaseException as exc:

@@ -68,7 +68,8 @@ class Submitter:
 
         A job that fails midway is closed, or stays open if its key allows to continue.
         """
-        session = self._run(self._steps.open(planner.settings, options, source.names))
+        opening = self._steps.open(planner.settings, options, source.names)
+        session = opened(opening, self._steps, options, self._execute)
         if session.job.outcome is not None:
             return Submission(session.job, continued=True)
         tasks = WorkList.of(source, planner, session, on_progress)
@@ -84,6 +85,18 @@ class Submitter:
 
     def _run(self, steps: Steps[Any]) -> Any:
         return run(steps, self._execute)
+
+
+def opened(
+    opening: Steps[JobSession], steps: SubmitSteps, options: SubmitOptions, execute: Callable[[Call], Any]
+) -> JobSession:
+    """Run the steps that open a job. An interruption ends a job that was created meanwhile."""
+    try:
+        return run(opening, execute)
+    except BaseException as exc:
+        if not isinstance(exc, Exception):
+            run(steps.abandon_opening(options, exc), execute)
+        raise
 
 
 def submission(job: Job, session: JobSession, tasks: WorkList, source: RecordSource) -> Submission:

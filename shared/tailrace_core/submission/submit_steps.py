@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tailrace_core.errors import TailraceError
 from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job, JobSettings, JobState
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -33,6 +34,7 @@ class SubmitSteps:
         self._ledger = DynamoSteps(resources.table)
         self._now = now
         self._new_id = new_id
+        self._opening: str | None = None
 
     def open(self, settings: JobSettings, options: SubmitOptions, sources: Sequence[str]) -> Steps[JobSession]:
         """Create the job, or find the job that the key was used for.
@@ -54,7 +56,10 @@ class SubmitSteps:
             job_key=options.job_key,
             submitted_by=self._submitted_by,
         )
-        return (yield from open_job(self._ledger, job, settings, options.job_key, description))
+        self._opening = job.job_id
+        session = yield from open_job(self._ledger, job, settings, options.job_key, description)
+        self._opening = None
+        return session
 
     def chunk_steps(self, session: JobSession) -> ChunkSteps:
         """Return the steps of the job's chunks."""
@@ -89,3 +94,19 @@ class SubmitSteps:
         from tailrace_core.submission.closing import abandon_job  # noqa: PLC0415 - needed after a failure only
 
         return abandon_job(session.job.job_id, options.job_key, error, resources=self._resources, now=self._now())
+
+    def abandon_opening(self, options: SubmitOptions, error: BaseException) -> Steps[None]:
+        """Do what `abandon` does for an `open` that ``error`` interrupted.
+
+        There may be a job of which nobody has heard: the answer to its creation was on its way.
+        """
+        from tailrace_core.submission.closing import abandon_job  # noqa: PLC0415 - needed after a failure only
+
+        job_id = self._opening
+        try:
+            if job_id is None or (yield from self._ledger.job(job_id)) is None:
+                return
+        except TailraceError as exc:
+            error.add_note(f"job {job_id} may be open ({exc}); look with `tailrace status {job_id}`")
+            return
+        yield from abandon_job(job_id, options.job_key, error, resources=self._resources, now=self._now())

@@ -81,8 +81,8 @@ def chunks(client: Tailrace, job_id: str) -> list[Chunk]:
     return sorted(client.chunks(job_id), key=lambda chunk: chunk.range)
 
 
-def notes(chunk: Chunk) -> list[str | None]:
-    return [entry.note for entry in chunk.history if entry.who]
+def notes(chunk: Chunk) -> list[str]:
+    return [entry.note or "" for entry in chunk.history if entry.who]
 
 
 def test_chunks_are_redriven_by_two_tabs_at_once_and_by_keyboard_alone(cloud: RunningCloud, chromium: Browser) -> None:

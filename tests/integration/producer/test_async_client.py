@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tailrace import AsyncTailrace, JobState
+from tailrace_core.aws.calls import Call
 from tests.benchmarks.sink.process import running_sink
 from tests.benchmarks.sink.responses import STACK
 from tests.integration.producer.sessions import async_session
@@ -146,3 +147,29 @@ def test_concurrent_operations_look_the_stack_up_once(stack: Pipeline, moto_url:
 def test_a_client_that_was_not_entered_says_so(source: str) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         asyncio.run(client_of("http://127.0.0.1:1").submit(source))
+
+
+def test_a_submit_that_is_cancelled_while_its_job_is_created_closes_it(
+    stack: Pipeline, moto_url: str, source: str
+) -> None:
+    class Cancelled(AsyncTailrace):
+        """Cancels when the job is there, and before the answer that says so."""
+
+        created = False
+
+        async def _execute(self, call: Call) -> Any:
+            answer = await super()._execute(call)
+            if call.operation == "transact_write_items" and not self.created:
+                self.created = True
+                raise asyncio.CancelledError
+            return answer
+
+    async def submit() -> asyncio.CancelledError:
+        async with Cancelled(NAME, session=async_session(), endpoint_url=moto_url) as client:
+            with pytest.raises(asyncio.CancelledError) as raised:
+                await client.submit(source)
+            return raised.value
+
+    notes = asyncio.run(submit()).__notes__
+    (job,) = stack.ledger().jobs(2)
+    assert (job.state, notes) == (JobState.CANCELLED, [f"job {job.job_id} was closed as cancelled"])

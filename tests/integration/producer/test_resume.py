@@ -171,3 +171,27 @@ def test_without_a_key_a_submit_that_fails_at_any_call_leaves_no_job_open(
     for job in others:
         assert job.rows_open == 0
         assert all(chunk.state is not ChunkState.OPEN for chunk in stack.ledger().chunks(job.job_id))
+
+
+def test_an_interruption_while_the_job_is_created_leaves_it_not_open(
+    stack: Pipeline, connection: Boto3Connection, source: str
+) -> None:
+    class Interrupted(MortalConnection):
+        """Ctrl-C comes when the job is there, and before the answer that says so."""
+
+        interrupted = False
+
+        def execute(self, call: Call) -> Any:
+            answer = self._connection.execute(call)
+            self.calls.append(call)
+            if call.operation == "transact_write_items" and not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            return answer
+
+    client = Tailrace(NAME, connection=Interrupted(connection, None, after=False), concurrency=1)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        client.submit(source, chunk_rows=2)
+    (job,) = stack.ledger().jobs(2)
+    assert (job.state, job.rows_open) == (JobState.CANCELLED, 0)
+    assert raised.value.__notes__ == [f"job {job.job_id} was closed as cancelled"]
