@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,13 +14,23 @@ def in_background(work: Callable[[], T]) -> Callable[[], T]:
 
     The process does not wait for it at its end.
     """
-    future: Future[T] = Future()
+    # Not a `concurrent.futures.Future`, whose import takes `logging` along.
+    results: list[T] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            future.set_result(work())
+            results.append(work())
         except BaseException as exc:  # noqa: BLE001 - raised by `result`
-            future.set_exception(exc)
+            errors.append(exc)
 
-    threading.Thread(target=run, name="tailrace-lookup", daemon=True).start()
-    return future.result
+    thread = threading.Thread(target=run, name="tailrace-lookup", daemon=True)
+
+    def result() -> T:
+        thread.join()
+        for error in errors:
+            raise error
+        return results[0]
+
+    thread.start()
+    return result

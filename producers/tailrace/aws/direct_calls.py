@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tailrace.aws.request_patterns import SentRequest, target_like
 from tailrace_core.aws.direct.caller import DirectCaller, Target
 from tailrace_core.aws.direct.connections import NO_DELAY, ConnectionPool, Origin, Timeouts
 from tailrace_core.aws.direct.operations import OPERATIONS
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
     from tailrace.aws.plain_environment import PlainEnvironment
+    from tailrace.aws.request_patterns import SentRequest
     from tailrace_core.aws.calls import Call
 
 _Kind = tuple[str, str, Any, frozenset[str]]
@@ -109,6 +109,8 @@ class DirectCalls:
     def _learn(self, kind: _Kind, call: Call, request: AWSPreparedRequest, client: Any) -> None:
         # A request that is not as expected is no pattern: the next call is botocore's too.
         with contextlib.suppress(NotDirectError, LookupError, ValueError, AttributeError):
+            from tailrace.aws.request_patterns import SentRequest, target_like  # noqa: PLC0415 - as below
+
             seen = SentRequest.of(request)
             self._targets[kind] = target_like(call, seen, self._origin(seen, client), self._credentials())
 

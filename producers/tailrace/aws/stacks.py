@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tailrace.aws.stack_names import stack_call
 from tailrace_core.aws.calls import Call, Steps
 from tailrace_core.engines import Engine
 from tailrace_core.errors import AccessDeniedError, ConfigurationError, InputError, PermanentError
@@ -104,11 +105,6 @@ class Stack:
         if output not in self.outputs:
             raise ConfigurationError(f"stack {self.name} has no output {output}; deploy the current template")
         return self.outputs[output]
-
-
-def stack_call(name: str) -> Call:
-    """Return the call that reads a stack's outputs."""
-    return Call("cloudformation", "describe_stacks", {"StackName": name})
 
 
 def find_stack(name: str, where: str) -> Steps[Stack]:

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, Protocol, TextIO, cast
@@ -77,7 +76,7 @@ def connect(target: Target) -> Tailrace:
     """
     from tailrace.aws.connections import Boto3Connection  # noqa: PLC0415 - slow to import; plugins do not need it
     from tailrace.aws.plain_environment import plain_environment  # noqa: PLC0415 - the same
-    from tailrace.aws.stacks import stack_call  # noqa: PLC0415 - the same
+    from tailrace.aws.stack_names import stack_call  # noqa: PLC0415 - the same
 
     plain = target.profile is None and plain_environment(region=target.region, endpoint_url=target.endpoint_url)
     connection = Boto3Connection(
@@ -241,6 +240,8 @@ def _explain(environment: Environment, error: BaseException, *, debug: bool) -> 
         # The reader has enough, as in `… | head`.
         return
     if debug:
+        import traceback  # noqa: PLC0415 - few commands fail
+
         environment.say("".join(traceback.format_exception(error)).rstrip())
     else:
         environment.say(f"tailrace: {printable(error_text(error))}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from tailrace.cli.termination import TerminationError
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import Job, JobState
+
+if TYPE_CHECKING:
+    from tailrace_core.jobs.model import Job, JobState
 
 
 class ExitCode(IntEnum):
@@ -32,11 +35,12 @@ class ExitCode(IntEnum):
 
 
 _OF_STATES = {
-    JobState.COMPLETED_WITH_REJECTS: ExitCode.COMPLETED_WITH_REJECTS,
-    JobState.FAILED: ExitCode.FAILED,
-    JobState.CANCELLED: ExitCode.ENDED_EARLY,
-    JobState.EXPIRED: ExitCode.ENDED_EARLY,
+    "completed_with_rejects": ExitCode.COMPLETED_WITH_REJECTS,
+    "failed": ExitCode.FAILED,
+    "cancelled": ExitCode.ENDED_EARLY,
+    "expired": ExitCode.ENDED_EARLY,
 }
+"""By the values of `JobState`, which a command that finds no job need not import."""
 
 
 def of_job(job: Job) -> ExitCode:

@@ -12,8 +12,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
-from tailrace_core.jobs.model import OnParked
-from tailrace_core.jobs.settings import RequestFormat, SourceFormat
+from tailrace_core.jobs.settings import OnParked, RequestFormat, SourceFormat
 from tailrace_core.submission.options import OnBadRow, SubmitOptions
 
 F = TypeVar("F", bound=Callable[..., Any])

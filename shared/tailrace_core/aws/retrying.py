@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -135,6 +134,8 @@ def _repeatable(call: Call) -> Call:
     """
     if call.operation != "transact_write_items" or "ClientRequestToken" in call.params:
         return call
+    import uuid  # noqa: PLC0415 - it imports `platform`
+
     return replace(call, params={**call.params, "ClientRequestToken": str(uuid.uuid4())})
 
 

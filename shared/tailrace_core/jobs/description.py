@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tailrace_core.errors import InputError
-from tailrace_core.jobs.model import Job
+
+if TYPE_CHECKING:
+    from tailrace_core.jobs.model import Job
 
 MAX_NAME_CHARS = 200
 MAX_TAGS = 20

@@ -16,8 +16,7 @@ from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.engines import Engine, EngineLimits, limits_of
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import JobDescription
-from tailrace_core.jobs.model import JobSettings, OnParked
-from tailrace_core.jobs.settings import RequestFormat, SourceFormat
+from tailrace_core.jobs.settings import JobSettings, OnParked, RequestFormat, SourceFormat
 from tailrace_core.jobs.split_budget import BASE_SPLITS, ROWS_PER_SPLIT
 
 if TYPE_CHECKING:

@@ -9,18 +9,12 @@ from typing import Any
 from tailrace.cli import arguments, exit_codes
 from tailrace.cli import declarations as typer
 from tailrace.cli.commands import submit_options
-from tailrace.cli.commands.follow_up import FollowUp, next_commands, summary
 from tailrace.cli.environment import Environment, Target, guarded, of
-from tailrace.cli.progress_lines import reporting
 from tailrace.cli.quantities import duration_s, size_bytes
-from tailrace.cli.reports import job_reports, reject_reports
-from tailrace.sources.origins import STDIN, is_address
-from tailrace.sources.resolving import local_files
 from tailrace_core.csv_text.headers import HeaderPolicy, parse_names
 from tailrace_core.errors import InputError
 from tailrace_core.jobs.description import parse_tags
-from tailrace_core.jobs.model import OnParked
-from tailrace_core.jobs.settings import RequestFormat
+from tailrace_core.jobs.settings import OnParked, RequestFormat
 from tailrace_core.submission.options import DEFAULT_WINDOW, OnBadRow, SubmitOptions
 
 
@@ -136,6 +130,12 @@ def submit(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _check_follow_up(output, timeout, sources, wait=wait, clobber=not no_clobber, safe_csv=safe_csv)
     with environment.client(target) as client:
+        # The stack is looked up while these are imported.
+        from tailrace.cli.commands.follow_up import FollowUp, next_commands, summary  # noqa: PLC0415
+        from tailrace.cli.progress_lines import reporting  # noqa: PLC0415
+        from tailrace.cli.reports import job_reports, reject_reports  # noqa: PLC0415
+        from tailrace.sources.origins import STDIN, is_address  # noqa: PLC0415
+
         if output is not None and is_address(output) and not dry_run:
             client.check_target(output, clobber=not no_clobber)
         if dry_run and remote:
@@ -177,6 +177,8 @@ def submit(
 
 def _put(environment: Environment, values: Any, text: str, *, json: bool) -> None:
     if json:
+        from tailrace.cli.reports import job_reports  # noqa: PLC0415 - as above
+
         environment.put_json(job_reports.as_json({name: getattr(values, name) for name in values.__slots__}))
     else:
         environment.put(text)
@@ -189,6 +191,8 @@ def _check_follow_up(
         raise InputError("--timeout limits a wait, and this command does not wait: add --wait or --output")
     if output is not None:
         from tailrace.download import targets  # noqa: PLC0415 - most submits do not wait
+        from tailrace.sources.origins import is_address  # noqa: PLC0415 - as above
+        from tailrace.sources.resolving import local_files  # noqa: PLC0415 - as above
 
         if safe_csv:
             targets.require_csv(output)

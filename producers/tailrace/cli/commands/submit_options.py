@@ -10,7 +10,7 @@ from tailrace.cli import declarations as typer
 from tailrace_core.answers.shape import ColumnType
 from tailrace_core.csv_text.headers import HeaderPolicy
 from tailrace_core.engines import Engine
-from tailrace_core.jobs import model, settings
+from tailrace_core.jobs import settings
 from tailrace_core.submission import options
 
 _COLUMNS = "Columns"
@@ -195,7 +195,7 @@ Window = Annotated[
     ),
 ]
 OnParked = Annotated[
-    model.OnParked,
+    settings.OnParked,
     typer.Option(
         help="wait: a chunk that no retry can fix waits for an operator; fail: it fails the job at once.",
         rich_help_panel=_CHUNKS,

@@ -61,13 +61,13 @@ AT = ("--stack", "s", "--endpoint-url", "http://127.0.0.1:1")
     [
         (("--version",), set(), 10, 30),
         (("--help",), {"importlib.metadata"}, 11, 100),
-        (("status", "JOB", *AT), set(), 105, 250),
-        (("jobs", *AT), set(), 105, 250),
-        (("wait", "JOB", *AT), set(), 105, 250),
+        (("status", "JOB", *AT), set(), 103, 180),
+        (("jobs", *AT), set(), 103, 180),
+        (("wait", "JOB", *AT), set(), 103, 180),
         (("download", "JOB", *AT), {"pydantic", "importlib.metadata"}, 123, 380),
         (("score", __file__, "--model-url", "http://127.0.0.1:1", "--header", "none"), set(), 95, 250),
         (("advise", __file__, "--header", "none"), {"pydantic", "importlib.metadata"}, 85, 330),
-        (("submit", __file__, *AT, "--header", "none"), set(), 138, 230),
+        (("submit", __file__, *AT, "--header", "none"), set(), 137, 222),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
