@@ -45,10 +45,12 @@ SWAPPED = b"swapped"
 """The line of the first such row and its neighbour change places."""
 LAGGED = b"lagged"
 """The line of the first such row is left out; a warning stands at the beginning."""
+STUTTERED = b"stuttered"
+"""The line of the first such row is left out; the last line stands twice."""
 
-SHOWN_BY_CANARIES = (REVERSED, ROTATED, DROPPED, DOUBLED, INSERTED)
+SHOWN_BY_CANARIES = (REVERSED, ROTATED, DROPPED, DOUBLED, INSERTED, LAGGED, STUTTERED)
 """Disorders that canaries show in every chunk whose predictions all differ."""
-SHOWN_BY_ECHOES = (*SHOWN_BY_CANARIES, SWAPPED, LAGGED)
+SHOWN_BY_ECHOES = (*SHOWN_BY_CANARIES, SWAPPED)
 """Disorders that an echo shows: all of them."""
 
 # Rows with one of these words make the model answer an error page, with status 200.
@@ -158,6 +160,9 @@ def disordered(lines: list[bytes]) -> list[bytes]:
         lines = [line for line in lines if DROPPED not in line] + [WARNING % at for at in dropped]
     if (at := _first(lines, LAGGED)) is not None:
         lines = [WARNING % at, *lines[:at], *lines[at + 1 :]]
+    if (at := _first(lines, STUTTERED)) is not None and len(lines) > 1:
+        lines = [*lines[:at], *lines[at + 1 :]]
+        lines.append(lines[-1])
     if (at := _first(lines, DOUBLED)) is not None:
         lines = [*lines[: at + 1], *lines[at:-1]]
     if (at := _first(lines, INSERTED)) is not None:

@@ -1,8 +1,8 @@
 """Measures how often canaries show a disorder: ``python -m tests.faults.positions``.
 
-Each trial draws a chunk of 1,000 rows, a model's predictions and one disorder that keeps the number
-of lines, and checks the answer as CollectResults does. The table gives the share of chunks refused,
-in per cent, for predictions that are all different and for one of three classes.
+Each trial draws a chunk, a model's predictions and one disorder that keeps the number of lines, and
+checks the answer as CollectResults does. The table gives the share of chunks refused, in per cent,
+for predictions that are all different and for one of three classes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ from collections.abc import Callable, Iterator
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.positions.canaries import check_copies, insert_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
 
 ROWS = 1_000
-CANARIES = (1, 2, 4, 8)
+CHUNKS = {
+    "1,000 rows, N up to 4": (ROWS, 1),
+    "N = 8": (ROWS, 8),
+    "N = 16": (ROWS, 16),
+    "9 rows": (9, 1),
+    "3 rows": (3, 1),
+    "2 rows": (2, 1),
+}
+"""The columns of the table: rows of a chunk and canaries."""
 _CLASSES = (b"a", b"b", b"c")
 _ADDED = b"warning"
 
@@ -37,7 +45,14 @@ def _dropped_and_begun(lines: Lines, source: random.Random) -> Lines:
 
 def _dropped_then_doubled(lines: Lines, source: random.Random) -> Lines:
     at = source.randrange(len(lines))
-    return [*lines[:at], *lines[at + 1 :], lines[-1]]
+    rest = [*lines[:at], *lines[at + 1 :]]
+    return [*rest, rest[-1]]
+
+
+def _dropped_and_begun_twice(lines: Lines, source: random.Random) -> Lines:
+    at = source.randrange(len(lines))
+    rest = [*lines[:at], *lines[at + 1 :]]
+    return [rest[0], *rest]
 
 
 def _inserted(lines: Lines, source: random.Random) -> Lines:
@@ -70,6 +85,7 @@ DISORDERS: dict[str, Callable[[Lines, random.Random], Lines]] = {
     "a row dropped, a line added at the end": _dropped_then_ended,
     "a row dropped, a line added at the start": _dropped_and_begun,
     "a row dropped, the last line doubled": _dropped_then_doubled,
+    "a row dropped, the first line doubled": _dropped_and_begun_twice,
     "a line inserted, the last cut off": _inserted,
     "a line doubled, the last cut off": _doubled,
     "all lines rotated": _rotated,
@@ -78,10 +94,11 @@ DISORDERS: dict[str, Callable[[Lines, random.Random], Lines]] = {
 }
 
 
-def is_refused(disorder: str, canaries: int, source: random.Random, *, classes: bool) -> bool:
+def is_refused(disorder: str, chunk: tuple[int, int], source: random.Random, *, classes: bool) -> bool:
     """Draw one chunk and its disordered answer; return whether the canaries show it."""
-    layout = draw_layout(f"{source.random()}", RowRange(0, ROWS), ROWS, canaries)
-    predictions = [source.choice(_CLASSES) if classes else b"%d" % row for row in range(ROWS)]
+    rows, canaries = chunk
+    layout = draw_layout(f"{source.random()}", RowRange(0, rows), rows, canaries)
+    predictions = [source.choice(_CLASSES) if classes else b"%d" % row for row in range(rows)]
     answer = DISORDERS[disorder](insert_copies(predictions, layout), source)
     try:
         for _ in check_copies([answer], layout, first_row=0):
@@ -93,14 +110,14 @@ def is_refused(disorder: str, canaries: int, source: random.Random, *, classes: 
 
 def table(trials: int, seed: str) -> Iterator[str]:
     """Yield the lines of the table in Markdown."""
-    yield "| disorder | " + " | ".join(f"N = {number}" for number in CANARIES) + " |"
-    yield "| -- |" + " -- |" * len(CANARIES)
+    yield "| disorder | " + " | ".join(CHUNKS) + " |"
+    yield "| -- |" + " -- |" * len(CHUNKS)
     for name in DISORDERS:
         cells = []
-        for canaries in CANARIES:
-            source = random.Random(f"{seed}.{name}.{canaries}")
+        for chunk in CHUNKS.values():
+            source = random.Random(f"{seed}.{name}.{chunk}")
             shares = [
-                100 * sum(is_refused(name, canaries, source, classes=classes) for _ in range(trials)) / trials
+                100 * sum(is_refused(name, chunk, source, classes=classes) for _ in range(trials)) / trials
                 for classes in (False, True)
             ]
             cells.append("{:.1f} / {:.1f}".format(*shares))

@@ -169,7 +169,7 @@ def _draw_options(source: random.Random, answering: Answering, canaries: int) ->
     declared = (ColumnType.TEXT,) if answering.labels and not answering.echoes else (None, answering.declared)
     return SubmitOptions(
         keep="id",
-        chunk_rows=source.randint(1, 6),
+        chunk_rows=source.randint(1, 12 if canaries else 6),
         job_key="k",
         na=source.choice(((), (), ("NA",), ("NA", ""))),
         split_budget=source.choice((0, 1, 3, 100, 100, None)),

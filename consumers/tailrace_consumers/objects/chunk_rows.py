@@ -13,7 +13,8 @@ from tailrace_core.objects import keys
 from tailrace_core.objects.request_frames import RequestFrame, frame_of
 from tailrace_core.parts.chunk_rows import ChunkRows
 from tailrace_core.positions.canaries import remove_copies
-from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
+from tailrace_core.positions.canary_layout import CanaryLayout
 
 
 def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, lost_input: bool = False) -> ChunkRows:
@@ -51,7 +52,7 @@ def read_chunk_rows(store: ObjectStore, chunk: Chunk, settings: JobSettings, *, 
 
 def canary_layout(chunk: Chunk, settings: JobSettings) -> CanaryLayout:
     """Return the layout of the canaries in the chunk's input."""
-    return draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+    return draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries, guarded=settings.guarded_canaries)
 
 
 def read_sent_lines(store: ObjectStore, chunk: Chunk, settings: JobSettings) -> Iterator[list[bytes]]:

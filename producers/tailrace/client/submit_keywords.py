@@ -62,8 +62,8 @@ class SubmitKeywords(TypedDict, total=False):
             the job at once. Default: ``"wait"``.
         output_type: Type of every output column, ``number`` or ``text``. Default: None: the job's
             first answers establish the type of each.
-        canaries: Rows of each chunk to send twice, 0 to 100, to prove that the model answers in the
-            order of the rows. Default: 0.
+        canaries: Rows of each chunk to send again, 0 to 100 (1 to 3 mean 4), to prove that the
+            model answers in the order of the rows. Default: 0.
         echo: A sent column that the model gives back as the output column of the same name; it is
             compared for each row. Default: None.
         request: Format of the rows sent to the model: ``csv``, ``json`` (a document with a list of

@@ -9,7 +9,8 @@ from tailrace_core.jobs.model import Chunk, JobSettings
 from tailrace_core.jobs.settings import RequestFormat
 from tailrace_core.objects.request_frames import frame_of
 from tailrace_core.positions.canaries import add_copies, remove_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
+from tailrace_core.positions.canary_layout import CanaryLayout
 from tailrace_core.records.preflight import Preflight
 
 _BOM = b"\xef\xbb\xbf"
@@ -40,7 +41,7 @@ def corrected_input(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
     if records and not records[-1].endswith(b"\n"):
         records[-1] += b"\n"
     frame = frame_of(settings)
-    layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+    layout = _layout(chunk, settings)
     return add_copies(frame.wrap(frame.encode(b"".join(records))), layout, frame)
 
 
@@ -49,7 +50,7 @@ def sent_rows(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
 
     An object that has not the frame of the job's requests is returned as it is.
     """
-    layout = draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries)
+    layout = _layout(chunk, settings)
     if settings.request is RequestFormat.CSV and not layout.canaries:
         return data
     frame = frame_of(settings)
@@ -57,6 +58,10 @@ def sent_rows(data: bytes, chunk: Chunk, settings: JobSettings) -> bytes:
     if len(lines) != layout.lines:
         return data
     return settings.header_line + b"".join(frame.decode(remove_copies(lines, layout)))
+
+
+def _layout(chunk: Chunk, settings: JobSettings) -> CanaryLayout:
+    return draw_layout(chunk.job_id, chunk.range, chunk.rows_sent, settings.canaries, guarded=settings.guarded_canaries)
 
 
 def _header_and_rows(records: list[bytes], chunk: Chunk, settings: JobSettings) -> tuple[bytes | None, list[bytes]]:

@@ -30,7 +30,8 @@ from tailrace_core.parts.answer_shapes import AnswerShapes
 from tailrace_core.parts.chunk_rows import ChunkRows, halve, split_off_first
 from tailrace_core.parts.joining import kept_lines
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
+from tailrace_core.positions.canary_layout import CanaryLayout
 
 BASE_DELAY_S = 0.5
 """A person waits: retries begin sooner than those of a job, and back off alike."""
@@ -137,7 +138,10 @@ class ChunkScorer:
     # -- one attempt
 
     def _attempt(self, chunk: ChunkInput, record: Chunk, *, again: bool) -> ScoredPart | _Failure:
-        layout = draw_layout(record.job_id, chunk.range, record.rows_sent, self._settings.canaries)
+        settings = self._settings
+        layout = draw_layout(
+            record.job_id, chunk.range, record.rows_sent, settings.canaries, guarded=settings.guarded_canaries
+        )
         body = add_copies(chunk.sent, layout, self._frame)
         try:
             self._state.count_request(again=again)

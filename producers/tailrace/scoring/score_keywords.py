@@ -42,8 +42,8 @@ class ScoreKeywords(TypedDict, total=False):
             endpoint, 3,600 for a container of your own. Default: 60.
         output_type: Type of every output column, ``number`` or ``text``. Default: None: the first
             answers establish the type of each.
-        canaries: Rows of each chunk to send twice, to prove that the model answers in the order of
-            the rows. Default: 0.
+        canaries: Rows of each chunk to send again, at least 4, to prove that the model answers in
+            the order of the rows. Default: 0.
         echo: A sent column that the model gives back as the output column of the same name.
             Default: None.
         request: Format of the rows sent to the model: ``csv``, ``json`` (a document with a list of

@@ -16,7 +16,7 @@ from tailrace.submit.batch_queues import MAX_BATCH
 from tailrace_core.engines import size_warnings
 from tailrace_core.errors import InputError
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
 from tailrace_core.submission.planning import ChunkPlan, Seal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Estimate:
 def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimate:
     """Add up a plan to its end.
 
-    The rows that a job sends twice depend on its id: the sizes are those of one possible job.
+    The rows that a job sends again depend on its id: the sizes are those of one possible job.
 
     Raises:
         RecordError: see `tailrace_core.submission.planning.Planner.plan`.
@@ -80,7 +80,7 @@ def estimate(plan: Iterable[ChunkPlan | Seal], settings: JobSettings) -> Estimat
 
 
 def _input_bytes(plan: ChunkPlan, settings: JobSettings) -> int:
-    layout = draw_layout("", plan.range, plan.rows_sent, settings.canaries)
+    layout = draw_layout("", plan.range, plan.rows_sent, settings.canaries, guarded=settings.guarded_canaries)
     if not layout.canaries:
         return sum(map(len, plan.input))
     from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries

@@ -91,7 +91,10 @@ class JobSettings:
     na_tokens: tuple[str, ...] = ()
     """Rows with one of these in a sent column were rejected before anything was sent."""
     canaries: int = 0
-    """The number of rows of each chunk that are sent twice, to prove the order of the answer."""
+    """The number of rows of each chunk that are sent again, to prove the order of the answer."""
+    guarded_canaries: bool = False
+    """True if four of the copies guard both ends of each chunk, whatever ``canaries`` says
+    (`tailrace_core.positions`); settings of older clients have none."""
     echo_column: str | None = None
     """The name of a sent column that the model gives back as the output column of that name."""
     engine: Engine = Engine.ASYNC
@@ -167,6 +170,7 @@ _TUPLES = ("source_columns", "sent_columns", "kept_columns", "output_columns", "
 _NOT_STORED = {
     "engine": Engine.ASYNC,
     "stripe_bytes": 0,
+    "guarded_canaries": False,
     "source_format": SourceFormat.CSV,
     "request": RequestFormat.CSV,
     "request_template": None,

@@ -19,12 +19,13 @@ from tailrace_core.answers.reader import AnswerReader, ExpectedPredictions
 from tailrace_core.answers.shape import AnswerFormat, AnswerShape, ColumnType
 from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
-from tailrace_core.positions.canary_layout import LEAST_ROWS_OF_TWO_COPIES, CanaryLayout
+from tailrace_core.positions.canary_layout import CanaryLayout
 from tailrace_core.positions.echoes import Echo
 
 _CACHED = 256
 _SHAPE = "shape"
 _DISORDER = "disorder"
+_MOST_ROWS_OF_ONE_COPY = 3
 
 
 class Notes(Protocol):
@@ -100,12 +101,13 @@ class AnswerShapes:
     def check_order(self, job: Job, chunk: Chunk, layout: CanaryLayout) -> None:
         """Check that a chunk has canaries enough for a job of which an answer was out of order.
 
-        Splitting would otherwise end at chunks whose one canary shows no disorder.
+        Chunks without guards, those of older clients' jobs, have one canary among two or three
+        rows, which may show no disorder.
 
         Raises:
             AlignmentError: it has two or three rows, so each has to be answered alone.
         """
-        few = bool(layout.canaries) and layout.rows < LEAST_ROWS_OF_TWO_COPIES
+        few = len(layout.canaries) == 1 and layout.rows <= _MOST_ROWS_OF_ONE_COPY
         if few and chunk.state is ChunkState.OPEN and (shown := self._notes.note(job.job_id, _DISORDER)):
             raise AlignmentError(
                 f"one row sent twice among {layout.rows} does not prove their order, after an answer of this job "

@@ -11,7 +11,8 @@ from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects.request_frames import RequestFrame
 from tailrace_core.parts.source_records import original_record
 from tailrace_core.positions.canaries import insert_copies
-from tailrace_core.positions.canary_layout import CanaryLayout, draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
+from tailrace_core.positions.canary_layout import CanaryLayout
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class ChunkRows:
     @property
     def layout(self) -> CanaryLayout:
         """Layout of the canaries among the rows sent."""
-        return draw_layout(self.chunk.job_id, self.chunk.range, len(self.sent), self.settings.canaries)
+        chunk, settings = self.chunk, self.settings
+        return draw_layout(
+            chunk.job_id, chunk.range, len(self.sent), settings.canaries, guarded=settings.guarded_canaries
+        )
 
     def body(self) -> bytes:
         """Return what is sent: the rows and their copies, in the frame of a request."""

@@ -1,8 +1,9 @@
-"""Canaries: rows of a chunk that are sent twice, to show that answers stand at their rows' places.
+"""Canaries: rows of a chunk that are sent again, to show that answers stand at their rows' places.
 
-A model that drops, doubles or moves lines without changing their number gives the two copies of
-some row different answers. Answers that agree prove nothing about rows that have no copy, so the
-proof is one of probability: docs/reliability.md has the measured rates.
+A model that drops, doubles or moves lines without changing their number gives two lines of some
+row different answers. What shifts the lines up to an end of the answer is always shown
+(`canary_draws`); whether rows without a copy changed places is a matter of probability, of which
+docs/reliability.md has the measured rates.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def remove_copies(lines: Sequence[bytes], layout: CanaryLayout) -> list[bytes]:
 
 
 def check_copies(predictions: Iterable[list[bytes]], layout: CanaryLayout, *, first_row: int) -> Iterator[list[bytes]]:
-    """Compare the two predictions of each canary, and yield the predictions without the copies'.
+    """Compare the predictions of each row and its copies; yield those of the rows.
 
     Memory holds a batch and a prediction for each canary. Batches may be yielded before the answer
     proves wrong: discard them when an error is raised.
@@ -97,8 +98,11 @@ def _without_copies(batches: Iterable[list[bytes]], layout: CanaryLayout) -> Ite
 
 
 def _compared(batches: Iterable[list[bytes]], layout: CanaryLayout, first_row: int) -> Iterator[list[bytes]]:
-    canary_of = {line: each for each in layout.canaries for line in (each.original_line, each.copy_line)}
-    wanted = sorted(canary_of)
+    pairs: dict[int, list[Canary]] = {}
+    for each in layout.canaries:
+        pairs.setdefault(min(each.original_line, each.copy_line), [])
+        pairs.setdefault(max(each.original_line, each.copy_line), []).append(each)
+    wanted = sorted(pairs)
     answers: dict[int, bytes] = {}
     start, following = 0, 0
     moved: AlignmentError | None = None
@@ -107,8 +111,7 @@ def _compared(batches: Iterable[list[bytes]], layout: CanaryLayout, first_row: i
         while following < len(wanted) and wanted[following] < end:
             line = wanted[following]
             answers[line] = batch[line - start]
-            canary = canary_of[line]
-            if line == max(canary.original_line, canary.copy_line):
+            for canary in pairs[line]:
                 moved = moved or _difference(canary, answers, layout, first_row)
             following += 1
         start = end
@@ -126,7 +129,7 @@ def _difference(
         return None
     return AlignmentError(
         f"the model does not answer in the order of the rows: number {canary.row} of the rows sent from row "
-        f"{first_row} on was sent twice, as lines {canary.original_line} and {canary.copy_line} of "
+        f"{first_row} on was sent again, as lines {canary.original_line} and {canary.copy_line} of "
         f"{layout.lines}, and got {_shown(one)} and {_shown(other)}",
         sent=layout.lines,
         disordered=True,

@@ -30,7 +30,7 @@ from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
 from tailrace_core.submission.finishing import publish_call
 from tailrace_core.submission.options import differences, fingerprint
 from tailrace_core.submission.resuming import PreviousChunks
@@ -153,14 +153,17 @@ class ChunkSteps:
         """Put the chunk's objects into the bucket; repeating this writes the same bytes."""
         rows = plan.range
         if plan.input:
-            layout = draw_layout(self.job_id, rows, plan.rows_sent, self.settings.canaries)
+            settings = self.settings
+            layout = draw_layout(
+                self.job_id, rows, plan.rows_sent, settings.canaries, guarded=settings.guarded_canaries
+            )
             body = plan.input[0] if len(plan.input) == 1 else b"".join(plan.input)
             if layout.canaries:
                 from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries
 
-                body = add_copies(bytes(body), layout, frame_of(self.settings))
+                body = add_copies(bytes(body), layout, frame_of(settings))
             known = None if layout.canaries else plan.input_checksum
-            yield self._put(keys.input_key(self.job_id, rows), body, known, self.settings.content_type)
+            yield self._put(keys.input_key(self.job_id, rows), body, known, settings.content_type)
         if plan.kept:
             yield self._put(keys.kept_key(self.job_id, rows), b"".join(plan.kept))
         if plan.rejected:

@@ -95,7 +95,7 @@ class SubmitOptions:
     """``fail`` ends the job when a chunk needs an operator; by default it waits for one."""
     output_type: ColumnType | None = None
     canaries: int = 0
-    """Rows of each chunk to send twice, to prove that the model answers in the order of the
+    """Rows of each chunk to send again, to prove that the model answers in the order of the
     rows."""
     echo: str | None = None
     """A sent column that the model gives back as the output column of that name; compared for each
@@ -252,6 +252,7 @@ class SubmitOptions:
                 on_parked=self.on_parked,
                 output_type=self.output_type,
                 canaries=self.canaries,
+                guarded_canaries=bool(self.canaries),
                 echo_column=self.echo,
                 engine=engine,
                 stripe_bytes=self.stripe_bytes if by_stripes else 0,
@@ -343,6 +344,7 @@ _ADDED = {
     "on_parked": OnParked.WAIT,
     "output_type": None,
     "canaries": 0,
+    "guarded_canaries": True,
     "echo_column": None,
     "stripe_bytes": DEFAULT_STRIPE_BYTES,
 }
@@ -360,7 +362,7 @@ def changed_settings(settings: JobSettings) -> dict[str, Any]:
     defaults |= {"chunk_bytes": limits.default_chunk_bytes, "invocation_timeout_s": limits.default_model_s}
     defaults |= {"window": DEFAULT_WINDOW, "sent_columns": tuple(range(len(settings.source_columns)))}
     defaults["stripe_bytes"] = DEFAULT_STRIPE_BYTES if settings.stripe_bytes else 0
-    hidden = {"schema_version", "header_record", "source_columns"}
+    hidden = {"schema_version", "header_record", "source_columns", "guarded_canaries"}
     changed = {name: value for name, value in vars(settings).items() if name not in hidden and value != defaults[name]}
     for name in ("sent_columns", "kept_columns"):
         if name in changed:

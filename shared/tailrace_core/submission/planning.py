@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from tailrace_core.csv_text.framing import DescribePosition, byte_position
 from tailrace_core.csv_text.rejects import KnownRejects, Reject, nothing_known
-from tailrace_core.engines import Engine
+from tailrace_core.engines import Engine, limits_of
 from tailrace_core.errors import RecordError, RecordTooLargeError
 from tailrace_core.jobs.model import JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.settings import RequestFormat, SourceFormat
 from tailrace_core.ledger.items import check_settings
 from tailrace_core.objects.checksums import checksum
-from tailrace_core.positions.canary_layout import rows_that_leave_room
+from tailrace_core.positions.canary_draws import MOST_LINES_OF_A_ROW, rows_that_leave_room
 from tailrace_core.records import plain_text
 from tailrace_core.records.columns import ColumnPlan
 from tailrace_core.submission.options import AUTO, OnBadRow, SubmitOptions
@@ -267,8 +267,9 @@ def planned_cuts(
 def _limits(settings: JobSettings) -> Limits:
     """Return the limits of a chunk, so that its copies for canaries fit as well.
 
-    No row has two copies: those of half the bytes take no more than the other half. A larger row is
-    a chunk of its own, and is sent once.
+    The copies of half the bytes take no more than the other half, except in chunks of two or three
+    rows: those stay within the most that the engine takes. A larger row is a chunk of its own, and
+    is sent once.
     """
     from tailrace_core.records.cutting import Limits  # noqa: PLC0415 - as above
 
@@ -289,12 +290,17 @@ def _once_more(known: dict[int, str]) -> KnownRejects:
 
 def _most_rows(settings: JobSettings) -> int:
     """Return how many rows a chunk may have, so that their copies fit too."""
-    return rows_that_leave_room(settings.chunk_rows, settings.canaries)
+    return rows_that_leave_room(settings.chunk_rows, settings.canaries, guarded=settings.guarded_canaries)
 
 
 def _most_bytes(settings: JobSettings) -> int:
     """Return how many bytes of rows a chunk of several may have, so that their copies fit too."""
-    return _max_bytes(settings) // 2 if settings.canaries else _max_bytes(settings)
+    size = _max_bytes(settings)
+    if not settings.canaries:
+        return size
+    if not settings.guarded_canaries:
+        return size // 2
+    return min(size // 2, (limits_of(settings.engine).max_bytes - len(settings.header_line)) // MOST_LINES_OF_A_ROW)
 
 
 def _max_bytes(settings: JobSettings) -> int:

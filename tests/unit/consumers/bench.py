@@ -30,7 +30,7 @@ from tailrace_core.messages.notifications import Notification
 from tailrace_core.objects import keys
 from tailrace_core.objects.request_frames import CsvFrame
 from tailrace_core.positions.canaries import add_copies
-from tailrace_core.positions.canary_layout import draw_layout
+from tailrace_core.positions.canary_draws import draw_layout
 from tests.fakes.consumer_ports import (
     BUCKET,
     MemoryEndpoint,
@@ -103,7 +103,8 @@ class Bench:
     # -- the producer's side
 
     def add_job(self, **settings: Any) -> JobSettings:
-        made = JobSettings(endpoint_name=ENDPOINT, **settings)
+        guarded = settings.pop("guarded_canaries", settings.get("canaries", 0) > 0)
+        made = JobSettings(endpoint_name=ENDPOINT, guarded_canaries=guarded, **settings)
         job = Job(
             job_id=JOB_ID,
             state=JobState.SUBMITTING,
@@ -126,7 +127,7 @@ class Bench:
         settings = self.ledger.settings(JOB_ID)
         assert settings is not None
         rows = RowRange(first_row, len(sent) + len(rejects))
-        layout = draw_layout(JOB_ID, rows, len(sent), settings.canaries)
+        layout = draw_layout(JOB_ID, rows, len(sent), settings.canaries, guarded=settings.guarded_canaries)
         body = add_copies(b"".join(record + b"\n" for record in sent), layout, CsvFrame(b""))
         header = settings.header_line if settings.header is HeaderPolicy.REPEAT else b""
         self.store.put(keys.input_key(JOB_ID, rows), header + body)

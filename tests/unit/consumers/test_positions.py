@@ -34,7 +34,7 @@ def test_the_copies_are_taken_out_of_the_part(canaries: int) -> None:
     bench = Bench()
     bench.add_job(canaries=canaries)
     chunk = bench.add_chunk(0, ROWS)
-    assert len(bench.sent(chunk).splitlines()) == 6 + min(canaries, 3)
+    assert len(bench.sent(chunk).splitlines()) == 6 + 4
 
     assert bench.collect.handle(bench.answer(chunk, b"".join(answers(bench, chunk)))) is Outcome.SCORED
     assert bench.part(chunk.range) == predictions(ROWS)
@@ -72,7 +72,7 @@ def test_the_children_of_a_split_have_canaries_of_their_own() -> None:
         opened = [each for each in bench.ledger.chunks(JOB_ID) if each.state is ChunkState.OPEN]
         assert opened
         for child in opened:
-            assert len(bench.sent(child).splitlines()) == child.rows_sent + min(2, child.rows_sent // 2)
+            assert len(bench.sent(child).splitlines()) == child.rows_sent + 4 * (child.rows_sent > 1)
             outcome = bench.collect.handle(bench.answer(child, b"".join(answers(bench, child)[::-1])))
             if outcome is Outcome.SCORED:
                 lines = bench.part(child.range).splitlines(keepends=True)
@@ -90,13 +90,13 @@ def test_the_children_of_a_split_have_canaries_of_their_own() -> None:
     ],
     ids=["first dropped", "last dropped", "one added", "rotated"],
 )
-@pytest.mark.parametrize("canaries", [2, 4])
+@pytest.mark.parametrize(("canaries", "guarded"), [(1, True), (4, True), (2, False), (4, False)])
 def test_a_model_that_moves_the_lines_of_every_answer_has_each_row_answered_alone(
-    disorder: Callable[[list[bytes]], list[bytes]], canaries: int
+    disorder: Callable[[list[bytes]], list[bytes]], *, canaries: int, guarded: bool
 ) -> None:
     rows = [b"%d" % row for row in range(10, 31)]
     bench = Bench()
-    bench.add_job(canaries=canaries)
+    bench.add_job(canaries=canaries, guarded_canaries=guarded)
     bench.add_chunk(0, rows)
     answered = set[str]()
     while opened := [each for each in bench.ledger.chunks(JOB_ID) if each.state is ChunkState.OPEN]:
@@ -110,11 +110,23 @@ def test_a_model_that_moves_the_lines_of_every_answer_has_each_row_answered_alon
     assert b"".join(bench.part(RowRange(row, 1)) for row in range(len(rows))) == predictions(rows)
 
 
-def test_a_short_chunk_is_scored_while_no_answer_was_out_of_order() -> None:
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_short_chunk_in_order_is_scored_before_any_other_was_answered(*, guarded: bool) -> None:
     bench = Bench()
-    bench.add_job(canaries=2)
+    bench.add_job(canaries=2, guarded_canaries=guarded)
     chunk = bench.add_chunk(0, ROWS[:2])
     assert bench.collect.handle(bench.answer(chunk, b"".join(answers(bench, chunk)))) is Outcome.SCORED
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_a_short_last_chunk_out_of_order_is_refused_before_any_other_was_answered(rows: int) -> None:
+    bench = Bench()
+    bench.add_job(canaries=2)
+    bench.add_chunk(0, [b"%d" % row for row in range(10, 19)])
+    last = bench.add_chunk(9, ROWS[:rows])
+    lines = answers(bench, last)
+
+    assert bench.collect.handle(bench.answer(last, b"".join([*lines[1:], lines[-1]]))) is Outcome.SPLIT
 
 
 def test_rows_rejected_before_sending_have_no_canary_and_keep_their_places() -> None:
@@ -150,7 +162,7 @@ def test_the_rows_of_a_chunk_are_read_back_without_the_copies() -> None:
     assert rows.body().startswith(b"x\n")
 
     bench.store.put(keys.input_key(JOB_ID, chunk.range), b"x\n" + b"".join(row + b"\n" for row in ROWS))
-    with pytest.raises(ContractError, match=r"6 sent .* the ledger says 8"):
+    with pytest.raises(ContractError, match=r"6 sent .* the ledger says 10"):
         read_chunk_rows(bench.store, chunk, settings)
     lost = read_chunk_rows(bench.store, chunk, settings, lost_input=True)
     assert len(lost.sent) == len(ROWS)

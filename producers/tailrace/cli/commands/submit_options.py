@@ -223,8 +223,8 @@ Canaries = Annotated[
         min=0,
         max=100,
         metavar="N",
-        help="Send N rows of each chunk twice, and refuse an answer in which the two predictions differ: it is not "
-        "in the order of the rows. The model has to be deterministic. Chunks are cut at half of --chunk-bytes.",
+        help="Send N rows of each chunk again, at least 4, and refuse an answer in which predictions of a row differ: "
+        "it is not in the order of the rows. The model must be deterministic. Chunks are cut at half of --chunk-bytes.",
         rich_help_panel=_MODEL,
     ),
 ]

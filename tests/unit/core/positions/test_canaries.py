@@ -9,7 +9,8 @@ from tailrace_core.errors import AlignmentError
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects.request_frames import CsvFrame
 from tailrace_core.positions.canaries import add_copies, check_copies, insert_copies, remove_copies, same_prediction
-from tailrace_core.positions.canary_layout import CanaryLayout, copies_of, draw_layout, rows_that_leave_room
+from tailrace_core.positions.canary_draws import copies_of, draw_layout, rows_that_leave_room
+from tailrace_core.positions.canary_layout import CanaryLayout
 
 JOB = "01JD0WAWQSRPH4P5HK2ZTF1J2N"
 
@@ -36,7 +37,7 @@ def test_what_is_inserted_is_taken_out_again(rows: int, canaries: int, first_row
     for each in layout.canaries:
         assert lines[each.original_line] == lines[each.copy_line] == records(rows)[each.row]
         assert each.original_line != each.copy_line
-    assert len({each.row for each in layout.canaries}) == len(layout.canaries)
+    assert len({each.row for each in layout.canaries}) == min(rows * bool(layout.canaries), len(layout.canaries))
     assert remove_copies(lines, layout) == records(rows)
     assert check(lines, layout, batch) == records(rows)
 
@@ -69,7 +70,7 @@ def test_a_dropped_row_is_seen_when_a_line_is_added_at_the_end(
 
 def test_the_reason_names_the_row_both_lines_and_both_answers() -> None:
     layout = layout_of(4, 1, first_row=100)
-    (canary,) = layout.canaries
+    canary = layout.canaries[1]
     lines = insert_copies([b"0.25", b"0.5", b"0.75", b"1"], layout)
     answer = lines[canary.original_line]
     lines[canary.copy_line] = b"0.125"
@@ -79,12 +80,20 @@ def test_the_reason_names_the_row_both_lines_and_both_answers() -> None:
 
     message = caught.value.message
     assert f"number {canary.row} of the rows sent from row 100 on" in message
-    assert f"lines {canary.original_line} and {canary.copy_line} of 5" in message
+    assert f"lines {canary.original_line} and {canary.copy_line} of 8" in message
     assert f"'{answer.decode()}' and '0.125'" in message
 
 
 def test_a_single_row_is_sent_once() -> None:
     assert (layout_of(0, 8), layout_of(1, 8)) == (CanaryLayout(0), CanaryLayout(1))
+
+
+def test_jobs_of_older_clients_keep_their_layout() -> None:
+    chunk = RowRange(0, 9)
+    layout = draw_layout(JOB, chunk, 9, 2, guarded=False)
+    assert [(each.row, each.original_line, each.copy_line) for each in layout.canaries] == [(0, 1, 0), (3, 4, 10)]
+    assert draw_layout(JOB, chunk, 3, 8, guarded=False).lines == 4
+    assert (copies_of(9, 8, guarded=False), rows_that_leave_room(9, 8, guarded=False)) == (4, 6)
 
 
 def test_two_chunks_or_jobs_draw_other_rows() -> None:
@@ -111,7 +120,7 @@ def test_a_body_keeps_its_header_and_gets_copies_of_whole_records(header: bytes,
 
     assert body.startswith(header)
     lines = split_records(body[len(header) :])
-    assert len(lines) == 9
+    assert len(lines) == 10
     ended = [*sent[:-1], last if last.endswith(b"\n") else last + b"\n"]
     assert remove_copies(lines, layout) == ended
 
