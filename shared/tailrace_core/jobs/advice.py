@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tailrace_core.jobs.failure_phrases import CONTAINER_ANSWERED
 from tailrace_core.jobs.failures import FailureClass
 
 _BY_PHRASE: tuple[tuple[str, str], ...] = (
@@ -13,6 +14,10 @@ _BY_PHRASE: tuple[tuple[str, str], ...] = (
             "See the transform job's FailureReason and its data log (/aws/sagemaker/TransformJobs), which holds the "
             "container's words for each input; fix the model or wait, then redrive, or redrive in halves."
         ),
+    ),
+    (
+        r"kms\.?internal|internal[^;]{0,60}service: (?:aws)?kms",
+        "KMS failed, not the model and not its permissions: redrive later.",
     ),
     (
         r"kms|ciphertext|customer master key",
@@ -71,6 +76,36 @@ _BY_PHRASE: tuple[tuple[str, str], ...] = (
 )
 """Patterns for text in any case; the first that matches wins."""
 
+_THROTTLED_BY: tuple[tuple[str, str], ...] = (
+    (
+        # S3 itself says SlowDown; ThrottlingException is what it hands on from KMS.
+        (
+            r"kms|when calling the (?:decrypt|generatedatakey) operation"
+            r"|throttling\w* ?\) (?:occurred )?when calling the \w+object operation|s3[;,][^()]*code: throttling"
+        ),
+        (
+            "KMS limits the requests for keys of this account, not the endpoint: raise its quota of cryptographic "
+            "operations (Service Quotas), turn on the bucket's S3 Bucket Key if it is off, or use larger chunks; then "
+            "redrive."
+        ),
+    ),
+    (
+        r"\bs3\b|slow ?down|reduce your request rate|when calling the \w+object operation",
+        (
+            "S3 limits the requests for the bucket, not the endpoint: use larger chunks (--chunk-rows, --chunk-bytes) "
+            "or fewer at once (--window) in the next job; S3 adapts by itself within minutes, so redrive later."
+        ),
+    ),
+    (
+        r"\(service:? (?!sagemaker|amazon ?sagemaker)[^;,()]+[;,] status code|when calling the (?!Invoke)\w+ operation",
+        (
+            "The AWS service in the reason limits the requests of this account, not the endpoint: raise its quota "
+            "(Service Quotas) or have fewer chunks at once (--window) in the next job, then redrive."
+        ),
+    ),
+)
+"""Services that throttle the endpoint, by their words; otherwise the endpoint throttles."""
+
 _BY_CLASS: dict[FailureClass, str] = {
     FailureClass.DATA: "Check the input object and the container's log, then redrive, or cancel the job.",
     FailureClass.TOO_LARGE: "Allow more time or smaller chunks, then redrive, or cancel the job.",
@@ -93,8 +128,8 @@ _SPECIFIC = frozenset(
 
 def advise(failure: FailureClass, reason: str) -> str:
     """Return what to do about a failure of this class and reason, in a sentence or two."""
-    if failure in _SPECIFIC:
-        for pattern, advice in _BY_PHRASE:
-            if re.search(pattern, reason, re.IGNORECASE):
-                return advice
-    return _BY_CLASS[failure]
+    patterns = _BY_PHRASE if failure in _SPECIFIC else ()
+    if failure is FailureClass.THROTTLED and not re.search(CONTAINER_ANSWERED, reason, re.IGNORECASE):
+        patterns = _THROTTLED_BY
+    found = (advice for pattern, advice in patterns if re.search(pattern, reason, re.IGNORECASE))
+    return next(found, _BY_CLASS[failure])

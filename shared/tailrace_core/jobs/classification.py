@@ -20,6 +20,7 @@ from tailrace_core.jobs.failure_phrases import (
     PHRASES,
     SDK_CODE,
     SDK_CODES,
+    SDK_SLOW_DOWN,
     SDK_STATUS,
     STATUS,
     TOO_LONG,
@@ -75,8 +76,12 @@ def _by_sdk(text: str) -> FailureClass | None:
     code = java[2] if java else python[1] if python else None
     if java is None and code is None:
         return None
-    if code is not None and code.lower() in SDK_CODES:
-        return SDK_CODES[code.lower()]
+    # S3 hands on what KMS said with such a prefix.
+    known = "" if code is None else code.lower().removeprefix("kms.")
+    if known in SDK_CODES:
+        return SDK_CODES[known]
+    if re.search(SDK_SLOW_DOWN, text, re.IGNORECASE):
+        return FailureClass.THROTTLED
     status = int(java[1]) if java else int(code) if code is not None and code.isdigit() else None
     by_status = None if status is None else _by_status(status)
     # Any other refusal, whatever its number, says nothing about rows: the model never read them.

@@ -65,6 +65,9 @@ SDK_CODES: dict[str, FailureClass | None] = {
 
 Any other code is a refusal that says nothing about rows."""
 
+# Throttling in the wording of an SDK that gives no code, as version 2 for Java may.
+SDK_SLOW_DOWN = r"reduce (?:your request rate|the frequency of your calls)|\bslow ?down\b|\brate exceeded\b"
+
 # The container took too long. The message comes with status 0, with a server error, or without a
 # status.
 TOO_LONG = r"timed out while waiting for a response from (?:the )?(?:model )?container"
