@@ -23,7 +23,7 @@ def fields(summary: RejectsSummary | None) -> dict[str, Any] | None:
         return None
     found = summary.missing_values
     return {
-        "reasons": [{"reason": each.reason, "rows": each.rows} for each in summary.reasons],
+        "reasons": [{"reason": each.reason, "rows": each.rows, "varies": each.varies} for each in summary.reasons],
         "rows_examined": summary.rows_examined,
         "sampled": summary.sampled,
         "missing_values": None
@@ -61,7 +61,7 @@ def reason_lines(groups: Sequence[ReasonGroup], rows: int) -> str:
     """Format the most frequent reasons of so many rows, a line each; the numbers add up to the rows."""
     from tailrace_core.jobs.reasons import lead  # noqa: PLC0415 - most jobs have no rejected row
 
-    lines = [(f"  {each.rows:,}", lead(each.reason)) for each in groups]
+    lines = [(f"  {each.rows:,}", f"{'such as: ' * each.varies}{lead(each.reason)}") for each in groups]
     others = rows - sum(each.rows for each in groups)
     return align([*lines, (f"  {others:,}", "for other reasons")] if others > 0 else lines)
 

@@ -14,7 +14,7 @@ USUAL = frozenset({"", "#n/a", "-", "?", "inf", "-inf", "n/a", "na", "nan", "nil
 MIN_REJECTED = 3
 MIN_SCORED = 10
 _MAX_CHARS = 64
-_MAX_TOKENS = 5
+_MAX_UNUSUAL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ def find_missing_values(rejected: Sequence[Collection[str]], scored: Sequence[Co
 
     ``rejected`` and ``scored`` hold, for each row looked at, its values in the columns sent. A
     number is never such a value. Without enough scored rows only usual spellings of missing values
-    are.
+    are. One row suffices for a usual spelling, beside others; another value could be the row's own
+    name.
     """
     if len(rejected) < MIN_REJECTED:
         return None
@@ -49,24 +50,36 @@ def find_missing_values(rejected: Sequence[Collection[str]], scored: Sequence[Co
     absent = {token for row in scored for token in row}
     open_rows = [{token for token in row if token not in absent and _may_be(token, checked)} for row in rejected]
     tokens: list[str] = []
-    while len(tokens) < _MAX_TOKENS:
-        counts = Counter(token for row in open_rows for token in row)
-        token, rows = min(counts.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
-        # One row proves nothing about a value: it may be the row's own name.
-        if rows < (MIN_REJECTED if not tokens else 2):
-            break
+    while (token := _next(open_rows, tokens)) is not None:
         tokens.append(token)
         open_rows = [row for row in open_rows if token not in row]
     explained = len(rejected) - len(open_rows)
-    if not tokens or explained * 2 < len(rejected):
+    if explained < max(MIN_REJECTED, len(rejected) / 2):
         return None
     return MissingValues(tuple(tokens), len(rejected), explained, len(scored) if checked else 0)
 
 
+def _next(open_rows: Sequence[Collection[str]], tokens: Sequence[str]) -> str | None:
+    """Return the value that most of the rows hold that no token explains yet; None for none."""
+    unusual = sum(not _is_usual(token) for token in tokens)
+    counts = Counter(token for row in open_rows for token in row)
+    least = 2 if tokens else MIN_REJECTED
+    found = [
+        (-rows, not _is_usual(token), token)
+        for token, rows in counts.items()
+        if _is_usual(token) or (rows >= least and unusual < _MAX_UNUSUAL)
+    ]
+    return min(found)[2] if found else None
+
+
+def _is_usual(token: str) -> bool:
+    return token.strip().lower() in USUAL
+
+
 def _may_be(token: str, checked: bool) -> bool:  # noqa: FBT001 - it is internal
     if not checked:
-        return token.strip().lower() in USUAL
-    if len(token) > _MAX_CHARS or any(each in token for each in ',"\r\n'):
+        return _is_usual(token)
+    if len(token) > _MAX_CHARS or not token.isprintable() or any(each in token for each in ',"'):
         return False
     try:
         return not math.isfinite(float(token))

@@ -1,4 +1,7 @@
-"""Groups of reasons: texts that differ only in numbers, quoted values or addresses are one."""
+"""Groups of reasons: texts that differ only in numbers, quoted values or addresses are one.
+
+Missing values that the pre-flight check found are told apart by their tokens.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ OTHER = "other reasons"
 
 _VARIABLE = re.compile(
     # The status of a container's answer tells groups apart, so it stays.
-    r"""(?P<status>error\ \([0-9]{3}\))
+    r"""(?P<kept>error\ \([0-9]{3}\)|^missing\ value\ (?:'[^']*'|"[^"]*")(?=\ in\ column\ ))
     |"[^"]*"|'[^']*'|`[^`]*`
     |\b[a-z0-9]+://\S+|\barn:\S+
     |\b[0-9][\w.:+-]*""",
@@ -30,6 +33,8 @@ class ReasonGroup:
     reason: str
     """The first reason of the group, shortened."""
     rows: int
+    varies: bool = False
+    """True if other reasons of the group are not the same to the letter."""
 
 
 class ReasonCounter:
@@ -38,6 +43,7 @@ class ReasonCounter:
     def __init__(self) -> None:
         self._examples: dict[str, str] = {}
         self._rows: dict[str, int] = {}
+        self._varying: set[str] = set()
         self.rows = 0
         """Rows counted."""
 
@@ -46,19 +52,21 @@ class ReasonCounter:
         key = normalize_reason(reason)
         if key not in self._rows and len(self._rows) >= MAX_GROUPS:
             key = reason = OTHER
-        self._examples.setdefault(key, shorten(reason))
+        shown = shorten(reason)
+        if self._examples.setdefault(key, shown) != shown:
+            self._varying.add(key)
         self._rows[key] = self._rows.get(key, 0) + rows
         self.rows += rows
 
     def most_frequent(self, limit: int) -> tuple[ReasonGroup, ...]:
         """Return the largest groups, largest first."""
         ranked = sorted(self._rows, key=lambda key: -self._rows[key])
-        return tuple(ReasonGroup(self._examples[key], self._rows[key]) for key in ranked[:limit])
+        return tuple(ReasonGroup(self._examples[key], self._rows[key], key in self._varying) for key in ranked[:limit])
 
 
 def normalize_reason(reason: str) -> str:
     """Replace what differs between rows with alike reasons: numbers, quoted values, addresses."""
-    return _VARIABLE.sub(lambda match: match["status"] or "…", reason[:4_096])
+    return _VARIABLE.sub(lambda match: match["kept"] or "…", reason[:4_096])
 
 
 def shorten(reason: str) -> str:

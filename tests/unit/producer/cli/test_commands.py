@@ -437,7 +437,7 @@ def test_the_rows_that_were_not_isolated_can_be_had_alone(invoke: Callable[..., 
 
 
 _SUMMARY = RejectsSummary(
-    reasons=(ReasonGroup("could not convert 'NA'", 8), ReasonGroup("blank", 1)),
+    reasons=(ReasonGroup("could not convert 'NA'", 8, varies=True), ReasonGroup("blank", 1)),
     rows_examined=9,
     rows_rejected=12,
     missing_values=MissingValues(("NA", ""), rejected_rows=8, explained_rows=7, scored_rows=40),
@@ -450,7 +450,7 @@ def test_a_report_names_the_reasons_and_how_to_go_on(invoke: Callable[..., Resul
     result = invoke(FakeClient(_REJECTED, summary=_SUMMARY), *arguments)
     said = result.out + result.err
     assert "(9 of 12 rows looked at)" in said
-    assert "  8  could not convert 'NA'" in said
+    assert "  8  such as: could not convert 'NA'" in said
     assert "7 of 8 rejected rows looked at have 'NA' or an empty value" in said
     assert "none of 40 scored rows looked at has" in said
     assert "`--na NA,`" in said
@@ -463,7 +463,10 @@ def test_the_same_is_there_for_machines(invoke: Callable[..., Result], arguments
     found = json.loads(invoke(FakeClient(_REJECTED, summary=_SUMMARY), *arguments, "--json").out)
     assert (found["rows_not_isolated"], found["splits_spent"], found["splits_left"]) == (3, 7, 0)
     assert found["rejects"] == {
-        "reasons": [{"reason": "could not convert 'NA'", "rows": 8}, {"reason": "blank", "rows": 1}],
+        "reasons": [
+            {"reason": "could not convert 'NA'", "rows": 8, "varies": True},
+            {"reason": "blank", "rows": 1, "varies": False},
+        ],
         "rows_examined": 9,
         "sampled": True,
         "missing_values": {

@@ -69,6 +69,32 @@ def test_without_scored_rows_only_usual_spellings_are_offered_and_nothing_is_cla
     assert find_missing_values(bad("London", 4), GOOD) is not None
 
 
+def test_a_usual_spelling_is_named_though_a_single_row_has_it() -> None:
+    others = [{"NULL", "other"}, {"", "another"}, {"London", "the last"}]
+    found = find_missing_values([*bad("NA", 300), *others], GOOD)
+    assert found is not None
+    assert set(found.tokens) == {"NA", "NULL", ""}
+    assert (found.option, found.explained_rows, found.rejected_rows) == ("--na NULL,NA,", 302, 303)
+
+
+def test_as_many_usual_spellings_are_named_as_the_rows_have() -> None:
+    spellings = ["NA", "n/a", "NULL", "null", "None", "nan", "-", "?", "#N/A", ""]
+    found = find_missing_values([{each, f"bad{each}"} for each in spellings], GOOD)
+    assert found is not None
+    assert sorted(found.tokens) == sorted(spellings)
+
+
+def test_a_value_beside_one_that_explains_the_row_is_no_evidence() -> None:
+    found = find_missing_values([{"NA", "", f"bad{number}"} for number in range(4)] + bad("NA", 2), GOOD)
+    assert found is not None
+    assert found.tokens == ("NA",)
+
+
+@pytest.mark.parametrize("token", ["N\nA", "N\x00A", "a,b", 'a"b', "x" * 65])
+def test_a_value_that_no_option_can_show_is_not_offered(token: str) -> None:
+    assert find_missing_values(bad(token, 16), GOOD) is None
+
+
 @given(st.lists(st.sets(st.sampled_from(["NA", "", "x", "1", "y,z"]))), st.lists(st.sets(st.sampled_from(["NA", "x"]))))
 def test_no_scored_row_looked_at_holds_what_is_offered(rejected: list[set[str]], scored: list[set[str]]) -> None:
     found = find_missing_values(rejected, scored)
