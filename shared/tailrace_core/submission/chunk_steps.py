@@ -29,7 +29,6 @@ from tailrace_core.ledger.port import JobKey
 from tailrace_core.ledger.rules import OpenOutcome
 from tailrace_core.objects import keys
 from tailrace_core.objects.checksums import checksum, to_s3_crc32
-from tailrace_core.positions.canaries import add_copies
 from tailrace_core.positions.canary_draws import draw_layout
 from tailrace_core.submission.finishing import publish_call
 from tailrace_core.submission.options import differences, fingerprint
@@ -160,6 +159,7 @@ class ChunkSteps:
             body = plan.input[0] if len(plan.input) == 1 else b"".join(plan.input)
             if layout.canaries:
                 from tailrace_core.objects.request_frames import frame_of  # noqa: PLC0415 - few jobs have canaries
+                from tailrace_core.positions.canaries import add_copies  # noqa: PLC0415 - as above
 
                 body = add_copies(bytes(body), layout, frame_of(settings))
             known = None if layout.canaries else plan.input_checksum
