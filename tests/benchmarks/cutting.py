@@ -27,6 +27,7 @@ def _counting(kind: str, scale: Scale) -> Iterator[Contest]:
         {
             "cut+count": Contestant(reporting(ours("cutting", "count", file.path)), file.rows),
             "cut+count+check": Contestant(reporting(ours("cutting", "check", file.path, columns)), file.rows),
+            "leanest sketch": Contestant(reporting(ours("lean_check", file.path, columns)), file.rows),
             "wc -l": Contestant(program(["wc", "-l", file.path], _first_number), file.newlines),
             "pyarrow": Contestant(reporting(peer("pyarrow_rows", file.path, columns)), file.rows),
         }
@@ -82,6 +83,7 @@ def _benchmarks(kind: str, *, count_bar: float, check_bar: float, split_bar: flo
     counted = (
         _against("cut+count", "wc -l", kind, count_bar),
         _against("cut+count+check", "wc -l", kind, check_bar),
+        _against("cut+count+check", "leanest sketch", kind, 1.5),
         _against("cut+count", "pyarrow", kind, 0.15),
     )
     yield Benchmark(f"cut-{kind}", partial(_counting, kind), counted)

@@ -334,8 +334,6 @@ def _import_all(source: RecordSource) -> None:
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
     """Read an opened source to its end and return the estimate of its submit."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from tailrace.models.opening import fitting_options
     from tailrace.submit.estimates import estimate
     from tailrace_core.submission.planning import planner_for
@@ -350,8 +348,5 @@ def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
         source_format=source.source_format,
     )
     boundaries = source.boundaries(planner.settings.stripe_bytes)
-    # A dry run has nothing else to do; while a submit cuts, other threads send.
-    with ThreadPoolExecutor(1, "tailrace-scan") as helper:
-        blocks = source.blocks()
-        plan = planner.plan(blocks, source.describe_position, source.known_rejects, helper, boundaries=boundaries)
-        return estimate(plan, planner.settings)
+    plan = planner.plan(source.blocks(), source.describe_position, source.known_rejects, boundaries=boundaries)
+    return estimate(plan, planner.settings)

@@ -8,7 +8,6 @@ the order given; their headers must be the same.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -282,26 +281,17 @@ class Source:
         finally:
             self.close()
 
-    def read_piece(self, size_bytes: int) -> bytes | None:
-        """Read the next bytes in one piece, fewer than asked for only at the end.
+    def read_into(self, room: memoryview) -> int | None:
+        """Read the next bytes to ``room``, and return how many; 0 only at the end, or for no room.
 
         Returns None if they come in the next block: all but the last file, its head, and what is
         compressed or a stream.
         """
         is_last = len(self._files_read) == len(self._origins)
-        return self._current.read_piece(size_bytes) if is_last else None
-
-    def read_ahead(self, room: memoryview, ahead_bytes: int) -> int | None:
-        """Read to ``room`` what stands ``ahead_bytes`` after the next byte, and stay where we are.
-
-        Threads may call this at the same time. Returns the number of bytes, 0 only at the end, and
-        None wherever `read_piece` does.
-        """
-        is_last = len(self._files_read) == len(self._origins)
-        return self._current.read_ahead(room, ahead_bytes) if is_last else None
+        return self._current.read_into(room) if is_last else None
 
     def unread(self, size_bytes: int) -> None:
-        """Go back by some of the bytes that were read; go forward if the number is negative."""
+        """Go back by some of the bytes that were read."""
         self._current.unread(size_bytes)
 
     def _open_next(self, origin: Origin) -> _OpenFile:
@@ -322,12 +312,11 @@ class Source:
 
 
 class SourceBlocks:
-    """The blocks of a source; what can be read in larger pieces may be read with them in turn."""
+    """The blocks of a source; what can be read to a place may be read so after them."""
 
     def __init__(self, blocks: Iterator[bytes], source: Source) -> None:
         self._blocks = blocks
-        self.read_piece = source.read_piece
-        self.read_ahead = source.read_ahead
+        self.read_into = source.read_into
         self.unread = source.unread
 
     def __iter__(self) -> Iterator[bytes]:
@@ -408,26 +397,19 @@ class _OpenFile:
         head = data if policy is HeaderPolicy.NONE else data[self._head.record_end :]
         return chain((head,) if head else (), self._head.rest)
 
-    def read_piece(self, size_bytes: int) -> bytes | None:
+    def read_into(self, room: memoryview) -> int | None:
         """Read what follows the first of the `blocks`; None if it comes in blocks only."""
         if not self._is_plain:
             return None
-        piece = self._read(size_bytes)
-        self.bytes_read += len(piece)
-        return piece
-
-    def read_ahead(self, room: memoryview, ahead_bytes: int) -> int | None:
-        """Read what stands ``ahead_bytes`` after the next byte; None if it comes in blocks only."""
-        # Windows has no such call.
-        if not self._is_plain or not hasattr(os, "preadv"):
-            return None
         assert isinstance(self._stream, io.FileIO)  # noqa: S101  it is plain
         with self._reading():
-            return os.preadv(self._stream.fileno(), [room], self._stream.tell() + ahead_bytes)
+            size = self._stream.readinto(room) or 0
+        self.bytes_read += size
+        return size
 
     def unread(self, size_bytes: int) -> None:
-        """Go back by some of the bytes that were read; go forward if the number is negative."""
-        assert isinstance(self._stream, io.FileIO)  # noqa: S101  it has returned a piece
+        """Go back by some of the bytes that were read."""
+        assert isinstance(self._stream, io.FileIO)  # noqa: S101  bytes were read to a place
         self._stream.seek(-size_bytes, io.SEEK_CUR)
         self.bytes_read -= size_bytes
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,51 +17,35 @@ from tailrace_core.records import bitmaps
 from tailrace_core.records.bitmaps import Words
 from tailrace_core.records.structure import ScannedBlock, Structure
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
 _KEPT = 64
 """Most buffers whose memory is used again. It is no more than were in use at once: a submit has its
 chunks in flight."""
 
-ReadAhead = Callable[[memoryview, int], int | None]
+ReadInto = Callable[[memoryview], int | None]
 
 
 class BlockReader:
-    """Reads an input that comes in blocks: copies them to given places.
+    """Reads an input to given places.
 
-    A block of less than ``block_bytes`` is all that its source had at the moment. An input that has
-    ``read_piece`` and ``unread`` (see `tailrace.sources.source.Source`) is read with these where
-    that is possible, without a copy.
+    It comes in blocks, of which one of less than ``block_bytes`` is all that its source had at the
+    moment. An input that has ``read_into`` and ``unread`` (see `tailrace.sources.source.Source`) is
+    read with these where that is possible, without a copy.
     """
 
     def __init__(self, blocks: Iterable[bytes], block_bytes: int) -> None:
         self._blocks = iter(blocks)
         self._block_bytes = block_bytes
-        self._read_piece: Callable[[int], bytes | None] = getattr(blocks, "read_piece", lambda _: None)
+        self._read_into: ReadInto = getattr(blocks, "read_into", lambda _: None)
         self._left = memoryview(b"")
         self._goes_on = True
         self.unread: Callable[[int], None] = getattr(blocks, "unread", lambda _: None)
-        """Goes back by some of the bytes of the last piece."""
-        self._read_ahead: ReadAhead | None = getattr(blocks, "read_ahead", None)
+        """Goes back by some of the bytes that were read without a copy."""
         self.memory = _Memory()
 
-    def read_piece(self, size: int) -> bytes | None:
-        """Return the next bytes in one piece, less than ``size`` only at the end.
-
-        None if they come in a block.
-        """
-        return None if self._left else self._read_piece(size)
-
     @property
-    def read_ahead(self) -> ReadAhead | None:
-        """Reads to a place what stands so many bytes ahead, in any thread; returns how many.
-
-        None where the next bytes cannot be read so. `unread` goes forward by a negative number.
-        """
-        if self._left or self._read_ahead is None or self._read_ahead(memoryview(bytearray()), 0) is None:
-            return None
-        return self._read_ahead
+    def copies(self) -> bool:
+        """True if the next bytes come in a block."""
+        return bool(self._left) or self._read_into(memoryview(bytearray())) is None
 
     def read_into(self, room: memoryview) -> int:
         """Fill ``room`` and return the number of bytes; 0 only at the end.
@@ -72,11 +55,11 @@ class BlockReader:
         filled = 0
         while filled < len(room):
             if not self._left:
-                piece = self._read_piece(len(room) - filled)
-                if piece is not None:
-                    room[filled : filled + len(piece)] = piece
-                    return filled + len(piece)
-                if (filled and not self._goes_on) or not self._next():
+                size = self._read_into(room[filled:])
+                if size:
+                    filled += size
+                    continue
+                if size == 0 or (filled and not self._goes_on) or not self._next():
                     break
             copied = self._left[: len(room) - filled]
             room[filled : filled + len(copied)] = copied
@@ -127,10 +110,10 @@ class Buffer:
     """Up to ``capacity`` bytes of input, from the start of a record on, and their structure.
 
     It begins with ``head``. The bitmaps tell of the bytes that are scanned. They are scanned in
-    stretches of ``scan_bytes``; a ``helper`` takes part in that.
+    stretches of ``scan_bytes``.
     """
 
-    def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"", helper: Executor | None = None) -> None:
+    def __init__(self, capacity: int, scan_bytes: int, head: bytes = b"") -> None:
         self.capacity = capacity
         self.size = len(head)
         self.ends: Words = np.zeros(0, np.uint64)
@@ -138,7 +121,6 @@ class Buffer:
         self.commas: Words | None = None
         """None also if some stretch has no quote, and commas were not looked for there."""
         self.scan_bytes = scan_bytes
-        self._helper = helper
         self._scanned = 0
         self._state = START
         self.unreadable_bytes = 0
@@ -155,14 +137,8 @@ class Buffer:
 
         Returns False at the end of the input.
         """
-        begin = self.size
-        if begin <= self.scan_bytes and (read_ahead := reader.read_ahead) is not None:
-            self._fill_in_place(reader, read_ahead)
-            return self.is_full
-        if begin <= self.scan_bytes and (piece := reader.read_piece(self.capacity - begin)) is not None:
-            self._data = self._data + piece if begin else piece
-            self.size, self.unreadable_bytes = begin + len(piece), len(piece)
-            self._scan()
+        if self.size <= self.scan_bytes and not reader.copies:
+            self._fill_in_place(reader)
             return self.is_full
         if len(self._data) < self.capacity:
             self._data = bytearray(self._data).ljust(self.capacity, b"\0")
@@ -189,35 +165,25 @@ class Buffer:
         """Return a slice of the bytes, without a copy."""
         return memoryview(self._data)[start:stop]
 
-    def _fill_in_place(self, reader: BlockReader, read_ahead: ReadAhead) -> None:
+    def _fill_in_place(self, reader: BlockReader) -> None:
         """Read what follows to memory that is used again, and scan it.
 
-        What is a single stretch is scanned part by part as it is read, which the helper takes part
-        in.
+        What is a single stretch is scanned part by part as it is read.
         """
         begin, capacity = self.size, self.capacity
         self._data = reader.memory.take(self, self._data)
         room = memoryview(self._data)
-        ends: list[int] = []
-        """Where the input ended in a part."""
 
         def fetch(start: int, stop: int) -> None:
-            at = max(start, begin)
-            while at < stop:
-                count = read_ahead(room[at:stop], at - begin)
-                if not count:
-                    ends.append(at)
-                    return
-                at += count
+            if self.size in range(start, stop):
+                self.size += reader.read_into(room[self.size : stop])
 
         block = None
         if not self._scanned and self._stretch_end(0) == capacity:
-            block = ScannedBlock.scan(self._data, 0, capacity, self._state, self._helper, fetch)
+            block = ScannedBlock.scan(self._data, 0, capacity, self._state, fetch)
         else:
             fetch(begin, capacity)
-        self.size = min(ends, default=capacity)
         self.unreadable_bytes = self.size - begin
-        reader.unread(-self.unreadable_bytes)
         if block is not None and self.is_full:
             self._accept(block)
         else:
@@ -231,14 +197,14 @@ class Buffer:
     def _scan(self) -> None:
         """Scan what is not scanned yet."""
         if not self._scanned and self._stretch_end(0) == self.size == self.capacity:
-            self._accept(ScannedBlock.scan(self._data, 0, self.size, self._state, self._helper))
+            self._accept(ScannedBlock.scan(self._data, 0, self.size, self._state))
             return
         if not len(self.ends):
             # Not before the bytes: they need the largest piece of free memory.
             self.ends = np.zeros(bitmaps.word_count(self.capacity), np.uint64)
         while self._scanned < self.size:
             start, stop = self._scanned, min(self._stretch_end(self._scanned), self.size)
-            block = ScannedBlock.scan(self._data, start, stop, self._state, self._helper)
+            block = ScannedBlock.scan(self._data, start, stop, self._state)
             bitmaps.insert(self.ends, start, block.ends, stop - start)
             self.inside = self._inserted(self.inside, start, block.inside, stop - start)
             if block.commas is not None and (self.commas is not None or not start):

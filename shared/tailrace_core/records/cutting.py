@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, DescribePosition, byte_position, endless_record
 from tailrace_core.errors import RecordTooLargeError
@@ -18,9 +18,6 @@ from tailrace_core.records.bitmaps import RankIndex
 from tailrace_core.records.buffers import BlockReader, Buffer
 from tailrace_core.records.malloc import retain_freed_memory
 from tailrace_core.records.structure import Structure
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 SCAN_BYTES = 4 * 1024 * 1024
 """Size of a scan, of a buffer unless a cut needs more, and about that of a window.
@@ -171,7 +168,6 @@ def cut(
     describe: DescribePosition = byte_position,
     *,
     scan_bytes: int = SCAN_BYTES,
-    helper: Executor | None = None,
     first_row: int = 0,
     boundaries: Boundaries = (),
 ) -> Iterator[Cut]:
@@ -182,16 +178,15 @@ def cut(
     continuing a job relies on that. An input that ends inside quotes yields its end as the last
     record; `tailrace_core.records.screening` refuses it if it swallows lines.
 
-    A ``helper`` is an executor whose thread takes part in the scanning. It is for callers that have
-    nothing else to do meanwhile, such as a dry run. Rows count from ``first_row``. A record that
-    starts at one of the ``boundaries`` or behind it is in another cut than those before it.
+    Rows count from ``first_row``. A record that starts at one of the ``boundaries`` or behind it is
+    in another cut than those before it.
 
     Raises:
         RecordTooLargeError: a single record is over a limit.
     """
     retain_freed_memory()
     reader = BlockReader(blocks, min(scan_bytes, _BLOCK_BYTES))
-    return _Cutter(reader, limits, describe, scan_bytes, helper, first_row, boundaries).cuts()
+    return _Cutter(reader, limits, describe, scan_bytes, first_row, boundaries).cuts()
 
 
 class _Cutter:
@@ -207,7 +202,6 @@ class _Cutter:
         limits: Limits,
         describe: DescribePosition,
         scan_bytes: int,
-        helper: Executor | None,
         first_row: int,
         boundaries: Boundaries,
     ) -> None:
@@ -215,7 +209,6 @@ class _Cutter:
         self._limits = limits
         self._describe = describe
         self._scan_bytes = scan_bytes
-        self._helper = helper
         self._typical_bytes = min(limits.size_bytes, scan_bytes)
         """Size of a cut with its margin, by the one before."""
         self._first_row = first_row
@@ -224,7 +217,7 @@ class _Cutter:
         self._large = False
         self._offset = 0
         """Offset of the buffer in the input."""
-        self._buffer = Buffer(self._capacity(0), scan_bytes, helper=helper)
+        self._buffer = Buffer(self._capacity(0), scan_bytes)
         self._start = self._stop = 0
         """Start of the cut, and the end of its last record so far."""
         self._rows = self._passed = 0
@@ -330,7 +323,7 @@ class _Cutter:
             head = b""
         else:
             head = buffer.view(start, buffer.size).tobytes()
-        self._buffer = Buffer(self._capacity(left), self._scan_bytes, head, self._helper)
+        self._buffer = Buffer(self._capacity(left), self._scan_bytes, head)
         self._start = self._stop = self._rows = self._passed = 0
 
     def _capacity(self, left: int) -> int:

@@ -9,7 +9,7 @@ so; a block without that proof is scanned exactly, field by field.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from tailrace_core.csv_text.records import START, QuoteState, quoted_spans, stat
 from tailrace_core.records import bitmaps
 from tailrace_core.records.bitmaps import Octets, Words
 from tailrace_core.records.marks import Fetch, Marks
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 _NEWLINE, _QUOTE = b'\n"'
 
@@ -45,17 +42,15 @@ class ScannedBlock:
         start: int,
         stop: int,
         before: QuoteState = START,
-        helper: Executor | None = None,
         fetch: Fetch | None = None,
     ) -> Self:
         """Scan the block from ``start`` to ``stop``, which begins in the state ``before``.
 
-        A ``helper`` does half of the work on single bytes meanwhile. ``fetch`` reads the bytes that
-        are not there yet.
+        ``fetch`` reads the bytes that are not there yet.
         """
         octets = np.frombuffer(data, np.uint8, stop - start, start)
         begins_inside = before is QuoteState.QUOTED
-        marks = Marks.find(data, start, stop, inside=begins_inside, helper=helper, fetch=fetch)
+        marks = Marks.find(data, start, stop, inside=begins_inside, fetch=fetch)
         newlines = marks.newlines
         if not marks.has_quotes:
             if begins_inside:

@@ -26,8 +26,6 @@ from tailrace_core.records.columns import ColumnPlan
 from tailrace_core.submission.options import AUTO, OnBadRow, SubmitOptions
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from tailrace_core.records.cutting import Boundaries, Content, Cut, Limits
     from tailrace_core.records.screening import ScreenedCut, Screener
 
@@ -109,7 +107,6 @@ class Planner:
         blocks: Iterable[bytes],
         describe: DescribePosition = byte_position,
         known_rejects: KnownRejects = nothing_known,
-        helper: Executor | None = None,
         *,
         first_row: int = 0,
         boundaries: Boundaries = (),
@@ -118,10 +115,9 @@ class Planner:
         """Yield the chunks in order, then the seal.
 
         ``describe`` says in messages where an offset is; ``known_rejects`` which rows were rejected
-        while they were read. A ``helper`` takes part in the cutting. Rows count from ``first_row``,
-        and the seal counts the rows up to the last one planned. No chunk crosses one of the
-        ``boundaries``, the offsets at which stripes begin. With ``is_small`` the input is first
-        tried without NumPy.
+        while they were read. Rows count from ``first_row``, and the seal counts the rows up to the
+        last one planned. No chunk crosses one of the ``boundaries``, the offsets at which stripes
+        begin. With ``is_small`` the input is first tried without NumPy.
 
         Raises:
             RecordError: a record is over the limit for records; a quote is not closed and swallows
@@ -141,7 +137,7 @@ class Planner:
         rows_total = first_row
         sends_csv = self.settings.request is RequestFormat.CSV
         screener = self._screener(describe, known_rejects)
-        cuts = planned_cuts(blocks, self.settings, describe, helper, first_row=first_row, boundaries=boundaries)
+        cuts = planned_cuts(blocks, self.settings, describe, first_row=first_row, boundaries=boundaries)
         for each in cuts:
             rows_total += each.rows
             # No name holds what was screened: its bytes are freed as soon as the chunk is uploaded.
@@ -247,7 +243,6 @@ def planned_cuts(
     blocks: Iterable[bytes],
     settings: JobSettings,
     describe: DescribePosition = byte_position,
-    helper: Executor | None = None,
     *,
     first_row: int = 0,
     boundaries: Boundaries = (),
@@ -260,7 +255,7 @@ def planned_cuts(
     from tailrace_core.records.cutting import cut  # noqa: PLC0415 - it needs NumPy
     from tailrace_core.records.screening import refuse_swallowed_lines  # noqa: PLC0415 - as above
 
-    cuts = cut(blocks, _limits(settings), describe, helper=helper, first_row=first_row, boundaries=boundaries)
+    cuts = cut(blocks, _limits(settings), describe, first_row=first_row, boundaries=boundaries)
     return refuse_swallowed_lines(cuts, describe)
 
 

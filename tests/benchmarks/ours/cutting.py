@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tailrace.sources.source import Source
@@ -21,8 +20,8 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 def cuts(path: str) -> Iterator[Cut]:
     """Yield the file in cuts of the size that a submit makes."""
-    with Source.open([path], header=HeaderPolicy.NONE) as source, ThreadPoolExecutor(1) as helper:
-        yield from cut(source.blocks(), Limits(rows=10**9, size_bytes=CHUNK_BYTES), helper=helper)
+    with Source.open([path], header=HeaderPolicy.NONE) as source:
+        yield from cut(source.blocks(), Limits(rows=10**9, size_bytes=CHUNK_BYTES))
 
 
 def count(path: str) -> int:

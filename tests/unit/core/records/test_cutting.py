@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 
@@ -29,8 +28,8 @@ _LIMITS = st.builds(
 )
 
 
-class InPieces:
-    """An input whose first bytes come in a block; the rest is read in pieces, and again."""
+class ReadInto:
+    """An input whose first bytes come in a block; the rest is read to places, and again."""
 
     def __init__(self, data: bytes, head: int) -> None:
         self._data = data
@@ -42,51 +41,26 @@ class InPieces:
             self._at = self._head
             yield self._data[: self._head]
 
-    def read_piece(self, size: int) -> bytes | None:
+    def read_into(self, room: memoryview) -> int | None:
         if not self._at:
             return None
-        piece = self._data[self._at : self._at + size]
-        self._at += len(piece)
-        return piece
+        # A read may stop early anywhere.
+        found = self._data[self._at :][: min(len(room), 5)]
+        room[: len(found)] = found
+        self._at += len(found)
+        return len(found)
 
     def unread(self, size: int) -> None:
         self._at -= size
         assert self._at >= self._head
 
 
-class ReadAhead(InPieces):
-    """An input that can also be read at places further on."""
-
-    def read_ahead(self, room: memoryview, ahead: int) -> int | None:
-        if not self._at:
-            return None
-        # A read may stop early anywhere.
-        found = self._data[self._at + ahead :][: min(len(room), 5)]
-        room[: len(found)] = found
-        return len(found)
-
-
-@pytest.fixture(scope="module")
-def helper() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
-
-
-@given(data=st.data(), limits=_LIMITS, scan_bytes=_STRETCHES, kept=st.integers(0, 3), helped=st.booleans())
-def test_cuts_are_the_same_where_a_helper_reads_or_their_memory_is_used_again(
-    helper: ThreadPoolExecutor,
-    data: st.DataObject,
-    limits: Limits,
-    scan_bytes: int,
-    kept: int,
-    helped: bool,  # noqa: FBT001 - drawn
+@given(data=st.data(), limits=_LIMITS, scan_bytes=_STRETCHES, kept=st.integers(0, 3))
+def test_memory_is_used_again_only_once_nobody_has_the_cuts_in_it_or_views_of_them(
+    data: st.DataObject, limits: Limits, scan_bytes: int, kept: int
 ) -> None:
     whole = data.draw(soup())
-    executor = helper if helped else None
-    blocks = ReadAhead(whole, data.draw(st.integers(min(1, len(whole)), len(whole))))
-    assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes, helper=executor)) == _outcome(_greedy(whole, limits))
-    # Memory is used again only once nobody has the cuts in it or views of them.
-    again = cut(ReadAhead(whole, min(1, len(whole))), limits, scan_bytes=scan_bytes, helper=executor)
+    again = cut(ReadInto(whole, min(1, len(whole))), limits, scan_bytes=scan_bytes)
     held: list[tuple[bytes, Cut]] = []
     views: list[tuple[bytes, tuple[Content, ...]]] = []
     with suppress(RecordTooLargeError):
@@ -106,7 +80,7 @@ def test_cuts_depend_on_the_bytes_alone_and_are_the_greedy_ones(
     whole = data.draw(soup())
     expected = _outcome(_greedy(whole, limits))
     head = data.draw(st.integers(min(1, len(whole)), len(whole)))
-    inputs = ([whole], data.draw(sliced(whole)), [bytes((octet,)) for octet in whole], InPieces(whole, head))
+    inputs = ([whole], data.draw(sliced(whole)), [bytes((octet,)) for octet in whole], ReadInto(whole, head))
     for blocks in inputs:
         assert _outcome(cut(blocks, limits, scan_bytes=scan_bytes)) == expected
 

@@ -1,13 +1,8 @@
-"""Two threads find the same marks as one, whatever the parts are and whoever takes them."""
+"""Marks are the same whatever the parts are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,12 +13,6 @@ _MARKS = st.binary(max_size=1000).map(lambda data: bytes(b'ab,,\n"""'[octet % 8]
 _PARTS = st.sampled_from([64, 128, 320, 4096])
 
 
-@pytest.fixture(scope="module")
-def helper() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
-
-
 @given(
     before=st.binary(max_size=3),
     marks=_MARKS,
@@ -31,12 +20,12 @@ def helper() -> Iterator[ThreadPoolExecutor]:
     part_bytes=_PARTS,
     inside=st.booleans(),
 )
-def test_two_threads_find_what_a_plain_search_finds(
-    helper: ThreadPoolExecutor, before: bytes, marks: bytes, plain: int, part_bytes: int, *, inside: bool
+def test_parts_have_what_a_plain_search_finds(
+    before: bytes, marks: bytes, plain: int, part_bytes: int, *, inside: bool
 ) -> None:
     block = b"a" * plain + marks
     data = before + block + b'",\n'
-    found = Marks.find(data, len(before), len(before) + len(block), inside=inside, helper=helper, part_bytes=part_bytes)
+    found = Marks.find(data, len(before), len(before) + len(block), inside=inside, part_bytes=part_bytes)
     assert _positions(found.newlines) == _places(block, b"\n")
     assert found.has_quotes == (b'"' in block)
     if found.has_quotes:
@@ -47,25 +36,15 @@ def test_two_threads_find_what_a_plain_search_finds(
 
 
 @given(_MARKS, _PARTS)
-def test_each_byte_is_fetched_before_it_is_searched(helper: ThreadPoolExecutor, block: bytes, part_bytes: int) -> None:
+def test_each_byte_is_fetched_before_it_is_searched(block: bytes, part_bytes: int) -> None:
     data = bytearray(len(block))
 
     def fetch(start: int, stop: int) -> None:
         data[start:stop] = block[start:stop]
 
-    found = Marks.find(data, 0, len(data), helper=helper, fetch=fetch, part_bytes=part_bytes)
+    found = Marks.find(data, 0, len(data), fetch=fetch, part_bytes=part_bytes)
     assert data == block
     assert _positions(found.newlines) == _places(block, b"\n")
-
-
-def test_nobody_waits_for_a_thread_that_has_not_begun() -> None:
-    data = b'a,"b"\n' * 1000
-    free = Event()
-    with ThreadPoolExecutor(1) as busy:
-        busy.submit(free.wait)
-        found = Marks.find(data, 0, len(data), helper=busy, part_bytes=64)
-        free.set()
-    assert _positions(found.newlines) == _places(data, b"\n")
 
 
 def _positions(words: bitmaps.Words) -> list[int]:

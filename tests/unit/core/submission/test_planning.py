@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -43,16 +42,6 @@ def plannable() -> st.SearchStrategy[bytes]:
 
 def body(record: bytes) -> bytes:
     return record.removesuffix(b"\n").removesuffix(b"\r")
-
-
-@given(st.data(), st.integers(1, 3), st.integers(1, 5), st.sampled_from(OnBadRow))
-def test_a_plan_is_the_same_where_a_helper_takes_part(
-    data: st.DataObject, columns: int, chunk_rows: int, on_bad_row: OnBadRow
-) -> None:
-    blocks = data.draw(sliced(data.draw(soup([b"\0", b"\xff"]))))
-    plan = planner(tuple("abc"[:columns]), SubmitOptions(chunk_rows=chunk_rows, on_bad_row=on_bad_row)).plan
-    with ThreadPoolExecutor(1) as helper:
-        assert planned(plan(iter(blocks), helper=helper)) == planned(plan(iter(blocks)))
 
 
 @given(st.data(), st.integers(1, 9), st.integers(0, 1), st.sampled_from(["strip", "repeat"]))
