@@ -21,6 +21,8 @@ from tests.integration.local.polling import eventually
 _LONG_FOLDER = "/" + "f" * 900
 _MANY = 9_000
 """So many lines, or ranges, with a key of such a length take more than one part of an upload."""
+_RETRIED_S = 15.0
+"""Well below the 31 s for which an execution tries again to read a list, and fails then."""
 _NOBODYS: dict[str, Any] = {"job_id": "0" * 26, "dry_run": False, "checkpoint": None}
 
 
@@ -192,7 +194,7 @@ class Cutting(Functions):
         def ended() -> bool:
             return _status(self._scene, execution) != "RUNNING"
 
-        wait.until(ended)
+        wait.until(ended, most_after_refusal_s=_RETRIED_S)
         found = states.describe_execution(executionArn=execution)
         if found["status"] == "RUNNING":
             # It tries again what it was refused.

@@ -27,26 +27,29 @@ class EffectWait:
         self._refused = refused
         self._after_refusal_s = max(_AFTER_REFUSAL_S, usual_s)
 
-    def until(self, condition: Callable[[], object]) -> bool:
+    def until(self, condition: Callable[[], object], *, most_after_refusal_s: float = _WITHIN_S) -> bool:
         """Wait until the condition is true; return False when it stays false after a refusal.
+
+        ``most_after_refusal_s`` bounds the wait after a refusal on a slow machine too.
 
         Raises:
             AssertionError: no request was refused, and the condition was false for three minutes.
         """
         began = time.monotonic()
         try:
-            return self._until(condition, began + _WITHIN_S)
+            after_refusal_s = min(self._after_refusal_s, most_after_refusal_s)
+            return self._until(condition, began + _WITHIN_S, after_refusal_s)
         finally:
             self.seconds += time.monotonic() - began
 
-    def _until(self, condition: Callable[[], object], deadline: float) -> bool:
+    def _until(self, condition: Callable[[], object], deadline: float, after_refusal_s: float) -> bool:
         refused = False
         while not condition():
             if time.monotonic() >= deadline:
                 assert refused, f"the condition was false for {_WITHIN_S:.0f} s"
                 return False
             if not refused and self._refused():
-                refused, deadline = True, min(deadline, time.monotonic() + self._after_refusal_s)
+                refused, deadline = True, min(deadline, time.monotonic() + after_refusal_s)
             time.sleep(0.05)
         return True
 
