@@ -40,27 +40,37 @@ def measure(source: RecordSource, *, count: bool = False, sample_bytes: int = SA
         InputError: the input cannot be read.
     """
     rows = size = largest = 0
-    read = _CountedBlocks(source.blocks())
+    read = _CountedBlocks(source)
     for data in complete_records(read, allow_unclosed=True):
         rows += count_records(data)
         size += len(data)
         largest = max(largest, *map(len, split_records(data)))
         hint = source.size_hint_bytes
-        if not count and hint is not None and size >= sample_bytes and source.bytes_read < hint:
-            total = read.size_bytes * hint / source.bytes_read
+        if not count and hint is not None and size >= sample_bytes and read.stored_bytes and source.bytes_read < hint:
+            total = read.text_bytes * hint / read.stored_bytes
             estimated_rows = round(total * rows / size)
             return InputFacts(rows=estimated_rows, size_bytes=round(total), largest_record_bytes=largest, exact=False)
     return InputFacts(rows=rows, size_bytes=size, largest_record_bytes=largest)
 
 
 class _CountedBlocks:
-    """Passes blocks on and counts their bytes: the source has read no further."""
+    """Passes blocks on and counts what they are made of.
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self.size_bytes = 0
+    Much text may come from a piece of a compressed file: it is counted once the source has read the
+    next one.
+    """
+
+    def __init__(self, source: RecordSource) -> None:
+        self._source = source
+        self.text_bytes = 0
+        """Text that the ``stored_bytes`` have given."""
+        self.stored_bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        for block in self._blocks:
-            self.size_bytes += len(block)
+        passed = read = 0
+        for block in self._source.blocks():
+            if self._source.bytes_read != read:
+                self.text_bytes, self.stored_bytes = passed, read
+                read = self._source.bytes_read
+            passed += len(block)
             yield block

@@ -15,7 +15,7 @@ from tailrace.advice.situation import CHINA, Situation
 from tailrace.costs.cost_model import Workload
 from tailrace.costs.engine_costs import EngineWork, engine_costs
 from tailrace.costs.prices import Prices
-from tailrace_core.engines import Engine, limits_of
+from tailrace_core.engines import MIB, Engine, limits_of
 
 SMALL_S = 300.0
 """Work of one instance up to which a file is small."""
@@ -57,6 +57,8 @@ class Way:
     """Cost of this file and of the time until the next one, in the currency of the prices."""
     available: bool
     """True if the stack can infer this way, or no stack is named."""
+    options: tuple[str, ...] = ()
+    """Options that `tailrace submit` and `tailrace score` need for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +133,28 @@ def _judged(engine: Engine, situation: Situation, prices: Prices) -> Way:
     work = Workload(rows=found.rows, row_bytes=found.row_bytes, rows_per_second=situation.rows_per_second)
     asked = EngineWork(work=work, chunks=chunks, idle_hours=situation.idle_s / 3_600)
     against = tuple(_against(engine, situation, end_s))
+    options = _options(engine, found.largest_record_bytes, usual_rows, in_time)
     return Way(
         engine=engine,
         fits=not against,
-        reasons=against or tuple(_remarks(engine, situation, started, usual_rows, in_time)),
+        reasons=against or tuple(_remarks(engine, situation, started, options)),
         first_result_s=started + chunk_rows / situation.rows_per_second,
         end_s=end_s,
         cost=sum(cost for *_, cost in engine_costs(engine, asked, prices)),
         available=situation.can(engine),
+        options=options,
     )
+
+
+def _options(engine: Engine, largest_bytes: int, usual_rows: int, in_time: int) -> tuple[str, ...]:
+    """Return the options without which the engine's default would not do."""
+    limits, options = limits_of(engine), tuple[str, ...]()
+    if usual_rows > in_time:
+        options += ("--chunk-rows", str(in_time))
+    if largest_bytes > limits.default_chunk_bytes:
+        size = math.ceil(largest_bytes / MIB) * MIB
+        options += ("--chunk-bytes", f"{size // MIB}MiB" if size <= limits.warn_bytes else str(limits.warn_bytes))
+    return options
 
 
 def _against(engine: Engine, situation: Situation, end_s: float) -> Iterator[str]:
@@ -158,11 +173,14 @@ def _against(engine: Engine, situation: Situation, end_s: float) -> Iterator[str
         yield f"it ends after {spoken(end_s)}, and the result is needed within {spoken(situation.deadline_s)}"
 
 
-def _remarks(engine: Engine, situation: Situation, started: float, usual_rows: int, in_time: int) -> Iterator[str]:
+def _remarks(engine: Engine, situation: Situation, started: float, options: tuple[str, ...]) -> Iterator[str]:
     """Yield what speaks for an engine that fits, or against it."""
-    if usual_rows > in_time:
+    if "--chunk-rows" in options:
         limit = limits_of(engine).max_model_s
-        yield f"a request may take {limit} s: send few rows in each (--chunk-rows {in_time})"
+        yield f"a request may take {limit} s: send few rows in each ({' '.join(options[:2])})"
+    if "--chunk-bytes" in options:
+        size = spoken_size(situation.input.largest_record_bytes)
+        yield f"a row of {size} needs larger requests ({' '.join(options[-2:])})"
     busy, idle = spoken(situation.work_s), spoken(situation.idle_s)
     match engine:
         case Engine.REALTIME:

@@ -64,7 +64,10 @@ def _why(way: Way) -> str:
 def _conclusion(names: Sequence[str], advice: Advice, stack: str | None) -> str:
     best, choice = advice.best, advice.choice
     if best is None:
-        return "No way fits: allow more time, make the model faster, or split the file."
+        return (
+            "No way fits: allow more time (--deadline), make the model faster, score with more instances at a time "
+            "(--rows-per-second of all), or split the file."
+        )
     taken = f"Take {best.engine}: {advice.rule}."
     if stack is not None and choice is not best:
         other = f"; the best that it can do is {choice.engine}" if choice else "; none of the ways that it has fits"
@@ -75,6 +78,7 @@ def _conclusion(names: Sequence[str], advice: Advice, stack: str | None) -> str:
 
 def _command(names: Sequence[str], way: Way, stack: str | None) -> str:
     files = " ".join(map(shlex.quote, names))
+    files += "".join(f" {each}" for each in way.options)
     via = f"tailrace submit {files} --stack {shlex.quote(stack or 'NAME')} --via {way.engine} --output scored.csv"
     if stack is None:
         kind = "none" if way.engine is Engine.TRANSFORM else way.engine
@@ -113,6 +117,7 @@ def fields(
                 "fits": each.fits,
                 "available": each.available,
                 "reasons": list(each.reasons),
+                "options": list(each.options),
                 "first_result_seconds": round(each.first_result_s, 1),
                 "end_seconds": round(each.end_s, 1),
                 "cost": round(each.cost, 6),

@@ -18,6 +18,9 @@ _HEADER = (
     "already, its names are not the model's: choose them with `--send`."
 )
 _SIZE = "A request is too large for the container: send smaller chunks, for instance `--chunk-bytes 1MiB`."
+_LARGE_ROW = (
+    "A row is larger than a chunk may be: raise `--chunk-bytes`; `tailrace advise FILE` says which ways take such rows."
+)
 _CONTENT_TYPE = (
     "The model's server does not take rows of this MIME type: name the one that it takes for CSV with "
     "`--content-type`, or send the rows as JSON with `--request json`."
@@ -46,6 +49,7 @@ _RAGGED = "Rows have another number of fields than the first: check the quotes a
 
 TABLE: tuple[tuple[str, str], ...] = (
     (r"content.length header", _LENGTH),
+    (r"\bover the chunk limit of \d", _LARGE_ROW),
     (
         (
             r"\berror \(413\)|\b413 (?:request|payload|content|entity)|entity too large|payload too large"

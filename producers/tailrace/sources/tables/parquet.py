@@ -48,8 +48,8 @@ def parquet_blocks(file: IO[bytes], name: str, on_share: Callable[[float], None]
         for group in range(table.num_row_groups):
             for batch in table.iter_batches(rows, row_groups=[group]):
                 read += batch.num_rows
-                yield from typed_csv(batch)
                 on_share(read / total)
+                yield from typed_csv(batch)
     except (OSError, ValueError, ArithmeticError, NotImplementedError) as exc:
         if isinstance(exc, TailraceError):
             raise

@@ -6,18 +6,19 @@ import gzip
 import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tailrace.advice.durations import spoken, spoken_size
 from tailrace.advice.input_facts import InputFacts, measure
-from tailrace.sources.source import Source
+from tailrace.sources.record_source import open_records
 from tailrace_core.csv_text.headers import HeaderPolicy
 
 SAMPLE_BYTES = 1_500_000
 
 
 def measured(path: Path, *, count: bool = False) -> InputFacts:
-    with Source.open([str(path)], header=HeaderPolicy.STRIP) as source:
+    with open_records([str(path)], header=HeaderPolicy.STRIP) as source:
         return measure(source, count=count, sample_bytes=SAMPLE_BYTES)
 
 
@@ -38,6 +39,27 @@ def test_a_large_file_is_estimated_from_its_beginning(tmp_path: Path, *, compres
     assert found.rows == pytest.approx(rows, rel=0.1)
     assert found.row_bytes == 10
     assert measured(path, count=True) == InputFacts(rows=rows, size_bytes=rows * 10, largest_record_bytes=10)
+
+
+def test_the_size_of_well_compressed_text_is_that_of_the_pieces_read(tmp_path: Path) -> None:
+    """A piece of the file may hold more text than the sample."""
+    source = random.Random(1)
+    line = b"".join(b"%08d," % source.randrange(10**8) for _ in range(40)) + b"\n"
+    text = b"".join(line + b"%032x\n" % source.getrandbits(128) for _ in range(100_000))
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b"x\n" + text, 1))
+    assert path.stat().st_size > 2 * 1024 * 1024
+    found = measured(path)
+    assert not found.exact
+    assert found.size_bytes == pytest.approx(len(text), rel=0.1)
+
+
+def test_the_rows_of_parquet_are_estimated_by_its_batches(tmp_path: Path) -> None:
+    table = pl.select(pl.int_range(150_000).alias("a")).with_columns(pl.col("a").alias(name) for name in "bcdefghij")
+    table.write_parquet(tmp_path / "rows.parquet")
+    found = measured(tmp_path / "rows.parquet")
+    assert not found.exact
+    assert found.rows == pytest.approx(150_000, rel=0.1)
 
 
 def test_durations_and_sizes_are_spoken() -> None:

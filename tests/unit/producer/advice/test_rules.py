@@ -14,6 +14,7 @@ from tailrace.advice.input_facts import InputFacts
 from tailrace.advice.rules import WHAT_IT_IS, Advice, advise
 from tailrace.advice.situation import CHINA, Situation, partition_of
 from tailrace.aws.stacks import Stack
+from tailrace.cli.reports import advice_reports
 from tailrace.costs.cost_model import Workload
 from tailrace.costs.engine_costs import EngineWork, engine_costs
 from tailrace.costs.prices import BEIJING, IRELAND
@@ -25,6 +26,7 @@ ASYNC, REALTIME, SERVERLESS, TRANSFORM = Engine.ASYNC, Engine.REALTIME, Engine.S
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3_600.0, 86_400.0
 SMALL = InputFacts(rows=100_000, size_bytes=10_000_000, largest_record_bytes=120)
 LARGE = InputFacts(rows=50_000_000, size_bytes=5_000_000_000, largest_record_bytes=120)
+QUOTED = "'a b.csv'"
 WIDE = InputFacts(rows=100, size_bytes=700_000_000, largest_record_bytes=7_000_000)
 
 
@@ -86,6 +88,38 @@ def test_a_way_that_does_not_fit_says_why(engine: Engine, found: InputFacts, oth
     way = next(each for each in judged(found, **others).ways if each.engine is engine)
     assert not way.fits
     assert why in way.reasons
+
+
+@pytest.mark.parametrize(
+    ("engine", "found", "rows_per_second", "options"),
+    [
+        (ASYNC, SMALL, 5_000.0, ()),
+        (ASYNC, WIDE, 5_000.0, ("--chunk-bytes", "7MiB")),
+        (TRANSFORM, replace(WIDE, largest_record_bytes=7 << 20), 5_000.0, ("--chunk-bytes", "7MiB")),
+        (REALTIME, replace(WIDE, largest_record_bytes=6_000_000), 5_000.0, ("--chunk-bytes", "6MiB")),
+        # Four mebibytes are more than four megabytes.
+        (SERVERLESS, replace(WIDE, largest_record_bytes=3_900_000), 5_000.0, ("--chunk-bytes", "4000000")),
+        (REALTIME, SMALL, 20.0, ("--chunk-rows", "600")),
+        (
+            SERVERLESS,
+            replace(SMALL, largest_record_bytes=3_900_000),
+            20.0,
+            ("--chunk-rows", "600", "--chunk-bytes", "4000000"),
+        ),
+    ],
+)
+def test_a_way_needs_options_where_its_defaults_would_not_do(
+    engine: Engine, found: InputFacts, rows_per_second: float, options: tuple[str, ...]
+) -> None:
+    advice = judged(found, rows_per_second=rows_per_second, deadline_s=10 * DAY_S)
+    way = next(each for each in advice.ways if each.engine is engine)
+    assert way.fits
+    assert way.options == options
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        assert any(f"({name} {value})" in reason for reason in way.reasons)
+    first = replace(way, available=True)
+    command = advice_reports.text(["a b.csv"], Situation(input=found), replace(advice, ways=(first,)), IRELAND, "s")
+    assert f"tailrace submit {' '.join([QUOTED, *options])} --stack s --via {engine} --output" in command
 
 
 def test_only_a_queue_and_a_job_take_a_row_above_a_requests_limit() -> None:

@@ -55,6 +55,8 @@ WORDS = [
     (_500 + "CUDA out of memory", "--chunk-rows"),
     ("The container did not specify the required Content-Length header", "Content-Length"),
     (_400.replace("400", "404") + "Not Found", "POST /invocations"),
+    ("record of 5000006 bytes is over the chunk limit of 4194304", "tailrace advise"),
+    ("row of 5000006 bytes as JSON is over the chunk limit of 4194304", "raise `--chunk-bytes`"),
     ("3 fields expected, 4 found", "quotes and the commas"),
 ]
 """Reasons as models, frameworks and this pipeline write them, and a part of the hint."""
