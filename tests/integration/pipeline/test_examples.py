@@ -49,7 +49,7 @@ def _example(name: str) -> ModuleType:
 def test_the_notebook_runs_to_its_end_and_shows_progress(cloud: RunningCloud, here: Path) -> None:
     notebook: Any = nbformat.read(EXAMPLES / "score_a_frame.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     kernel = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(here)}})
+    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(here)}})
     manager = client.create_kernel_manager()
     # Its name must be short, and hold in the notebook's folder too.
     with tempfile.TemporaryDirectory(prefix="kernel") as folder:

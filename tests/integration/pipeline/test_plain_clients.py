@@ -49,7 +49,7 @@ def heard(cloud: RunningCloud) -> Iterator[str]:
     sqs.delete_queue(QueueUrl=url)
 
 
-def message_about(cloud: RunningCloud, queue_url: str, inference_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
+def message_about(cloud: RunningCloud, queue_url: str, inference_id: str, timeout_s: float = 180.0) -> dict[str, Any]:
     sqs = cloud.client("sqs")
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -120,7 +120,7 @@ def invoke_by_command(cloud: RunningCloud, *arguments: str) -> subprocess.Comple
         [*command, "--endpoint-name", cloud.facts.endpoint_name or "", "--content-type", "text/csv", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={**os.environ, **cloud.environment},
     )
