@@ -40,7 +40,17 @@ if TYPE_CHECKING:
 
 _SUBMIT_SERVICES = ("cloudformation", "sagemaker", "dynamodb", "s3", "sagemaker-runtime")
 """The services of a submit, in the order of their first calls."""
-_IMPORTED = ("tailrace.submit.submitter", "tailrace.submit.threaded_sender")
+_IMPORTED = (
+    "tailrace.client.engine_choice",
+    "tailrace.aws.callers",
+    "tailrace.submit.submitter",
+    "tailrace.submit.threaded_sender",
+    "tailrace.client.job",
+    "tailrace_core.submission.submit_steps",
+    "uuid",
+    "zlib_ng.zlib_ng",
+)
+"""What a submit needs behind its first answer, in the order of use; the last may not be there."""
 _CUTTING = "tailrace_core.records.screening"
 """Imports NumPy."""
 
@@ -324,12 +334,10 @@ def _import_all(source: RecordSource) -> None:
     When the process ends meanwhile, some modules cannot be imported any more.
     """
     with contextlib.suppress(Exception):
-        for name in _IMPORTED:
-            import_module(name)
         from tailrace.submit.worklist import is_small
 
-        if not is_small(source):
-            import_module(_CUTTING)
+        for name in _IMPORTED if is_small(source) else (_CUTTING, *_IMPORTED):
+            import_module(name)
 
 
 def estimate_source(source: RecordSource, options: SubmitOptions) -> Estimate:
