@@ -6,8 +6,8 @@ after reads a notification of an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MIB = 1024 * 1024
 
@@ -25,8 +25,7 @@ class Engine(StrEnum):
     """Batch transform jobs, which need no endpoint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineLimits:
+class EngineLimits(NamedTuple):
     """Limits of an engine; docs/sagemaker.md names their sources.
 
     Args:

@@ -12,9 +12,8 @@ import os
 import re
 import sys
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from tailrace_core.aws.direct.addresses import SERVICES, authorities, host_of
@@ -52,8 +51,7 @@ _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _SERVICES = frozenset({"cloudformation", "dynamodb", "s3", "sagemaker", "sagemaker-runtime", "sqs", "sts"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlainEnvironment:
+class PlainEnvironment(NamedTuple):
     """The credentials, the region and the certificates of a plain environment."""
 
     region: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -93,7 +93,7 @@ def target_like(call: Call, seen: SentRequest, origin: Origin, credentials: Cred
     end = target.signed(call, credentials, seen.at)[0].path
     if not seen.path.endswith(end):
         raise NotDirectError
-    target = replace(target, base=seen.path.removesuffix(end))
+    target = target._replace(base=seen.path.removesuffix(end))
     request, headers = target.signed(call, credentials, seen.at)
     same = (
         (request.method, request.path, request.query) == (seen.method, seen.path, seen.query)

@@ -7,8 +7,10 @@ in a job of any size (decision 103).
 
 from __future__ import annotations
 
-from tailrace_core.csv_text.rejects import NOT_ISOLATED
-from tailrace_core.jobs.ranges import RowRange
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailrace_core.jobs.ranges import RowRange
 
 BASE_SPLITS = 10_000
 """Splits of a job of any size."""
@@ -28,6 +30,8 @@ def split_grant(rows: RowRange, rows_per_split: int) -> int:
 
 def not_isolated_reason(rows_sent: int, reason: str) -> str:
     """Return the reason for rows of a chunk that failed for ``reason`` and could not be split."""
+    from tailrace_core.csv_text.rejects import NOT_ISOLATED  # noqa: PLC0415 - a start does without
+
     return (
         f"{NOT_ISOLATED}: the job's split budget is spent, so the {rows_sent} rows of this chunk were rejected "
         f"together, and no row of them was tried alone; the chunk failed with: {reason}"

@@ -13,8 +13,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace_core.aws.direct.requests import HttpRequest
 
@@ -40,8 +39,7 @@ class BrokenResponseError(OSError):
     """A response ended early or is no HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A server: ``ca_file`` holds the certificates to verify it by; None for plain HTTP."""
 
     host: str
@@ -64,8 +62,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Time limits in seconds."""
 
     connect_s: float

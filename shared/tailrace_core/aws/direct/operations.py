@@ -10,8 +10,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from zlib import crc32
 
@@ -21,8 +20,7 @@ from tailrace_core.errors import TransientError
 Params = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation.
 
     ``build`` receives the call's parameters and the path that all requests to the server begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Body = bytes | bytearray | memoryview
 
@@ -16,8 +16,7 @@ class OtherRegionError(NotDirectError):
     """The bucket lies in another region: botocore finds it, and signs for that region."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request without its signature.
 
     ``path`` is percent-encoded, ``query`` is in SigV4's canonical form, and the names of
@@ -31,8 +30,7 @@ class HttpRequest:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """A response whose body was read; the names of ``headers`` are in lower case."""
 
     status: int

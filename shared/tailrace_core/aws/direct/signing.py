@@ -9,8 +9,8 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import quote
 
 from tailrace_core.aws.direct.requests import HttpRequest
@@ -21,8 +21,7 @@ _UNSIGNED_HEADERS = frozenset({"expect", "transfer-encoding", "user-agent", "x-a
 """Headers that proxies and tracing change on the way; botocore does not sign them either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Credentials at one moment; they may expire, so each request asks for them anew."""
 
     access_key: str

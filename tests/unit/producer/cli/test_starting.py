@@ -67,7 +67,7 @@ AT = ("--stack", "s", "--endpoint-url", "http://127.0.0.1:1")
         (("download", "JOB", *AT), {"pydantic", "importlib.metadata"}, 123, 380),
         (("score", __file__, "--model-url", "http://127.0.0.1:1", "--header", "none"), set(), 95, 250),
         (("advise", __file__, "--header", "none"), {"pydantic", "importlib.metadata"}, 85, 330),
-        (("submit", __file__, *AT, "--header", "none"), set(), 137, 222),
+        (("submit", __file__, *AT, "--header", "none"), set(), 144, 236),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
