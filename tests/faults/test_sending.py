@@ -13,7 +13,7 @@ import pytest
 from tailrace.aws.connections import Boto3Connection
 from tailrace.client import Tailrace
 from tailrace.submit import threaded_sender
-from tailrace.submit.batch_queues import batch_size
+from tailrace.submit.batch_queues import BATCH_INTERVAL_S, batch_size
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_ledger import DynamoLedger
@@ -79,7 +79,7 @@ def test_what_is_uploaded_meanwhile_is_recorded_together_and_in_order() -> None:
     watch = Watch(uploads=10)
     began = time.monotonic()
     submitted(10, watch)
-    intervals = (time.monotonic() - began) / threaded_sender.BATCH_INTERVAL_S
+    intervals = (time.monotonic() - began) / BATCH_INTERVAL_S
     # At most four uploads were not reported yet.
     assert len(watch.recorded) <= 1 + 1 + CONCURRENCY
     assert sum(watch.confirmed) == 10
