@@ -8,8 +8,9 @@ from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 
 _PER_CENT = 100.0
 NO_ROW_SENT = "no row can be sent"
-"""The reason of a chunk of which every row was rejected before sending; the rejects object holds
-the reason of each."""
+"""The beginning of the reason of a chunk of which every row was rejected before sending.
+
+The rejects object holds the reason of each."""
 
 ALL_REFUSED_CHUNKS = 32
 """Rejected single rows, without any scored row, after which the input is taken not to fit the
@@ -44,9 +45,34 @@ def nothing_scored_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
         return None
     rejected = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED and chunk.reason]
     refused = [chunk for chunk in rejected if chunk.invoked and not chunk.not_isolated]
-    quoted = next((chunk.reason for chunk in (*refused, *rejected)), None)
-    why = f", for instance with: {quoted}" if quoted else ""
+    quoted = next(iter((*refused, *rejected)), None)
+    why = "" if quoted is None else f", for instance with: {quoted.reason}{_row_of(quoted)}"
     return f"no row was scored: all {job.rows_rejected} rows were rejected{why}"
+
+
+def no_row_sent_reason(reasons: Iterable[tuple[int, str]]) -> str:
+    """Return the reason of a chunk of which no row is sent, from each row's number and reason.
+
+    It is that of most rows, with the first of them.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, reason in reasons:
+        rows.setdefault(reason, []).append(row)
+    if not rows:
+        return NO_ROW_SENT
+    reason, (first, *others) = max(rows.items(), key=lambda each: len(each[1]))
+    return f"{NO_ROW_SENT}: row {first}{f' and {len(others):,} more' if others else ''}: {reason}"
+
+
+def is_no_row_sent(reason: str | None) -> bool:
+    """Report whether a chunk's reason is that no row of it is sent."""
+    return reason is not None and reason.startswith(NO_ROW_SENT)
+
+
+def _row_of(chunk: Chunk) -> str:
+    """Return which row a reason is about, unless it says so itself or is about many."""
+    is_alone = chunk.range.rows == 1 and not is_no_row_sent(chunk.reason)
+    return f" (row {chunk.range.first_row})" if is_alone else ""
 
 
 def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:

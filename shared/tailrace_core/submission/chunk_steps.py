@@ -21,7 +21,7 @@ from tailrace_core.errors import InputError, JobKeyError, PermanentError, Tailra
 from tailrace_core.invocations import invoke
 from tailrace_core.jobs import window
 from tailrace_core.jobs.description import JobDescription
-from tailrace_core.jobs.limits import NO_ROW_SENT
+from tailrace_core.jobs.limits import no_row_sent_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.split_budget import split_grant
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -197,7 +197,7 @@ class ChunkSteps:
             part = self._part(task.plan)
             chunk = replace(
                 chunk,
-                reason=NO_ROW_SENT,
+                reason=no_row_sent_reason((each.row, each.reason) for each in task.plan.rejected),
                 part_checksum=checksum(part),
                 part_bytes=len(part),
                 settled_at=self.now(),

@@ -191,11 +191,12 @@ def test_a_job_none_of_whose_rows_can_be_sent_is_finished_by_its_submit(
     tailrace: Client, stack: Pipeline, tmp_path: Path
 ) -> None:
     path = tmp_path / "bad.csv"
-    path.write_bytes(b"a,b\n1\n#2,3\n")
+    path.write_bytes(b"a,b\n#2,3\n1\n4\n")
     submitted = tailrace.submit(str(path))
     assert submitted.job.state is JobState.FAILED
-    assert submitted.job.reason == "no row was scored: all 2 rows were rejected, for instance with: no row can be sent"
-    assert submitted.job.rows_rejected == 2
+    reason = "no row can be sent: row 1 and 1 more: 2 fields expected, 1 found"
+    assert submitted.job.reason == f"no row was scored: all 3 rows were rejected, for instance with: {reason}"
+    assert submitted.job.rows_rejected == 3
     with pytest.raises(InputError, match="tailrace rejects"):
         tailrace.download(submitted.job_id, tmp_path / "out.csv")
     assert not [key for key in stack.object_keys() if "/input/" in key]

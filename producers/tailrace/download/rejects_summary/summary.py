@@ -17,7 +17,7 @@ from tailrace.download.rejects_summary.reasons import ReasonCounter, ReasonGroup
 from tailrace_core.aws.calls import Steps
 from tailrace_core.csv_text.rejects import Reject, read_rejects
 from tailrace_core.errors import TailraceError
-from tailrace_core.jobs.limits import NO_ROW_SENT
+from tailrace_core.jobs.limits import is_no_row_sent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.messages.manifest import Manifest
@@ -125,7 +125,7 @@ def _rows_of_its_reason(each: SettledRows) -> int:
 
 def _alone(each: SettledRows) -> bool:
     single = not each.scored and each.rejected == each.range.rows == 1
-    return single and each.reason not in {None, NO_ROW_SENT}
+    return single and each.reason is not None and not is_no_row_sent(each.reason)
 
 
 def _missing_values(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS, all_refused_reason, nothing_scored_reason
+from tailrace_core.jobs.limits import ALL_REFUSED_CHUNKS, all_refused_reason, no_row_sent_reason, nothing_scored_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 
@@ -50,14 +50,24 @@ def test_chunks_that_were_not_isolated_are_no_rows_tried_alone() -> None:
 @pytest.mark.parametrize("rows", [1, 5, 150])
 def test_a_complete_job_of_which_nothing_was_scored_fails_whatever_its_size(rows: int) -> None:
     reason = nothing_scored_reason(replace(job(rejected=rows), rows_total=rows), rejected(rows))
-    assert reason == f"no row was scored: all {rows} rows were rejected, for instance with: no 0"
+    assert reason == f"no row was scored: all {rows} rows were rejected, for instance with: no 0 (row 0)"
 
 
 def test_the_reason_prefers_a_row_that_the_model_refused_by_itself() -> None:
     with_others = [replace(rejected(1)[0], reason="pre", invoked=False), replace(rejected(1)[0], not_isolated=1)]
     reason = nothing_scored_reason(job(), [*with_others, replace(rejected(1)[0], reason="alone")])
     assert reason is not None
-    assert reason.endswith(": alone")
+    assert reason.endswith(": alone (row 0)")
+
+
+def test_the_reason_of_rows_that_cannot_be_sent_is_that_of_most_of_them() -> None:
+    assert no_row_sent_reason([(7, "blank")]) == "no row can be sent: row 7: blank"
+    several = no_row_sent_reason([(7, "blank"), (8, "short"), (9, "short")])
+    assert several == "no row can be sent: row 8 and 1 more: short"
+    found = nothing_scored_reason(
+        job(), [replace(rejected(1)[0], reason=no_row_sent_reason([(7, "blank")]), invoked=False)]
+    )
+    assert (found or "").endswith("for instance with: no row can be sent: row 7: blank")
 
 
 def test_a_job_with_a_scored_row_or_without_rows_does_not_fail_so() -> None:

@@ -16,7 +16,7 @@ from tailrace.download.rejects_summary.summary import (
 from tailrace_core.aws.calls import Call, run
 from tailrace_core.csv_text.rejects import Reject, write_rejects
 from tailrace_core.errors import AccessDeniedError, NotFoundError
-from tailrace_core.jobs.limits import NO_ROW_SENT
+from tailrace_core.jobs.limits import no_row_sent_reason
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.split_budget import not_isolated_reason
@@ -115,7 +115,7 @@ def test_rows_rejected_before_sending_and_those_not_isolated_count_by_their_own_
     bucket.rejected(0, *rejects)
     bucket.rejected(4, Reject(4, "blank", b""))
     whole = SettledRows(RowRange(0, 4), scored=False, rejected=4, not_isolated=3, reason=reason)
-    found = summarized(bucket, [whole, alone(4, NO_ROW_SENT), scored(5, 10)])
+    found = summarized(bucket, [whole, alone(4, no_row_sent_reason([(4, "blank")])), scored(5, 10)])
     assert not found.sampled
     assert [(each.reason, each.rows) for each in found.reasons] == [(reason, 3), ("blank", 2)]
 
