@@ -25,7 +25,8 @@ class Phase(StrEnum):
 class Cutting:
     """The state of an execution that cuts an input.
 
-    The stripes of a phase are counted by the run: neighbours that one call of a function takes.
+    A run is some neighbouring stripes that one call of a function takes: up to eight to count, up
+    to six to cut. Step Functions counts runs, so how many stripes are done is not known.
     """
 
     execution: str
@@ -33,9 +34,9 @@ class Cutting:
     state: str
     """``RUNNING``, or how it ended: ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``."""
     phase: Phase
-    stripes_done: int | None = None
-    """None in a phase that takes all stripes together."""
-    stripes_total: int | None = None
+    runs_done: int | None = None
+    """Runs of stripes that are done; None in a phase that takes all stripes together."""
+    runs_total: int | None = None
     error: str | None = None
     """Class of the error that ended it."""
     cause: str | None = None
@@ -64,6 +65,6 @@ def cutting_text(cutting: Cutting) -> str:
     if not cutting.running:
         return f"the execution has ended: {cutting.state}"
     words = _WORDS[cutting.phase]
-    if cutting.stripes_total is None:
+    if cutting.runs_total is None:
         return words
-    return f"{words}: {cutting.stripes_done or 0:,} of {cutting.stripes_total:,} runs of stripes"
+    return f"{words}: {cutting.runs_done or 0:,} of {cutting.runs_total:,} runs of stripes"

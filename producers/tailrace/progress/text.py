@@ -16,7 +16,7 @@ def share(moment: Moment) -> tuple[float, float | None]:
     if isinstance(moment, Progress):
         return moment.bytes_read, moment.bytes_total
     if isinstance(moment, CuttingProgress):
-        return moment.cutting.stripes_done or 0, moment.cutting.stripes_total
+        return moment.cutting.runs_done or 0, moment.cutting.runs_total
     if isinstance(moment, JobProgress):
         return moment.job.rows_settled, moment.job.rows_total
     return moment.rows, moment.rows_total

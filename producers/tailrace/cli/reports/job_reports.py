@@ -121,8 +121,8 @@ def status_fields(
 def _cutting_fields(cutting: Cutting) -> dict[str, Any]:
     return {
         "phase": str(cutting.phase),
-        "stripes_done": cutting.stripes_done,
-        "stripes_total": cutting.stripes_total,
+        "runs_done": cutting.runs_done,
+        "runs_total": cutting.runs_total,
         "execution": cutting.execution,
         "execution_state": cutting.state,
     }

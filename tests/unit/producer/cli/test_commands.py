@@ -82,7 +82,7 @@ class FakeClient:
     def cutting(self, _: str) -> Cutting:
         return self.cut_by
 
-    cut_by = Cutting(execution="arn:e", state="RUNNING", phase=Phase.COUNT, stripes_done=3, stripes_total=8_000)
+    cut_by = Cutting(execution="arn:e", state="RUNNING", phase=Phase.COUNT, runs_done=3, runs_total=8_000)
 
     def estimate(self, sources: list[str], options: SubmitOptions, *, stdin: Any) -> Estimate:
         self.asked.update(sources=sources, options=options, stdin=stdin)
@@ -398,7 +398,7 @@ def test_a_status_shows_how_far_a_remote_job_is(invoke: Callable[..., Result]) -
     client = FakeClient(ends_as=job(JobState.SUBMITTING))
     assert "counting rows: 3 of 8,000 runs of stripes" in invoke(client, "status", _JOB).out
     shown = json.loads(invoke(client, "status", _JOB, "--json").out)["cutting"]
-    assert (shown["phase"], shown["stripes_done"], shown["execution_state"]) == ("count", 3, "RUNNING")
+    assert (shown["phase"], shown["runs_done"], shown["execution_state"]) == ("count", 3, "RUNNING")
     assert "cutting" not in json.loads(invoke(FakeClient(ends_as=job()), "status", _JOB, "--json").out)
 
 

@@ -65,7 +65,7 @@ class Executions:
 def test_the_maps_tell_the_phase(maps: dict[str, str], phase: Phase, stripes: tuple[int | None, int | None]) -> None:
     found = run(CuttingLook(MACHINE, "J").look(), Executions(["RUNNING"], maps))
     assert found is not None
-    assert (found.phase, (found.stripes_done, found.stripes_total), found.running) == (phase, stripes, True)
+    assert (found.phase, (found.runs_done, found.runs_total), found.running) == (phase, stripes, True)
 
 
 def test_the_last_execution_counts_and_what_has_ended_is_read_once() -> None:
@@ -109,7 +109,7 @@ def test_an_execution_that_cannot_be_stopped_is_left_alone(error: TailraceError)
 
 
 def cutting(state: str, **more: Any) -> Cutting:
-    return Cutting(execution="arn:e", state=state, phase=Phase.COUNT, stripes_done=3, stripes_total=8, **more)
+    return Cutting(execution="arn:e", state=state, phase=Phase.COUNT, runs_done=3, runs_total=8, **more)
 
 
 def test_progress_is_in_stripes() -> None:
