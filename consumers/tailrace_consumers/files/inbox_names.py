@@ -26,15 +26,28 @@ class InboxFile:
     name: str
 
     @classmethod
-    def of(cls, key: str) -> Self | None:
+    def of(cls, key: str, size_bytes: int = 0) -> Self | None:
         """Return the file of a key.
 
-        None for options, hidden names (``_…``, ``.…``), markers of folders, and other prefixes.
+        None for options, hidden names (``_…``, ``.…``), markers of folders, and other prefixes. A
+        marker that holds ``size_bytes`` is a file: whoever wrote it wants it scored.
         """
         name = key.removeprefix(INBOX)
-        if name == key or name.endswith(OPTIONS) or not is_source(name):
+        file = cls(name)
+        is_lost = not file.is_plain or (size_bytes and file.is_marker and is_source(f"{name}file"))
+        if name == key or name.endswith(OPTIONS) or not (is_source(name) or is_lost):
             return None
-        return cls(name)
+        return file
+
+    @property
+    def is_marker(self) -> bool:
+        """True for the name of a folder."""
+        return not self.name or self.name.endswith("/")
+
+    @property
+    def is_plain(self) -> bool:
+        """False with a folder ``.`` or ``..``: such keys do not pass every client unchanged."""
+        return not {".", ".."} & set(self.name.split("/"))
 
     @property
     def options_keys(self) -> tuple[str, str]:
@@ -63,9 +76,9 @@ class InboxFile:
         return f"{OUTBOX}{self.name}{_ERROR}"
 
     @property
-    def has_room(self) -> bool:
-        """False if the name is too long for the objects beside the result."""
-        return len(self.manifest_key.encode()) <= _MAX_KEY_BYTES
+    def takes_report(self) -> bool:
+        """False if a report cannot stand beside the result, whose name is too long or not plain."""
+        return self.is_plain and len(self.manifest_key.encode()) <= _MAX_KEY_BYTES
 
 
 def inbox_tag(event: ObjectCreated) -> str:

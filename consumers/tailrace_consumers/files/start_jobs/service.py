@@ -59,7 +59,7 @@ class StartJobs:
         Raises:
             TailraceError: a call failed; the queue delivers the message again.
         """
-        file = InboxFile.of(event.detail.object.key)
+        file = InboxFile.of(event.detail.object.key, event.detail.object.size)
         if file is None or event.detail.bucket.name != self._settings.bucket:
             return Outcome.NOT_OURS
         return self._run(self._start(event, file))
@@ -104,7 +104,12 @@ class StartJobs:
         return (yield from self._remote.resume(job_id)) is None
 
     def _check_name(self, event: ObjectCreated, file: InboxFile) -> None:
-        if not file.has_room or len(event.location) > MAX_SOURCE_CHARS:
+        if not file.is_plain or file.is_marker:
+            raise InputError(
+                f"{event.location} has a name with a folder . or .., or without an end behind its last /: give it "
+                "another one"
+            )
+        if not file.takes_report or len(event.location) > MAX_SOURCE_CHARS:
             raise InputError(f"{event.location} has too long a name: take one of 400 characters at most")
         if file.name.endswith(BESIDE_RESULTS):
             raise InputError(
@@ -167,7 +172,7 @@ class StartJobs:
     def _refuse(self, event: ObjectCreated, file: InboxFile, reason: str) -> Steps[None]:
         """Put the report beside the results, then publish the event about it."""
         location = None
-        if file.has_room:
+        if file.takes_report:
             location = f"s3://{self._settings.bucket}/{file.error_key}"
             report = FileError(
                 location=event.location,

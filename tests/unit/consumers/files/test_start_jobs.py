@@ -17,6 +17,18 @@ from tailrace_core.submission.striping.request import CuttingRequest
 from tests.faults.memory_aws.cloud import BUCKET, RESULTS_TOPIC, TABLE
 from tests.unit.consumers.files.inbox_bench import CSV, Inbox
 
+UNUSUAL = (
+    "a//b.csv",
+    "/a.csv",
+    "two\nlines.csv",
+    "tab\tand\\slash.csv",
+    "日本/ö é 🙂.csv",
+    "a b+%25&=?#.csv",
+    "n" * 400,
+    "a...csv",
+)
+"""Names that S3 takes."""
+
 
 def request_of(inbox: Inbox, job_id: str) -> CuttingRequest:
     return CuttingRequest.from_json(inbox.s3.body(BUCKET, keys.cutting_request_key(job_id)))
@@ -57,7 +69,7 @@ def test_the_options_of_a_folder_are_those_of_its_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv.options.json", ".options.json", "nightly/", "_SUCCESS", ".hidden", "_temporary/0/a.csv", ""]
+    "name", ["a.csv.options.json", ".options.json", "_SUCCESS", ".hidden", "_temporary/0/a.csv", "_tmp/"]
 )
 def test_what_is_no_file_starts_nothing(name: str) -> None:
     inbox = Inbox()
@@ -210,6 +222,35 @@ def test_a_name_that_leaves_no_room_is_reported_as_an_event() -> None:
     assert "error_location" not in event
     assert inbox.start(inbox.drop("a" * 480)) is Outcome.FILE_REFUSED
     assert list(inbox.outbox) == ["a" * 480 + ".error.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.csv", "./a.csv", "x/../../a.csv", "x/..", "x/", "/", ""], ids=lambda name: name.replace("/", "|")
+)
+def test_a_name_that_is_none_of_a_file_is_refused_and_not_ignored(name: str) -> None:
+    inbox = Inbox()
+    assert inbox.start(inbox.drop(name)) is Outcome.FILE_REFUSED
+    (event,) = inbox.events
+    assert "give it another one" in event["reason"]
+    assert list(inbox.outbox) == ([] if "." in name else [f"{name}.error.json"])
+    assert not inbox.jobs
+
+
+@pytest.mark.parametrize("name", ["nightly/", "", "_tmp/"])
+def test_an_empty_object_that_marks_a_folder_starts_nothing(name: str) -> None:
+    inbox = Inbox()
+    assert inbox.start(inbox.drop(name, b"")) is Outcome.NOT_OURS
+    assert (inbox.jobs, inbox.outbox, inbox.events) == ([], {}, [])
+
+
+@pytest.mark.parametrize("name", UNUSUAL, ids=range(len(UNUSUAL)))
+def test_any_other_name_is_that_of_its_result(name: str) -> None:
+    inbox = Inbox()
+    assert inbox.start(inbox.drop(name)) is Outcome.JOB_STARTED
+    (job,) = inbox.jobs
+    inbox.finish(job)
+    assert inbox.deliver(job) is Outcome.DELIVERED
+    assert set(inbox.outbox) == {name, f"{name}.rejects.csv", f"{name}.manifest.json"}
 
 
 def test_a_stack_without_an_endpoint_scores_by_transforms() -> None:
