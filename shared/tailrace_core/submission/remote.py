@@ -26,6 +26,7 @@ from tailrace_core.objects.listing import first_source
 from tailrace_core.submission.chunk_steps import JobSession
 from tailrace_core.submission.executions import execution_name
 from tailrace_core.submission.planning import planner_for
+from tailrace_core.submission.striping.comparing import other_input, require_same
 from tailrace_core.submission.striping.request import CuttingRequest, SourceName
 
 if TYPE_CHECKING:
@@ -146,9 +147,11 @@ class RemoteSteps:
             JobKeyError: the job was begun with other objects.
             InputError: the stack's state machine is gone.
         """
+        request = replace(_request(session.settings, source, options), deadline_at=session.job.deadline_at)
+        if session.continued:
+            yield from require_same(session, request, options.job_key, self._resources.bucket)
         if not session.takes_chunks:
             return None
-        request = replace(_request(session.settings, source, options), deadline_at=session.job.deadline_at)
         yield from self._store(session.job.job_id, request, options.job_key)
         return (yield from self._start(session.job.job_id, dry_run=False))
 
@@ -206,12 +209,7 @@ class RemoteSteps:
         except ConditionFailedError:
             stored = yield BodyCall("s3", "get_object", {"Bucket": self._resources.bucket, "Key": key})
             if CuttingRequest.from_json(stored) != request:
-                raise JobKeyError(
-                    f"the input differs from what job key {job_key!r} was used with (job {job_id}): other objects, or "
-                    "other versions of them; submit the same to continue that job, or use another key",
-                    key=job_key,
-                    job_id=job_id,
-                ) from None
+                raise other_input(job_id, job_key) from None
 
     def _start(self, job_id: str, *, dry_run: bool) -> Steps[str]:
         given = json.dumps({"job_id": job_id, "dry_run": dry_run})

@@ -63,9 +63,9 @@ def of_cutting() -> list[Row]:
     return [
         ("s3:ListBucketMultipartUploads", "Bucket", {DELIVER}),
         ("s3:PutObject", f"{JOB}/cutting/request.json", {PRODUCER, START}),
-        ("s3:GetObject", f"{JOB}/cutting/request.json", {LIST, COUNT, SUM, CUT, START, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/cutting/request.json", {PRODUCER, LIST, COUNT, SUM, CUT, START, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/stripes.jsonl", {LIST}),
-        ("s3:GetObject", f"{JOB}/cutting/stripes.jsonl", {MACHINE, LIST, SUM, OPERATOR}),
+        ("s3:GetObject", f"{JOB}/cutting/stripes.jsonl", {PRODUCER, MACHINE, LIST, SUM, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/counts/00000000.json", {COUNT}),
         ("s3:GetObject", f"{JOB}/cutting/counts/00000000.json", {SUM, OPERATOR}),
         ("s3:PutObject", f"{JOB}/cutting/starts.jsonl", {SUM}),

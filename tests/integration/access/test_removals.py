@@ -241,7 +241,7 @@ def test_the_emulator_decides_as_the_policies_read(stage: Stage) -> None:
         if holder is None or not decision.allowed or decision.action == "sts:GetCallerIdentity":
             continue  # everybody may ask for their own identity
         # Another policy lets the producer read sources.
-        if holder.name != "ProducerPolicy" or not re.search(f":{LAKE}/|:key/mrk-", decision.resource):
+        if holder.name != "ProducerPolicy" or not re.search(f":{LAKE}(/|$)|:key/mrk-", decision.resource):
             assert identity_allows(holder.document["Statement"], request_of(decision)), decision
 
 

@@ -168,6 +168,35 @@ def test_the_same_key_starts_nothing_twice_and_holds_for_the_same_objects(
         submitter.submit("s3://sources/day/1.csv", remote=True, job_key="k", stripe_bytes=41)
 
 
+def test_a_key_of_a_finished_job_is_refused_for_other_objects_by_their_names(
+    submitter: Tailrace, stack: Pipeline, machine: PlayedMachine
+) -> None:
+    s3, options = stack.client("s3"), {"job_key": "nightly", **_OPTIONS}
+    first = submitter.submit("s3://sources/day/", remote=True, **options)
+    stack.score(first.id)
+    assert submitter.wait(first.id).state is JobState.COMPLETED_WITH_REJECTS
+    again = submitter.submit("s3://sources/day/", remote=True, **options)
+    assert (again.id, again.continued, len(machine.executions)) == (first.id, True, 1)
+    s3.put_object(Bucket=SOURCES, Key="day/6.csv", Body=b"id,text,x\n" + rows(20, 2))
+    with pytest.raises(JobKeyError, match=r"was used with \(job \w+\): s3://sources/day/6\.csv was added; submit"):
+        submitter.submit("s3://sources/day/", remote=True, **options)
+    s3.delete_object(Bucket=SOURCES, Key="day/2.csv.gz")
+    with pytest.raises(JobKeyError, match=r"s3://sources/day/2\.csv\.gz is gone, and 1 more differs; submit the same"):
+        submitter.submit("s3://sources/day/", remote=True, **options)
+    s3.put_object(Bucket=SOURCES, Key="day/1.csv", Body=OBJECTS["day/1.csv"] + rows(9, 1))
+    with pytest.raises(JobKeyError, match=r"s3://sources/day/1\.csv has changed, and 2 more differ;"):
+        submitter.submit("s3://sources/day/", remote=True, **options)
+    with pytest.raises(JobKeyError, match="other objects"):
+        submitter.submit("s3://sources/day/1.csv", remote=True, **{**options, "pattern": None})
+
+
+def test_a_job_that_was_not_cut_remotely_cannot_be_compared(submitter: Tailrace, stack: Pipeline) -> None:
+    local = submitter.submit("s3://sources/day/1.csv", job_key="k", stripe_bytes=40)
+    stack.score(local.id)
+    with pytest.raises(JobKeyError, match=r"nobody can tell whether job .* submit it without --remote again, or use"):
+        submitter.submit("s3://sources/day/1.csv", remote=True, job_key="k", stripe_bytes=40)
+
+
 @pytest.mark.parametrize(("phase", "not_done"), [("count", "/cutting/starts.jsonl"), ("cut", "/input/")])
 def test_a_cancelled_job_is_cut_no_further_and_its_execution_stopped(
     submitter: Tailrace, machine: PlayedMachine, stack: Pipeline, phase: str, not_done: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -45,21 +46,34 @@ class Producer:
         yield Step("tailrace submit --via transform", lambda _: self._submitted(8, "--via", "transform", ragged=0))
         yield Step("tailrace cancel, via transform", lambda _: ask("cancel", self._scene.submit("", via="transform")))
         yield Step("tailrace submit --remote", lambda _: self._submitted_remotely())
+        yield Step("tailrace submit --remote, again", lambda _: self._again_remotely())
         yield Step("tailrace status of a job that is being cut", lambda _: self._watched())
         yield Step("tailrace cancel of a job that is being cut", lambda _: self._commands.cancelled_cutting())
         for name, command in execution_looks(self._scene, self._commands.person).items():
             yield Step(name, functools.partial(looked, command))
 
     def _submitted_remotely(self) -> Observation:
-        """Submit a source that another policy lets the producer read."""
+        with self._sources():
+            source = RemoteJobs(self._scene).put(CSV)
+            return self._commands.run("submit", f"s3://{LAKE}/{source.key}", "--remote")
+
+    def _again_remotely(self) -> Observation:
+        with self._sources():
+            folder = RemoteJobs(self._scene).put(CSV).key.rpartition("/")[0]
+            command = ("submit", f"s3://{LAKE}/{folder}/", "--remote", "--job-key", uuid4().hex)
+            return {"at first": self._commands.run(*command), **self._commands.run(*command)}
+
+    @contextmanager
+    def _sources(self) -> Iterator[None]:
+        """Let the producer read and list the sources, by another policy."""
         iam, policy = self._scene.cloud.client("iam"), {"UserName": self._commands.person.name, "PolicyName": "Sources"}
-        reading = {"s3:GetObject": f"arn:aws:s3:::{LAKE}/*", "kms:Decrypt": SOURCE_KEYS}
+        bucket = f"arn:aws:s3:::{LAKE}"
+        reading = {"s3:GetObject": f"{bucket}/*", "s3:ListBucket": bucket, "kms:Decrypt": SOURCE_KEYS}
         statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in reading.items()]
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.put_user_policy(**policy, PolicyDocument=document)
         try:
-            source = RemoteJobs(self._scene).put(CSV)
-            return self._commands.run("submit", f"s3://{LAKE}/{source.key}", "--remote")
+            yield
         finally:
             iam.delete_user_policy(**policy)
 
