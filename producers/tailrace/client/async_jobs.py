@@ -15,6 +15,7 @@ from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import HistoryRecord, JobSteps
 from tailrace.client.polling import PollSchedule
 from tailrace.client.sync_jobs import source_records, submitted_format
+from tailrace.client.work_look import WorkLook
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.counts import Download
@@ -146,9 +147,10 @@ class AsyncSubmittedJobs:
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         looks: list[CuttingLook] = []
         with showing(on_progress or progress) as report:
+            work = WorkLook(report, now=self._now())
             while True:
                 job = await self.status(job_id)
-                report(await self._moment(job, looks))
+                report(await self._with_work(await self._moment(job, looks), work))
                 if job.state.final:
                     return job
                 await self._sleep_until_next_poll(schedule, job)
@@ -307,6 +309,14 @@ class AsyncSubmittedJobs:
             looks.append(look)
         found = await self._run(looks[0].look()) if looks else None
         return JobProgress(job) if found is None else CuttingProgress(job, found)
+
+    async def _with_work(self, moment: JobProgress, look: WorkLook) -> JobProgress:
+        job = moment.job
+        if look.due(job, self._now()):
+            # A display must not end a wait.
+            with contextlib.suppress(TailraceError):
+                look.saw(await self._run((await self._jobs()).open_work_of(job)))
+        return look.on(moment)
 
     async def _watch_cutting(self, job_id: str, report: OnProgress) -> JobStatus:
         """Return a remote job when its input is cut, or when it has ended before."""

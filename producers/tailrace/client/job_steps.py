@@ -59,10 +59,14 @@ class JobSteps:
 
     def open_work(self, job_id: str) -> Steps[OpenWork]:
         """Read what is parked and queued of the job, in a bounded number of calls."""
+        job = yield from self.status(job_id)
+        return (yield from self.open_work_of(job))
+
+    def open_work_of(self, job: Job) -> Steps[OpenWork]:
+        """Read the same of a job that was just read."""
         from tailrace.operations.open_work import open_work
 
-        job = yield from self.status(job_id)
-        return (yield from open_work(job, self._ledger))
+        return open_work(job, self._ledger)
 
     def settings(self, job_id: str) -> Steps[JobSettings]:
         """Read the settings that the job was submitted with."""

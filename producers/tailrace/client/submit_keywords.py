@@ -136,8 +136,17 @@ def merged_options(options: SubmitOptions | None, keywords: SubmitKeywords) -> S
 
     Raises:
         InputError: a value is wrong.
+        TypeError: there is no such option; the message names one that is spelt alike.
     """
     given: Any = keywords
+    known = SubmitKeywords.__annotations__
+    for name in given:
+        if name not in known:
+            import difflib  # noqa: PLC0415 - for an error only
+
+            alike = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {alike[0]!r}?" if alike else "; help(Tailrace.submit) lists the options"
+            raise TypeError(f"there is no option {name!r}{hint}")
     return replace(options or SubmitOptions(), **given)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tailrace.aws.connections import AwsConnection
     from tailrace.client.job_steps import HistoryRecord
+    from tailrace.client.work_look import WorkLook
     from tailrace.download.counts import Download
     from tailrace.download.object_upload import S3Target
     from tailrace.download.parts import Slice
@@ -149,12 +150,15 @@ class SubmittedJobs:
             TimedOutError: the time is over; the job goes on. Its notes say why chunks are parked,
                 and with which command to go on.
         """
+        from tailrace.client.work_look import WorkLook
+
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         looks: list[CuttingLook] = []
         with showing(on_progress or progress) as report:
+            work = WorkLook(report, now=self._now())
             while True:
                 job = self.status(job_id)
-                report(self._moment(job, looks))
+                report(self._with_work(self._moment(job, looks), work))
                 if job.state.final:
                     return job
                 self._sleep_until_next_poll(schedule, job)
@@ -372,6 +376,14 @@ class SubmittedJobs:
             looks.append(look)
         found = self._run(looks[0].look()) if looks else None
         return JobProgress(job) if found is None else CuttingProgress(job, found)
+
+    def _with_work(self, moment: JobProgress, look: WorkLook) -> JobProgress:
+        job = moment.job
+        if look.due(job, self._now()):
+            # A display must not end a wait.
+            with contextlib.suppress(TailraceError):
+                look.saw(self._run(self._jobs.open_work_of(job)))
+        return look.on(moment)
 
     def _watch_cutting(self, job_id: str, report: OnProgress) -> JobStatus:
         """Return a remote job when its input is cut, or when it has ended before."""

@@ -7,8 +7,8 @@ elsewhere. May import rich where it is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tailrace.progress.cutting import Cutting
@@ -39,11 +39,23 @@ class ScoringProgress(Progress):
     rows_rejected: int = 0
 
 
+class OpenChunks(Protocol):
+    """Open chunks of a job, see `tailrace.OpenWork`."""
+
+    @property
+    def retrying_count(self) -> int:
+        """Chunks at their second or a later attempt since the last redrive."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class JobProgress:
     """Progress of a wait."""
 
     job: Job
+    work: OpenChunks | None = field(default=None, kw_only=True)
+    """The `tailrace.OpenWork` of the job, up to ten seconds old: how many chunks are being retried.
+    None in the first ten seconds of a wait, and when no chunk is in flight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,10 @@ from rich.table import Column
 from tailrace.progress import OnProgress
 from tailrace.progress.text import Moment, describer, share
 
+_WIDE_TERMINAL = 110
+_WIDE, _NARROW = 20, 8
+"""Characters of the bar: 80 columns then show the rows, the rate and the time left."""
+
 
 @contextlib.contextmanager
 def bars_on(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[OnProgress]:
@@ -37,5 +41,6 @@ def live(console: Console) -> Bars:
     """Build the live line; on a narrow terminal the text is cut, and the bar and the time stay."""
     words = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
     elapsed = TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7))
-    bar = BarColumn(bar_width=20, table_column=Column(no_wrap=True, min_width=20))
+    width = _WIDE if console.width >= _WIDE_TERMINAL else _NARROW
+    bar = BarColumn(bar_width=width, table_column=Column(no_wrap=True, min_width=width))
     return Bars(SpinnerColumn(), bar, elapsed, words, console=console, transient=True, expand=True)

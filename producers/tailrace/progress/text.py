@@ -54,7 +54,7 @@ def describe(moment: Moment, pace: Pace | None = None) -> str:
         rows = f", {settled(moment.job)}" if moment.job.rows_settled else ""
         return f"{moment.job.state}: {cutting_text(moment.cutting)}{rows}"
     if isinstance(moment, JobProgress):
-        return f"{moment.job.state}: {settled(moment.job)}{speed}{open_chunks(moment.job)}"
+        return f"{moment.job.state}: {settled(moment.job)}{speed}{open_chunks(moment)}"
     return f"downloading: {moment.rows:,} of {moment.rows_total:,} rows ({shown_bytes(moment.size_bytes)}){speed}"
 
 
@@ -62,20 +62,24 @@ def settled(job: Job) -> str:
     """Format how many rows of a job are settled, and how many of them are rejected."""
     total = "?" if job.rows_total is None else f"{job.rows_total:,}"
     rejected = f", {job.rows_rejected:,} rejected" if job.rows_rejected else ""
-    return f"{job.rows_settled:,} of {total} rows settled{rejected}"
+    return f"{job.rows_settled:,} of {total} rows{rejected}"
 
 
-def open_chunks(job: Job) -> str:
-    """Format a job's chunks in flight, waiting and parked; empty if there are none."""
-    flying = f", {job.chunks_in_flight:,} chunks in flight" if job.chunks_in_flight else ""
+def open_chunks(moment: JobProgress) -> str:
+    """Format a job's chunks in flight, retrying, waiting and parked; empty if there are none."""
+    job, work = moment.job, moment.work
+    plural = "" if job.chunks_in_flight == 1 else "s"
+    flying = f", {job.chunks_in_flight:,} chunk{plural} in flight" if job.chunks_in_flight else ""
+    retrying = f", {work.retrying_count:,} retrying" if work is not None and work.retrying_count else ""
     waiting = f", {job.chunks_waiting:,} waiting" if job.chunks_waiting else ""
     parked = f"; chunks parked {job.times_parked} time(s), they need an operator" if job.times_parked else ""
-    return f"{flying}{waiting}{parked}"
+    return f"{flying}{retrying}{waiting}{parked}"
 
 
 def _speed(moment: Moment, pace: Pace) -> str:
     rate, left_s = pace.per_s, pace.left_s(share(moment)[1])
-    if rate is None:
+    # Of a job that has ended, rows that were cancelled at once would make a pace of their own.
+    if rate is None or (isinstance(moment, JobProgress) and moment.job.state.final):
         return ""
     shown = f", {shown_bytes(rate)}/s" if isinstance(moment, Progress) else f", {shown_rate(rate)}"
     return shown + ("" if left_s is None else f", about {shown_duration(left_s)} left")

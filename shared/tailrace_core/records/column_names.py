@@ -72,7 +72,17 @@ def _positions(columns: Sequence[str], known: dict[str, int], name: str, wish: s
             if start > stop:
                 raise InputError(f"{wish} names the columns {name!r}, but {last!r} stands before {first!r}: swap them")
             return range(start, stop + 1)
-    raise InputError(f"no column {name!r}, which {wish} names; the columns are {listed(columns)}")
+    raise InputError(f"no column {name!r}, which {wish} names{_hint(known, name)}; the columns are {listed(columns)}")
+
+
+def _hint(known: dict[str, int], name: str) -> str:
+    """Return how a range is written if ``name`` looks like one: ``a-c``, ``a..c``."""
+    for mark in ("..", "-"):
+        for at in range(1, len(name) - len(mark)):
+            first, last = name[:at], name[at + len(mark) :]
+            if name[at : at + len(mark)] == mark and first in known and last in known:
+                return f" (a range is written {first}:{last})"
+    return ""
 
 
 def _ends(name: str) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import gzip
 import io
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,18 +29,18 @@ _CSV = b"id,prediction\n" + b"".join(b"%03d,%s\n" % (row, str(10 * row + 1)[::-1
 Operation = Callable[[Any, Any], Coroutine[Any, Any, T]]
 
 
-def _sync(url: str, operation: Operation[T], sleep: Callable[[float], None] = lambda _: None) -> T:
+def _sync(url: str, operation: Operation[T], sleep: Callable[[float], None] = lambda _: None, **options: Any) -> T:
     """Run an operation that awaits what is awaitable, with the sync client."""
-    with Tailrace(NAME, session=sync_session(), endpoint_url=url, sleep=sleep) as client:
+    with Tailrace(NAME, session=sync_session(), endpoint_url=url, sleep=sleep, **options) as client:
         return asyncio.run(operation(client, _now))
 
 
-def _async(url: str, operation: Operation[T], sleep: Callable[[float], None] = lambda _: None) -> T:
+def _async(url: str, operation: Operation[T], sleep: Callable[[float], None] = lambda _: None, **options: Any) -> T:
     async def pause(delay_s: float) -> None:
         await asyncio.to_thread(sleep, delay_s)
 
     async def enclosed() -> T:
-        async with AsyncTailrace(NAME, session=async_session(), endpoint_url=url, sleep=pause) as client:
+        async with AsyncTailrace(NAME, session=async_session(), endpoint_url=url, sleep=pause, **options) as client:
             return await operation(client, _awaited)
 
     return asyncio.run(enclosed())
@@ -140,6 +141,28 @@ def test_parts_come_in_order_as_soon_as_those_before_them_are_there(run: Callabl
         (20, 20, 0),
         (40, 10, 0),
     ]
+
+
+def test_a_wait_tells_every_ten_seconds_how_many_chunks_are_retried(run: Callable[..., Any], stack: Pipeline) -> None:
+    now = [1_000.0]
+    jobs: list[str] = []
+    told: list[int | None] = []
+
+    def sleep(_: float) -> None:
+        now[0] += 6
+        if len(told) == 1:
+            first = next(iter(stack.ledger().chunks(jobs[0])))
+            assert stack.ledger().begin_attempt(replace(first, attempt=2, tries=2, due_at=now[0]))
+        if len(told) == 5:
+            stack.score(jobs[0])
+
+    async def operation(client: Any, wait: Any) -> None:
+        job = await wait(client.submit(_FRAME, keep="id", chunk_rows=20))
+        jobs.append(job.id)
+        await wait(job.wait(progress=lambda each: told.append(each.work and each.work.retrying_count)))
+
+    run(operation, sleep=sleep, now=lambda: now[0])
+    assert told == [None, None, 1, 1, 1, None]
 
 
 def test_parts_of_a_job_that_ends_early_are_followed_by_an_error(run: Callable[..., Any], stack: Pipeline) -> None:

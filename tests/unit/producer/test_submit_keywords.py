@@ -42,6 +42,15 @@ def test_help_lists_every_option_with_its_default(method: Any) -> None:
     assert "keywords" not in parameters
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("keeep", "did you mean 'keep'[?]"), ("zzz", r"help\(Tailrace.submit\) lists the options")]
+)
+def test_an_option_that_is_not_there_is_named_with_one_that_is(name: str, hint: str) -> None:
+    given: Any = {name: 1}
+    with pytest.raises(TypeError, match=f"there is no option '{name}'.*{hint}"):
+        merged_options(None, given)
+
+
 def _means(said: str, default: Any) -> bool:
     """Whether a described default is the default."""
     said = said.replace("`", "")

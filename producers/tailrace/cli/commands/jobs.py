@@ -14,7 +14,7 @@ from tailrace.cli.quantities import duration_s, moment_s
 from tailrace.cli.reports import job_reports, reject_reports
 from tailrace.operations.job_search import MAX_LOOKED_AT, JobFilter
 from tailrace.operations.open_work import OpenWork
-from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress, silent
+from tailrace.progress import DownloadProgress, JobProgress, OnProgress, Progress
 from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import parse_tags
 from tailrace_core.jobs.model import JobState
@@ -35,8 +35,10 @@ def wait_for(
     When a chunk is parked meanwhile, says why, and with which command to go on.
     """
     try:
-        with reporting(environment, quiet=quiet) as report:
-            explaining = silent if quiet else _explain_parked(environment, client, stack or "")
+        if quiet:
+            return client.wait(job_id, timeout_s=timeout_s, progress=False)
+        with reporting(environment, quiet=False) as report:
+            explaining = _explain_parked(environment, client, stack or "")
 
             def on_progress(moment: Progress | JobProgress | DownloadProgress) -> None:
                 report(moment)

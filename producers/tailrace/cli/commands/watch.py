@@ -22,9 +22,6 @@ from tailrace_core.errors import TailraceError, TimedOutError
 from tailrace_core.jobs.description import DescribedJob
 from tailrace_core.jobs.model import Job
 
-LOOK_S = 10.0
-"""Seconds between two looks at the job's open chunks, which take up to five calls each."""
-
 
 @guarded
 def watch(
@@ -77,20 +74,23 @@ def _live(environment: Environment, client: Tailrace, described: DescribedJob, s
     from tailrace.cli.reports.job_panel import panel  # noqa: PLC0415 - the same
 
     pace = Pace()
-    looks: list[tuple[float, OpenWork]] = []
+    first: list[OpenWork] = []
 
-    def look(job: Job) -> OpenWork:
-        now = environment.clock()
-        if not looks or now - looks[-1][0] >= LOOK_S:
+    def work_of(moment: JobProgress) -> OpenWork:
+        # A wait looks after some seconds; a person is shown at once what the job is doing.
+        if isinstance(moment.work, OpenWork):
+            return moment.work
+        if not first:
+            first.append(OpenWork(moment.job.job_id))
             with contextlib.suppress(TailraceError):
-                looks[:] = [(now, client.open_work(job.job_id))]
-        return looks[-1][1] if looks else OpenWork(job.job_id)
+                first[:] = [client.open_work(moment.job.job_id)]
+        return first[0]
 
     with Live(console=Console(file=environment.stderr), transient=True, auto_refresh=False) as live:
 
         def report(moment: Moment) -> None:
             if isinstance(moment, JobProgress):
-                job, work = moment.job, look(moment.job)
+                job, work = moment.job, work_of(moment)
                 pace.add(environment.clock(), job.rows_settled)
                 shown = DescribedJob(job, described.description)
                 lines = [cutting_text(moment.cutting)] if isinstance(moment, CuttingProgress) else []

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tailrace.operations.open_work import OpenWork
 from tailrace.progress import DownloadProgress, JobProgress, Progress
 from tailrace.progress.pace import Pace
 from tailrace.progress.text import describer, shown_duration
@@ -56,7 +57,13 @@ def test_each_kind_of_moment_has_its_own_pace() -> None:
     submitted = describe(Progress(job_id="j", bytes_read=2_048, bytes_total=4_096))
     assert "1.0 KiB/s, about 2 s left" in submitted
     waited = describe(JobProgress(replace(job, rows_scored=190, rows_rejected=10)))
-    assert waited == ("running: 200 of 1,000 rows settled, 10 rejected, 100 rows/s, about 8 s left, 4 chunks in flight")
+    assert waited == ("running: 200 of 1,000 rows, 10 rejected, 100 rows/s, about 8 s left, 4 chunks in flight")
+    work = OpenWork("j", retrying_count=3)
+    retried = describe(JobProgress(replace(job, rows_scored=190, rows_rejected=10, chunks_in_flight=1), work=work))
+    assert retried.endswith("about 8 s left, 1 chunk in flight, 3 retrying")
+    now[0] = 3.0
+    ended = replace(job, state=JobState.CANCELLED, rows_scored=190, rows_cancelled=810, chunks_in_flight=0)
+    assert describe(JobProgress(ended)) == "cancelled: 1,000 of 1,000 rows"
     assert "left" not in describe(DownloadProgress(job_id="j", rows=1, rows_total=2, size_bytes=1))
 
 
