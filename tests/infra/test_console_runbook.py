@@ -33,7 +33,9 @@ def html(text: str, known: set[str]) -> str:
         words, target = match[1], match[2]
         return f"[{words}](/runbook{target})" if target.removeprefix("#") in known else words
 
-    made = str(MarkdownIt("commonmark", {"html": False}).render(re.sub(r"\[([^]]+)\]\(([^)]+)\)", link, text)))
+    made = str(
+        MarkdownIt("commonmark", {"html": False}).enable("table").render(re.sub(r"\[([^]]+)\]\(([^)]+)\)", link, text))
+    )
     return made.replace("<pre>", '<pre tabindex="0" aria-label="Commands">').strip()
 
 

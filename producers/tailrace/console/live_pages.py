@@ -29,7 +29,11 @@ def _attention(snapshot: Snapshot, _: Mapping[str, str]) -> View:
 
 
 def _jobs(snapshot: Snapshot, _: Mapping[str, str]) -> View:
-    return {"jobs": [_progress(snapshot, job.job_id) for job in snapshot.jobs], "snapshot": snapshot}
+    return {
+        "jobs": [_progress(snapshot, job.job_id) for job in snapshot.jobs],
+        "names": {job_id: each.shown_name for job_id, each in snapshot.descriptions.items()},
+        "snapshot": snapshot,
+    }
 
 
 def _job(snapshot: Snapshot, parameters: Mapping[str, str]) -> View | None:

@@ -79,13 +79,17 @@ class ReadingPages:
     async def job(self, request: Request) -> Response:
         """Show a job: its counters live, its chunks as they are now."""
         job = await self.find_job(request.path_params["job"])
-        chunks, settings = await asyncio.gather(
-            asyncio.to_thread(self.readings.chunks, job.job_id), asyncio.to_thread(self.readings.settings, job.job_id)
+        chunks, settings, about = await asyncio.gather(
+            asyncio.to_thread(self.readings.chunks, job.job_id),
+            asyncio.to_thread(self.readings.settings, job.job_id),
+            asyncio.to_thread(self.readings.description, job.job_id),
         )
         snapshot = await self.live.current()
         view = LIVE_PAGES["job"].view(snapshot, {"job": job.job_id}) or {}
         return self.renderer.page(
-            request, "job.html", {**view, **_chunk_views(job, chunks), "settings": settings, "here": "jobs"}
+            request,
+            "job.html",
+            {**view, **_chunk_views(job, chunks), "settings": settings, "about": about, "here": "jobs"},
         )
 
     async def find(self, request: Request) -> Response:

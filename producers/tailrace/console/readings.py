@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -24,6 +24,7 @@ from tailrace.operations.facade import Operations
 from tailrace.progress.cutting import Cutting
 from tailrace_core.aws.calls import Call, Steps, run
 from tailrace_core.errors import AccessDeniedError, ContractError, NotFoundError, PermanentError, TailraceError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Chunk, Job, JobSettings
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.ledger.dynamo_steps import DynamoSteps
@@ -60,14 +61,18 @@ class Readings:
         self._stack = operations.stack
         self._ledger = DynamoSteps(operations.stack.table)
         self._now = now
+        self.descriptions: Mapping[str, JobDescription] = {}
+        """Descriptions of the jobs that were listed last, by job id."""
         # A look remembers what does not change any more.
         self._look = lru_cache(maxsize=_LOOKS)(partial(CuttingLook, self._stack.cutting_machine or ""))
 
     # -- sampled
 
     def jobs(self) -> tuple[Job, ...]:
-        """Read the newest jobs, newest first."""
-        return tuple(self._run(self._ledger.jobs(NEWEST_JOBS)))
+        """Read the newest jobs, newest first, and with the same calls their `descriptions`."""
+        found, _ = self._run(self._ledger.described_jobs(NEWEST_JOBS))
+        self.descriptions = {each.job.job_id: each.description for each in found}
+        return tuple(each.job for each in found)
 
     def job(self, job_id: str) -> Job | None:
         """Read one job."""
@@ -129,6 +134,10 @@ class Readings:
     def settings(self, job_id: str) -> JobSettings | None:
         """Read a job's settings."""
         return self._run(self._ledger.settings(job_id))
+
+    def description(self, job_id: str) -> JobDescription:
+        """Read what people call a job, where its rows came from, and who submitted it."""
+        return self._run(self._ledger.description(job_id))
 
     def chunks(self, job_id: str) -> JobChunks:
         """Read a job's chunks, in `MAX_PAGES` calls at most."""

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from tailrace.console import runbook
 from tailrace.console.guard import Session
 from tailrace.console.views import formats
+from tailrace_core.jobs.reasons import lead
 
 
 class Renderer:
@@ -45,6 +46,7 @@ class Renderer:
         )
         for name in ("number", "size", "duration", "rate", "percent", "iso", "plural"):
             self._jinja.filters[name] = getattr(formats, name)
+        self._jinja.filters["lead"] = lead
         self._jinja.filters["moment"] = self._moment
         self._jinja.filters["relative"] = lambda at: formats.relative(at, self._now())
         self._jinja.globals.update(

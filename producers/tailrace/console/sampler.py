@@ -114,6 +114,7 @@ class Sampler:
             snapshot,
             at=now,
             jobs=jobs,
+            descriptions=self._readings.descriptions,
             cuttings=self._cuttings([job for job in jobs if job.job_id in self._opened], problems),
             samples={job_id: tuple(samples) for job_id, samples in self._samples.items()},
             problems=problems,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tailrace.operations.attention import Attention
 from tailrace.progress.cutting import Cutting
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job
 
 _NOTHING_PARKED = Attention(chunks=(), complete=True)
@@ -104,6 +105,8 @@ class Snapshot:
     at: float = 0.0
     jobs: tuple[Job, ...] = ()
     """The newest jobs, newest first, and those that a page has opened."""
+    descriptions: Mapping[str, JobDescription] = field(default_factory=dict)
+    """What people call the newest jobs, by job id."""
     samples: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     """Samples of jobs that are under way, oldest first, by job id."""
     cuttings: Mapping[str, Cutting] = field(default_factory=dict)

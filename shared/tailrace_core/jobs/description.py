@@ -55,6 +55,11 @@ class JobDescription:
         shown = tuple(each[:MAX_SOURCE_CHARS] for each in sources[:MAX_SOURCES])
         return cls(sources=shown, source_count=len(sources), **values)
 
+    @property
+    def shown_name(self) -> str | None:
+        """The name, or without one the first source; None if it has neither."""
+        return self.name or next(iter(self.sources), None)
+
     def has_tags(self, wanted: Mapping[str, str]) -> bool:
         """Return True if it has each of these tags, with that value."""
         return all(self.tags.get(key) == value for key, value in wanted.items())

@@ -15,6 +15,7 @@ from typing import Any
 from tailrace import Tailrace
 from tailrace.console.server import ConsoleServer
 from tailrace_core.aws.calls import run
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.history import HistoryEntry, HistoryEvent
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings, JobState, QueuedRetry
 from tailrace_core.jobs.ranges import RowRange
@@ -135,6 +136,11 @@ class Stack:
         self.put({**items.settings_item_key(job.job_id), **items.encode_item(stored)})
         return job
 
+    def describe(self, job_id: str, description: JobDescription) -> None:
+        """Write what people call a job, as a submit does."""
+        stored = {"note": description.to_json(), "expires_at": 2_000_000_000}
+        self.put({**items.note_item_key(job_id, items.DESCRIPTION), **items.encode_item(stored)})
+
     def chunk(self, chunk: Chunk) -> Chunk:
         self.put(items.chunk_item(chunk, 2_000_000_000))
         return chunk
@@ -211,6 +217,11 @@ def busy_stack(chunks: int = 3_000) -> Stack:
     """Return a stack with everything that the console shows."""
     stack = Stack()
     big_job(stack, BIG, chunks)
+    about = JobDescription(
+        name=f"autumn {SCRIPT}", tags={"team": "forecasting"}, sources=(f"s3://sales/2024-11/{SCRIPT}.csv",),
+        source_count=7, submitted_by=OPERATOR,
+    )  # fmt: skip
+    stack.describe(BIG, about)
     ended_job(stack, "01KB4H000000000000000000K0", JobState.COMPLETED, 9_000, rows_scored=40_000)
     ended_job(
         stack,

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from tailrace_core.jobs.ranges import RowRange
 from tests.integration.console.conftest import SCREENSHOTS
-from tests.integration.console.stack import BIG, SCRIPT, Stack, busy_stack, calm_stack, console
+from tests.integration.console.stack import BIG, OPERATOR, SCRIPT, Stack, busy_stack, calm_stack, console
 
 CHUNK = RowRange(1_500 * 333, 333).name
 """The parked chunk whose reason and rows hold a script."""
@@ -92,13 +92,36 @@ def test_nothing_was_requested_from_elsewhere_and_no_policy_was_broken(tab: Tab)
     assert [each for each in tab.complaints if "404 (Not Found)" not in each] == []
 
 
-@pytest.mark.parametrize("name", ["attention", "job", "chunk", "events", "edit"])
-def test_a_script_in_a_reason_or_a_row_is_text(tab: Tab, name: str) -> None:
+@pytest.mark.parametrize("name", ["attention", "jobs", "job", "chunk", "events", "edit"])
+def test_a_script_in_a_name_a_reason_or_a_row_is_text(tab: Tab, name: str) -> None:
     tab.show(PAGES[name])
     shown = tab.page.input_value("textarea") if name == "edit" else tab.page.inner_text("main")
     assert SCRIPT in shown
     assert "owned" not in tab.page.title()
     assert tab.page.locator("main script").count() == 0
+
+
+def test_a_job_is_known_by_its_name_its_sources_and_its_submitter(tab: Tab) -> None:
+    tab.show(PAGES["jobs"])
+    assert tab.page.locator("tr", has_text=BIG).locator("[title*='autumn']").count() == 1
+    tab.show(PAGES["job"])
+    shown = tab.page.inner_text("main")
+    for text in ("autumn", "s3://sales/2024-11/", "and 6 more", "team=forecasting", OPERATOR):
+        assert text in shown
+
+
+@pytest.mark.parametrize("name", ["attention", "job", "events"])
+def test_reasons_begin_with_the_words_of_the_container(tab: Tab, name: str) -> None:
+    tab.show(PAGES[name])
+    shown = tab.page.inner_text("main")
+    assert f"{SCRIPT} (client error 400 from model)" in shown
+    assert "Received client error" not in shown
+
+
+def test_tables_of_the_runbook_are_tables(tab: Tab) -> None:
+    tab.show(PAGES["runbook"])
+    assert tab.page.locator(".prose table").count() >= 1
+    assert "| -- |" not in tab.page.inner_text("main")
 
 
 def test_a_million_rows_in_three_thousand_chunks_make_a_small_page_whose_counters_add_up(tab: Tab) -> None:

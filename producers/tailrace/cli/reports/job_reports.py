@@ -181,7 +181,7 @@ def table(jobs: Sequence[DescribedJob], now: float) -> str:
     rows += [
         (
             job.job_id,
-            _shortened(each.description.name or ", ".join(each.description.sources[:1]) or "-"),
+            _shortened(each.description.shown_name or "-"),
             str(job.state),
             shown_duration(now - job.created_at),
             "?" if job.rows_total is None else f"{job.rows_total:,}",

@@ -20,6 +20,7 @@ from tailrace.cli.reports.report_figures import (
 from tailrace.costs.prices import PRICES
 from tailrace.operations.report_data import ReportData
 from tailrace_core.jobs.model import JobState
+from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.jobs.reasons import lead
 from tailrace_core.messages.manifest import ManifestPart
 
@@ -40,7 +41,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 caption{text-align:left;color:var(--dim);padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);
 overflow-wrap:anywhere}
-th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.whole{white-space:nowrap}th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.5rem 0}dt{color:var(--dim)}
 dd{margin:0;overflow-wrap:anywhere}figure{margin:.5rem 0}svg{width:100%;height:auto;display:block}
 .scored{fill:var(--scored)}.rejected{fill:var(--rejected)}.cancelled{fill:var(--cancelled)}
@@ -131,10 +132,11 @@ def _timeline(data: ReportData) -> str:
 def _curve(points: Sequence[tuple[float, int]], start: float, total: int) -> str:
     span = max(points[-1][0] - start, 1.0)
     height = 160
-    placed = [
-        (0.0, float(height)),
-        *((_x(at - start, span), height - height * rows / max(1, total)) for at, rows in points),
-    ]
+    placed = [(0.0, float(height))]
+    for at, rows in points:
+        x, y = _x(at - start, span), height - height * rows / max(1, total)
+        # A step: rows are settled with their chunk, and a slope would show some that were not.
+        placed += [(x, placed[-1][1]), (x, y)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
     half = next((at - start for at, rows in points if 2 * rows >= total), span)
     title = f"Rows settled over {_duration(span)}; half of them after {_duration(half)}"
@@ -210,7 +212,7 @@ def _history(data: ReportData) -> str:
     body = [
         (
             _moment(entry.at),
-            "job" if rows is None else f"{rows.first_row:,} to {rows.end - 1:,}",
+            "job" if rows is None else _rows(rows),
             entry.what + (f" (attempt {entry.attempt})" if entry.attempt else ""),
             entry.who or "",
             _clip("; ".join(text for text in (entry.note, entry.failure and lead(entry.failure)) if text)),
@@ -223,7 +225,7 @@ def _history(data: ReportData) -> str:
     if not data.all_chunks_read:
         limits.append(f"only the first {_count(data.chunks_read)} chunks were read")
     note = f"<p>{'; '.join(limits)}.</p>\n" if limits else ""
-    table = _table("Failures and people's decisions", ("When", "Rows", "What", "Who", "Note or failure"), body)
+    table = _table("Failures and people's decisions", ("-When", "-Rows", "-What", "Who", "Note or failure"), body)
     return _section("history", "History", (table if body else "<p>Nothing failed.</p>\n") + note)
 
 
@@ -255,8 +257,9 @@ def _section(name: str, title: str, body: str) -> str:
 
 
 def _table(caption: str, heads: Iterable[str], body: Iterable[Sequence[str]]) -> str:
-    """Format a table; a head that starts with # marks a column of numbers."""
-    columns = [(head.removeprefix("#"), ' class="n"' if head.startswith("#") else "") for head in heads]
+    """Format a table; a head that starts with # marks a column of numbers, one with - keeps its lines whole."""
+    kinds = {"#": ' class="n"', "-": ' class="whole"'}
+    columns = [(head.lstrip("#-"), kinds.get(head[0], "")) for head in heads]
     head = "".join(f'<th scope="col"{kind}>{_text(name)}</th>' for name, kind in columns)
     rows = "".join(
         "<tr>"
@@ -277,8 +280,11 @@ def _clip(text: str) -> str:
 
 
 def _range(part: ManifestPart) -> str:
-    last = part.first_row + part.rows - 1
-    return f"{part.first_row:,}" if part.rows == 1 else f"{part.first_row:,} to {last:,}"
+    return _rows(RowRange(part.first_row, part.rows))
+
+
+def _rows(rows: RowRange) -> str:
+    return f"{rows.first_row:,}" if rows.rows == 1 else f"{rows.first_row:,} to {rows.end - 1:,}"
 
 
 def _count(number: int) -> str:

@@ -82,6 +82,9 @@
     return own.concat(last ? more.filter(([at, value]) => at > last[0] && value >= last[1]) : more);
   }
 
+  // Rows and requests are counted: no line of the grid stands at a quarter of one.
+  const whole = [...Array(12).keys()].flatMap((power) => [1, 2, 5].map((each) => each * 10 ** power));
+
   function draw(figure) {
     const found = points(figure);
     const text = JSON.stringify(found);
@@ -116,7 +119,7 @@
       cursor: { y: false },
       legend: { show: false },
       scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
-      axes: [{ ...axis, space: span > 86400 ? 130 : 80, values: (_, all) => all.map(clock) }, { ...axis, size: 72, values: (_, all) => all.map((each) => each.toLocaleString("en")) }],
+      axes: [{ ...axis, space: span > 86400 ? 130 : 80, values: (_, all) => all.map(clock) }, { ...axis, size: 72, incrs: whole, values: (_, all) => all.map((each) => each.toLocaleString("en")) }],
       series: [{}, { label: figure.dataset.unit, stroke: colour("--busy"), width: 2, fill: colour("--busy") + "22", points: { show: false } }],
     }, data, figure);
     charts.set(figure, { text, plot });

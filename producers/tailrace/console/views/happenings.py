@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tailrace_core.jobs.history import HistoryEntry
 from tailrace_core.jobs.model import Chunk, ChunkState, Job
+from tailrace_core.jobs.reasons import lead
 
 MAX_SHOWN = 200
 MAX_POINTS = 600
@@ -35,7 +36,9 @@ def of_job(job: Job) -> list[Happening]:
         state = job.final_state
         kind = "good" if state.startswith("completed") else "bad"
         what = state.replace("_", " ")
-        found.append(Happening(at=job.finishing_at, what=what, kind=kind, job_id=job.job_id, detail=job.reason or ""))
+        found.append(
+            Happening(at=job.finishing_at, what=what, kind=kind, job_id=job.job_id, detail=lead(job.reason or ""))
+        )
     return sorted(found, key=lambda each: each.at)
 
 
@@ -49,7 +52,7 @@ def of_chunk(chunk: Chunk) -> list[Happening]:
         (chunk.completed_at, "the service had the answer", "plain"),
         (chunk.settled_at, str(chunk.state), "bad" if chunk.state is ChunkState.REJECTED else "good"),
     )
-    rejected = chunk.reason or "" if chunk.state is ChunkState.REJECTED else ""
+    rejected = lead(chunk.reason or "") if chunk.state is ChunkState.REJECTED else ""
     found += [
         Happening(at=at, what=what, kind=kind, job_id=job_id, range_name=name, detail=rejected if kind == "bad" else "")
         for at, what, kind in moments
@@ -63,7 +66,7 @@ def of_chunk(chunk: Chunk) -> list[Happening]:
                 kind="bad",
                 job_id=job_id,
                 range_name=name,
-                detail=chunk.reason or "",
+                detail=lead(chunk.reason or ""),
             )
         )
     return sorted(found, key=lambda each: each.at)
@@ -99,7 +102,8 @@ def settled_over_time(job: Job, chunks: Sequence[Chunk]) -> list[tuple[float, in
 def _of_entry(entry: HistoryEntry, job_id: str, name: str | None) -> Happening:
     attempt = "" if entry.attempt is None else f" (attempt {entry.attempt})"
     kind = "person" if entry.who or entry.note else "bad"
-    detail = " — ".join(each for each in (entry.note, entry.failure) if each)
+    failure = lead(entry.failure) if entry.failure else None
+    detail = " — ".join(each for each in (entry.note, failure) if each)
     return Happening(
         at=entry.at,
         what=f"{str(entry.what).replace('_', ' ')}{attempt}",

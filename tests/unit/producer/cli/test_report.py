@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ def test_the_strip_holds_each_row_once(shapes: list[tuple[int, int, bool]]) -> N
     for start, end, states in cells:
         assert abs(sum(states.values()) - (end - start)) <= end - start, "rounded shares of one cell"
         assert all(rows >= 0 for rows in states.values())
+
+
+def test_the_curve_rises_in_steps_with_the_chunks() -> None:
+    page = report_page(data_of([part_of(number) for number in range(4)]), region="eu-west-1")
+    found = re.search(r'<polyline class="curve" points="([^"]+)"', page)
+    assert found is not None
+    points = [tuple(map(float, each.split(","))) for each in found[1].split()]
+    assert len(points) == 9
+    assert all(here[0] == there[0] or here[1] == there[1] for here, there in pairwise(points))
 
 
 def test_alike_reasons_are_one_group_with_examples() -> None:

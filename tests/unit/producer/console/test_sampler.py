@@ -11,6 +11,7 @@ from tailrace.console.snapshot import EndpointState, Queues
 from tailrace.operations.attention import Attention
 from tailrace.progress.cutting import Cutting, Phase
 from tailrace_core.errors import AccessDeniedError
+from tailrace_core.jobs.description import JobDescription
 from tailrace_core.jobs.model import Job, JobState
 from tests.unit.producer.console.jobs import CREATED, job
 
@@ -22,6 +23,7 @@ class Readings:
         self.stored = {each.job_id: each for each in jobs}
         self.reads: Counter[str] = Counter()
         self.denied: set[str] = set()
+        self.descriptions = {each.job_id: JobDescription(name=f"name of {each.job_id}") for each in jobs}
 
     def _read(self, name: str, value: Any) -> Any:
         self.reads[name] += 1
