@@ -13,9 +13,8 @@ from tailrace.aws.async_connections import Aioboto3Connection
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import HistoryRecord, JobSteps
-from tailrace.client.polling import PollSchedule
+from tailrace.client.polling import PollSchedule, WorkLook
 from tailrace.client.sync_jobs import source_records, submitted_format
-from tailrace.client.work_look import WorkLook
 from tailrace.download import parts, targets
 from tailrace.download.async_prefetch import prefetch_async
 from tailrace.download.counts import Download

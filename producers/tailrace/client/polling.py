@@ -1,9 +1,16 @@
-"""The schedule on which a waiting client polls a job, and the time when it gives up."""
+"""The schedules on which a waiting client polls a job and looks at its chunks, and when it gives up."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tailrace.progress import JobProgress, OnProgress, silent
 from tailrace_core.errors import TimedOutError
 from tailrace_core.jobs.model import Job
+
+if TYPE_CHECKING:
+    from tailrace.operations.open_work import OpenWork
 
 MIN_DELAY_S = 0.2
 FIRST_DELAY_S = 0.5
@@ -12,6 +19,8 @@ _LATENESS_DIVISOR = 7
 """A wait notices the end late by at most this fraction (1/7) of the job's time, at any pace."""
 _BACKOFF = 1.5
 """Factor by which the delay near the end grows with each poll that finds no new rows."""
+LOOK_S = 10.0
+"""Seconds between two looks at a job's open chunks, which take up to five calls each."""
 SLACK_S = 900.0
 """How long past its deadline a job may take to be closed: the reconciler runs every few minutes."""
 
@@ -57,6 +66,31 @@ class PollSchedule:
         if job.rows_total is None or (done <= 0 and job.rows_settled < job.rows_total):
             return None
         return (now - since) * (job.rows_total - job.rows_settled) / max(done, 1)
+
+
+class WorkLook:
+    """The open work of one job as it was last seen; none when nobody sees the progress."""
+
+    def __init__(self, report: OnProgress, *, now: float) -> None:
+        self._looked_at = now
+        self._unseen = report is silent
+        self._work: OpenWork | None = None
+
+    def due(self, job: Job, now: float) -> bool:
+        """Return True, once every `LOOK_S` seconds, while the job has chunks in flight."""
+        if self._unseen or not (job.state.accepts_results and job.chunks_in_flight) or now - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = now
+        return True
+
+    def saw(self, work: OpenWork) -> None:
+        """Keep what a look has found."""
+        self._work = work
+
+    def on(self, moment: JobProgress) -> JobProgress:
+        """Return the moment with what was last seen, while the job has chunks in flight."""
+        job = moment.job
+        return replace(moment, work=self._work) if job.state.accepts_results and job.chunks_in_flight else moment
 
 
 def _given_up(job: Job, own_timeout: bool) -> str:  # noqa: FBT001 - tells which of two limits ended the wait

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 from tailrace.aws.stack_names import stack_name
 from tailrace.aws.stacks import Stack, find_stack
 from tailrace.client.job_steps import JobSteps
-from tailrace.client.polling import PollSchedule
+from tailrace.client.polling import PollSchedule, WorkLook
 from tailrace.progress import CuttingProgress, JobProgress
 from tailrace.progress.showing import showing
 from tailrace.sources.origins import is_address
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from tailrace.aws.connections import AwsConnection
     from tailrace.client.job_steps import HistoryRecord
-    from tailrace.client.work_look import WorkLook
     from tailrace.download.counts import Download
     from tailrace.download.object_upload import S3Target
     from tailrace.download.parts import Slice
@@ -150,8 +149,6 @@ class SubmittedJobs:
             TimedOutError: the time is over; the job goes on. Its notes say why chunks are parked,
                 and with which command to go on.
         """
-        from tailrace.client.work_look import WorkLook
-
         schedule = PollSchedule(started_at=self._now(), timeout_s=timeout_s)
         looks: list[CuttingLook] = []
         with showing(on_progress or progress) as report:
