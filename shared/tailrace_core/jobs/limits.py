@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tailrace_core.jobs.model import Chunk, ChunkState, Job, JobSettings
-from tailrace_core.jobs.reasons import lead
 
 _PER_CENT = 100.0
 NO_ROW_SENT = "no row can be sent"
@@ -89,6 +88,8 @@ def all_refused_reason(job: Job, chunks: Iterable[Chunk]) -> str | None:
     ]
     if len(refused) < ALL_REFUSED_CHUNKS:
         return None
+    from tailrace_core.jobs.reasons import lead  # noqa: PLC0415 - a submit needs the limits alone
+
     last = lead(refused[-1].reason or "no reason was given")
     return (
         f"no row was scored, and the model refused each of {len(refused)} that were tried alone; it said last: {last}"
