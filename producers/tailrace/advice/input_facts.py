@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tailrace_core.csv_text.framing import complete_records
+from tailrace_core.csv_text.framing import MAX_RECORD_BYTES, complete_records
 from tailrace_core.csv_text.records import count_records, split_records
+from tailrace_core.errors import RecordTooLargeError
 
 if TYPE_CHECKING:
     from tailrace.sources.record_source import RecordSource
@@ -41,7 +42,7 @@ def measure(source: RecordSource, *, count: bool = False, sample_bytes: int = SA
     """
     rows = size = largest = 0
     read = _CountedBlocks(source)
-    for data in complete_records(read, allow_unclosed=True):
+    for data in _records(source, read):
         rows += count_records(data)
         size += len(data)
         largest = max(largest, *map(len, split_records(data)))
@@ -51,6 +52,18 @@ def measure(source: RecordSource, *, count: bool = False, sample_bytes: int = SA
             estimated_rows = round(total * rows / size)
             return InputFacts(rows=estimated_rows, size_bytes=round(total), largest_record_bytes=largest, exact=False)
     return InputFacts(rows=rows, size_bytes=size, largest_record_bytes=largest)
+
+
+def _records(source: RecordSource, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from complete_records(blocks, allow_unclosed=True)
+    except RecordTooLargeError as exc:
+        place = source.describe_position(exc.offset or 0)
+        raise RecordTooLargeError(
+            f"{', '.join(source.names)}: the row {place} is longer than {MAX_RECORD_BYTES} bytes, and no way takes "
+            "such a row: probably a quote in it is not closed; close it, or shorten the row",
+            offset=exc.offset,
+        ) from exc
 
 
 class _CountedBlocks:

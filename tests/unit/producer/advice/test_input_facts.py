@@ -13,6 +13,7 @@ from tailrace.advice.durations import spoken, spoken_size
 from tailrace.advice.input_facts import InputFacts, measure
 from tailrace.sources.record_source import open_records
 from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.errors import RecordTooLargeError
 
 SAMPLE_BYTES = 1_500_000
 
@@ -52,6 +53,13 @@ def test_the_size_of_well_compressed_text_is_that_of_the_pieces_read(tmp_path: P
     found = measured(path)
     assert not found.exact
     assert found.size_bytes == pytest.approx(len(text), rel=0.1)
+
+
+def test_a_row_over_the_limit_is_named_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'id,text\n1,a\n2,"' + b"x" * (16 << 20))
+    with pytest.raises(RecordTooLargeError, match=r"rows\.csv: the row at byte 12 is longer than 16777216 bytes"):
+        measured(path)
 
 
 def test_the_rows_of_parquet_are_estimated_by_its_batches(tmp_path: Path) -> None:
