@@ -147,7 +147,7 @@ def test_clients_are_made_ahead_in_the_order_in_which_they_are_needed_and_once()
         connection.prepare(("dynamodb", "s3"))
         for thread in threading.enumerate():
             if thread.name == "tailrace-clients":
-                thread.join(30)
+                thread.join(120)
                 assert not thread.is_alive()
     with pytest.raises(TailraceError, match="Bucket"):
         connection.execute(Call("s3", "put_object", {}))
@@ -178,7 +178,7 @@ def test_a_call_that_was_begun_answers_the_first_that_asks_for_it() -> None:
 
     connection = Boto3Connection(session=Making(), retry=retry)
     connection.begin(stack)
-    assert begun.wait(30)
+    assert begun.wait(120)
     assert connection.execute(Call("sts", "get_caller_identity", {})) == "asked"
     with pytest.raises(KeyError, match="begun"):
         connection.execute(Call("cloudformation", "describe_stacks", {"StackName": "s"}))

@@ -167,7 +167,7 @@ def test_the_first_signal_stops_a_loop_too() -> None:
         stopped = asyncio.Event()
         with stopping_at_loop_signals(stopped.set):
             os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.wait_for(stopped.wait(), 10)
+            await asyncio.wait_for(stopped.wait(), 60)
             assert signal.getsignal(signal.SIGTERM) is before
 
     asyncio.run(run())
