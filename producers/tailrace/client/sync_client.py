@@ -155,7 +155,7 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         with showing(on_progress or progress) as report, self._open(sources, options, stdin) as source:
             self._connection.prepare(_SUBMIT_SERVICES)
             # NumPy, above all, is imported while the stack is looked up.
-            threading.Thread(target=_import_all, args=(source,), name="tailrace-imports", daemon=True).start()
+            threading.Thread(target=_import_all, args=(source, options), name="tailrace-imports", daemon=True).start()
             endpoint = options.endpoint_name or self.stack.endpoint_name
             from tailrace.client.engine_choice import chosen_engine
 
@@ -328,15 +328,15 @@ class Tailrace(SubmittedJobs, ReadsEvents):
         )
 
 
-def _import_all(source: RecordSource) -> None:
+def _import_all(source: RecordSource, options: SubmitOptions) -> None:
     """Import what a submit needs, in a thread. The thread that needs it meets the same errors.
 
     When the process ends meanwhile, some modules cannot be imported any more.
     """
     with contextlib.suppress(Exception):
-        from tailrace.submit.worklist import is_small
+        from tailrace.submit.worklist import probably_needs_numpy
 
-        for name in _IMPORTED if is_small(source) else (_CUTTING, *_IMPORTED):
+        for name in (_CUTTING, *_IMPORTED) if probably_needs_numpy(source, options) else _IMPORTED:
             import_module(name)
 
 

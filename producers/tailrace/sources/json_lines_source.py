@@ -40,6 +40,11 @@ class JsonLinesSource:
         return self._source.size_hint_bytes
 
     @property
+    def head(self) -> bytes:
+        """The first bytes of the input, as far as they were read to find its columns."""
+        return self._source.head
+
+    @property
     def bytes_read(self) -> int:
         """Bytes read so far, out of ``size_hint_bytes``."""
         return self._source.bytes_read

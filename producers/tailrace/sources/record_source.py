@@ -40,6 +40,10 @@ class RecordSource(Protocol):
     def bytes_read(self) -> int:
         """Bytes read so far, out of ``size_hint_bytes``."""
 
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the input, as far as they were read to find its columns."""
+
     def blocks(self) -> Iterator[bytes]:
         """Read the data records in blocks that end anywhere."""
 

@@ -138,6 +138,11 @@ class Source:
         return self._read_before + self._current.bytes_read
 
     @property
+    def head(self) -> bytes:
+        """The first bytes of the first file, decompressed, as far as they were read to open it."""
+        return self._current.head
+
+    @property
     def lies_in_s3(self) -> bool:
         """True if the input is nothing but objects of S3, so that it is cut by stripes."""
         return not self.is_parquet and all(origin.stored is not None for origin in self._origins)
@@ -351,6 +356,11 @@ class _OpenFile:
     def is_lines(self) -> bool:
         """True for JSON Lines."""
         return self._head.is_lines
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes, decompressed."""
+        return self._head.data
 
     @property
     def first_record(self) -> bytes:

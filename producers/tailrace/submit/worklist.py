@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import Lock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tailrace.progress import OnProgress, Progress
 from tailrace.sources.record_source import RecordSource
 from tailrace_core.records import plain_text
 from tailrace_core.submission.chunk_steps import ChunkTask, JobSession, NextStep, next_step
 from tailrace_core.submission.planning import ChunkPlan, Planner, Seal
+
+if TYPE_CHECKING:
+    from tailrace_core.submission.options import SubmitOptions
+
+
+def probably_needs_numpy(source: RecordSource, options: SubmitOptions) -> bool:
+    """Report whether NumPy is to be imported while the caller waits for something else."""
+    return not (options.sends_as_is and is_small(source) and plain_text.may_be_plain(source.head))
 
 
 def is_small(source: RecordSource) -> bool:

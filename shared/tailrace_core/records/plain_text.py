@@ -31,12 +31,17 @@ def read_small(blocks: Iterable[bytes], max_bytes: int) -> tuple[bytes | None, I
     return text, iter((text,))
 
 
+def may_be_plain(head: bytes) -> bool:
+    """Report whether a text that begins so may be plain."""
+    return not any(each in head for each in _SPECIAL)
+
+
 def plain_rows(text: bytes, columns: int, header: bytes | None) -> int | None:
     """Return how many rows a text has, each with ``columns`` sound fields; None without a proof.
 
     ``header`` is the header without its line end, which no row may repeat.
     """
-    if not text or any(each in text for each in _SPECIAL) or not _is_utf8(text):
+    if not text or not may_be_plain(text) or not _is_utf8(text):
         return None
     if header is not None and (not header or text.startswith(header) or b"\n" + header in text):
         return None

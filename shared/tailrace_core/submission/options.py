@@ -184,6 +184,12 @@ class SubmitOptions:
         """True if rows are sent as JSON, in which numbers and text are not the same."""
         return self.request is not RequestFormat.CSV
 
+    @property
+    def sends_as_is(self) -> bool:
+        """True if rows are sent as they are read, and none is taken out for a missing value."""
+        changed = self.recipe is not None or self.join or self.sends_json
+        return not (changed or self.keep or self.drop or self.send or self.na)
+
     def column_plan(self, columns: Sequence[str]) -> ColumnPlan:
         """Return which columns of an input are sent and kept.
 

@@ -45,7 +45,12 @@ def imported(folder: Path, *arguments: str) -> Counter[str]:
         "AWS_REGION": "eu-west-1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", _REPORT, *arguments], env=variables, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _REPORT, *arguments],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     modules: list[str] = json.loads(done.stdout.splitlines()[-1])
     assert "Traceback" not in done.stderr, done.stderr
@@ -67,13 +72,15 @@ AT = ("--stack", "s", "--endpoint-url", "http://127.0.0.1:1")
         (("download", "JOB", *AT), {"pydantic", "importlib.metadata"}, 123, 380),
         (("score", __file__, "--model-url", "http://127.0.0.1:1", "--header", "none"), set(), 95, 250),
         (("advise", __file__, "--header", "none"), {"pydantic", "importlib.metadata"}, 85, 330),
-        (("submit", __file__, *AT, "--header", "none"), set(), 144, 236),
+        (("submit", "plain.csv", *AT, "--header", "none"), set(), 146, 240),
+        (("submit", __file__, *AT, "--header", "none"), {"numpy"}, 155, 430),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_a_command_imports_no_more_than_it_needs(
     arguments: tuple[str, ...], heavy: set[str], ours: int, all_modules: int, tmp_path: Path
 ) -> None:
+    (tmp_path / "plain.csv").write_bytes(b"1,2\n3,4\n")
     found = imported(tmp_path, *arguments)
     assert set(found) & _HEAVY <= heavy
     assert found["tailrace"] + found["tailrace_core"] <= ours, found
