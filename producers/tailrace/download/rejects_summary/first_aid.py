@@ -36,7 +36,10 @@ _WIDTH = (
     "or leave others out with `--keep` and `--drop`. The target column of the training is none of them."
 )
 _TIME = "The model takes too long for a chunk: send smaller ones (`--chunk-rows`), or raise `--invocation-timeout`."
-_MEMORY = "The model's process ended, most often for lack of memory: send smaller chunks (`--chunk-rows 1000`)."
+_MEMORY = (
+    "The model's process ended or dropped the request: its log says why. Most often it lacks memory: send smaller "
+    "chunks (`--chunk-rows 1000`)."
+)
 _LENGTH = "The model's server must send its answer whole, with a Content-Length header, and not in HTTP chunks."
 _LINES = (
     "The model has to answer one line, or one item of a list, for each row, and nothing else: "

@@ -222,7 +222,8 @@ def _column(column: str, found: ColumnFindings) -> Iterator[str]:
     yield f"# {_comment(column)}: {', '.join(filter(None, counts)) or 'no rows'}"
     steps = list(_steps(found))
     if not steps:
-        yield f"# [columns.{key}]  # nothing to do"
+        always_empty = found.rows and found.empty == found.rows
+        yield f"# [columns.{key}]  # {'always empty: leave it out with select' if always_empty else 'nothing to do'}"
         return
     yield f"[columns.{key}]"
     yield from steps

@@ -167,10 +167,12 @@ def test_a_suggestion_finds_the_dialect(folder: Path) -> None:
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": ";", "decimal": ",", "thousands": "."}
     assert b"# b: 1 numbers, 1 other texts\n" in shown.out
-    (folder / "raw.csv").write_bytes(b'a,b\n"1,234.5",x\n"2,000",y\n3,z\n')
+    (folder / "raw.csv").write_bytes(b'a,b,c\n"1,234.5",x,\n"2,000",y,""\n3,z,\n')
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"thousands": ","}
     assert b"# a: 3 numbers\n" in shown.out
+    assert b"# [columns.b]  # nothing to do\n" in shown.out
+    assert b"# [columns.c]  # always empty: leave it out with select\n" in shown.out
     (folder / "raw.csv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
     shown = prepare(folder, "--suggest", "raw.csv")
     assert tomllib.loads(shown.out.decode())["input"] == {"delimiter": "\t", "encoding": "utf-16"}
