@@ -29,9 +29,11 @@ def column_names(record: bytes, policy: HeaderPolicy) -> tuple[str, ...]:
     Without a header they are ``column_1``, ``column_2`` and so on.
 
     Raises:
-        InputError: the header is not UTF-8, is quoted wrongly, or names a column twice.
+        InputError: the header is not UTF-8, is quoted wrongly, or names a column twice; or the
+            record is Excel's line about the delimiter.
     """
     if policy is HeaderPolicy.NONE:
+        _refuse_delimiter_line(record.decode(errors="replace"))
         return tuple(f"column_{position}" for position in range(1, len(split_fields(record)) + 1))
     return parse_header(record)
 
@@ -41,8 +43,8 @@ def parse_header(record: bytes) -> tuple[str, ...]:
 
     Raises:
         InputError: the header is not UTF-8, is blank, is quoted wrongly, names a column twice,
-            holds an unquoted carriage return, or seems to be separated by something other than
-            commas.
+            holds a NUL or an unquoted carriage return, is no header but Excel's line about the
+            delimiter, or seems to be separated by something other than commas.
     """
     try:
         text = record.decode()
@@ -53,18 +55,31 @@ def parse_header(record: bytes) -> tuple[str, ...]:
             f"the header holds a carriage return: {_shown(text)}; if lines end in CR alone, convert them to LF, for "
             "instance with tr '\\r' '\\n'"
         )
+    if "\0" in text:
+        raise InputError(f"the header holds a NUL byte: {_shown(text)}; the file is damaged, or no CSV")
+    _refuse_delimiter_line(text)
     if not text.strip():
         raise InputError(
             "the header is a blank line: remove blank lines above it, or treat the file as one without a header"
         )
     names = parse_names(text)
-    if len(names) == 1 and b'"' not in record and (b";" in record or b"\t" in record):
+    if len(names) == 1 and b'"' not in record and any(each in record for each in b";\t|"):
         raise InputError(
             f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file, "
             "or name its delimiter in a recipe of tailrace prepare; if it is one name, quote it"
         )
     _refuse_duplicates(names)
     return names
+
+
+def _refuse_delimiter_line(text: str) -> None:
+    """Refuse Excel's ``sep=,``, which may have another character or stand in quotes."""
+    line = text.strip(' "')
+    if len(line) == len("sep=,") and line[:4].lower() == "sep=" and not line[4].isalnum():
+        raise InputError(
+            f"the first line is {_shown(text)}, which tells Excel the delimiter and is no record: remove this line, "
+            "and convert the file if the delimiter is not a comma"
+        )
 
 
 def parse_names(text: str) -> tuple[str, ...]:

@@ -103,12 +103,15 @@ class Preflight:
             return "starts with '#'"
         if state_after(body) is QuoteState.QUOTED:
             return "quote not closed"
-        found = len(split_fields(body))
-        if found != self.columns:
-            return f"{self.columns} field{'s' * (self.columns > 1)} expected, {found} found"
-        # Readers take a lone carriage return for the end of a line.
+        # Readers take a lone carriage return for the end of a line. It explains a wrong number of
+        # fields.
         at = _lone_return(body)
-        return None if at is None else f"carriage return outside quotes ({describe(at)})"
+        if at is not None:
+            return f"carriage return outside quotes ({describe(at)})"
+        found = len(split_fields(body))
+        return (
+            None if found == self.columns else f"{self.columns} field{'s' * (self.columns > 1)} expected, {found} found"
+        )
 
     def _search(self, records: list[bytes], first_row: int, describe: DescribePosition) -> list[BadRow]:
         """Check records one by one, but only in groups that are not proved clean.

@@ -45,6 +45,11 @@ def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
         (b"a,b\r1,2\r3,4", r"lines end in CR alone"),
         (b"a;b", r"'a;b': is this really separated by commas\?"),
         (b"a\tb", r"is this really separated by commas\?"),
+        (b"a|b", r"is this really separated by commas\?"),
+        (b"a\0,b", r"holds a NUL byte"),
+        (b"sep=,", r"tells Excel the delimiter"),
+        (b'"sep=;"', r"tells Excel the delimiter"),
+        (b"SEP=\t", r"tells Excel the delimiter"),
         (b"", r"the header is a blank line: remove blank lines above it"),
         (b"  ", r"the header is a blank line"),
     ],
@@ -59,6 +64,12 @@ def test_a_message_about_a_header_does_not_hold_the_whole_file(start: bytes) -> 
     with pytest.raises(InputError) as caught:
         parse_header(start + b"1,2\r" * 100_000 if b"\r" in start else start + b"x" * 100_000)
     assert len(str(caught.value)) < 500
+
+
+def test_excels_line_about_the_delimiter_is_no_row_either() -> None:
+    with pytest.raises(InputError, match="tells Excel the delimiter"):
+        column_names(b"sep=,", HeaderPolicy.NONE)
+    assert column_names(b"sep=a", HeaderPolicy.NONE) == ("column_1",)
 
 
 def test_without_a_header_columns_are_named_by_position() -> None:

@@ -79,6 +79,7 @@ def test_well_formed_tables_hold_no_ragged_rows_and_no_open_quotes(table: Table)
         (b'1,2,"3\n', "quote not closed"),
         (b"1,2\r3,4\n", "carriage return outside quotes (at byte 3 of the record)"),
         (b'"1\r",2\r3,4\n', "carriage return outside quotes (at byte 6 of the record)"),
+        (b"1,2,3\r4,5,6\n", "carriage return outside quotes (at byte 5 of the record)"),
     ],
 )
 def test_each_fault_has_its_reason(record: bytes, reason: str | None) -> None:
