@@ -21,6 +21,7 @@ PARQUET = b"PAR1"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _REFUSED = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a workbook of an older Excel (.xls)",
     b"\xfd7zXZ\x00": "compressed with xz",
     b"BZh91AY&SY": "compressed with bzip2",
     b"\x50\x2a\x4d\x18": "a zstd file that begins with a skippable frame",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from enum import StrEnum
 
 from tailrace_core.csv_text.records import outside_quotes, split_fields
 from tailrace_core.errors import InputError
 
 _SHOWN_CHARS = 120
+_NUMBER = r"[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<fraction>\.[0-9]+))(?:[eE][+-]?[0-9]+)?"
 
 
 class HeaderPolicy(StrEnum):
@@ -44,7 +46,8 @@ def parse_header(record: bytes) -> tuple[str, ...]:
     Raises:
         InputError: the header is not UTF-8, is blank, is quoted wrongly, names a column twice,
             holds a NUL or an unquoted carriage return, is no header but Excel's line about the
-            delimiter, or seems to be separated by something other than commas.
+            delimiter, seems to be a row of numbers, or to be separated by something other than
+            commas.
     """
     try:
         text = record.decode()
@@ -68,8 +71,19 @@ def parse_header(record: bytes) -> tuple[str, ...]:
             f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file, "
             "or name its delimiter in a recipe of tailrace prepare; if it is one name, quote it"
         )
+    if b'"' not in record and _is_row(names):
+        raise InputError(
+            f"the header holds nothing but numbers, {_shown(text)}: if it is the first row, treat the file as one "
+            "without a header; if these are names, quote one"
+        )
     _refuse_duplicates(names)
     return names
+
+
+def _is_row(names: tuple[str, ...]) -> bool:
+    """Tell whether all names are numbers, not all of them whole ones, as years would be."""
+    numbers = [re.fullmatch(_NUMBER, name.strip()) for name in names]
+    return all(numbers) and any(each["point"] or each["fraction"] for each in numbers if each)
 
 
 def _refuse_delimiter_line(text: str) -> None:

@@ -30,6 +30,12 @@ def test_a_header_gives_the_names_that_were_written(table: Table) -> None:
         (b"only", ("only",)),
         (b'"one; name"', ("one; name",)),
         (b"a;b,c", ("a;b", "c")),
+        (b"0,1,2", ("0", "1", "2")),
+        (b"2023,2024", ("2023", "2024")),
+        (b"1.5,x", ("1.5", "x")),
+        (b"1.5,", ("1.5", "")),
+        (b'"1.5",2.5', ("1.5", "2.5")),
+        (b"1.2.3,v4.5", ("1.2.3", "v4.5")),
     ],
 )
 def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
@@ -47,6 +53,9 @@ def test_known_headers(record: bytes, names: tuple[str, ...]) -> None:
         (b"a\tb", r"is this really separated by commas\?"),
         (b"a|b", r"is this really separated by commas\?"),
         (b"a\0,b", r"holds a NUL byte"),
+        (b"5.1,3.5,-1.4,0", r"nothing but numbers, '5.1,3.5,-1.4,0'"),
+        (b".5", r"nothing but numbers"),
+        (b"1,2e3, 3.", r"nothing but numbers"),
         (b"sep=,", r"tells Excel the delimiter"),
         (b'"sep=;"', r"tells Excel the delimiter"),
         (b"SEP=\t", r"tells Excel the delimiter"),

@@ -119,6 +119,7 @@ def test_a_gzip_bomb_comes_in_blocks_of_bounded_size() -> None:
         ("id,x\n1,2\n".encode("utf-16-be"), "is UTF-16 or UTF-32"),
         ("id,x\n1,2\n".encode("utf-32"), "is UTF-16 or UTF-32"),
         (b"PK\x03\x04abcdefgh", "is a zip archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), "is a workbook of an older Excel"),
         (b"PAR1abcdefgh", "is a Parquet file"),
         (b"id,id\n1,2\n", "names a column twice"),
         (b'"id,x\n1,2\n', "not a list of column names|quotes do not pair up"),
