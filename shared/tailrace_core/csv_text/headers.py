@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from tailrace_core.csv_text.records import outside_quotes, split_fields
@@ -71,7 +72,7 @@ def parse_header(record: bytes) -> tuple[str, ...]:
             f"the header is a single column, {_shown(text)}: is this really separated by commas? Convert the file, "
             "or name its delimiter in a recipe of tailrace prepare; if it is one name, quote it"
         )
-    if b'"' not in record and _is_row(names):
+    if b'"' not in record and reads_as_row(names):
         raise InputError(
             f"the header holds nothing but numbers, {_shown(text)}: if it is the first row, treat the file as one "
             "without a header; if these are names, quote one"
@@ -80,7 +81,7 @@ def parse_header(record: bytes) -> tuple[str, ...]:
     return names
 
 
-def _is_row(names: tuple[str, ...]) -> bool:
+def reads_as_row(names: Sequence[str]) -> bool:
     """Tell whether all names are numbers, not all of them whole ones, as years would be."""
     numbers = [re.fullmatch(_NUMBER, name.strip()) for name in names]
     return all(numbers) and any(each["point"] or each["fraction"] for each in numbers if each)
@@ -91,8 +92,8 @@ def _refuse_delimiter_line(text: str) -> None:
     line = text.strip(' "')
     if len(line) == len("sep=,") and line[:4].lower() == "sep=" and not line[4].isalnum():
         raise InputError(
-            f"the first line is {_shown(text)}, which tells Excel the delimiter and is no record: remove this line, "
-            "and convert the file if the delimiter is not a comma"
+            "the first line is Excel's sep=, which names the delimiter and is neither header nor row: remove this "
+            "line, and convert the file if the delimiter is not a comma"
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tailrace_core.csv_text.headers import reads_as_row
 from tailrace_core.errors import InputError
 
 BATCH_CELLS = 500_000
@@ -90,8 +91,10 @@ def _text(
 def header(names: Sequence[str]) -> bytes:
     """Return the header record."""
     line = io.StringIO(newline="")
-    # Python's csv module before 3.13 does not quote a lone carriage return by itself.
-    if any("\r" in name for name in names):
+    # Python's csv module before 3.13 does not quote a lone carriage return by itself. Names without
+    # quotes may be taken for a row, or for another delimiter's.
+    doubtful = reads_as_row(names) or (len(names) == 1 and any(each in names[0] for each in ";\t|"))
+    if doubtful or any("\r" in name for name in names):
         csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(names)
     else:
         csv.writer(line, lineterminator="\n").writerow(names)

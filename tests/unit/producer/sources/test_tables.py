@@ -21,7 +21,7 @@ from tailrace.sources.names import source_names
 from tailrace.sources.source import Source
 from tailrace.sources.tables import arrow_csv, pandas_csv, polars_csv
 from tailrace.sources.tables.recognition import table_text
-from tailrace_core.csv_text.headers import HeaderPolicy
+from tailrace_core.csv_text.headers import HeaderPolicy, parse_header
 from tailrace_core.errors import InputError
 
 _LIBRARIES = ["pandas", "polars", "pyarrow"]
@@ -155,6 +155,14 @@ def test_what_cannot_be_read_is_refused_with_what_to_do(source: Any, message: st
         Source.open(source_names(source), header=HeaderPolicy.STRIP) as opened,
     ):
         list(opened.blocks())
+
+
+@pytest.mark.parametrize("names", [["400.5", "401"], ["a;b"], ["a|b"], [".5"], ["x"]])
+@pytest.mark.parametrize("library", _LIBRARIES)
+def test_the_names_of_a_table_are_never_taken_for_a_row_or_another_delimiters(library: str, names: list[str]) -> None:
+    text = table_text(_table(library, {name: [1, 2] for name in names}))
+    assert text is not None
+    assert parse_header(b"".join(text.blocks()).partition(b"\n")[0]) == tuple(names)
 
 
 def test_a_table_has_column_names_in_any_case() -> None:
