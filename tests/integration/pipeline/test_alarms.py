@@ -16,14 +16,13 @@ from tailrace_local.testing import RunningCloud
 from tests.infra.templates import monitoring
 from tests.integration.alarm_queue import AlarmQueue
 from tests.integration.local.polling import eventually
+from tests.integration.pipeline.alarm_states import TIME_SCALE, state_of
 from tests.integration.pipeline.command import submit
 from tests.integration.pipeline.demand_rows import csv_bytes, demand_rows
 from tests.integration.pipeline.instances import scale
 
 pytestmark = pytest.mark.cloud
 
-# An alarm's minute takes a second.
-TIME_SCALE = 1 / 60
 # For the alarm that waits for twenty minutes.
 CAPACITY_TIME_SCALE = 1 / 120
 # The bound for an alarm that waits for an hour.
@@ -159,12 +158,6 @@ def published(cloud: RunningCloud) -> list[Metric]:
         Metric("AWS/SNS", "NumberOfNotificationsDelivered", topic),
         Metric("AWS/SageMaker", "ModelLatency", variant),
     ]
-
-
-def state_of(cloud: RunningCloud, alarm: str) -> str:
-    pages = cloud.client("cloudwatch").get_paginator("describe_alarms").paginate()
-    (found,) = (each for page in pages for each in page["MetricAlarms"] if f"-{alarm}-" in f"{each['AlarmName']}-")
-    return str(found["StateValue"])
 
 
 def total(cloud: RunningCloud, metric: Metric) -> float:

@@ -16,7 +16,9 @@ from tailrace_core.jobs.model import JobState
 from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
+from tests.integration.alarm_queue import AlarmQueue
 from tests.integration.local.polling import eventually
+from tests.integration.pipeline.alarm_states import TIME_SCALE, state_of
 from tests.integration.pipeline.demand_rows import Row, ask_model, csv_bytes, demand_rows, read_csv
 
 pytestmark = pytest.mark.cloud
@@ -94,6 +96,16 @@ def test_a_file_dropped_twice_is_scored_twice_and_the_later_result_stays(inbox: 
     assert inbox.job_of("twice.csv") != job
 
 
+def test_names_that_need_care_are_those_of_results_or_are_refused(inbox: Inbox) -> None:
+    s3, body = inbox.cloud.client("s3"), csv_bytes(ROWS[:3])
+    names = ["care//two.csv", "care/日本 é🙂.csv", "care/a b+%25&=?#.csv"]
+    for name in (*names, "care/folder/"):
+        s3.put_object(Bucket=inbox.bucket, Key=f"v1/inbox/{name}", Body=body)
+    expected = b"prediction\n" + "".join(f"{each}\n" for each in predictions(inbox, ROWS[:3])).encode()
+    assert [inbox.wait(name) for name in names] == [expected] * len(names)
+    assert "give it another one" in json.loads(inbox.wait("care/folder/.error.json"))["reason"]
+
+
 def test_bad_options_are_reported_and_nothing_is_scored(inbox: Inbox) -> None:
     before = len(inbox.client.jobs(limit=100))
     inbox.drop("bad.csv", chunk_row=50)
@@ -104,18 +116,27 @@ def test_bad_options_are_reported_and_nothing_is_scored(inbox: Inbox) -> None:
     assert len(inbox.client.jobs(limit=100)) == before
 
 
-def test_a_model_that_fails_is_reported_with_its_words(inbox: Inbox) -> None:
-    admin = FaultAdmin(inbox.cloud.own_url, inbox.cloud.token)
+def test_a_model_that_fails_is_reported_with_its_words_and_rings(inbox: Inbox) -> None:
+    cloud, alarm = inbox.cloud, "InboxFailing"
+    admin = FaultAdmin(cloud.own_url, cloud.token)
     rules = [{"do": {"kind": "fail_download"}}]
-    admin.set(CloudFaultPlan.read(json.dumps({"sagemaker": {"rules": rules}})))
+    alarms = AlarmQueue(cloud, cloud.outputs["AlarmTopic"])
     try:
-        inbox.drop("failing.csv", ROWS[:5], on_parked="fail", max_attempts=1)
-        report = json.loads(inbox.wait("failing.csv.error.json"))
+        with cloud.time_scaled(TIME_SCALE):
+            # Other tests leave files without a result.
+            eventually(lambda: state_of(cloud, alarm) == "OK", what=f"{alarm} to be silent")
+            admin.set(CloudFaultPlan.read(json.dumps({"sagemaker": {"rules": rules}})))
+            inbox.drop("failing.csv", ROWS[:5], on_parked="fail", max_attempts=1)
+            report = json.loads(inbox.wait("failing.csv.error.json"))
+            told = alarms.told(alarm, "OK", "ALARM")
     finally:
         admin.clear()
+        alarms.close()
     assert (report["state"], report["rows_total"]) == (JobState.FAILED, 5)
     assert report["reason"]
     assert inbox.read("failing.csv") is None
+    assert told["AlarmDescription"].startswith("ticket: ")
+    assert told["AlarmDescription"].endswith("#files-have-no-result")
 
 
 def test_a_file_dropped_while_the_stack_is_updated_is_scored(inbox: Inbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 from collections.abc import Iterator
 
@@ -11,10 +12,12 @@ import pytest
 import zstandard
 
 from tailrace import InputError, Tailrace
+from tailrace.progress import CuttingProgress
 from tailrace_core.jobs.model import Job, JobState
 from tailrace_core.jobs.ranges import RowRange
 from tailrace_core.objects import keys
 from tailrace_core.submission.options import SubmitOptions
+from tailrace_local.control.fault_admin import CloudFaultPlan, FaultAdmin
 from tailrace_local.demo.demand import COLUMNS
 from tailrace_local.testing import RunningCloud
 from tests.integration.pipeline.conftest import SOURCES
@@ -95,3 +98,27 @@ def test_an_object_that_ends_inside_quotes_fails_the_job_by_name(cloud: RunningC
     job = client.wait(job.job_id, timeout_s=300)
     assert (job.state, job.rows_open) == (JobState.FAILED, 0)
     assert "open/2.csv" in (job.reason or "")
+
+
+def test_a_cancel_stops_the_execution_and_the_job_stays_cancelled(cloud: RunningCloud, client: Tailrace) -> None:
+    body = csv_bytes([["k", *row] for row in demand_rows(40)], header=HEADER)
+    cloud.client("s3").put_object(Bucket=SOURCES, Key="cancel/1.csv", Body=body)
+
+    def cancel(moment: object) -> None:
+        if isinstance(moment, CuttingProgress):
+            client.cancel(moment.job.job_id, "not needed")
+
+    # Without its reads the execution tries again and again, and cannot end before it is stopped.
+    when, do = {"function": "*CountStripe*", "call": "s3.GetObject"}, {"kind": "refuse", "code": "SlowDown"}
+    admin = FaultAdmin(cloud.own_url, cloud.token)
+    admin.set(CloudFaultPlan.read(json.dumps({"functions": {"rules": [{"when": when, "do": do}]}})))
+    try:
+        options = SubmitOptions(keep=["key"], stripe_bytes=STRIPE_BYTES)
+        job = client.submit(f"s3://{SOURCES}/cancel/", options, remote=True, progress=cancel).job
+        job = client.wait(job.job_id, timeout_s=300)
+    finally:
+        admin.clear()
+    assert (job.state, job.reason, job.rows_open) == (JobState.CANCELLED, "not needed", 0)
+    cutting = client.cutting(job.job_id)
+    assert cutting is not None
+    assert cutting.state == "ABORTED"
