@@ -59,9 +59,10 @@ def test_a_message_is_received_handled_and_deleted_with_the_functions_role(enfor
     assert int(table.get_item(TableName=enforcing.outputs["TableName"], Key=key)["Item"]["seen"]["N"]) >= 1
 
 
-def test_a_role_reads_what_its_policy_names(enforcing: RunningCloud) -> None:
-    enforcing.client("s3").put_object(Bucket=enforcing.outputs["Bucket"], Key="a", Body=b"x")
-    answer = as_function(enforcing, "s3").get_object(Bucket=enforcing.outputs["Bucket"], Key="a")
+@pytest.mark.parametrize("key", ["a", "a\nb"], ids=["plain", "with a line break"])
+def test_a_role_reads_what_its_policy_names(enforcing: RunningCloud, key: str) -> None:
+    enforcing.client("s3").put_object(Bucket=enforcing.outputs["Bucket"], Key=key, Body=b"x")
+    answer = as_function(enforcing, "s3").get_object(Bucket=enforcing.outputs["Bucket"], Key=key)
     assert answer["Body"].read() == b"x"
 
 

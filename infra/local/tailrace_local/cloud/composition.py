@@ -47,6 +47,7 @@ from tailrace_local.cloud.ministack.iam_corrections import (
     correct_resources,
     let_account_assume_roles_of,
     log_decisions,
+    match_line_breaks,
     require_keys,
     verify_account_keys,
 )
@@ -189,6 +190,7 @@ class Cloud:
 
     def _correct_iam(self) -> None:
         correct_condition_keys(tls=self._settings.tls)
+        match_line_breaks()
         correct_actions()
         correct_resources()
         let_account_assume_roles_of("sagemaker.amazonaws.com")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,13 @@ _CONDITION_KEY = Patch(
         "without TLS, whose port is on the loopback, where nobody else can listen."
     ),
     until="MiniStack gives aws:PrincipalArn the role's ARN, and has a setting for aws:SecureTransport.",
+)
+_WILDCARDS = Patch(
+    _EVALUATOR,
+    "_fnmatch_compile(pattern, ignore_case)",
+    corrects="In MiniStack `*` and `?` of a policy stand for any character but a line break.",
+    why="An object whose key has a line break would be refused here, whatever the policy says.",
+    until="MiniStack compiles the patterns of policies with re.DOTALL.",
 )
 _CONTEXT = Patch(
     _ACTIONS,
@@ -112,6 +121,20 @@ def verify_account_keys() -> None:
     Only a request without a key is left to MiniStack's rules for unsigned requests.
     """
     _ACCOUNT_KEY.replace(lambda access_key_id: not access_key_id)
+
+
+def match_line_breaks() -> None:
+    """Let the wildcards of policies stand for line breaks too."""
+
+    @functools.cache
+    def matching(pattern: str, flags: int) -> re.Pattern[str]:
+        return re.compile(pattern, flags | re.DOTALL)
+
+    def compiled(original: Callable[..., re.Pattern[str]], *arguments: Any) -> re.Pattern[str]:
+        found = original(*arguments)
+        return matching(found.pattern, found.flags)
+
+    _WILDCARDS.wrap(compiled)
 
 
 def correct_condition_keys(*, tls: bool) -> None:
