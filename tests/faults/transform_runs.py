@@ -6,8 +6,10 @@ import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from tailrace_core.engines import Engine
-from tests.faults.functions import Mutation, no_mutation
+from tailrace_consumers.reconcile_jobs.service import ANSWER_GRACE_S
+from tailrace_core.engines import Engine, limits_of
+from tailrace_core.submission.options import DEFAULT_REQUEST_TTL_S
+from tests.faults.functions import RECONCILE_EVERY_S, Mutation, no_mutation
 from tests.faults.injection import Schedule
 from tests.faults.random_runs import ENGINES, RandomRun
 from tests.faults.simulation import Simulation
@@ -18,6 +20,8 @@ ALL_ENGINES = (*ENGINES, Engine.TRANSFORM)
 _REASONS = (None, None, None, ALGORITHM_ERROR, INTERNAL_ERROR, NO_CAPACITY)
 _REST = ("", "", Engine.ASYNC, Engine.REALTIME)
 """Engines of the endpoint beside the transforms, if any."""
+_GIVEN_UP_S = DEFAULT_REQUEST_TTL_S + limits_of(Engine.TRANSFORM).max_model_s + ANSWER_GRACE_S + RECONCILE_EVERY_S
+"""Most time until a request to that endpoint whose answer is lost is given up."""
 
 
 def draw(seed: str, engine: Engine | None = None) -> RandomRun | TransformRun:
@@ -54,6 +58,8 @@ class TransformRun:
         # An outage is one of the endpoint, and only what is left over goes there.
         options = replace(run.options, via=Engine.TRANSFORM, request_ttl_s=None)
         run = replace(run, options=options, outage_s=run.outage_s if rest_engine else None)
+        if rest_engine:
+            run = with_time_for_losses(run)
         return cls(run, troubles, source.choice((0, 0, 1, 2)), rest_engine)
 
     @property
@@ -83,3 +89,14 @@ class TransformRun:
         sim.transforms.layout = self.layout
         sim.functions.rest_engine = self.rest_engine
         return run.play(sim)
+
+
+def with_time_for_losses(run: RandomRun) -> RandomRun:
+    """Return the run with a later deadline, so that all its lost answers may befall one chunk.
+
+    A job via transform has no time to live of its own: each request to the endpoint beside it waits
+    for the default one, and four in a row take longer than the default deadline.
+    """
+    losses = sum(not count for count in run.notification_counts)
+    deadline_s = run.options.deadline_s + losses * _GIVEN_UP_S
+    return replace(run, options=replace(run.options, deadline_s=deadline_s))
