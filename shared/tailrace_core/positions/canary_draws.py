@@ -13,10 +13,8 @@ rotations; a reversal.
 
 from __future__ import annotations
 
-from itertools import count
-
 from tailrace_core.jobs.ranges import RowRange
-from tailrace_core.positions.canary_layout import CanaryLayout, drawn_number, place_copies
+from tailrace_core.positions.canary_layout import CanaryLayout, drawn_layout, place_copies
 
 MAX_CANARIES = 100
 GUARDS = 4
@@ -25,7 +23,7 @@ MOST_LINES_OF_A_ROW = 3
 _SMALL = {2: (0, 1, 1, 0), 3: (0, 1, 2, 0)}
 """The rows of the guards, in the order of lines, where there are fewer rows than guards."""
 _MAX_DRAWS = 200
-"""Of four rows, every fourth layout shows all that guards show; of eight, three in four do."""
+"""Most layouts drawn. With four rows one in four shows all that guards show, with eight three."""
 
 
 def copies_of(rows: int, canaries: int, *, guarded: bool = True) -> int:
@@ -66,26 +64,10 @@ def draw_layout(job_id: str, chunk: RowRange, rows_sent: int, canaries: int, *, 
         return place_copies(rows_sent, dict(zip(_ends(rows_sent + copies), _SMALL[rows_sent], strict=True)))
     layout = CanaryLayout(rows_sent)
     for number in range(_MAX_DRAWS):
-        layout = _draw(f"{seed}.{number}", rows_sent, copies)
+        layout = drawn_layout(f"{seed}.{number}", rows_sent, copies, _ends(rows_sent + copies))
         if not layout.is_symmetric and _guards_stand_apart(layout):
             break
     return layout
-
-
-def _draw(seed: str, rows: int, copies: int) -> CanaryLayout:
-    lines = rows + copies
-    numbers = (drawn_number(seed, each) for each in count())
-    places = list(_ends(lines))
-    while len(places) < copies:
-        place = next(numbers) % lines
-        if place not in places:
-            places.append(place)
-    chosen: list[int] = []
-    while len(chosen) < copies:
-        row = next(numbers) % rows
-        if row not in chosen:
-            chosen.append(row)
-    return place_copies(rows, dict(zip(places, chosen, strict=True)))
 
 
 def _ends(lines: int) -> tuple[int, int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,24 @@ def place_copies(rows: int, row_of: Mapping[int, int]) -> CanaryLayout:
     return CanaryLayout(rows, tuple(Canary(row_of[line], _line(row_of[line], places), line) for line in places))
 
 
-def drawn_number(seed: str, at: int) -> int:
+def drawn_layout(seed: str, rows: int, copies: int, places: Iterable[int]) -> CanaryLayout:
+    """Draw a layout with the first copies at these lines; the same seed draws the same one."""
+    lines = rows + copies
+    numbers = (_drawn_number(seed, each) for each in count())
+    copy_lines = list(places)[:copies]
+    while len(copy_lines) < copies:
+        line = next(numbers) % lines
+        if line not in copy_lines:
+            copy_lines.append(line)
+    chosen: list[int] = []
+    while len(chosen) < copies:
+        row = next(numbers) % rows
+        if row not in chosen:
+            chosen.append(row)
+    return place_copies(rows, dict(zip(copy_lines, chosen, strict=True)))
+
+
+def _drawn_number(seed: str, at: int) -> int:
     """Return the number that a hash draws for this seed at this place of its sequence."""
     return int.from_bytes(hashlib.sha256(f"{seed}.{at}".encode()).digest()[:8], "big")
 

@@ -7,9 +7,7 @@ that four guards always show (`AnswerShapes.check_order`).
 
 from __future__ import annotations
 
-from itertools import count
-
-from tailrace_core.positions.canary_layout import CanaryLayout, drawn_number, place_copies
+from tailrace_core.positions.canary_layout import CanaryLayout, drawn_layout
 
 _MAX_DRAWS = 64
 """In the smallest chunks, one layout in three is asymmetric."""
@@ -20,7 +18,7 @@ def draw_unguarded(seed: str, rows_sent: int, canaries: int) -> CanaryLayout:
     copies = unguarded_copies(rows_sent, canaries)
     layout = CanaryLayout(rows_sent)
     for number in range(_MAX_DRAWS * bool(copies)):
-        layout = _draw(f"{seed}.{number}", rows_sent, copies)
+        layout = drawn_layout(f"{seed}.{number}", rows_sent, copies, (rows_sent + copies - 1, 0))
         if not layout.is_symmetric:
             break
     return layout
@@ -29,19 +27,3 @@ def draw_unguarded(seed: str, rows_sent: int, canaries: int) -> CanaryLayout:
 def unguarded_copies(rows: int, canaries: int) -> int:
     """Return the number of rows sent twice in a chunk of ``rows`` rows: at most half of them."""
     return min(canaries, rows // 2)
-
-
-def _draw(seed: str, rows: int, copies: int) -> CanaryLayout:
-    lines = rows + copies
-    numbers = (drawn_number(seed, each) for each in count())
-    places = [lines - 1, 0][:copies]
-    while len(places) < copies:
-        place = next(numbers) % lines
-        if place not in places:
-            places.append(place)
-    chosen: list[int] = []
-    while len(chosen) < copies:
-        row = next(numbers) % rows
-        if row not in chosen:
-            chosen.append(row)
-    return place_copies(rows, dict(zip(places, chosen, strict=True)))
