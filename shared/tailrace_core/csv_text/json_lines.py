@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tailrace_core.csv_text.framing import MAX_RECORD_BYTES
 from tailrace_core.csv_text.json_rows import JsonRows, NoRowError, is_blank, no_row, row_items
+from tailrace_core.csv_text.records import first_not_utf8
 from tailrace_core.errors import RecordTooLargeError
 
 _PLACES = 1024
@@ -98,7 +99,7 @@ class JsonLines:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        if _is_utf8(data):
+        if first_not_utf8(data) is None:
             records = self._checked(lines)
         else:
             lines = [line for line in lines if not is_blank(line)]
@@ -126,7 +127,7 @@ class JsonLines:
 
     def _one(self, line: bytes, row: int) -> bytes:
         try:
-            if not _is_utf8(line):
+            if first_not_utf8(line) is not None:
                 row_items(line)  # gives the reason
             return self._rows.record(line)
         except NoRowError as error:
@@ -144,13 +145,3 @@ class JsonLines:
                 row=self._row,
                 limit_bytes=MAX_RECORD_BYTES,
             )
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -196,6 +196,17 @@ def first_record_end(data: bytes, state: QuoteState = START) -> int:
     return data.index(b"\n", at) + 1
 
 
+def first_not_utf8(data: bytes) -> int | None:
+    """Return the offset of the first byte that is not UTF-8; None when all are."""
+    if data.isascii():
+        return None
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
 def _matched(pattern: re.Pattern[bytes], data: bytes, at: int = 0) -> re.Match[bytes]:
     """Match a pattern at a position; for patterns that match everywhere."""
     match = pattern.match(data, at)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
+from tailrace_core.csv_text.records import first_not_utf8
+
 MAX_BYTES = 4 * 1024 * 1024
 """The proof of more would take longer than NumPy and its proof."""
 _SPECIAL = (b'"', b"\r", b"#", b"\0", b"\xef\xbb\xbf")
@@ -41,7 +43,7 @@ def plain_rows(text: bytes, columns: int, header: bytes | None) -> int | None:
 
     ``header`` is the header without its line end, which no row may repeat.
     """
-    if not text or not may_be_plain(text) or not _is_utf8(text):
+    if not text or not may_be_plain(text) or first_not_utf8(text) is not None:
         return None
     if header is not None and (not header or text.startswith(header) or b"\n" + header in text):
         return None
@@ -49,13 +51,3 @@ def plain_rows(text: bytes, columns: int, header: bytes | None) -> int | None:
     if columns == 1 and min(rows)[:1] <= b" ":
         return None  # It may be blank; with two columns and more, a blank line lacks a comma.
     return len(rows) if set(map(bytes.count, rows, repeat(b","))) == {columns - 1} else None
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -15,7 +15,14 @@ from itertools import chain
 import numpy as np
 
 from tailrace_core.csv_text.framing import DescribePosition, byte_position
-from tailrace_core.csv_text.records import QuoteState, quoted_spans, split_fields, split_records, state_after
+from tailrace_core.csv_text.records import (
+    QuoteState,
+    first_not_utf8,
+    quoted_spans,
+    split_fields,
+    split_records,
+    state_after,
+)
 from tailrace_core.records import bitmaps
 from tailrace_core.records.bitmaps import Octets
 from tailrace_core.records.cutting import Cut, Window
@@ -91,7 +98,7 @@ class Preflight:
             return "blank line"
         if b"\0" in body:
             return "NUL byte"
-        fault = _not_utf8(body)
+        fault = first_not_utf8(body)
         if fault is not None:
             return f"not UTF-8 ({body[fault]:#04x} {describe(fault)})"
         if self.header is not None and body.removeprefix(_BOM) == self.header:
@@ -190,13 +197,4 @@ def _lone_return(body: bytes) -> int | None:
         if found >= 0:
             return found
         at = stop
-    return None
-
-
-def _not_utf8(data: bytes) -> int | None:
-    """Return the offset of the first byte that is not UTF-8; None when all are."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return error.start
     return None
