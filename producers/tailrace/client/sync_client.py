@@ -50,7 +50,7 @@ _IMPORTED = (
     "uuid",
     "zlib_ng.zlib_ng",
 )
-"""What a submit needs behind its first answer, in the order of use; the last may not be there."""
+"""Modules that a submit needs after its first answer, in the order of use; the last is optional."""
 _CUTTING = "tailrace_core.records.screening"
 """Imports NumPy."""
 

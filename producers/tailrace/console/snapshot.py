@@ -106,7 +106,7 @@ class Snapshot:
     jobs: tuple[Job, ...] = ()
     """The newest jobs, newest first, and those that a page has opened."""
     descriptions: Mapping[str, JobDescription] = field(default_factory=dict)
-    """What people call the newest jobs, by job id."""
+    """Names and sources of the newest jobs, by job id."""
     samples: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     """Samples of jobs that are under way, oldest first, by job id."""
     cuttings: Mapping[str, Cutting] = field(default_factory=dict)
